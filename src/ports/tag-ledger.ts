@@ -1,0 +1,111 @@
+import type { Digest } from '../oci/digest.ts'
+import type { Repository, TagReference } from '../oci/reference.ts'
+import type { ObservationSource, Stamp } from '../ledger/record.ts'
+
+/** Digest, type and size of a manifest: what a HEAD needs. */
+export interface Target {
+  readonly digest: Digest
+  readonly mediaType: string
+  /** Bytes. */
+  readonly size: number
+}
+
+/** A digest that a tag pointed to. */
+export interface Observation extends Target {
+  readonly stamp: Stamp
+  readonly source: ObservationSource
+  /** Public key (hex) of the node that saw it. */
+  readonly origin: string
+  /** When the tag's owner last confirmed it to this node or, when never, the record's own time; ms since the epoch, trusted time. */
+  readonly confirmedAtMs: number
+  readonly firstSeenMs: number
+  readonly lastSeenMs: number
+}
+
+/** An operator's fixed answer. */
+export interface Pin extends Target {
+  readonly stamp: Stamp
+  readonly note: string | undefined
+  readonly author: string | undefined
+  /** Trusted time, ms since the epoch; absent = for ever. */
+  readonly expiresAtMs: number | undefined
+}
+
+/** Taken when a question is sent: the stamp that was live then. A record that answers it is stamped after that and no other. */
+export interface QuestionMark {
+  readonly liveStamp: Stamp | undefined
+}
+
+/** An upstream's answer on its way into the ledger. */
+export interface UpstreamObservation extends Target {
+  readonly key: TagReference
+  readonly asked: QuestionMark
+  /** The registry's time of the answer, ms since the epoch. */
+  readonly dateMs: number | undefined
+  readonly overTls: boolean
+}
+
+/** A tag as lists show it. */
+export interface TagRow {
+  readonly key: TagReference
+  readonly live: Observation | undefined
+  readonly pin: Pin | undefined
+}
+
+export interface LedgerStats {
+  readonly observations: number
+  readonly pins: number
+  /** `false` once a write failed for good (disk full, corruption); answers go on. */
+  readonly writable: boolean
+  /** Trusted time known since boot. */
+  readonly clockVerified: boolean
+  /** Correction added to the machine's clock, ms. */
+  readonly clockOffsetMs: number
+}
+
+/**
+ * The tag → digest ledger of this node. Reads are synchronous and see every write from the moment it was asked for; promises of
+ * writes settle when the write is durable as promised (observations: database commit; pins: fsynced).
+ */
+export interface TagLedger {
+  /** The newest observation that is neither banned nor blocked. */
+  live(key: TagReference): Observation | undefined
+  /** Distinct digests of the key, newest first, the live one included, none banned or blocked. */
+  history(key: TagReference): readonly Observation[]
+  /** The pin in force now (trusted time), if any. */
+  pin(key: TagReference): Pin | undefined
+  /** Take before the question is sent. */
+  askedNow(key: TagReference): QuestionMark
+  /** Records or, when the digest is unchanged, confirms. */
+  observeUpstream(observation: UpstreamObservation): Promise<void>
+  /** A local event: an import or a push (`containerd` fills an empty key only, at the lowest stamp). */
+  observeLocal(key: TagReference, target: Target, source: Exclude<ObservationSource, 'upstream'>): Promise<void>
+  setPin(
+    key: TagReference,
+    target: Target,
+    details: { readonly note?: string; readonly author?: string; readonly expiresAtMs?: number },
+  ): Promise<void>
+  removePin(key: TagReference, author?: string): Promise<void>
+  /** Clients hold this digest: they were given it and did not fetch its manifest. Local, newest wins. */
+  setHeldByClients(key: TagReference, target: Target): void
+  heldByClients(key: TagReference): Target | undefined
+  /** A holder used this tag today (the `use` register; at most one write a key and week). */
+  markUsed(key: TagReference): void
+  /** Tags of one repository in byte order, after `after`, at most `limit`. */
+  listTags(repository: Repository, after: string | undefined, limit: number): readonly string[]
+  /** All keys in byte order of `registry/repository:tag`; `after` is such a text. */
+  list(filter: {
+    readonly registry?: string
+    readonly repository?: string
+    readonly after?: string
+    readonly limit: number
+  }): readonly TagRow[]
+  /** Distinct target digests that must not be collected: live and pinned ones of keys in use. */
+  liveTargets(): readonly { readonly key: TagReference; readonly digests: readonly Digest[] }[]
+  /** Corrected time, ms since the epoch. */
+  trustedNowMs(): number
+  /** Drops what nobody used for the horizon; called daily. */
+  ageOut(): Promise<number>
+  stats(): LedgerStats
+  onChanged(listener: (key: TagReference) => void): () => void
+}

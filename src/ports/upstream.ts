@@ -1,0 +1,85 @@
+import type { Digest } from '../oci/digest.ts'
+import type { Descriptor } from '../oci/manifest.ts'
+import type { Repository, TagReference } from '../oci/reference.ts'
+
+/** What a registry said about a tag. */
+export interface TagAnswer {
+  readonly digest: Digest
+  readonly mediaType: string
+  /** Bytes of the manifest. */
+  readonly size: number
+  /** The registry's own time of the answer in ms since the epoch: its `Date` plus `Age`. Absent when it sent none. */
+  readonly dateMs: number | undefined
+  /** Whether that time came over verified TLS (only then does it correct our clock). */
+  readonly overTls: boolean
+  /** The manifest itself, verified, where the tag had to be asked with GET. */
+  readonly manifest: Buffer | undefined
+  /** URL of the endpoint that answered, without credentials. */
+  readonly endpoint: string
+}
+
+/** A manifest whose bytes hash to the digest that was asked for. */
+export interface ManifestAnswer {
+  readonly digest: Digest
+  readonly mediaType: string
+  readonly bytes: Buffer
+}
+
+/** A blob's bytes as they arrive, unverified. */
+export interface BlobAnswer {
+  /** Position of the first byte of `body` in the blob: the offset asked for, or 0 when the source ignores ranges. */
+  readonly offset: number
+  /** Size of the whole blob, when the source says it. */
+  readonly size: number | undefined
+  /** Chunks in order. Throws {@link UpstreamFailure} when the source dies or stalls; returning early closes the connection. */
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+export interface TagQuestionOptions {
+  /** Ends the question. The daemon's, not a client's. */
+  readonly signal: AbortSignal
+  /**
+   * How long clients wait for this answer. At a third of it a silent endpoint is checked on a new connection and the next one is
+   * started; at the whole of it a silent endpoint or repository counts as failed, while the question itself goes on.
+   */
+  readonly deadlineMs: number
+}
+
+/** Whether asking makes sense right now. */
+export type Reach =
+  | { readonly state: 'unconfigured' }
+  | { readonly state: 'reachable' }
+  /** The breaker is open, or a 429 is being honoured. */
+  | { readonly state: 'down'; readonly sinceMs: number; readonly failure: 'unreachable' | 'rate-limited' | 'clock' }
+
+/** One endpoint's health, for people and metrics. */
+export interface EndpointState {
+  readonly registry: string
+  readonly url: string
+  readonly state: 'closed' | 'open' | 'half-open'
+  /** Repositories whose own breaker is open. */
+  readonly openRepositories: number
+  readonly lastFailure: string | undefined
+}
+
+/**
+ * The registries that own tags. Every method rejects with `UpstreamFailure`; none outlives its signal, and each is bounded by
+ * the configured deadlines even without one.
+ */
+export interface Upstream {
+  /** Asks who owns the tag which digest it points to. */
+  resolveTag(key: TagReference, options: TagQuestionOptions): Promise<TagAnswer>
+  getManifest(repository: Repository, digest: Digest, signal: AbortSignal): Promise<ManifestAnswer>
+  /** Opens a blob at `offset` (bytes). */
+  getBlob(repository: Repository, digest: Digest, offset: number, signal: AbortSignal): Promise<BlobAnswer>
+  /** All tags of a repository, pages followed. */
+  listTags(repository: Repository, signal: AbortSignal): Promise<readonly string[]>
+  /** Descriptors that refer to `digest`, pages followed; the referrers tag schema is tried where the API is absent. */
+  listReferrers(repository: Repository, digest: Digest, signal: AbortSignal): Promise<readonly Descriptor[]>
+  reach(repository: Repository): Reach
+  /** Whether a registry is configured (or allowed by `"*"`). */
+  isConfigured(registry: string): boolean
+  endpoints(): readonly EndpointState[]
+  /** Calls back when something that was down answers again: `repository` is absent when a whole endpoint came back. */
+  onRecovered(listener: (registry: string, repository: string | undefined) => void): () => void
+}
