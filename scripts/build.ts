@@ -1,0 +1,131 @@
+import { readFile, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, relative, resolve } from 'node:path'
+import { type BuildOptions, build, type Plugin } from 'esbuild'
+import { readSources } from './sources.ts'
+
+const root = join(import.meta.dirname, '..')
+
+/** `new URL('./x', import.meta.url)` as the sources write it: the one way in which they name a file beside the code. */
+const besideTheCode = /new URL\(\s*'(\.{1,2}\/[^']+)',\s*import\.meta\.url,?\s*\)/g
+
+/**
+ * Bundles name the same files from another place. A path to a TypeScript file is a worker's entry and becomes its own bundle in
+ * `dist`; every other path (migrations, an OpenAPI document) is rewritten to lead to the same file from there.
+ */
+function rewriteUrls(text: string, file: string, outdir: string): string {
+  return text.replace(besideTheCode, (_, path: string) => {
+    const target = path.endsWith('.ts')
+      ? `./${basename(path, '.ts')}.js`
+      : relative(outdir, resolve(dirname(file), path)).replace(/^(?!\.)/, './')
+    const slash = path.endsWith('/') ? '/' : ''
+    return `new URL('${target}${slash}', import.meta.url)`
+  })
+}
+
+const fromDist = (outdir: string): Plugin => ({
+  name: 'from-dist',
+  setup(context) {
+    context.onLoad({ filter: /[/\\]src[/\\].*\.ts$/ }, async ({ path }) => ({
+      contents: rewriteUrls(await readFile(path, 'utf8'), path, outdir),
+      loader: 'ts',
+    }))
+  },
+})
+
+/** `main.js` must parse on an old Node in order to say so: it stays alone and finds the bundles beside it. */
+const bundlesBeside: Plugin = {
+  name: 'bundles-beside',
+  setup(context) {
+    const bundles = new Map([
+      ['./cli/run.ts', './holdfast.js'],
+      ['./daemon.ts', './daemon.js'],
+    ])
+    context.onResolve({ filter: /^\.\// }, ({ path }) => {
+      const bundle = bundles.get(path)
+      return bundle === undefined ? undefined : { path: bundle, external: true }
+    })
+  },
+}
+
+/** Worker entries: every TypeScript file that a source names by `new URL`, as output name → file. */
+async function workerEntries(): Promise<Record<string, string>> {
+  const entries: Record<string, string> = {}
+  for (const { file, text } of await readSources(join(root, 'src'))) {
+    for (const [, path] of text.matchAll(besideTheCode)) {
+      if (path === undefined || !path.endsWith('.ts')) continue
+      const worker = resolve(dirname(file), path)
+      const name = basename(worker, '.ts')
+      if (entries[name] !== undefined && entries[name] !== worker) {
+        throw new Error(`two workers are named ${name}: ${entries[name]} and ${worker}`)
+      }
+      entries[name] = worker
+    }
+  }
+  return entries
+}
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  sourcemap: true,
+  logLevel: 'warning',
+  legalComments: 'none',
+} satisfies BuildOptions
+
+/** CommonJS dependencies ask for Node's own modules by `require`, which an ES module does not have. */
+const requireForCommonJs =
+  "import { createRequire as createRequireOfBundle } from 'node:module';const require = createRequireOfBundle(import.meta.url);"
+
+/**
+ * Bundles `src/` into `outdir`, which is emptied first. Native modules stay outside and are found in `node_modules`.
+ * `daemon.ts` becomes a bundle of its own, so that asking commands do not pay for it.
+ */
+export async function buildBundles(outdir: string = join(root, 'dist')): Promise<void> {
+  await rm(outdir, { recursive: true, force: true })
+  const daemon = join(root, 'src/daemon.ts')
+  await build({
+    ...common,
+    entryPoints: {
+      holdfast: join(root, 'src/cli/run.ts'),
+      ...((await exists(daemon)) ? { daemon } : {}),
+      ...(await workerEntries()),
+    },
+    target: 'node24',
+    external: ['better-sqlite3'],
+    banner: { js: requireForCommonJs },
+    splitting: true,
+    chunkNames: 'part-[hash]',
+    outdir,
+    plugins: [fromDist(outdir)],
+  })
+  // Last: its age is the age of the build.
+  await build({
+    ...common,
+    entryPoints: { main: join(root, 'src/main.ts') },
+    target: 'node12',
+    supported: { 'dynamic-import': true },
+    outdir,
+    plugins: [bundlesBeside],
+  })
+}
+
+async function exists(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => undefined)) !== undefined
+}
+
+/** Whether a source or the lock file is younger than the last build. */
+async function isStale(outdir: string): Promise<boolean> {
+  const built = await stat(join(outdir, 'main.js')).catch(() => undefined)
+  if (built === undefined) return true
+  const files = (await readSources(join(root, 'src'))).map(source => source.file)
+  for (const file of [...files, join(root, 'package-lock.json')]) {
+    if ((await stat(file).catch(() => built)).mtimeMs > built.mtimeMs) return true
+  }
+  return false
+}
+
+if (import.meta.main) {
+  const outdir = join(root, 'dist')
+  if (!process.argv.includes('--if-needed') || (await isStale(outdir))) await buildBundles(outdir)
+}
