@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.ts'
+import type { Manifest } from '../oci/manifest.ts'
 import type { Repository } from '../oci/reference.ts'
 
 /** What is remembered of a manifest beside its bytes, which lie in the content store. */
@@ -6,6 +7,11 @@ export interface ManifestEntry {
   readonly digest: Digest
   /** The type it was served with upstream, which is the type we serve it with. */
   readonly mediaType: string
+  /**
+   * What its bytes say, kept (as JSON) so that a start does not read every manifest again. Absent where it was not kept: then it is
+   * read from the bytes.
+   */
+  readonly content?: Manifest | undefined
 }
 
 /** What the catalog holds at start. */

@@ -26,6 +26,11 @@ export interface BlobWriter {
   write(chunk: Uint8Array): Promise<void>
   /** Reads back what was written, up to `offset`. */
   read(into: Uint8Array, position: number): Promise<number>
+  /**
+   * Whether what was written hashes to the digest; it is neither durable nor published yet. Lets readers have a blob's end before a
+   * slow disk has synced it; without it they wait for `commit`.
+   */
+  verify?(): Promise<boolean>
   /** Verifies, makes durable, publishes. Rejects with `wrong-digest` after dropping the bytes. Readers of this writer stay valid. */
   commit(): Promise<BlobInfo>
   /** Ends for now and keeps the bytes, durable, for a later `write()` of the same digest. */

@@ -1,0 +1,22 @@
+import type { Digest } from '../oci/digest.ts'
+import type { Repository } from '../oci/reference.ts'
+import type { BlobAnswer, Reach } from './upstream.ts'
+
+/** Somebody who may have a blob: the registry that owns it, or other nodes. Sources are asked in order. */
+export interface BlobSource {
+  /** Tells sources apart, in logs and when bytes turn out to be wrong. */
+  readonly name: string
+  readonly kind: 'upstream' | 'peer'
+  /** Whether asking makes sense right now; what is not `reachable` is passed over. */
+  reach(repository: Repository): Reach
+  /**
+   * Opens a blob at `offset` (bytes); settles with the answer's head, bounded by the source's own deadlines even without `signal`.
+   * Rejects with `UpstreamFailure`.
+   */
+  open(
+    digest: Digest,
+    repository: Repository,
+    offset: number,
+    signal: AbortSignal,
+  ): Promise<BlobAnswer>
+}
