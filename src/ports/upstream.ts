@@ -43,6 +43,8 @@ export interface TagQuestionOptions {
    * started; at the whole of it a silent endpoint or repository counts as failed, while the question itself goes on.
    */
   readonly deadlineMs: number
+  /** Ask even what is known to be down (mode `online`). */
+  readonly insist: boolean
 }
 
 /** Whether asking makes sense right now. */
@@ -50,7 +52,11 @@ export type Reach =
   | { readonly state: 'unconfigured' }
   | { readonly state: 'reachable' }
   /** The breaker is open, or a 429 is being honoured. */
-  | { readonly state: 'down'; readonly sinceMs: number; readonly failure: 'unreachable' | 'rate-limited' | 'clock' }
+  | {
+      readonly state: 'down'
+      readonly sinceMs: number
+      readonly failure: 'unreachable' | 'rate-limited' | 'clock'
+    }
 
 /** One endpoint's health, for people and metrics. */
 export interface EndpointState {
@@ -71,11 +77,20 @@ export interface Upstream {
   resolveTag(key: TagReference, options: TagQuestionOptions): Promise<TagAnswer>
   getManifest(repository: Repository, digest: Digest, signal: AbortSignal): Promise<ManifestAnswer>
   /** Opens a blob at `offset` (bytes). */
-  getBlob(repository: Repository, digest: Digest, offset: number, signal: AbortSignal): Promise<BlobAnswer>
+  getBlob(
+    repository: Repository,
+    digest: Digest,
+    offset: number,
+    signal: AbortSignal,
+  ): Promise<BlobAnswer>
   /** All tags of a repository, pages followed. */
   listTags(repository: Repository, signal: AbortSignal): Promise<readonly string[]>
   /** Descriptors that refer to `digest`, pages followed; the referrers tag schema is tried where the API is absent. */
-  listReferrers(repository: Repository, digest: Digest, signal: AbortSignal): Promise<readonly Descriptor[]>
+  listReferrers(
+    repository: Repository,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<readonly Descriptor[]>
   reach(repository: Repository): Reach
   /** Whether a registry is configured (or allowed by `"*"`). */
   isConfigured(registry: string): boolean

@@ -1,0 +1,14 @@
+import type { Digest } from '../oci/digest.ts'
+import type { Target } from '../ports/tag-ledger.ts'
+
+/** What resolution needs to know about content, all of it from memory. */
+export interface ContentView {
+  /** Everything this node's clients need to run the image is held. */
+  isComplete(digest: Digest): boolean
+  /** Its manifest or content failed a moment ago: upstream's word for it is not enough. */
+  isSuspect(digest: Digest): boolean
+  /** Digest, type and size of a manifest that is held. */
+  describe(digest: Digest): Target | undefined
+  /** How many required blobs are not held; for people. `undefined` when the manifest itself is not held. */
+  missingCount(digest: Digest): number | undefined
+}

@@ -1,0 +1,98 @@
+import type { TagReference } from '../oci/reference.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { FailureClass } from '../ports/errors.ts'
+import type { Pin, TagLedger, Target } from '../ports/tag-ledger.ts'
+import type { Upstream } from '../ports/upstream.ts'
+import type { UpstreamFlight } from './ask-upstream.ts'
+import type { ContentView } from './content-view.ts'
+import type { KeyMemory } from './memory-rungs.ts'
+import type { SettingsOf } from './policy.ts'
+import type { ResolutionSource, Resolved, ResolveOptions, Step, Unresolved } from './resolution.ts'
+import type { Confirmation } from './tag-memory.ts'
+
+/** How this node treats upstreams: ask when it helps, never ask, or always ask. */
+export type Mode = 'auto' | 'offline' | 'online'
+
+/** What the rungs of the ladder stand on. */
+export interface LadderParts {
+  readonly ledger: TagLedger
+  readonly upstream: Pick<Upstream, 'reach'>
+  readonly content: ContentView
+  readonly clock: Clock
+  readonly mode: () => Mode
+  readonly settingsOf: SettingsOf
+  /** What is remembered of a key, from a cache that the ledger's changes empty. */
+  readonly memoryOf: (key: TagReference) => KeyMemory
+  readonly askUpstream: (key: TagReference) => Promise<UpstreamFlight>
+  /** This node's last confirmation by upstream. */
+  readonly confirmationOf: (key: TagReference) => Confirmation | undefined
+  /** The repository answers, but later than clients wait. */
+  readonly isSlow: (key: TagReference) => boolean
+  /** Gets the manifest of a pinned digest from upstream; `false` when it cannot be had. */
+  readonly fetchPinned: (key: TagReference, pin: Pin) => Promise<boolean>
+  /** Memory answered: ask upstream behind the client's back, when that is sensible. */
+  readonly refreshBehind: (key: TagReference) => void
+}
+
+/** One question on its way down the ladder. */
+export interface Question {
+  readonly key: TagReference
+  readonly options: ResolveOptions
+  /** The rungs tried so far, where somebody wants to know. */
+  readonly steps: Step[] | undefined
+}
+
+/** A rung's answer. */
+export interface RungAnswer {
+  readonly target: Target
+  readonly source: ResolutionSource
+  readonly reason: string
+  readonly confirmedAtMs: number | undefined
+  readonly saidBy: string | undefined
+}
+
+/** Notes what came of a rung, for an explanation. */
+export function note({ steps }: Question, rung: string, outcome: string): void {
+  steps?.push({ rung, outcome })
+}
+
+/** The ladder's answer, made of a rung's. @param nowMs trusted time, for the age */
+export function resolved(
+  question: Question,
+  answer: RungAnswer,
+  nowMs: number,
+  failure?: FailureClass,
+): Resolved {
+  const { target, source, reason, confirmedAtMs, saidBy } = answer
+  if (question.steps !== undefined) note(question, source, `${target.digest}: ${reason}`)
+  const fresh = source === 'upstream' || source === 'pin'
+  return {
+    found: true,
+    key: question.key,
+    digest: target.digest,
+    mediaType: target.mediaType,
+    size: target.size,
+    source,
+    fresh,
+    confirmedAtMs,
+    ageSeconds: fresh ? undefined : ageSeconds(nowMs, confirmedAtMs),
+    reason,
+    failure,
+    saidBy,
+    steps: question.steps ?? [],
+  }
+}
+
+/** The ladder's foot: no answer. */
+export function unresolved(
+  { key, steps }: Question,
+  reason: string,
+  failure: FailureClass | undefined,
+): Unresolved {
+  return { found: false, key, reason, failure, steps: steps ?? [] }
+}
+
+function ageSeconds(nowMs: number, confirmedAtMs: number | undefined): number | undefined {
+  if (confirmedAtMs === undefined) return undefined
+  return Math.max(0, Math.floor((nowMs - confirmedAtMs) / 1000))
+}

@@ -1,0 +1,73 @@
+import type { Digest } from '../oci/digest.ts'
+import type { TagReference } from '../oci/reference.ts'
+import type { FailureClass } from '../ports/errors.ts'
+
+/** Which rung of the ladder gave an answer. */
+export type ResolutionSource =
+  | 'pin'
+  | 'upstream'
+  | 'peer'
+  | 'memory'
+  | 'ledger'
+  | 'history'
+  | 'asked'
+  | 'repository'
+
+/** A rung that was tried, and what came of it, in words. */
+export interface Step {
+  readonly rung: string
+  readonly outcome: string
+}
+
+/** A tag's answer. */
+export interface Resolved {
+  readonly found: true
+  readonly key: TagReference
+  readonly digest: Digest
+  readonly mediaType: string
+  /** Bytes of the manifest. */
+  readonly size: number
+  readonly source: ResolutionSource
+  /** The tag's owner said so just now. */
+  readonly fresh: boolean
+  /** When the tag's owner last confirmed it, ms since the epoch. */
+  readonly confirmedAtMs: number | undefined
+  /** Seconds since then; absent when fresh or never confirmed. */
+  readonly ageSeconds: number | undefined
+  /** Why this answer, in words. */
+  readonly reason: string
+  /** How upstream failed, when it did. */
+  readonly failure: FailureClass | undefined
+  /** Endpoint URL or node key that said so. */
+  readonly saidBy: string | undefined
+  /** The rungs tried; empty unless an explanation was asked for. */
+  readonly steps: readonly Step[]
+}
+
+/** No answer, and why. */
+export interface Unresolved {
+  readonly found: false
+  readonly key: TagReference
+  readonly reason: string
+  readonly failure: FailureClass | undefined
+  readonly steps: readonly Step[]
+}
+
+export interface ResolveOptions {
+  /**
+   * What the client will do with the answer. For a `HEAD`, digest, type and size are all it needs; `GET` wants the bytes next;
+   * `explain` is a person's question: the rungs tried are told and nothing is remembered of it.
+   */
+  readonly asking: 'HEAD' | 'GET' | 'explain'
+  /** The client's. Ends its waiting, never the question. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Resolves a tag by the ladder: pin, fresh memory, upstream, ledger, history, asked, repository. Settles within
+ * `resolve.timeoutMs` plus what a memory look-up takes; rejects only when `signal` aborts.
+ */
+export type ResolveTag = (
+  key: TagReference,
+  options: ResolveOptions,
+) => Promise<Resolved | Unresolved>

@@ -1,0 +1,154 @@
+import type { Pin } from '../ports/tag-ledger.ts'
+import type { Reach } from '../ports/upstream.ts'
+import type { Confirmed } from './ask-upstream.ts'
+import {
+  type LadderParts,
+  note,
+  type Question,
+  type RungAnswer,
+  resolved,
+  unresolved,
+} from './ladder.ts'
+import { recall } from './memory-rungs.ts'
+import { askOwner, inTime } from './owner-rung.ts'
+import { mayServe, type TagSettings } from './policy.ts'
+import type { Resolved, ResolveTag, Unresolved } from './resolution.ts'
+
+/** A slow repository's confirmation is answered without asking while it is younger than this, in ms. */
+const slowFreshMs = 30_000
+
+/**
+ * The ladder: pin, fresh memory, upstream, ledger, history, asked, repository; the first that answers wins. Online means fresh:
+ * while upstream answers in time, memory is asked only where settings say so. Offline means fast: what is known to be down is not
+ * asked, and the first question that finds out is bounded by `timeoutMs`.
+ */
+export function createResolveTag(
+  parts: LadderParts,
+  settings: { readonly timeoutMs: number },
+): ResolveTag {
+  const { ledger, content } = parts
+
+  return async (key, options) => {
+    const question: Question = {
+      key,
+      options,
+      steps: options.asking === 'explain' ? [] : undefined,
+    }
+    const pin = ledger.pin(key)
+    if (pin !== undefined) return answerPin(question, pin)
+    note(question, 'pin', 'no pin')
+
+    const reach = parts.upstream.reach(key)
+    if (reach.state === 'unconfigured') {
+      return unresolved(question, tellUnconfigured(key.registry), undefined)
+    }
+    const tag = parts.settingsOf(key)
+    return answerRecent(question, tag, reach) ?? askThenRecall(question, tag, reach)
+  }
+
+  async function askThenRecall(
+    question: Question,
+    tag: TagSettings,
+    reach: Reach,
+  ): Promise<Resolved | Unresolved> {
+    const asked = await askOwner(parts, question, reach, settings.timeoutMs)
+    if (asked.kind === 'answer') return answerOwner(question, asked.confirmed, tag)
+
+    const { failure, outcome } = asked
+    if (!mayServe(failure, tag.policies)) {
+      return unresolved(question, `${outcome}; the policy for ${failure} is deny`, failure)
+    }
+    if (failure !== 'denied' && failure !== 'not-found') parts.refreshBehind(question.key)
+    const recalled = recallFor(question, tag)
+    if (recalled !== undefined) return answer(question, recalled, failure)
+    return unresolved(question, `${outcome}; nothing complete is held`, failure)
+  }
+
+  async function answerPin(question: Question, pin: Pin): Promise<Resolved | Unresolved> {
+    const { key, options } = question
+    const isHeld =
+      content.isComplete(pin.digest) ||
+      (options.asking !== 'GET' && ledger.heldByClients(key)?.digest === pin.digest) ||
+      (await canBeHad(question, pin))
+    if (!isHeld) {
+      note(question, 'pin', `${pin.digest} is neither complete here nor to be had from upstream`)
+      return unresolved(question, `pin not held: ${pin.digest}`, undefined)
+    }
+    return answer(question, {
+      target: content.describe(pin.digest) ?? pin,
+      source: 'pin',
+      reason: 'an operator pinned it',
+      confirmedAtMs: pin.stamp.wallMs,
+      saidBy: pin.author,
+    })
+  }
+
+  async function canBeHad({ key, options }: Question, pin: Pin): Promise<boolean> {
+    const isAskable = parts.mode() !== 'offline' && parts.upstream.reach(key).state === 'reachable'
+    if (!isAskable || content.isSuspect(pin.digest)) return false
+    const fetched = parts.fetchPinned(key, pin)
+    return (await inTime(fetched, settings.timeoutMs, options.signal)) ?? false
+  }
+
+  function answerRecent(
+    question: Question,
+    { freshForMs }: TagSettings,
+    reach: Reach,
+  ): Resolved | undefined {
+    const slow = parts.isSlow(question.key)
+    const youngMs = slow ? Math.max(freshForMs, slowFreshMs) : freshForMs
+    if (youngMs === 0) return undefined
+    const last = parts.confirmationOf(question.key)
+    const isYoung = last !== undefined && parts.clock.monotonicMs() - last.atMonotonicMs < youngMs
+    if (!isYoung || !isUsable(last.confirmed, reach)) {
+      note(question, 'memory', 'no confirmation that is young enough and can be used')
+      return undefined
+    }
+    if (slow) parts.refreshBehind(question.key)
+    const reason = slow
+      ? 'confirmed a moment ago; upstream answers later than clients wait'
+      : 'confirmed within freshForMs'
+    return answer(question, { ...fromOwner(last.confirmed), source: 'memory', reason })
+  }
+
+  function isUsable({ digest }: Confirmed, reach: Reach): boolean {
+    return content.isComplete(digest) || (reach.state === 'reachable' && !content.isSuspect(digest))
+  }
+
+  /** The owner's word is final, unless what it named could not be fetched a moment ago and something older can be served. */
+  function answerOwner(question: Question, confirmed: Confirmed, tag: TagSettings): Resolved {
+    const { digest } = confirmed
+    if (content.isSuspect(digest) && !content.isComplete(digest)) {
+      note(question, 'upstream', `${digest} was named, but its content failed a moment ago`)
+      const recalled = recallFor(question, tag)
+      if (recalled !== undefined) return answer(question, recalled, 'unreachable')
+    }
+    return answer(question, fromOwner(confirmed))
+  }
+
+  function recallFor(question: Question, tag: TagSettings): RungAnswer | undefined {
+    const { newestInRepository } = tag
+    const isHead = question.options.asking !== 'GET'
+    const memory = parts.memoryOf(question.key)
+    return recall(parts, question, memory, { isHead, newestInRepository })
+  }
+
+  function answer(question: Question, rung: RungAnswer, failure?: Resolved['failure']): Resolved {
+    return resolved(question, rung, ledger.trustedNowMs(), failure)
+  }
+}
+
+function fromOwner(confirmed: Confirmed): RungAnswer {
+  return {
+    target: confirmed,
+    source: 'upstream',
+    reason: 'the registry said so just now',
+    confirmedAtMs: confirmed.confirmedAtMs,
+    saidBy: confirmed.endpoint,
+  }
+}
+
+/** Why a registry that is not configured is not asked, with the key that would allow it. */
+export function tellUnconfigured(registry: string): string {
+  return `upstream ${registry} is not configured; name it under "upstreams" to have it mirrored`
+}
