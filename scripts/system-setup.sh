@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Installs what the system tests need on Debian: the distribution's packages, and containerd 1.7 and 2.1 of later releases beside
+# the 1.6 of this one. Nothing is replaced: the newer binaries go to a cache folder of their own. Needs root.
+set -euo pipefail
+
+cache=${HOLDFAST_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-test}
+packages=(containerd runc docker-registry skopeo busybox-static iptables iproute2 util-linux faketime openssl curl)
+
+[ "$(id -u)" = 0 ] || { echo "system-setup: needs root (apt-get install, network namespaces)" >&2; exit 1; }
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+mkdir -p "$cache/bin/1.6"
+for name in containerd ctr containerd-shim-runc-v2; do ln -sfn "/usr/bin/$name" "$cache/bin/1.6/$name"; done
+
+# The package archive this machine is set up for; only the release differs.
+archive=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
+[ -n "$archive" ] || archive=$(awk '$1 == "deb" { print $2; exit }' /etc/apt/sources.list)
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+fetch() { # RELEASE VERSION
+  local release=$1 version=$2 bin=$cache/bin/$2 work
+  if [ -x "$bin/containerd" ] && "$bin/containerd" --version | grep -q "$version"; then return; fi
+  work=$(mktemp -d)
+  chmod 755 "$work"
+  mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$bin"
+  echo "deb [trusted=yes signed-by=$keyring] $archive $release main" >"$work/sources.list"
+  : >"$work/status"
+  local apt=(apt-get -qq -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/dev/null
+    -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache" -o "Dir::State::status=$work/status" -o APT::Sandbox::User=root)
+  "${apt[@]}" update
+  (cd "$work" && "${apt[@]}" download containerd && dpkg-deb -x containerd_*.deb unpacked)
+  cp "$work"/unpacked/usr/bin/{containerd,ctr,containerd-shim-runc-v2} "$bin/"
+  rm -rf "$work"
+}
+fetch trixie 1.7
+fetch forky 2.1
+for version in 1.6 1.7 2.1; do echo "containerd $version: $("$cache/bin/$version/containerd" --version)"; done

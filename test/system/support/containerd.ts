@@ -1,0 +1,201 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as grpc from '@grpc/grpc-js'
+import { loadSync } from '@grpc/proto-loader'
+import { type Running, run, start, until } from './process.ts'
+import { type ContainerdVersion, cacheDir } from './requirements.ts'
+
+/** A real containerd with its own root, state and socket. */
+export interface Containerd {
+  readonly version: ContainerdVersion
+  /** The folder of `hosts.toml` files. */
+  readonly certsDir: string
+  /** Sends one registry to a mirror, and nowhere else. */
+  mirror(registry: string, mirrorUrl: string): Promise<void>
+  /** CRI `PullImage`, what kubelet does for `imagePullPolicy: Always`. Resolves with the image's id. */
+  pull(image: string, timeoutMs?: number): Promise<string>
+  /** CRI `ImageStatus`. */
+  imageId(image: string): Promise<string | undefined>
+  remove(image: string): Promise<void>
+  /** A pod with one container of this image; resolves with what it printed once it ended well. */
+  runPod(image: string, command: readonly string[]): Promise<string>
+  ctr(...args: string[]): Promise<string>
+  log(): string
+  stop(): Promise<void>
+}
+
+const here = dirname(fileURLToPath(import.meta.url))
+const definition = grpc.loadPackageDefinition(
+  loadSync(join(here, 'cri.proto'), { keepCase: true, longs: Number, enums: String }),
+)
+type Unary = (request: object, options: object, done: (e: Error | null, r: unknown) => void) => void
+type Client = Record<string, Unary> & { close(): void }
+type Stub = new (address: string, credentials: grpc.ChannelCredentials, o?: object) => Client
+
+/** Starts a containerd under `dir`; `pauseArchive` is an OCI archive that holds {@link pauseImage}. */
+export async function startContainerd(
+  version: ContainerdVersion,
+  dir: string,
+  pauseArchive: string,
+): Promise<Containerd> {
+  for (const name of ['root', 'state', 'certs.d', 'opt', 'cni/net.d', 'logs']) {
+    await mkdir(join(dir, name), { recursive: true })
+  }
+  const socket = join(dir, 'containerd.sock')
+  const config = join(dir, 'config.toml')
+  await writeFile(config, version === '2.1' ? configV3(dir) : configV2(dir))
+  const bin = join(cacheDir, 'bin', version)
+  const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}:/usr/sbin:/sbin` }
+  const daemon: Running = start(join(bin, 'containerd'), ['--config', config], { env })
+  const ctr = (...args: string[]) => run(join(bin, 'ctr'), ['-a', socket, ...args], { env })
+  await until(`containerd ${version} answers`, async () => {
+    if (daemon.child.exitCode !== null) throw new Error(daemon.output())
+    return ctr('version').then(
+      () => true,
+      () => false,
+    )
+  })
+  await ctr('-n', 'k8s.io', 'images', 'import', '--all-platforms', pauseArchive)
+
+  const stub = (name: string) => {
+    const found = name
+      .split('.')
+      .reduce<unknown>((at, part) => (at as Record<string, unknown>)[part], definition)
+    return new (found as Stub)(`unix://${socket}`, grpc.credentials.createInsecure())
+  }
+  const images = stub('runtime.v1.ImageService')
+  const runtime = stub('runtime.v1.RuntimeService')
+  const call = <T>(client: Client, method: string, request: object, timeoutMs = 60_000) =>
+    new Promise<T>((resolve, reject) => {
+      client[method]?.(request, { deadline: Date.now() + timeoutMs }, (error, answer) =>
+        error === null ? resolve(answer as T) : reject(error),
+      )
+    })
+  let pods = 0
+
+  return {
+    version,
+    certsDir: join(dir, 'certs.d'),
+    async mirror(registry, mirrorUrl) {
+      const folder = join(dir, 'certs.d', registry)
+      await mkdir(folder, { recursive: true })
+      await writeFile(
+        join(folder, 'hosts.toml'),
+        `server = "${mirrorUrl}"\n[host."${mirrorUrl}"]\n  capabilities = ["pull", "resolve"]\n  dial_timeout = "200ms"\n`,
+      )
+    },
+    async pull(image, timeoutMs) {
+      const request = { image: { image } }
+      return (await call<{ image_ref: string }>(images, 'PullImage', request, timeoutMs)).image_ref
+    },
+    async imageId(image) {
+      const answer = await call<{ image?: { id: string } }>(images, 'ImageStatus', {
+        image: { image },
+      })
+      return answer.image?.id
+    },
+    async remove(image) {
+      await call(images, 'RemoveImage', { image: { image } })
+    },
+    async runPod(image, command) {
+      pods += 1
+      const name = `pod-${pods}`
+      const network = { namespace_options: { network: 'NODE' } }
+      const sandbox = {
+        metadata: { name, uid: `${name}-${process.pid}`, namespace: 'default' },
+        log_directory: join(dir, 'logs'),
+        linux: { security_context: network },
+      }
+      const { pod_sandbox_id } = await call<{ pod_sandbox_id: string }>(runtime, 'RunPodSandbox', {
+        config: sandbox,
+      })
+      const { container_id } = await call<{ container_id: string }>(runtime, 'CreateContainer', {
+        pod_sandbox_id,
+        config: {
+          metadata: { name: 'main' },
+          image: { image },
+          command,
+          log_path: `${name}.log`,
+          linux: { security_context: network },
+        },
+        sandbox_config: sandbox,
+      })
+      await call(runtime, 'StartContainer', { container_id })
+      const code = await until(`the container of ${image} ends`, async () => {
+        const { status } = await call<{ status: { state: string; exit_code: number } }>(
+          runtime,
+          'ContainerStatus',
+          { container_id },
+        )
+        return status.state === 'CONTAINER_EXITED' && { code: status.exit_code }
+      })
+      const printed = await readFile(join(dir, 'logs', `${name}.log`), 'utf8')
+      await call(runtime, 'StopPodSandbox', { pod_sandbox_id })
+      await call(runtime, 'RemovePodSandbox', { pod_sandbox_id })
+      if (code.code !== 0) throw new Error(`${image} ended with ${code.code}: ${printed}`)
+      return printed
+    },
+    ctr,
+    log: () => daemon.output(),
+    async stop() {
+      images.close()
+      runtime.close()
+      await daemon.stop()
+      await rm(dir, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+/** The sandbox image that every test containerd is set to. */
+export const pauseImage = 'holdfast.test/pause:1'
+
+function common(dir: string): string {
+  return `root = '${dir}/root'
+state = '${dir}/state'
+[grpc]
+  address = '${dir}/containerd.sock'
+[ttrpc]
+  address = '${dir}/containerd.sock.ttrpc'
+[debug]
+  level = 'debug'
+[plugins.'io.containerd.internal.v1.opt']
+  path = '${dir}/opt'
+`
+}
+
+// restrict_oom_score_adj: machines without CAP_SYS_RESOURCE cannot set the score that CRI asks for.
+function configV2(dir: string): string {
+  return `version = 2
+${common(dir)}[plugins.'io.containerd.grpc.v1.cri']
+  sandbox_image = '${pauseImage}'
+  restrict_oom_score_adj = true
+[plugins.'io.containerd.grpc.v1.cri'.containerd]
+  snapshotter = 'overlayfs'
+[plugins.'io.containerd.grpc.v1.cri'.registry]
+  config_path = '${dir}/certs.d'
+[plugins.'io.containerd.grpc.v1.cri'.cni]
+  bin_dir = '/usr/lib/cni'
+  conf_dir = '${dir}/cni/net.d'
+`
+}
+
+function configV3(dir: string): string {
+  return `version = 3
+${common(dir)}[plugins.'io.containerd.cri.v1.images']
+  snapshotter = 'overlayfs'
+[plugins.'io.containerd.cri.v1.images'.pinned_images]
+  sandbox = '${pauseImage}'
+[plugins.'io.containerd.cri.v1.images'.registry]
+  config_path = '${dir}/certs.d'
+[plugins.'io.containerd.cri.v1.runtime']
+  restrict_oom_score_adj = true
+[plugins.'io.containerd.cri.v1.runtime'.cni]
+  bin_dirs = ['/usr/lib/cni']
+  conf_dir = '${dir}/cni/net.d'
+[plugins.'io.containerd.transfer.v1.local']
+  config_path = '${dir}/certs.d'
+[plugins.'io.containerd.nri.v1.nri']
+  disable = true
+`
+}

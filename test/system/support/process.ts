@@ -1,0 +1,87 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** A real process of a test, with what it printed. */
+export interface Running {
+  readonly pid: number
+  readonly child: ChildProcess
+  /** Everything printed so far, both streams. */
+  output(): string
+  /** Ends it: the signal, then SIGKILL after `graceMs`. Resolves with the exit code, or the signal's name. */
+  stop(signal?: NodeJS.Signals, graceMs?: number): Promise<number | string>
+  /** Resolves when it ended by itself. */
+  readonly ended: Promise<number | string>
+}
+
+/** Starts a process; it is stopped by its own pid and never by name. */
+export function start(
+  command: string,
+  args: readonly string[],
+  options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
+): Running {
+  const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  const printed: Buffer[] = []
+  child.stdout.on('data', chunk => printed.push(chunk))
+  child.stderr.on('data', chunk => printed.push(chunk))
+  const ended = once(child, 'exit').then(([code, signal]) => code ?? signal)
+  ended.catch(() => {})
+  if (child.pid === undefined) throw new Error(`cannot start ${command}: is it installed?`)
+  return {
+    pid: child.pid,
+    child,
+    output: () => Buffer.concat(printed).toString(),
+    ended,
+    async stop(signal = 'SIGTERM', graceMs = 10_000) {
+      if (child.exitCode !== null || child.signalCode !== null) return ended
+      child.kill(signal)
+      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs)
+      try {
+        return await ended
+      } finally {
+        clearTimeout(timer)
+      }
+    },
+  }
+}
+
+/** Runs a command to its end. Rejects with its output when it fails. */
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: { readonly env?: NodeJS.ProcessEnv; readonly timeoutMs?: number } = {},
+): Promise<string> {
+  const running = start(command, args, options.env === undefined ? {} : { env: options.env })
+  const timer = setTimeout(() => running.child.kill('SIGKILL'), options.timeoutMs ?? 60_000)
+  const code = await running.ended
+  clearTimeout(timer)
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')}: ${code}\n${running.output()}`)
+  return running.output()
+}
+
+/** Polls until `check` gives something other than `undefined` or `false`. */
+export async function until<T>(
+  what: string,
+  check: () => Promise<T | undefined | false> | T | undefined | false,
+  timeoutMs = 20_000,
+): Promise<T> {
+  const end = performance.now() + timeoutMs
+  for (;;) {
+    const value = await check()
+    if (value !== undefined && value !== false) return value
+    if (performance.now() > end) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`)
+    await delay(25)
+  }
+}
+
+/** A port of the loopback interface that nobody listens on just now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}

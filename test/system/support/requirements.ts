@@ -1,0 +1,45 @@
+import { accessSync, constants } from 'node:fs'
+import { homedir } from 'node:os'
+import { delimiter, join } from 'node:path'
+
+/** Where scripts/system-setup.sh put the containerd versions. */
+export const cacheDir =
+  process.env['HOLDFAST_TEST_CACHE'] ??
+  join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'holdfast-test')
+
+export const containerdVersions = ['1.6', '1.7', '2.1'] as const
+export type ContainerdVersion = (typeof containerdVersions)[number]
+
+const commands = ['docker-registry', 'skopeo', 'runc', 'ip', 'iptables', 'nsenter', 'faketime']
+
+/** Throws one error that names everything that is missing and how to get it. */
+export function requireSystem(): void {
+  const missing: string[] = []
+  if (process.getuid?.() !== 0) missing.push('root (containerd, network namespaces)')
+  for (const name of commands) if (!onPath(name)) missing.push(name)
+  for (const version of containerdVersions) {
+    if (!isExecutable(join(cacheDir, 'bin', version, 'containerd'))) {
+      missing.push(`containerd ${version}`)
+    }
+  }
+  if (!isExecutable('/bin/busybox')) missing.push('busybox-static')
+  if (missing.length > 0) {
+    throw new Error(
+      `the system tests miss: ${missing.join(', ')}. On Debian, as root: scripts/system-setup.sh`,
+    )
+  }
+}
+
+function onPath(name: string): boolean {
+  const folders = `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`
+  return folders.split(delimiter).some(folder => isExecutable(join(folder, name)))
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
