@@ -45,6 +45,8 @@ export interface LoggedRequest {
 }
 
 export interface RegistryOptions {
+  /** URL of a real registry to stand in front of: what is asked is forwarded there, with the faults laid over. */
+  readonly origin?: string
   /** By repository name. */
   readonly images?: Readonly<Record<string, ImageContents>>
   /** Default: any free one. */
@@ -115,12 +117,17 @@ export async function startRegistry(options: RegistryOptions = {}) {
     return struck
   }
 
-  function trueAnswer(asked: Asked, exchange: Exchange, range: string | undefined): Answer {
+  async function trueAnswer(
+    asked: Asked,
+    exchange: Exchange,
+    range: string | undefined,
+  ): Promise<Answer> {
     const { headers, method } = exchange.request
     if (auth && asked.kind === 'token') return auth.issue(exchange.url, headers.authorization)
     const refused = auth?.check(asked, headers.authorization)
     if (refused) return refused
     if (method !== 'GET' && method !== 'HEAD') return ociError(405, 'UNSUPPORTED')
+    if (options.origin !== undefined) return forward(options.origin, exchange, range)
     return contents.answer(asked, exchange.url, range)
   }
 
@@ -167,7 +174,7 @@ export async function startRegistry(options: RegistryOptions = {}) {
   ): Promise<void> {
     const inForce = struck.filter(active => faults.has(active))
     const isRangeIgnored = inForce.some(({ fault }) => fault.do === 'ignore-range')
-    let answer = trueAnswer(asked, exchange, isRangeIgnored ? undefined : entry.range)
+    let answer = await trueAnswer(asked, exchange, isRangeIgnored ? undefined : entry.range)
     for (const { fault } of inForce) answer = alter(fault, answer, exchange.url)
     if (exchange.gone()) return
     const hasBody = writeHead(exchange.response, answer) && entry.method !== 'HEAD'
@@ -302,6 +309,24 @@ export async function startRegistry(options: RegistryOptions = {}) {
     },
   }
 }
+
+/** The origin's own answer to the same request. */
+async function forward(
+  origin: string,
+  { request, url }: Exchange,
+  range: string | undefined,
+): Promise<Answer> {
+  const headers: Record<string, string> = { 'accept-encoding': 'identity' }
+  if (request.headers.accept !== undefined) headers['accept'] = request.headers.accept
+  if (range !== undefined) headers['range'] = range
+  const method = request.method ?? 'GET'
+  const answer = await fetch(new URL(url.pathname + url.search, origin), { method, headers })
+  const body = Buffer.from(await answer.arrayBuffer())
+  const kept = [...answer.headers].filter(([name]) => !hopByHop.has(name))
+  return { status: answer.status, headers: Object.fromEntries(kept), body }
+}
+
+const hopByHop = new Set(['connection', 'keep-alive', 'transfer-encoding', 'date'])
 
 /** Writes status line and headers. Returns whether such an answer has a body. */
 function writeHead(response: ServerResponse, answer: Answer): boolean {
