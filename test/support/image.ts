@@ -1,20 +1,8 @@
-import { createCipheriv, hash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { gzipSync } from 'node:zlib'
-import { type Digest, digestOf } from '../../src/oci/digest.ts'
+import type { Digest } from '../../src/oci/digest.ts'
 import type { Descriptor } from '../../src/oci/manifest.ts'
 import type { Platform } from '../../src/oci/platform.ts'
-import { type TarEntry, tar, tarAround } from './tar.ts'
-
-/**
- * What a layer holds: that many incompressible bytes in one file (any size, fast), these files, files that depend on the platform, or
- * nothing but a URL (a non-distributable layer, whose bytes are in no registry).
- */
-export type LayerSpec =
-  | number
-  | readonly TarEntry[]
-  | ((platform: string) => readonly TarEntry[])
-  | { readonly foreignUrl: string }
+import { blob, descriptorOf, jsonBlob, type TestBlob } from './blob.ts'
+import { type LayerSpec, makeLayer } from './layer.ts'
 
 /** The part of an image config that a runtime looks at; goes into the image as it is. */
 export interface RunConfig {
@@ -47,11 +35,6 @@ export interface ImageOptions extends Omit<SingleImageOptions, 'platform'> {
   readonly attestations?: boolean
   /** `false` leaves the platforms out of the index. Default `true`. */
   readonly platformFields?: boolean
-}
-
-/** A blob of a test image. */
-export interface TestBlob extends Descriptor {
-  readonly bytes: Buffer
 }
 
 /** A manifest of a test image with what it refers to. */
@@ -181,66 +164,6 @@ export function makeReferrer(options: ReferrerOptions): TestManifest {
   ])
 }
 
-/** `size` bytes that do not compress and depend on nothing but `seed`; about 1 GB/s. */
-export function randomBytesOf(seed: string, size: number): Buffer {
-  const bytes = Buffer.alloc(size)
-  fillRandomly(bytes, seed)
-  return bytes
-}
-
-/** The files of a small userland around a static busybox, for images that a pod really runs. */
-export function busyboxFiles(
-  binary: string,
-  applets: readonly string[] = ['sh', 'echo', 'cat', 'sleep', 'true', 'ls'],
-): readonly TarEntry[] {
-  return [
-    { name: 'bin/', type: 'directory' },
-    { name: 'bin/busybox', data: readFileSync(binary), mode: 0o755 },
-    ...applets.map((applet): TarEntry => {
-      return { name: `bin/${applet}`, type: 'symlink', target: 'busybox' }
-    }),
-    { name: 'tmp/', type: 'directory', mode: 0o1777 },
-  ]
-}
-
-interface Layer {
-  readonly blob: TestBlob
-  /** Digest of the tar in it. */
-  readonly diffId: string
-  readonly isForeign: boolean
-}
-
-function makeLayer(
-  spec: LayerSpec,
-  platform: string,
-  seed: string,
-  types: (typeof mediaTypes)['oci' | 'docker'],
-): Layer {
-  if (typeof spec === 'object' && 'foreignUrl' in spec) {
-    const absent = packLayer(types.foreign, tar([{ name: 'foreign', data: seed }]), 6)
-    return { ...absent, blob: { ...absent.blob, urls: [spec.foreignUrl] }, isForeign: true }
-  }
-  if (typeof spec === 'number') {
-    const archive = tarAround('data.bin', spec, data => fillRandomly(data, seed))
-    return packLayer(types.layer, archive, 0)
-  }
-  return packLayer(types.layer, tar(typeof spec === 'function' ? spec(platform) : spec), 6)
-}
-
-function packLayer(mediaType: string, archive: Buffer, level: number): Layer {
-  const bytes = gzipSync(archive, { level })
-  return { blob: blob(mediaType, bytes), diffId: digestOf(archive), isForeign: false }
-}
-
-function fillRandomly(into: Buffer, seed: string): void {
-  const key = hash('sha256', seed, 'buffer').subarray(0, 16)
-  const stream = createCipheriv('aes-128-ctr', key, Buffer.alloc(16))
-  const zeros = Buffer.alloc(256 * 1024)
-  for (let at = 0; at < into.length; at += zeros.length) {
-    stream.update(zeros.subarray(0, into.length - at)).copy(into, at)
-  }
-}
-
 /** What BuildKit puts beside an image: an in-toto statement that claims to be for no platform. */
 function attest(image: TestManifest): TestManifest {
   const statement = blob(
@@ -270,23 +193,6 @@ function withBlobs(
   const all = [...layers, config, manifest]
   return { ...manifest, config, layers, blobs: new Map(all.map(b => [b.digest, b.bytes])) }
 }
-
-const blob = (mediaType: string, bytes: Buffer): TestBlob => ({
-  mediaType,
-  digest: digestOf(bytes),
-  size: bytes.length,
-  bytes,
-})
-
-const jsonBlob = (mediaType: string, value: object): TestBlob =>
-  blob(mediaType, Buffer.from(JSON.stringify(value)))
-
-const descriptorOf = ({ mediaType, digest, size, urls }: TestBlob): object => ({
-  mediaType,
-  size,
-  digest,
-  urls,
-})
 
 /** As written: real indexes say `arm64` with `v8`, and without. */
 function readPlatform(text: string): Platform {
