@@ -93,7 +93,7 @@ function withName(
   make: (name: string) => RegistryRequest,
 ): RegistryRequest | OciError {
   const name = segments.join('/')
-  return splitName(name) === undefined ? invalidName(name) : make(name)
+  return isName(name) ? make(name) : invalidName(name)
 }
 
 function withTag(segments: readonly string[], tag: string): RegistryRequest | OciError {
@@ -139,14 +139,18 @@ function onRegistry(registryText: string, name: string): Repository | OciError {
   return isRepositoryName(located.repository) ? located : invalidName(name)
 }
 
-/** A name in its two parts, the second grammatical; `undefined` when it is no name at all. */
+/** A name without `ns`, in its parts; `undefined` when it is none. */
 function splitName(name: string): { registry: string | undefined; repository: string } | undefined {
   const slash = name.indexOf('/')
   const first = name.slice(0, Math.max(slash, 0))
-  const hasRegistry = looksLikeRegistry(first)
-  const repository = hasRegistry ? name.slice(slash + 1) : name
-  if (!isRepositoryName(repository)) return undefined
-  return { registry: hasRegistry ? first : undefined, repository }
+  if (!looksLikeRegistry(first)) return { registry: undefined, repository: name }
+  const registry = parseRegistry(first)
+  return registry === undefined ? undefined : { registry, repository: name.slice(slash + 1) }
+}
+
+/** Whether a name can mean a repository, with or without `ns` (which the path does not show). */
+function isName(name: string): boolean {
+  return isRepositoryName(name) || isRepositoryName(splitName(name)?.repository ?? '')
 }
 
 const invalidName = (name: string): OciError =>
