@@ -22,7 +22,11 @@ export interface BlobWriter {
   readonly digest: Digest
   /** Bytes present: those of an earlier interrupted download to begin with, then those plus what was written. */
   readonly offset: number
-  /** Appends. Rejects with `store-full` when no room may be made. */
+  /**
+   * Appends; settles when `offset` counts the chunk, which must not change before. A call need not wait for the one before it:
+   * chunks are appended in the order of the calls, and several outstanding ones in one go. Rejects with `store-full` when no room
+   * may be made, with `wrong-digest` when the blob grows beyond the size it was said to have.
+   */
   write(chunk: Uint8Array): Promise<void>
   /** Reads back what was written, up to `offset`. */
   read(into: Uint8Array, position: number): Promise<number>
