@@ -21,19 +21,25 @@ export interface DockerRegistry {
   stop(): Promise<void>
 }
 
-/** Starts a registry whose files lie under `dir`. */
-export async function startDockerRegistry(dir: string, port?: number): Promise<DockerRegistry> {
+/** Writes the configuration of a registry whose files lie under `dir`, and returns its path. */
+export async function registryConfig(dir: string, address: string): Promise<string> {
   await mkdir(dir, { recursive: true })
-  const chosen = port ?? (await freePort())
   const config = join(dir, 'config.yml')
   await writeFile(
     config,
     `version: 0.1
 log: { level: error, accesslog: { disabled: true } }
 storage: { filesystem: { rootdirectory: '${dir}/data' }, delete: { enabled: true } }
-http: { addr: '127.0.0.1:${chosen}' }
+http: { addr: '${address}' }
 `,
   )
+  return config
+}
+
+/** Starts a registry whose files lie under `dir`. */
+export async function startDockerRegistry(dir: string, port?: number): Promise<DockerRegistry> {
+  const chosen = port ?? (await freePort())
+  const config = await registryConfig(dir, `127.0.0.1:${chosen}`)
   const running = start('docker-registry', ['serve', config])
   const url = `http://127.0.0.1:${chosen}`
   await until('docker-registry answers', async () => {

@@ -1,0 +1,77 @@
+/**
+ * Runs every check of the project one after the other and sums up. A check that is not a test run counts as one. A test run counts
+ * its assertions, as its own last line tells them; one that reports none has failed.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+
+interface Check {
+  readonly name: string
+  readonly command: string
+  readonly isTestRun?: boolean
+}
+
+interface Sum {
+  readonly passed: number
+  readonly failed: number
+}
+
+const checks: readonly Check[] = [
+  { name: 'lint', command: 'npm run --silent lint' },
+  { name: 'layers', command: 'npm run --silent layers' },
+  { name: 'dead code', command: 'npm run --silent deadcode' },
+  { name: 'types', command: 'npm run --silent types' },
+  { name: 'generated files', command: 'npm run --silent check-generated' },
+  { name: 'build', command: 'npm run --silent build' },
+  // The README's test command.
+  { name: 'tests', command: 'npm ci && npm test', isTestRun: true },
+  { name: 'fuzz', command: 'npm run --silent fuzz -- --seconds 15' },
+  { name: 'demo', command: 'npm run --silent demo' },
+  { name: 'system tests', command: 'npm run test:system', isTestRun: true },
+]
+
+async function run({ command }: Check): Promise<{ code: number | null; output: string }> {
+  const child = spawn('bash', ['-c', command], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const chunks: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => {
+    chunks.push(chunk)
+    process.stdout.write(chunk)
+  })
+  const [code] = await once(child, 'close')
+  return { code, output: Buffer.concat(chunks).toString() }
+}
+
+/** tap's closing line: `# { total: 14, pass: 13, fail: 1 }`. */
+function countTap(output: string): Sum | undefined {
+  const line = [...output.matchAll(/^# \{ total: (\d+), pass: (\d+)(.*)\}$/gm)].at(-1)
+  if (line === undefined) return undefined
+  const total = Number(line[1])
+  const passed = Number(line[2])
+  return { passed, failed: total - passed }
+}
+
+function sum(check: Check, code: number | null, output: string): Sum {
+  if (check.isTestRun !== true)
+    return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
+  const counted = countTap(output)
+  if (counted === undefined || counted.passed === 0) return { passed: 0, failed: 1 }
+  // Skipped and todo tests are in the total and not among the passed: here they count as failed.
+  return code === 0 || counted.failed > 0 ? counted : { passed: counted.passed, failed: 1 }
+}
+
+let passed = 0
+let failed = 0
+for (const check of checks) {
+  process.stdout.write(`\n=== ${check.name}: ${check.command}\n`)
+  const beganMs = performance.now()
+  const { code, output } = await run(check)
+  const result = sum(check, code, output)
+  passed += result.passed
+  failed += result.failed
+  const seconds = ((performance.now() - beganMs) / 1000).toFixed(1)
+  process.stdout.write(
+    `=== ${check.name}: ${result.passed} passed, ${result.failed} failed, ${seconds} s\n`,
+  )
+}
+process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
+process.exitCode = failed === 0 ? 0 : 1

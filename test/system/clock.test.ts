@@ -1,0 +1,53 @@
+import t from 'tap'
+import { pull } from './support/client.ts'
+import { until } from './support/process.ts'
+import { requireSystem } from './support/requirements.ts'
+import { registryName, startWorld } from './support/world.ts'
+
+requireSystem()
+
+const clocks = [
+  { name: '1970', at: '@1970-01-02 00:00:00' },
+  { name: 'ten years ahead', at: '+10y' },
+] as const
+
+for (const clock of clocks) {
+  t.test(`a node whose clock says ${clock.name} answers as any other`, async t => {
+    const world = await startWorld()
+    t.teardown(() => world.close())
+    const through = ['faketime', '--exclude-monotonic', '-f', clock.at]
+    const one = await world.push('app', 'latest', { layers: [20_000], salt: `${clock.name} one` })
+    const wrong = await world.node({ through })
+    t.equal((await pull(wrong.mirror, registryName, 'app', 'latest')).digest, one.digest)
+    const two = await world.push('app', 'latest', { layers: [20_000], salt: `${clock.name} two` })
+    t.equal((await pull(wrong.mirror, registryName, 'app', 'latest')).digest, two.digest)
+
+    world.uplink.freeze()
+    const offline = await pull(wrong.mirror, registryName, 'app', 'latest')
+    t.equal(offline.digest, two.digest)
+    t.equal(offline.source, 'ledger')
+    t.match(offline.headers['age'], /^\d+$/)
+    t.equal(await wrong.stop(), 0)
+
+    // The clock is put right (or the battery dies again): nothing that was learned may win for ever, or be lost.
+    const right = await world.node()
+    t.equal((await pull(right.mirror, registryName, 'app', 'latest')).digest, two.digest)
+    world.uplink.heal()
+    const three = await world.push('app', 'latest', {
+      layers: [20_000],
+      salt: `${clock.name} three`,
+    })
+    await until(
+      'the newest is answered',
+      async () => (await pull(right.mirror, registryName, 'app', 'latest')).digest === three.digest,
+    )
+    world.uplink.freeze()
+    const last = await pull(right.mirror, registryName, 'app', 'latest')
+    t.equal(last.digest, three.digest, 'a stamp from the wrong clock does not win')
+    t.ok(Number(last.headers['age']) < 3_600, `age ${last.headers['age']} s`)
+    t.equal(await right.stop(), 0)
+
+    const wrongAgain = await world.node({ through })
+    t.equal((await pull(wrongAgain.mirror, registryName, 'app', 'latest')).digest, three.digest)
+  })
+}

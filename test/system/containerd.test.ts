@@ -1,0 +1,145 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { type ImageOptions, makeImage } from '../support/image.ts'
+import { busyboxFiles } from '../support/layer.ts'
+import { writeArchive } from './support/archive.ts'
+import { type Containerd, pauseImage, startContainerd } from './support/containerd.ts'
+import type { HoldfastNode } from './support/holdfast.ts'
+import { until } from './support/process.ts'
+import { containerdVersions, requireSystem } from './support/requirements.ts'
+import { registryName, startWorld, type World } from './support/world.ts'
+
+requireSystem()
+
+const image = `${registryName}/app:latest`
+/** The deadline, CRI's own work, and a busy machine. */
+const pullMs = 6_000
+
+const busybox = busyboxFiles('/bin/busybox')
+
+function runnable(salt: string): ImageOptions {
+  return {
+    platforms: ['linux/amd64', 'linux/arm64'],
+    layers: [busybox, 200_000],
+    config: { Cmd: ['/bin/sleep', '100000'], Env: ['PATH=/bin', `SALT=${salt}`] },
+    salt,
+  }
+}
+
+async function timed<T>(work: Promise<T>): Promise<{ value: T; tookMs: number }> {
+  const beganMs = performance.now()
+  const value = await work
+  return { value, tookMs: performance.now() - beganMs }
+}
+
+for (const version of containerdVersions) {
+  t.test(`containerd ${version}`, async t => {
+    const dir = await mkdtemp(join(tmpdir(), 'holdfast-containerd-'))
+    const pause = join(dir, 'pause.tar')
+    await writeArchive(pause, pauseImage, makeImage(runnable('pause')))
+    const world = await startWorld()
+    const client = await startContainerd(version, join(dir, 'node'), pause)
+    t.teardown(async () => {
+      await client.stop()
+      await world.close()
+      await rm(dir, { recursive: true, force: true })
+    })
+
+    const held = await askForWhatIsHeld(t, world, client)
+    await t.test('pulls latest fresh after it moved, last known when offline, and runs it', t =>
+      pullsThroughAnOutage(t, world, client),
+    )
+    await t.test('starts an image it held before Holdfast came, after one HEAD', t =>
+      startsWhatItHeld(t, world, client, held),
+    )
+  })
+}
+
+async function pullsThroughAnOutage(t: Test, world: World, client: Containerd): Promise<void> {
+  const node = await world.node()
+  await client.mirror(registryName, node.mirror)
+  await world.push('app', 'latest', runnable('one'))
+  const first = await client.pull(image, 30_000)
+
+  const two = await world.push('app', 'latest', runnable('two'))
+  const second = await client.pull(image, 30_000)
+  t.not(second, first, 'online means fresh: the moved tag is another image')
+  t.match(await client.runPod(image, ['/bin/echo', 'alive']), /alive/)
+
+  world.uplink.freeze()
+  const held = await timed(client.pull(image, 30_000))
+  t.equal(held.value, second)
+  t.ok(held.tookMs < pullMs, `Always pull of a held image, upstream frozen: ${held.tookMs} ms`)
+
+  await client.remove(image)
+  const whole = await timed(client.pull(image, 30_000))
+  t.equal(whole.value, second, 'every byte came out of the store')
+  t.ok(whole.tookMs < pullMs, `whole pull, upstream frozen: ${whole.tookMs} ms`)
+  t.match(await client.runPod(image, ['/bin/echo', 'offline']), /offline/)
+
+  t.equal(await node.stop(), 0)
+  const again = await world.node()
+  await client.mirror(registryName, again.mirror)
+  await client.remove(image)
+  const restarted = await timed(client.pull(image, 30_000))
+  t.equal(restarted.value, second, 'a restart while offline forgets nothing')
+  t.ok(restarted.tookMs < pullMs, `after the restart: ${restarted.tookMs} ms`)
+
+  const missing = await timed(
+    client.pull(`${registryName}/never:latest`, 30_000).then(
+      () => 'pulled',
+      (error: Error) => error.message,
+    ),
+  )
+  t.match(missing.value, /not found/i, 'what nobody holds fails clearly')
+  t.ok(missing.tookMs < pullMs, `and fast: ${missing.tookMs} ms`)
+
+  world.uplink.heal()
+  const three = await world.push('app', 'latest', runnable('three'))
+  await until('fresh again', async () => (await client.pull(image, 30_000)) !== second)
+  t.not(three.digest, two.digest)
+  await again.stop()
+}
+
+const heldReference = `${registryName}/held:latest`
+
+interface Held {
+  readonly id: string
+  readonly node: HoldfastNode
+  readonly askedAtMs: number
+}
+
+/** containerd pulls straight from the registry; Holdfast comes later and hears one HEAD. */
+async function askForWhatIsHeld(t: Test, world: World, client: Containerd): Promise<Held> {
+  await world.push('held', 'latest', runnable('held'))
+  await client.mirror(registryName, world.origin.url)
+  const id = await client.pull(heldReference, 30_000)
+  const store = { minFreeBytes: '1MiB', completeTags: false }
+  const config = { ...world.config, store }
+  const node = await world.node({ dir: join(world.dir, 'late'), config })
+  await client.mirror(registryName, node.mirror)
+  world.uplink.clearLog()
+  t.equal(await client.pull(heldReference, 30_000), id)
+  t.equal(world.uplink.count('blob'), 0, 'containerd asked for no byte')
+  return { id, node, askedAtMs: performance.now() }
+}
+
+/** Clients that did not ask for the manifest within 30 s hold it; Holdfast looks every few seconds. */
+const settledMs = 37_000
+
+async function startsWhatItHeld(
+  t: Test,
+  world: World,
+  client: Containerd,
+  { id, node, askedAtMs }: Held,
+): Promise<void> {
+  await client.mirror(registryName, node.mirror)
+  await until('the answer has settled', () => performance.now() - askedAtMs > settledMs, settledMs)
+  world.uplink.freeze()
+  const offline = await timed(client.pull(heldReference, 30_000))
+  t.equal(offline.value, id)
+  t.ok(offline.tookMs < pullMs, `${offline.tookMs} ms`)
+  t.match(await client.runPod(heldReference, ['/bin/echo', 'still here']), /still here/)
+}

@@ -1,0 +1,340 @@
+import t from 'tap'
+import type { Fault } from '../support/registry-faults.ts'
+import { ask, pull } from './support/client.ts'
+import { until } from './support/process.ts'
+import { requireSystem } from './support/requirements.ts'
+import { registryName, startWorld, type World } from './support/world.ts'
+
+requireSystem()
+
+/** Settings a user would run with, and what bounds an answer: the deadline plus scheduling on a busy machine. */
+const timeoutMs = 1_000
+const boundMs = timeoutMs + 400
+/** Known down: an answer from memory. Generous, for a machine with two busy cores. */
+const fastMs = 150
+
+interface Outage {
+  readonly name: string
+  readonly begin: (world: World) => void | Promise<void>
+  /** Whether the fault was met: a test without its fault proves nothing. */
+  readonly met?: (world: World) => boolean
+}
+
+const everywhere = (name: string, fault: Fault): Outage => ({
+  name,
+  begin: ({ uplink }) => {
+    uplink.clearLog()
+    uplink.fault(fault)
+  },
+  met: ({ uplink }) => uplink.log.length > 0,
+})
+
+const outages: readonly Outage[] = [
+  {
+    name: 'frozen before headers, connections accepted',
+    begin: ({ uplink }) => uplink.freeze(),
+  },
+  everywhere('frozen in headers', { do: 'freeze', at: 'headers' }),
+  everywhere('headers that dribble for ever', { do: 'dribble', everyMs: 50 }),
+  everywhere('headers without end', { do: 'endless-headers' }),
+  { name: 'refused', begin: ({ uplink }) => uplink.refuse() },
+  everywhere('every connection reset', { do: 'reset' }),
+  everywhere('bytes that are not HTTP', { do: 'not-http' }),
+  everywhere('500', { do: 'status', status: 500 }),
+  everywhere('503 with an OCI body', { do: 'status', status: 503, code: 'UNAVAILABLE' }),
+  everywhere('429 with Retry-After', {
+    do: 'status',
+    status: 429,
+    code: 'TOOMANYREQUESTS',
+    headers: { 'retry-after': '30' },
+  }),
+  everywhere('a login page with 200', { do: 'portal' }),
+  everywhere('a login page with 403', { do: 'portal', status: 403 }),
+  everywhere('a login page with 404', { do: 'portal', status: 404 }),
+  everywhere('a redirect to a login page', { do: 'portal', to: 'http://login.portal.invalid/' }),
+  everywhere('401 without a challenge', { do: 'status', status: 401 }),
+  everywhere('304', { do: 'status', status: 304 }),
+  everywhere('a digest header that the body does not hash to', {
+    do: 'headers',
+    headers: { 'docker-content-digest': `sha256:${'0'.repeat(64)}` },
+  }),
+  everywhere('bodies of other bytes', { do: 'wrong-bytes' }),
+]
+
+for (const outage of outages) {
+  t.test(`upstream ${outage.name}: the last known image is pulled within the deadline`, async t => {
+    const world = await startWorld()
+    t.teardown(() => world.close())
+    const image = await world.push('app', 'latest', { layers: [300_000, 5_000], salt: outage.name })
+    const node = await world.node()
+    const online = await pull(node.mirror, registryName, 'app', 'latest')
+    t.equal(online.digest, image.digest)
+    t.equal(online.source, 'upstream')
+    t.equal(online.headers['warning'], undefined, 'a fresh answer carries no warning')
+
+    await outage.begin(world)
+    const first = await pull(node.mirror, registryName, 'app', 'latest')
+    t.equal(first.digest, image.digest)
+    t.ok(first.headMs < boundMs, `discovered in ${first.headMs} ms`)
+    if (outage.met !== undefined) t.ok(outage.met(world), 'the fault was met')
+    if (outage.name !== 'bodies of other bytes') {
+      t.equal(first.source, 'ledger')
+      t.match(first.headers['warning'], /^299 - "/)
+      t.match(first.headers['age'], /^\d+$/)
+    }
+
+    const second = await pull(node.mirror, registryName, 'app', 'latest')
+    t.ok(second.headMs < boundMs, `second in ${second.headMs} ms`)
+    const third = await pull(node.mirror, registryName, 'app', 'latest')
+    t.equal(third.digest, image.digest)
+    t.ok(third.headMs < fastMs + (isAnswering(outage) ? boundMs : 0), `third: ${third.headMs} ms`)
+
+    const unknown = await ask(`${node.mirror}/v2/app/manifests/never?ns=${registryName}`, {
+      method: 'HEAD',
+    })
+    t.equal(unknown.status, 404, 'what nobody has is a clear 404')
+    t.ok(unknown.tookMs < boundMs, `clear failure in ${unknown.tookMs} ms`)
+
+    const moved = await world.push('app', 'latest', { layers: [1_000], salt: `${outage.name} 2` })
+    await world.uplink.accept()
+    world.uplink.heal()
+    const beganMs = performance.now()
+    await until(
+      'fresh again',
+      async () => (await pull(node.mirror, registryName, 'app', 'latest')).digest === moved.digest,
+      outage.name.startsWith('429') ? 40_000 : 20_000,
+    )
+    t.comment(`fresh ${Math.round(performance.now() - beganMs)} ms after the uplink returned`)
+    t.equal((await pull(node.mirror, registryName, 'app', 'latest')).source, 'upstream')
+  })
+}
+
+/** Faults that answer at once: nothing is slow, so nothing needs to be known down for speed. */
+function isAnswering({ name }: Outage): boolean {
+  return /^(500|503|429|a |40|30|bodies)/.test(name)
+}
+
+t.test(
+  '401 with a challenge that no credential meets, 403 and 404 are denied by default',
+  async t => {
+    for (const [status, code] of [
+      [403, 'DENIED'],
+      [404, 'MANIFEST_UNKNOWN'],
+    ] as const) {
+      const world = await startWorld()
+      t.teardown(() => world.close())
+      await world.push('app', 'latest', { salt: `denied ${status}` })
+      const node = await world.node()
+      t.equal((await pull(node.mirror, registryName, 'app', 'latest')).status, 200)
+      const fault = world.uplink.fault({ do: 'status', status, code })
+      const denied = await pull(node.mirror, registryName, 'app', 'latest')
+      t.equal(
+        denied.status,
+        404,
+        `${status}: containerd is sent to upstream with the pod's own credentials`,
+      )
+      t.ok(fault.hits > 0)
+    }
+  },
+)
+
+t.test('policies can serve what upstream denies', async t => {
+  const world = await startWorld()
+  t.teardown(() => world.close())
+  const image = await world.push('app', 'latest', { salt: 'policy' })
+  const onFailure = { denied: 'serve', notFound: 'serve' }
+  const node = await world.node({ config: { ...world.config, resolve: { onFailure } } })
+  await pull(node.mirror, registryName, 'app', 'latest')
+  for (const [status, code] of [
+    [403, 'DENIED'],
+    [404, 'MANIFEST_UNKNOWN'],
+  ] as const) {
+    const fault = world.uplink.fault({ do: 'status', status, code })
+    const served = await pull(node.mirror, registryName, 'app', 'latest')
+    t.equal(served.digest, image.digest)
+    t.equal(served.source, 'ledger')
+    t.ok(fault.hits > 0)
+    fault.heal()
+  }
+})
+
+t.test(
+  'upstream drops half of the requests: every pull of a known image works in time',
+  async t => {
+    const world = await startWorld()
+    t.teardown(() => world.close())
+    const image = await world.push('app', 'latest', { layers: [2_000_000], salt: 'flaky' })
+    const node = await world.node()
+    await pull(node.mirror, registryName, 'app', 'latest')
+    const fault = world.uplink.fault({ do: 'flaky', every: 2 })
+    for (let n = 0; n < 20; n++) {
+      const pulled = await pull(node.mirror, registryName, 'app', 'latest')
+      t.equal(pulled.digest, image.digest)
+      t.ok(pulled.headMs < boundMs, `${pulled.source} in ${pulled.headMs} ms`)
+    }
+    t.ok(fault.hits > 0)
+  },
+)
+
+t.test(
+  'the body of a blob freezes: the transfer is cut in bounded time, and resumed when it thaws',
+  async t => {
+    const world = await startWorld()
+    t.teardown(() => world.close())
+    const image = await world.push('app', 'latest', { layers: [3_000_000], salt: 'body' })
+    const timeouts = { stallMs: 1_000 }
+    const config = { upstreams: { [registryName]: { url: world.uplink.url, timeouts } } }
+    const node = await world.node({ config })
+    const layer = image.for('linux/amd64').layers[0]
+    if (layer === undefined) throw new Error('no layer')
+    const where = { kind: 'blob', item: layer.digest } as const
+    const fault = world.uplink.fault({ do: 'freeze', at: 'body', afterBytes: 1_500_000 }, where)
+    const beganMs = performance.now()
+    await t.rejects(
+      pull(node.mirror, registryName, 'app', 'latest'),
+      'the client is cut, not left waiting',
+    )
+    const tookMs = performance.now() - beganMs
+    t.ok(tookMs < 12_000, `cut after ${tookMs} ms`)
+    t.ok(fault.hits > 0)
+    fault.heal()
+    world.uplink.heal()
+    await until('the pull works again', () =>
+      pull(node.mirror, registryName, 'app', 'latest').then(
+        p => p.digest === image.digest,
+        () => false,
+      ),
+    )
+  },
+)
+
+t.test(
+  'a tag moved upstream, but the uplink went before its blobs came: the previous image is served whole',
+  async t => {
+    const world = await startWorld()
+    t.teardown(() => world.close())
+    const before = await world.push('app', 'latest', { layers: [50_000], salt: 'before' })
+    const config = { ...world.config, store: { minFreeBytes: '1MiB', completeTags: false } }
+    const node = await world.node({ config })
+    await pull(node.mirror, registryName, 'app', 'latest')
+    const after = await world.push('app', 'latest', { layers: [60_000], salt: 'after' })
+    const head = await ask(`${node.mirror}/v2/app/manifests/latest?ns=${registryName}`, {
+      method: 'HEAD',
+    })
+    t.equal(head.headers['docker-content-digest'], after.digest, 'the move was seen')
+    world.uplink.freeze()
+    await until('the outage is known', async () => {
+      const answer = await ask(`${node.mirror}/v2/app/manifests/latest?ns=${registryName}`)
+      return answer.headers['docker-content-digest'] === before.digest
+    })
+    const pulled = await pull(node.mirror, registryName, 'app', 'latest')
+    t.equal(pulled.digest, before.digest)
+    t.equal(pulled.source, 'history')
+  },
+)
+
+t.test(
+  'the registry is alive but its blob host is cut off: the previous image is served',
+  async t => {
+    const world = await startWorld()
+    t.teardown(() => world.close())
+    const before = await world.push('app', 'latest', { layers: [50_000], salt: 'host before' })
+    const timeouts = { headersMs: 1_000, stallMs: 1_000 }
+    const upstreams = { [registryName]: { url: world.uplink.url, timeouts } }
+    const node = await world.node({ config: { upstreams } })
+    await pull(node.mirror, registryName, 'app', 'latest')
+    const fault = world.uplink.fault({ do: 'freeze' }, { kind: 'blob' })
+    await world.push('app', 'latest', { layers: [60_000], salt: 'host after' })
+    await until('the previous image is served', async () => {
+      const pulled = await pull(node.mirror, registryName, 'app', 'latest').catch(() => undefined)
+      return pulled?.digest === before.digest
+    })
+    t.ok(fault.hits > 0)
+  },
+)
+
+t.test(
+  'upstream alive but slower than the deadline becomes fresh without anyone waiting',
+  async t => {
+    const world = await startWorld()
+    t.teardown(() => world.close())
+    const before = await world.push('app', 'latest', { layers: [50_000], salt: 'slow before' })
+    const node = await world.node()
+    await pull(node.mirror, registryName, 'app', 'latest')
+    const after = await world.push('app', 'latest', { layers: [60_000], salt: 'slow after' })
+    const fault = world.uplink.fault({ do: 'slow', delayMs: 2_000 })
+    const first = await pull(node.mirror, registryName, 'app', 'latest')
+    t.equal(first.digest, before.digest)
+    t.ok(first.headMs < boundMs, `${first.headMs} ms`)
+    await until('the late answer is known', async () => {
+      const head = await ask(`${node.mirror}/v2/app/manifests/latest?ns=${registryName}`, {
+        method: 'HEAD',
+      })
+      t.ok(head.tookMs < boundMs, `${head.tookMs} ms`)
+      return head.headers['docker-content-digest'] === after.digest
+    })
+    t.ok(fault.hits > 0)
+  },
+)
+
+t.test('two registries of which one is dead: the other does not wait', async t => {
+  const dead = await startWorld()
+  const alive = await startWorld()
+  t.teardown(() => Promise.all([dead.close(), alive.close()]))
+  await dead.push('app', 'latest', { salt: 'dead' })
+  const image = await alive.push('app', 'latest', { salt: 'alive' })
+  const upstreams = { 'dead.lab': { url: dead.uplink.url }, 'alive.lab': { url: alive.uplink.url } }
+  const node = await alive.node({ config: { upstreams } })
+  await pull(node.mirror, 'dead.lab', 'app', 'latest')
+  dead.uplink.freeze()
+  const [, living] = await Promise.all([
+    pull(node.mirror, 'dead.lab', 'app', 'latest'),
+    pull(node.mirror, 'alive.lab', 'app', 'latest'),
+  ])
+  t.equal(living.digest, image.digest)
+  t.equal(living.source, 'upstream')
+  t.ok(living.headMs < 500, `${living.headMs} ms`)
+})
+
+t.test('a rollback upstream is followed', async t => {
+  const world = await startWorld()
+  t.teardown(() => world.close())
+  const node = await world.node()
+  const a = await world.push('app', 'latest', { salt: 'a' })
+  t.equal((await pull(node.mirror, registryName, 'app', 'latest')).digest, a.digest)
+  const b = await world.push('app', 'latest', { salt: 'b' })
+  t.equal((await pull(node.mirror, registryName, 'app', 'latest')).digest, b.digest)
+  await world.push('app', 'latest', { salt: 'a' })
+  t.equal((await pull(node.mirror, registryName, 'app', 'latest')).digest, a.digest)
+  world.uplink.freeze()
+  t.equal((await pull(node.mirror, registryName, 'app', 'latest')).digest, a.digest, 'offline too')
+})
+
+t.test('a restart while offline changes nothing', async t => {
+  const world = await startWorld()
+  t.teardown(() => world.close())
+  const image = await world.push('app', 'latest', { layers: [300_000], salt: 'restart' })
+  const node = await world.node()
+  await pull(node.mirror, registryName, 'app', 'latest')
+  world.uplink.freeze()
+  t.equal(await node.stop(), 0)
+  const again = await world.node()
+  const first = await pull(again.mirror, registryName, 'app', 'latest')
+  t.equal(first.digest, image.digest)
+  t.equal(first.source, 'ledger')
+  t.ok(first.headMs < boundMs, `${first.headMs} ms`)
+})
+
+t.test('an index held for one platform only is answered for that platform', async t => {
+  const world = await startWorld()
+  t.teardown(() => world.close())
+  const image = await world.push('app', 'latest', { layers: [40_000], salt: 'platforms' })
+  const node = await world.node({ config: { ...world.config, platforms: ['linux/amd64'] } })
+  await pull(node.mirror, registryName, 'app', 'latest')
+  world.uplink.freeze()
+  t.equal((await pull(node.mirror, registryName, 'app', 'latest')).digest, image.digest)
+  await node.stop()
+  const arm = await world.node({ config: { ...world.config, platforms: ['linux/arm64'] } })
+  const refused = await pull(arm.mirror, registryName, 'app', 'latest', 'arm64')
+  t.equal(refused.status, 404, 'what this node cannot use is not answered')
+})

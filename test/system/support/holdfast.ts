@@ -1,0 +1,96 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { freePort, type Running, start, until } from './process.ts'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
+const nodeBinary = join(root, 'node_modules', '.bin', 'node')
+/** The built program, as users run it. */
+export const program = join(root, 'dist', 'main.js')
+
+export interface NodeOptions {
+  /** The node's folder; kept over restarts. */
+  readonly dir: string
+  /** Laid over the test's own settings; the shape of holdfast.yaml. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** What the program is run through: `faketime`, `nsenter`. */
+  readonly through?: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
+  /** Where this test reaches the node; by default loopback. Unreachable from here: the caller waits for readiness himself. */
+  readonly reach?: 'loopback' | 'elsewhere'
+}
+
+/** A real Holdfast process. */
+export interface HoldfastNode {
+  readonly pid: number
+  readonly mirror: string
+  readonly admin: string
+  readonly health: string
+  output(): string
+  readonly ended: Promise<number | string>
+  /** The admin API, with the token. */
+  ask<T>(path: string): Promise<T>
+  metrics(): Promise<string>
+  stop(signal?: NodeJS.Signals): Promise<number | string>
+}
+
+/** Starts a node on ports of its own and waits until it is ready. */
+export async function startNode(options: NodeOptions): Promise<HoldfastNode> {
+  const { dir, config, through = [], reach = 'loopback' } = options
+  await mkdir(dir, { recursive: true })
+  const [mirror, admin, health] = [await freePort(), await freePort(), await freePort()]
+  const dataDir = join(dir, 'data')
+  const file = join(dir, 'holdfast.yaml')
+  const settings = {
+    dataDir,
+    mirror: { listen: `127.0.0.1:${mirror}` },
+    admin: { listen: `127.0.0.1:${admin}` },
+    health: { listen: `127.0.0.1:${health}` },
+    store: { minFreeBytes: '1MiB' },
+    log: { level: 'debug' },
+    ...config,
+  }
+  await writeFile(file, JSON.stringify(settings, undefined, 2)) // JSON is YAML
+  const [command = nodeBinary, ...args] = [
+    ...through,
+    nodeBinary,
+    program,
+    'serve',
+    '--config',
+    file,
+  ]
+  const env = { ...withoutProxies(process.env), ...options.env }
+  const running: Running = start(command, args, { env, cwd: dir })
+  const healthUrl = `http://127.0.0.1:${health}`
+  if (reach === 'loopback') {
+    await until('the node is ready', async () => {
+      if (running.child.exitCode !== null) throw new Error(`it ended:\n${running.output()}`)
+      const answer = await fetch(`${healthUrl}/readyz`).catch(() => undefined)
+      return answer?.status === 200
+    })
+  }
+  return {
+    pid: running.pid,
+    mirror: `http://127.0.0.1:${mirror}`,
+    admin: `http://127.0.0.1:${admin}`,
+    health: healthUrl,
+    output: running.output,
+    ended: running.ended,
+    async ask(path) {
+      const token = (await readFile(join(dataDir, 'admin.token'), 'utf8')).trim()
+      const answer = await fetch(new URL(path, `http://127.0.0.1:${admin}`), {
+        headers: { authorization: `Bearer ${token}` },
+      })
+      if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
+      return (await answer.json()) as never
+    },
+    metrics: async () => (await fetch(`${healthUrl}/metrics`)).text(),
+    stop: signal => running.stop(signal),
+  }
+}
+
+function withoutProxies(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !/_proxy$/i.test(name) && !/^HOLDFAST_/.test(name)),
+  )
+}
