@@ -1,0 +1,106 @@
+import { Type } from 'typebox'
+import { ofKind } from './kinds.ts'
+import { group, milliseconds, text, texts } from './schema-parts.ts'
+
+const noMesh = 'this version has no mesh'
+/** Why keys about containerd's store accept nothing but their defaults. */
+export const noContainerd = "this version does not look into containerd's store"
+
+/** `peer`: reading from other nodes. */
+export const peerSchema = group(
+  `The port on which nodes read from each other. Without effect while mesh.enabled is false.`,
+  {
+    listen: ofKind('listen', {
+      default: '0.0.0.0:5052',
+      description: 'Address of the peer port.',
+    }),
+    advertise: texts(
+      'Addresses (host:port) that other nodes are told. Default: those found by listening.',
+    ),
+    stallMs: milliseconds('How long another node may send nothing', 5_000, 1),
+    uploadBytesPerSecond: ofKind('size', {
+      default: 0,
+      description: 'Most that is sent to other nodes in a second; 0: no limit.',
+    }),
+    parallelFromBytes: ofKind('size', {
+      default: '64MiB',
+      description: 'A blob at least this large is read from several nodes at once.',
+    }),
+  },
+)
+
+/** `mesh`: finding and telling other nodes. */
+export const meshSchema = group('How nodes find each other and what they tell each other.', {
+  enabled: Type.Boolean({
+    default: false,
+    description: `Join the other nodes (${noMesh}: only false).`,
+    'x-unsupported': noMesh,
+  }),
+  listen: ofKind('listen', { default: '0.0.0.0:5053', description: 'Address of the mesh.' }),
+  secretFile: Type.Optional(
+    ofKind('path', {
+      description:
+        'File with the secrets of the cluster, one a line: the first dials, all are accepted.',
+    }),
+  ),
+  seeds: texts('Mesh listeners of other nodes to begin with, host:port.'),
+  dns: texts('DNS names whose addresses are nodes.'),
+  mdns: Type.Boolean({ default: false, description: 'Look for nodes on the local network.' }),
+  kubernetes: Type.Record(Type.String(), Type.Unknown(), {
+    default: {},
+    description: 'How nodes are found in Kubernetes.',
+  }),
+  operators: texts('Names of the members whose pins and settings count; empty: all.'),
+})
+
+/** `containerd`: what lies beside us on this node. */
+export const containerdSchema = group(
+  `The containerd beside this node (${noContainerd}: only the defaults).`,
+  {
+    socket: Type.Optional(
+      ofKind('path', { description: 'Its socket.', 'x-unsupported': noContainerd }),
+    ),
+    namespace: text('Its namespace that holds the images.', {
+      default: 'k8s.io',
+      'x-unsupported': noContainerd,
+    }),
+    contentDir: Type.Optional(
+      ofKind('path', { description: 'Its content directory.', 'x-unsupported': noContainerd }),
+    ),
+    certsDir: Type.Optional(
+      ofKind('path', {
+        description: 'Its directory of hosts.toml files.',
+        'x-unsupported': 'this version does not write hosts.toml',
+      }),
+    ),
+    fallback: Type.Enum(['auto', 'upstream', 'none'], {
+      default: 'auto',
+      description: 'What stands behind the mirror in hosts.toml.',
+      'x-unsupported': 'this version does not write hosts.toml',
+    }),
+  },
+)
+
+/** `dropFolder`: images carried by hand. */
+export const dropFolderSchema = group(
+  'Images carried by hand (not in this version: leave it empty).',
+  {
+    path: Type.Optional(
+      ofKind('path', {
+        description: 'Folder whose image archives are imported.',
+        'x-unsupported': 'this version imports no archives',
+      }),
+    ),
+  },
+)
+
+/** `warm`: images fetched ahead. */
+export const warmSchema = group(
+  'Images fetched before anybody asks (not in this version: leave it empty).',
+  {
+    images: texts('Images.', { 'x-unsupported': 'this version has no warm jobs' }),
+    schedule: Type.Optional(
+      text('When, as a cron expression.', { 'x-unsupported': 'this version has no warm jobs' }),
+    ),
+  },
+)
