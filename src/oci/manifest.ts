@@ -129,22 +129,24 @@ function refuseOtherVersions(root: JsonObject, types: readonly (string | undefin
 }
 
 function typeByParts(root: JsonObject): string {
-  const part = [field(root, 'manifests'), field(root, 'config'), field(root, 'layers')]
-  if (part.every(value => value === undefined)) {
+  const manifests = field(root, 'manifests')
+  if (manifests !== undefined) {
+    const first: unknown = Array.isArray(manifests) ? manifests[0] : undefined
+    return isDocker(first) ? mediaTypes.dockerList : mediaTypes.ociIndex
+  }
+  const config = field(root, 'config')
+  // The config of an image has a `config` as well; that one points nowhere.
+  const pointsToConfig = typeof config === 'object' && config !== null && 'digest' in config
+  if (!pointsToConfig && field(root, 'layers') === undefined) {
     throw invalid('', 'neither an image manifest nor an index')
   }
-  const isIndex = part[0] !== undefined
-  if (isDocker(isIndex ? part[0] : part[1])) {
-    return isIndex ? mediaTypes.dockerList : mediaTypes.dockerManifest
-  }
-  return isIndex ? mediaTypes.ociIndex : mediaTypes.ociManifest
+  return isDocker(config) ? mediaTypes.dockerManifest : mediaTypes.ociManifest
 }
 
-/** Whether a config, or the first of several manifests, has one of Docker's types. */
-function isDocker(part: unknown): boolean {
-  const first: unknown = Array.isArray(part) ? part[0] : part
-  if (typeof first !== 'object' || first === null || !('mediaType' in first)) return false
-  return String(first.mediaType).startsWith('application/vnd.docker.')
+/** Whether a descriptor, unread yet, has one of Docker's types. */
+function isDocker(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || !('mediaType' in value)) return false
+  return String(value.mediaType).startsWith('application/vnd.docker.')
 }
 
 function readDescriptors(root: JsonObject, key: string): readonly Descriptor[] {

@@ -145,7 +145,7 @@ const key = (architecture: string, variant: string | undefined): string =>
 /** What a normalised platform can run, best first. */
 function runnable({ architecture, variant }: Platform): readonly string[] {
   const itself = key(architecture, variant)
-  const level = Number(/^v([1-9])$/.exec(variant ?? '')?.[1] ?? 0)
+  const level = Number(/^v?([1-9])$/.exec(variant ?? '')?.[1] ?? 0)
   switch (architecture) {
     case 'amd64': {
       const older = countDown(level - 1, 2).map(n => `amd64/v${n}`)
