@@ -61,6 +61,7 @@ export function createMemoryStore({
   async function write(digest: Digest, size: number | undefined): Promise<BlobWriter> {
     if (writing.has(digest)) throw new Error(`${digest} is being written already`)
     writing.add(digest)
+    let state: 'open' | 'ended' = 'open'
     const kept = partials.get(digest)
     const partial = kept === undefined || kept.size > (size ?? kept.size) ? createGrowing() : kept
     partials.set(digest, partial)
@@ -71,7 +72,6 @@ export function createMemoryStore({
       throw error
     }
     let offset = partial.size
-    let state: 'open' | 'ended' = 'open'
 
     function end(keep: boolean): void {
       state = 'ended'
