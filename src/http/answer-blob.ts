@@ -1,0 +1,185 @@
+import type { Digest } from '../oci/digest.ts'
+import { formatRepository } from '../oci/reference.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import { isAbsent } from '../pull/absent.ts'
+import { type BufferPool, createBufferPool } from './buffer-pool.ts'
+import { type ByteSpan, parseRange, type RequestedRange, spanOf } from './byte-range.ts'
+import type { OpenBlob, OpenedBlob } from './journeys.ts'
+import type { MirrorObserver } from './mirror-observer.ts'
+import type { Question } from './mirror-question.ts'
+import { type RawHeaders, sendAnswer, sendError, shorten } from './send-answer.ts'
+import { type SendOutcome, sendBlob } from './send-blob.ts'
+
+interface Parts {
+  readonly openBlob: OpenBlob
+  /** Whether a digest is known to be a manifest's. */
+  readonly isManifest: (digest: Digest) => boolean
+  readonly clock: Clock
+  readonly log: Log
+  readonly observer: MirrorObserver
+}
+
+interface Options {
+  /** How long the head of an answer waits for its first bytes, in ms. */
+  readonly headHeldMs: number
+}
+
+/** Answers a question for a blob. */
+export type AnswerBlob = (question: Question, digest: Digest) => Promise<void>
+
+/**
+ * Blobs, whole or by one range. Several ranges are answered with the whole. A manifest's digest is 404 here: containerd asks for it
+ * when a manifest was found nowhere, and a 200 would make it take the manifest for a layer.
+ */
+export function createAnswerBlob(parts: Parts, { headHeldMs }: Options): AnswerBlob {
+  const pool: BufferPool = createBufferPool()
+  const { clock, log, observer } = parts
+
+  return async (question, digest) => {
+    if (parts.isManifest(digest)) {
+      return sendUnknown(question, digest, 'it is a manifest: ask under /manifests/')
+    }
+    const leaving = watchLeaving(question)
+    try {
+      await answer(question, digest, leaving)
+    } finally {
+      leaving.end()
+    }
+  }
+
+  async function answer(question: Question, digest: Digest, leaving: Leaving): Promise<void> {
+    const { repository, isHead, response } = question
+    const range = isHead ? undefined : requestedRange(question)
+    const { signal } = leaving
+    const blob = await parts.openBlob(repository, digest, { ...openOptions(range), signal })
+    if (isAbsent(blob)) return sendUnknown(question, digest, blob.reason, blob.failure)
+    // From here on the source's own stall limit bounds the waiting, however long the blob.
+    leaving.hasOpened()
+    const { size } = blob
+    // Every GET of some containerd 2.1 has `bytes=0-`; of an empty blob that is not satisfiable, and a 416 would end the pull.
+    const span = range === undefined || size === 0 ? { start: 0, end: size } : spanOf(range, size)
+    const isSendable = span !== 'unsatisfiable' && !isHead && !response.headersSent
+    if (isSendable) return send(question, digest, blob, { span, isPart: range !== undefined })
+    await blob.close()
+    if (span === 'unsatisfiable') return sendUnsatisfiable(question, size)
+    sendAnswer(response, 200, blobHeaders(question, digest, blob, span), undefined)
+  }
+
+  async function send(
+    question: Question,
+    digest: Digest,
+    blob: OpenedBlob,
+    { span, isPart }: { readonly span: ByteSpan; readonly isPart: boolean },
+  ): Promise<void> {
+    const { response } = question
+    const startedAtMs = clock.monotonicMs()
+    const headers = blobHeaders(question, digest, blob, span)
+    const isRange = isPart && blob.size > 0
+    if (isRange) headers.push('Content-Range', `bytes ${span.start}-${span.end - 1}/${blob.size}`)
+    const outcome = await sendBlob(response, blob, span, {
+      pool,
+      headHeldMs,
+      begin: () => void response.writeHead(isRange ? 206 : 200, headers),
+    })
+    if (outcome.kind === 'not-begun') throw outcome.error
+    observer.blobSent(blob.source, outcome.kind, outcome.bytes)
+    const durationMs = Math.round(clock.monotonicMs() - startedAtMs)
+    tell(question, digest, blob.source, outcome, durationMs)
+  }
+
+  function tell(
+    { repository }: Question,
+    digest: Digest,
+    source: string,
+    outcome: Exclude<SendOutcome, { kind: 'not-begun' }>,
+    durationMs: number,
+  ): void {
+    const fields = {
+      repository: formatRepository(repository),
+      digest,
+      source,
+      bytes: outcome.bytes,
+      durationMs,
+    }
+    if (outcome.kind === 'sent') log.debug(fields, 'blob sent')
+    else if (outcome.kind === 'client-left') log.debug(fields, 'the client has what it wanted')
+    else log.warn({ ...fields, err: outcome.error, by: outcome.by }, 'blob cut before its end')
+  }
+}
+
+/** Ends a blob's question when its client leaves or, before it is opened, when the answer is overdue. */
+interface Leaving {
+  readonly signal: AbortSignal
+  hasOpened(): void
+  end(): void
+}
+
+function watchLeaving({ request, signal }: Question): Leaving {
+  const controller = new AbortController()
+  const { socket } = request
+  const abort = (): void => controller.abort(signal.reason)
+  const left = (): void => controller.abort(new DOMException('the client left', 'AbortError'))
+  signal.addEventListener('abort', abort)
+  socket.once('close', left)
+  return {
+    signal: controller.signal,
+    hasOpened: () => signal.removeEventListener('abort', abort),
+    end: () => {
+      signal.removeEventListener('abort', abort)
+      socket.removeListener('close', left)
+    },
+  }
+}
+
+/** Without validators of our own an `If-Range` cannot match, and then RFC 9110 wants the whole. */
+function requestedRange({ request }: Question): RequestedRange | undefined {
+  const { headers } = request
+  return headers['if-range'] === undefined ? parseRange(headers.range) : undefined
+}
+
+/** A suffix has no place before the size is known: then the whole is opened, and only its end is read. */
+function openOptions(range: RequestedRange | undefined): { start?: number; end?: number } {
+  if (range?.kind !== 'from') return {}
+  return range.last === undefined ? { start: range.first } : { start: range.first, end: range.last }
+}
+
+function blobHeaders(
+  { namespace }: Question,
+  digest: Digest,
+  { source }: OpenedBlob,
+  span: ByteSpan,
+): RawHeaders {
+  return [
+    'Docker-Distribution-Api-Version',
+    'registry/2.0',
+    'Docker-Content-Digest',
+    digest,
+    'Content-Type',
+    'application/octet-stream',
+    'Content-Length',
+    String(span.end - span.start),
+    'Accept-Ranges',
+    'bytes',
+    'OCI-Namespace',
+    namespace,
+    'Holdfast-Source',
+    source,
+  ]
+}
+
+function sendUnsatisfiable({ response }: Question, size: number): void {
+  const message = `the blob has ${size} bytes`
+  sendError(response, 416, { code: 'RANGE_INVALID', message }, ['Content-Range', `bytes */${size}`])
+}
+
+function sendUnknown(
+  { response, repository, namespace }: Question,
+  digest: Digest,
+  reason: string,
+  failure?: string,
+): void {
+  const message = `no blob ${digest} for ${formatRepository(repository)}`
+  const detail = { reason: shorten(reason), failure }
+  sendError(response, 404, { code: 'BLOB_UNKNOWN', message, detail }, ['OCI-Namespace', namespace])
+}

@@ -1,0 +1,75 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import { type FastifyInstance, fastify } from 'fastify'
+import { errorBody } from '../oci/errors.ts'
+import { sendError } from './send-answer.ts'
+
+/** A connection on which nothing moves for this long, in ms, is closed: a client that stopped reading. */
+const silentConnectionMs = 5 * 60_000
+
+/** containerd keeps idle connections for 30 s, other clients up to a minute; who closes first causes no reset. */
+const keepAliveMs = 75_000
+
+/** How long a request's head, and the whole of it, may take to arrive, in ms. */
+const requestWithinMs = 30_000
+
+const maxHeaderBytes = 16 * 1024
+
+/** The server and its only route. Answers are written to node's own response, which costs less than a reply of fastify's. */
+export function createMirrorApp(
+  serve: (request: IncomingMessage, response: ServerResponse) => void,
+): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
+    keepAliveTimeout: keepAliveMs,
+    connectionTimeout: silentConnectionMs,
+    requestTimeout: requestWithinMs,
+    maxRequestsPerSocket: 0,
+    http: { maxHeaderSize: maxHeaderBytes, headersTimeout: requestWithinMs },
+    // Our own reading of the query is cheaper and never throws.
+    routerOptions: { querystringParser: () => noQuery, maxParamLength: maxHeaderBytes },
+    frameworkErrors: (error, _request, reply) => {
+      reply.hijack()
+      sendError(reply.raw, 400, { code: 'NAME_INVALID', message: error.message })
+    },
+    clientErrorHandler: refuseUnreadable,
+  })
+  // No body is ever read: any type of it is accepted, and left where it is.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  const handler = (
+    request: { readonly raw: IncomingMessage },
+    reply: { hijack(): unknown; readonly raw: ServerResponse },
+  ): void => {
+    reply.hijack()
+    serve(request.raw, reply.raw)
+  }
+  const method = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+  app.route({ method: [...method], url: '/v2/*', handler })
+  app.setNotFoundHandler(handler)
+  return app
+}
+
+const noQuery: Record<string, string> = {}
+
+/** Bytes that are no request, or one with endless headers. Without a 408: containerd would come back six times. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  // Once something was written here, a second answer could land in the middle of a blob.
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
+    socket.destroy()
+    return
+  }
+  const isTooLong = error.code === 'HPE_HEADER_OVERFLOW'
+  const status = isTooLong ? 431 : 400
+  const message = isTooLong ? `headers beyond ${maxHeaderBytes} bytes` : 'not an HTTP request'
+  const body = errorBody('NAME_INVALID', message)
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Connection: close',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+}

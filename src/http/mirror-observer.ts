@@ -1,0 +1,27 @@
+import type { SendOutcome } from './send-blob.ts'
+
+/** What a request was about, for counting; a closed set. */
+export type RequestKind =
+  | 'base'
+  | 'manifest-by-tag'
+  | 'manifest-by-digest'
+  | 'blob'
+  | 'tags'
+  | 'referrers'
+  | 'write'
+  | 'other'
+
+/** Told of what the mirror does. The metrics listen here, so that nothing in the way of a request knows them. */
+export interface MirrorObserver {
+  /** Every request, once its answer is on its way. */
+  answered(kind: RequestKind, status: number): void
+  /** A blob's body ended. `bytes` went to the socket. */
+  blobSent(
+    source: 'store' | 'upstream' | 'flight',
+    outcome: Exclude<SendOutcome['kind'], 'not-begun'>,
+    bytes: number,
+  ): void
+}
+
+/** Listens to nothing. */
+export const silentObserver: MirrorObserver = { answered() {}, blobSent() {} }
