@@ -146,7 +146,8 @@ function typeByParts(root: JsonObject): string {
 /** Whether a descriptor, unread yet, has one of Docker's types. */
 function isDocker(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || !('mediaType' in value)) return false
-  return String(value.mediaType).startsWith('application/vnd.docker.')
+  const { mediaType } = value
+  return typeof mediaType === 'string' && mediaType.startsWith('application/vnd.docker.')
 }
 
 function readDescriptors(root: JsonObject, key: string): readonly Descriptor[] {

@@ -52,5 +52,5 @@ t.test('annotations named like parts of Object are mere keys', async t => {
     ['__proto__', 'x'],
     ['toString', 'y'],
   ])
-  t.equal(map?.['constructor'], undefined)
+  t.notOk(map === undefined || 'constructor' in map)
 })

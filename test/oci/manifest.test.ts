@@ -124,6 +124,7 @@ t.test('what is no manifest has no type of one', async t => {
     bytesOf({ ...image, manifests: [] }),
     bytesOf({ ...image, schemaVersion: 1 }),
     bytesOf({ ...image, mediaType: config.mediaType }),
+    bytesOf({ config: { mediaType: { toString: 1 } } }),
     Buffer.concat([bytesOf(image), Buffer.alloc(maxManifestBytes, ' ')]),
   ]
   for (const bytes of others) t.equal(mediaTypeOf(bytes), undefined)
@@ -204,6 +205,7 @@ t.test('keys of Object.prototype change nothing', async t => {
     '{"__proto__":{"layers":[1],"subject":1},"constructor":1,"toString":null,',
   )
   t.same(parseManifest(Buffer.from(text)), { ...read(image) })
+  t.throws(() => read({ layers: [], config: { mediaType: { toString: 1 }, digest: 1 } }), refused)
   t.equal(Reflect.get({}, 'layers'), undefined)
 })
 
