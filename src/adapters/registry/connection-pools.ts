@@ -1,8 +1,11 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import { type Dispatcher, Pool } from 'undici'
 import type { Log } from '../../ports/log.ts'
+import { abortable } from './abortable.ts'
 import type { Connector, Route } from './connector.ts'
 import { describeUrl } from './origin.ts'
+import type { ProxyServer } from './proxy.ts'
 
 /** One request on a route. */
 export interface PoolRequest {
@@ -59,6 +62,7 @@ export function createConnectionPools({
     // Plain http goes to the proxy itself, in absolute form.
     const isForwarded = proxy !== undefined && origin.protocol === 'http:'
     let connections = 0
+    let isRetired = false
     const pool = new Pool(isForwarded ? proxy.url.origin : origin.origin, {
       allowH2: false,
       connections: maxConnectionsPerRoute,
@@ -75,30 +79,32 @@ export function createConnectionPools({
     })
     open.add(pool)
 
-    function retire() {
-      if (current.peek(key) === made) current.delete(key)
-      if (pool.closed || pool.destroyed) return
-      pool.close().then(
-        () => open.delete(pool),
-        err => log.debug({ url: describeUrl(origin), err }, 'closing connections failed'),
-      )
+    async function endGracefully() {
+      // A request that has just taken this pool gets its turn first.
+      await nextTurn()
+      await pool.close().catch(err => {
+        log.debug({ url: describeUrl(origin), err }, 'connections were cut')
+      })
+      open.delete(pool)
     }
 
-    function request({ url, headers, body, ...rest }: PoolRequest) {
-      const forwarding = {
-        host: url.host,
-        ...(proxy?.authorization === undefined
-          ? {}
-          : { 'proxy-authorization': proxy.authorization }),
-      }
-      return pool.request({
-        ...rest,
-        path: isForwarded
-          ? `${url.origin}${url.pathname}${url.search}`
-          : `${url.pathname}${url.search}`,
-        headers: isForwarded ? { ...headers, ...forwarding } : { ...headers },
-        ...(body === undefined ? {} : { body }),
-      })
+    function retire() {
+      if (isRetired) return
+      // First, because the cache calls back here when it lets go.
+      isRetired = true
+      if (current.peek(key) === made) current.delete(key)
+      void endGracefully()
+    }
+
+    async function request(wanted: PoolRequest) {
+      // undici frees a connection one turn after its answer ended; who asks on at once would open another.
+      const { connected, free } = pool.stats
+      if (connected > 0 && free === 0) await nextTurn()
+      // undici itself notices an abort only once there is a connection.
+      return abortable(
+        pool.request(optionsOf(wanted, isForwarded ? proxy : undefined)),
+        wanted.signal,
+      )
     }
 
     const made = { request, connections: () => connections, retire }
@@ -123,6 +129,30 @@ export function createConnectionPools({
   }
 
   return { poolFor, close }
+}
+
+function optionsOf(
+  { url, method, headers, body, signal, headersTimeout, bodyTimeout }: PoolRequest,
+  forwardingProxy: ProxyServer | undefined,
+): Dispatcher.RequestOptions {
+  const path = `${url.pathname}${url.search}`
+  const common = {
+    method,
+    body: body ?? null,
+    signal,
+    headersTimeout,
+    bodyTimeout,
+    // undici would close the connection after each HEAD, our most frequent question.
+    ...(method === 'HEAD' ? { reset: false } : {}),
+  }
+  if (forwardingProxy === undefined) return { ...common, path, headers }
+  const { authorization } = forwardingProxy
+  const own = authorization === undefined ? {} : { 'proxy-authorization': authorization }
+  return {
+    ...common,
+    path: `${url.origin}${path}`,
+    headers: { ...headers, ...own, host: url.host },
+  }
 }
 
 function keyOf({ origin, proxy, tls, mayLieIn, connectMs }: Route): string {

@@ -27,8 +27,9 @@ const explanations: Partial<Readonly<Record<FailureReason, string>>> = {
 export function failureOf(error: unknown, host: string): UpstreamFailure {
   if (error instanceof UpstreamFailure) return error
   const reason = reasonOf(error)
-  const explanation = explanations[reason] ?? 'failed'
-  return new UpstreamFailure('unreachable', reason, `${host} ${explanation}`, { cause: error })
+  const explanation = reason === undefined ? 'could not be asked' : explanations[reason]
+  const message = `${host} ${explanation ?? 'failed'}`
+  return new UpstreamFailure('unreachable', reason ?? 'protocol', message, { cause: error })
 }
 
 /** Whether a kept connection was closed by the other side, so that the same question deserves a new one. */
@@ -36,8 +37,8 @@ export function isClosedConnection(error: unknown): boolean {
   return reasonOf(error) === 'reset'
 }
 
-function reasonOf(error: unknown): FailureReason {
+function reasonOf(error: unknown): FailureReason | undefined {
   const code = (error as NodeJS.ErrnoException | undefined)?.code ?? ''
   if (code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS')) return 'tls'
-  return reasons[code] ?? 'protocol'
+  return code.startsWith('HPE_') ? 'protocol' : reasons[code]
 }

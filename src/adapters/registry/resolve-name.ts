@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../ports/clock.ts'
 import { UpstreamFailure } from '../../ports/errors.ts'
 import type { Log } from '../../ports/log.ts'
+import { abortable } from './abortable.ts'
 import { type ChangingFile, createChangingFile } from './changing-file.ts'
 import { createDnsQuestioner, type DnsQuestioner } from './dns-question.ts'
 import { parseHosts, parseResolvConf, withoutFinalDot } from './name-files.ts'
@@ -186,17 +187,5 @@ async function firstOf(
     return knownAddresses
   } finally {
     clearTimeout(timer)
-  }
-}
-
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = () => reject(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
   }
 }
