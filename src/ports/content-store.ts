@@ -49,6 +49,8 @@ export type StoreChange = {
   readonly kind: 'added' | 'removed'
   readonly digest: Digest
   readonly size: number
+  /** Why a blob is gone that nobody deleted. */
+  readonly reason?: 'damaged' | 'vanished'
 }
 
 export interface StoreUsage {

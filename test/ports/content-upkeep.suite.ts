@@ -20,7 +20,7 @@ export function testUpkeep(t: Test, openStore: OpenStore): void {
     store.onChange(change => changes.push(change))
     await damage(digest)
     t.equal(await store.reverify(digest, fast()), 'damaged')
-    t.strictSame(changes, [{ kind: 'removed', digest, size: 3_000_000 }])
+    t.strictSame(changes, [{ kind: 'removed', digest, size: 3_000_000, reason: 'damaged' }])
     t.equal(await store.open(digest), undefined)
     await store.put(digest, content)
     t.strictSame(await store.get(digest, 3_000_000), content, 'it can come again')

@@ -25,21 +25,21 @@ export function createMemoryStore({
   const blobBytes = () => sum([...blobs.values()].map(blob => blob.length))
   const partialBytes = () => sum([...partials.values()].map(partial => partial.size))
 
-  const tell = (kind: StoreChange['kind'], digest: Digest, size: number) => {
-    for (const listener of listeners) listener({ kind, digest, size })
+  const tell = (change: StoreChange) => {
+    for (const listener of listeners) listener(change)
   }
 
   function add(digest: Digest, bytes: Buffer): void {
     const isNew = !blobs.has(digest)
     blobs.set(digest, bytes)
-    if (isNew) tell('added', digest, bytes.length)
+    if (isNew) tell({ kind: 'added', digest, size: bytes.length })
   }
 
-  function remove(digest: Digest): void {
+  function remove(digest: Digest, reason?: 'damaged'): void {
     const held = blobs.get(digest)
     if (held === undefined) return
     blobs.delete(digest)
-    tell('removed', digest, held.length)
+    tell({ kind: 'removed', digest, size: held.length, ...(reason && { reason }) })
   }
 
   async function reserve(digest: Digest, bytes: number): Promise<void> {
@@ -132,7 +132,7 @@ export function createMemoryStore({
       const bytes = blobs.get(digest)
       if (bytes === undefined || bytes.length > maxBytes) return undefined
       if (digestOf(bytes, digestAlgorithm(digest)) === digest) return Buffer.from(bytes)
-      remove(digest)
+      remove(digest, 'damaged')
       return undefined
     },
     async put(digest, bytes) {
@@ -170,7 +170,7 @@ export function createMemoryStore({
       const bytes = blobs.get(digest)
       if (bytes === undefined) return 'absent'
       if (digestOf(bytes, digestAlgorithm(digest)) === digest) return 'sound'
-      remove(digest)
+      remove(digest, 'damaged')
       return 'damaged'
     },
     damage(digest) {

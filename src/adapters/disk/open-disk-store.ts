@@ -1,0 +1,192 @@
+import { rm } from 'node:fs/promises'
+import { type Digest, digestAlgorithm, digestOf } from '../../oci/digest.ts'
+import type { BlobInfo, BlobReader, StoreChange } from '../../ports/content-store.ts'
+import type { MaintainedStore, Verdict } from '../../ports/content-upkeep.ts'
+import type { Log } from '../../ports/log.ts'
+import { createBlobIndex } from './blob-index.ts'
+import { errorCode, tellFailure } from './disk-failure.ts'
+import { createHasher, type Hasher } from './hasher.ts'
+import { layoutOf } from './layout.ts'
+import type { OpenFile } from './open-file.ts'
+import { createPartials } from './partials.ts'
+import { putBlob } from './put-blob.ts'
+import { openQuarantine, type Quarantine } from './quarantine.ts'
+import { openBlobFile, readBlob } from './read-blob.ts'
+import { makeDirectories, readBlobs, readPartials } from './read-layout.ts'
+import { matchesSlowly } from './reverify.ts'
+import { createRoom, readFileSystem } from './room.ts'
+import { createSyncs, createTurns } from './syncing.ts'
+import { dropPartialFile, type WriteParts, writeBlob } from './write-blob.ts'
+
+export interface DiskStoreOptions {
+  /** Where the blobs lie; made when it is absent. One process at a time. */
+  readonly dir: string
+  readonly log: Log
+  /** Blobs, interrupted downloads and quarantine together stay below this. */
+  readonly quotaBytes: number
+  /** Of the file system; new content is refused before less is free. */
+  readonly minFreeBytes: number
+  /** Frees at least so many bytes of what is held, or answers `false`. Without it a full store stays full. */
+  readonly makeRoom?: ((bytes: number) => Promise<boolean>) | undefined
+  /** Hashes large files; the store closes it. */
+  readonly hasher?: Hasher | undefined
+}
+
+export interface DiskStore extends MaintainedStore {
+  /** Ends the hash worker. Readers and writers are closed by those who opened them. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the store of a directory. What was whole and durable is held again, what was interrupted can be continued.
+ *
+ * @throws {@link HoldfastError} `store-unusable` when the directory cannot be made or read
+ */
+export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStore> {
+  const { log, hasher = createHasher() } = options
+  const layout = layoutOf(options.dir)
+  const opening = `opening the store in ${options.dir}`
+  await tellFailure(makeDirectories(layout), opening)
+  const index = createBlobIndex(log, await tellFailure(readBlobs(layout), opening))
+  const isHeld = (digest: Digest) => index.get(digest) !== undefined
+  const partials = createPartials(await tellFailure(readPartials(layout, isHeld), opening))
+  const quarantine = await tellFailure(openQuarantine(layout), opening)
+  const usedBytes = () => index.bytes + partials.bytes + quarantine.bytes
+  const makeRoom = roomMaker(quarantine, options.makeRoom)
+  const room = createRoom({ dir: options.dir, usedBytes, makeRoom }, options)
+  const inTurn = createTurns<Digest>()
+  const syncs = createSyncs(layout)
+  const parts: WriteParts = { layout, log, index, partials, room, hasher, syncs, inTurn }
+  log.info(
+    { dir: options.dir, blobs: index.count, bytes: index.bytes, partialBytes: partials.bytes },
+    'content store opened',
+  )
+
+  /** Takes a blob out that is not what it was. Nothing happens when it was replaced or deleted meanwhile. */
+  function lose(info: BlobInfo, reason: NonNullable<StoreChange['reason']>): Promise<void> {
+    return inTurn(info.digest, async () => {
+      if (index.get(info.digest) !== info) return
+      index.remove(info.digest, reason)
+      log.error({ ...info, reason, path: layout.blob(info.digest) }, 'a blob was lost')
+      if (reason === 'damaged') await isolate(quarantine, log, info.digest)
+    })
+  }
+
+  async function openHeld(info: BlobInfo): Promise<OpenFile | undefined> {
+    const found = await openBlobFile(layout.blob(info.digest), info)
+    if (typeof found !== 'string') return found
+    await lose(info, found)
+    return undefined
+  }
+
+  async function open(digest: Digest): Promise<BlobReader | undefined> {
+    const info = index.get(digest)
+    const file = info && (await openHeld(info))
+    if (info === undefined || file === undefined) return undefined
+    return readBlob(file, layout.blob(digest), info, () => lose(info, 'damaged'))
+  }
+
+  async function get(digest: Digest, maxBytes: number): Promise<Buffer | undefined> {
+    const info = index.get(digest)
+    if (info === undefined || info.size > maxBytes) return undefined
+    const file = await openHeld(info)
+    if (file === undefined) return undefined
+    try {
+      const bytes = Buffer.allocUnsafe(info.size)
+      const got = await tellFailure(fill(file, bytes), `reading ${layout.blob(digest)}`)
+      if (got === info.size && digestOf(bytes, digestAlgorithm(digest)) === digest) return bytes
+    } finally {
+      await file.close()
+    }
+    await lose(info, 'damaged')
+    return undefined
+  }
+
+  async function reverify(
+    digest: Digest,
+    pace: { readonly bytesPerSecond: number; readonly signal: AbortSignal },
+  ): Promise<Verdict> {
+    const info = index.get(digest)
+    if (info === undefined) return 'absent'
+    const path = layout.blob(digest)
+    const found = await openBlobFile(path, info)
+    if (typeof found === 'string') {
+      await lose(info, found)
+      return found === 'vanished' ? 'absent' : 'damaged'
+    }
+    try {
+      const isSound = await tellFailure(
+        matchesSlowly(hasher, found, path, digest, pace),
+        `verifying ${path}`,
+      )
+      if (isSound) return 'sound'
+    } finally {
+      await found.close()
+    }
+    await lose(info, 'damaged')
+    return 'damaged'
+  }
+
+  return {
+    stat: index.get,
+    open,
+    get,
+    put: (digest, bytes) => putBlob(parts, digest, bytes),
+    write: (digest, size) => writeBlob(parts, digest, size),
+    partial: partials.size,
+    delete: digest =>
+      inTurn(digest, async () => {
+        if (!isHeld(digest)) return
+        index.remove(digest)
+        await tellFailure(rm(layout.blob(digest), { force: true }), `deleting ${digest}`)
+      }),
+    list: index.list,
+    async usage() {
+      const { freeBytes, totalBytes } = await readFileSystem(options.dir)
+      const { bytes: blobBytes, count: blobs } = index
+      return { blobBytes, partialBytes: partials.bytes, blobs, freeBytes, totalBytes }
+    },
+    onChange: index.onChange,
+    partials: partials.list,
+    dropPartial: digest =>
+      inTurn(digest, async () => {
+        if (partials.isOpen(digest)) return 0
+        const before = partials.size(digest)
+        await dropPartialFile(parts, digest)
+        return before - partials.size(digest)
+      }),
+    reverify,
+    close: () => hasher.close(),
+  }
+}
+
+/** The quarantine goes before anything that is of use. */
+function roomMaker(
+  quarantine: Quarantine,
+  makeRoom: DiskStoreOptions['makeRoom'],
+): (bytes: number) => Promise<boolean> {
+  return async bytes => {
+    const freed = quarantine.bytes
+    if (freed > 0) await quarantine.empty()
+    return freed >= bytes || ((await makeRoom?.(bytes - freed)) ?? false)
+  }
+}
+
+async function isolate(quarantine: Quarantine, log: Log, digest: Digest): Promise<void> {
+  try {
+    await quarantine.moveIn(digest)
+  } catch (err) {
+    if (errorCode(err) === 'ENOENT') return
+    log.error({ digest, err }, 'a damaged blob could not be moved to quarantine')
+  }
+}
+
+async function fill(file: OpenFile, bytes: Buffer): Promise<number> {
+  let done = 0
+  while (done < bytes.length) {
+    const got = await file.read(bytes.subarray(done), done)
+    if (got === 0) break
+    done += got
+  }
+  return done
+}

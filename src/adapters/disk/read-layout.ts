@@ -1,0 +1,78 @@
+import { lstat, type Stats } from 'node:fs'
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Digest, parseDigest } from '../../oci/digest.ts'
+import type { BlobInfo } from '../../ports/content-store.ts'
+import { algorithms, isTemporary, type Layout, parseFlatName } from './layout.ts'
+import { syncDirectory } from './syncing.ts'
+
+/** Files asked about at the same time. */
+const concurrency = 64
+
+/** Makes the directories, durably. */
+export async function makeDirectories(layout: Layout): Promise<void> {
+  for (const dir of [...algorithms.map(layout.blobDir), layout.partialDir, layout.quarantineDir]) {
+    await mkdir(dir, { recursive: true })
+  }
+  await syncDirectory(layout.dir)
+}
+
+/** The blobs by their names: only a name that is a digest, and a regular file, is one. */
+export async function readBlobs(layout: Layout): Promise<readonly BlobInfo[]> {
+  const found: BlobInfo[] = []
+  for (const algorithm of algorithms) {
+    const dir = layout.blobDir(algorithm)
+    found.push(...(await readSizes(dir, name => parseDigest(`${algorithm}:${name}`))))
+  }
+  return found
+}
+
+/**
+ * What interrupted downloads left. Removes what no download can go on with: small blobs that a crash caught on their way in, empty
+ * files, and what is held whole.
+ */
+export async function readPartials(
+  layout: Layout,
+  isHeld: (digest: Digest) => boolean,
+): Promise<readonly BlobInfo[]> {
+  for (const name of await readdir(layout.partialDir)) {
+    if (isTemporary(name)) await rm(join(layout.partialDir, name), { force: true })
+  }
+  const found = await readSizes(layout.partialDir, parseFlatName)
+  const isUseless = ({ digest, size }: BlobInfo) => size === 0 || isHeld(digest)
+  for (const { digest } of found.filter(isUseless))
+    await rm(layout.partial(digest), { force: true })
+  return found.filter(info => !isUseless(info))
+}
+
+/** Sizes of the regular files in a directory whose names are digests. */
+async function readSizes(
+  dir: string,
+  parse: (name: string) => Digest | undefined,
+): Promise<readonly BlobInfo[]> {
+  const names = await readdir(dir)
+  const found: BlobInfo[] = []
+  await Promise.all(
+    Array.from({ length: concurrency }, async (_, first) => {
+      for (let at = first; at < names.length; at += concurrency) {
+        const name = names[at] ?? ''
+        const digest = parse(name)
+        if (digest === undefined) continue
+        const stats = await statOf(join(dir, name))
+        if (stats?.isFile()) found.push({ digest, size: stats.size })
+      }
+    }),
+  )
+  return found
+}
+
+/** Half the cost of the promise form, which counts with tens of thousands of files; absent when it vanished meanwhile. */
+function statOf(path: string): Promise<Stats | undefined> {
+  return new Promise((resolve, reject) => {
+    lstat(path, (error, stats) => {
+      if (error === null) resolve(stats)
+      else if (error.code === 'ENOENT') resolve(undefined)
+      else reject(error)
+    })
+  })
+}
