@@ -34,8 +34,8 @@ export type RegistryRequest =
   | { readonly kind: 'referrers'; readonly name: string; readonly digest: Digest }
   | { readonly kind: 'upload'; readonly name: string }
 
-/** Longest path that can mean anything: a host, a repository, a verb and a sha512 digest. Characters, after decoding. */
-const maxPathLength = 1024
+/** Characters, encoded: beyond the longest host, repository and sha512 digest with every character escaped. */
+const maxPathLength = 3 * 1024
 
 /**
  * Reads the path of a request, as it stands in the request line and without the query; it is percent-decoded here, once. Read from the
@@ -53,10 +53,9 @@ export function parseRequestPath(path: string): RegistryRequest | OciError {
 }
 
 function decode(path: string): string | undefined {
-  if (path.length > 3 * maxPathLength) return undefined
+  if (path.length > maxPathLength) return undefined
   try {
-    const decoded = decodeURIComponent(path)
-    return decoded.length > maxPathLength ? undefined : decoded
+    return decodeURIComponent(path)
   } catch {
     return undefined
   }

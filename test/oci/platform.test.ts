@@ -85,6 +85,7 @@ t.test('a node gets what containerd would choose', async t => {
   t.equal(chosen('linux/arm64/v8', ['linux/arm/v7', 'linux/arm64']), 'linux/arm64')
   t.equal(chosen('linux/arm64', ['linux/arm/v5', 'linux/arm/v7']), 'linux/arm/v7')
   t.equal(chosen('linux/arm64', ['linux/arm']), 'linux/arm')
+  t.equal(chosen('linux/arm64', ['linux/arm/v4', 'linux/arm/v5']), 'linux/arm/v5')
   t.equal(chosen('linux/arm64', ['linux/arm64/v9', 'linux/amd64']), undefined)
   t.equal(chosen('linux/arm64/v9', ['linux/arm64', 'linux/arm64/v8.4']), 'linux/arm64/v8.4')
   t.equal(chosen('linux/arm64/v9', ['linux/arm64/v8.6', 'linux/arm64/v8.5']), 'linux/arm64/v8.5')

@@ -28,6 +28,7 @@ t.test('references mean what they mean to Docker', async t => {
     'reg.lab/x': 'reg.lab/x:latest',
     'REG.Lab:5000/x/y:T': 'reg.lab:5000/x/y:T',
     'localhost/x': 'localhost/x:latest',
+    'LocalHost/x': 'localhost/x:latest',
     'localhost:5000/x': 'localhost:5000/x:latest',
     'localhost:5000': 'docker.io/library/localhost:5000',
     'reg:5000/x': 'reg:5000/x:latest',

@@ -128,6 +128,13 @@ t.test('with ns the whole name is the repository', async t => {
   })
 })
 
+t.test('a name that is good with ns only passes as a path', async t => {
+  const name = 'a.b_c/x'
+  t.same(parseRequestPath(`/v2/${name}/manifests/t`), { kind: 'manifest', name, tag: 't' })
+  t.same(locateRepository(name, 'reg.lab', 'x.lab'), { registry: 'reg.lab', repository: name })
+  t.equal(codeOf(locateRepository(name, undefined, 'x.lab')), 'NAME_INVALID')
+})
+
 t.test('a name or registry that is none is refused', async t => {
   const refused: [string, string | undefined][] = [
     ['x', ''],
