@@ -1,0 +1,227 @@
+import pTimeout from 'p-timeout'
+import type { Repository } from '../oci/reference.ts'
+import type { BlobReader } from '../ports/content-store.ts'
+import { UpstreamFailure } from '../ports/errors.ts'
+import { type Absent, absent } from './absent.ts'
+import { createBell } from './bell.ts'
+import { type BlobOrder, createDownload, type DownloadParts } from './download-blob.ts'
+import { createFlightReader, type FlightReader, verifiedFirstBytes } from './flight-reader.ts'
+
+export interface FlightParts extends DownloadParts {
+  /** Called once, before anyone is told that nothing more will come; a new flight may start then. */
+  readonly onOver: (failure: Error | undefined) => void
+}
+
+export interface FlightSettings {
+  /** A client's wait for the first byte, ms. */
+  readonly firstByteMs: number
+  /** A read's wait without progress, ms. */
+  readonly stallMs: number
+  /** A read's wait for verification once its bytes are here, ms. */
+  readonly holdMs: number
+  /** Whether what the last client left is finished. */
+  readonly keepFetching: boolean
+}
+
+export interface BlobRange {
+  readonly start: number
+  /** Position of the last byte; the blob's end when absent. */
+  readonly end: number | undefined
+}
+
+/** One download of a blob, shared by everyone who wants it, owned by the daemon. */
+export interface BlobFlight {
+  readonly repository: Repository
+  /** Bytes, once known. */
+  size(): number | undefined
+  /** Whether a reader from `start` on can still be served by it. */
+  canServe(start: number): boolean
+  /** Whether a client ever wanted it. */
+  isForClients(): boolean
+  /** Waits until the first byte can be promised, then reads. Rejects only when `signal` aborts. */
+  join(range: BlobRange, signal: AbortSignal): Promise<BlobReader | Absent>
+  /** Waits, behind all clients, until it is stored. When `signal` aborts and nobody else wants it, it is suspended. */
+  want(signal: AbortSignal): Promise<Absent | undefined>
+  stop(): void
+  /** Settles when nothing more will come; never rejects. */
+  readonly ended: Promise<void>
+}
+
+/** Starts a download at once. Whoever starts it joins or wants it before anything else is awaited. */
+export function createBlobFlight(
+  parts: FlightParts,
+  order: BlobOrder,
+  settings: FlightSettings,
+): BlobFlight {
+  const { clock } = parts
+  const bell = createBell()
+  const stopping = new AbortController()
+  const readers = new Set<FlightReader>()
+  let failure: Error | undefined
+  let wants = 0
+  let hadClient = false
+  let isOver = false
+  let isReleased = false
+
+  const download = createDownload(
+    parts,
+    order,
+    { lowest, moved },
+    () => {
+      bell.ring()
+      stopIfUnread()
+    },
+    stopping.signal,
+  )
+  const ended = run()
+
+  async function run(): Promise<void> {
+    try {
+      await download.run()
+    } catch (error) {
+      failure = error instanceof Error ? error : new Error(String(error))
+      if (!(error instanceof UpstreamFailure) && !stopping.signal.aborted) {
+        parts.log.warn({ digest: order.digest, err: error }, 'download of a blob broke off')
+      }
+    }
+    isOver = true
+    parts.onOver(stopping.signal.aborted ? undefined : failure)
+    bell.ring()
+    await releaseUnread()
+  }
+
+  function lowest(): number {
+    return Math.min(...[...readers].map(reader => reader.needs()))
+  }
+
+  /** Only what is stored nowhere waits for its readers. */
+  function readerMoved(): void {
+    if (!download.isStored) bell.ring()
+  }
+
+  async function moved(): Promise<void> {
+    bell.ring() // whoever waits for the bytes that just came
+    await pTimeout(bell.next(), {
+      milliseconds: settings.stallMs,
+      signal: stopping.signal,
+      fallback: cutSlowest,
+    })
+  }
+
+  function cutSlowest(): void {
+    const position = lowest()
+    for (const reader of readers) {
+      if (reader.needs() !== position) continue
+      reader.cut()
+      readers.delete(reader)
+    }
+    bell.ring()
+    stopIfUnread()
+  }
+
+  /** What is stored nowhere is fetched for readers only. */
+  function stopIfUnread(): void {
+    const passes = download.bytes !== undefined && !download.isStored
+    if (passes && readers.size === 0 && !download.isVerified) stopping.abort()
+  }
+
+  function left(): void {
+    wants -= 1
+    if (isOver) return
+    bell.ring()
+    stopIfUnread()
+    if (wants === 0 && !(hadClient && settings.keepFetching)) stopping.abort()
+  }
+
+  async function releaseUnread(): Promise<void> {
+    if (!isOver || readers.size > 0 || isReleased) return
+    isReleased = true
+    await download
+      .release()
+      .catch(err => parts.log.warn({ digest: order.digest, err }, 'blob not released'))
+  }
+
+  function addReader({ start, end }: BlobRange, signal: AbortSignal): FlightReader {
+    const { stallMs, holdMs } = settings
+    const reader = createFlightReader(
+      order.digest,
+      download,
+      { failure: () => failure, changed: bell.next, moved: readerMoved },
+      { start, end, stallMs, holdMs, clock, signal },
+      async () => {
+        readers.delete(reader)
+        left()
+        await releaseUnread()
+      },
+    )
+    readers.add(reader)
+    wants += 1
+    hadClient = true
+    return reader
+  }
+
+  /** Waits until bytes flow (a small blob: until it is verified). What is late but moving is waited for by the reader. */
+  async function whyNot(start: number, signal: AbortSignal): Promise<Absent | undefined> {
+    const lateMs = clock.monotonicMs() + settings.firstByteMs
+    for (;;) {
+      signal.throwIfAborted()
+      const leftMs = lateMs - clock.monotonicMs()
+      const verdict = judge(start, leftMs <= 0)
+      if (verdict !== 'wait') return verdict
+      await pTimeout(bell.next(), { milliseconds: leftMs, signal, fallback: () => undefined })
+    }
+  }
+
+  function judge(start: number, isLate: boolean): Absent | 'wait' | undefined {
+    if (failure !== undefined) return tell(failure)
+    if (!canServe(start)) return absent(`${order.digest} passes through and is not kept`)
+    if (isReady(isLate)) return undefined
+    return isLate ? absent(`${order.digest}: no byte in time`, 'unreachable') : 'wait'
+  }
+
+  function isReady(isLate: boolean): boolean {
+    const { size, isVerified, hasProgressed, progressAtMs } = download
+    if (isVerified) return true
+    if (size === undefined || !hasProgressed) return false
+    const isMoving = clock.monotonicMs() - progressAtMs < settings.stallMs
+    return isMoving && (isLate || size >= verifiedFirstBytes)
+  }
+
+  function canServe(start: number): boolean {
+    return download.bytes?.canRead(start) ?? true
+  }
+
+  return {
+    repository: order.repository,
+    size: () => download.size,
+    canServe,
+    isForClients: () => hadClient,
+    async join(range, signal) {
+      const reader = addReader(range, signal)
+      try {
+        const refusal = await whyNot(range.start, signal)
+        if (refusal === undefined) return reader
+        await reader.close()
+        return refusal
+      } catch (error) {
+        await reader.close()
+        throw error
+      }
+    },
+    async want(signal) {
+      wants += 1
+      try {
+        await pTimeout(ended, { milliseconds: Number.POSITIVE_INFINITY, signal })
+        return failure && tell(failure)
+      } finally {
+        left()
+      }
+    },
+    stop: () => stopping.abort(),
+    ended,
+  }
+
+  function tell(error: Error): Absent {
+    return absent(error.message, error instanceof UpstreamFailure ? error.code : undefined)
+  }
+}

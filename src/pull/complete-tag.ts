@@ -1,0 +1,182 @@
+import type { Digest } from '../oci/digest.ts'
+import { formatRepository, type Repository } from '../oci/reference.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { Upstream } from '../ports/upstream.ts'
+import { type Absent, absent } from './absent.ts'
+import type { Completeness, MissingContent } from './completeness.ts'
+import type { Blobs } from './get-blob.ts'
+import type { Manifests } from './get-manifest.ts'
+import type { ReachOf } from './reach-of.ts'
+
+/** Completes in the background what was answered. */
+export interface CompleteTags {
+  /** An image was answered from this repository: what of it is not held is fetched when nobody else wants the link. */
+  want(repository: Repository, target: Digest): void
+  /** Images waiting or under way. */
+  pending(): number
+  close(): Promise<void>
+}
+
+interface Parts {
+  readonly completeness: Pick<Completeness, 'missing'>
+  readonly manifests: Pick<Manifests, 'fetch'>
+  readonly blobs: Pick<Blobs, 'fetch' | 'isBusy' | 'onBusyChange'>
+  readonly reachOf: ReachOf
+  readonly upstream: Pick<Upstream, 'onRecovered'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+interface Settings {
+  /** Images at the same time. */
+  readonly concurrency: number
+  /** How long no client may have downloaded anything before the background goes on, ms. */
+  readonly quietMs: number
+  /** After a failure an image is tried again after this, then after twice as long, and so on; ms. */
+  readonly retryMs: number
+}
+
+interface Job {
+  readonly name: string
+  readonly repository: Repository
+  readonly target: Digest
+  failures: number
+  /** On the monotonic clock. */
+  notBeforeMs: number
+}
+
+/** Images waiting at the most; the oldest is dropped first. */
+const maxQueued = 1_000
+/** Failures after which an image is left to the next who asks for it. */
+const maxFailures = 10
+/** Retries are no further apart than this, ms. */
+const maxRetryMs = 600_000
+/** How often what waits for an upstream that is down is looked at without any news of it, ms. */
+const lookAgainMs = 30_000
+
+/**
+ * A queue behind all pulls: it stands still while clients download (what it was at is suspended and goes on by Range later) and while
+ * an upstream is down, and goes on when that recovers.
+ */
+export function createCompleteTags(parts: Parts, settings: Settings): CompleteTags {
+  const { clock, log, blobs } = parts
+  const queue = new Map<string, Job>()
+  const running = new Map<Job, { readonly ended: Promise<void>; stop(): void }>()
+  let timer: NodeJS.Timeout | undefined
+  let isClosed = false
+
+  const stopListening = [
+    blobs.onBusyChange(() => {
+      if (!blobs.isBusy()) return wake(settings.quietMs)
+      for (const job of running.values()) job.stop()
+    }),
+    parts.upstream.onRecovered(() => wake(settings.quietMs)),
+  ]
+
+  function wake(afterMs: number): void {
+    clearTimeout(timer)
+    if (!isClosed && queue.size > 0) timer = setTimeout(pump, afterMs).unref()
+  }
+
+  function pump(): void {
+    if (blobs.isBusy()) return // the end of it wakes us
+    for (const job of queue.values()) {
+      if (running.size >= settings.concurrency) return
+      if (isDue(job)) start(job)
+    }
+    const nextMs = Math.min(...[...queue.values()].map(job => job.notBeforeMs))
+    wake(Math.min(Math.max(nextMs - clock.monotonicMs(), settings.quietMs), lookAgainMs))
+  }
+
+  function isDue({ repository, notBeforeMs }: Job): boolean {
+    const isReachable = parts.reachOf(repository).state === 'reachable'
+    return isReachable && notBeforeMs <= clock.monotonicMs()
+  }
+
+  function start(job: Job): void {
+    queue.delete(job.name)
+    const controller = new AbortController()
+    const ended = run(job, controller.signal).finally(() => {
+      running.delete(job)
+      wake(settings.quietMs)
+    })
+    running.set(job, { ended, stop: () => controller.abort() })
+  }
+
+  async function run(job: Job, signal: AbortSignal): Promise<void> {
+    const ref = `${formatRepository(job.repository)}@${job.target}`
+    try {
+      const failure = await complete(job, signal)
+      if (failure === undefined) log.info({ ref }, 'image is complete')
+      else retry(job, ref, failure)
+    } catch (err) {
+      if (signal.aborted) return enqueue(job)
+      log.warn({ ref, err }, 'completing an image broke off')
+    }
+  }
+
+  /** Fetches what is missing; what a manifest refers to becomes known, and then missing, once it is here. */
+  async function complete({ repository, target }: Job, signal: AbortSignal) {
+    const tried = new Set<Digest>()
+    for (;;) {
+      const missing = parts.completeness.missing(target)
+      const [again] = missing.filter(({ digest }) => tried.has(digest))
+      if (again !== undefined) return absent(`${again.digest} cannot be stored`)
+      if (missing.length === 0) return undefined
+      for (const content of missing) {
+        const failure = await fetch(repository, content, signal)
+        if (failure !== undefined) return failure
+        tried.add(content.digest)
+      }
+    }
+  }
+
+  async function fetch(
+    repository: Repository,
+    { digest, kind }: MissingContent,
+    signal: AbortSignal,
+  ): Promise<Absent | undefined> {
+    const from = kind === 'manifest' ? parts.manifests : blobs
+    const failure = await from.fetch(repository, digest, signal)
+    signal.throwIfAborted()
+    return failure
+  }
+
+  /** A denial, a 404 or a full store are answers; all else may pass. */
+  function retry(job: Job, ref: string, { reason, failure }: Absent): void {
+    const isFinal = failure === undefined || failure === 'denied' || failure === 'not-found'
+    job.failures += 1
+    if (isFinal || job.failures >= maxFailures) {
+      return log.info({ ref, reason }, 'image stays incomplete')
+    }
+    const pauseMs = Math.min(settings.retryMs * 2 ** (job.failures - 1), maxRetryMs)
+    job.notBeforeMs = clock.monotonicMs() + pauseMs
+    enqueue(job)
+  }
+
+  function enqueue(job: Job): void {
+    if (isClosed) return
+    const [oldest] = queue.keys()
+    if (queue.size >= maxQueued && oldest !== undefined) queue.delete(oldest)
+    queue.set(job.name, job)
+  }
+
+  return {
+    want(repository, target) {
+      const name = `${formatRepository(repository)}@${target}`
+      const isKnown = queue.has(name) || running.keys().some(job => job.name === name)
+      if (isClosed || isKnown || parts.completeness.missing(target).length === 0) return
+      enqueue({ name, repository, target, failures: 0, notBeforeMs: 0 })
+      if (queue.size === 1) wake(settings.quietMs)
+    },
+    pending: () => queue.size + running.size,
+    async close() {
+      isClosed = true
+      clearTimeout(timer)
+      for (const stop of stopListening) stop()
+      for (const job of running.values()) job.stop()
+      await Promise.all([...running.values()].map(job => job.ended))
+    },
+  }
+}

@@ -1,0 +1,219 @@
+import type { Digest } from '../oci/digest.ts'
+import type { Repository } from '../oci/reference.ts'
+import type { BlobSource } from '../ports/blob-source.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { BlobWriter } from '../ports/content-store.ts'
+import { HoldfastError, UpstreamFailure } from '../ports/errors.ts'
+import type { Log } from '../ports/log.ts'
+import { receiveBlob } from './ask-sources.ts'
+import { type Consumers, createPassingBytes } from './passing-bytes.ts'
+import { createStoredBytes, type ReceivedBytes } from './received-bytes.ts'
+
+export interface DownloadParts {
+  readonly sources: readonly BlobSource[]
+  /** Begins or continues the stored download; `undefined` when nothing can be stored. */
+  readonly openWriter: (size: number | undefined) => Promise<BlobWriter | undefined>
+  readonly isDistrusted: (source: BlobSource) => boolean
+  /** This source alone sent bytes that do not hash to the digest. */
+  readonly onWrongBytes: (source: BlobSource) => void
+  /** A source answered with this blob. */
+  readonly onOpened: (source: BlobSource) => void
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface BlobOrder {
+  readonly digest: Digest
+  readonly repository: Repository
+  /** Bytes, when a manifest says it: then nothing else is believed. */
+  readonly size: number | undefined
+}
+
+/** The state of a download; all of it changes under the hands of who looks. */
+export interface Download {
+  readonly size: number | undefined
+  /** Absent before the first and between two attempts, and after the last one failed to hash. */
+  readonly bytes: ReceivedBytes | undefined
+  /** Counts how often the bytes turned out wrong and were begun anew. */
+  readonly generation: number
+  readonly isVerified: boolean
+  /** The bytes go into the store. */
+  readonly isStored: boolean
+  /** Bytes came since it was begun (anew). */
+  readonly hasProgressed: boolean
+  /** On the monotonic clock: when the last byte came. */
+  readonly progressAtMs: number
+  /** Runs it to its end: resolves when the blob is verified and stored or cannot be; else rejects, with the bytes kept. */
+  run(): Promise<void>
+  /** Nobody reads any more. */
+  release(): Promise<void>
+}
+
+/** Whole downloads that may turn out wrong before it is given up. */
+const maxWholes = 3
+
+/**
+ * Downloads one blob into the store: continues what an earlier download left, verifies the whole, and when it does not hash, fetches it
+ * whole once more from one source, because parts of several that do not fit together accuse nobody.
+ *
+ * @param changed called after every change of state
+ */
+export function createDownload(
+  parts: DownloadParts,
+  { digest, repository, size: expected }: BlobOrder,
+  consumers: Consumers,
+  changed: () => void,
+  signal: AbortSignal,
+): Download {
+  const { clock, log } = parts
+  const retired: ReceivedBytes[] = []
+  /** Who sent the bytes at hand, a connection each; `undefined` stands for an earlier download. */
+  let senders: (BlobSource | undefined)[] = []
+  let writer: BlobWriter | undefined
+  const state = {
+    size: expected,
+    bytes: undefined as ReceivedBytes | undefined,
+    generation: 0,
+    isVerified: false,
+    hasProgressed: false,
+    progressAtMs: clock.monotonicMs(),
+  }
+
+  async function run(): Promise<void> {
+    try {
+      for (let wholes = 1; !state.isVerified; wholes += 1) await fetchWhole(wholes)
+      changed()
+      await state.bytes?.keep().catch(err => log.warn({ digest, err }, 'blob not stored'))
+    } catch (error) {
+      await suspend()
+      throw error
+    }
+  }
+
+  async function fetchWhole(wholes: number): Promise<void> {
+    await open()
+    changed()
+    const sources = wholes > 1 ? justOne() : parts.sources
+    await receiveBlob({ ...parts, sources, sink, signal }, digest, repository)
+    const whole = state.bytes
+    state.isVerified = (await whole?.verify()) ?? false
+    if (whole !== undefined && !state.isVerified) await startOver(whole, wholes)
+  }
+
+  async function open(): Promise<void> {
+    writer = await parts.openWriter(expected)
+    if (writer !== undefined && expected !== undefined && writer.offset > expected) {
+      await writer.discard()
+      await writer.release()
+      writer = await parts.openWriter(expected)
+    }
+    senders = writer !== undefined && writer.offset > 0 ? [undefined] : []
+    state.bytes =
+      writer === undefined
+        ? await createPassingBytes(digest, undefined, consumers)
+        : createStoredBytes(writer)
+  }
+
+  /** The one whose word on its own content counts, else the first that can be asked. */
+  function justOne(): readonly BlobSource[] {
+    const usable = parts.sources.filter(
+      source => source.reach(repository).state === 'reachable' && !parts.isDistrusted(source),
+    )
+    const one = usable.find(source => source.kind === 'upstream') ?? usable[0]
+    return one === undefined ? parts.sources : [one]
+  }
+
+  /** What clients have of these bytes is in doubt; who sent all of them has lied. */
+  async function startOver(wrong: ReceivedBytes, wholes: number): Promise<void> {
+    const [sender] = senders
+    const isSame = senders.every(other => other === sender)
+    const liar = isSame && (senders.length === 1 || wholes > 1) ? sender : undefined
+    log.warn({ digest, source: liar?.name }, 'a blob does not hash to its digest; dropped')
+    Object.assign(state, {
+      bytes: undefined,
+      size: expected,
+      generation: state.generation + 1,
+      hasProgressed: false,
+    })
+    retired.push(wrong)
+    changed()
+    await wrong.discard()
+    if (liar !== undefined) parts.onWrongBytes(liar)
+    if (wholes < maxWholes) return
+    throw new UpstreamFailure('unreachable', 'wrong-digest', `${digest}: only wrong bytes came`)
+  }
+
+  async function suspend(): Promise<void> {
+    try {
+      if (state.bytes?.offset === 0) await state.bytes.discard()
+      else await state.bytes?.suspend()
+    } catch (err) {
+      log.warn({ digest, err }, 'interrupted download could not be kept')
+    }
+  }
+
+  const sink = {
+    offset: () => state.bytes?.offset ?? 0,
+    size: () => state.size,
+    opened(source: BlobSource, told: number | undefined) {
+      senders.push(source)
+      state.size ??= told
+      parts.onOpened(source)
+    },
+    async append(chunk: Uint8Array) {
+      await append(chunk)
+      state.progressAtMs = clock.monotonicMs()
+      state.hasProgressed = true
+      changed()
+    },
+    ended() {
+      state.size = sink.offset()
+    },
+  }
+
+  async function append(chunk: Uint8Array): Promise<void> {
+    const before = sink.offset()
+    try {
+      return await state.bytes?.append(chunk)
+    } catch (err) {
+      if (writer === undefined) throw err
+      const full = err instanceof HoldfastError && err.code === 'store-full'
+      log[full ? 'info' : 'warn']({ digest, err }, 'a blob passes through without being stored')
+    }
+    const prefix = writer
+    writer = undefined
+    const passing = await createPassingBytes(digest, prefix, consumers)
+    state.bytes = passing
+    changed()
+    await passing.append(chunk.subarray(passing.offset - before))
+  }
+
+  return {
+    get size() {
+      return state.size
+    },
+    get bytes() {
+      return state.bytes
+    },
+    get generation() {
+      return state.generation
+    },
+    get isVerified() {
+      return state.isVerified
+    },
+    get isStored() {
+      return writer !== undefined
+    },
+    get hasProgressed() {
+      return state.hasProgressed
+    },
+    get progressAtMs() {
+      return state.progressAtMs
+    },
+    run,
+    async release() {
+      const unread = state.bytes === undefined ? retired : [...retired, state.bytes]
+      await Promise.all(unread.map(bytes => bytes.release()))
+    },
+  }
+}

@@ -1,0 +1,207 @@
+import pTimeout from 'p-timeout'
+import type { Digest } from '../oci/digest.ts'
+import { OciError } from '../oci/errors.ts'
+import { maxManifestBytes } from '../oci/manifest.ts'
+import { formatRepository, type Repository } from '../oci/reference.ts'
+import type { ContentStore } from '../ports/content-store.ts'
+import { HoldfastError, UpstreamFailure } from '../ports/errors.ts'
+import type { Log } from '../ports/log.ts'
+import type { Target } from '../ports/tag-ledger.ts'
+import type { Upstream } from '../ports/upstream.ts'
+import { type Absent, absent, isAbsent } from './absent.ts'
+import type { ContentGraph } from './content-graph.ts'
+import type { ReachOf } from './reach-of.ts'
+import { tellUnconfigured } from './resolve-tag.ts'
+
+/** A manifest as it came, with the type it is served with. */
+export interface GotManifest {
+  readonly digest: Digest
+  readonly mediaType: string
+  readonly bytes: Buffer
+  readonly source: 'store' | 'upstream'
+}
+
+/** Gets a manifest by digest. Settles within the deadline; rejects only when `signal` (the client's) aborts. */
+export type GetManifest = (
+  repository: Repository,
+  digest: Digest,
+  signal: AbortSignal,
+) => Promise<GotManifest | Absent>
+
+/** Manifests by digest, and what keeps the ones that came by another way. */
+export interface Manifests {
+  readonly get: GetManifest
+  /** Fetches a manifest into the store, for no client; `undefined` once it is held or cannot be stored. */
+  fetch(repository: Repository, digest: Digest, signal: AbortSignal): Promise<Absent | undefined>
+  /** Stores a manifest that came, verified, with another answer of this repository's registry. Throws `OciError` when it is none. */
+  keep(repository: Repository, digest: Digest, mediaType: string, bytes: Buffer): Promise<Target>
+  /** Ends the running flights. */
+  close(): Promise<void>
+}
+
+interface Parts {
+  readonly store: Pick<ContentStore, 'get' | 'put' | 'stat'>
+  readonly graph: ContentGraph
+  readonly upstream: Pick<Upstream, 'getManifest'>
+  readonly reachOf: ReachOf
+  /** By rule; remembers what it worked out. */
+  readonly isPrivate: (repository: Repository) => boolean
+  /** Upstream could not deliver this manifest (class `unreachable`). */
+  readonly onFailed: (digest: Digest) => void
+  /** A client used this content. */
+  readonly onUse: (digest: Digest) => void
+  readonly log: Log
+}
+
+interface Flight {
+  readonly answer: Promise<GotManifest | Absent>
+  /** Settles after `answer`, when the bytes are stored or will not be. */
+  readonly ended: Promise<void>
+}
+
+/**
+ * Store, then upstream. One flight per digest is shared by all who ask (a private repository has its own, so that nobody gets from it
+ * what is not his); it is the daemon's and goes on when clients leave. Clients are answered when the bytes are verified; making them
+ * durable goes on behind.
+ *
+ * @param settings.deadlineMs the client's wait, which ends in {@link Absent}
+ */
+export function createManifests(
+  parts: Parts,
+  settings: { readonly deadlineMs: number },
+): Manifests {
+  const { store, graph, log } = parts
+  const flights = new Map<string, Flight>()
+  const closing = new AbortController()
+
+  function fromBytes(
+    digest: Digest,
+    bytes: Buffer,
+    type: string | undefined,
+    source: GotManifest['source'],
+  ): GotManifest | Absent {
+    try {
+      const { mediaType } = graph.learn(digest, type, bytes)
+      return { digest, mediaType, bytes, source }
+    } catch (error) {
+      if (error instanceof OciError) return absent(`${digest}: ${error.message}`)
+      throw error
+    }
+  }
+
+  async function fromStore(digest: Digest): Promise<GotManifest | Absent | undefined> {
+    if (store.stat(digest) === undefined) return undefined
+    const bytes = await store.get(digest, maxManifestBytes)
+    return bytes && fromBytes(digest, bytes, undefined, 'store')
+  }
+
+  function launch(key: string, repository: Repository, digest: Digest): Flight {
+    const answer = askUpstream(repository, digest)
+    const ended = answer.then(async got => {
+      if ('bytes' in got) await put(digest, got.bytes)
+    })
+    const flight = { answer, ended: ended.catch(() => {}).finally(() => flights.delete(key)) }
+    flights.set(key, flight)
+    return flight
+  }
+
+  async function askUpstream(
+    repository: Repository,
+    digest: Digest,
+  ): Promise<GotManifest | Absent> {
+    try {
+      const { mediaType, bytes } = await parts.upstream.getManifest(
+        repository,
+        digest,
+        closing.signal,
+      )
+      graph.addSighting(digest, repository)
+      return fromBytes(digest, bytes, mediaType, 'upstream')
+    } catch (error) {
+      if (!(error instanceof UpstreamFailure)) throw error
+      if (error.code === 'unreachable' && !closing.signal.aborted) parts.onFailed(digest)
+      return absent(error.message, error.code)
+    }
+  }
+
+  async function put(digest: Digest, bytes: Buffer): Promise<void> {
+    try {
+      await store.put(digest, bytes)
+    } catch (err) {
+      const full = err instanceof HoldfastError && err.code === 'store-full'
+      if (full) log.info({ digest }, 'manifest not stored: the store is full')
+      else log.warn({ digest, err }, 'manifest not stored')
+    }
+  }
+
+  function whyNotAsked(repository: Repository): Absent | undefined {
+    const reach = parts.reachOf(repository)
+    if (reach.state === 'unconfigured') return absent(tellUnconfigured(repository.registry))
+    if (reach.state === 'reachable') return undefined
+    const why = `${formatRepository(repository)} is not to be reached (${reach.failure})`
+    return absent(`${why} and the manifest is not held for it`, reach.failure)
+  }
+
+  /** What was seen only in others' private repositories is asked for anew: this repository may have it, too. */
+  async function held(
+    repository: Repository,
+    digest: Digest,
+  ): Promise<GotManifest | Absent | undefined> {
+    const isServed = graph.isServedUnder(digest, repository, parts.isPrivate)
+    return isServed ? fromStore(digest) : undefined
+  }
+
+  function join(repository: Repository, digest: Digest): Flight | Absent {
+    const key = parts.isPrivate(repository) ? `${formatRepository(repository)}@${digest}` : digest
+    const running = flights.get(key)
+    const why = running === undefined ? whyNotAsked(repository) : undefined
+    if (why !== undefined) return why
+    return running ?? launch(key, repository, digest)
+  }
+
+  async function ask(
+    repository: Repository,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<GotManifest | Absent> {
+    const flight = join(repository, digest)
+    if (isAbsent(flight)) return flight
+    return pTimeout(flight.answer, {
+      milliseconds: settings.deadlineMs,
+      signal,
+      fallback: () => absent(`${digest}: late; still being fetched`, 'unreachable'),
+    })
+  }
+
+  async function get(
+    repository: Repository,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<GotManifest | Absent> {
+    const got = (await held(repository, digest)) ?? (await ask(repository, digest, signal))
+    if ('bytes' in got) parts.onUse(digest)
+    return got
+  }
+
+  return {
+    get,
+    async fetch(repository, digest, signal) {
+      if (store.stat(digest) !== undefined) return undefined
+      const flight = join(repository, digest)
+      if (isAbsent(flight)) return flight
+      const answer = flight.ended.then(() => flight.answer)
+      const got = await pTimeout(answer, { milliseconds: Number.POSITIVE_INFINITY, signal })
+      return isAbsent(got) ? got : undefined
+    },
+    async keep(repository, digest, mediaType, bytes) {
+      graph.addSighting(digest, repository)
+      const known = graph.learn(digest, mediaType, bytes)
+      await put(digest, bytes)
+      return { digest, mediaType: known.mediaType, size: bytes.byteLength }
+    },
+    async close() {
+      closing.abort()
+      await Promise.all([...flights.values()].map(flight => flight.ended))
+    },
+  }
+}
