@@ -5,7 +5,7 @@ import { blob, descriptorOf, jsonBlob, type TestBlob } from './blob.ts'
 import { type LayerSpec, makeLayer } from './layer.ts'
 
 /** The part of an image config that a runtime looks at; goes into the image as it is. */
-export interface RunConfig {
+interface RunConfig {
   readonly Cmd?: readonly string[]
   readonly Entrypoint?: readonly string[]
   readonly Env?: readonly string[]

@@ -18,7 +18,7 @@ function hex(length: number): fc.Arbitrary<string> {
 }
 
 /** A component of a repository name, among them the words of the API. */
-export const components: fc.Arbitrary<string> = fc.oneof(
+const components: fc.Arbitrary<string> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.stringMatching(/^[a-z0-9]{1,6}(?:(?:\.|_|__|-{1,3})[a-z0-9]{1,4}){0,2}$/),
