@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
 /** Where to listen. Port 0 lets the system choose. */
@@ -19,37 +19,62 @@ export interface Listener {
   close(): Promise<void>
 }
 
-/** How often connections that became idle during a stop are swept, in ms; node leaves them to their keep-alive time. */
-const sweepMs = 20
-
 /** Makes a listener of a built app: building is one act, listening another. */
 export function createListener(
   app: FastifyInstance,
   { address, graceMs }: { readonly address: ListenAddress; readonly graceMs: number },
 ): Listener {
+  const connections = trackConnections(app.server)
   return {
     listen: async () => {
       await app.listen({ host: address.host, port: address.port, listenTextResolver: () => '' })
       const bound = app.server.address()
       return isAddress(bound) ? { host: bound.address, port: bound.port } : address
     },
-    close: () => stop(app.server, graceMs, () => app.close()),
+    close: () => connections.endWith(graceMs, () => app.close()),
   }
 }
 
-/** Ends a server: `close` stops it accepting and settles when its last connection is gone, which this brings about in time. */
-export async function stop(
-  server: Pick<Server, 'closeIdleConnections' | 'closeAllConnections'>,
-  graceMs: number,
-  close: () => Promise<unknown>,
-): Promise<void> {
-  const sweep = setInterval(() => server.closeIdleConnections(), sweepMs)
-  const cut = setTimeout(() => server.closeAllConnections(), graceMs)
-  try {
-    await close()
-  } finally {
-    clearInterval(sweep)
-    clearTimeout(cut)
+/** Ends a server in bounded time. */
+export interface Connections {
+  /** `close` stops the server accepting, and settles when the last connection is gone; this sees to it that they go. */
+  endWith(graceMs: number, close: () => Promise<unknown>): Promise<void>
+}
+
+/**
+ * Knows which connections of a server owe an answer. Node's own `closeIdleConnections` leaves those that never asked anything, and
+ * destroys those whose answer is written but not yet sent.
+ */
+export function trackConnections(server: Server): Connections {
+  const owedOn = new Map<Socket, number>()
+  let isEnding = false
+
+  server.on('connection', (socket: Socket) => {
+    owedOn.set(socket, 0)
+    socket.once('close', () => owedOn.delete(socket))
+  })
+  server.on('request', (request, response) => {
+    const { socket } = request
+    owedOn.set(socket, (owedOn.get(socket) ?? 0) + 1)
+    response.once('close', () => {
+      const owed = (owedOn.get(socket) ?? 1) - 1
+      if (owedOn.has(socket)) owedOn.set(socket, owed)
+      if (isEnding && owed === 0) socket.end()
+    })
+  })
+
+  return {
+    async endWith(graceMs, close) {
+      isEnding = true
+      const closed = close()
+      for (const [socket, owed] of owedOn) if (owed === 0) socket.end()
+      const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+      try {
+        await closed
+      } finally {
+        clearTimeout(cut)
+      }
+    },
   }
 }
 

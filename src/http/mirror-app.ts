@@ -23,6 +23,8 @@ export function createMirrorApp(
     logger: false,
     exposeHeadRoutes: false,
     return503OnClosing: false,
+    // Ours to end, see the listener.
+    forceCloseConnections: false,
     keepAliveTimeout: keepAliveMs,
     connectionTimeout: silentConnectionMs,
     requestTimeout: requestWithinMs,

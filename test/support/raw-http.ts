@@ -75,13 +75,7 @@ export async function connectRaw(port: number, host = '127.0.0.1'): Promise<RawC
 
   async function readAnswer(method: string): Promise<RawAnswer> {
     const [statusLine = '', ...lines] = (await readHead()).split('\r\n')
-    const headers: Record<string, string> = {}
-    for (const line of lines) {
-      const colon = line.indexOf(':')
-      const name = line.slice(0, colon).toLowerCase()
-      const value = line.slice(colon + 1).trim()
-      headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`
-    }
+    const headers = readHeaders(lines)
     const length = method === 'HEAD' ? 0 : Number(headers['content-length'] ?? Number.NaN)
     while (!(received.length >= length) && (await more()));
     const isComplete = received.length >= length
@@ -105,4 +99,15 @@ export async function connectRaw(port: number, host = '127.0.0.1'): Promise<RawC
     },
     close: () => void socket.destroy(),
   }
+}
+
+function readHeaders(lines: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const line of lines) {
+    const colon = line.indexOf(':')
+    const name = line.slice(0, colon).toLowerCase()
+    const value = line.slice(colon + 1).trim()
+    headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`
+  }
+  return headers
 }
