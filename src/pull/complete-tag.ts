@@ -64,6 +64,7 @@ export function createCompleteTags(parts: Parts, settings: Settings): CompleteTa
   const queue = new Map<string, Job>()
   const running = new Map<Job, { readonly ended: Promise<void>; stop(): void }>()
   let timer: NodeJS.Timeout | undefined
+  let wakesAtMs = Number.POSITIVE_INFINITY
   let isClosed = false
 
   const stopListening = [
@@ -74,12 +75,17 @@ export function createCompleteTags(parts: Parts, settings: Settings): CompleteTa
     parts.upstream.onRecovered(() => wake(settings.quietMs)),
   ]
 
+  /** The earliest call counts: who keeps asking puts nothing off. */
   function wake(afterMs: number): void {
+    const atMs = clock.monotonicMs() + afterMs
+    if (isClosed || queue.size === 0 || atMs >= wakesAtMs) return
     clearTimeout(timer)
-    if (!isClosed && queue.size > 0) timer = setTimeout(pump, afterMs).unref()
+    wakesAtMs = atMs
+    timer = setTimeout(pump, afterMs).unref()
   }
 
   function pump(): void {
+    wakesAtMs = Number.POSITIVE_INFINITY
     if (blobs.isBusy()) return // the end of it wakes us
     for (const job of queue.values()) {
       if (running.size >= settings.concurrency) return
@@ -117,19 +123,32 @@ export function createCompleteTags(parts: Parts, settings: Settings): CompleteTa
   }
 
   /** Fetches what is missing; what a manifest refers to becomes known, and then missing, once it is here. */
-  async function complete({ repository, target }: Job, signal: AbortSignal) {
+  async function complete(
+    { repository, target }: Job,
+    signal: AbortSignal,
+  ): Promise<Absent | undefined> {
     const tried = new Set<Digest>()
     for (;;) {
       const missing = parts.completeness.missing(target)
-      const [again] = missing.filter(({ digest }) => tried.has(digest))
+      const again = missing.find(({ digest }) => tried.has(digest))
       if (again !== undefined) return absent(`${again.digest} cannot be stored`)
       if (missing.length === 0) return undefined
-      for (const content of missing) {
-        const failure = await fetch(repository, content, signal)
-        if (failure !== undefined) return failure
-        tried.add(content.digest)
-      }
+      const failure = await fetchAll(repository, missing, signal)
+      if (failure !== undefined) return failure
+      for (const { digest } of missing) tried.add(digest)
     }
+  }
+
+  async function fetchAll(
+    repository: Repository,
+    missing: readonly MissingContent[],
+    signal: AbortSignal,
+  ): Promise<Absent | undefined> {
+    for (const content of missing) {
+      const failure = await fetch(repository, content, signal)
+      if (failure !== undefined) return failure
+    }
+    return undefined
   }
 
   async function fetch(
@@ -148,7 +167,8 @@ export function createCompleteTags(parts: Parts, settings: Settings): CompleteTa
     const isFinal = failure === undefined || failure === 'denied' || failure === 'not-found'
     job.failures += 1
     if (isFinal || job.failures >= maxFailures) {
-      return log.info({ ref, reason }, 'image stays incomplete')
+      log.info({ ref, reason }, 'image stays incomplete')
+      return
     }
     const pauseMs = Math.min(settings.retryMs * 2 ** (job.failures - 1), maxRetryMs)
     job.notBeforeMs = clock.monotonicMs() + pauseMs
@@ -165,10 +185,10 @@ export function createCompleteTags(parts: Parts, settings: Settings): CompleteTa
   return {
     want(repository, target) {
       const name = `${formatRepository(repository)}@${target}`
-      const isKnown = queue.has(name) || running.keys().some(job => job.name === name)
+      const isKnown = queue.has(name) || [...running.keys()].some(job => job.name === name)
       if (isClosed || isKnown || parts.completeness.missing(target).length === 0) return
       enqueue({ name, repository, target, failures: 0, notBeforeMs: 0 })
-      if (queue.size === 1) wake(settings.quietMs)
+      wake(settings.quietMs)
     },
     pending: () => queue.size + running.size,
     async close() {

@@ -2,9 +2,9 @@ import { LRUCache } from 'lru-cache'
 import type { Digest } from '../oci/digest.ts'
 import type { Descriptor } from '../oci/manifest.ts'
 import { formatRepository, type Repository } from '../oci/reference.ts'
-import { UpstreamFailure } from '../ports/errors.ts'
 import type { Upstream } from '../ports/upstream.ts'
-import { type Absent, absent } from './absent.ts'
+import { type Absent, absent, isAbsent } from './absent.ts'
+import { askInTime } from './ask-in-time.ts'
 import type { ContentGraph } from './content-graph.ts'
 import type { ReachOf } from './reach-of.ts'
 import { tellUnconfigured } from './resolve-tag.ts'
@@ -51,27 +51,20 @@ export function createListReferrers(
       reach.state === 'reachable'
         ? await ask(repository, subject, signal)
         : absent(`${formatRepository(repository)} is not to be reached`, reach.failure)
-    return 'descriptors' in asked ? asked : recall(repository, subject, asked)
+    return isAbsent(asked) ? recall(repository, subject, asked) : asked
   }
 
-  async function ask(
+  function ask(
     repository: Repository,
     subject: Digest,
     signal: AbortSignal,
   ): Promise<ListedReferrers | Absent> {
-    const deadline = AbortSignal.timeout(settings.deadlineMs)
-    try {
-      const ends = AbortSignal.any([signal, deadline])
+    const list = async (ends: AbortSignal): Promise<ListedReferrers> => {
       const descriptors = await parts.upstream.listReferrers(repository, subject, ends)
       remembered.set(keyOf(repository, subject), descriptors)
       return { descriptors, source: 'upstream' }
-    } catch (error) {
-      signal.throwIfAborted()
-      if (deadline.aborted)
-        return absent('the registry did not list referrers in time', 'unreachable')
-      if (error instanceof UpstreamFailure) return absent(error.message, error.code)
-      throw error
     }
+    return askInTime(list, settings.deadlineMs, signal)
   }
 
   function recall(

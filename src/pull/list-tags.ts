@@ -1,9 +1,9 @@
-import type { Repository } from '../oci/reference.ts'
-import { formatRepository } from '../oci/reference.ts'
-import { type FailureClass, UpstreamFailure } from '../ports/errors.ts'
+import { formatRepository, type Repository } from '../oci/reference.ts'
+import type { FailureClass } from '../ports/errors.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
 import type { Upstream } from '../ports/upstream.ts'
-import { type Absent, absent } from './absent.ts'
+import { type Absent, absent, isAbsent } from './absent.ts'
+import { askInTime } from './ask-in-time.ts'
 import type { ReachOf } from './reach-of.ts'
 import { tellUnconfigured } from './resolve-tag.ts'
 
@@ -35,26 +35,19 @@ export function createListTags(parts: Parts, settings: { readonly deadlineMs: nu
   return async (repository, signal) => {
     const reach = parts.reachOf(repository)
     if (reach.state === 'unconfigured') return absent(tellUnconfigured(repository.registry))
-    const failure =
+    const asked =
       reach.state === 'reachable'
         ? await ask(repository, signal)
         : absent(`${formatRepository(repository)} is not to be reached`, reach.failure)
-    return 'tags' in failure ? failure : recall(repository, failure)
+    return isAbsent(asked) ? recall(repository, asked) : asked
   }
 
-  async function ask(repository: Repository, signal: AbortSignal): Promise<ListedTags | Absent> {
-    const deadline = AbortSignal.timeout(settings.deadlineMs)
-    try {
-      const ends = AbortSignal.any([signal, deadline])
+  function ask(repository: Repository, signal: AbortSignal): Promise<ListedTags | Absent> {
+    const list = async (ends: AbortSignal): Promise<ListedTags> => {
       const tags = await parts.upstream.listTags(repository, ends)
       return { tags: [...new Set(tags)].sort(), source: 'upstream' }
-    } catch (error) {
-      signal.throwIfAborted()
-      if (deadline.aborted)
-        return absent('the registry did not list its tags in time', 'unreachable')
-      if (error instanceof UpstreamFailure) return absent(error.message, error.code)
-      throw error
     }
+    return askInTime(list, settings.deadlineMs, signal)
   }
 
   function recall(repository: Repository, refusal: Absent): ListedTags | Absent {
