@@ -28,9 +28,16 @@ export function assign(key: Key, text: string, origin: Origin): Assignment | Fau
   }
 }
 
-/** Tells the two results of {@link assign} apart. */
-export function isAssignment(result: Assignment | Fault): result is Assignment {
-  return 'key' in result
+/** Sorts results of {@link assign} into what applies and what is wrong. */
+export function gather(results: readonly (Assignment | Fault | undefined)[]): Assignments {
+  const assignments: Assignment[] = []
+  const faults: Fault[] = []
+  for (const result of results) {
+    if (result === undefined) continue
+    if ('key' in result) assignments.push(result)
+    else faults.push(result)
+  }
+  return { assignments, faults }
 }
 
 const isStructured = (schema: SchemaNode): boolean =>

@@ -1,7 +1,10 @@
-import { type Assignments, assign, isAssignment } from './assignments.ts'
+import { type Assignments, assign, gather } from './assignments.ts'
 import type { Fault } from './faults.ts'
 import { keyOfVariable, keys } from './keys.ts'
 import { nearest } from './nearest.ts'
+
+const prefix = 'HOLDFAST_'
+const withoutPrefix = (name: string): string => name.slice(prefix.length)
 
 /** Variables that are not keys of the configuration: they tell the command line where to look. */
 export const otherVariables: Readonly<Record<string, string>> = {
@@ -15,15 +18,11 @@ export const otherVariables: Readonly<Record<string, string>> = {
  * every pod beside a Service whose name begins with `holdfast`.
  */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): Assignments {
-  const results = Object.entries(env).sort(inOrder).map(readVariable)
-  return {
-    assignments: results.filter(result => result !== undefined).filter(isAssignment),
-    faults: results.filter(result => result !== undefined).filter(result => !isAssignment(result)),
-  }
+  return gather(Object.entries(env).sort(inOrder).map(readVariable))
 }
 
 function readVariable([name, text = '']: readonly [string, string | undefined]) {
-  if (!name.startsWith('HOLDFAST_') || Object.hasOwn(otherVariables, name)) return undefined
+  if (!name.startsWith(prefix) || Object.hasOwn(otherVariables, name)) return undefined
   const key = keyOfVariable(name)
   if (key !== undefined) {
     return text === '' ? undefined : assign(key, text, { kind: 'variable', name })
@@ -44,7 +43,8 @@ function isServiceLink(name: string, text: string): boolean {
 
 function unknownVariable(name: string): Fault {
   const known = [...keys.map(key => key.variable), ...Object.keys(otherVariables)]
-  const near = nearest(name, known) ?? parentOf(name)
+  const word = nearest(withoutPrefix(name), known.map(withoutPrefix))
+  const near = word === undefined ? parentOf(name) : `${prefix}${word}`
   const cure =
     near === undefined
       ? 'two underscores stand for a dot: HOLDFAST_RESOLVE__TIMEOUT_MS'

@@ -1,4 +1,4 @@
-import { type Assignment, type Assignments, assign, isAssignment } from './assignments.ts'
+import { type Assignment, type Assignments, assign, gather } from './assignments.ts'
 import type { Fault } from './faults.ts'
 import { keyOfFlag } from './keys.ts'
 
@@ -20,11 +20,7 @@ export function isConfigFlag(name: string): boolean {
 
 /** Reads flags that {@link isConfigFlag} knows; later ones win. */
 export function readFlags(flags: readonly Flag[]): Assignments {
-  const results = flags.map(readFlag).filter(result => result !== undefined)
-  return {
-    assignments: results.filter(isAssignment),
-    faults: results.filter(result => !isAssignment(result)),
-  }
+  return gather(flags.map(readFlag))
 }
 
 function readFlag({ name, text }: Flag): Assignment | Fault | undefined {

@@ -30,8 +30,9 @@ function listKeys(schema: SchemaNode, path: readonly string[]): readonly Key[] {
   })
 }
 
-const words = (camelCase: string, separator: string): string =>
-  camelCase.replaceAll(/[A-Z]/g, letter => separator + letter)
+function words(camelCase: string, separator: string): string {
+  return camelCase.replaceAll(/[A-Z]/g, letter => separator + letter)
+}
 
 const byVariable = new Map(keys.map(key => [key.variable, key]))
 const byFlag = new Map(

@@ -49,14 +49,25 @@ function readGroup(schema: SchemaNode, value: unknown, place: Place): unknown {
     if (!Object.hasOwn(properties, name)) reportUnknown(name, names, place)
   }
   const entries = names.map(name => {
-    const result = read(properties[name] ?? {}, mapping[name], within(place, name))
-    if ((mapping[name] ?? result) === undefined && schema.required?.includes(name)) {
+    const child = properties[name] ?? {}
+    const written = isLeftEmpty(child, mapping[name]) ? undefined : mapping[name]
+    const result = read(child, written, within(place, name))
+    if ((written ?? result) === undefined && schema.required?.includes(name)) {
       place.report({ path: within(place, name).path, problem: 'is missing' })
     }
     return [name, result] as const
   })
   return Object.fromEntries(entries.filter(([, result]) => result !== undefined))
 }
+
+/** An optional group whose keys are written without values (`tls: { certFile, keyFile }`) is not there either. */
+const isLeftEmpty = (schema: SchemaNode, value: unknown): boolean =>
+  schema.properties !== undefined &&
+  schema.default === undefined &&
+  isMapping(value) &&
+  Object.entries(value).every(
+    ([name, item]) => item === null && Object.hasOwn(schema.properties ?? {}, name),
+  )
 
 function reportUnknown(name: string, names: readonly string[], place: Place): void {
   const near = nearest(name, names)

@@ -130,7 +130,7 @@ export const configSchema = group('Configuration of Holdfast.', {
         'How long the question itself goes on behind that, in milliseconds; a late answer is remembered.',
     }),
     freshForMs: milliseconds(
-      'A confirmation younger than this is answered without asking; 0 asks every time',
+      'How long a confirmation is answered without asking again (0: ask every time)',
       0,
     ),
     askPeers: Type.Boolean({

@@ -55,8 +55,11 @@ export function parseConfigFile(text: string, file: string): WrittenFile {
 function contentOf(document: Document, file: string, faults: Fault[]): unknown {
   try {
     return (document.toJS() as unknown) ?? {}
-  } catch {
-    const problem = 'its aliases unfold to too many values'
+  } catch (error) {
+    const isUnresolved = error instanceof Error && error.message.startsWith('Unresolved alias')
+    const problem = isUnresolved
+      ? 'an alias names no anchor: *name needs &name before it'
+      : 'its aliases unfold to too many values'
     faults.push({ path: '', origin: { kind: 'file', file }, problem })
     return {}
   }
@@ -66,10 +69,8 @@ const causes: Readonly<Record<string, readonly [problem: string, cure: string]>>
   DUPLICATE_KEY: ['this key is written twice in one mapping', 'keep one of them'],
   TAB_AS_INDENT: ['the line is indented with a tab', 'YAML is indented with spaces'],
   MULTIPLE_DOCS: ['a second document begins here', 'keep one: remove the line ---'],
-  BAD_ALIAS: ['this alias names no anchor', 'an alias *name needs an anchor &name before it'],
   NON_STRING_KEY: ['a key must be text', 'put it in quotes'],
   TAG_RESOLVE_FAILED: ['this tag is not known', 'remove the tag or put the text in quotes'],
-  BAD_INDENT: ['the indentation does not fit', 'align the keys of one mapping'],
 }
 
 function syntaxFault(error: YAMLError, place: (offset: number) => Origin): Fault {

@@ -1,0 +1,27 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { toCommentedFile } from '../src/config/commented-file.ts'
+import { toJsonSchema } from '../src/config/json-schema.ts'
+import { keys } from '../src/config/keys.ts'
+import { rootNode } from '../src/config/schema.ts'
+
+const root = join(import.meta.dirname, '..')
+
+/** Every file that is made from the sources, as path → text. */
+const artefacts: ReadonlyMap<string, string> = new Map([
+  [join(root, 'config/holdfast.yaml'), toCommentedFile(keys)],
+  [
+    join(root, 'config/holdfast.schema.json'),
+    `${JSON.stringify(toJsonSchema(rootNode), null, 2)}\n`,
+  ],
+])
+
+const isCheck = process.argv.includes('--check')
+for (const [file, text] of artefacts) {
+  if (!isCheck) {
+    await writeFile(file, text)
+  } else if ((await readFile(file, 'utf8').catch(() => undefined)) !== text) {
+    process.stderr.write(`${relative(root, file)} is not what the sources make: npm run generate\n`)
+    process.exitCode = 1
+  }
+}

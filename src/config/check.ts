@@ -1,0 +1,111 @@
+import { isDeepStrictEqual } from 'node:util'
+import { parseRegistry } from '../oci/reference.ts'
+import { checkUpstreams } from './check-upstreams.ts'
+import { type Report, show } from './faults.ts'
+import { keys } from './keys.ts'
+import { collide, formatListen, isLoopback, type ListenAddress } from './listen.ts'
+import type { ConfigValues } from './schema.ts'
+import { isMapping } from './schema-node.ts'
+
+/** What a check knows beside the values. */
+export interface CheckContext {
+  /** The value was written somewhere, and is not the default. */
+  isWritten(path: readonly string[]): boolean
+  /** Nothing at, above or below this path was misread. */
+  isSound(path: readonly string[]): boolean
+  readonly report: Report
+}
+
+/** What keys say together, and what no schema can say about one. A key that was misread is left out: it has its fault already. */
+export function checkTogether(values: ConfigValues, context: CheckContext): void {
+  const { isSound, report } = context
+  if (isSound(['resolve'])) checkDeadlines(values, context)
+  if (['mirror', 'admin', 'health', 'peer', 'mesh'].every(name => isSound([name]))) {
+    checkListeners(values, context)
+  }
+  if (isSound(['mirror']) && isSound(['upstreams'])) checkDefaultUpstream(values, context)
+  const upstreams = Object.entries(values.upstreams ?? {})
+  checkUpstreams(
+    Object.fromEntries(upstreams.filter(([name]) => isSound(['upstreams', name]))),
+    report,
+  )
+}
+
+/** Refuses what this version cannot do, rather than to leave it without effect. */
+export function checkSupported(values: unknown, defaults: unknown, report: Report): void {
+  for (const { path, schema } of keys) {
+    const reason = schema['x-unsupported']
+    const value = at(values, path)
+    if (reason === undefined || value === undefined) continue
+    if (isDeepStrictEqual(value, at(defaults, path))) continue
+    report({
+      path,
+      problem: `cannot be had: ${reason}`,
+      cure: 'remove the key',
+      shown: show(value, false),
+    })
+  }
+}
+
+function at(tree: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((node, name) => (isMapping(node) ? node[name] : undefined), tree)
+}
+
+function checkDeadlines({ resolve }: ConfigValues, { isWritten, report }: CheckContext): void {
+  const { timeoutMs, upstreamTimeoutMs } = resolve
+  if (timeoutMs <= upstreamTimeoutMs) return
+  const path = ['resolve', isWritten(['resolve', 'timeoutMs']) ? 'timeoutMs' : 'upstreamTimeoutMs']
+  report({
+    path,
+    problem: `does not fit: timeoutMs (${timeoutMs}) must not be above upstreamTimeoutMs (${upstreamTimeoutMs})`,
+    cure: 'a client cannot wait longer for the answer than the question goes on',
+  })
+}
+
+function checkListeners(values: ConfigValues, { isWritten, report }: CheckContext): void {
+  const { mirror, admin, health, peer, mesh } = values
+  const listeners: [path: string[], address: ListenAddress][] = [
+    [['mirror', 'listen'], mirror.listen],
+    [['admin', 'listen'], admin.listen],
+    [['health', 'listen'], health.listen],
+  ]
+  if (mesh.enabled) {
+    listeners.push([['peer', 'listen'], peer.listen], [['mesh', 'listen'], mesh.listen])
+  }
+  for (const [index, [path, address]] of listeners.entries()) {
+    const twin = listeners.slice(0, index).find(([, other]) => collide(address, other))
+    if (twin === undefined) continue
+    // Told where it was written: the other one may be a default.
+    const [told, other] = isWritten(path) ? [path, twin[0]] : [twin[0], path]
+    const problem = `takes the address of ${other.join('.')} (${formatListen(address)})`
+    report({ path: told, problem, cure: 'give each listener a port of its own' })
+  }
+  if (!isLoopback(admin.listen) && admin.tls === undefined) {
+    report({
+      path: ['admin', 'listen'],
+      problem: 'is off loopback without admin.tls',
+      cure: 'set admin.tls, or listen on 127.0.0.1 or admin.socket',
+      shown: show(formatListen(admin.listen), false),
+    })
+  }
+}
+
+function checkDefaultUpstream(values: ConfigValues, { isWritten, report }: CheckContext): void {
+  const path = ['mirror', 'defaultUpstream']
+  const name = values.mirror.defaultUpstream
+  const registry = parseRegistry(name)
+  const shown = show(name, false)
+  if (registry === undefined) {
+    report({ path, problem: 'is no registry', cure: 'write a host as in docker.io', shown })
+    return
+  }
+  const known = Object.keys(values.upstreams)
+  const isKnown = known.includes('*') || known.some(other => parseRegistry(other) === registry)
+  if (isKnown || values.upstreamFiles.length > 0 || !isWritten(path)) return
+  report({
+    path,
+    problem: 'is none of the upstreams',
+    cure: `add it: upstreams: { ${registry}: {} }`,
+    shown,
+  })
+}
