@@ -1,6 +1,6 @@
+import type { ObservationSource, Stamp } from '../ledger/record.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { Repository, TagReference } from '../oci/reference.ts'
-import type { ObservationSource, Stamp } from '../ledger/record.ts'
 
 /** Digest, type and size of a manifest: what a HEAD needs. */
 export interface Target {
@@ -34,6 +34,8 @@ export interface Pin extends Target {
 /** Taken when a question is sent: the stamp that was live then. A record that answers it is stamped after that and no other. */
 export interface QuestionMark {
   readonly liveStamp: Stamp | undefined
+  /** Counts this process's questions: a smaller one was sent earlier. */
+  readonly order: number
 }
 
 /** An upstream's answer on its way into the ledger. */
@@ -79,7 +81,11 @@ export interface TagLedger {
   /** Records or, when the digest is unchanged, confirms. */
   observeUpstream(observation: UpstreamObservation): Promise<void>
   /** A local event: an import or a push (`containerd` fills an empty key only, at the lowest stamp). */
-  observeLocal(key: TagReference, target: Target, source: Exclude<ObservationSource, 'upstream'>): Promise<void>
+  observeLocal(
+    key: TagReference,
+    target: Target,
+    source: Exclude<ObservationSource, 'upstream'>,
+  ): Promise<void>
   setPin(
     key: TagReference,
     target: Target,

@@ -1,0 +1,125 @@
+import { decodeRecord, kindNumbers, type RecordFault } from '../../ledger/encode-record.ts'
+import { sightingOf } from '../../ledger/history.ts'
+import type { LedgerRecord, SignedRecord } from '../../ledger/record.ts'
+import type { Connection } from './database.ts'
+import { isSignedBy } from './identity.ts'
+import type { KeyWriter } from './write-key.ts'
+import { isOperatorKind, type RecordWriter } from './write-record.ts'
+
+/** Rows the quarantine holds at most; beyond it what waits longest for its time goes. */
+const maxQuarantined = 10_000
+
+/** What became of a record that another node signed. */
+export type ApplyOutcome =
+  | 'applied'
+  | 'known' // held already, or older than what is held
+  | 'quarantined' // too far ahead of trusted time: waits
+  | 'too-old' // behind the horizon
+  | 'signature'
+  | RecordFault
+
+/** A record that parsed and whose signature holds, or why not. */
+export type CheckedRecord = (LedgerRecord & { readonly signed: SignedRecord }) | ApplyOutcome
+
+/** Parses and verifies, which needs no transaction. Never throws. */
+export function checkRecord(signed: SignedRecord, clusterId: string): CheckedRecord {
+  const record = decodeRecord(signed, clusterId)
+  if (typeof record === 'string') return record
+  return isSignedBy(signed, record.origin) ? { ...record, signed } : 'signature'
+}
+
+/** When records are taken. ms since the epoch, trusted time. */
+export interface ApplyTime {
+  readonly atMs: number
+  /** Later ones wait in the quarantine; infinite until trusted time is verified. */
+  readonly believeUntilMs: number
+}
+
+/** Takes other nodes' records in; call inside a transaction. */
+export interface RecordApplier {
+  apply(record: CheckedRecord, time: ApplyTime): ApplyOutcome
+  /** Puts a record aside until its time comes. */
+  quarantine(record: LedgerRecord & { readonly signed: SignedRecord }): void
+  /** Takes what the quarantine held until now. Returns the keys that changed. */
+  release(time: ApplyTime): readonly string[]
+}
+
+/** Prepares the quarantine and ties the writers together. */
+export function createRecordApplier(
+  db: Connection,
+  parts: {
+    readonly records: RecordWriter
+    readonly keys: KeyWriter
+    readonly clusterId: string
+    readonly horizonMs: () => number
+  },
+): RecordApplier {
+  const hold = db.prepare(
+    `INSERT INTO quarantine (key, kind, origin, wall_ms, body, signature) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (key, kind, origin) DO UPDATE SET wall_ms = excluded.wall_ms, body = excluded.body,
+       signature = excluded.signature WHERE excluded.wall_ms > wall_ms`,
+  )
+  const shed = db.prepare(
+    `DELETE FROM quarantine WHERE (key, kind, origin) IN
+     (SELECT key, kind, origin FROM quarantine ORDER BY wall_ms LIMIT -1 OFFSET ${maxQuarantined})`,
+  )
+  const due = db.prepare<[number], { body: Buffer; signature: Buffer }>(
+    'SELECT body, signature FROM quarantine WHERE wall_ms <= ?',
+  )
+  const drop = db.prepare('DELETE FROM quarantine WHERE wall_ms <= ?')
+
+  const newestUse = db
+    .prepare<[string], number | null>('SELECT max(wall_ms) FROM record WHERE key = ? AND kind = 4')
+    .pluck()
+
+  function quarantine(record: LedgerRecord & { readonly signed: SignedRecord }): void {
+    const { key, kind, origin, stamp, signed } = record
+    hold.run(key, kindNumbers[kind], origin, stamp.wallMs, signed.body, signed.signature)
+    shed.run()
+  }
+
+  function apply(record: CheckedRecord, { atMs, believeUntilMs }: ApplyTime): ApplyOutcome {
+    if (typeof record === 'string') return record
+    if (record.stamp.wallMs > believeUntilMs) {
+      quarantine(record)
+      return 'quarantined'
+    }
+    if (isTooOld(record)) return 'too-old'
+    if (!parts.records.put(record)) return 'known'
+    if (record.kind === 'observation' && record.target !== undefined) {
+      parts.keys.remember(record.key, sightingOf(record, record.target, atMs, undefined))
+    }
+    return 'applied'
+  }
+
+  /** What this node would forget at once must not come back, or two nodes send it to each other for ever. */
+  function isTooOld({ key, kind, stamp }: LedgerRecord): boolean {
+    const horizonMs = parts.horizonMs()
+    if (stamp.wallMs >= horizonMs || isOperatorKind(kind)) return false
+    return kind === 'use' || (newestUse.get(key) ?? 0) < horizonMs
+  }
+
+  return {
+    apply,
+    quarantine,
+    release(time) {
+      const changed: string[] = []
+      for (const signed of due.all(time.believeUntilMs)) {
+        const record = checkRecord(signed, parts.clusterId)
+        if (apply(record, time) === 'applied' && typeof record !== 'string')
+          changed.push(record.key)
+      }
+      drop.run(time.believeUntilMs)
+      return changed
+    },
+  }
+}
+
+/** Uses first: a node that holds an old image sends its use with it, and the use says that it is not too old. */
+export function usesFirst(records: readonly CheckedRecord[]): readonly number[] {
+  const isUse = (i: number): number => {
+    const record = records[i]
+    return typeof record === 'object' && record.kind === 'use' ? 0 : 1
+  }
+  return [...records.keys()].sort((a, b) => isUse(a) - isUse(b))
+}

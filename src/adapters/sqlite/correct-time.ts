@@ -1,0 +1,58 @@
+import { type Correction, correctRecord } from '../../ledger/correct.ts'
+import { decodeRecord } from '../../ledger/encode-record.ts'
+import type { LedgerRecord, SignedRecord } from '../../ledger/record.ts'
+import type { RecordApplier } from './apply-records.ts'
+import type { Connection } from './database.ts'
+import type { RecordWriter } from './write-record.ts'
+
+/** Puts right what was written under a wrong clock; call inside a transaction. Returns the keys that changed. */
+export type CorrectTime = (correction: Correction) => readonly string[]
+
+/**
+ * Own records too far ahead are signed again at corrected time. Other nodes' wait in the quarantine, except pins, which stay in force:
+ * their origin will sign them again itself. What this node noted as its own local times is shifted.
+ */
+export function createCorrectTime(
+  db: Connection,
+  parts: {
+    readonly records: RecordWriter
+    readonly applier: RecordApplier
+    readonly origin: string
+    readonly clusterId: string
+  },
+): CorrectTime {
+  const ahead = db.prepare<[number], { body: Buffer; signature: Buffer }>(
+    'SELECT body, signature FROM record WHERE wall_ms > ? ORDER BY wall_ms, counter',
+  )
+  const shift = ['first_seen_ms', 'last_seen_ms', 'confirmed_ms'].map(column =>
+    db.prepare(
+      `UPDATE sighting SET ${column} = min(${column} - @errorMs, @nowMs) WHERE ${column} >= @sinceMs`,
+    ),
+  )
+  const restampSighting = db.prepare(
+    `UPDATE sighting SET wall_ms = min(wall_ms - @errorMs, @nowMs), counter = counter
+     WHERE wall_ms > @believeUntilMs`,
+  )
+
+  function correct(record: LedgerRecord & { readonly signed: SignedRecord }, by: Correction): void {
+    parts.records.remove(record)
+    if (record.origin !== parts.origin) {
+      parts.applier.quarantine(record)
+      return
+    }
+    parts.records.put(parts.records.sign(correctRecord(record, by)))
+  }
+
+  return correction => {
+    const changed: string[] = []
+    for (const signed of ahead.all(correction.believeUntilMs)) {
+      const record = decodeRecord(signed, parts.clusterId)
+      if (typeof record === 'string') continue
+      if (record.origin !== parts.origin && record.kind === 'pin') continue
+      correct({ ...record, signed }, correction)
+      changed.push(record.key)
+    }
+    for (const statement of [...shift, restampSighting]) statement.run({ ...correction })
+    return changed
+  }
+}

@@ -1,0 +1,88 @@
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto'
+import { readFileSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import type { SignedRecord } from '../../ledger/record.ts'
+import type { Log } from '../../ports/log.ts'
+import { asideName, writeFileAtomically } from './durable-file.ts'
+
+/** Who this node is: an Ed25519 key pair. */
+export interface Identity {
+  readonly privateKey: KeyObject
+  /** The raw public key, hex: the origin of this node's records. */
+  readonly origin: string
+}
+
+/** Goes before the signed bytes, so that no signature made for another purpose passes for a record's. */
+const purpose = Buffer.from('holdfast record 1\n')
+
+/** The fixed head of an Ed25519 public key in SPKI. Source: https://www.rfc-editor.org/rfc/rfc8410#section-4 */
+const spkiHead = Buffer.from('302a300506032b6570032100', 'hex')
+
+/**
+ * The node's key from `node.key` (PKCS #8 PEM, 0600), made at the first start. A damaged one is moved aside and a new one made: the
+ * node then is a new origin, which costs nothing but its name. Where it cannot be written the new key lives as long as the process.
+ */
+export function openIdentity(dataDir: string, log: Log, nowMs: number): Identity {
+  const file = join(dataDir, 'node.key')
+  const existing = readIdentity(file, log, nowMs)
+  if (existing !== undefined) return existing
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' })
+  try {
+    writeFileAtomically(file, Buffer.from(pem), 0o600)
+  } catch (err) {
+    log.error({ file, err }, 'node key not written: this node has another identity after a restart')
+  }
+  return { privateKey, origin: originOf(privateKey) }
+}
+
+function readIdentity(file: string, log: Log, nowMs: number): Identity | undefined {
+  try {
+    const privateKey = createPrivateKey(readFileSync(file))
+    if (privateKey.asymmetricKeyType !== 'ed25519') throw new Error('not an Ed25519 key')
+    return { privateKey, origin: originOf(privateKey) }
+  } catch (err) {
+    if (isMissing(err)) return undefined
+    const aside = asideName(file, nowMs)
+    log.error({ file, aside, err }, 'node key is damaged: moved aside, a new one is made')
+    try {
+      renameSync(file, aside)
+    } catch (err) {
+      log.error({ file, err }, 'damaged node key not moved aside')
+    }
+    return undefined
+  }
+}
+
+/** Whether an error says that there is no such file. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}
+
+function originOf(privateKey: KeyObject): string {
+  const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' })
+  return spki.subarray(spkiHead.length).toString('hex')
+}
+
+/** Signs a record's bytes. */
+export function signBody(body: Uint8Array, privateKey: KeyObject): Uint8Array {
+  return sign(null, Buffer.concat([purpose, body]), privateKey)
+}
+
+/** Whether `origin` (hex) signed these bytes. Never throws. */
+export function isSignedBy({ body, signature }: SignedRecord, origin: string): boolean {
+  try {
+    const der = Buffer.concat([spkiHead, Buffer.from(origin, 'hex')])
+    const key = createPublicKey({ key: der, format: 'der', type: 'spki' })
+    return verify(null, Buffer.concat([purpose, body]), key, signature)
+  } catch {
+    return false
+  }
+}

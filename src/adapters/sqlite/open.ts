@@ -1,0 +1,105 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { defaultRetentionDays } from '../../ledger/horizon.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { ContentCatalog } from '../../ports/content-catalog.ts'
+import type { Log } from '../../ports/log.ts'
+import type { ResolutionLog } from '../../ports/resolution-log.ts'
+import type { TagLedger } from '../../ports/tag-ledger.ts'
+import { createContentCatalog } from './content-catalog.ts'
+import { openIdentity } from './identity.ts'
+import { createReader, type Reader } from './reader.ts'
+import type { Recovered } from './recover.ts'
+import { createReplication, type Replication } from './replication.ts'
+import { createResolutionLog } from './resolution-log.ts'
+import { createSnapshots } from './schedule-snapshots.ts'
+import { createSettings, type Settings } from './settings.ts'
+import { createStoredTime } from './stored-time.ts'
+import { createTagLedger } from './tag-ledger.ts'
+import { startWriter } from './writer-thread.ts'
+
+/** Everything that is kept in the node's database. */
+export interface OpenedLedger {
+  readonly ledger: TagLedger
+  readonly catalog: ContentCatalog
+  readonly resolutions: ResolutionLog
+  readonly settings: Pick<Settings, 'get' | 'set'>
+  readonly replication: Replication
+  readonly recovered: Recovered
+  /** Takes a snapshot now when anything changed since the last one; says whether it did. Runs hourly by itself. */
+  snapshot(): Promise<boolean>
+  /** Writes what waits and closes the database. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens (at the first start: creates) the ledger in `dataDir`: `ledger.db`, `pins.journal`, `snapshots/` and `node.key`. A database
+ * that cannot be used is moved aside and rebuilt; one that cannot be written is read. Rejects with `ledger-newer` for a database of a
+ * later version that ours must not touch.
+ */
+export async function openLedger(options: {
+  readonly dataDir: string
+  readonly log: Log
+  readonly clock: Clock
+  /** What nobody used for so long is forgotten; 90 when absent. */
+  readonly retentionDays?: number | undefined
+  /** Signed into every record; '' outside of a mesh. */
+  readonly clusterId?: string | undefined
+  /** Bounds the database, in pages of 4096 bytes, as a full disk would. For tests. */
+  readonly maxPages?: number | undefined
+}): Promise<OpenedLedger> {
+  const { dataDir, log, clock } = options
+  makeDirectory(dataDir, log)
+  const file = join(dataDir, 'ledger.db')
+  const { origin, privateKey } = openIdentity(dataDir, log, clock.wallMs())
+  const existed = existsSync(file)
+  let reader: Reader | undefined
+  const { writer, recovered } = await startWriter(
+    {
+      file,
+      journalFile: join(dataDir, 'pins.journal'),
+      privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      origin,
+      clusterId: options.clusterId ?? '',
+      maxPages: options.maxPages,
+    },
+    { log, onOpened: () => reader?.reopen() },
+  )
+  reader = createReader(file, { log, onDamage: writer.reportDamage })
+  const opened = reader
+  const settings = createSettings({ reader, writer })
+  const stored = createStoredTime(settings, { clock, log })
+  const { time } = stored
+  const ledger = createTagLedger(
+    { reader, writer, time, clock, origin, log, onTimeLearned: () => void stored.keep() },
+    { retentionDays: options.retentionDays ?? defaultRetentionDays },
+  )
+  const { changed, ...port } = ledger
+  const catalog = createContentCatalog({ reader, writer, log })
+  const resolutions = createResolutionLog({ reader, writer, log })
+  const snapshots = createSnapshots({ reader, writer, log })
+
+  return {
+    ledger: port,
+    catalog,
+    resolutions,
+    settings,
+    replication: createReplication({ reader, writer, time, origin, onChanged: changed }),
+    recovered: recovered ?? (existed ? 'ok' : 'fresh'),
+    snapshot: snapshots.take,
+    async close() {
+      snapshots.close()
+      await Promise.all([catalog.close(), resolutions.close(), stored.keep(true)])
+      await writer.close()
+      opened.close()
+    },
+  }
+}
+
+function makeDirectory(dataDir: string, log: Log): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  } catch (err) {
+    log.error({ dataDir, err }, 'data directory cannot be made')
+  }
+}

@@ -1,0 +1,123 @@
+import type { SignedRecord } from '../../ledger/record.ts'
+import { maxAheadMs } from '../../ledger/stamp.ts'
+import type { TrustedTime } from '../../ledger/trusted-time.ts'
+import type { Digest } from '../../oci/digest.ts'
+import { formatTag, type TagReference } from '../../oci/reference.ts'
+import type { ApplyOutcome } from './apply-records.ts'
+import type { Reader } from './reader.ts'
+import type { JobResult, OperatorWord } from './writer-protocol.ts'
+import type { WriterThread } from './writer-thread.ts'
+
+/** A pin or its removal as it was set once. */
+export interface PastPin {
+  readonly wallMs: number
+  readonly counter: number
+  readonly origin: string
+  /** Absent: the pin was removed. */
+  readonly digest: Digest | undefined
+  readonly note: string | undefined
+  readonly author: string | undefined
+  readonly expiresAtMs: number | undefined
+  /** It and the one it met were set without knowing each other. */
+  readonly isConflict: boolean
+}
+
+/** The ledger's side of other nodes' records. */
+export interface Replication {
+  /** This node's public key, hex. */
+  readonly origin: string
+  /**
+   * Takes other nodes' records in, in one transaction, and says in their order what became of each. Bytes that are no record change
+   * nothing. Rejects with `ledger-unusable`.
+   */
+  applyRecords(records: readonly SignedRecord[]): Promise<readonly ApplyOutcome[]>
+  /** Takes from the quarantine what is no longer ahead of trusted time. */
+  releaseQuarantine(): Promise<void>
+  /** Signs and writes an operator's word (a ban, a block, a keep …), durable as a pin is. */
+  say(word: OperatorWord): Promise<void>
+  /** The records of a tag's registers as they are relayed, newest first within a kind. */
+  recordsOf(key: TagReference): readonly SignedRecord[]
+  /** Pins and removals of a tag, newest first. */
+  pinHistory(key: TagReference): readonly PastPin[]
+}
+
+/** Replication over the ledger's writer. `onChanged` is told the keys that others' records changed. */
+export function createReplication(parts: {
+  readonly reader: Reader
+  readonly writer: WriterThread
+  readonly time: TrustedTime
+  readonly origin: string
+  readonly onChanged: (keys: readonly string[]) => void
+}): Replication {
+  const { reader, writer, time, origin } = parts
+
+  const applyTime = () => ({
+    atMs: time.nowMs(),
+    believeUntilMs: time.isVerified() ? time.nowMs() + maxAheadMs : Number.MAX_SAFE_INTEGER,
+  })
+
+  function tell(result: JobResult): JobResult {
+    if (result.exclusionsChanged) reader.exclusions.reload()
+    parts.onChanged(result.changed.filter(key => key.includes('/')))
+    return result
+  }
+
+  return {
+    origin,
+    async applyRecords(records) {
+      return tell(await writer.submit({ type: 'apply', records, time: applyTime() })).outcomes
+    },
+    async releaseQuarantine() {
+      tell(await writer.submit({ type: 'release', time: applyTime() }))
+    },
+    async say(word) {
+      tell(await writer.submit({ type: 'operator', word, atMs: time.nowMs() }))
+    },
+    recordsOf: key =>
+      reader.read(
+        ({ db }) =>
+          db
+            .prepare<[string], SignedRecord>(
+              `SELECT body, signature FROM record WHERE key = ?
+               ORDER BY kind, wall_ms DESC, counter DESC, origin DESC`,
+            )
+            .all(formatTag(key)),
+        [],
+      ),
+    pinHistory: key =>
+      reader.read(
+        ({ db }) =>
+          db
+            .prepare<[string], PinRow>(
+              'SELECT * FROM pin_history WHERE key = ? ORDER BY wall_ms DESC, counter DESC, origin DESC',
+            )
+            .all(formatTag(key))
+            .map(pastPinOf),
+        [],
+      ),
+  }
+}
+
+interface PinRow {
+  readonly wall_ms: number
+  readonly counter: number
+  readonly origin: string
+  readonly digest: string
+  readonly note: string | null
+  readonly author: string | null
+  readonly expires_ms: number | null
+  readonly is_conflict: number
+}
+
+function pastPinOf(row: PinRow): PastPin {
+  return {
+    wallMs: row.wall_ms,
+    counter: row.counter,
+    origin: row.origin,
+    digest: row.digest === '' ? undefined : (row.digest as Digest),
+    note: row.note ?? undefined,
+    author: row.author ?? undefined,
+    expiresAtMs: row.expires_ms ?? undefined,
+    isConflict: row.is_conflict === 1,
+  }
+}

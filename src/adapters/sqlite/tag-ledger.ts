@@ -1,0 +1,229 @@
+import { type Correction, correctObservations } from '../../ledger/correct.ts'
+import {
+  applyChange,
+  emptyKeyState,
+  historyOf,
+  type KeyState,
+  liveTarget,
+} from '../../ledger/key-state.ts'
+import { decide, type KeyOperation, useEveryMs } from '../../ledger/operation.ts'
+import { pinInForce } from '../../ledger/pin.ts'
+import { maxAheadMs } from '../../ledger/stamp.ts'
+import { answerTime, type TrustedTime } from '../../ledger/trusted-time.ts'
+import { formatTag, type TagReference } from '../../oci/reference.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import type { TagLedger, UpstreamObservation } from '../../ports/tag-ledger.ts'
+import { createKeyLists } from './key-lists.ts'
+import { createPendingKeys } from './pending-keys.ts'
+import type { Reader } from './reader.ts'
+import type { WriterThread } from './writer-thread.ts'
+
+/** Keys whose last use, or last answered question, is remembered in memory; beyond it the oldest go. */
+const rememberedKeys = 50_000
+
+/** What the SQLite ledger is made of. */
+export interface TagLedgerParts {
+  readonly reader: Reader
+  readonly writer: WriterThread
+  readonly time: TrustedTime
+  readonly clock: Clock
+  readonly origin: string
+  readonly log: Log
+  /** Told after a registry's Date was learned. */
+  readonly onTimeLearned: () => void
+}
+
+/** The ledger over one reader and one writer. `changed` tells listeners of keys that others changed. */
+export function createTagLedger(
+  parts: TagLedgerParts,
+  settings: { readonly retentionDays: number },
+): TagLedger & { changed(keys: readonly string[]): void } {
+  const { reader, writer, time, origin } = parts
+  const pending = createPendingKeys()
+  const listeners = new Set<(key: TagReference) => void>()
+  const decider = { origin, exclusions: reader.exclusions }
+  const lists = createKeyLists({ reader, pending, nowMs: time.nowMs })
+  /** The latest question of each key that was answered. */
+  const answered = new Map<string, number>()
+  /** When the newest use of a key was, as far as known. */
+  const used = new Map<string, number>()
+  let questions = 0
+  let correction: Correction | undefined
+  let agedOutAtMs = parts.clock.monotonicMs()
+
+  const believeUntilMs = () =>
+    time.isVerified() ? time.nowMs() + maxAheadMs : Number.MAX_SAFE_INTEGER
+
+  const observations = (key: string): KeyState =>
+    pending.get(key) ?? reader.read(r => r.keys.readObservations(key), emptyKeyState)
+
+  function stateForWriting(key: string): KeyState {
+    const state = pending.get(key) ?? reader.read(r => r.keys.read(key), emptyKeyState)
+    return correction === undefined ? state : correctObservations(state, correction, origin)
+  }
+
+  /** The same decision is made here, for readers, and in the writer, which signs it; both see the same operations in the same order. */
+  function submit(key: string, operation: KeyOperation): Promise<void> {
+    const before = stateForWriting(key)
+    const change = decide(before, key, operation, decider)
+    if (change === undefined) return Promise.resolve()
+    const written = writer.submit({ type: 'key', key, operation }).then(() => {})
+    pending.put(key, applyChange(before, change), before, written)
+    if (change.records !== undefined) changed([key])
+    return written
+  }
+
+  function changed(keys: readonly string[]): void {
+    for (const key of keys) for (const listener of listeners) listener(lists.parse(key))
+  }
+
+  function learn({ dateMs, overTls }: UpstreamObservation): void {
+    if (!overTls || dateMs === undefined) return
+    const jump = time.learn(dateMs)
+    if (jump !== undefined)
+      correct({ ...jump, nowMs: time.nowMs(), believeUntilMs: believeUntilMs() })
+    parts.onTimeLearned()
+  }
+
+  function correct(by: Correction): void {
+    parts.log.warn({ errorMs: by.errorMs }, 'clock corrected by a registry: records are put right')
+    correction = by
+    used.clear()
+    const done = () => {
+      if (correction === by) correction = undefined
+    }
+    writer.submit({ type: 'correct', correction: by }).then(result => {
+      done()
+      changed(result.changed)
+    }, done)
+  }
+
+  /** Whether a question of this key that was sent later has been answered already. */
+  function isLate(key: string, order: number): boolean {
+    const latest = answered.get(key)
+    if (latest !== undefined && latest > order) return true
+    remember(answered, key, order)
+    return false
+  }
+
+  return {
+    live: key => liveTarget(observations(formatTag(key)), reader.exclusions),
+    history: key => historyOf(observations(formatTag(key)), reader.exclusions),
+    pin(key) {
+      const text = formatTag(key)
+      const state = pending.get(text) ?? reader.read(r => r.keys.readPins(text), emptyKeyState)
+      return pinInForce(state, reader.exclusions, time.nowMs())
+    },
+    askedNow(key) {
+      const live = liveTarget(observations(formatTag(key)), reader.exclusions)
+      return { liveStamp: live?.stamp, order: ++questions }
+    },
+    observeUpstream(observation) {
+      learn(observation)
+      const { digest, mediaType, size, asked } = observation
+      const key = formatTag(observation.key)
+      return submit(key, {
+        type: 'upstream',
+        target: { digest, mediaType, size },
+        asked: asked.liveStamp,
+        isLate: isLate(key, asked.order),
+        wallMs: answerTime(observation.dateMs, time),
+        atMs: time.nowMs(),
+        believeUntilMs: believeUntilMs(),
+      })
+    },
+    observeLocal(key, { digest, mediaType, size }, source) {
+      const target = { digest, mediaType, size }
+      const atMs = time.nowMs()
+      const untilMs = believeUntilMs()
+      return submit(formatTag(key), {
+        type: 'local',
+        target,
+        source,
+        atMs,
+        believeUntilMs: untilMs,
+      })
+    },
+    setPin(key, { digest, mediaType, size }, { note, author, expiresAtMs }) {
+      const target = { digest, mediaType, size }
+      const atMs = time.nowMs()
+      return submit(formatTag(key), { type: 'pin', target, note, author, expiresAtMs, atMs })
+    },
+    removePin: (key, author) =>
+      submit(formatTag(key), { type: 'unpin', author, atMs: time.nowMs() }),
+    setHeldByClients(key, { digest, mediaType, size }) {
+      const text = formatTag(key)
+      if (held(text)?.digest === digest) return
+      const target = { digest, mediaType, size }
+      submit(text, { type: 'held', target, atMs: time.nowMs() }).catch(ignoreUnusable)
+    },
+    heldByClients: key => held(formatTag(key)),
+    markUsed(key) {
+      const text = formatTag(key)
+      const atMs = time.nowMs()
+      const since = atMs - useEveryMs
+      const known = used.get(text) ?? reader.read(r => r.keys.newestUseMs(text), undefined)
+      if (known !== undefined && known > since) {
+        remember(used, text, known)
+        return
+      }
+      remember(used, text, atMs)
+      submit(text, { type: 'use', atMs }).catch(() => used.delete(text))
+    },
+    listTags: lists.listTags,
+    list: lists.list,
+    liveTargets: lists.liveTargets,
+    trustedNowMs: time.nowMs,
+    async ageOut() {
+      const sinceMs = agedOutAtMs
+      agedOutAtMs = parts.clock.monotonicMs()
+      // Nothing is forgotten on the word of a clock that nobody confirmed.
+      if (!time.isVerified()) {
+        agedOutAtMs = sinceMs
+        return 0
+      }
+      const uptimeMs = agedOutAtMs - sinceMs
+      const { retentionDays } = settings
+      const { changed: keys } = await writer.submit({
+        type: 'age-out',
+        time: { nowMs: time.nowMs(), uptimeMs, retentionDays },
+      })
+      for (const key of keys) used.delete(key)
+      changed(keys)
+      return keys.length
+    },
+    stats() {
+      const committed = reader.read(r => r.lists.countObserved(), 0)
+      return {
+        observations: committed + pending.newKeys(),
+        pins: lists.countPins(),
+        writable: writer.isWritable(),
+        clockVerified: time.isVerified(),
+        clockOffsetMs: time.offsetMs(),
+      }
+    },
+    onChanged(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    changed,
+  }
+
+  function held(key: string): KeyState['held'] {
+    const state = pending.get(key)
+    return state === undefined ? reader.read(r => r.keys.held(key), undefined) : state.held
+  }
+}
+
+/** Local notes: the writer has said that it cannot write, and the next note tries again. */
+const ignoreUnusable = (): void => {}
+
+/** Keeps the map small: what was set first goes first. */
+function remember(map: Map<string, number>, key: string, value: number): void {
+  if (map.size >= rememberedKeys && !map.has(key)) {
+    const oldest = map.keys().next().value
+    if (oldest !== undefined) map.delete(oldest)
+  }
+  map.set(key, value)
+}

@@ -1,0 +1,114 @@
+import type { KeyObject } from 'node:crypto'
+import { encodeRecord, kindNumbers } from '../../ledger/encode-record.ts'
+import { isEquivocation, maxOrigins } from '../../ledger/merge.ts'
+import { isConcurrentPin } from '../../ledger/pin.ts'
+import type { LedgerRecord, RecordKind, SignedRecord } from '../../ledger/record.ts'
+import type { Log } from '../../ports/log.ts'
+import type { Connection } from './database.ts'
+import { signBody } from './identity.ts'
+import { newestFirst } from './read-key.ts'
+import { type RecordRow, recordColumns, recordOf, recordParameters } from './record-row.ts'
+
+/** Pins and removals remembered per key. */
+const keptPins = 100
+
+/** Puts records into their registers; call inside a transaction. */
+export interface RecordWriter {
+  /** Signs a record of this node's. */
+  sign(record: LedgerRecord): LedgerRecord & { readonly signed: SignedRecord }
+  /** Whether it is in its register now and was not before. */
+  put(record: LedgerRecord & { readonly signed: SignedRecord }): boolean
+  /** Takes this origin's record out of its register. */
+  remove(record: Pick<LedgerRecord, 'key' | 'kind' | 'origin'>): void
+  /** What operators said since the last call, for the pin journal. */
+  takeOperatorRecords(): readonly SignedRecord[]
+}
+
+/** Whether a kind is an operator's word, which is kept under FULL and in the pin journal. */
+export function isOperatorKind(kind: RecordKind): boolean {
+  return kind !== 'observation' && kind !== 'use'
+}
+
+/** Prepares the statements that write `record` and `pin_history`. */
+export function createRecordWriter(
+  db: Connection,
+  signer: { readonly privateKey: KeyObject; readonly clusterId: string; readonly log: Log },
+): RecordWriter {
+  const register = db.prepare<[string, number], RecordRow>(
+    `SELECT ${recordColumns} FROM record WHERE key = ? AND kind = ? ORDER BY ${newestFirst}`,
+  )
+  // The same order as compareRecords within one origin; a test holds the two equal.
+  const upsert = db.prepare(
+    `INSERT INTO record (${recordColumns}, body, signature)
+     VALUES (@key, @kind, @origin, @wall_ms, @counter, @digest, @media_type, @size, @source, @removed, @details, @body, @signature)
+     ON CONFLICT (key, kind, origin) DO UPDATE SET
+       wall_ms = excluded.wall_ms, counter = excluded.counter, digest = excluded.digest, media_type = excluded.media_type,
+       size = excluded.size, source = excluded.source, removed = excluded.removed, details = excluded.details,
+       body = excluded.body, signature = excluded.signature
+     WHERE (excluded.wall_ms, excluded.counter, excluded.digest, excluded.body) > (wall_ms, counter, digest, body)`,
+  )
+  const prune = db.prepare(
+    `DELETE FROM record WHERE id IN (SELECT id FROM record WHERE key = ? AND kind = ?
+      ORDER BY ${newestFirst} LIMIT -1 OFFSET ${maxOrigins})`,
+  )
+  const remove = db.prepare('DELETE FROM record WHERE key = ? AND kind = ? AND origin = ?')
+  const notePin = db.prepare(
+    `INSERT OR IGNORE INTO pin_history (key, wall_ms, counter, origin, digest, note, author, expires_ms, is_conflict)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  )
+  const trimPins = db.prepare(
+    `DELETE FROM pin_history WHERE key = ?1 AND (wall_ms, counter) < (SELECT wall_ms, counter FROM pin_history
+      WHERE key = ?1 ORDER BY wall_ms DESC, counter DESC LIMIT 1 OFFSET ${keptPins - 1})`,
+  )
+  let operatorRecords: SignedRecord[] = []
+
+  function rememberPin(pin: LedgerRecord, stood: LedgerRecord | undefined): void {
+    const { note, author, expiresAtMs } = pin.details
+    const isConflict = isConcurrentPin(pin, stood)
+    notePin.run(
+      pin.key,
+      pin.stamp.wallMs,
+      pin.stamp.counter,
+      pin.origin,
+      pin.target?.digest ?? '',
+      note ?? null,
+      author ?? null,
+      expiresAtMs ?? null,
+      isConflict ? 1 : 0,
+    )
+    trimPins.run(pin.key)
+    if (isConflict)
+      signer.log.warn({ ref: pin.key }, 'two pins were set without knowing each other')
+  }
+
+  return {
+    sign(record) {
+      const body = encodeRecord(record, signer.clusterId)
+      return { ...record, signed: { body, signature: signBody(body, signer.privateKey) } }
+    },
+    put(record) {
+      const { key, kind, origin, signed } = record
+      const held = register.all(key, kindNumbers[kind]).map(recordOf)
+      const own = held.find(other => other.origin === origin)
+      if (own !== undefined && isEquivocation(own, record)) {
+        const digests = [own.target?.digest, record.target?.digest]
+        signer.log.error(
+          { ref: key, origin, digests },
+          'one node signed two digests under one stamp',
+        )
+      }
+      const { changes } = upsert.run({ ...recordParameters(record), ...signed })
+      if (kind === 'pin') rememberPin(record, held[0])
+      if (changes === 0) return false
+      if (isOperatorKind(kind)) operatorRecords.push(signed)
+      if (own === undefined && held.length >= maxOrigins) prune.run(key, kindNumbers[kind])
+      return true
+    },
+    remove: ({ key, kind, origin }) => void remove.run(key, kindNumbers[kind], origin),
+    takeOperatorRecords() {
+      const taken = operatorRecords
+      operatorRecords = []
+      return taken
+    },
+  }
+}

@@ -1,0 +1,92 @@
+import type { Correction } from '../../ledger/correct.ts'
+import type { KeyOperation } from '../../ledger/operation.ts'
+import type { LedgerRecord, SignedRecord } from '../../ledger/record.ts'
+import type { HoldfastErrorCode } from '../../ports/errors.ts'
+import type { LogFields } from '../../ports/log.ts'
+import type { AgeOutTime } from './age-out.ts'
+import type { ApplyOutcome, ApplyTime } from './apply-records.ts'
+import type { Recovered } from './recover.ts'
+import type { CatalogBatch, ResolutionLine } from './write-content.ts'
+
+/** What an operator says, before it has a stamp. */
+export type OperatorWord = Pick<LedgerRecord, 'kind' | 'key' | 'target' | 'removed' | 'details'>
+
+/** One thing to write. */
+export type Job =
+  | { readonly type: 'key'; readonly key: string; readonly operation: KeyOperation }
+  | { readonly type: 'operator'; readonly word: OperatorWord; readonly atMs: number }
+  | {
+      readonly type: 'apply'
+      readonly records: readonly SignedRecord[]
+      readonly time: ApplyTime
+    }
+  | { readonly type: 'release'; readonly time: ApplyTime }
+  | { readonly type: 'correct'; readonly correction: Correction }
+  | { readonly type: 'age-out'; readonly time: AgeOutTime }
+  | {
+      readonly type: 'setting'
+      readonly name: string
+      readonly value: string
+      /** Whether it must outlive a power cut. */
+      readonly isDurable: boolean
+    }
+  | { readonly type: 'catalog'; readonly batch: CatalogBatch }
+  | { readonly type: 'resolutions'; readonly lines: readonly ResolutionLine[] }
+  | { readonly type: 'snapshot' }
+
+/** What a job gives back. */
+export interface JobResult {
+  /** Keys that changed by other than the caller's own operation. */
+  readonly changed: readonly string[]
+  /** Of an `apply`, in the order of its records. */
+  readonly outcomes: readonly ApplyOutcome[]
+  /** Bans or blocks changed: whoever keeps them in memory loads them anew. */
+  readonly exclusionsChanged: boolean
+}
+
+/** Handed to the writer when it starts. */
+export interface WriterOptions {
+  readonly file: string
+  readonly journalFile: string
+  /** PKCS #8 PEM. */
+  readonly privateKey: string
+  readonly origin: string
+  readonly clusterId: string
+  /** Bounds the database, in pages, as a full disk would; for tests. */
+  readonly maxPages: number | undefined
+}
+
+/** To the writer. */
+export type Request =
+  | { readonly type: 'jobs'; readonly jobs: readonly { readonly id: number; readonly job: Job }[] }
+  /** A reader met damage. */
+  | { readonly type: 'damaged' }
+  | { readonly type: 'close' }
+
+/** From the writer. */
+export type Reply =
+  /** A database is in place, at start or after another one was given up: readers open it. */
+  | { readonly type: 'opened'; readonly recovered: Recovered }
+  /** Nothing can be written; it goes on trying. */
+  | { readonly type: 'unusable'; readonly message: string }
+  /** There is a database that must not be touched. */
+  | { readonly type: 'refused'; readonly code: HoldfastErrorCode; readonly message: string }
+  | {
+      readonly type: 'done'
+      readonly results: readonly { readonly id: number; readonly result: JobResult }[]
+    }
+  | {
+      readonly type: 'failed'
+      readonly ids: readonly number[]
+      readonly message: string
+      /** The database takes no writes for now; else the job itself was at fault. */
+      readonly isUnusable: boolean
+    }
+  | { readonly type: 'writable' }
+  | {
+      readonly type: 'log'
+      readonly level: 'debug' | 'info' | 'warn' | 'error'
+      readonly fields: LogFields
+      readonly message: string
+    }
+  | { readonly type: 'closed' }
