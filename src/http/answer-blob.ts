@@ -3,9 +3,9 @@ import { formatRepository } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import { isAbsent } from '../pull/absent.ts'
+import type { OpenBlob, OpenedBlob, StatBlob } from '../pull/get-blob.ts'
 import { type BufferPool, createBufferPool } from './buffer-pool.ts'
 import { type ByteSpan, parseRange, type RequestedRange, spanOf } from './byte-range.ts'
-import type { OpenBlob, OpenedBlob } from './journeys.ts'
 import type { MirrorObserver } from './mirror-observer.ts'
 import type { Question } from './mirror-question.ts'
 import { type RawHeaders, sendAnswer, sendError, shorten } from './send-answer.ts'
@@ -13,6 +13,7 @@ import { type SendOutcome, sendBlob } from './send-blob.ts'
 
 interface Parts {
   readonly openBlob: OpenBlob
+  readonly statBlob: StatBlob
   /** Whether a digest is known to be a manifest's. */
   readonly isManifest: (digest: Digest) => boolean
   readonly clock: Clock
@@ -40,6 +41,7 @@ export function createAnswerBlob(parts: Parts, { headHeldMs }: Options): AnswerB
     if (parts.isManifest(digest)) {
       return sendUnknown(question, digest, 'it is a manifest: ask under /manifests/')
     }
+    if (question.isHead) return tellSize(question, digest)
     const leaving = watchLeaving(question)
     try {
       await answer(question, digest, leaving)
@@ -49,8 +51,8 @@ export function createAnswerBlob(parts: Parts, { headHeldMs }: Options): AnswerB
   }
 
   async function answer(question: Question, digest: Digest, leaving: Leaving): Promise<void> {
-    const { repository, isHead, response } = question
-    const range = isHead ? undefined : requestedRange(question)
+    const { repository, response } = question
+    const range = requestedRange(question)
     const { signal } = leaving
     const blob = await parts.openBlob(repository, digest, { ...openOptions(range), signal })
     if (isAbsent(blob)) return sendUnknown(question, digest, blob.reason, blob.failure)
@@ -59,11 +61,19 @@ export function createAnswerBlob(parts: Parts, { headHeldMs }: Options): AnswerB
     const { size } = blob
     // Every GET of some containerd 2.1 has `bytes=0-`; of an empty blob that is not satisfiable, and a 416 would end the pull.
     const span = range === undefined || size === 0 ? { start: 0, end: size } : spanOf(range, size)
-    const isSendable = span !== 'unsatisfiable' && !isHead && !response.headersSent
-    if (isSendable) return send(question, digest, blob, { span, isPart: range !== undefined })
+    if (span !== 'unsatisfiable' && !response.headersSent) {
+      return send(question, digest, blob, { span, isPart: range !== undefined })
+    }
     await blob.close()
-    if (span === 'unsatisfiable') return sendUnsatisfiable(question, size)
-    sendAnswer(response, 200, blobHeaders(question, digest, blob, span), undefined)
+    sendUnsatisfiable(question, size)
+  }
+
+  /** A `HEAD` fetches nothing; a `Range` has no meaning for it. */
+  async function tellSize(question: Question, digest: Digest): Promise<void> {
+    const found = await parts.statBlob(question.repository, digest, question.signal)
+    if (isAbsent(found)) return sendUnknown(question, digest, found.reason, found.failure)
+    const headers = blobHeaders(question, digest, found, { start: 0, end: found.size })
+    sendAnswer(question.response, 200, headers, undefined)
   }
 
   async function send(
@@ -147,7 +157,7 @@ function openOptions(range: RequestedRange | undefined): { start?: number; end?:
 function blobHeaders(
   { namespace }: Question,
   digest: Digest,
-  { source }: OpenedBlob,
+  { source }: Pick<OpenedBlob, 'source'>,
   span: ByteSpan,
 ): RawHeaders {
   return [
