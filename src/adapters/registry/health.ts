@@ -1,0 +1,180 @@
+import { UpstreamFailure } from '../../ports/errors.ts'
+import type { Log } from '../../ports/log.ts'
+import type { EndpointState, Reach } from '../../ports/upstream.ts'
+import { type Breaker, createBreaker } from './breaker.ts'
+import { createLanes, type Lanes } from './lanes.ts'
+import { describeUrl } from './origin.ts'
+import type { Ping } from './ping.ts'
+import type { Again, Timing } from './probe.ts'
+import { createRateLimits } from './rate-limits.ts'
+import type { EndpointSettings } from './settings.ts'
+
+/**
+ * What a question is about. Tags and manifests are the registry's own word; blobs often come from another host, whose death must not
+ * keep tags from being asked: they have breakers of their own.
+ */
+export interface Subject {
+  readonly repository: string
+  readonly kind: 'manifest' | 'blob'
+}
+
+/** What one endpoint's answers and silences say about it. */
+export interface Health {
+  readonly endpoint: EndpointSettings
+  /** Aborts when the upstream client is closed: ends every question. */
+  readonly closing: AbortSignal
+  /** Why this should not be asked now, told from memory. A 429 holds even for those who `insist` on asking what is down. */
+  refusal(subject: Subject, insist: boolean): UpstreamFailure | undefined
+  /** What a question about a repository's tags can expect. */
+  reach(repository: string): Exclude<Reach, { readonly state: 'unconfigured' }>
+  /** The endpoint spoke as a registry does, whoever asked: if it was down it is no longer. */
+  heard(): void
+  /** Grows with every {@link Health.heard}. */
+  heardCount(): number
+  /** Asks `GET /v2/` on a new connection, one at a time, and tells whether a registry answered; it counts whenever it comes. */
+  ping(): Promise<boolean>
+  /** A question about this was answered. */
+  succeed(subject: Subject): void
+  /** A question failed. `again` asks it in the background if that makes something known to be down. */
+  blame(
+    subject: Subject,
+    who: 'endpoint' | 'repository',
+    failure: UpstreamFailure,
+    again: Again,
+  ): void
+  /** The registry asked not to be asked. */
+  pause(subject: Subject, forMs: number): void
+  state(): EndpointState
+  /** Ends what happens in the background. Questions under way go on. */
+  stop(): void
+}
+
+/** What keeping the books of endpoints needs. */
+export interface HealthParts extends Timing {
+  readonly closing: AbortSignal
+  readonly ping: Ping
+  readonly log: Log
+  /** Something that was down answers again; a whole endpoint when no repository is named. */
+  readonly onRecovered: (registry: string, repository: string | undefined) => void
+}
+
+/** Makes the books of one endpoint. */
+export function createHealth(parts: HealthParts, endpoint: EndpointSettings): Health {
+  const { log, onRecovered, closing } = parts
+  const { registry } = endpoint
+  const url = describeUrl(endpoint.url)
+  let heardCount = 0
+  let pinging: Promise<boolean> | undefined
+
+  const whole = createBreaker(parts, {
+    onOpened: err => log.warn({ registry, url, err }, 'upstream endpoint is down'),
+    onClosed() {
+      log.info({ registry, url }, 'upstream endpoint answers again')
+      lanes.manifest.hurry()
+      lanes.blob.hurry()
+      onRecovered(registry, undefined)
+    },
+  })
+  const lanes = { manifest: lanesOf('manifest'), blob: lanesOf('blob') }
+  const limits = createRateLimits(parts, repository => onRecovered(registry, repository))
+
+  function lanesOf(kind: Subject['kind']): Lanes {
+    return createLanes(parts, {
+      onOpened(repository, err) {
+        log.warn({ registry, url, repository, kind, err }, 'upstream repository is down')
+      },
+      onClosed(repository) {
+        log.info({ registry, url, repository, kind }, 'upstream repository answers again')
+        onRecovered(registry, repository)
+      },
+      mayProbe: () => !whole.isOpen(),
+    })
+  }
+
+  function heard(): void {
+    heardCount += 1
+    whole.succeed()
+  }
+
+  function openBreaker({ kind, repository }: Subject): Breaker | undefined {
+    const lane = whole.isOpen() ? whole : lanes[kind].find(repository)
+    return lane?.isOpen() ? lane : undefined
+  }
+
+  return {
+    endpoint,
+    closing,
+    heard,
+    heardCount: () => heardCount,
+    refusal(subject, insist) {
+      const limit = limits.find(subject.repository)
+      if (limit !== undefined) return pausedFailure(url, limit.leftMs)
+      const breaker = insist ? undefined : openBreaker(subject)
+      return breaker && knownDown(url, breaker.lastFailure())
+    },
+    reach(repository) {
+      const breaker = openBreaker({ repository, kind: 'manifest' })
+      if (breaker !== undefined) {
+        const failure = breaker.lastFailure()?.code === 'clock' ? 'clock' : 'unreachable'
+        return { state: 'down', sinceMs: breaker.sinceMs(), failure }
+      }
+      const limit = limits.find(repository)
+      if (limit === undefined) return { state: 'reachable' }
+      return { state: 'down', sinceMs: limit.sinceMs, failure: 'rate-limited' }
+    },
+    ping() {
+      pinging ??= parts
+        .ping(endpoint, closing)
+        .then(
+          () => {
+            heard()
+            return true
+          },
+          // Its silence says nothing that the silence which caused it did not.
+          () => false,
+        )
+        .finally(() => {
+          pinging = undefined
+        })
+      return pinging
+    },
+    succeed: ({ kind, repository }) => lanes[kind].succeed(repository),
+    blame({ kind, repository }, who, failure, again) {
+      if (closing.aborted) return
+      const breaker = who === 'endpoint' ? whole : lanes[kind].open(repository)
+      // Who waited for a whole deadline need not do so twice. Only blobs may be late: a registry may have to fetch them itself.
+      const isSettled = failure.reason === 'timeout' && (who === 'endpoint' || kind === 'manifest')
+      if (isSettled) breaker.open(failure, again)
+      else breaker.fail(failure, again)
+    },
+    pause({ repository }, forMs) {
+      if (closing.aborted) return
+      log.warn({ registry, url, repository, forMs }, 'upstream asks for a pause')
+      limits.pause(repository, forMs)
+    },
+    state: () => ({
+      registry,
+      url,
+      state: whole.state(),
+      openRepositories: lanes.manifest.openCount(),
+      lastFailure: whole.lastFailure()?.message,
+    }),
+    stop() {
+      whole.stop()
+      lanes.manifest.stop()
+      lanes.blob.stop()
+      limits.stop()
+    },
+  }
+}
+
+function knownDown(url: string, failure: UpstreamFailure | undefined): UpstreamFailure {
+  const code = failure?.code === 'clock' ? 'clock' : 'unreachable'
+  const message = `${url} is known to be down: ${failure?.message ?? 'it did not answer'}`
+  return new UpstreamFailure(code, 'known-down', message, { cause: failure })
+}
+
+function pausedFailure(url: string, leftMs: number): UpstreamFailure {
+  const message = `${url} asked not to be asked for another ${Math.ceil(leftMs / 1000)} s`
+  return new UpstreamFailure('rate-limited', 'known-down', message, { retryAfterMs: leftMs })
+}

@@ -1,0 +1,36 @@
+import { discard, readRefusal } from './answer-body.ts'
+import { classifyRefusal, hasChallenge, isPage, portal } from './classify.ts'
+import { createExchange } from './exchange.ts'
+import { questionUrl } from './question-url.ts'
+import type { EndpointSettings } from './settings.ts'
+import type { Transport } from './transport.ts'
+
+/** Whether anybody who is a registry answers, asked without credentials. Resolves if so, whatever the answer; rejects otherwise. */
+export type Ping = (endpoint: EndpointSettings, signal: AbortSignal) => Promise<void>
+
+/** Makes {@link Ping}: `GET /v2/` on a new connection. */
+export function createPing(transport: Pick<Transport, 'request'>): Ping {
+  const exchange = createExchange(transport)
+  return async (endpoint, signal) => {
+    const { answer } = await exchange(
+      {
+        endpoint,
+        method: 'GET',
+        url: questionUrl(endpoint, '', undefined),
+        scope: '',
+        signal,
+        isFresh: true,
+        witness: { heard() {}, left() {} },
+      },
+      undefined,
+    )
+    if (answer.status === 200 || hasChallenge(answer.headers)) {
+      discard(answer.body)
+      if (isPage(answer.headers)) throw portal(answer, 'a page for people')
+      return
+    }
+    const body = await readRefusal(answer)
+    const failure = classifyRefusal({ ...answer, body }, 0)
+    if (failure.reason === 'portal') throw failure
+  }
+}

@@ -1,0 +1,166 @@
+import type { Repository } from '../../oci/reference.ts'
+import type { Clock } from '../../ports/clock.ts'
+import { UpstreamFailure } from '../../ports/errors.ts'
+import type { Log } from '../../ports/log.ts'
+import type { Upstream } from '../../ports/upstream.ts'
+import { createAsk } from './ask.ts'
+import type { Authorizer } from './authorize.ts'
+import { askBlob, type OpenBlob } from './blob.ts'
+import { askInOrder } from './endpoints.ts'
+import type { Health, Subject } from './health.ts'
+import { createInquirer, type Inquirer } from './inquirer.ts'
+import { askReferrers, askTags } from './lists.ts'
+import { askManifest, askTag } from './manifest.ts'
+import { createPing } from './ping.ts'
+import { type Schedule, systemSchedule } from './probe.ts'
+import { createRegistries } from './registries.ts'
+import type { UpstreamsSettings } from './settings.ts'
+import type { Transport } from './transport.ts'
+import { tryEndpoint } from './trial.ts'
+
+/** What the upstream client needs. */
+export interface UpstreamParts {
+  readonly transport: Transport
+  readonly authorizer: Authorizer
+  readonly clock: Clock
+  readonly log: Log
+  /** The event loop's timers when not given. */
+  readonly schedule?: Schedule | undefined
+  /** `Math.random` when not given. */
+  readonly random?: (() => number) | undefined
+}
+
+/** A question to whichever endpoint answers. */
+interface Asking<T> {
+  readonly kind: Subject['kind']
+  readonly signal: AbortSignal
+  /** Default: most of the time that headers may take. */
+  readonly deadlineMs?: number
+  readonly insist?: boolean
+  readonly mayRepeat?: boolean
+  readonly ask: (inquirer: Inquirer) => Promise<T>
+  readonly drop?: (answer: T) => void
+}
+
+/** How much of the headers' time limit may be spent in silence before another endpoint, or nobody, is hoped for. */
+const patientShare = 3 / 4
+
+/**
+ * Makes the client of all configured registries.
+ * @throws HoldfastError `config-invalid` for a URL that cannot be used
+ */
+export function createRegistryUpstream(
+  parts: UpstreamParts,
+  settings: { readonly upstreams: UpstreamsSettings },
+): Upstream & { close(): Promise<void> } {
+  const { transport, authorizer, clock, log } = parts
+  const { schedule = systemSchedule, random = Math.random } = parts
+  const ask = createAsk({ transport, authorizer, clock })
+  const listeners = new Set<(registry: string, repository: string | undefined) => void>()
+  const closing = new AbortController()
+  const registries = createRegistries(
+    {
+      clock,
+      log,
+      schedule,
+      random,
+      ping: createPing(transport),
+      closing: closing.signal,
+      onRecovered(registry, repository) {
+        for (const listener of listeners) listener(registry, repository)
+      },
+    },
+    settings.upstreams,
+  )
+
+  function trialAt<T>(health: Health, { registry, repository }: Repository, asking: Asking<T>) {
+    const isOwner = health === registries.find(registry).at(-1)
+    const namespace = isOwner ? undefined : registry
+    return {
+      subject: { repository, kind: asking.kind },
+      ask: (attempt: Inquirer['attempt']) =>
+        asking.ask(createInquirer(ask, health.endpoint, { repository, namespace, attempt })),
+      drop: asking.drop,
+      mayRepeat: asking.mayRepeat,
+    }
+  }
+
+  async function question<T>(about: Repository, asking: Asking<T>): Promise<T> {
+    const healths = registries.find(about.registry)
+    const owner = healths.at(-1)
+    if (owner === undefined) throw unconfigured(about.registry)
+    const { signal, drop, insist = false } = asking
+    const deadlineMs = asking.deadlineMs ?? owner.endpoint.timeouts.headersMs * patientShare
+    const startedMs = clock.monotonicMs()
+
+    const candidates = healths.map(health => {
+      const trial = trialAt(health, about, asking)
+      return {
+        refusal: health.refusal(trial.subject, insist),
+        ask() {
+          // Silence counts when whoever asked has waited long enough, not each endpoint for itself.
+          const leftMs = deadlineMs - (clock.monotonicMs() - startedMs)
+          const patience = { signal, deadlineMs: Math.max(leftMs, deadlineMs / 3) }
+          return tryEndpoint({ health, schedule }, trial, patience)
+        },
+      }
+    })
+    return askInOrder(schedule, candidates, deadlineMs / 3, drop)
+  }
+
+  return {
+    resolveTag: (key, { signal, deadlineMs, insist }) =>
+      question(key, {
+        kind: 'manifest',
+        signal,
+        deadlineMs,
+        insist,
+        mayRepeat: true,
+        ask: inquirer => askTag(inquirer, key.tag),
+      }),
+    getManifest: (repository, digest, signal) =>
+      question(repository, {
+        kind: 'manifest',
+        signal,
+        ask: inquirer => askManifest(inquirer, digest),
+      }),
+    getBlob: (repository, digest, offset, signal) =>
+      question<OpenBlob>(repository, {
+        kind: 'blob',
+        signal,
+        ask: inquirer => askBlob(inquirer, digest, offset),
+        drop: blob => blob.drop(),
+      }),
+    listTags: (repository, signal) =>
+      question(repository, { kind: 'manifest', signal, ask: askTags }),
+    listReferrers: (repository, digest, signal) =>
+      question(repository, {
+        kind: 'manifest',
+        signal,
+        ask: inquirer => askReferrers(inquirer, digest),
+      }),
+    reach({ registry, repository }) {
+      const reaches = registries.find(registry).map(health => health.reach(repository))
+      const reachable = reaches.find(({ state }) => state === 'reachable')
+      return reachable ?? reaches.at(-1) ?? { state: 'unconfigured' }
+    },
+    isConfigured: registry => registries.find(registry).length > 0,
+    endpoints: () => registries.all().map(health => health.state()),
+    onRecovered(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    async close() {
+      closing.abort(
+        new UpstreamFailure('unreachable', 'known-down', 'the upstream client was closed'),
+      )
+      for (const health of registries.all()) health.stop()
+      listeners.clear()
+    },
+  }
+}
+
+function unconfigured(registry: string): UpstreamFailure {
+  const message = `${registry} is not configured: name it under upstreams`
+  return new UpstreamFailure('unreachable', 'unconfigured', message)
+}
