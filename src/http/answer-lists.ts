@@ -2,7 +2,8 @@ import type { Digest } from '../oci/digest.ts'
 import type { Descriptor } from '../oci/manifest.ts'
 import { formatRepository } from '../oci/reference.ts'
 import { isAbsent } from '../pull/absent.ts'
-import type { ListReferrers, ListTags } from './journeys.ts'
+import type { ListReferrers } from '../pull/list-referrers.ts'
+import type { ListTags } from '../pull/list-tags.ts'
 import type { Question } from './mirror-question.ts'
 import { queryValue } from './query-value.ts'
 import { type RawHeaders, sendError, sendJson, shorten, warningText } from './send-answer.ts'
@@ -13,7 +14,7 @@ const indexType = 'application/vnd.oci.image.index.v1+json'
 export type AnswerTags = (question: Question) => Promise<void>
 
 /**
- * `tags/list` in byte order, a page at a time when `n` asks for it.
+ * `tags/list`, a page at a time when `n` asks for it.
  * Source: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
  */
 export function createAnswerTags({ listTags }: { readonly listTags: ListTags }): AnswerTags {
@@ -32,6 +33,7 @@ export function createAnswerTags({ listTags }: { readonly listTags: ListTags }):
     }
     const { tags, isLast } = cutPage(listed.tags, page)
     const headers = listHeaders(question, listed.source)
+    if (listed.source === 'ledger') headers.push('Warning', warningText(tagsFromMemory))
     const next = tags.at(-1)
     if (!isLast && next !== undefined) headers.push('Link', linkTo(question, page.n, next))
     sendJson(response, 200, headers, JSON.stringify({ name: repository.repository, tags }))
@@ -54,8 +56,7 @@ function cutPage(
   listed: readonly string[],
   { n, last }: Page,
 ): { readonly tags: readonly string[]; readonly isLast: boolean } {
-  const sorted = [...new Set(listed)].sort()
-  const rest = last === undefined ? sorted : sorted.filter(tag => tag > last)
+  const rest = last === undefined ? listed : listed.filter(tag => tag > last)
   return { tags: rest.slice(0, n), isLast: rest.length <= n }
 }
 
@@ -87,10 +88,8 @@ export function createAnswerReferrers({
     const listed = await listReferrers(repository, subject, signal)
     const descriptors = isAbsent(listed) ? [] : listed.descriptors
     const headers = listHeaders(question, isAbsent(listed) ? 'none' : listed.source)
-    // An empty list of somebody who could not be asked is not the same as none, so it says so.
-    if (isAbsent(listed) && listed.failure !== undefined && listed.failure !== 'not-found') {
-      headers.push('Warning', warningText(listed.reason))
-    }
+    const caution = cautionOf(listed)
+    if (caution !== undefined) headers.push('Warning', warningText(caution))
     const artifactType = queryValue(query, 'artifactType')
     if (artifactType !== undefined) headers.push('OCI-Filters-Applied', 'artifactType')
     const json = JSON.stringify({
@@ -100,6 +99,18 @@ export function createAnswerReferrers({
     })
     sendJson(response, 200, headers, json, indexType)
   }
+}
+
+const tagsFromMemory = 'upstream could not be asked: these are the tags seen so far'
+
+/** An empty or old list of somebody who could not be asked is not the same as none, so it says so. */
+function cautionOf(listed: Awaited<ReturnType<ListReferrers>>): string | undefined {
+  if (!isAbsent(listed)) {
+    const isMemory = listed.source === 'store'
+    return isMemory ? 'upstream could not be asked: these are the referrers seen so far' : undefined
+  }
+  const isKnownEmpty = listed.failure === undefined || listed.failure === 'not-found'
+  return isKnownEmpty ? undefined : listed.reason
 }
 
 const isOfType = (descriptor: Descriptor, artifactType: string | undefined): boolean =>

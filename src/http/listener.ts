@@ -78,21 +78,5 @@ export function trackConnections(server: Server): Connections {
   }
 }
 
-/** `127.0.0.1:5050`, `[::1]:5050`; throws a `TypeError` that names the text when it is neither. */
-export function parseListenAddress(text: string): ListenAddress {
-  const parts = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
-  const host = parts?.[1] ?? parts?.[2]
-  const port = Number(parts?.[3])
-  if (host === undefined || !(port <= 65_535)) {
-    throw new TypeError(`${text} is no listen address: write host:port or [ipv6]:port`)
-  }
-  return { host, port }
-}
-
-/** `127.0.0.1:5050`, `[::1]:5050` */
-export function formatListenAddress({ host, port }: ListenAddress): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}
-
 const isAddress = (bound: AddressInfo | string | null): bound is AddressInfo =>
   typeof bound === 'object' && bound !== null

@@ -3,13 +3,15 @@ import type { Digest } from '../oci/digest.ts'
 import { OciError, type OciErrorCode } from '../oci/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
+import type { OpenBlob, StatBlob } from '../pull/get-blob.ts'
 import type { GetManifest } from '../pull/get-manifest.ts'
+import type { ListReferrers } from '../pull/list-referrers.ts'
+import type { ListTags } from '../pull/list-tags.ts'
 import type { ResolveTag } from '../pull/resolution.ts'
 import type { Admission } from './admission.ts'
 import { createAnswerBlob } from './answer-blob.ts'
 import { createAnswerReferrers, createAnswerTags } from './answer-lists.ts'
 import { createAnswerManifest } from './answer-manifest.ts'
-import type { ListReferrers, ListTags, OpenBlob } from './journeys.ts'
 import { createListener, type ListenAddress, type Listener } from './listener.ts'
 import { createMirrorApp } from './mirror-app.ts'
 import type { MirrorObserver, RequestKind } from './mirror-observer.ts'
@@ -22,6 +24,7 @@ export interface MirrorParts {
   readonly resolveTag: ResolveTag
   readonly getManifest: GetManifest
   readonly openBlob: OpenBlob
+  readonly statBlob: StatBlob
   readonly listTags: ListTags
   readonly listReferrers: ListReferrers
   /** Whether a digest is known to be a manifest's. */

@@ -1,12 +1,12 @@
 import type { Test } from 'tap'
 import { createAdmission } from '../../src/http/admission.ts'
-import type { OpenedBlob } from '../../src/http/journeys.ts'
 import { createMirror, type MirrorOptions, type MirrorParts } from '../../src/http/mirror.ts'
 import { silentObserver } from '../../src/http/mirror-observer.ts'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { systemClock } from '../../src/ports/clock.ts'
 import { type LogFields, silentLog } from '../../src/ports/log.ts'
 import { absent } from '../../src/pull/absent.ts'
+import type { OpenedBlob } from '../../src/pull/get-blob.ts'
 import type { GotManifest } from '../../src/pull/get-manifest.ts'
 import type { Resolved } from '../../src/pull/resolution.ts'
 import { connectRaw, type RawClient } from '../support/raw-http.ts'
@@ -105,6 +105,7 @@ export async function startMirror(
       }),
       getManifest: async () => absent('not held'),
       openBlob: async () => absent('not held'),
+      statBlob: async () => absent('not held'),
       listTags: async () => absent('not known'),
       listReferrers: async () => absent('not known'),
       isManifest: () => false,
