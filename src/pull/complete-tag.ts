@@ -3,10 +3,9 @@ import { formatRepository, type Repository } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Upstream } from '../ports/upstream.ts'
-import { type Absent, absent } from './absent.ts'
-import type { Completeness, MissingContent } from './completeness.ts'
+import type { Absent } from './absent.ts'
+import { completeImage, type FetchParts } from './complete-image.ts'
 import type { Blobs } from './get-blob.ts'
-import type { Manifests } from './get-manifest.ts'
 import type { ReachOf } from './reach-of.ts'
 
 /** Completes in the background what was answered. */
@@ -18,9 +17,7 @@ export interface CompleteTags {
   close(): Promise<void>
 }
 
-interface Parts {
-  readonly completeness: Pick<Completeness, 'missing'>
-  readonly manifests: Pick<Manifests, 'fetch'>
+interface Parts extends FetchParts {
   readonly blobs: Pick<Blobs, 'fetch' | 'isBusy' | 'onBusyChange'>
   readonly reachOf: ReachOf
   readonly upstream: Pick<Upstream, 'onRecovered'>
@@ -113,53 +110,13 @@ export function createCompleteTags(parts: Parts, settings: Settings): CompleteTa
   async function run(job: Job, signal: AbortSignal): Promise<void> {
     const ref = `${formatRepository(job.repository)}@${job.target}`
     try {
-      const failure = await complete(job, signal)
+      const failure = await completeImage(parts, job, signal)
       if (failure === undefined) log.info({ ref }, 'image is complete')
       else retry(job, ref, failure)
     } catch (err) {
       if (signal.aborted) return enqueue(job)
       log.warn({ ref, err }, 'completing an image broke off')
     }
-  }
-
-  /** Fetches what is missing; what a manifest refers to becomes known, and then missing, once it is here. */
-  async function complete(
-    { repository, target }: Job,
-    signal: AbortSignal,
-  ): Promise<Absent | undefined> {
-    const tried = new Set<Digest>()
-    for (;;) {
-      const missing = parts.completeness.missing(target)
-      const again = missing.find(({ digest }) => tried.has(digest))
-      if (again !== undefined) return absent(`${again.digest} cannot be stored`)
-      if (missing.length === 0) return undefined
-      const failure = await fetchAll(repository, missing, signal)
-      if (failure !== undefined) return failure
-      for (const { digest } of missing) tried.add(digest)
-    }
-  }
-
-  async function fetchAll(
-    repository: Repository,
-    missing: readonly MissingContent[],
-    signal: AbortSignal,
-  ): Promise<Absent | undefined> {
-    for (const content of missing) {
-      const failure = await fetch(repository, content, signal)
-      if (failure !== undefined) return failure
-    }
-    return undefined
-  }
-
-  async function fetch(
-    repository: Repository,
-    { digest, kind }: MissingContent,
-    signal: AbortSignal,
-  ): Promise<Absent | undefined> {
-    const from = kind === 'manifest' ? parts.manifests : blobs
-    const failure = await from.fetch(repository, digest, signal)
-    signal.throwIfAborted()
-    return failure
   }
 
   /** A denial, a 404 or a full store are answers; all else may pass. */
