@@ -31,8 +31,13 @@ export function createKeyLists(parts: {
 
   const isListed = ({ key, isObserved }: ListedKey): boolean => {
     if (isObserved && !exclusions.any() && pending.get(key) === undefined) return true
-    const { live, pin } = rowOf(key)
-    return live !== undefined || pin !== undefined
+    return answeringRow(key) !== undefined
+  }
+
+  /** A key under which there is nothing to answer with (a removed pin, a blocked digest) is in no list. */
+  function answeringRow(key: string): TagRow | undefined {
+    const row = rowOf(key)
+    return row.live === undefined && row.pin === undefined ? undefined : row
   }
 
   function rowOf(key: string): TagRow {
@@ -44,30 +49,25 @@ export function createKeyLists(parts: {
     }
   }
 
-  /** Committed and pending keys of a range in byte order, fetched as they are wanted. */
-  function* walk(range: KeyRange, limit: number): Generator<ListedKey> {
+  /** Committed keys of a range, fetched as they are wanted. */
+  function* committed(range: KeyRange, size: number): Generator<ListedKey> {
+    let { after } = range
+    for (;;) {
+      const page = reader.read(r => r.lists.list({ ...range, after }, size), [])
+      yield* page
+      const end = page.at(-1)
+      if (end === undefined || page.length < size) return
+      after = end.key
+    }
+  }
+
+  /** Committed and pending keys of a range in byte order. */
+  function walk(range: KeyRange, limit: number): Generator<ListedKey> {
     const waiting = [...pending.keys()]
       .filter(key => key > range.after && key < range.before)
       .sort(compareTexts)
-    let next = 0
-    let after = range.after
-    const size = Math.min(Math.max(limit, 1), chunk)
-    for (;;) {
-      const page = reader.read(r => r.lists.list({ ...range, after }, size), [])
-      for (const listed of page) {
-        for (; next < waiting.length; next++) {
-          const key = waiting[next]
-          if (key === undefined || key >= listed.key) break
-          yield { key, isObserved: false }
-        }
-        if (waiting[next] === listed.key) next++
-        yield listed
-      }
-      const end = page.at(-1)
-      if (end === undefined || page.length < size) break
-      after = end.key
-    }
-    for (const key of waiting.slice(next)) yield { key, isObserved: false }
+      .map(key => ({ key, isObserved: false }))
+    return mergeKeys(committed(range, Math.min(Math.max(limit, 1), chunk)), waiting)
   }
 
   const targetsOf = (key: string, state: KeyState) => {
@@ -93,11 +93,11 @@ export function createKeyLists(parts: {
     list({ registry, repository, after, limit }) {
       const rows: TagRow[] = []
       if (limit <= 0) return rows
+      const isWanted = (key: string): boolean =>
+        repository === undefined || parseKey(key).repository === repository
       for (const { key } of walk(keyRange({ registry, repository }, after), limit)) {
-        const row = rowOf(key)
-        const isWanted = repository === undefined || row.key.repository === repository
-        if (isWanted && (row.live !== undefined || row.pin !== undefined)) rows.push(row)
-        if (rows.length >= limit) break
+        const row = isWanted(key) ? answeringRow(key) : undefined
+        if (row !== undefined && rows.push(row) >= limit) break
       }
       return rows
     },
@@ -120,4 +120,21 @@ export function createKeyLists(parts: {
       return count
     },
   }
+}
+
+/** Two ordered lists as one; a key that is in both comes once, as the first list has it. */
+function* mergeKeys(
+  first: Iterable<ListedKey>,
+  second: readonly ListedKey[],
+): Generator<ListedKey> {
+  let next = 0
+  for (const listed of first) {
+    for (let other = second[next]; other !== undefined && other.key < listed.key; ) {
+      yield other
+      other = second[++next]
+    }
+    if (second[next]?.key === listed.key) next++
+    yield listed
+  }
+  yield* second.slice(next)
 }

@@ -1,10 +1,9 @@
 import type { KeyState } from '../../ledger/key-state.ts'
 import { emptyKeyState } from '../../ledger/key-state.ts'
-import type { LedgerRecord } from '../../ledger/record.ts'
 import type { Repository, TagReference } from '../../oci/reference.ts'
 import type { Connection } from './database.ts'
 import { newestFirst } from './read-key.ts'
-import { type RecordRow, recordColumns, recordOf } from './record-row.ts'
+import { type RecordRow, recordColumns } from './record-row.ts'
 
 /** A key with whether an observation stands under it; else only a pin does. */
 export interface ListedKey {
@@ -67,7 +66,7 @@ export function createKeyLister(db: Connection): KeyLister {
      GROUP BY key ORDER BY key LIMIT ?`,
   )
   const scan = db.prepare<[], RecordRow>(
-    `SELECT ${recordColumns} FROM record WHERE kind IN (1, 2) ORDER BY key, kind, ${newestFirst}`,
+    `SELECT ${recordColumns} FROM record WHERE kind IN (1, 2) ORDER BY key`,
   )
   const pinned = db.prepare<[], string>('SELECT DISTINCT key FROM record WHERE kind = 2').pluck()
   const count = db
@@ -79,24 +78,25 @@ export function createKeyLister(db: Connection): KeyLister {
         .all(range.after, range.before, limit)
         .map(({ key, observed }) => ({ key, isObserved: observed === 1 })),
     *scan() {
-      let records: LedgerRecord[] = []
+      let rows: RecordRow[] = []
       for (const row of scan.iterate()) {
-        if (records[0] !== undefined && records[0].key !== row.key) {
-          yield stateOf(records)
-          records = []
+        if (rows[0] !== undefined && rows[0].key !== row.key) {
+          yield stateOf(rows)
+          rows = []
         }
-        records.push(recordOf(row))
+        rows.push(row)
       }
-      yield stateOf(records)
+      yield stateOf(rows)
     },
     pinnedKeys: () => pinned.all(),
     countObserved: () => count.get() ?? 0,
   }
 }
 
-function stateOf(records: readonly LedgerRecord[]): { key: string; state: KeyState } {
+function stateOf(rows: readonly RecordRow[]): { key: string; state: KeyState } {
+  const records = newestFirst(rows)
   return {
-    key: records[0]?.key ?? '',
+    key: rows[0]?.key ?? '',
     state: {
       ...emptyKeyState,
       observations: records.filter(record => record.kind === 'observation'),

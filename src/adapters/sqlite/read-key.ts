@@ -1,6 +1,6 @@
 import { kindNumbers } from '../../ledger/encode-record.ts'
 import { emptyKeyState, type KeyState } from '../../ledger/key-state.ts'
-import type { LedgerRecord, RecordKind } from '../../ledger/record.ts'
+import { compareRecords, type LedgerRecord, type RecordKind } from '../../ledger/record.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Connection } from './database.ts'
 import {
@@ -10,9 +10,6 @@ import {
   type SightingRow,
   sightingOfRow,
 } from './record-row.ts'
-
-/** Newest first, as compareRecords says; one origin has one record in a register, so the bytes need not decide. */
-export const newestFirst = 'wall_ms DESC, counter DESC, origin DESC, digest DESC'
 
 /** Reads one key's state. */
 export interface KeyReader {
@@ -25,13 +22,19 @@ export interface KeyReader {
   held(key: string): KeyState['held']
 }
 
+/** Rows as records, newest first. Sorted here: SQLite sets a sorter up for as much as the whole read costs. */
+export function newestFirst(rows: readonly RecordRow[]): readonly LedgerRecord[] {
+  const records = rows.map(recordOf)
+  return records.length < 2 ? records : records.sort((a, b) => compareRecords(b, a))
+}
+
 /** Prepares the point reads of one connection. */
 export function createKeyReader(db: Connection): KeyReader {
   const registers = db.prepare<[string], RecordRow>(
-    `SELECT ${recordColumns} FROM record WHERE key = ? AND kind IN (1, 2, 4) ORDER BY kind, ${newestFirst}`,
+    `SELECT ${recordColumns} FROM record WHERE key = ? AND kind IN (1, 2, 4)`,
   )
   const register = db.prepare<[string, number], RecordRow>(
-    `SELECT ${recordColumns} FROM record WHERE key = ? AND kind = ? ORDER BY ${newestFirst}`,
+    `SELECT ${recordColumns} FROM record WHERE key = ? AND kind = ?`,
   )
   const sightings = db.prepare<[string], SightingRow>('SELECT * FROM sighting WHERE key = ?')
   const newestUse = db
@@ -51,7 +54,7 @@ export function createKeyReader(db: Connection): KeyReader {
 
   return {
     read(key) {
-      const records = registers.all(key).map(recordOf)
+      const records = newestFirst(registers.all(key))
       return {
         observations: ofKind(records, 'observation'),
         pins: ofKind(records, 'pin'),
@@ -64,11 +67,11 @@ export function createKeyReader(db: Connection): KeyReader {
       const rows = register.all(key, kindNumbers.observation)
       return rows.length === 0
         ? emptyKeyState
-        : { ...emptyKeyState, observations: rows.map(recordOf), sightings: readSightings(key) }
+        : { ...emptyKeyState, observations: newestFirst(rows), sightings: readSightings(key) }
     },
     readPins(key) {
       const rows = register.all(key, kindNumbers.pin)
-      return rows.length === 0 ? emptyKeyState : { ...emptyKeyState, pins: rows.map(recordOf) }
+      return rows.length === 0 ? emptyKeyState : { ...emptyKeyState, pins: newestFirst(rows) }
     },
     newestUseMs: key => newestUse.get(key) ?? undefined,
     held: readHeld,

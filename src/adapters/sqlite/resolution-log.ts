@@ -55,16 +55,21 @@ export function createResolutionLog(parts: {
     if (lines.length === 0) return
     try {
       await parts.writer.submit({ type: 'resolutions', lines })
-      for (const line of lines) if (waiting.get(line.id) === line) waiting.delete(line.id)
+      acknowledge(lines)
     } catch (err) {
       parts.log.debug({ err, lines: lines.length }, 'resolutions not written yet')
-      for (const { id } of lines) if (waiting.has(id)) unsent.add(id)
-      shed()
+      retain(lines)
     }
   }
 
+  /** A line that was extended meanwhile waits on. */
+  function acknowledge(lines: readonly ResolutionLine[]): void {
+    for (const line of lines) if (waiting.get(line.id) === line) waiting.delete(line.id)
+  }
+
   /** While nothing can be written the newest lines are kept in memory. */
-  function shed(): void {
+  function retain(lines: readonly ResolutionLine[]): void {
+    for (const { id } of lines) unsent.add(id)
     for (const id of waiting.keys()) {
       if (waiting.size <= keptResolutions) return
       waiting.delete(id)

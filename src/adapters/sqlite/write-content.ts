@@ -27,7 +27,7 @@ export interface ContentWriter {
 /** Prepares the statements of catalog, resolution log and settings. */
 export function createContentWriter(db: Connection): ContentWriter {
   const forget = ['manifest', 'content_sighting', 'content_use'].map(table =>
-    db.prepare(`DELETE FROM ${table} WHERE digest = ?`),
+    db.prepare(`DELETE FROM ${table} WHERE digest IN (SELECT value FROM json_each(?))`),
   )
   const addManifest = db.prepare(
     'INSERT OR REPLACE INTO manifest (digest, media_type, content) VALUES (?, ?, ?)',
@@ -52,7 +52,7 @@ export function createContentWriter(db: Connection): ContentWriter {
 
   return {
     writeCatalog({ forgotten, manifests, sightings, uses }) {
-      for (const digest of forgotten) for (const statement of forget) statement.run(digest)
+      for (const statement of forget) statement.run(JSON.stringify(forgotten))
       for (const { digest, mediaType, content } of manifests) {
         addManifest.run(digest, mediaType, content === undefined ? null : JSON.stringify(content))
       }

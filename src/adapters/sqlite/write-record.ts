@@ -7,7 +7,7 @@ import type { Log } from '../../ports/log.ts'
 import type { Connection } from './database.ts'
 import { signBody } from './identity.ts'
 import { newestFirst } from './read-key.ts'
-import { type RecordRow, recordColumns, recordOf, recordParameters } from './record-row.ts'
+import { type RecordRow, recordColumns, recordParameters } from './record-row.ts'
 
 /** Pins and removals remembered per key. */
 const keptPins = 100
@@ -35,7 +35,7 @@ export function createRecordWriter(
   signer: { readonly privateKey: KeyObject; readonly clusterId: string; readonly log: Log },
 ): RecordWriter {
   const register = db.prepare<[string, number], RecordRow>(
-    `SELECT ${recordColumns} FROM record WHERE key = ? AND kind = ? ORDER BY ${newestFirst}`,
+    `SELECT ${recordColumns} FROM record WHERE key = ? AND kind = ?`,
   )
   // The same order as compareRecords within one origin; a test holds the two equal.
   const upsert = db.prepare(
@@ -49,7 +49,7 @@ export function createRecordWriter(
   )
   const prune = db.prepare(
     `DELETE FROM record WHERE id IN (SELECT id FROM record WHERE key = ? AND kind = ?
-      ORDER BY ${newestFirst} LIMIT -1 OFFSET ${maxOrigins})`,
+      ORDER BY wall_ms DESC, counter DESC, origin DESC, digest DESC LIMIT -1 OFFSET ${maxOrigins})`,
   )
   const remove = db.prepare('DELETE FROM record WHERE key = ? AND kind = ? AND origin = ?')
   const notePin = db.prepare(
@@ -88,7 +88,7 @@ export function createRecordWriter(
     },
     put(record) {
       const { key, kind, origin, signed } = record
-      const held = register.all(key, kindNumbers[kind]).map(recordOf)
+      const held = newestFirst(register.all(key, kindNumbers[kind]))
       const own = held.find(other => other.origin === origin)
       if (own !== undefined && isEquivocation(own, record)) {
         const digests = [own.target?.digest, record.target?.digest]

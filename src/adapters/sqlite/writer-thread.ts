@@ -54,7 +54,7 @@ export async function startWriter(
 
   function onExit(): void {
     isWritable = false
-    failAll('the writer ended')
+    fail([...waiters.keys()], 'the writer ended')
     ended.resolve()
     started.reject(new HoldfastError('ledger-unusable', 'the ledger writer did not start'))
     if (isClosing || !isOpen) return
@@ -63,8 +63,15 @@ export async function startWriter(
     }, restartMs).unref()
   }
 
-  function failAll(message: string): void {
-    for (const id of [...waiters.keys()]) settle(id, w => w.reject(unusable(message)))
+  function fail(ids: readonly number[], message: string): void {
+    for (const id of ids) settle(id, w => w.reject(unusable(message)))
+  }
+
+  function onOpened(recovered: Recovered): void {
+    isWritable = true
+    if (isOpen) needs.onOpened()
+    isOpen = true
+    started.resolve(recovered)
   }
 
   function settle(id: number, how: (waiter: Waiter) => void): void {
@@ -76,10 +83,7 @@ export async function startWriter(
   function receive(reply: Reply): void {
     switch (reply.type) {
       case 'opened':
-        isWritable = true
-        if (isOpen) needs.onOpened()
-        isOpen = true
-        started.resolve(reply.recovered)
+        onOpened(reply.recovered)
         return
       case 'unusable':
         isOpen = true
@@ -93,8 +97,8 @@ export async function startWriter(
         for (const { id, result } of reply.results) settle(id, w => w.resolve(result))
         return
       case 'failed':
-        if (reply.isUnusable) isWritable = false
-        for (const id of reply.ids) settle(id, w => w.reject(unusable(reply.message)))
+        isWritable &&= !reply.isUnusable
+        fail(reply.ids, reply.message)
         return
       case 'writable':
         isWritable = true
@@ -143,7 +147,7 @@ export async function startWriter(
         post({ type: 'close' })
       }
       await ended.promise
-      failAll('the ledger is closed')
+      fail([...waiters.keys()], 'the ledger is closed')
     },
   }
   const recovered = await started.promise

@@ -1,0 +1,163 @@
+import { advanceHorizon, defaultRetentionDays } from '../../src/ledger/horizon.ts'
+import {
+  applyChange,
+  type Exclusions,
+  emptyKeyState,
+  historyOf,
+  type KeyState,
+  liveTarget,
+} from '../../src/ledger/key-state.ts'
+import { decide, type KeyOperation } from '../../src/ledger/operation.ts'
+import { pinInForce } from '../../src/ledger/pin.ts'
+import { compareTexts } from '../../src/ledger/record.ts'
+import { maxAheadMs } from '../../src/ledger/stamp.ts'
+import { answerTime, createTrustedTime } from '../../src/ledger/trusted-time.ts'
+import { formatTag, type TagReference } from '../../src/oci/reference.ts'
+import { type Clock, systemClock } from '../../src/ports/clock.ts'
+import type { TagLedger, TagRow } from '../../src/ports/tag-ledger.ts'
+
+/** Nothing is banned or blocked. */
+const believeAll: Exclusions = { isBanned: () => false, isBlocked: () => false }
+
+/** A ledger that forgets when the process ends: the rules without a database. It passes the port's conformance suite. */
+export function createMemoryLedger(
+  options: { readonly clock?: Clock; readonly retentionDays?: number } = {},
+): TagLedger {
+  const clock = options.clock ?? systemClock
+  const time = createTrustedTime(clock, undefined)
+  const origin = '0'.repeat(64)
+  const states = new Map<string, { readonly key: TagReference; readonly state: KeyState }>()
+  const answered = new Map<string, number>()
+  const listeners = new Set<(key: TagReference) => void>()
+  let questions = 0
+  let horizonMs: number | undefined
+  let agedOutAtMs = clock.monotonicMs()
+
+  const stateOf = (key: TagReference): KeyState =>
+    states.get(formatTag(key))?.state ?? emptyKeyState
+
+  const believeUntilMs = () =>
+    time.isVerified() ? time.nowMs() + maxAheadMs : Number.MAX_SAFE_INTEGER
+
+  async function write(key: TagReference, operation: KeyOperation): Promise<void> {
+    const text = formatTag(key)
+    const decider = { origin, exclusions: believeAll }
+    const change = decide(stateOf(key), text, operation, decider)
+    if (change === undefined) return
+    states.set(text, { key, state: applyChange(stateOf(key), change) })
+    if (change.records !== undefined) for (const listener of listeners) listener(key)
+  }
+
+  const rowOf = (key: TagReference): TagRow => ({
+    key,
+    live: liveTarget(stateOf(key), believeAll),
+    pin: pinInForce(stateOf(key), believeAll, time.nowMs()),
+  })
+
+  const rows = (): readonly TagRow[] =>
+    [...states.keys()]
+      .sort(compareTexts)
+      .flatMap(text => states.get(text)?.key ?? [])
+      .map(rowOf)
+      .filter(row => row.live !== undefined || row.pin !== undefined)
+
+  const lastUse = ({ observations, uses }: KeyState): number =>
+    Math.max(0, ...[...observations, ...uses].map(record => record.stamp.wallMs))
+
+  return {
+    live: key => liveTarget(stateOf(key), believeAll),
+    history: key => historyOf(stateOf(key), believeAll),
+    pin: key => pinInForce(stateOf(key), believeAll, time.nowMs()),
+    askedNow: key => ({
+      liveStamp: liveTarget(stateOf(key), believeAll)?.stamp,
+      order: ++questions,
+    }),
+    observeUpstream({ key, digest, mediaType, size, asked, dateMs, overTls }) {
+      if (overTls && dateMs !== undefined) time.learn(dateMs)
+      const latest = answered.get(formatTag(key)) ?? 0
+      answered.set(formatTag(key), Math.max(latest, asked.order))
+      return write(key, {
+        type: 'upstream',
+        target: { digest, mediaType, size },
+        asked: asked.liveStamp,
+        isLate: latest > asked.order,
+        wallMs: answerTime(dateMs, time),
+        atMs: time.nowMs(),
+        believeUntilMs: believeUntilMs(),
+      })
+    },
+    observeLocal: (key, { digest, mediaType, size }, source) =>
+      write(key, {
+        type: 'local',
+        target: { digest, mediaType, size },
+        source,
+        atMs: time.nowMs(),
+        believeUntilMs: believeUntilMs(),
+      }),
+    setPin: (key, { digest, mediaType, size }, { note, author, expiresAtMs }) =>
+      write(key, {
+        type: 'pin',
+        target: { digest, mediaType, size },
+        note,
+        author,
+        expiresAtMs,
+        atMs: time.nowMs(),
+      }),
+    removePin: (key, author) => write(key, { type: 'unpin', author, atMs: time.nowMs() }),
+    setHeldByClients(key, { digest, mediaType, size }) {
+      void write(key, { type: 'held', target: { digest, mediaType, size }, atMs: time.nowMs() })
+    },
+    heldByClients: key => stateOf(key).held,
+    markUsed: key => void write(key, { type: 'use', atMs: time.nowMs() }),
+    listTags: (repository, after, limit) =>
+      rows()
+        .filter(({ key }) => key.registry === repository.registry)
+        .filter(({ key }) => key.repository === repository.repository)
+        .filter(({ key }) => after === undefined || key.tag > after)
+        .slice(0, limit)
+        .map(({ key }) => key.tag),
+    list: ({ registry, repository, after, limit }) =>
+      rows()
+        .filter(({ key }) => registry === undefined || key.registry === registry)
+        .filter(({ key }) => repository === undefined || key.repository === repository)
+        .filter(({ key }) => after === undefined || formatTag(key) > after)
+        .slice(0, limit),
+    liveTargets: () =>
+      rows().map(({ key, live, pin }) => ({
+        key,
+        digests: [...new Set([live?.digest, pin?.digest].filter(d => d !== undefined))],
+      })),
+    trustedNowMs: time.nowMs,
+    async ageOut() {
+      if (!time.isVerified()) return 0
+      const uptimeMs = clock.monotonicMs() - agedOutAtMs
+      agedOutAtMs = clock.monotonicMs()
+      const observed = [...states].filter(([, { state }]) => state.observations.length > 0)
+      const oldestMs = Math.min(...observed.map(([, { state }]) => lastUse(state)))
+      const untilMs = advanceHorizon(horizonMs, {
+        nowMs: time.nowMs(),
+        uptimeMs,
+        retentionDays: options.retentionDays ?? defaultRetentionDays,
+        oldestMs: observed.length === 0 ? undefined : oldestMs,
+      })
+      horizonMs = untilMs
+      const old = observed.filter(([, { state }]) => lastUse(state) < untilMs)
+      for (const [text, { key, state }] of old) {
+        states.set(text, { key, state: { ...emptyKeyState, pins: state.pins } })
+        for (const listener of listeners) listener(key)
+      }
+      return old.length
+    },
+    stats: () => ({
+      observations: rows().filter(row => row.live !== undefined).length,
+      pins: rows().filter(row => row.pin !== undefined).length,
+      writable: true,
+      clockVerified: time.isVerified(),
+      clockOffsetMs: time.offsetMs(),
+    }),
+    onChanged(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+  }
+}
