@@ -131,14 +131,20 @@ t.test(
 
 t.test('a byte in doubt is cut by RST', async t => {
   for (const code of ['blob-in-doubt', 'wrong-digest'] as const) {
-    const blob = blobOf(bytes, position => {
-      if (position >= bytes.length - 1) throw new HoldfastError(code, 'does not hash')
-      return bytes.length - 1
+    // A RST takes away what was not read yet, so the first bytes must have arrived.
+    const arrived = Promise.withResolvers<void>()
+    const blob = blobOf(bytes, async position => {
+      if (position < bytes.length - 1) return bytes.length - 1
+      await arrived.promise
+      throw new HoldfastError(code, 'does not hash')
     })
     const { client, outcome } = await serve(t, blob)
-    const answer = await client.ask('GET', '/')
-    t.equal(answer.end, 'RST', code)
-    t.ok(answer.body.length < bytes.length, 'the last byte never came')
+    const answer = client.ask('GET', '/')
+    await once(client.socket, 'data')
+    arrived.resolve()
+    const { end, body } = await answer
+    t.equal(end, 'RST', code)
+    t.ok(body.length < bytes.length, 'the last byte never came')
     t.match(await outcome, { kind: 'cut', by: 'RST' })
   }
 })
