@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { LRUCache } from 'lru-cache'
 import { UpstreamFailure } from '../../ports/errors.ts'
+import { withLimit } from './abortable.ts'
 import { type AddressKind, classifyAddress } from './address-guard.ts'
 import { dial, orderAddresses } from './dial.ts'
 import { shakeHands, type TimeBounds } from './handshake.ts'
@@ -104,20 +105,11 @@ export function createConnector(needs: {
       : secure(socket, route.origin, route.tls, signal)
   }
 
-  async function connect(route: Route, signal: AbortSignal): Promise<Socket> {
-    signal.throwIfAborted()
-    const cut = new AbortController()
-    const onAbort = () => cut.abort(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    const timer = setTimeout(() => cut.abort(tooSlow(route)), route.connectMs)
-    try {
-      return await (route.proxy === undefined
-        ? directly(route, cut.signal)
-        : throughProxy(route.proxy, route, cut.signal))
-    } finally {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-    }
+  function connect(route: Route, signal: AbortSignal): Promise<Socket> {
+    const limit = { signal, ms: route.connectMs, reason: () => tooSlow(route) }
+    return withLimit(limit, cut =>
+      route.proxy === undefined ? directly(route, cut) : throughProxy(route.proxy, route, cut),
+    )
   }
 
   function kindOf(host: string): AddressKind | undefined {
