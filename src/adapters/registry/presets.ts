@@ -50,7 +50,7 @@ export function isPresetHost(registry: string, host: string): boolean {
 
 /**
  * The places to ask for a registry, in order: its endpoints, then its own URL. Empty when it is not configured and `"*"` is not either.
- * The upstream's credentials go to its own URL and to endpoints on that host; other endpoints have their own or none.
+ * What is written for the upstream itself (credentials, TLS, proxy) is for its own URL: endpoints have their own or none.
  * @throws HoldfastError `config-invalid` for a URL that cannot be used; the message shows no credentials
  */
 export function endpointsOf(
@@ -78,7 +78,6 @@ function configuredEndpoints(
   const preset = presets[registry]
   const base = upstream.url ?? preset?.url ?? `https://${registry}`
   const path = `upstreams["${entry}"]`
-  const ownHost = parseBase(base, `${path}.url`).host
   const realms = [...(preset?.realms ?? []), ...upstream.realms]
   const common = { registry, timeouts: upstream.timeouts }
 
@@ -91,21 +90,18 @@ function configuredEndpoints(
     realms,
     publicOnly: isWildcard,
   }
-  const mirrors = upstream.endpoints.map((endpoint, i): EndpointSettings => {
-    const at = `${path}.endpoints[${i}].url`
-    const isOwnHost = parseBase(endpoint.url, at).host === ownHost
-    const auth = endpoint.auth ?? (isOwnHost ? upstream.auth : undefined)
-    return {
+  const mirrors = upstream.endpoints.map(
+    (endpoint, i): EndpointSettings => ({
       ...common,
-      ...locate({ url: endpoint.url, auth }, at),
+      ...locate(endpoint, `${path}.endpoints[${i}].url`),
       rewrite: upstream.rewrite,
-      tls: endpoint.tls ?? upstream.tls,
-      proxy: endpoint.proxy ?? upstream.proxy,
+      tls: endpoint.tls,
+      proxy: endpoint.proxy,
       realms: upstream.realms,
       // Written by the operator himself, also under "*".
       publicOnly: false,
-    }
-  })
+    }),
+  )
   return [...mirrors, ...(mirrors.some(({ url }) => url === own.url) ? [] : [own])]
 }
 

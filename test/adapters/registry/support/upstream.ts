@@ -48,7 +48,6 @@ export const noAuthorizer: Authorizer = {
   header: async () => undefined,
   answer: async () => undefined,
   forget() {},
-  close: async () => {},
 }
 
 /** An upstream client of the registries given, closed with the test. Time limits of a second unless given. */
