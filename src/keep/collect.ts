@@ -1,0 +1,182 @@
+import type { Digest } from '../oci/digest.ts'
+import type { StoreUsage } from '../ports/content-store.ts'
+import type { MaintainedStore } from '../ports/content-upkeep.ts'
+import type { Log } from '../ports/log.ts'
+import { type Candidate, chooseVictims, type Goal, type Victim } from './choose-victims.ts'
+import type { LastUse } from './last-use.ts'
+
+/** What a collection dropped or, when `dryRun`, would drop. */
+export interface CollectionResult {
+  readonly dryRun: boolean
+  /** Freed, blobs and interrupted downloads together. */
+  readonly bytes: number
+  readonly dropped: readonly Victim[]
+  /** Bytes that may not be dropped now. */
+  readonly protectedBytes: number
+}
+
+/** Drops what is needed least, never what is protected. One collection runs at a time; the others wait. */
+export interface Collector {
+  /** Drops what is expired and, when the store is above high water, the least recently used down to low water. */
+  run(options?: { readonly dryRun?: boolean }): Promise<CollectionResult>
+  /**
+   * Frees at least so many bytes (and somewhat more, so that the next call has nothing to do), or answers `false` and drops nothing
+   * when what may be dropped is not enough.
+   */
+  makeRoom(bytes: number): Promise<boolean>
+  /** Whether the store is above high water. */
+  isAboveHighWater(): Promise<boolean>
+  /** When room was last asked for, what may be dropped was not enough: new content is streamed and not stored. */
+  isFull(): boolean
+}
+
+export interface CollectorParts {
+  readonly store: MaintainedStore
+  readonly lastUse: Pick<LastUse, 'usedAtMs'>
+  readonly protectedContent: () => ReadonlySet<Digest>
+  readonly nowMs: () => number
+  readonly log: Log
+}
+
+export interface CollectorOptions {
+  readonly quotaBytes: number
+  readonly minFreeBytes: number
+  /** 0 = blobs do not expire by time. */
+  readonly unusedForDays: number
+  /** Parts of the room the store may take: above `highWater` a collection begins, at `lowWater` it ends. */
+  readonly highWater?: number
+  readonly lowWater?: number
+}
+
+const dayMs = 86_400_000
+/** An interrupted download that nobody continued. */
+const partialDays = 7
+
+/** Garbage collection over one store. */
+export function createCollector(parts: CollectorParts, options: CollectorOptions): Collector {
+  const { store, log } = parts
+  const { highWater = 0.95, lowWater = 0.9 } = options
+  let last: Promise<unknown> = Promise.resolve()
+  let full = false
+
+  function inTurn<T>(operation: () => Promise<T>): Promise<T> {
+    const mine = last.then(operation)
+    last = mine.catch(() => {})
+    return mine
+  }
+
+  /** Bytes that the store may take now: less than its quota when others fill the file system. */
+  function capacity({ blobBytes, partialBytes, freeBytes }: StoreUsage): number {
+    const reachable = blobBytes + partialBytes + freeBytes - options.minFreeBytes
+    return Math.max(0, Math.min(options.quotaBytes, reachable))
+  }
+
+  function goal(bytes: number): Goal {
+    const nowMs = parts.nowMs()
+    const { unusedForDays } = options
+    return {
+      bytes,
+      blobsBeforeMs: unusedForDays > 0 ? nowMs - unusedForDays * dayMs : undefined,
+      partialsBeforeMs: nowMs - partialDays * dayMs,
+    }
+  }
+
+  function survey(): {
+    readonly candidates: readonly Candidate[]
+    readonly protectedBytes: number
+  } {
+    const isProtected = parts.protectedContent()
+    const candidates: Candidate[] = []
+    let protectedBytes = 0
+    for (const { digest, size } of store.list()) {
+      if (isProtected.has(digest)) protectedBytes += size
+      else
+        candidates.push({ digest, size, kind: 'blob', lastUsedMs: parts.lastUse.usedAtMs(digest) })
+    }
+    for (const { digest, size, isOpen } of store.partials()) {
+      if (isOpen) protectedBytes += size
+      else
+        candidates.push({
+          digest,
+          size,
+          kind: 'partial',
+          lastUsedMs: parts.lastUse.usedAtMs(digest),
+        })
+    }
+    return { candidates, protectedBytes }
+  }
+
+  async function drop(victim: Victim): Promise<boolean> {
+    const { digest, kind, lastUsedMs } = victim
+    if (parts.lastUse.usedAtMs(digest) !== lastUsedMs) return false // used since it was chosen
+    try {
+      if (kind === 'partial') return (await store.dropPartial(digest)) > 0
+      await store.delete(digest)
+      return true
+    } catch (err) {
+      log.error({ digest, err }, 'a blob could not be collected')
+      return false
+    }
+  }
+
+  async function dropAll(
+    victims: readonly Victim[],
+    protectedBytes: number,
+  ): Promise<CollectionResult> {
+    const dropped: Victim[] = []
+    for (const victim of victims) if (await drop(victim)) dropped.push(victim)
+    const bytes = sizeOf(dropped)
+    if (dropped.length > 0) {
+      log.info({ bytes, blobs: dropped.length, protectedBytes }, 'content was collected')
+    }
+    return { dryRun: false, bytes, dropped, protectedBytes }
+  }
+
+  async function run(dryRun: boolean): Promise<CollectionResult> {
+    const usage = await store.usage()
+    const used = usage.blobBytes + usage.partialBytes
+    const room = capacity(usage)
+    const excess = used > room * highWater ? Math.ceil(used - room * lowWater) : 0
+    const { candidates, protectedBytes } = survey()
+    const victims = chooseVictims(candidates, goal(excess))
+    if (!dryRun && excess === 0) full = false
+    if (dryRun) return { dryRun, bytes: sizeOf(victims), dropped: victims, protectedBytes }
+    return dropAll(victims, protectedBytes)
+  }
+
+  async function makeRoom(bytes: number): Promise<boolean> {
+    const spare = Math.ceil(capacity(await store.usage()) * (1 - lowWater))
+    let freed = 0
+    for (let round = 0; round < 3 && freed < bytes; round++) {
+      const { candidates, protectedBytes } = survey()
+      if (sizeOf(candidates) < bytes - freed) return refuse(bytes, protectedBytes)
+      const victims = chooseVictims(candidates, goal(bytes - freed + spare))
+      freed += (await dropAll(victims, protectedBytes)).bytes
+    }
+    full = freed < bytes
+    return !full
+  }
+
+  function refuse(bytes: number, protectedBytes: number): boolean {
+    if (!full) {
+      const message = 'what may be dropped is not enough: new content is streamed and not stored'
+      log.warn({ bytes, protectedBytes, quotaBytes: options.quotaBytes }, message)
+    }
+    full = true
+    return false
+  }
+
+  return {
+    run: ({ dryRun = false } = {}) => inTurn(() => run(dryRun)),
+    makeRoom: bytes => inTurn(() => makeRoom(bytes)),
+    async isAboveHighWater() {
+      const usage = await store.usage()
+      return usage.blobBytes + usage.partialBytes > capacity(usage) * highWater
+    },
+    isFull: () => full,
+  }
+}
+
+function sizeOf(items: readonly { readonly size: number }[]): number {
+  return items.reduce((sum, { size }) => sum + size, 0)
+}

@@ -1,0 +1,86 @@
+import type { ContentStore } from '../ports/content-store.ts'
+import type { Log } from '../ports/log.ts'
+import type { Collector } from './collect.ts'
+import type { Scrub } from './scrub.ts'
+
+/** Work that looks after the store without being asked. */
+export interface Upkeep {
+  close(): Promise<void>
+}
+
+const hourMs = 3_600_000
+
+/**
+ * Collects every hour and whenever what came in rose above high water, and scrubs an hour after the start and then every
+ * `scrubEveryMs`.
+ *
+ * @param options `scrubEveryMs` 0 = never scrub
+ */
+export function startUpkeep(
+  parts: {
+    readonly store: Pick<ContentStore, 'onChange'>
+    readonly collector: Pick<Collector, 'run' | 'isAboveHighWater'>
+    readonly scrub: Pick<Scrub, 'run'>
+    readonly log: Log
+  },
+  options: {
+    readonly collectEveryMs?: number
+    readonly firstScrubMs?: number
+    readonly scrubEveryMs?: number
+  } = {},
+): Upkeep {
+  const { collectEveryMs = hourMs, firstScrubMs = hourMs, scrubEveryMs = 7 * 24 * hourMs } = options
+  const { log, collector } = parts
+  const ending = new AbortController()
+  const { signal } = ending
+  const running = new Set<Promise<void>>()
+  let isRelieving = false
+
+  function own(work: Promise<unknown>, failed: string): void {
+    const owned = work.then(
+      () => {},
+      err => {
+        const isEnded = signal.aborted && err instanceof Error && err.name === 'AbortError'
+        if (!isEnded) log.error({ err }, failed)
+      },
+    )
+    running.add(owned)
+    owned.finally(() => running.delete(owned)).catch(() => {})
+  }
+
+  async function relieve(): Promise<void> {
+    try {
+      if (await collector.isAboveHighWater()) await collector.run()
+    } finally {
+      isRelieving = false
+    }
+  }
+
+  const stopListening = parts.store.onChange(({ kind }) => {
+    if (kind !== 'added' || isRelieving || signal.aborted) return
+    isRelieving = true
+    own(relieve(), 'the store could not be relieved')
+  })
+  const collecting = setInterval(
+    () => own(collector.run(), 'garbage collection failed'),
+    collectEveryMs,
+  ).unref()
+  const scrubOnce = () => own(parts.scrub.run(signal), 'scrubbing failed')
+  let scrubbing: NodeJS.Timeout | undefined
+  if (scrubEveryMs > 0) {
+    scrubbing = setTimeout(() => {
+      scrubOnce()
+      scrubbing = setInterval(scrubOnce, scrubEveryMs).unref()
+    }, firstScrubMs).unref()
+  }
+
+  return {
+    async close() {
+      stopListening()
+      clearInterval(collecting)
+      clearTimeout(scrubbing)
+      ending.abort()
+      await Promise.all(running)
+    },
+  }
+}
