@@ -147,7 +147,7 @@ function withHeaders(answer: Answer, changes: FaultOf<'headers'>['headers']): An
   const headers = { ...answer.headers }
   for (const [name, value] of Object.entries(changes)) {
     if (value !== undefined) headers[name] = value
-    else if (name === 'date') headers['date'] = ''
+    else if (name === 'date' || name === 'content-length') headers[name] = ''
     else delete headers[name]
   }
   return { ...answer, headers }

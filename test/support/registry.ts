@@ -330,11 +330,13 @@ const hopByHop = new Set(['connection', 'keep-alive', 'transfer-encoding', 'date
 
 /** Writes status line and headers. Returns whether such an answer has a body. */
 function writeHead(response: ServerResponse, answer: Answer): boolean {
-  const { date, ...headers } = answer.headers
+  // An empty one is not sent at all.
+  const { date, 'content-length': given, ...headers } = answer.headers
   if (date === '') response.sendDate = false
   else if (date !== undefined) response.setHeader('date', date)
   const hasBody = answer.status !== 204 && answer.status !== 304
-  const length = hasBody ? { 'content-length': String(answer.body.length) } : {}
+  const size = given ?? String(answer.body.length)
+  const length = hasBody && size !== '' ? { 'content-length': size } : {}
   response.writeHead(answer.status, { ...length, ...headers })
   if (hasBody) response.flushHeaders()
   return hasBody

@@ -59,8 +59,8 @@ async function exchangeAuthorized(
   authorizer: Authorizer,
   question: Question,
 ): Promise<Exchanged> {
-  const { endpoint, scope } = question
-  const known = await authorizer.header(endpoint, scope)
+  const { endpoint, scope, signal } = question
+  const known = await authorizer.header(endpoint, scope, signal)
   const first = await exchange(question, known)
   const { status, headers } = first.answer
   if (status !== 401 || first.isElsewhere || !hasChallenge(headers)) return first
@@ -79,7 +79,7 @@ async function newHeader(
   refused: string | undefined,
   challenges: string | readonly string[] | undefined,
 ): Promise<string | undefined> {
-  const current = await authorizer.header(endpoint, scope)
+  const current = await authorizer.header(endpoint, scope, signal)
   // Another question may have danced meanwhile.
   if (current !== undefined && current !== refused) return current
   if (refused !== undefined) authorizer.forget(endpoint, scope)

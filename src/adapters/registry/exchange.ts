@@ -87,7 +87,6 @@ async function request(
       headers: {
         // Digests, sizes and ranges are of plain bytes.
         'accept-encoding': 'identity',
-        'user-agent': 'holdfast',
         ...headers,
         ...(authorization !== undefined && { authorization }),
       },

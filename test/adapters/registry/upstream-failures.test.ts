@@ -1,0 +1,213 @@
+import t from 'tap'
+import {
+  type FailureClass,
+  type FailureReason,
+  UpstreamFailure,
+} from '../../../src/ports/errors.ts'
+import type { Fault } from '../../support/registry-faults.ts'
+import { makeTransport } from './support/transport.ts'
+import {
+  askLatest,
+  at,
+  failsAs,
+  image,
+  layer,
+  makeUpstream,
+  never,
+  serveRegistry,
+  upstreamOf,
+} from './support/upstream.ts'
+
+const short = { connectMs: 300, headersMs: 300, stallMs: 300 }
+
+/** Every way to fail before an answer, and what it is called. */
+const faults: readonly (readonly [Fault, FailureClass, FailureReason])[] = [
+  [{ do: 'freeze' }, 'unreachable', 'timeout'],
+  [{ do: 'freeze', at: 'headers' }, 'unreachable', 'timeout'],
+  [{ do: 'dribble', everyMs: 20 }, 'unreachable', 'timeout'],
+  [{ do: 'endless-headers' }, 'unreachable', 'protocol'],
+  [{ do: 'not-http' }, 'unreachable', 'protocol'],
+  [{ do: 'reset' }, 'unreachable', 'reset'],
+  [{ do: 'portal' }, 'unreachable', 'portal'],
+  [{ do: 'portal', status: 403 }, 'unreachable', 'portal'],
+  [{ do: 'portal', status: 404 }, 'unreachable', 'portal'],
+  [{ do: 'portal', status: 511 }, 'unreachable', 'status'],
+  [{ do: 'status', status: 401 }, 'unreachable', 'portal'],
+  [{ do: 'status', status: 403 }, 'unreachable', 'portal'],
+  [{ do: 'status', status: 404 }, 'unreachable', 'portal'],
+  [{ do: 'status', status: 403, code: 'DENIED' }, 'denied', 'denied'],
+  [{ do: 'status', status: 404, code: 'MANIFEST_UNKNOWN' }, 'not-found', 'not-found'],
+  [{ do: 'status', status: 429, code: 'TOOMANYREQUESTS' }, 'rate-limited', 'rate-limited'],
+  [{ do: 'status', status: 500 }, 'unreachable', 'status'],
+  [{ do: 'status', status: 503, code: 'UNAVAILABLE' }, 'unreachable', 'status'],
+  [{ do: 'status', status: 304 }, 'unreachable', 'status'],
+  [{ do: 'status', status: 204 }, 'unreachable', 'status'],
+]
+
+for (const [fault, code, reason] of faults) {
+  t.test(`${JSON.stringify(fault)} is ${code}/${reason} to every question`, async t => {
+    const registry = await serveRegistry(t)
+    const active = registry.fault(fault)
+    const questions = [
+      () => askLatest(upstreamOf(t, registry, { timeouts: short }), registry),
+      (): Promise<unknown> => {
+        const upstream = upstreamOf(t, registry, { timeouts: short })
+        return upstream.getManifest(at(registry), image.digest, never)
+      },
+      (): Promise<unknown> => {
+        const upstream = upstreamOf(t, registry, { timeouts: short })
+        return upstream.getBlob(at(registry), layer.digest, 0, never)
+      },
+      (): Promise<unknown> => {
+        const upstream = upstreamOf(t, registry, { timeouts: short })
+        return upstream.listTags(at(registry), never)
+      },
+    ]
+    for (const ask of questions) {
+      const hits = active.hits
+      await failsAs(t, ask(), code, reason)
+      t.ok(active.hits > hits, 'the fault was met')
+    }
+  })
+}
+
+t.test('nobody listening is unreachable/connect', async t => {
+  const registry = await serveRegistry(t)
+  await registry.refuse()
+  await failsAs(t, askLatest(upstreamOf(t, registry), registry), 'unreachable', 'connect')
+})
+
+t.test('a name that does not resolve is unreachable/dns', async t => {
+  const resolveName = async (host: string) => {
+    throw new UpstreamFailure('unreachable', 'dns', `${host} does not resolve`)
+  }
+  const transport = makeTransport(t, { resolveName })
+  const upstream = makeUpstream(t, { 'dead.example': {} }, { transport })
+  await failsAs(t, askLatest(upstream, 'dead.example'), 'unreachable', 'dns')
+})
+
+t.test('a registry that is not configured is not asked', async t => {
+  const registry = await serveRegistry(t)
+  const upstream = makeUpstream(t, { 'other.example': {} })
+  await failsAs(t, askLatest(upstream, registry), 'unreachable', 'unconfigured')
+  t.strictSame(upstream.reach(at(registry)), { state: 'unconfigured' })
+  t.equal(upstream.isConfigured(registry.host), false)
+  t.equal(upstream.isConfigured('other.example'), true)
+  t.equal(registry.log.length, 0)
+})
+
+t.test('one dropped connection does not make a question fail', async t => {
+  const registry = await serveRegistry(t)
+  const flaky = registry.fault({ do: 'reset' }, { times: 1 })
+  t.match(await askLatest(upstreamOf(t, registry), registry), { digest: image.digest })
+  t.equal(flaky.hits, 1)
+})
+
+t.test('a HEAD refused without a word is explained by a GET', async t => {
+  const registry = await serveRegistry(t)
+  const upstream = upstreamOf(t, registry)
+  await failsAs(t, askLatest(upstream, registry, { tag: 'none' }), 'not-found', 'not-found')
+  t.strictSame(
+    registry.log.map(({ method }) => method),
+    ['HEAD', 'GET'],
+  )
+})
+
+t.test('a GET that succeeds where the HEAD was refused is the answer', async t => {
+  const registry = await serveRegistry(t)
+  const refused = registry.fault({ do: 'status', status: 405 }, { method: 'HEAD' })
+  const answer = await askLatest(upstreamOf(t, registry), registry)
+  t.match(answer, { digest: image.digest, manifest: image.bytes })
+  t.equal(refused.hits, 1)
+})
+
+t.test('a question ends with its signal', async t => {
+  const registry = await serveRegistry(t)
+  const upstream = upstreamOf(t, registry)
+  registry.freeze()
+  const asked = new AbortController()
+  const answer = askLatest(upstream, registry, { signal: asked.signal })
+  await registry.waitFor(log => log.length > 0)
+  asked.abort()
+  await failsAs(t, answer, 'unreachable', 'timeout')
+  t.equal(upstream.reach(at(registry)).state, 'reachable', 'which says nothing about the endpoint')
+  await failsAs(
+    t,
+    askLatest(upstream, registry, { signal: asked.signal }),
+    'unreachable',
+    'timeout',
+  )
+})
+
+t.test('closing ends every question', async t => {
+  const registry = await serveRegistry(t)
+  const upstream = upstreamOf(t, registry)
+  registry.freeze()
+  const answer = askLatest(upstream, registry)
+  await registry.waitFor(log => log.length > 0)
+  const ended = failsAs(t, answer, 'unreachable', 'known-down')
+  await upstream.close()
+  await ended
+  await failsAs(t, askLatest(upstream, registry), 'unreachable', 'known-down')
+})
+
+t.test('redirects', async t => {
+  t.test('are followed, without credentials to another host', async t => {
+    const host = await serveRegistry(t)
+    const registry = await serveRegistry(t)
+    registry.fault({ do: 'redirect', to: host.url }, { kind: 'manifest-tag' })
+    const authorizer = {
+      header: async () => 'Bearer secret',
+      answer: async () => undefined,
+      forget() {},
+    }
+    const upstream = upstreamOf(t, registry, {}, { authorizer })
+    t.match(await askLatest(upstream, registry), { digest: image.digest, endpoint: registry.url })
+    t.equal(registry.log[0]?.authorization, 'Bearer secret')
+    t.equal(host.log[0]?.authorization, undefined)
+  })
+
+  t.test('take credentials along on the same host', async t => {
+    const registry = await serveRegistry(t)
+    const to = `${registry.url}/v2/lab/app/manifests/${image.digest}`
+    registry.fault({ do: 'redirect', location: to }, { kind: 'manifest-tag' })
+    const authorizer = {
+      header: async () => 'Bearer secret',
+      answer: async () => undefined,
+      forget() {},
+    }
+    await askLatest(upstreamOf(t, registry, {}, { authorizer }), registry)
+    t.strictSame(
+      registry.log.map(({ kind, authorization }) => [kind, authorization]),
+      [
+        ['manifest-tag', 'Bearer secret'],
+        ['manifest-digest', 'Bearer secret'],
+      ],
+    )
+  })
+
+  t.test('end after five', async t => {
+    const registry = await serveRegistry(t)
+    registry.fault({ do: 'redirect', to: registry.url })
+    await failsAs(t, askLatest(upstreamOf(t, registry), registry), 'unreachable', 'protocol')
+    t.equal(registry.log.length, 6)
+  })
+
+  t.test('to a page are a portal', async t => {
+    const gateway = await serveRegistry(t)
+    const registry = await serveRegistry(t)
+    const portal = registry.fault({ do: 'portal', to: `${gateway.url}/login` })
+    const upstream = upstreamOf(t, registry)
+    await failsAs(t, askLatest(upstream, registry), 'unreachable', 'portal')
+    const blob = upstream.getBlob(at(registry), layer.digest, 0, never)
+    await failsAs(t, blob, 'unreachable', 'portal')
+    t.equal(portal.hits, 2)
+    t.equal(gateway.count('other'), 2)
+  })
+
+  t.test('without a place to go are no answer', async t => {
+    const registry = await serveRegistry(t)
+    registry.fault({ do: 'status', status: 302, headers: { location: 'mailto:a@b' } })
+    await failsAs(t, askLatest(upstreamOf(t, registry), registry), 'unreachable', 'status')
+  })
+})
