@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Parsed by whatever Node the machine has: no static import that loads code, no top-level await, nothing after ES2018.
+// Parsed by whatever Node the machine has: nothing is imported before the check, and the syntax is that of old Nodes after the build.
 
 const neededMajor = 24
 const runningMajor = Number(process.versions.node.split('.')[0])
@@ -7,7 +7,7 @@ const runningMajor = Number(process.versions.node.split('.')[0])
 if (runningMajor < neededMajor) {
   process.stderr.write(
     `holdfast needs Node ${neededMajor} or newer, and this is Node ${process.versions.node} (${process.execPath}).\n` +
-      'In a checkout, `npm ci` brings the right one; npm finds it by itself:\n' +
+      'In a checkout, `npm ci` brings the right one, and npm finds it by itself:\n' +
       '  npm ci && npm start              start a node\n' +
       '  npx holdfast resolve nginx       ask one\n' +
       `Installed elsewhere, start it with a Node ${neededMajor}: /path/to/node ${process.argv[1]}\n`,
@@ -16,9 +16,7 @@ if (runningMajor < neededMajor) {
 } else {
   import('./cli/run.ts')
     .then(({ runCli }) =>
-      runCli(process.argv.slice(2), {
-        startDaemon: () => import('./daemon.ts').then(({ startDaemon }) => startDaemon),
-      }),
+      runCli(process.argv.slice(2), { loadDaemon: () => import('./daemon.ts') }),
     )
     .then(exitCode => {
       process.exitCode = exitCode

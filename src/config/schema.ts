@@ -51,7 +51,7 @@ export const configSchema = group('Configuration of Holdfast.', {
     allow: Type.Array(ofKind('network', { description: 'IP address or network.' }), {
       default: [],
       description:
-        'Addresses and networks admitted when the mirror listens off loopback: the own addresses of this node.',
+        'Addresses and networks that may ask without a token when the mirror listens off loopback, beside those of this node itself.',
     }),
     tokenFile: Type.Optional(
       ofKind('path', {

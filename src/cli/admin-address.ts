@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises'
+import type { Config } from '../config/config.ts'
+import { formatListen, isLoopback, type ListenAddress, parseListen } from '../config/listen.ts'
+import type { CommandContext } from './command.ts'
+import { CommandFailure } from './command-failure.ts'
+import { requireConfig } from './require-config.ts'
+
+/** How to reach a node's admin API. */
+export interface AdminAccess {
+  /** Base URL; with `socketPath` only its scheme and path matter. */
+  readonly url: URL
+  readonly socketPath: string | undefined
+  readonly token: string
+  /** PEM to trust beside the system's authorities. */
+  readonly ca: string | undefined
+}
+
+type Place = Pick<AdminAccess, 'url' | 'socketPath'>
+
+/**
+ * Works out where the admin API is and which token it takes: options first, then the environment, then the configuration that the
+ * node itself reads. Throws `CommandFailure`.
+ */
+export async function findAdmin(context: CommandContext): Promise<AdminAccess> {
+  const { options, env } = context
+  const written = options['address'] ?? (env['HOLDFAST_ADDRESS'] || undefined)
+  const givenToken = env['HOLDFAST_ADMIN_TOKEN'] || undefined
+  const tokenFile = options['token-file']
+  const isTold = written !== undefined && (tokenFile ?? givenToken) !== undefined
+  const config = isTold ? undefined : await requireConfig(context)
+  const place = written === undefined ? configured(config) : parseAddress(written)
+  return {
+    ...place,
+    token:
+      tokenFile === undefined && givenToken !== undefined
+        ? givenToken
+        : await readToken(tokenFile ?? config?.admin.tokenFile ?? ''),
+    ca: await readCa(options['ca-file'] ?? config?.admin.tls?.certFile),
+  }
+}
+
+function configured(config: Config | undefined): Place {
+  const { socket, listen, tls } = config?.admin ?? {}
+  if (socket !== undefined) return { url: new URL('http://localhost'), socketPath: socket }
+  const address = formatListen(reachable(listen ?? { host: '127.0.0.1', port: 5051 }))
+  return {
+    url: new URL(`${tls === undefined ? 'http' : 'https'}://${address}`),
+    socketPath: undefined,
+  }
+}
+
+/** A server that listens everywhere is asked on loopback. */
+function reachable({ host, port }: ListenAddress): ListenAddress {
+  if (host === '0.0.0.0') return { host: '127.0.0.1', port }
+  return host === '::' ? { host: '::1', port } : { host, port }
+}
+
+function parseAddress(text: string): Place {
+  if (text.startsWith('unix:')) {
+    const path = text.slice('unix:'.length).replace(/^\/\/(?=\/)/, '')
+    return { url: new URL('http://localhost'), socketPath: path }
+  }
+  const url = URL.parse(/^https?:\/\//.test(text) ? text : `http://${text}`)
+  if (url === null || url.username !== '' || url.password !== '') {
+    const cure = 'write 127.0.0.1:5051, https://node.lan:5051 or unix:/run/holdfast.sock'
+    throw new CommandFailure(
+      'usage',
+      `${JSON.stringify(text.replace(/.*@/s, '***@'))} is no address; ${cure}`,
+    )
+  }
+  if (url.protocol === 'http:' && !staysHere(url)) {
+    throw new CommandFailure(
+      'usage',
+      `the token would cross the network in the clear; write https://${url.host}`,
+    )
+  }
+  return { url, socketPath: undefined }
+}
+
+function staysHere({ hostname }: URL): boolean {
+  const listen = parseListen(`${hostname}:0`)
+  return listen !== undefined && isLoopback(listen)
+}
+
+async function readToken(path: string): Promise<string> {
+  try {
+    return (await readFile(path, 'utf8')).trim().split(/\s+/)[0] ?? ''
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    const cure =
+      code === 'ENOENT'
+        ? 'the node makes it at its first start; is this its --data-dir?'
+        : 'run this as the user of the node, or name another with --token-file'
+    throw new CommandFailure(
+      'denied',
+      `the admin token cannot be read from ${path}: ${cure}`,
+      cause,
+    )
+  }
+}
+
+async function readCa(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new CommandFailure('usage', `the certificate ${path} cannot be read`, cause)
+  }
+}

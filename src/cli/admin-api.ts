@@ -1,0 +1,116 @@
+import { request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { text } from 'node:stream/consumers'
+import { rootCertificates } from 'node:tls'
+import { type Static, type TSchema, Type } from 'typebox'
+import { Value } from 'typebox/value'
+import type { AdminAccess } from './admin-address.ts'
+import { CommandFailure } from './command-failure.ts'
+
+/** Questions of the admin API: parameters that are `undefined` are left out. */
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>
+
+/** A running node's admin API. */
+export interface AdminApi {
+  /**
+   * Asks and checks the answer's shape. Throws `CommandFailure`: `unreachable`, `denied`, `usage` (the node finds the question
+   * wrong), `failed`.
+   */
+  get<S extends TSchema>(path: string, query: Query, shape: S): Promise<Static<S>>
+}
+
+interface Answer {
+  readonly status: number
+  readonly body: string
+}
+
+/** Longer than any deadline that a node may be configured to keep. */
+const timeoutMs = 70_000
+
+/** Opens no connection before it is asked. */
+export function createAdminApi(access: AdminAccess): AdminApi {
+  return {
+    async get(path, query, shape) {
+      const url = new URL(path, access.url)
+      for (const [name, value] of Object.entries(query)) {
+        if (value !== undefined) url.searchParams.set(name, String(value))
+      }
+      const answer = await ask(url, access)
+      const value = readJson(answer.body)
+      // A 404 may be an answer: there is no such tag.
+      if ((answer.status === 200 || answer.status === 404) && Value.Check(shape, value))
+        return value
+      throw failureOf(answer, value, access)
+    },
+  }
+}
+
+async function ask(url: URL, access: AdminAccess): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+  const send = url.protocol === 'https:' ? requestHttps : requestHttp
+  const request = send(
+    url,
+    {
+      socketPath: access.socketPath,
+      headers: { authorization: `Bearer ${access.token}`, accept: 'application/json' },
+      ...(access.ca !== undefined && { ca: [...rootCertificates, access.ca] }),
+      signal: AbortSignal.timeout(timeoutMs),
+      agent: false,
+    },
+    response => {
+      text(response).then(body => resolve({ status: response.statusCode ?? 0, body }), reject)
+    },
+  )
+  request.on('error', reject)
+  request.end()
+  try {
+    return await promise
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message || cause.name : String(cause)
+    throw new CommandFailure(
+      'unreachable',
+      `no node answers at ${describe(access)} (${reason}); is it running, and is this its address?`,
+      cause,
+    )
+  }
+}
+
+const describe = ({ url, socketPath }: AdminAccess): string =>
+  socketPath === undefined ? url.origin : `unix:${socketPath}`
+
+function readJson(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}
+
+function failureOf({ status }: Answer, value: unknown, access: AdminAccess): CommandFailure {
+  const said = messageOf(value)
+  const by = `the node at ${describe(access)}`
+  if (status === 401 || status === 403) {
+    return new CommandFailure('denied', `${by} refused the token${said}`)
+  }
+  if (status === 400)
+    return new CommandFailure('usage', `${by} does not understand the question${said}`)
+  if (status === 200)
+    return new CommandFailure(
+      'failed',
+      `${by} gave an answer of another shape; is it of this version?`,
+    )
+  return new CommandFailure('failed', `${by} answered ${status}${said}`)
+}
+
+const spoken = Type.Object({ message: Type.String() })
+const errorShapes = {
+  one: Type.Object({ error: spoken }),
+  many: Type.Object({ errors: Type.Array(spoken, { minItems: 1 }) }),
+}
+
+function messageOf(value: unknown): string {
+  if (Value.Check(errorShapes.one, value)) return `: ${value.error.message}`
+  if (Value.Check(errorShapes.many, value))
+    return `: ${value.errors.map(one => one.message).join('; ')}`
+  return Value.Check(spoken, value) ? `: ${value.message}` : ''
+}

@@ -1,0 +1,61 @@
+import { type Static, type TSchema, Type } from 'typebox'
+
+const orNothing = <S extends TSchema>(schema: S) => Type.Optional(Type.Union([schema, Type.Null()]))
+const text = orNothing(Type.String())
+
+/** `GET /api/v1/resolve` */
+export const resolveAnswer = Type.Object({
+  reference: Type.String(),
+  found: Type.Boolean(),
+  digest: text,
+  mediaType: text,
+  /** Bytes of the manifest. */
+  size: orNothing(Type.Number()),
+  source: text,
+  fresh: orNothing(Type.Boolean()),
+  /** ISO 8601. */
+  confirmedAt: text,
+  ageSeconds: orNothing(Type.Number()),
+  reason: Type.String(),
+  failure: text,
+  saidBy: text,
+  steps: orNothing(Type.Array(Type.Object({ rung: Type.String(), outcome: Type.String() }))),
+})
+
+/** `GET /api/v1/tags` */
+export const tagsAnswer = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      reference: Type.String(),
+      digest: text,
+      source: text,
+      confirmedAt: text,
+      pinned: orNothing(Type.Boolean()),
+    }),
+  ),
+  /** Where the next page begins; absent on the last. */
+  next: text,
+})
+
+/** `GET /api/v1/resolutions` */
+export const resolutionsAnswer = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      reference: Type.String(),
+      digest: text,
+      source: Type.String(),
+      reason: Type.String(),
+      saidBy: text,
+      firstAt: Type.String(),
+      lastAt: Type.String(),
+      count: Type.Number(),
+    }),
+  ),
+})
+
+/** `GET /api/v1/status`: whatever the node tells of itself. */
+export const statusAnswer = Type.Record(Type.String(), Type.Unknown())
+
+export type ResolveAnswer = Static<typeof resolveAnswer>
+export type TagsAnswer = Static<typeof tagsAnswer>
+export type ResolutionsAnswer = Static<typeof resolutionsAnswer>

@@ -1,0 +1,116 @@
+import { parseArgs } from 'node:util'
+import { type Flag, isConfigFlag, isSwitch } from '../config/flags.ts'
+import { keys } from '../config/keys.ts'
+import { nearest } from '../config/nearest.ts'
+import type { Command, Option } from './command.ts'
+import { CommandFailure } from './command-failure.ts'
+import { commands, globalOptions, optionsOf } from './commands.ts'
+
+/** A command line, taken apart. */
+export interface CommandLine {
+  /** `undefined`: none was named. */
+  readonly command: Command | undefined
+  readonly words: readonly string[]
+  readonly options: Readonly<Record<string, string>>
+  /** Keys of the configuration. */
+  readonly flags: readonly Flag[]
+}
+
+interface Given {
+  readonly name: string
+  readonly rawName: string
+  readonly text: string | undefined
+}
+
+/** Takes a command line apart. Throws `CommandFailure` with `usage`. */
+export function parseCommandLine(argv: readonly string[]): CommandLine {
+  const { positionals, tokens } = parseArgs({
+    args: [...argv],
+    options: parserOptions(),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  })
+  const isHelp = positionals[0] === 'help'
+  const [name, ...words] = isHelp ? positionals.slice(1) : positionals
+  const command = name === undefined ? undefined : known(name)
+  const given = tokens.filter(token => token.kind === 'option').map(asGiven)
+  const taken = command === undefined ? globalOptions : optionsOf(command)
+  for (const one of given) check(one, taken, command)
+  const own = given.filter(({ name }) => taken.some(option => option.name === name))
+  const options = Object.fromEntries(own.map(({ name, text = 'true' }) => [name, text]))
+  const flags = given.filter(({ name }) => !Object.hasOwn(options, name)).map(asFlag)
+  return { command, words, options: isHelp ? { ...options, help: 'true' } : options, flags }
+}
+
+/** Tells `parseArgs` which options are followed by a value. The keys of the configuration are options everywhere. */
+function parserOptions() {
+  const own = commands
+    .flatMap(optionsOf)
+    .map(({ name, short, value }): [string, ParserOption] => [
+      name,
+      { type: value === undefined ? 'boolean' : 'string', ...(short !== undefined && { short }) },
+    ])
+  const flagNames = keys.flatMap(({ flag, path }) => [flag, path.join('.')])
+  const ofConfig = flagNames.map((name): [string, ParserOption] => [
+    name,
+    { type: isSwitch(name) ? 'boolean' : 'string' },
+  ])
+  return Object.fromEntries([...ofConfig, ...own])
+}
+
+interface ParserOption {
+  readonly type: 'string' | 'boolean'
+  readonly short?: string
+}
+
+const asGiven = (token: { name: string; rawName: string; value: string | undefined }): Given => ({
+  name: token.name,
+  rawName: token.rawName,
+  text: token.value,
+})
+
+/** `--no-store.complete-tags` is `--store.complete-tags=false`. */
+function asFlag({ name, text }: Given): Flag {
+  return isNegated(name) ? { name: name.slice('no-'.length), text: 'false' } : { name, text }
+}
+
+const isNegated = (name: string): boolean => name.startsWith('no-') && isSwitch(name.slice(3))
+
+function known(name: string): Command {
+  const command = commands.find(one => one.name === name)
+  if (command !== undefined) return command
+  const near = nearest(
+    name,
+    commands.map(one => one.name),
+  )
+  const cure = near === undefined ? 'holdfast --help lists the commands' : `did you mean ${near}?`
+  throw new CommandFailure('usage', `${JSON.stringify(name)} is no command; ${cure}`)
+}
+
+function check(given: Given, taken: readonly Option[], command: Command | undefined): void {
+  const { name, rawName, text } = given
+  const option = taken.find(one => one.name === name)
+  const isOfConfig = isConfigFlag(name) || (isNegated(name) && text === undefined)
+  if (option === undefined && !isOfConfig) throw unknown(rawName, name, taken, command)
+  const takesNone = option !== undefined && option.value === undefined
+  if (takesNone && text !== undefined)
+    throw new CommandFailure('usage', `${rawName} takes no value`)
+  const needsOne = option === undefined ? isConfigFlag(name) && !isSwitch(name) : !takesNone
+  if (needsOne && (text === undefined || text.startsWith('--'))) {
+    throw new CommandFailure('usage', `${rawName} needs a value`)
+  }
+}
+
+function unknown(
+  rawName: string,
+  name: string,
+  taken: readonly Option[],
+  command: Command | undefined,
+): CommandFailure {
+  const names = [...taken.map(option => option.name), ...keys.map(key => key.flag)]
+  const near = nearest(name, names)
+  const help = command === undefined ? 'holdfast --help' : `holdfast ${command.name} --help`
+  const cure = near === undefined ? `${help} lists the options` : `did you mean --${near}?`
+  return new CommandFailure('usage', `${rawName} is no option; ${cure}`)
+}

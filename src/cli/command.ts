@@ -1,0 +1,77 @@
+import type { Config } from '../config/config.ts'
+import type { LoadedConfig } from '../config/load.ts'
+import type { ExitCode } from './exit-codes.ts'
+
+/** Where a command writes: results to `out`, everything else to `err`. */
+export interface Terminal {
+  out(text: string): void
+  err(text: string): void
+  /** `err` is a terminal: logs are for a person. */
+  readonly isTerminal: boolean
+}
+
+/** A running node, as `serve` sees it. */
+export interface RunningDaemon {
+  /** Addresses that are listened on, as `host:port`. */
+  readonly addresses: { readonly mirror: string; readonly admin: string; readonly health: string }
+  /** Stops in bounded time: what is under way is finished or cut cleanly. */
+  close(): Promise<void>
+  /** Rejects when the node cannot go on. */
+  readonly failed?: Promise<never> | undefined
+}
+
+/** Starts a node; rejects with an error whose message says what to do. */
+export type StartDaemon = (
+  config: Config,
+  options: { readonly version: string },
+) => Promise<RunningDaemon>
+
+/** What the program hands to the command line, for it may not import the daemon itself. */
+export interface Parts {
+  loadDaemon(): Promise<{ readonly startDaemon: StartDaemon }>
+}
+
+/** Everything a command may use. */
+export interface CommandContext {
+  /** What stands after the command's name. */
+  readonly words: readonly string[]
+  /** Options of the command and the global ones, by name; a switch is `'true'`. */
+  readonly options: Readonly<Record<string, string>>
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly terminal: Terminal
+  readonly parts: Parts
+  /** Reads the configuration from file, environment and flags. */
+  loadConfig(): Promise<LoadedConfig>
+}
+
+/** Does the work. Throws `CommandFailure` for what ends it early. */
+export type RunCommand = (context: CommandContext) => Promise<ExitCode>
+
+/** An option as help shows it. */
+export interface Option {
+  readonly name: string
+  readonly short?: string
+  /** What its value is called; absent for a switch. */
+  readonly value?: string
+  readonly summary: string
+}
+
+/** A command as data: parsing, help and dispatch all read this. */
+export interface Command {
+  readonly name: string
+  /** One line for the list of commands. */
+  readonly summary: string
+  /** What follows the name, as `REF [--explain]`. */
+  readonly usage: string
+  /** How many words it takes. */
+  readonly words: { readonly min: number; readonly max: number }
+  /** What to know before it is used. */
+  readonly description: string
+  readonly options: readonly Option[]
+  readonly examples: readonly { readonly line: string; readonly does: string }[]
+  readonly exitCodes: readonly ExitCode[]
+  /** It asks a running node: the options of asking apply. */
+  readonly asks: boolean
+  /** Imports the code only when the command is run. */
+  load(): Promise<{ readonly run: RunCommand }>
+}

@@ -1,0 +1,179 @@
+import type { Command, Option } from './command.ts'
+
+/** Options of every command. */
+export const globalOptions: readonly Option[] = [
+  {
+    name: 'config',
+    short: 'c',
+    value: 'FILE',
+    summary: 'configuration file (also HOLDFAST_CONFIG)',
+  },
+  {
+    name: 'output',
+    short: 'o',
+    value: 'text|json',
+    summary: 'form of the result; text by default',
+  },
+  { name: 'help', short: 'h', summary: 'show help' },
+  { name: 'version', short: 'V', summary: 'print the version' },
+]
+
+/** Options of the commands that ask a running node. */
+export const askingOptions: readonly Option[] = [
+  {
+    name: 'address',
+    value: 'ADDRESS',
+    summary:
+      'admin API: host:port, http(s)://host:port or unix:/path (also HOLDFAST_ADDRESS); by default as configured',
+  },
+  {
+    name: 'token-file',
+    value: 'FILE',
+    summary: 'file with the admin token (HOLDFAST_ADMIN_TOKEN holds the token itself)',
+  },
+  { name: 'ca-file', value: 'FILE', summary: 'PEM of the authority of an https address' },
+]
+
+const askingExitCodes = ['usage', 'configInvalid', 'unreachable', 'denied', 'failed'] as const
+
+/** Every command, in the order in which help lists them. */
+export const commands: readonly Command[] = [
+  {
+    name: 'serve',
+    summary: 'run a node',
+    usage: '[--KEY VALUE]…',
+    words: { min: 0, max: 0 },
+    description:
+      'Starts the mirror, the admin API and the health listener, and runs until it is told to stop. Without any configuration it ' +
+      'mirrors docker.io on 127.0.0.1:5050 and keeps everything under ./data. SIGTERM or SIGINT stops it gracefully; a second one at once.',
+    options: [],
+    examples: [
+      { line: 'holdfast serve', does: 'a node on the defaults' },
+      {
+        line: 'holdfast serve --config /etc/holdfast.yaml --log.level debug',
+        does: 'as configured, with more to read',
+      },
+      {
+        line: `holdfast serve --upstreams '{"docker.io":{},"quay.io":{}}'`,
+        does: 'two registries',
+      },
+    ],
+    exitCodes: ['ok', 'usage', 'configInvalid', 'failed'],
+    asks: false,
+    load: () => import('./commands/serve.ts'),
+  },
+  {
+    name: 'resolve',
+    summary: 'ask which digest a tag stands for now, and why',
+    usage: 'REF [--explain]',
+    words: { min: 1, max: 1 },
+    description:
+      'Asks the node what it would answer to a client at this moment. REF is written as for docker pull: nginx is ' +
+      'docker.io/library/nginx:latest. Nothing is remembered of the question.',
+    options: [
+      {
+        name: 'explain',
+        summary: 'show every rung of the ladder that was tried, with its outcome',
+      },
+    ],
+    examples: [
+      { line: 'holdfast resolve nginx', does: 'the digest and where it comes from' },
+      { line: 'holdfast resolve ghcr.io/acme/web:v1 --explain', does: 'and what was tried' },
+      { line: 'holdfast resolve nginx -o json | jq -r .digest', does: 'for scripts' },
+    ],
+    exitCodes: ['ok', 'noAnswer', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/resolve.ts'),
+  },
+  {
+    name: 'why',
+    summary: 'tell what was answered for a tag, when and why',
+    usage: 'REF [--at TIME] [--limit N]',
+    words: { min: 1, max: 1 },
+    description:
+      'Shows the answers that this node gave, newest first; equal ones in a row are one line. The last 10 000 are kept, across restarts.',
+    options: [
+      {
+        name: 'at',
+        value: 'TIME',
+        summary:
+          'answers given at or before: 2026-11-20T03:00:00Z, 2026-11-20, or 8h for eight hours ago',
+      },
+      { name: 'limit', value: 'N', summary: 'at most so many lines, 20 by default' },
+    ],
+    examples: [
+      { line: 'holdfast why nginx', does: 'the last answers' },
+      { line: 'holdfast why nginx --at 8h --limit 1', does: 'what was in force last night' },
+    ],
+    exitCodes: ['ok', 'noAnswer', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/why.ts'),
+  },
+  {
+    name: 'tags',
+    summary: 'list the tags that this node remembers',
+    usage: '[REPO] [--limit N]',
+    words: { min: 0, max: 1 },
+    description: 'Lists every remembered tag with its digest, or those of one repository.',
+    options: [{ name: 'limit', value: 'N', summary: 'at most so many, 1000 by default' }],
+    examples: [
+      { line: 'holdfast tags', does: 'all' },
+      { line: 'holdfast tags ghcr.io/acme/web', does: 'one repository' },
+    ],
+    exitCodes: ['ok', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/tags.ts'),
+  },
+  {
+    name: 'status',
+    summary: 'show how the node is: upstreams, store, ledger, clock',
+    usage: '',
+    words: { min: 0, max: 0 },
+    description: 'Shows the state of the running node.',
+    options: [],
+    examples: [{ line: 'holdfast status', does: 'for people' }],
+    exitCodes: ['ok', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/status.ts'),
+  },
+  {
+    name: 'check-config',
+    summary: 'tell everything that is wrong with the configuration',
+    usage: '[--config FILE] [--KEY VALUE]…',
+    words: { min: 0, max: 0 },
+    description:
+      'Reads the configuration as serve would: file, then environment, then flags. Lists every fault with its place, and every file ' +
+      'that is named and cannot be read. Starts nothing.',
+    options: [
+      { name: 'show', summary: 'print the whole configuration that results, secrets masked' },
+    ],
+    examples: [
+      { line: 'holdfast check-config --config /etc/holdfast.yaml', does: 'before a restart' },
+    ],
+    exitCodes: ['ok', 'usage', 'configInvalid'],
+    asks: false,
+    load: () => import('./commands/check-config.ts'),
+  },
+  {
+    name: 'version',
+    summary: 'print the version',
+    usage: '',
+    words: { min: 0, max: 0 },
+    description: 'Prints the versions of Holdfast and of the Node that runs it.',
+    options: [],
+    examples: [{ line: 'holdfast version', does: '' }],
+    exitCodes: ['ok'],
+    asks: false,
+    load: () => import('./commands/version.ts'),
+  },
+]
+
+/** The command of that name. */
+export function findCommand(name: string): Command | undefined {
+  return commands.find(command => command.name === name)
+}
+
+/** Every option that a command takes, apart from the configuration's keys. */
+export function optionsOf(command: Command): readonly Option[] {
+  return [...command.options, ...(command.asks ? askingOptions : []), ...globalOptions]
+}

@@ -1,0 +1,20 @@
+/** Every exit code, its number and when it is given. Scripts rely on them: a number never changes its meaning. */
+export const exitCodes = {
+  ok: { code: 0, meaning: 'done; the answer is on standard output' },
+  noAnswer: {
+    code: 1,
+    meaning: 'asked and answered: there is no such tag, or nothing that can be served',
+  },
+  usage: { code: 2, meaning: 'the command line is wrong' },
+  configInvalid: { code: 3, meaning: 'the configuration is wrong; every fault is listed' },
+  unreachable: { code: 4, meaning: 'the node does not answer' },
+  denied: { code: 5, meaning: 'the node refused the token, or there is none' },
+  failed: {
+    code: 6,
+    meaning: 'the node could not start or had to stop, or it answered with an error',
+  },
+  internal: { code: 70, meaning: 'a fault of Holdfast itself, or a Node that is too old' },
+} as const
+
+/** Name of an exit code. */
+export type ExitCode = keyof typeof exitCodes

@@ -1,0 +1,67 @@
+import { OciError } from '../oci/errors.ts'
+import { parseReference, type Reference } from '../oci/reference.ts'
+import type { CommandContext } from './command.ts'
+import { CommandFailure } from './command-failure.ts'
+
+/** Prints a result: as JSON with `--output json`, else as the lines given. */
+export function print(
+  { options, terminal }: CommandContext,
+  value: unknown,
+  lines: () => readonly string[],
+): void {
+  const isJson = options['output'] === 'json'
+  terminal.out(
+    isJson
+      ? `${JSON.stringify(value, null, 2)}\n`
+      : lines()
+          .map(line => `${line}\n`)
+          .join(''),
+  )
+}
+
+/** Rows as columns, as wide as their widest cell; the last one as it is. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = []
+  for (const row of rows) {
+    for (const [index, cell] of row.entries())
+      widths[index] = Math.max(widths[index] ?? 0, cell.length)
+  }
+  return rows.map(row =>
+    row
+      .map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** Names and values as an indented table; what has no value is left out. */
+export function properties(
+  entries: readonly (readonly [string, string | undefined | null])[],
+): string[] {
+  const known = entries.filter(([, value]) => value !== undefined && value !== null && value !== '')
+  return columns(known.map(([name, value]) => [`  ${name}`, value ?? '']))
+}
+
+/** Seconds as a person says them: `42 s`, `5 min`, `3 h`, `2 d`. */
+export function formatAge(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)} s`
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`
+}
+
+/** A reference from the command line. Throws `CommandFailure` with `usage`. */
+export function readReference(text: string): Reference {
+  try {
+    return parseReference(text)
+  } catch (cause) {
+    if (!(cause instanceof OciError)) throw cause
+    throw new CommandFailure('usage', cause.message, cause)
+  }
+}
+
+/** A positive whole number from the command line. Throws `CommandFailure` with `usage`. */
+export function readLimit(text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise
+  if (/^[1-9][0-9]{0,5}$/.test(text)) return Number(text)
+  throw new CommandFailure('usage', `--limit ${JSON.stringify(text)} is no number above 0`)
+}

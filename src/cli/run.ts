@@ -1,0 +1,93 @@
+import type { Origin } from '../config/faults.ts'
+import type { Flag } from '../config/flags.ts'
+import { type LoadedConfig, loadConfig } from '../config/load.ts'
+import type { CommandContext, Parts, Terminal } from './command.ts'
+import { CommandFailure } from './command-failure.ts'
+import { type CommandLine, parseCommandLine } from './command-line.ts'
+import { findCommand } from './commands.ts'
+import { exitCodes } from './exit-codes.ts'
+import { commandHelp, globalHelp } from './help.ts'
+
+/** What a run sees of the world. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly terminal: Terminal
+}
+
+const ofThisProcess: Surroundings = {
+  env: process.env,
+  terminal: {
+    out: text => void process.stdout.write(text),
+    err: text => void process.stderr.write(text),
+    isTerminal: process.stderr.isTTY,
+  },
+}
+
+/** Runs a command line (without `node` and the script) and returns the process's exit code. */
+export async function runCli(
+  argv: readonly string[],
+  parts: Parts,
+  { env, terminal }: Surroundings = ofThisProcess,
+): Promise<number> {
+  try {
+    const line = parseCommandLine(argv)
+    const { words, options, flags } = line
+    const command = options['version'] === undefined ? line.command : findCommand('version')
+    if (options['help'] !== undefined) {
+      terminal.out(command === undefined ? globalHelp() : commandHelp(command))
+      return exitCodes.ok.code
+    }
+    if (command === undefined) {
+      terminal.err(globalHelp())
+      return exitCodes.usage.code
+    }
+    checkWords({ ...line, command })
+    const { run } = await command.load()
+    const context: CommandContext = {
+      words,
+      options,
+      env,
+      terminal,
+      parts,
+      loadConfig: () => load(options, env, flags, terminal),
+    }
+    return exitCodes[await run(context)].code
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error
+    terminal.err(`holdfast: ${error.message}\n`)
+    return exitCodes[error.code].code
+  }
+}
+
+function checkWords({ command, words, options }: CommandLine): void {
+  if (command === undefined) return
+  const { min, max } = command.words
+  const usage = `usage: holdfast ${command.name} ${command.usage}`.trim()
+  const surplus = words[max]
+  if (words.length < min) throw new CommandFailure('usage', `something is missing; ${usage}`)
+  if (surplus !== undefined) {
+    throw new CommandFailure('usage', `${JSON.stringify(surplus)} is one word too many; ${usage}`)
+  }
+  if (!['text', 'json', undefined].includes(options['output'])) {
+    throw new CommandFailure('usage', '--output is text or json')
+  }
+}
+
+function load(
+  options: Readonly<Record<string, string>>,
+  env: Surroundings['env'],
+  flags: readonly Flag[],
+  { isTerminal }: Terminal,
+): Promise<LoadedConfig> {
+  return loadConfig({ file: configFile(options['config'], env), env, flags, isTerminal })
+}
+
+function configFile(
+  option: string | undefined,
+  env: Surroundings['env'],
+): { path: string; origin: Origin } | undefined {
+  if (option !== undefined) return { path: option, origin: { kind: 'flag', name: '--config' } }
+  const path = env['HOLDFAST_CONFIG']
+  if (path === undefined || path === '') return undefined
+  return { path, origin: { kind: 'variable', name: 'HOLDFAST_CONFIG' } }
+}

@@ -1,0 +1,62 @@
+import { resolve } from 'node:path'
+import type { Config } from '../config/config.ts'
+import { formatSize } from '../config/quantity.ts'
+import type { RunningDaemon } from './command.ts'
+import { columns } from './print.ts'
+
+/** What `serve` says once it listens: where everything is, and a line to try. */
+export function welcome(
+  config: Config,
+  addresses: RunningDaemon['addresses'],
+  version: string,
+): string {
+  const adminScheme = config.admin.tls === undefined ? 'http' : 'https'
+  const names = Object.keys(config.upstreams)
+  const from =
+    config.upstreamFiles.length === 0 ? [] : [`and those of ${config.upstreamFiles.join(', ')}`]
+  const rows = [
+    ['mirror', `http://${addresses.mirror}`, 'containerd and other clients pull here'],
+    [
+      'admin',
+      `${adminScheme}://${addresses.admin}`,
+      `holdfast resolve, why, tags, status; token in ${config.admin.tokenFile}`,
+    ],
+    ['health', `http://${addresses.health}`, '/livez /readyz /metrics'],
+    [
+      'data',
+      resolve(config.dataDir),
+      `blobs in ${resolve(config.store.dir)}, at most ${formatSize(config.store.quotaBytes)}`,
+    ],
+    [
+      'upstreams',
+      [names.join(', '), ...from].join(' '),
+      `mode ${config.mode}, answers within ${config.resolve.timeoutMs} ms`,
+    ],
+  ]
+  return [
+    `holdfast ${version} is ready`,
+    '',
+    ...columns(rows.map(row => ['', ...row])),
+    '',
+    'To try it:',
+    `  curl -sI '${exampleUrl(config, addresses.mirror)}'`,
+    '',
+    `For containerd, in /etc/containerd/certs.d/${exampleRegistry(config)}/hosts.toml:`,
+    `  server = "http://${addresses.mirror}"`,
+    `  [host."http://${addresses.mirror}"]`,
+    '    capabilities = ["pull", "resolve"]',
+    '',
+    '',
+  ].join('\n')
+}
+
+const exampleRegistry = ({ upstreams, mirror }: Config): string =>
+  upstreams[mirror.defaultUpstream] === undefined
+    ? (Object.keys(upstreams).find(name => name !== '*') ?? mirror.defaultUpstream)
+    : mirror.defaultUpstream
+
+function exampleUrl(config: Config, mirror: string): string {
+  const registry = exampleRegistry(config)
+  const image = registry === 'docker.io' ? 'library/nginx' : 'NAME'
+  return `http://${mirror}/v2/${image}/manifests/latest?ns=${encodeURIComponent(registry)}`
+}
