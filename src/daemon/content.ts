@@ -1,0 +1,104 @@
+import { mkdir, statfs } from 'node:fs/promises'
+import { LRUCache } from 'lru-cache'
+import { openDiskStore } from '../adapters/disk/open-disk-store.ts'
+import type { OpenedLedger } from '../adapters/sqlite/open.ts'
+import type { Config } from '../config/config.ts'
+import { compileIsKept } from '../config/rules.ts'
+import { type Collector, createCollector } from '../keep/collect.ts'
+import { createLastUse, type LastUse } from '../keep/last-use.ts'
+import { protectedContent } from '../keep/protected-content.ts'
+import { createScrub, type Scrub } from '../keep/scrub.ts'
+import { startUpkeep } from '../keep/upkeep.ts'
+import { createUsageClock } from '../keep/usage-clock.ts'
+import type { Digest } from '../oci/digest.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { MaintainedStore } from '../ports/content-upkeep.ts'
+import type { Log } from '../ports/log.ts'
+import { type Completeness, createCompleteness } from '../pull/completeness.ts'
+import { type ContentGraph, createContentGraph } from '../pull/content-graph.ts'
+
+/** What this node holds, what is known of it, and what looks after it. */
+export interface Content {
+  readonly store: MaintainedStore
+  readonly graph: ContentGraph
+  readonly completeness: Completeness
+  readonly lastUse: LastUse
+  readonly collector: Collector
+  readonly scrub: Scrub
+  /** A tag was answered with this digest just now: its tree is not collected while a client may be fetching it. */
+  protect(digest: Digest): void
+}
+
+/** How long after an answer its image may still be on its way to a client, in ms. */
+const pullMs = 10 * 60_000
+/** Gentle enough for a memory card. */
+const scrubBytesPerSecond = 20 * 1024 * 1024
+
+/** Opens the store and everything that is derived from it. */
+export async function openContent(
+  config: Config,
+  { database, clock, log }: { database: OpenedLedger; clock: Clock; log: Log },
+  owned: AsyncDisposableStack,
+): Promise<Content> {
+  const { dir, quotaBytes, unusedForDays } = config.store
+  const minFreeBytes = await freeBytesToKeep(config)
+  let collector: Collector | undefined
+  const store = await openDiskStore({
+    dir,
+    log,
+    quotaBytes,
+    minFreeBytes,
+    makeRoom: async bytes => (await collector?.makeRoom(bytes)) ?? false,
+  })
+  owned.defer(() => store.close())
+
+  const { catalog, ledger } = database
+  const contents = catalog.load()
+  const graph = createContentGraph({ store, catalog, log })
+  owned.defer(() => graph.close())
+  const completeness = createCompleteness({ graph, store, clock }, { platforms: config.platforms })
+  owned.defer(() => completeness.close())
+  await graph.load(contents)
+
+  const newestUseMs = contents.uses.reduce((newest, use) => Math.max(newest, use.atMs), 0)
+  const usageMs = createUsageClock(clock, newestUseMs > 0 ? newestUseMs : undefined)
+  const lastUse = createLastUse(
+    { store, catalog, treeOf: graph.reachable, nowMs: usageMs },
+    contents.uses,
+  )
+  owned.defer(() => lastUse.close())
+
+  const answered = new LRUCache<Digest, true>({ max: 1_000, ttl: pullMs })
+  const isKept = compileIsKept(config)
+  collector = createCollector(
+    {
+      store,
+      lastUse,
+      nowMs: usageMs,
+      log,
+      protectedContent: () =>
+        protectedContent({
+          treeOf: graph.reachable,
+          kept: () =>
+            ledger.liveTargets().flatMap(({ key, digests }) => (isKept(key) ? digests : [])),
+          tagsInUse: () => ledger.liveTargets().map(({ digests }) => digests),
+          isComplete: digest => completeness.isComplete(digest),
+          inFlight: () => answered.keys(),
+        }),
+    },
+    { quotaBytes, minFreeBytes, unusedForDays },
+  )
+  const scrub = createScrub({ store, log }, { bytesPerSecond: scrubBytesPerSecond })
+  const upkeep = startUpkeep({ store, collector, scrub, log })
+  owned.defer(() => upkeep.close())
+  const protect = (digest: Digest) => void answered.set(digest, true)
+  return { store, graph, completeness, lastUse, collector, scrub, protect }
+}
+
+/** `store.minFreeBytes` in bytes: a share is one of the file system that the store lies on. */
+async function freeBytesToKeep({ store: { minFreeBytes, dir } }: Config): Promise<number> {
+  if (typeof minFreeBytes === 'number') return minFreeBytes
+  await mkdir(dir, { recursive: true })
+  const { blocks, bsize } = await statfs(dir)
+  return Math.floor((blocks * bsize * minFreeBytes.percent) / 100)
+}
