@@ -1,0 +1,130 @@
+import type { Platform } from '../../src/oci/platform.ts'
+import type { Repository } from '../../src/oci/reference.ts'
+import type { BlobSource } from '../../src/ports/blob-source.ts'
+import { systemClock } from '../../src/ports/clock.ts'
+import type { BlobReader, ContentStore } from '../../src/ports/content-store.ts'
+import type { FailureClass } from '../../src/ports/errors.ts'
+import { silentLog } from '../../src/ports/log.ts'
+import type { Upstream } from '../../src/ports/upstream.ts'
+import { type Absent, isAbsent } from '../../src/pull/absent.ts'
+import type { FlightSettings } from '../../src/pull/blob-flight.ts'
+import { createCompleteness } from '../../src/pull/completeness.ts'
+import { createContentGraph } from '../../src/pull/content-graph.ts'
+import { createBlobs } from '../../src/pull/get-blob.ts'
+import { createManifests } from '../../src/pull/get-manifest.ts'
+import { createUpstreamBlobs } from '../../src/pull/upstream-blobs.ts'
+import { createMemoryCatalog } from './memory-catalog.ts'
+import { createMemoryStore } from './memory-store.ts'
+
+const settings: FlightSettings = {
+  firstByteMs: 5_000,
+  stallMs: 5_000,
+  holdMs: 5_000,
+  keepFetching: true,
+}
+const linux: Platform = { os: 'linux', architecture: 'amd64' }
+
+/** Everything content is pulled with, wired as the daemon does, over a memory store unless another is given. */
+export function openPull(
+  upstream: Upstream,
+  options: {
+    readonly store?: ContentStore
+    readonly flights?: Partial<FlightSettings>
+    /** Asked before the upstream. */
+    readonly peers?: readonly BlobSource[]
+    readonly isPrivate?: (repository: Repository) => boolean
+    readonly deadlineMs?: number
+  } = {},
+) {
+  const { store = createMemoryStore(), peers = [], isPrivate = () => false } = options
+  const failed: (readonly [string, FailureClass])[] = []
+  const used: string[] = []
+  const reachOf = (repository: Repository) => upstream.reach(repository)
+  const graph = createContentGraph({ store, catalog: createMemoryCatalog(), log: silentLog })
+  const completeness = createCompleteness(
+    { graph, store, clock: systemClock },
+    { platforms: [linux] },
+  )
+  const shared = {
+    store,
+    graph,
+    isPrivate,
+    onUse: (digest: string) => void used.push(digest),
+    log: silentLog,
+  }
+  const manifests = createManifests(
+    { ...shared, upstream, reachOf, onFailed: completeness.markContentFailed },
+    { deadlineMs: options.deadlineMs ?? 5_000 },
+  )
+  const blobs = createBlobs(
+    {
+      ...shared,
+      sources: [...peers, createUpstreamBlobs(upstream, reachOf)],
+      onContentFailed(digest, failure) {
+        failed.push([digest, failure])
+        if (failure === 'unreachable') completeness.markContentFailed(digest)
+      },
+      clock: systemClock,
+    },
+    { ...settings, ...options.flights },
+  )
+  return {
+    store,
+    graph,
+    completeness,
+    manifests,
+    blobs,
+    reachOf,
+    /** Blobs that could not be had, with the class of the failure. */
+    failed,
+    /** Digests that clients used, in order. */
+    used,
+    async close(): Promise<void> {
+      await blobs.close()
+      await manifests.close()
+      completeness.close()
+      await graph.close()
+    },
+  }
+}
+
+/** What was opened; throws when it is absent. */
+export function present<T extends object>(answer: T | Absent): T {
+  if (isAbsent(answer)) throw new Error(`absent: ${answer.reason}`)
+  return answer
+}
+
+/** A client that reads bytes from `start` up to and including `end`, and closes. What it got is in `bytes` even when it fails. */
+export function download(blob: BlobReader, { start = 0, end = blob.size - 1 } = {}) {
+  const parts: Buffer[] = []
+  let length = 0
+  const run = async (): Promise<Buffer> => {
+    try {
+      while (start + length <= end) {
+        const into = Buffer.alloc(Math.min(100_000, end + 1 - start - length))
+        const count = await blob.read(into, start + length)
+        if (count === 0) break
+        parts.push(into.subarray(0, count))
+        length += count
+        for (const look of waiting) look()
+      }
+      return Buffer.concat(parts)
+    } finally {
+      await blob.close()
+    }
+  }
+  const waiting = new Set<() => void>()
+  const whole = run()
+  whole.catch(() => {})
+  return {
+    whole,
+    bytes: () => Buffer.concat(parts),
+    /** Settles once so many bytes came. */
+    reached: (count: number) =>
+      new Promise<void>(resolve => {
+        const look = () => length >= count && resolve()
+        waiting.add(look)
+        look()
+      }),
+  }
+}
