@@ -1,3 +1,4 @@
+import type { Sighting } from './history.ts'
 import type { KeyState } from './key-state.ts'
 import { mergeRecords } from './merge.ts'
 import type { LedgerRecord, Stamp } from './record.ts'
@@ -30,11 +31,44 @@ function correctStamp({ wallMs, counter }: Stamp, by: Correction): Stamp {
   return { wallMs: Math.max(0, Math.min(wallMs - by.errorMs, by.nowMs)), counter }
 }
 
-/** A key's observations as they will be once the writer put them right: own ones corrected, others set aside. */
-export function correctObservations(state: KeyState, by: Correction, origin: string): KeyState {
+/** A time this node noted, put right when it was noted with the error. */
+function correctLocal(ms: number, by: Correction): number {
+  return ms < by.sinceMs ? ms : Math.min(ms - by.errorMs, by.nowMs)
+}
+
+/** A key put right: own records corrected, others' set aside, local times shifted. Other nodes' pins stay: they are in force. */
+export function correctState(state: KeyState, by: Correction, origin: string): KeyState {
+  const register = (records: readonly LedgerRecord[]) => correctRegister(records, by, origin)
+  return {
+    ...state,
+    observations: register(state.observations),
+    pins: register(state.pins),
+    uses: register(state.uses),
+    sightings: state.sightings.map(sighting => correctSighting(sighting, by)),
+  }
+}
+
+function correctRegister(
+  records: readonly LedgerRecord[],
+  by: Correction,
+  origin: string,
+): readonly LedgerRecord[] {
   const isAhead = (record: LedgerRecord) => record.stamp.wallMs > by.believeUntilMs
-  if (!state.observations.some(isAhead)) return state
-  const kept = state.observations.filter(record => !isAhead(record) || record.origin === origin)
-  const corrected = kept.map(record => (isAhead(record) ? correctRecord(record, by) : record))
-  return { ...state, observations: mergeRecords(corrected, []) }
+  if (!records.some(isAhead)) return records
+  const kept = records.filter(r => !isAhead(r) || r.origin === origin || r.kind === 'pin')
+  const corrected = kept.map(record =>
+    isAhead(record) && record.origin === origin ? correctRecord(record, by) : record,
+  )
+  return mergeRecords(corrected, [])
+}
+
+function correctSighting(sighting: Sighting, by: Correction): Sighting {
+  const { stamp, firstSeenMs, lastSeenMs, confirmedMs } = sighting
+  return {
+    ...sighting,
+    stamp: stamp.wallMs > by.believeUntilMs ? correctStamp(stamp, by) : stamp,
+    firstSeenMs: correctLocal(firstSeenMs, by),
+    lastSeenMs: correctLocal(lastSeenMs, by),
+    confirmedMs: confirmedMs === undefined ? undefined : correctLocal(confirmedMs, by),
+  }
 }

@@ -131,7 +131,10 @@ function upstreamStamp(
 ): Stamp {
   const own = state.observations.find(record => record.origin === origin)
   const earlier = own?.source === 'upstream' ? own.stamp : undefined
-  const believed = [asked, earlier].filter(s => s !== undefined && s.wallMs <= believeUntilMs)
+  const isBelieved = (stamp: Stamp | undefined) => !stamp || stamp.wallMs <= believeUntilMs
+  // What was live then was ours, most likely, and is corrected by now.
+  const base = isBelieved(asked) ? asked : own?.stamp
+  const believed = [base, earlier].filter(isBelieved)
   const stamp = stampAfter(wallMs, newestStamp(believed))
   // A push or import of ours in the same millisecond: one origin never uses a stamp twice.
   const isTaken = own !== undefined && compareStamps(own.stamp, stamp) === 0

@@ -1,7 +1,7 @@
 import { maxAheadMs } from './stamp.ts'
 
 /** No node that runs this lives before it was written: a clock that says so is wrong. ms since the epoch. */
-export const earliestPlausibleMs = Date.UTC(2026, 10, 1)
+export const earliestPlausibleMs = Date.UTC(2026, 0, 1)
 
 /** Dates are believed by the median of this many. */
 const keptSamples = 5

@@ -1,3 +1,4 @@
+import { correctState } from '../../src/ledger/correct.ts'
 import { advanceHorizon, defaultRetentionDays } from '../../src/ledger/horizon.ts'
 import {
   applyChange,
@@ -48,6 +49,15 @@ export function createMemoryLedger(
     if (change.records !== undefined) for (const listener of listeners) listener(key)
   }
 
+  function learn(dateMs: number): void {
+    const jump = time.learn(dateMs)
+    if (jump === undefined) return
+    const by = { ...jump, nowMs: time.nowMs(), believeUntilMs: believeUntilMs() }
+    for (const [text, { key, state }] of states) {
+      states.set(text, { key, state: correctState(state, by, origin) })
+    }
+  }
+
   const rowOf = (key: TagReference): TagRow => ({
     key,
     live: liveTarget(stateOf(key), believeAll),
@@ -73,7 +83,7 @@ export function createMemoryLedger(
       order: ++questions,
     }),
     observeUpstream({ key, digest, mediaType, size, asked, dateMs, overTls }) {
-      if (overTls && dateMs !== undefined) time.learn(dateMs)
+      if (overTls && dateMs !== undefined) learn(dateMs)
       const latest = answered.get(formatTag(key)) ?? 0
       answered.set(formatTag(key), Math.max(latest, asked.order))
       return write(key, {

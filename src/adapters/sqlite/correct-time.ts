@@ -30,7 +30,7 @@ export function createCorrectTime(
     ),
   )
   const restampSighting = db.prepare(
-    `UPDATE sighting SET wall_ms = min(wall_ms - @errorMs, @nowMs), counter = counter
+    `UPDATE sighting SET wall_ms = max(0, min(wall_ms - @errorMs, @nowMs))
      WHERE wall_ms > @believeUntilMs`,
   )
 

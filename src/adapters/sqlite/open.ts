@@ -79,6 +79,14 @@ export async function openLedger(options: {
   const resolutions = createResolutionLog({ reader, writer, log })
   const snapshots = createSnapshots({ reader, writer, log })
 
+  async function close(): Promise<void> {
+    snapshots.close()
+    await Promise.all([catalog.close(), resolutions.close(), stored.keep(true)])
+    await writer.close()
+    opened.close()
+  }
+  let closing: Promise<void> | undefined
+
   return {
     ledger: port,
     catalog,
@@ -87,11 +95,9 @@ export async function openLedger(options: {
     replication: createReplication({ reader, writer, time, origin, onChanged: changed }),
     recovered: recovered ?? (existed ? 'ok' : 'fresh'),
     snapshot: snapshots.take,
-    async close() {
-      snapshots.close()
-      await Promise.all([catalog.close(), resolutions.close(), stored.keep(true)])
-      await writer.close()
-      opened.close()
+    close() {
+      closing ??= close()
+      return closing
     },
   }
 }

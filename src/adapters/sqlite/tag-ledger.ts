@@ -1,4 +1,4 @@
-import { type Correction, correctObservations } from '../../ledger/correct.ts'
+import { type Correction, correctState } from '../../ledger/correct.ts'
 import {
   applyChange,
   emptyKeyState,
@@ -60,7 +60,7 @@ export function createTagLedger(
 
   function stateForWriting(key: string): KeyState {
     const state = pending.get(key) ?? reader.read(r => r.keys.read(key), emptyKeyState)
-    return correction === undefined ? state : correctObservations(state, correction, origin)
+    return correction === undefined ? state : correctState(state, correction, origin)
   }
 
   /** The same decision is made here, for readers, and in the writer, which signs it; both see the same operations in the same order. */

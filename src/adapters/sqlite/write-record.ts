@@ -57,8 +57,8 @@ export function createRecordWriter(
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const trimPins = db.prepare(
-    `DELETE FROM pin_history WHERE key = ?1 AND (wall_ms, counter) < (SELECT wall_ms, counter FROM pin_history
-      WHERE key = ?1 ORDER BY wall_ms DESC, counter DESC LIMIT 1 OFFSET ${keptPins - 1})`,
+    `DELETE FROM pin_history WHERE key = ? AND (wall_ms, counter) < (SELECT wall_ms, counter FROM pin_history
+      WHERE key = ? ORDER BY wall_ms DESC, counter DESC LIMIT 1 OFFSET ${keptPins - 1})`,
   )
   let operatorRecords: SignedRecord[] = []
 
@@ -76,7 +76,7 @@ export function createRecordWriter(
       expiresAtMs ?? null,
       isConflict ? 1 : 0,
     )
-    trimPins.run(pin.key)
+    trimPins.run(pin.key, pin.key)
     if (isConflict)
       signer.log.warn({ ref: pin.key }, 'two pins were set without knowing each other')
   }
