@@ -36,6 +36,8 @@ export interface BlobFlight {
   size(): number | undefined
   /** Whether a reader from `start` on can still be served by it. */
   canServe(start: number): boolean
+  /** It was told to stop and is about to end: joining it leads nowhere. */
+  isStopping(): boolean
   /** Whether a client ever wanted it. */
   isForClients(): boolean
   /** Waits until the first byte can be promised, then reads. Rejects only when `signal` aborts. */
@@ -102,7 +104,7 @@ export function createBlobFlight(
   async function moved(): Promise<void> {
     bell.ring() // whoever waits for the bytes that just came
     await pTimeout(bell.next(), {
-      milliseconds: settings.stallMs,
+      milliseconds: settings.stallMs / 2, // before the others, who wait, take it for a stall
       signal: stopping.signal,
       fallback: cutSlowest,
     })
@@ -195,6 +197,7 @@ export function createBlobFlight(
     repository: order.repository,
     size: () => download.size,
     canServe,
+    isStopping: () => stopping.signal.aborted,
     isForClients: () => hadClient,
     async join(range, signal) {
       const reader = addReader(range, signal)

@@ -164,7 +164,7 @@ export function createFlightReader(
       return wholeSize()
     },
     read,
-    needs: () => at,
+    needs: () => (last === undefined ? at : Number.POSITIVE_INFINITY),
     cut() {
       isCut = true
     },

@@ -43,19 +43,21 @@ export async function createPassingBytes(
     }
   }
 
+  /** Also parts of chunks: a source may send larger ones than fit. */
   function trim(): void {
-    const lowest = consumers.lowest()
-    for (let [first] = chunks; first !== undefined; [first] = chunks) {
-      if (base + first.byteLength > lowest) return
-      base += first.byteLength
-      chunks.shift()
+    const lowest = Math.min(consumers.lowest(), offset)
+    for (let [first] = chunks; first !== undefined && base < lowest; [first] = chunks) {
+      const passed = Math.min(lowest - base, first.byteLength)
+      base += passed
+      if (passed === first.byteLength) chunks.shift()
+      else chunks[0] = first.subarray(passed)
     }
   }
 
   function readWindow(into: Uint8Array, position: number): number {
     let at = base
     for (const chunk of chunks) {
-      if (position < at + chunk.byteLength) {
+      if (position >= at && position < at + chunk.byteLength) {
         const part = chunk.subarray(position - at, position - at + into.byteLength)
         into.set(part)
         return part.byteLength

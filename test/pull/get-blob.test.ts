@@ -355,9 +355,11 @@ t.test('a damaged prefix accuses nobody: the blob is fetched whole once more', a
   const body = upstream.nextBody(size)
   const opening = get()
   t.equal(await body.opened, 1_200_000)
-  body.send(content.subarray(1_200_000))
-  body.end()
+  body.send(content.subarray(1_200_000, 2_000_000))
   const client = await opening
+  await client.reached(2_000_000)
+  body.send(content.subarray(2_000_000))
+  body.end()
   await t.rejects(client.whole, { code: 'blob-in-doubt' })
   const again = await get()
   t.ok((await again.whole).equals(content))

@@ -1,0 +1,164 @@
+import type { Digest } from '../oci/digest.ts'
+import { formatRepository, type Repository } from '../oci/reference.ts'
+import type { BlobSource } from '../ports/blob-source.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { BlobWriter, ContentStore } from '../ports/content-store.ts'
+import { type FailureClass, HoldfastError, UpstreamFailure } from '../ports/errors.ts'
+import type { Log } from '../ports/log.ts'
+import { type BlobFlight, createBlobFlight, type FlightSettings } from './blob-flight.ts'
+import type { ContentGraph } from './content-graph.ts'
+
+export interface FlightsParts {
+  readonly store: Pick<ContentStore, 'write'>
+  readonly graph: Pick<ContentGraph, 'addSighting' | 'sizeOf'>
+  /** Asked in order. */
+  readonly sources: readonly BlobSource[]
+  /** By rule; remembers what it worked out. */
+  readonly isPrivate: (repository: Repository) => boolean
+  /** A blob could not be had; `failure` tells why. */
+  readonly onContentFailed: (digest: Digest, failure: FailureClass) => void
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** The downloads under way. */
+export interface BlobFlights {
+  /**
+   * Hands over the flight that this repository's clients may join, with nothing awaited in between, so that two who find none do not both
+   * start one. One that is being stopped must end first, as it still has the store's writer.
+   */
+  withRunning<T>(
+    repository: Repository,
+    digest: Digest,
+    use: (running: BlobFlight | undefined) => Promise<T>,
+  ): Promise<T>
+  /** Starts a download that later clients join. */
+  launch(
+    repository: Repository,
+    digest: Digest,
+    options: { readonly isStored: boolean },
+  ): BlobFlight
+  /** Whether blobs are being downloaded that clients asked for. */
+  isBusy(): boolean
+  onBusyChange(listener: () => void): () => void
+  /** A client joined a flight. */
+  tellBusy(): void
+  isClosed(): boolean
+  close(): Promise<void>
+}
+
+/** How long a source that sent wrong bytes is not asked for that blob, ms. */
+const distrustMs = 60_000
+/** Such sources remembered at the most. */
+const maxDistrusted = 1_000
+
+/** One flight per digest; private repositories have their own, so that nobody gets from theirs what is not his. */
+export function createBlobFlights(parts: FlightsParts, settings: FlightSettings): BlobFlights {
+  const { store, graph, clock, log } = parts
+  const joinable = new Map<string, BlobFlight>()
+  const flights = new Set<BlobFlight>()
+  const distrusted = new Map<string, number>()
+  const busyListeners = new Set<() => void>()
+  let wasBusy = false
+  let isClosed = false
+
+  function launch(
+    repository: Repository,
+    digest: Digest,
+    { isStored }: { readonly isStored: boolean },
+  ): BlobFlight {
+    const key = keyOf(repository, digest)
+    const flight: BlobFlight = createBlobFlight(
+      {
+        sources: parts.sources,
+        openWriter: async size => (isStored ? openWriter(digest, size) : undefined),
+        isDistrusted: source => (distrusted.get(pair(source, digest)) ?? 0) > clock.monotonicMs(),
+        onWrongBytes: source => distrust(source, digest),
+        onOpened(source) {
+          if (source.kind === 'upstream') graph.addSighting(digest, repository)
+        },
+        onOver(failure) {
+          flights.delete(flight)
+          if (joinable.get(key) === flight) joinable.delete(key)
+          if (failure instanceof UpstreamFailure) parts.onContentFailed(digest, failure.code)
+          tellBusy()
+        },
+        clock,
+        log,
+      },
+      { digest, repository, size: graph.sizeOf(digest) },
+      settings,
+    )
+    flights.add(flight)
+    joinable.set(key, flight)
+    return flight
+  }
+
+  /** A store that cannot take a blob is no reason to keep it from a client. */
+  async function openWriter(
+    digest: Digest,
+    size: number | undefined,
+  ): Promise<BlobWriter | undefined> {
+    try {
+      return await store.write(digest, size)
+    } catch (err) {
+      const full = err instanceof HoldfastError && err.code === 'store-full'
+      log[full ? 'info' : 'warn']({ digest, err }, 'a blob passes through without being stored')
+      return undefined
+    }
+  }
+
+  function distrust(source: BlobSource, digest: Digest): void {
+    log.warn(
+      { source: source.name, digest },
+      'source sent wrong bytes; not asked again for a while',
+    )
+    const [oldest] = distrusted.keys()
+    if (distrusted.size >= maxDistrusted && oldest !== undefined) distrusted.delete(oldest)
+    distrusted.set(pair(source, digest), clock.monotonicMs() + distrustMs)
+  }
+
+  function tellBusy(): void {
+    const isNow = isBusy()
+    if (isNow === wasBusy) return
+    wasBusy = isNow
+    for (const listener of busyListeners) listener()
+  }
+
+  function isBusy(): boolean {
+    for (const flight of flights) if (flight.isForClients()) return true
+    return false
+  }
+
+  function keyOf(repository: Repository, digest: Digest): string {
+    return parts.isPrivate(repository) ? `${formatRepository(repository)}@${digest}` : digest
+  }
+
+  return {
+    async withRunning(repository, digest, use) {
+      for (;;) {
+        const flight = joinable.get(keyOf(repository, digest))
+        if (!flight?.isStopping()) return use(flight)
+        await flight.ended
+      }
+    },
+    launch,
+    isBusy,
+    onBusyChange(listener) {
+      busyListeners.add(listener)
+      return () => void busyListeners.delete(listener)
+    },
+    tellBusy,
+    isClosed: () => isClosed,
+    async close() {
+      isClosed = true
+      const running = [...flights]
+      for (const flight of running) flight.stop()
+      await Promise.all(running.map(flight => flight.ended))
+    },
+  }
+}
+
+function pair(source: BlobSource, digest: Digest): string {
+  return `${source.name}\n${digest}`
+}
