@@ -66,10 +66,12 @@ async function run(
   const child = spawn(`docker-credential-${name}`, ['get'], {
     env: environment,
     stdio: ['pipe', 'pipe', 'ignore'],
+    // A group of its own, so that its children end with it.
+    detached: true,
   })
   let said = ''
   function end(error: Error) {
-    child.kill('SIGKILL')
+    killGroup(child.pid)
     child.stdout.destroy()
     reject(error)
   }
@@ -92,6 +94,15 @@ async function run(
     return parseHelperAnswer(await promise)
   } finally {
     clearTimeout(timer)
+  }
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
   }
 }
 

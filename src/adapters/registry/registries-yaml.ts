@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { LineCounter, parseDocument } from 'yaml'
 import { HoldfastError } from '../../ports/errors.ts'
 import { classifyAddress } from './address-guard.ts'
+import { canonicalHost } from './docker-config.ts'
 import { withoutBrackets } from './origin.ts'
 import { defaultUpstream } from './presets.ts'
 import { checkRewrite } from './rewrite.ts'
@@ -45,13 +46,15 @@ export function parseRegistriesYaml(
   const file = asRecord(parseYaml(text, path), `${path}: the whole`)
   const hosts = new Map<string, HostSettings>()
   const own = new Set(ownAddresses.map(canonicalAddress))
-  for (const [host, config] of Object.entries(recordAt(file, 'configs', path))) {
+  for (const [host, config] of Object.entries(asRecord(file.configs, `${path}: configs`))) {
     hosts.set(host, readHost(asRecord(config, `${path}: configs["${host}"]`), path, host))
   }
-  const mirrors = Object.entries(recordAt(file, 'mirrors', path)).map(([name, mirror]) => {
-    const at = `${path}: mirrors["${name}"]`
-    return [name, readMirror(asRecord(mirror, at), name, at, hosts, own)] as const
-  })
+  const mirrors = Object.entries(asRecord(file.mirrors, `${path}: mirrors`)).map(
+    ([name, mirror]) => {
+      const at = `${path}: mirrors["${name}"]`
+      return [name, readMirror(asRecord(mirror, at), name, at, hosts, own)] as const
+    },
+  )
   return { upstreams: Object.fromEntries(mirrors), hosts }
 }
 
@@ -60,7 +63,9 @@ export function settingsOfHost(
   hosts: RegistriesFile['hosts'],
   host: string,
 ): HostSettings | undefined {
-  return hosts.get(host) ?? hosts.get(host.replace(/:443$/, '')) ?? hosts.get('*')
+  const wanted = canonicalHost(host)
+  const [, found] = [...hosts].find(([written]) => canonicalHost(written) === wanted) ?? []
+  return found ?? hosts.get('*')
 }
 
 function readMirror(
@@ -70,7 +75,7 @@ function readMirror(
   hosts: RegistriesFile['hosts'],
   own: ReadonlySet<string>,
 ): UpstreamSettings {
-  const rewrite = mapValues(recordAt(mirror, 'rewrite', at), (to, from) =>
+  const rewrite = mapValues(asRecord(mirror.rewrite, `${at}.rewrite`), (to, from) =>
     asText(to, `${at}.rewrite["${from}"]`),
   )
   checkRewrite(rewrite, `${at}.rewrite`)
@@ -149,6 +154,9 @@ interface YamlRecord {
   readonly auth?: unknown
   readonly tls?: unknown
   readonly insecure_skip_verify?: unknown
+  readonly mirrors?: unknown
+  readonly configs?: unknown
+  readonly rewrite?: unknown
 }
 
 function parseYaml(text: string, path: string): unknown {
@@ -159,10 +167,6 @@ function parseYaml(text: string, path: string): unknown {
   // The parser's own message shows a piece of the text.
   const { line, col } = lines.linePos(error.pos[0])
   throw invalid(`${path}: line ${line}, column ${col}`, `is not YAML (${error.code})`)
-}
-
-function recordAt(record: YamlRecord, key: string, at: string): YamlRecord {
-  return isAbsent(record[key]) ? {} : asRecord(record[key], `${at}.${key}`)
 }
 
 function listAt(record: YamlRecord, key: string, at: string): readonly unknown[] {
