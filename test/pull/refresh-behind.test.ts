@@ -1,0 +1,58 @@
+import { once } from 'node:events'
+import t, { type Test } from 'tap'
+import { formatTag, type TagReference } from '../../src/oci/reference.ts'
+import { createRefreshBehind } from '../../src/pull/refresh-behind.ts'
+import { createFakeUpstream } from '../support/fake-upstream.ts'
+import { key } from '../support/ladder-parts.ts'
+
+function setUp(t: Test, options: { readonly mayAsk?: () => boolean } = {}) {
+  const upstream = createFakeUpstream()
+  const asked: string[] = []
+  const bell = new EventTarget()
+  const refresh = createRefreshBehind(
+    {
+      upstream,
+      mayAsk: options.mayAsk ?? (() => true),
+      askUpstream: async (about: TagReference) => {
+        asked.push(formatTag(about))
+        bell.dispatchEvent(new Event('asked'))
+        return { answer: new Promise<never>(() => {}), named: () => undefined }
+      },
+    },
+    { everyMs: 10 },
+  )
+  t.teardown(() => refresh.close())
+  return { upstream, asked, refresh, next: () => once(bell, 'asked') }
+}
+
+t.test('a tag is asked again once, however often it is wanted', async t => {
+  const { asked, refresh, next } = setUp(t)
+  for (let n = 0; n < 5; n++) refresh.want(key)
+  await next()
+  t.same(asked, ['reg.test/app:latest'])
+})
+
+t.test('what is down waits until it recovers, and holds up nobody else', async t => {
+  const { upstream, asked, refresh, next } = setUp(t)
+  upstream.setReach('down.test', { state: 'down', sinceMs: 0, failure: 'unreachable' })
+  refresh.want({ ...key, registry: 'down.test' })
+  refresh.want(key)
+  await next()
+  t.same(asked, ['reg.test/app:latest'])
+  const asking = next()
+  upstream.recover('down.test')
+  await asking
+  t.same(asked, ['reg.test/app:latest', 'down.test/app:latest'])
+})
+
+t.test('mode offline asks nobody, and forgets what was wanted', async t => {
+  let mayAsk = false
+  const { asked, refresh, next } = setUp(t, { mayAsk: () => mayAsk })
+  refresh.want(key)
+  await new Promise(done => setTimeout(done, 30)) // three times its pace: it had its chance
+  mayAsk = true
+  const asking = next()
+  refresh.want({ ...key, tag: 'other' })
+  await asking
+  t.same(asked, ['reg.test/app:other'])
+})

@@ -1,0 +1,131 @@
+import type { Digest } from '../../src/oci/digest.ts'
+import type { TagReference } from '../../src/oci/reference.ts'
+import { silentLog } from '../../src/ports/log.ts'
+import type { Target } from '../../src/ports/tag-ledger.ts'
+import { createAskUpstream } from '../../src/pull/ask-upstream.ts'
+import type { Mode } from '../../src/pull/ladder.ts'
+import type { TagSettings } from '../../src/pull/policy.ts'
+import type { ResolveOptions } from '../../src/pull/resolution.ts'
+import { createResolveTag } from '../../src/pull/resolve-tag.ts'
+import { createTagMemory } from '../../src/pull/tag-memory.ts'
+import { createFakeUpstream } from './fake-upstream.ts'
+import { makeSingleImage } from './image.ts'
+import { createMemoryLedger } from './memory-ledger.ts'
+import { createMovableClock } from './movable-clock.ts'
+
+export const key: TagReference = { registry: 'reg.test', repository: 'app', tag: 'latest' }
+
+const defaults: TagSettings = {
+  freshForMs: 0,
+  policies: { unreachable: 'serve', rateLimited: 'serve', denied: 'deny', notFound: 'deny' },
+  newestInRepository: false,
+}
+
+/** A ladder over a fake upstream and a ledger in memory, whose content is what the test says. Whoever opens it closes it. */
+export function openLadder(options: { readonly timeoutMs?: number } = {}) {
+  const { timeoutMs = 60 } = options
+  const clock = createMovableClock(Date.parse('2026-06-01T12:00:00Z'))
+  const upstream = createFakeUpstream()
+  const ledger = createMemoryLedger({ clock })
+  const manifests = new Map<Digest, Target>()
+  const complete = new Set<Digest>()
+  const suspects = new Set<Digest>()
+  const refreshed: TagReference[] = []
+  const ending = new AbortController()
+  const state = { mode: 'auto' as Mode, settings: defaults }
+  const content = {
+    isComplete: (digest: Digest) => complete.has(digest),
+    isSuspect: (digest: Digest) => suspects.has(digest),
+    describe: (digest: Digest) => manifests.get(digest),
+    missingCount: (digest: Digest) => (manifests.has(digest) ? 1 : undefined),
+  }
+  const memory = createTagMemory({ ledger, clock }, { timeoutMs, maxTags: 100 })
+  const askUpstream = createAskUpstream(
+    {
+      ledger,
+      upstream,
+      content,
+      clock,
+      log: silentLog,
+      async fetchManifest(repository, digest, signal) {
+        const got = await upstream.getManifest(repository, digest, signal).catch(() => undefined)
+        if (got === undefined) return undefined
+        const target = { digest, mediaType: got.mediaType, size: got.bytes.length }
+        manifests.set(digest, target)
+        return target
+      },
+      async keepManifest(_repository, digest, mediaType, bytes) {
+        const target = { digest, mediaType, size: bytes.length }
+        manifests.set(digest, target)
+        return target
+      },
+      markSuspect: digest => void suspects.add(digest),
+      onAnswer: memory.learn,
+    },
+    {
+      timeoutMs,
+      upstreamTimeoutMs: 5_000,
+      signal: ending.signal,
+      insist: () => state.mode === 'online',
+    },
+  )
+  const resolveTag = createResolveTag(
+    {
+      ledger,
+      upstream,
+      content,
+      clock,
+      mode: () => state.mode,
+      settingsOf: () => state.settings,
+      memoryOf: memory.memoryOf,
+      confirmationOf: memory.confirmationOf,
+      isSlow: memory.isSlow,
+      askUpstream,
+      fetchPinned: async (_key, pin) =>
+        upstream.getManifest(_key, pin.digest, ending.signal).then(
+          () => true,
+          () => false,
+        ),
+      refreshBehind: asked => void refreshed.push(asked),
+    },
+    { timeoutMs },
+  )
+
+  return {
+    clock,
+    upstream,
+    ledger,
+    suspects,
+    refreshed,
+    /** What `online`, `offline` or a rule would set. */
+    set(change: { mode?: Mode; settings?: Partial<TagSettings> }): void {
+      state.mode = change.mode ?? state.mode
+      state.settings = { ...state.settings, ...change.settings }
+    },
+    /** Publishes an image upstream under the key and returns its digest. */
+    publish(salt: string, at: TagReference = key): Digest {
+      const image = makeSingleImage({ salt })
+      upstream.add(image.blobs)
+      upstream.tag(at, image.digest)
+      return image.digest
+    },
+    /** Everything of the image came. */
+    complete(digest: Digest): void {
+      complete.add(digest)
+      suspects.delete(digest)
+    },
+    /** Something of it was lost. */
+    lose: (digest: Digest) => void complete.delete(digest),
+    resolve: (asking: ResolveOptions['asking'] = 'HEAD', at: TagReference = key) =>
+      resolveTag(at, { asking, signal: ending.signal }),
+    /** As a client that may go. */
+    resolveAs: (signal: AbortSignal) => resolveTag(key, { asking: 'HEAD', signal }),
+    down(): void {
+      upstream.setReach('reg.test', { state: 'down', sinceMs: 0, failure: 'unreachable' })
+    },
+    close(): void {
+      ending.abort()
+      memory.close()
+    },
+  }
+}
