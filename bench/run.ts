@@ -1,0 +1,77 @@
+/**
+ * Measures what the design promises, each figure beside a peer or a physical limit measured in the same run, and prints one table. A
+ * figure that misses its aim is told and fails nothing.
+ *
+ *     node bench/run.ts [resolve freeze blob pull-through start] [--write]
+ *
+ * `--write` also puts the table into docs/benchmarks.md.
+ */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { blobFromDisk } from './blob-from-disk.ts'
+import type { Figure } from './figure.ts'
+import { freeze } from './freeze.ts'
+import { printTable } from './print-table.ts'
+import { pullThrough } from './pull-through.ts'
+import { resolve } from './resolve.ts'
+import type { Bench } from './scene.ts'
+import { startToReady } from './start-to-ready.ts'
+
+const benches: Readonly<Record<string, Bench>> = {
+  resolve,
+  freeze,
+  blob: blobFromDisk,
+  'pull-through': pullThrough,
+  start: startToReady,
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+async function run(name: string, bench: Bench): Promise<readonly Figure[]> {
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-bench-'))
+  try {
+    await using owned = new AsyncDisposableStack()
+    say(`${name}:`)
+    return await bench({ dir, owned, say: text => say(`  ${text}`) })
+  } finally {
+    await rm(dir, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+function machine(): string {
+  const model = cpus()[0]?.model.trim() ?? 'unknown processor'
+  const gib = Math.round(totalmem() / 2 ** 30)
+  return `${availableParallelism()} cores (${model}), ${gib} GiB, Linux, Node ${process.versions.node}`
+}
+
+const measured = /(<!-- measured -->\n)[\s\S]*(<!-- \/measured -->)/
+
+async function write(text: string): Promise<void> {
+  const file = join(import.meta.dirname, '..', 'docs', 'benchmarks.md')
+  const page = await readFile(file, 'utf8')
+  await writeFile(
+    file,
+    page.replace(measured, (_, from, to) => `${from}${text}\n${to}`),
+  )
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { write: { type: 'boolean', default: false } },
+})
+const chosen = positionals.length > 0 ? positionals : Object.keys(benches)
+const figures: Figure[] = []
+for (const name of chosen) {
+  const bench = benches[name]
+  if (bench === undefined) {
+    throw new Error(`no bench is named ${name}: there are ${Object.keys(benches).join(', ')}`)
+  }
+  figures.push(...(await run(name, bench)))
+}
+const text = `${machine()}\n\n${printTable(figures)}`
+process.stdout.write(`\n${text}\n`)
+if (values.write) await write(text)
