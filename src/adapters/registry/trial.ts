@@ -110,11 +110,14 @@ export async function tryEndpoint<T>(
     })
   }
 
-  /** A kept connection may be dead without knowing (an uplink that came back by another way): what answers a new one is asked on one. */
+  /**
+   * A kept connection may be dead without knowing, as after an uplink came back another way. If the endpoint answers on a new one, that
+   * one is kept from then on, and the question is asked there as well.
+   */
   async function third(): Promise<void> {
     if (hasHeard()) return
     const isAlive = await health.ping()
-    if (isAlive && trial.mayRepeat && !race.isOver() && !signal.aborted) race.add(attempt(true))
+    if (isAlive && trial.mayRepeat && !race.isOver() && !signal.aborted) race.add(attempt(false))
   }
 
   const timers = [schedule(questionMs, () => overdue.abort(silence(endpoint.url, questionMs)))]
