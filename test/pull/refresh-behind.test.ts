@@ -21,7 +21,11 @@ function setUp(t: Test, options: { readonly mayAsk?: () => boolean } = {}) {
     },
     { everyMs: 10 },
   )
-  t.teardown(() => refresh.close())
+  const awake = setInterval(() => {}, 1_000) // its timers alone keep no process alive
+  t.teardown(() => {
+    refresh.close()
+    clearInterval(awake)
+  })
   return { upstream, asked, refresh, next: () => once(bell, 'asked') }
 }
 

@@ -3,6 +3,7 @@ import type { TagReference } from '../../src/oci/reference.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import type { Target } from '../../src/ports/tag-ledger.ts'
 import { createAskUpstream } from '../../src/pull/ask-upstream.ts'
+import { createBell } from '../../src/pull/bell.ts'
 import type { Mode } from '../../src/pull/ladder.ts'
 import type { TagSettings } from '../../src/pull/policy.ts'
 import type { ResolveOptions } from '../../src/pull/resolution.ts'
@@ -31,6 +32,7 @@ export function openLadder(options: { readonly timeoutMs?: number } = {}) {
   const complete = new Set<Digest>()
   const suspects = new Set<Digest>()
   const refreshed: TagReference[] = []
+  const learned = createBell()
   const ending = new AbortController()
   const state = { mode: 'auto' as Mode, settings: defaults }
   const content = {
@@ -60,7 +62,10 @@ export function openLadder(options: { readonly timeoutMs?: number } = {}) {
         return target
       },
       markSuspect: digest => void suspects.add(digest),
-      onAnswer: memory.learn,
+      onAnswer(about, confirmed, tookMs) {
+        memory.learn(about, confirmed, tookMs)
+        learned.ring()
+      },
     },
     {
       timeoutMs,
@@ -118,6 +123,8 @@ export function openLadder(options: { readonly timeoutMs?: number } = {}) {
     lose: (digest: Digest) => void complete.delete(digest),
     resolve: (asking: ResolveOptions['asking'] = 'HEAD', at: TagReference = key) =>
       resolveTag(at, { asking, signal: ending.signal }),
+    /** Settles when an answer of upstream's has been taken in. */
+    learned: learned.next,
     /** As a client that may go. */
     resolveAs: (signal: AbortSignal) => resolveTag(key, { asking: 'HEAD', signal }),
     down(): void {
