@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { LRUCache } from 'lru-cache'
 import { UpstreamFailure } from '../../ports/errors.ts'
 import { withLimit } from './abortable.ts'
-import { type AddressKind, classifyAddress } from './address-guard.ts'
+import { type AddressKind, classifyAddress, mayContact } from './address-guard.ts'
 import { dial, orderAddresses } from './dial.ts'
 import { shakeHands, type TimeBounds } from './handshake.ts'
 import { portOf, socketHost } from './origin.ts'
@@ -121,9 +121,7 @@ export function createConnector(needs: {
 }
 
 function isAllowed(address: string, mayLieIn: Route['mayLieIn']): boolean {
-  if (mayLieIn === 'any') return true
-  const kind = classifyAddress(address)
-  return kind === 'public' || mayLieIn.has(kind)
+  return mayLieIn === 'any' || mayContact(address, mayLieIn)
 }
 
 function forbidden(host: string, addresses: readonly string[]): UpstreamFailure {

@@ -51,6 +51,26 @@ t.test('a HEAD needs no reading, and a POST sends its body', async t => {
   t.equal(connections(), 1, 'the connection is kept')
 })
 
+t.test('a body after a HEAD, which must not be, is not taken for an answer', async t => {
+  const answers: string[] = []
+  const { port } = await serveTcp(t, socket => {
+    socket.on('data', data => {
+      const [method = ''] = data.toString().split(' ')
+      answers.push(method)
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n')
+      socket.write(method === 'HEAD' ? 'login' : 'hello')
+    })
+  })
+  const url = `http://127.0.0.1:${port}/`
+  const transport = makeTransport(t)
+  const endpoint = endpointAt(url)
+  for (let i = 0; i < 3; i += 1) {
+    await transport.request(question(url, endpoint, { method: 'HEAD' }))
+    t.equal(await bodyOf(await transport.request(question(url, endpoint))), 'hello')
+  }
+  t.ok(answers.includes('HEAD'))
+})
+
 t.test('a fresh connection is a new one, and it is the one kept', async t => {
   const { port, connections } = await serve(t, (_, response) => response.end('yes'))
   const url = `http://127.0.0.1:${port}/`
@@ -173,6 +193,7 @@ t.test(
 
     const left = await transport.request(question(`${url}/slow-reader`, endpoint))
     await once(left.body, 'readable')
+    // Time itself is what is tested: that nothing happens while it passes.
     await new Promise(resolve => setTimeout(resolve, 2 * short.stallMs))
     t.equal((await bodyOf(left)).length, 1_000_000)
   },
