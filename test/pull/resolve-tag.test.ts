@@ -218,9 +218,9 @@ t.test(
       return ladder.upstream.resolveTag(asked, options)
     })
     t.match(await answered(ladder), { digest, source: 'ledger' }, 'nobody waits')
-    const changed = new Promise<void>(resolve => ladder.ledger.onChanged(() => resolve()))
+    const learned = ladder.learned()
     gate.resolve()
-    await changed
+    await learned
     const asked = ladder.upstream.count('resolveTag')
     const behind = ladder.refreshed.length
     t.match(await answered(ladder), { digest: moved, source: 'memory' })
