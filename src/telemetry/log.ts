@@ -1,0 +1,70 @@
+import { pino } from 'pino'
+import type { Log } from '../ports/log.ts'
+import { prettyLine } from './pretty-line.ts'
+import { redactFields, redactText } from './redact.ts'
+
+/** From chatty to grave. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** Where lines go; what `write` gets ends with a newline. */
+export interface LogDestination {
+  write(line: string): unknown
+  /** Waits for nothing: what was written is out when it returns. */
+  flushSync?(): void
+}
+
+/** The program's log. */
+export interface RunningLog extends Log {
+  level(): LogLevel
+  /** From the next line on. */
+  setLevel(level: LogLevel): void
+  /** Lines may be on their way when a call returns; this brings them out. */
+  flush(): void
+}
+
+interface Options {
+  readonly level: LogLevel
+  /** `pretty` is for people. */
+  readonly format: 'json' | 'pretty'
+  /** Default: standard error, written asynchronously. */
+  readonly destination?: LogDestination
+  /** Default: on a terminal, unless `NO_COLOR` is set. */
+  readonly colours?: boolean
+}
+
+/** Makes the log. No credential gets into it, whatever it is given, see {@link redactFields}. */
+export function createLog({ level, format, destination, colours }: Options): RunningLog {
+  const out: LogDestination = destination ?? standardError()
+  const hasColours = colours ?? (process.stderr.isTTY === true && !process.env['NO_COLOR'])
+  const stream: LogDestination =
+    format === 'json'
+      ? out
+      : { write: line => out.write(prettyLine(line, { colours: hasColours })) }
+  // Without a process id and a host name: there is one process, and its node's name is known to whoever reads this.
+  const inner = pino({ level, base: null }, stream)
+
+  const at =
+    (name: LogLevel): Log['info'] =>
+    (fields, message) => {
+      if (inner.isLevelEnabled(name)) inner[name](redactFields(fields), redactText(message))
+    }
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    level: () => inner.level as LogLevel,
+    setLevel: next => {
+      inner.level = next
+    },
+    flush: () => out.flushSync?.(),
+  }
+}
+
+/** Pino's own writer: it writes what has gathered while the last write was under way, and the rest when the process exits. */
+function standardError(): LogDestination {
+  const stream = pino.destination({ dest: 2, sync: false })
+  // A reader of our log that has gone (EPIPE) is no reason to stop.
+  stream.on('error', () => {})
+  return stream
+}
