@@ -1,0 +1,135 @@
+import { Gauge, type Registry } from 'prom-client'
+import type { StoreUsage } from '../ports/content-store.ts'
+import { degradedReasons, type Readiness } from '../ports/readiness.ts'
+import type { LedgerStats } from '../ports/tag-ledger.ts'
+import type { EndpointState } from '../ports/upstream.ts'
+
+/** Where a node's state is read from, each time somebody asks for the metrics. */
+export interface NodeState {
+  readonly endpoints: () => readonly EndpointState[]
+  readonly ledger: () => LedgerStats
+  readonly storeUsage: () => Promise<StoreUsage>
+  readonly readiness: () => Readiness
+  /** Blobs found damaged by the scrub, since the start. */
+  readonly damagedBlobs: () => number
+}
+
+const breakerStates = ['closed', 'half-open', 'open'] as const
+
+/** Puts a node's state into a registry as gauges. @param options.registries the configured names; others count as `*` */
+export function watchNode(
+  registry: Registry,
+  node: NodeState,
+  options: { readonly registries: readonly string[] },
+): void {
+  const registers = [registry]
+  const configured = new Set(options.registries)
+  const nameOf = (name: string): string => (configured.has(name) ? name : '*')
+
+  new Gauge({
+    name: 'holdfast_breaker_endpoints',
+    help: 'Endpoints of a configured registry, by the state of their breaker; open: not asked.',
+    labelNames: ['registry', 'state'],
+    registers,
+    collect() {
+      this.reset()
+      for (const each of node.endpoints()) {
+        for (const state of breakerStates) {
+          this.inc({ registry: nameOf(each.registry), state }, each.state === state ? 1 : 0)
+        }
+      }
+    },
+  })
+  new Gauge({
+    name: 'holdfast_breaker_open_repositories',
+    help: 'Repositories of a configured registry that are not asked while the rest of it is.',
+    labelNames: ['registry'],
+    registers,
+    collect() {
+      this.reset()
+      for (const each of node.endpoints()) {
+        this.inc({ registry: nameOf(each.registry) }, each.openRepositories)
+      }
+    },
+  })
+  watchLedger(registers, node)
+  watchStore(registers, node)
+  new Gauge({
+    name: 'holdfast_degraded',
+    help: '1 while the node answers worse than it should, by reason; /readyz tells the details.',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      const now = new Set(node.readiness().degraded.map(({ reason }) => reason))
+      for (const reason of degradedReasons) this.set({ reason }, now.has(reason) ? 1 : 0)
+    },
+  })
+}
+
+function watchLedger(registers: Registry[], node: NodeState): void {
+  new Gauge({
+    name: 'holdfast_ledger_rows',
+    help: 'Records in the ledger.',
+    labelNames: ['kind'],
+    registers,
+    collect() {
+      const { observations, pins } = node.ledger()
+      this.set({ kind: 'observation' }, observations)
+      this.set({ kind: 'pin' }, pins)
+    },
+  })
+  new Gauge({
+    name: 'holdfast_clock_offset_seconds',
+    help: "What is added to the machine's clock to get the time registries agree on.",
+    registers,
+    collect() {
+      this.set(node.ledger().clockOffsetMs / 1000)
+    },
+  })
+}
+
+function watchStore(registers: Registry[], node: NodeState): void {
+  // Gauges are read at the same time; one look at the file system serves them all.
+  let looking: Promise<StoreUsage> | undefined
+  const look = (): Promise<StoreUsage> => {
+    looking ??= node.storeUsage().finally(() => {
+      looking = undefined
+    })
+    return looking
+  }
+  const gauge = (name: string, help: string, read: (usage: StoreUsage) => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      async collect() {
+        this.set(read(await look()))
+      },
+    })
+  }
+  gauge('holdfast_blobs', 'Whole blobs in the store.', usage => usage.blobs)
+  gauge('holdfast_store_bytes', 'Bytes of whole blobs in the store.', usage => usage.blobBytes)
+  gauge(
+    'holdfast_store_partial_bytes',
+    'Bytes that interrupted downloads left.',
+    usage => usage.partialBytes,
+  )
+  gauge(
+    'holdfast_store_free_bytes',
+    'Free space of the file system that the store lies on.',
+    usage => usage.freeBytes,
+  )
+  gauge(
+    'holdfast_store_total_bytes',
+    'Size of the file system that the store lies on.',
+    usage => usage.totalBytes,
+  )
+  new Gauge({
+    name: 'holdfast_scrub_damaged_blobs',
+    help: 'Blobs that no longer hashed to their digest, since the start; they are in quarantine.',
+    registers,
+    collect() {
+      this.set(node.damagedBlobs())
+    },
+  })
+}
