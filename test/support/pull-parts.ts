@@ -128,3 +128,9 @@ export function download(blob: BlobReader, { start = 0, end = blob.size - 1 } = 
       }),
   }
 }
+
+/** Timers of the code under test let the process end; a test that only waits for them must not. */
+export function stayAlive(t: { teardown(end: () => void): void }): void {
+  const timer = setInterval(() => {}, 1_000)
+  t.teardown(() => clearInterval(timer))
+}
