@@ -2,7 +2,12 @@ import type { KeyObject } from 'node:crypto'
 import { encodeRecord, kindNumbers } from '../../ledger/encode-record.ts'
 import { isEquivocation, maxOrigins } from '../../ledger/merge.ts'
 import { isConcurrentPin } from '../../ledger/pin.ts'
-import type { LedgerRecord, RecordKind, SignedRecord } from '../../ledger/record.ts'
+import {
+  compareRecords,
+  type LedgerRecord,
+  type RecordKind,
+  type SignedRecord,
+} from '../../ledger/record.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Connection } from './database.ts'
 import { signBody } from './identity.ts'
@@ -97,11 +102,13 @@ export function createRecordWriter(
           'one node signed two digests under one stamp',
         )
       }
-      const { changes } = upsert.run({ ...recordParameters(record), ...signed })
       if (kind === 'pin') rememberPin(record, held[0])
-      if (changes === 0) return false
+      const last = held[maxOrigins - 1]
+      // Older than the newest of three others: cut at once, so it is not told on either.
+      if (own === undefined && last !== undefined && compareRecords(record, last) < 0) return false
+      if (upsert.run({ ...recordParameters(record), ...signed }).changes === 0) return false
       if (isOperatorKind(kind)) operatorRecords.push(signed)
-      if (own === undefined && held.length >= maxOrigins) prune.run(key, kindNumbers[kind])
+      if (own === undefined && last !== undefined) prune.run(key, kindNumbers[kind])
       return true
     },
     remove: ({ key, kind, origin }) => void remove.run(key, kindNumbers[kind], origin),
