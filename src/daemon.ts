@@ -31,10 +31,10 @@ export async function startDaemon(
   owned.defer(() => database.close())
   const { ledger } = database
   const content = await openContent(config, { database, clock, log }, owned)
-  const upstream = await openUpstreams(config, { ledger, clock, log }, owned)
+  const upstreams = await openUpstreams(config, { ledger, clock, log }, owned)
   const mode = () => config.mode
-  const pull = wirePull(config, { database, upstream, content, clock, log, mode }, owned)
-  const parts = { database, content, upstream, pull, clock, log, mode }
+  const pull = wirePull(config, { database, upstreams, content, clock, log, mode }, owned)
+  const parts = { database, content, upstreams, pull, clock, log, mode }
   const addresses = await wireFaces(config, parts, owned)
   const open = owned.move()
   return { addresses, close: () => open.disposeAsync() }

@@ -7,16 +7,16 @@ import { silentObserver } from '../http/mirror-observer.ts'
 import { createTokenFile } from '../http/token-file.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
-import type { Upstream } from '../ports/upstream.ts'
 import type { Mode } from '../pull/ladder.ts'
 import type { Content } from './content.ts'
 import type { Pull } from './resolution.ts'
+import type { Upstreams } from './upstreams.ts'
 
 /** What the faces show. */
 export interface FaceParts {
   readonly database: OpenedLedger
   readonly content: Content
-  readonly upstream: Upstream
+  readonly upstreams: Upstreams
   readonly pull: Pull
   readonly clock: Clock
   readonly log: Log
@@ -29,7 +29,8 @@ export async function wireFaces(
   parts: FaceParts,
   owned: AsyncDisposableStack,
 ): Promise<{ mirror: string; admin: string; health: string }> {
-  const { upstream, pull, content, clock, log } = parts
+  const { pull, content, clock, log } = parts
+  const { upstream } = parts.upstreams
   const { tokenFile, allow } = config.mirror
   const mirror = createMirror(
     {

@@ -3,7 +3,6 @@ import type { Config } from '../config/config.ts'
 import { compileIsPrivate, compileTagSettings } from '../config/rules.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
-import type { Upstream } from '../ports/upstream.ts'
 import { isAbsent } from '../pull/absent.ts'
 import { createAskUpstream } from '../pull/ask-upstream.ts'
 import { createCompleteTags } from '../pull/complete-tag.ts'
@@ -22,6 +21,7 @@ import { createResolveTag } from '../pull/resolve-tag.ts'
 import { createTagMemory } from '../pull/tag-memory.ts'
 import { createUpstreamBlobs } from '../pull/upstream-blobs.ts'
 import type { Content } from './content.ts'
+import type { Upstreams } from './upstreams.ts'
 
 /** The journey of a pull, wired. */
 export interface Pull {
@@ -49,7 +49,7 @@ export function wirePull(
   config: Config,
   parts: {
     readonly database: OpenedLedger
-    readonly upstream: Upstream
+    readonly upstreams: Upstreams
     readonly content: Content
     readonly clock: Clock
     readonly log: Log
@@ -57,13 +57,14 @@ export function wirePull(
   },
   owned: AsyncDisposableStack,
 ): Pull {
-  const { upstream, content, clock, log, mode } = parts
+  const { content, clock, log, mode } = parts
+  const { upstream, settings } = parts.upstreams
   const { ledger } = parts.database
   const { graph, completeness, store, lastUse } = content
   const { timeoutMs, upstreamTimeoutMs } = config.resolve
   const reachOf = createReachOf(upstream, mode)
   const isPrivate = compileIsPrivate(config)
-  const settingsOf = compileTagSettings(config)
+  const settingsOf = compileTagSettings({ resolve: config.resolve, upstreams: settings })
   const onUse = lastUse.use
 
   const manifests = createManifests(
@@ -80,7 +81,7 @@ export function wirePull(
     { deadlineMs: contentDeadlineMs },
   )
   owned.defer(() => manifests.close())
-  const stallMs = Math.max(...Object.values(config.upstreams).map(u => u.timeouts.stallMs), 1_000)
+  const stallMs = Math.max(...Object.values(settings).map(u => u.timeouts.stallMs), 1_000)
   const blobs = createBlobs(
     {
       store,
