@@ -12,7 +12,10 @@ export interface TagSettings {
   readonly newestInRepository: boolean
 }
 
-type RuleInput = Pick<Config, 'resolve' | 'upstreams'>
+interface RuleInput extends Pick<Config, 'resolve'> {
+  /** By canonical name. */
+  readonly upstreams: Readonly<Record<string, Pick<Config['upstreams'][string], 'policies'>>>
+}
 type Rule = Config['resolve']['rules'][number] & { readonly pattern: ImagePattern }
 
 const maxRemembered = 10_000
