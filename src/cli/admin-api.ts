@@ -37,9 +37,9 @@ export function createAdminApi(access: AdminAccess): AdminApi {
       }
       const answer = await ask(url, access)
       const value = readJson(answer.body)
-      // A 404 may be an answer: there is no such tag.
-      if ((answer.status === 200 || answer.status === 404) && Value.Check(shape, value))
-        return value
+      // "There is no such tag" is an answer, with a 404 or without.
+      const isAnswer = answer.status === 200 || Value.Check(noAnswer, value)
+      if (isAnswer && Value.Check(shape, value)) return value
       throw failureOf(answer, value, access)
     },
   }
@@ -102,6 +102,7 @@ function failureOf({ status }: Answer, value: unknown, access: AdminAccess): Com
   return new CommandFailure('failed', `${by} answered ${status}${said}`)
 }
 
+const noAnswer = Type.Object({ found: Type.Literal(false) })
 const spoken = Type.Object({ message: Type.String() })
 const errorShapes = {
   one: Type.Object({ error: spoken }),

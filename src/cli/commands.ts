@@ -19,7 +19,7 @@ export const globalOptions: readonly Option[] = [
 ]
 
 /** Options of the commands that ask a running node. */
-export const askingOptions: readonly Option[] = [
+const askingOptions: readonly Option[] = [
   {
     name: 'address',
     value: 'ADDRESS',

@@ -41,7 +41,7 @@ export function faultAt({ path, problem, cure, shown }: Finding, origin: Origin)
 }
 
 /** `holdfast.yaml:3:14`, a variable's or a flag's name. */
-export function formatOrigin(origin: Origin): string {
+function formatOrigin(origin: Origin): string {
   switch (origin.kind) {
     case 'file':
       return [origin.file, origin.line, origin.column].filter(part => part !== undefined).join(':')

@@ -18,7 +18,7 @@ import { onFailureSchema, ruleSchema, upstreamSchema } from './upstream-schema.t
  *
  * `x-unsupported` marks what other versions can do: such a key accepts its default and refuses all else, with the reason.
  */
-export const configSchema = group('Configuration of Holdfast.', {
+const configSchema = group('Configuration of Holdfast.', {
   dataDir: ofKind('path', {
     default: './data',
     description:

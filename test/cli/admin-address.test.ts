@@ -1,0 +1,61 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { cli, scriptAdmin } from './support.ts'
+
+t.test('the configuration tells the address, and where its token lies', async t => {
+  const admin = await scriptAdmin(t, () => [200, {}])
+  const dataDir = t.testdir({ 'admin.token': 'from-file\nolder\n' })
+  const port = admin.address.split(':')[1]
+  t.match(await cli(['status', '--data-dir', dataDir, '--admin.listen', admin.address]), {
+    code: 0,
+  })
+  t.equal(admin.asked[0]?.authorization, 'Bearer from-file', 'the first line is the one to send')
+  const tls = { HOLDFAST_ADMIN__TLS: '{"certFile":"/none","keyFile":"/none"}' }
+  const everywhere = [
+    '--data-dir',
+    dataDir,
+    '--admin.listen',
+    `0.0.0.0:${port}`,
+    '--address',
+    admin.address,
+  ]
+  t.match(await cli(['status', ...everywhere], { env: tls }), {
+    code: 2,
+    err: /certificate \/none cannot be read/,
+  })
+})
+
+t.test('options come before the environment, and that before the configuration', async t => {
+  const admin = await scriptAdmin(t, () => [200, {}])
+  const file = join(t.testdir({ token: 'told' }), 'token')
+  const env = { HOLDFAST_ADDRESS: '127.0.0.1:1', HOLDFAST_ADMIN_TOKEN: 'env' }
+  await cli(['status', '--address', admin.address, '--token-file', file], { env })
+  t.equal(admin.asked[0]?.authorization, 'Bearer told')
+  await cli(['status', '--admin.listen', '127.0.0.1:1'], { env: admin.env })
+  t.equal(admin.asked[1]?.authorization, 'Bearer sesame')
+})
+
+t.test('with address and token told the configuration is not needed', async t => {
+  const admin = await scriptAdmin(t, () => [200, {}])
+  t.match(await cli(['status', '--mode', 'x'], { env: admin.env }), { code: 0 })
+})
+
+t.test('a token that cannot be read says where it should be', async t => {
+  const dataDir = t.testdir({})
+  t.match(await cli(['status', '--data-dir', dataDir]), {
+    code: 5,
+    err: /cannot be read from .*admin.token: the node makes it at its first start/,
+  })
+})
+
+t.test('an address that is none, or would leak the token, is refused', async t => {
+  const env = { HOLDFAST_ADMIN_TOKEN: 'x' }
+  t.match(await cli(['status', '--address', 'http://10.0.0.1:5051'], { env }), {
+    code: 2,
+    err: /the token would cross the network in the clear; write https:\/\/10.0.0.1:5051/,
+  })
+  const { code, err } = await cli(['status', '--address', 'http://bob:hunter2@localhost'], { env })
+  t.equal(code, 2)
+  t.notMatch(err, /hunter2/)
+  t.match(await cli(['status', '--address', 'http://'], { env }), { code: 2, err: /is no address/ })
+})

@@ -1,0 +1,67 @@
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+import t from 'tap'
+import { cli, listen, scriptAdmin } from './support.ts'
+
+t.test('what the node answers decides how the command ends', async t => {
+  const cases: [status: number, body: unknown, code: number, err: RegExp][] = [
+    [
+      401,
+      { errors: [{ code: 'UNAUTHORIZED', message: 'no such token' }] },
+      5,
+      /refused the token: no such token/,
+    ],
+    [403, '', 5, /refused the token$/m],
+    [
+      400,
+      { error: { message: 'no reference' } },
+      2,
+      /does not understand the question: no reference/,
+    ],
+    [404, { message: 'no such route' }, 6, /answered 404: no such route/],
+    [500, '<html>', 6, /answered 500$/m],
+    [200, 'not json', 6, /an answer of another shape; is it of this version\?/],
+    [200, [], 6, /an answer of another shape/],
+  ]
+  for (const [status, body, code, err] of cases) {
+    const admin = await scriptAdmin(t, () => [status, body])
+    t.match(
+      await cli(['status'], { env: admin.env }),
+      { code, out: '', err },
+      `${status} ${JSON.stringify(body)}`,
+    )
+  }
+})
+
+t.test('nobody there is 4', async t => {
+  const env = { HOLDFAST_ADDRESS: '127.0.0.1:1', HOLDFAST_ADMIN_TOKEN: 'x' }
+  t.match(await cli(['status'], { env }), {
+    code: 4,
+    err: /no node answers at http:\/\/127.0.0.1:1 \(.*ECONNREFUSED/,
+  })
+})
+
+t.test('a node that hangs up is 4', async t => {
+  const server = createServer(request => request.socket.destroy())
+  const port = await listen(t, server)
+  const env = { HOLDFAST_ADDRESS: `127.0.0.1:${port}`, HOLDFAST_ADMIN_TOKEN: 'x' }
+  t.match(await cli(['status'], { env }), { code: 4, err: /no node answers/ })
+})
+
+t.test('a node is asked over its socket', async t => {
+  const path = join(t.testdir({}), 'admin.sock')
+  const server = createServer((_, response) => response.end('{"ready":true}'))
+  await listen(t, server, path)
+  const env = { HOLDFAST_ADMIN_TOKEN: 'x' }
+  for (const argv of [
+    ['--address', `unix:${path}`],
+    ['--address', `unix://${path}`],
+    ['--admin.socket', path],
+  ]) {
+    t.strictSame(await cli(['status', ...argv], { env }), {
+      code: 0,
+      out: 'ready: true\n',
+      err: '',
+    })
+  }
+})

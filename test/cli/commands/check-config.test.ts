@@ -1,0 +1,54 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { cli } from '../support.ts'
+
+t.test('a good configuration is good, and starts nothing', async t => {
+  t.strictSame(await cli(['check-config']), {
+    code: 0,
+    out: 'the configuration is good\n',
+    err: '',
+  })
+})
+
+t.test('every fault is listed, for people and for programs', async t => {
+  const argv = ['check-config', '--mode', 'x', '--mirror.listen', 'y']
+  t.match(await cli(argv), {
+    code: 3,
+    out: /the configuration has 2 faults:\n {2}--mode: .*\n {2}--mirror.listen: /,
+  })
+  const { code, out } = await cli([...argv, '-o', 'json'])
+  t.equal(code, 3)
+  t.match(JSON.parse(out), {
+    valid: false,
+    faults: [
+      {
+        path: 'mode',
+        origin: { kind: 'flag', name: '--mode' },
+        problem: /must be auto/,
+        text: /^--mode: mode/,
+      },
+      { path: 'mirror.listen', cure: /write host:port/ },
+    ],
+  })
+})
+
+t.test('files that are named and not there are faults', async t => {
+  const ran = await cli(['check-config', '--mirror.token-file', join(t.testdir({}), 'gone')])
+  t.match(ran, {
+    code: 3,
+    out: /--mirror.token-file: mirror.tokenFile: ".*gone" cannot be read: there is no such file/,
+  })
+})
+
+t.test('--show prints what results, without secrets', async t => {
+  const upstreams = {
+    'quay.io': { auth: { username: 'bob', password: 'hunter2' }, proxy: 'http://u:hunter2@p:3128' },
+  }
+  const argv = ['check-config', '--show', '--upstreams', JSON.stringify(upstreams)]
+  for (const form of ['text', 'json']) {
+    const { code, out } = await cli([...argv, '-o', form])
+    t.equal(code, 0)
+    t.match(out, /bob/)
+    t.notMatch(out, /hunter2/)
+  }
+})

@@ -1,0 +1,46 @@
+import t from 'tap'
+import { cli, scriptAdmin } from '../support.ts'
+
+const item = (reference: string, more: object = {}) => ({
+  reference,
+  digest: `sha256:${'c'.repeat(64)}`,
+  source: 'upstream',
+  confirmedAt: '2026-11-20T03:00:00.000Z',
+  pinned: false,
+  ...more,
+})
+
+t.test('every page is followed until the last or the limit', async t => {
+  const pages: Record<string, object> = {
+    '': { items: [item('docker.io/library/a:1'), item('docker.io/library/b:1')], next: 'b' },
+    b: { items: [item('docker.io/library/c:1', { pinned: true, digest: null })], next: null },
+  }
+  const admin = await scriptAdmin(t, url => [200, pages[url.searchParams.get('after') ?? ''] ?? {}])
+  const all = await cli(['tags'], { env: admin.env })
+  t.equal(all.code, 0)
+  t.match(
+    all.out,
+    /^TAG +DIGEST +SOURCE +CONFIRMED\ndocker.io\/library\/a:1 .*\n.*b:1.*\n.*c:1 +none +pinned/,
+  )
+  const some = await cli(['tags', '--limit', '2'], { env: admin.env })
+  t.match(some.out, /only the first 2; --limit shows more/)
+  t.equal(JSON.parse((await cli(['tags', '-o', 'json'], { env: admin.env })).out).items.length, 3)
+})
+
+t.test('a repository narrows the list, and a tag is a mistake', async t => {
+  const admin = await scriptAdmin(t, () => [200, { items: [] }])
+  t.match(await cli(['tags', 'nginx'], { env: admin.env }), {
+    code: 0,
+    out: 'no tags are remembered\n',
+  })
+  t.equal(admin.asked[0]?.url.searchParams.get('repository'), 'docker.io/library/nginx')
+  await cli(['tags', 'localhost:5000/app'], { env: admin.env })
+  t.equal(admin.asked[1]?.url.searchParams.get('repository'), 'localhost:5000/app')
+  for (const word of ['nginx:1', 'localhost:5000/app:1', `nginx@sha256:${'a'.repeat(64)}`]) {
+    t.match(
+      await cli(['tags', word], { env: admin.env }),
+      { code: 2, err: /tags takes a repository/ },
+      word,
+    )
+  }
+})

@@ -1,0 +1,38 @@
+import t from 'tap'
+import { commands, optionsOf } from '../../src/cli/commands.ts'
+import { exitCodes } from '../../src/cli/exit-codes.ts'
+import { commandHelp, globalHelp } from '../../src/cli/help.ts'
+import { keys } from '../../src/config/keys.ts'
+
+t.test('help names every command and every exit code', async t => {
+  const help = globalHelp()
+  for (const { name, summary } of commands)
+    t.match(help, new RegExp(`^  ${name} +${summary}$`, 'm'))
+  for (const { code, meaning } of Object.values(exitCodes))
+    t.match(help, new RegExp(`^  ${code} +${meaning}`, 'm'))
+})
+
+t.test('help of a command names its options, examples and exit codes', async t => {
+  for (const command of commands) {
+    const help = commandHelp(command)
+    for (const { name } of optionsOf(command))
+      t.match(help, `--${name}`, `${command.name} --${name}`)
+    for (const { line } of command.examples) t.match(help, line)
+    for (const name of command.exitCodes) t.match(help, exitCodes[name].meaning.slice(0, 40))
+    for (const line of help.split('\n')) t.ok(line.length <= 130, line)
+  }
+})
+
+t.test('help of serve lists every key as a flag', async t => {
+  const serve = commands.find(({ name }) => name === 'serve')
+  const help = serve === undefined ? '' : commandHelp(serve)
+  for (const { flag, isGroup } of keys)
+    if (!isGroup) t.match(help, new RegExp(`^  --${flag}( |$)`, 'm'))
+})
+
+t.test('the code of every command loads, and its examples name it', async t => {
+  for (const command of commands) {
+    t.type((await command.load()).run, 'function', command.name)
+    for (const { line } of command.examples) t.match(line, `holdfast ${command.name}`)
+  }
+})

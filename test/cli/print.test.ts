@@ -1,0 +1,36 @@
+import t from 'tap'
+import { columns, formatAge, properties } from '../../src/cli/print.ts'
+
+t.test('columns are as wide as their widest cell, and end where their text ends', async t => {
+  t.strictSame(
+    columns([
+      ['a', 'bb', 'c'],
+      ['aaa', 'b', ''],
+    ]),
+    ['a    bb  c', 'aaa  b'],
+  )
+})
+
+t.test('what has no value is left out', async t => {
+  t.strictSame(
+    properties([
+      ['a', 'x'],
+      ['long', undefined],
+      ['b', null],
+      ['c', ''],
+    ]),
+    ['  a  x'],
+  )
+})
+
+t.test('an age is said as a person says it', async t => {
+  t.strictSame([1, 119, 120, 7199, 7200, 172_799, 172_800].map(formatAge), [
+    '1 s',
+    '119 s',
+    '2 min',
+    '120 min',
+    '2 h',
+    '48 h',
+    '2 d',
+  ])
+})

@@ -1,0 +1,55 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { cli, scriptAdmin } from './support.ts'
+
+t.test('help and version are answers, nothing at all is a mistake', async t => {
+  t.match(await cli(['--help']), { code: 0, out: /^holdfast: offline-first/, err: '' })
+  t.match(await cli(['why', '-h']), { code: 0, out: /^Usage: holdfast why REF/ })
+  t.match(await cli(['--version']), { code: 0, out: /^holdfast \d+\.\d+\.\d+ \(Node \d+/ })
+  t.match(await cli([]), { code: 2, out: '', err: /^holdfast: offline-first/ })
+})
+
+t.test('a wrong command line ends with 2 and says what is wrong', async t => {
+  t.match(await cli(['nope']), { code: 2, out: '', err: /^holdfast: "nope" is no command/ })
+  t.match(await cli(['resolve']), {
+    code: 2,
+    err: /something is missing; usage: holdfast resolve REF/,
+  })
+  t.match(await cli(['tags', 'a', 'b']), { code: 2, err: /"b" is one word too many/ })
+  t.match(await cli(['tags', '-o', 'xml']), { code: 2, err: /--output is text or json/ })
+  t.match(await cli(['resolve', 'NGINX']), { code: 2, err: /no repository name: "NGINX"/ })
+})
+
+t.test('a wrong configuration ends with 3 and lists every fault', async t => {
+  const ran = await cli(['resolve', 'nginx', '--mode', 'x'], { env: { HOLDFAST_NOPE: '1' } })
+  t.match(ran, {
+    code: 3,
+    err: /the configuration has 2 faults:\n {2}HOLDFAST_NOPE: .*\n.*\n {2}--mode: /,
+  })
+})
+
+t.test('the file is named by --config, or else by HOLDFAST_CONFIG', async t => {
+  const directory = t.testdir({ 'a.yaml': 'mode: offline', 'b.yaml': 'mode: online' })
+  const env = { HOLDFAST_CONFIG: join(directory, 'a.yaml') }
+  const modeOf = async (argv: string[]) => {
+    const { out } = await cli(['check-config', '--show', '-o', 'json', ...argv], { env })
+    return JSON.parse(out).config.mode
+  }
+  t.equal(await modeOf([]), 'offline')
+  t.equal(await modeOf(['--config', join(directory, 'b.yaml')]), 'online')
+})
+
+t.test('an error that nobody foresaw is not swallowed', async t => {
+  const admin = await scriptAdmin(t, () => [200, {}])
+  const env = { ...admin.env }
+  const terminal = {
+    out: () => {
+      throw new TypeError('broken pipe')
+    },
+    err: () => undefined,
+    isTerminal: false,
+  }
+  const { runCli } = await import('../../src/cli/run.ts')
+  const parts = { loadDaemon: () => Promise.reject(new Error('none')) }
+  await t.rejects(runCli(['status'], parts, { env, terminal }), TypeError)
+})

@@ -1,0 +1,72 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Test } from 'tap'
+import type { Parts } from '../../src/cli/command.ts'
+import { runCli } from '../../src/cli/run.ts'
+
+/** What a run of the command line left behind. */
+export interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+const noDaemon: Parts = { loadDaemon: () => Promise.reject(new Error('this test starts no node')) }
+
+/** Runs a command line in this process; only the variables given are there. */
+export async function cli(
+  argv: readonly string[],
+  { env = {}, parts = noDaemon }: { env?: Record<string, string>; parts?: Parts } = {},
+): Promise<Ran> {
+  let out = ''
+  let err = ''
+  const terminal = {
+    out: (text: string) => {
+      out += text
+    },
+    err: (text: string) => {
+      err += text
+    },
+    isTerminal: false,
+  }
+  const code = await runCli(argv, parts, { env, terminal })
+  return { code, out, err }
+}
+
+/** A node's admin API as a script: answers by path, and remembers what was asked. */
+export interface ScriptedAdmin {
+  readonly address: string
+  readonly asked: readonly { readonly url: URL; readonly authorization: string | undefined }[]
+  readonly env: Record<string, string>
+}
+
+type Answer = readonly [status: number, body: unknown]
+
+/** Listens on loopback until the test ends. `answer` sees the URL with its query. */
+export async function scriptAdmin(t: Test, answer: (url: URL) => Answer): Promise<ScriptedAdmin> {
+  const asked: { url: URL; authorization: string | undefined }[] = []
+  const server = createServer((request: IncomingMessage, response) => {
+    const url = new URL(request.url ?? '/', 'http://admin')
+    asked.push({ url, authorization: request.headers.authorization })
+    const [status, body] = answer(url)
+    response.writeHead(status, { 'content-type': 'application/json' })
+    response.end(typeof body === 'string' ? body : JSON.stringify(body))
+  })
+  const port = await listen(t, server)
+  const address = `127.0.0.1:${port}`
+  return { address, asked, env: { HOLDFAST_ADDRESS: address, HOLDFAST_ADMIN_TOKEN: 'sesame' } }
+}
+
+/** Listens on a free port of loopback, or on a path, until the test ends. */
+export async function listen(t: Test, server: Server, path?: string): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  if (path === undefined) server.listen(0, '127.0.0.1', resolve)
+  else server.listen(path, resolve)
+  await promise
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return path === undefined ? (server.address() as AddressInfo).port : 0
+}
