@@ -6,7 +6,7 @@ import { type Candidate, chooseVictims, type Goal, type Victim } from './choose-
 import type { LastUse } from './last-use.ts'
 
 /** What a collection dropped or, when `dryRun`, would drop. */
-export interface CollectionResult {
+interface CollectionResult {
   readonly dryRun: boolean
   /** Freed, blobs and interrupted downloads together. */
   readonly bytes: number

@@ -3,7 +3,7 @@ import type { MaintainedStore, Verdict } from '../ports/content-upkeep.ts'
 import type { Log } from '../ports/log.ts'
 
 /** What scrubbing found since the start. */
-export interface ScrubCounts {
+interface ScrubCounts {
   /** Blobs hashed again. */
   readonly checked: number
   readonly bytes: number

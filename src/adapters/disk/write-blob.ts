@@ -131,13 +131,13 @@ function createBlobWriter(parts: WriteParts, opened: Opened): BlobWriter {
       }
       await tellFailure(parts.syncs.file(file), `syncing ${path}`)
       await tellFailure(rename(path, target), `naming ${target}`)
-      partials.resize(digest, 0)
       await tellFailure(parts.syncs.directory(digestAlgorithm(digest)), `syncing ${target}`)
     } catch (error) {
       await dropPartialFile(parts, digest)
       throw error
     }
     const info = { digest, size: offset }
+    partials.resize(digest, 0) // not before: its bytes count as used at every moment
     parts.index.add(info)
     return info
   }

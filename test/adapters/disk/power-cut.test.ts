@@ -1,11 +1,10 @@
-import { execFileSync } from 'node:child_process'
 import { copyFileSync, existsSync } from 'node:fs'
 import { appendFile, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { DiskStore } from '../../../src/adapters/disk/open-disk-store.ts'
 import { type Digest, parseDigest } from '../../../src/oci/digest.ts'
-import { canMount, contentFrom, mount, openStore } from './support.ts'
+import { canMount, contentFrom, mount, openStore, runCommand } from './support.ts'
 
 const fast = { bytesPerSecond: 2 ** 40, signal: new AbortController().signal }
 
@@ -15,7 +14,7 @@ async function openDisk(t: Test) {
   const image = join(dir, 'image')
   await writeFile(image, '')
   await truncate(image, 64 * 2 ** 20)
-  execFileSync('mkfs.ext4', ['-q', '-F', image])
+  runCommand('mkfs.ext4', '-q', '-F', image)
   // Only an explicit sync writes: the file system's own comes every ten minutes.
   const disk = await mount(t, ['-o', 'loop,commit=600', image])
   let cuts = 0

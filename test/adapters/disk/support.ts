@@ -68,6 +68,11 @@ export async function filesIn(dir: string): Promise<readonly string[]> {
 /** Whether file systems can be mounted here. */
 export const canMount: boolean = process.getuid?.() === 0 && existsSync('/dev/loop-control')
 
+/** Runs one of the system's own commands; throws when it fails. */
+export function runCommand(command: string, ...args: readonly string[]): void {
+  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+}
+
 /**
  * Mounts a file system for one test and tells where. It lies outside of the test's own directory, which is removed too early.
  *
@@ -75,9 +80,9 @@ export const canMount: boolean = process.getuid?.() === 0 && existsSync('/dev/lo
  */
 export async function mount(t: Test, what: readonly string[]): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-mount-'))
-  execFileSync('mount', [...what, dir])
+  runCommand('mount', ...what, dir)
   t.teardown(async () => {
-    execFileSync('umount', ['-l', dir])
+    runCommand('umount', '-l', dir)
     await rmdir(dir)
   })
   return dir
