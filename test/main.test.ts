@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process'
+import { accessSync, constants, readFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { buildBundles } from '../scripts/build.ts'
+
+interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+async function run(file: string, argv: readonly string[]): Promise<Ended> {
+  try {
+    return { code: 0, ...(await promisify(execFile)(file, argv)) }
+  } catch (error) {
+    const { code, stdout, stderr } = error as Ended
+    return { code, stdout, stderr }
+  }
+}
+
+/** Every Node on this machine that is too old to run Holdfast. */
+async function oldNodes(): Promise<readonly string[]> {
+  const places = new Set([
+    ...(process.env['PATH'] ?? '').split(delimiter),
+    '/usr/bin',
+    '/usr/local/bin',
+  ])
+  const found: string[] = []
+  for (const place of places) {
+    const file = join(place, 'node')
+    if (!isExecutable(file)) continue
+    const { stdout } = await run(file, ['--version'])
+    if (Number(/^v(\d+)/.exec(stdout)?.[1] ?? 99) < 24) found.push(file)
+  }
+  return found
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const saysWhatToDo =
+  /^holdfast needs Node 24 or newer, and this is Node (\d+)\..*npm ci && npm start/s
+
+t.test('the built program', async t => {
+  const outdir = join(t.testdir({}), 'dist')
+  await buildBundles(outdir)
+  const main = join(outdir, 'main.js')
+
+  t.test('runs on this Node', async t => {
+    t.match(await run(process.execPath, [main, 'version']), { code: 0, stdout: /^holdfast \d/ })
+    t.match(await run(process.execPath, [main, 'nope']), { code: 2, stderr: /is no command/ })
+  })
+
+  t.test('says on an older Node what to do, and loads nothing else', async t => {
+    const preload = join(
+      t.testdir({
+        'old.mjs': "Object.defineProperty(process.versions, 'node', { value: '18.20.4' })",
+      }),
+      'old.mjs',
+    )
+    const ended = await run(process.execPath, ['--import', preload, main, 'serve'])
+    t.match(ended, { code: 70, stdout: '', stderr: saysWhatToDo })
+    t.equal(saysWhatToDo.exec(ended.stderr)?.[1], '18')
+    for (const node of await oldNodes()) {
+      t.match(
+        await run(node, [main, 'serve']),
+        { code: 70, stdout: '', stderr: saysWhatToDo },
+        node,
+      )
+    }
+  })
+
+  t.test('begins with a file that an old Node can parse and that needs no other', async t => {
+    const text = readFileSync(main, 'utf8')
+    t.match(text, /^#!\/usr\/bin\/env node\n/)
+    t.notMatch(text, /^\s*import\s+[^(]/m, 'nothing is imported before the check')
+    t.notMatch(text, /\?\?|\?\.|^await |#[a-z]+\b.*=/m)
+  })
+})
