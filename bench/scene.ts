@@ -1,4 +1,5 @@
 import { type HoldfastNode, startNode } from '../test/system/support/holdfast.ts'
+import { until } from '../test/system/support/process.ts'
 import type { Figure } from './figure.ts'
 
 /** What a bench is given. */
@@ -48,11 +49,17 @@ export async function startBenchNode(
 ): Promise<HoldfastNode> {
   const node = await startNode({
     dir: `${scene.dir}/${name}`,
+    reach: 'elsewhere',
     config: {
       upstreams: { [registryName]: { url: upstream } },
       log: { level: 'warn' },
       ...config,
     },
   })
-  return own(scene, node)
+  own(scene, node)
+  await until('the mirror answers', async () => {
+    const answer = await fetch(`${node.mirror}/v2/`).catch(() => undefined)
+    return answer?.status === 200
+  })
+  return node
 }
