@@ -32,6 +32,8 @@ export interface ConnectionPool {
 export interface ConnectionPools {
   /** The same pool for equal routes, until it is retired. */
   poolFor(route: Route): ConnectionPool
+  /** A pool that nobody else is given; whoever asked for it retires it. */
+  poolAside(route: Route): ConnectionPool
   /** Cuts everything. */
   close(): Promise<void>
 }
@@ -128,7 +130,7 @@ export function createConnectionPools({
     open.clear()
   }
 
-  return { poolFor, close }
+  return { poolFor, poolAside: route => makePool(keyOf(route), route), close }
 }
 
 function optionsOf(

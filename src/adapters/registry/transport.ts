@@ -35,8 +35,11 @@ export interface HttpQuestion {
   readonly endpoint: EndpointSettings
   readonly signal: AbortSignal
   readonly timeouts: Timeouts
-  /** Never on a kept connection; later requests use the new one too. */
-  readonly freshConnection?: boolean | undefined
+  /**
+   * Never on a kept connection. `true`: later requests use the new one too, and the kept ones no more; `aside`: the kept ones stay,
+   * and the new one is closed when it has done its work.
+   */
+  readonly freshConnection?: boolean | 'aside' | undefined
   /**
    * `endpoint` (the default): the URL is the configured one. `follow`: the URL was named by an answer (redirect, token realm), so
    * its address must be one that the upstream may lead to.
@@ -88,7 +91,9 @@ export function createTransport(
     try {
       const { connectMs } = question.timeouts
       const route = await chooseRoute({ ...question, connectMs }, deadline.signal)
-      const answer = await exchange(question, () => pools.poolFor(route), deadline.signal)
+      const answer = await (question.freshConnection === 'aside'
+        ? sendAside(question, pools.poolAside(route), deadline.signal)
+        : exchange(question, () => pools.poolFor(route), deadline.signal))
       deadline.stop()
       answer.body.once('close', deadline.release)
       return answer
@@ -121,6 +126,14 @@ export function createTransport(
   }
 
   return { request, close: pools.close }
+}
+
+async function sendAside(question: HttpQuestion, pool: ConnectionPool, signal: AbortSignal) {
+  try {
+    return await send(question, pool, signal)
+  } finally {
+    pool.retire()
+  }
 }
 
 async function send(

@@ -22,10 +22,11 @@ t.test('the address that worked last goes first, if it is still one', async t =>
 t.test('a refusal moves on at once', async t => {
   const { port } = await serveTcp(t, () => undefined)
   const before = performance.now()
-  const addresses = ['127.0.0.2', '127.0.0.3', '127.0.0.1']
+  const refusing = Array.from({ length: 12 }, (_, i) => `127.0.1.${i + 1}`)
+  const addresses = [...refusing, '127.0.0.1']
   const socket = await dial({ addresses, port, host: 'registry.test' }, never)
   t.equal(socket.remoteAddress, '127.0.0.1')
-  t.ok(performance.now() - before < 200, 'without the wait for a silent one')
+  t.ok(performance.now() - before < 2_000, 'without twelve waits for a silent one')
   socket.destroy()
 })
 
@@ -56,7 +57,7 @@ t.test('a silent address does not keep the next one waiting for long', async t =
   const socket = await dial({ addresses, port, host: 'registry.test' }, never)
   t.equal(socket.remoteAddress, '127.0.0.1')
   const tookMs = performance.now() - before
-  t.ok(tookMs > 200 && tookMs < 800, `after a share of the time: ${tookMs} ms`)
+  t.ok(tookMs > 200 && tookMs < 2_000, `after a share of the time: ${tookMs} ms`)
   socket.destroy()
   const silent = AbortSignal.timeout(150)
   const alone = dial({ addresses: ['127.0.0.2'], port, host: 'registry.test' }, silent)

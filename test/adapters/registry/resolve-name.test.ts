@@ -123,14 +123,18 @@ t.test('dead name servers fail in bounded time and do not reach the system', asy
 
 t.test('the last good address is used while the name servers are dead', async t => {
   let answer: NameAnswer = ['10.0.0.1']
-  const { names, server, clock } = await setUp(t, { say: () => answer })
+  const { names, server, clock, paths } = await setUp(t, { say: () => answer })
+  const dead = await Promise.all([1, 2, 3, 4].map(() => startNameServer(() => 'silence')))
+  t.teardown(() => Promise.all(dead.map(other => other.close())))
+  const all = [server, ...dead].map(({ address }) => `nameserver ${address}\n`)
+  await writeFile(paths.conf, all.join(''))
   await names.resolve('registry.test', never)
   answer = 'silence'
   clock.now = 100_000
   const asked = server.asked.length
   const before = performance.now()
   t.strictSame(await names.resolve('registry.test', never), ['10.0.0.1'])
-  t.ok(performance.now() - before < 600, 'after one try')
+  t.ok(performance.now() - before < 1_500, 'after one try of ten')
   t.ok(server.asked.length > asked, 'the servers were asked')
   answer = ['10.0.0.2']
   let latest: readonly string[] = []

@@ -85,6 +85,27 @@ t.test('a fresh connection is a new one, and it is the one kept', async t => {
   t.equal(connections(), 2)
 })
 
+t.test('a fresh connection aside leaves the kept one alone, and is closed after use', async t => {
+  const { port, connections } = await serve(t, (request, response) => {
+    if (request.url === '/aside') request.socket.once('close', () => closed.resolve())
+    response.end('yes')
+  })
+  const closed = Promise.withResolvers<void>()
+  const url = `http://127.0.0.1:${port}/`
+  const transport = makeTransport(t)
+  const endpoint = endpointAt(url)
+  const ask = async (path: string, freshConnection: boolean | 'aside') => {
+    const asked = question(`${url}${path}`, endpoint, { freshConnection })
+    t.equal(await bodyOf(await transport.request(asked)), 'yes')
+  }
+  await ask('', false)
+  await ask('aside', 'aside')
+  t.equal(connections(), 2)
+  await closed.promise
+  await ask('', false)
+  t.equal(connections(), 2)
+})
+
 t.test('a kept connection that was closed meanwhile is no failure', async t => {
   const sockets: Socket[] = []
   const { port, connections } = await serve(t, (request, response) => {
