@@ -7,7 +7,8 @@ import { HoldfastError, UpstreamFailure } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
 import { receiveBlob } from './ask-sources.ts'
 import { type Consumers, createPassingBytes } from './passing-bytes.ts'
-import { createStoredBytes, type ReceivedBytes } from './received-bytes.ts'
+import type { ReceivedBytes } from './received-bytes.ts'
+import { createStoredBytes, type StoredBytes } from './stored-bytes.ts'
 
 export interface DownloadParts {
   readonly sources: readonly BlobSource[]
@@ -69,7 +70,8 @@ export function createDownload(
   const retired: ReceivedBytes[] = []
   /** Who sent the bytes at hand, a connection each; `undefined` stands for an earlier download. */
   let senders: (BlobSource | undefined)[] = []
-  let writer: BlobWriter | undefined
+  /** While the bytes go into the store. */
+  let storing: { readonly writer: BlobWriter; readonly bytes: StoredBytes } | undefined
   const state = {
     size: expected,
     bytes: undefined as ReceivedBytes | undefined,
@@ -91,27 +93,29 @@ export function createDownload(
   }
 
   async function fetchWhole(wholes: number): Promise<void> {
-    await open()
+    state.bytes = await open()
     changed()
     const sources = wholes > 1 ? justOne() : parts.sources
     await receiveBlob({ ...parts, sources, sink, signal }, digest, repository)
+    await state.bytes.flush().catch(letPass)
     const whole = state.bytes
-    state.isVerified = (await whole?.verify()) ?? false
-    if (whole !== undefined && !state.isVerified) await startOver(whole, wholes)
+    state.isVerified = await whole.verify()
+    if (!state.isVerified) await startOver(whole, wholes)
   }
 
-  async function open(): Promise<void> {
-    writer = await parts.openWriter(expected)
-    if (writer !== undefined && expected !== undefined && writer.offset > expected) {
-      await writer.discard()
-      await writer.release()
-      writer = await parts.openWriter(expected)
-    }
+  async function open(): Promise<ReceivedBytes> {
+    const writer = await openWriter()
     senders = writer !== undefined && writer.offset > 0 ? [undefined] : []
-    state.bytes =
-      writer === undefined
-        ? await createPassingBytes(digest, undefined, consumers)
-        : createStoredBytes(writer)
+    storing = writer && { writer, bytes: createStoredBytes(writer) }
+    return storing?.bytes ?? createPassingBytes(digest, undefined, consumers)
+  }
+
+  async function openWriter(): Promise<BlobWriter | undefined> {
+    const writer = await parts.openWriter(expected)
+    if (writer === undefined || writer.offset <= (expected ?? writer.offset)) return writer
+    await writer.discard()
+    await writer.release()
+    return parts.openWriter(expected)
   }
 
   /** The one whose word on its own content counts, else the first that can be asked. */
@@ -161,7 +165,7 @@ export function createDownload(
       parts.onOpened(source)
     },
     async append(chunk: Uint8Array) {
-      await append(chunk)
+      await state.bytes?.append(chunk).catch(letPass)
       state.progressAtMs = clock.monotonicMs()
       state.hasProgressed = true
       changed()
@@ -171,21 +175,18 @@ export function createDownload(
     },
   }
 
-  async function append(chunk: Uint8Array): Promise<void> {
-    const before = sink.offset()
-    try {
-      return await state.bytes?.append(chunk)
-    } catch (err) {
-      if (writer === undefined) throw err
-      const full = err instanceof HoldfastError && err.code === 'store-full'
-      log[full ? 'info' : 'warn']({ digest, err }, 'a blob passes through without being stored')
-    }
-    const prefix = writer
-    writer = undefined
-    const passing = await createPassingBytes(digest, prefix, consumers)
+  /** The store takes no more: what it did not take goes on without it, in order. */
+  async function letPass(err: unknown): Promise<void> {
+    if (storing === undefined) throw err
+    const full = err instanceof HoldfastError && err.code === 'store-full'
+    log[full ? 'info' : 'warn']({ digest, err }, 'a blob passes through without being stored')
+    const { writer, bytes } = storing
+    const rest = await bytes.unwritten()
+    storing = undefined
+    const passing = await createPassingBytes(digest, writer, consumers)
     state.bytes = passing
     changed()
-    await passing.append(chunk.subarray(passing.offset - before))
+    for (const chunk of rest) await passing.append(chunk)
   }
 
   return {
@@ -202,7 +203,7 @@ export function createDownload(
       return state.isVerified
     },
     get isStored() {
-      return writer !== undefined
+      return storing !== undefined
     },
     get hasProgressed() {
       return state.hasProgressed

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Digest, digestAlgorithm, digestHex } from '../oci/digest.ts'
 import type { BlobWriter } from '../ports/content-store.ts'
+import { createByteWindow } from './byte-window.ts'
 import type { ReceivedBytes } from './received-bytes.ts'
 
 /** Those who read bytes that are kept nowhere: what all of them have read may go. */
@@ -26,10 +27,7 @@ export async function createPassingBytes(
 ): Promise<ReceivedBytes> {
   const hash = createHash(digestAlgorithm(digest))
   const stored = prefix?.offset ?? 0
-  const chunks: Uint8Array[] = []
-  /** Position of the first byte in `chunks`. */
-  let base = stored
-  let offset = stored
+  const window = createByteWindow(stored)
   await hashPrefix()
 
   async function hashPrefix(): Promise<void> {
@@ -43,45 +41,25 @@ export async function createPassingBytes(
     }
   }
 
-  /** Also parts of chunks: a source may send larger ones than fit. */
-  function trim(): void {
-    const lowest = Math.min(consumers.lowest(), offset)
-    for (let [first] = chunks; first !== undefined && base < lowest; [first] = chunks) {
-      const passed = Math.min(lowest - base, first.byteLength)
-      base += passed
-      if (passed === first.byteLength) chunks.shift()
-      else chunks[0] = first.subarray(passed)
-    }
-  }
-
-  function readWindow(into: Uint8Array, position: number): number {
-    let at = base
-    for (const chunk of chunks) {
-      if (position >= at && position < at + chunk.byteLength) {
-        const part = chunk.subarray(position - at, position - at + into.byteLength)
-        into.set(part)
-        return part.byteLength
-      }
-      at += chunk.byteLength
-    }
-    return 0
-  }
-
   return {
     get offset() {
-      return offset
+      return window.end
     },
-    canRead: position => position < stored || position >= base,
+    canRead: position => position < stored || position >= window.base,
     async append(chunk) {
       hash.update(chunk)
-      chunks.push(chunk)
-      offset += chunk.byteLength
-      for (trim(); offset - base > windowBytes; trim()) await consumers.moved()
+      window.push(chunk)
+      for (;;) {
+        window.trim(Math.min(consumers.lowest(), window.end))
+        if (window.end - window.base <= windowBytes) return
+        await consumers.moved()
+      }
     },
     async read(into, position) {
-      if (prefix === undefined || position >= stored) return readWindow(into, position)
+      if (prefix === undefined || position >= stored) return window.read(into, position)
       return prefix.read(into.subarray(0, stored - position), position)
     },
+    flush: () => Promise.resolve(),
     async verify() {
       return hash.copy().digest('hex') === digestHex(digest)
     },

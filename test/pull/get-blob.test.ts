@@ -94,6 +94,7 @@ t.test('wrong bytes never reach their end: who has some learns that they are in 
   await t.rejects(ahead.whole, { code: 'blob-in-doubt' }, 'it has the rest from an earlier answer')
   t.equal(client.bytes().length, size - 1)
   t.equal(ahead.bytes().length, 0)
+  while (failed.length === 0) await new Promise(setImmediate)
   t.equal(store.stat(digest), undefined)
   t.equal(store.partial(digest), 0)
   t.strictSame(failed, [[digest, 'unreachable']])
