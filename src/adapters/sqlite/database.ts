@@ -29,7 +29,7 @@ export function openReader(file: string | Buffer): Connection {
 
 /** What ails the database's structure; `undefined` when nothing was found. Reads every page. */
 export function findDamage(db: Connection): string | undefined {
-  const found: unknown = db.pragma('quick_check(1)', { simple: true })
+  const found: unknown = db.pragma('integrity_check(1)', { simple: true })
   return found === 'ok' ? undefined : String(found)
 }
 

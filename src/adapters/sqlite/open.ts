@@ -82,8 +82,9 @@ export async function openLedger(options: {
   async function close(): Promise<void> {
     snapshots.close()
     await Promise.all([catalog.close(), resolutions.close(), stored.keep(true)])
-    await writer.close()
+    // First the reader: who closes last copies the log into the database.
     opened.close()
+    await writer.close()
   }
   let closing: Promise<void> | undefined
 

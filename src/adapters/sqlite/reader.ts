@@ -42,7 +42,7 @@ export function createReader(
     try {
       return query(opened)
     } catch (err) {
-      if (isDamaged) return otherwise
+      if (isDamaged || !opened.db.open) return otherwise
       needs.log.error({ file, err }, 'ledger database cannot be read')
       if (isCorruption(err)) {
         isDamaged = true

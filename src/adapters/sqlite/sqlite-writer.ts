@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
 import { HoldfastError } from '../../ports/errors.ts'
 import type { Log } from '../../ports/log.ts'
-import { type Connection, isCorruption, isUnwritable } from './database.ts'
+import { type Connection, findDamage, isCorruption, isUnwritable, openReader } from './database.ts'
 import { readMigrations } from './migrate.ts'
 import { createPinJournal } from './pin-journal.ts'
 import { openDatabase } from './recover.ts'
@@ -45,12 +45,16 @@ let trial: NodeJS.Timeout | undefined
 
 function open(damage?: unknown): void {
   const { file } = options
-  const { db, recovered } = openDatabase({ file, migrations, log, nowMs: Date.now }, damage)
+  const { db, ...opened } = openDatabase({ file, migrations, log, nowMs: Date.now }, damage)
+  let { recovered } = opened
   try {
     const privateKey = createPrivateKey(options.privateKey)
     const writer = createJobWriter(db, { ...options, journal, privateKey, log })
     const restored = writer.replayJournal()
-    if (restored > 0) log.warn({ restored }, 'pins taken back from the pin journal')
+    if (restored > 0) {
+      log.warn({ restored }, 'pins taken back from the pin journal')
+      if (recovered === 'fresh') recovered = 'rebuilt'
+    }
     if (options.maxPages !== undefined) db.pragma(`max_page_count = ${options.maxPages}`)
     current = { db, writer }
   } catch (error) {
@@ -193,15 +197,20 @@ function receive(request: Request): void {
 
 /** A reader's alarm is checked: one bad read is no reason to give up a sound database. */
 function recoverIfDamaged(): void {
-  if (current === undefined) return
-  if (!isSound(current.db)) recover(new Error('a reader met damage'))
+  if (current === undefined || isSound(options.file)) return
+  recover(new Error('a reader met damage'))
 }
 
-function isSound(db: Connection): boolean {
+/** Looks with a connection of its own: ours may hold good pages in memory that are bad on disk. */
+function isSound(file: string): boolean {
+  let db: Connection | undefined
   try {
-    return db.pragma('integrity_check(1)', { simple: true }) === 'ok'
-  } catch {
-    return false
+    db = openReader(file)
+    return findDamage(db) === undefined
+  } catch (error) {
+    return !isCorruption(error)
+  } finally {
+    db?.close()
   }
 }
 

@@ -86,6 +86,13 @@ export function createRecordWriter(
       signer.log.warn({ ref: pin.key }, 'two pins were set without knowing each other')
   }
 
+  function watch(held: LedgerRecord, record: LedgerRecord): void {
+    if (!isEquivocation(held, record)) return
+    const { key, origin } = record
+    const digests = [held.target?.digest, record.target?.digest]
+    signer.log.error({ ref: key, origin, digests }, 'one node signed two digests under one stamp')
+  }
+
   return {
     sign(record) {
       const body = encodeRecord(record, signer.clusterId)
@@ -95,20 +102,12 @@ export function createRecordWriter(
       const { key, kind, origin, signed } = record
       const held = newestFirst(register.all(key, kindNumbers[kind]))
       const own = held.find(other => other.origin === origin)
-      if (own !== undefined && isEquivocation(own, record)) {
-        const digests = [own.target?.digest, record.target?.digest]
-        signer.log.error(
-          { ref: key, origin, digests },
-          'one node signed two digests under one stamp',
-        )
-      }
+      if (own !== undefined) watch(own, record)
       if (kind === 'pin') rememberPin(record, held[0])
-      const last = held[maxOrigins - 1]
-      // Older than the newest of three others: cut at once, so it is not told on either.
-      if (own === undefined && last !== undefined && compareRecords(record, last) < 0) return false
+      if (isCut(held, record)) return false
       if (upsert.run({ ...recordParameters(record), ...signed }).changes === 0) return false
       if (isOperatorKind(kind)) operatorRecords.push(signed)
-      if (own === undefined && last !== undefined) prune.run(key, kindNumbers[kind])
+      if (held.length === maxOrigins) prune.run(key, kindNumbers[kind])
       return true
     },
     remove: ({ key, kind, origin }) => void remove.run(key, kindNumbers[kind], origin),
@@ -118,4 +117,11 @@ export function createRecordWriter(
       return taken
     },
   }
+}
+
+/** Whether a record of one more origin is older than the newest of three others: cut at once, it is not told on either. */
+function isCut(held: readonly LedgerRecord[], record: LedgerRecord): boolean {
+  const last = held[maxOrigins - 1]
+  if (last === undefined || held.some(other => other.origin === record.origin)) return false
+  return compareRecords(record, last) < 0
 }
