@@ -1,0 +1,134 @@
+import { OciError } from '../oci/errors.ts'
+import { formatTag, parseReference, type TagReference } from '../oci/reference.ts'
+import type { StoreUsage } from '../ports/content-store.ts'
+import type { Readiness } from '../ports/readiness.ts'
+import type { ResolutionLog } from '../ports/resolution-log.ts'
+import type { TagLedger, TagRow } from '../ports/tag-ledger.ts'
+import type { EndpointState } from '../ports/upstream.ts'
+import type { ResolveTag } from '../pull/resolution.ts'
+import type {
+  ResolutionsAnswer,
+  ResolutionsQuery,
+  ResolveAnswer,
+  ResolveQuery,
+  StatusAnswer,
+  TagsAnswer,
+  TagsQuery,
+} from './admin-contract.ts'
+
+/** Where the admin API's answers come from. */
+export interface AdminParts {
+  readonly resolveTag: ResolveTag
+  readonly ledger: Pick<TagLedger, 'list' | 'stats' | 'trustedNowMs'>
+  readonly resolutions: Pick<ResolutionLog, 'find'>
+  readonly endpoints: () => readonly EndpointState[]
+  readonly storeUsage: () => Promise<StoreUsage>
+  readonly readiness: () => Readiness
+  readonly mode: () => string
+  readonly uptimeMs: () => number
+}
+
+/** The read-only operations of the admin API. Each throws {@link OciError} when a reference is none. */
+export interface AdminAnswers {
+  resolve(query: ResolveQuery, signal: AbortSignal): Promise<ResolveAnswer>
+  tags(query: TagsQuery): TagsAnswer
+  resolutions(query: ResolutionsQuery): ResolutionsAnswer
+  status(): Promise<StatusAnswer>
+}
+
+/** Answers from this node's own state. */
+export function createAdminAnswers(
+  parts: AdminParts,
+  { node, version }: { readonly node: string; readonly version: string },
+): AdminAnswers {
+  const { ledger } = parts
+  const asOf = (): { node: string; asOf: string } => ({ node, asOf: iso(ledger.trustedNowMs()) })
+
+  return {
+    async resolve({ ref, explain }, signal) {
+      const key = parseTag(ref)
+      // Asked as an explanation in any case: a person's question must not look like a client's pull.
+      const answer = await parts.resolveTag(key, { asking: 'explain', signal })
+      const told = {
+        ...asOf(),
+        reference: formatTag(key),
+        reason: answer.reason,
+        ...defined({ failure: answer.failure, steps: explain ? [...answer.steps] : undefined }),
+      }
+      if (!answer.found) return { ...told, found: false }
+      const { digest, mediaType, size, source, fresh, confirmedAtMs, ageSeconds, saidBy } = answer
+      const confirmedAt = confirmedAtMs === undefined ? undefined : iso(confirmedAtMs)
+      const optional = defined({ confirmedAt, ageSeconds, saidBy })
+      return { ...told, found: true, digest, mediaType, size, source, fresh, ...optional }
+    },
+    tags({ limit, ...filter }) {
+      // One more than asked tells whether there is another page.
+      const rows = ledger.list({ ...filter, limit: limit + 1 })
+      const page = rows.slice(0, limit)
+      const last = page.at(-1)
+      const next = rows.length > limit && last !== undefined ? formatTag(last.key) : undefined
+      return { ...asOf(), items: page.map(describeRow), ...defined({ next }) }
+    },
+    resolutions({ ref, at, limit }) {
+      const reference = ref === undefined ? undefined : formatTag(parseTag(ref))
+      const atMs = at === undefined ? undefined : Date.parse(at)
+      const items = parts.resolutions
+        .find({ ...defined({ reference, atMs }), limit })
+        .map(({ firstAtMs, lastAtMs, count, source, reason, digest, saidBy, ...entry }) => ({
+          reference: entry.reference,
+          source,
+          reason,
+          firstAt: iso(firstAtMs),
+          lastAt: iso(lastAtMs),
+          count,
+          ...defined({ digest, saidBy }),
+        }))
+      return { ...asOf(), items }
+    },
+    async status() {
+      const { ready, degraded } = parts.readiness()
+      const { observations, pins, writable, clockVerified, clockOffsetMs } = ledger.stats()
+      const usage = await parts.storeUsage()
+      return {
+        ...asOf(),
+        version,
+        mode: parts.mode(),
+        uptimeSeconds: Math.floor(parts.uptimeMs() / 1000),
+        ready,
+        degraded: [...degraded],
+        endpoints: parts.endpoints().map(({ lastFailure, ...endpoint }) => ({
+          ...endpoint,
+          ...defined({ lastFailure }),
+        })),
+        ledger: { observations, pins, writable, clockVerified, clockOffsetMs },
+        store: usage,
+      }
+    },
+  }
+}
+
+function describeRow({ key, live, pin }: TagRow): TagsAnswer['items'][number] {
+  const row = { reference: formatTag(key), pinned: pin !== undefined }
+  const pinnedDigest = defined({ pinnedDigest: pin?.digest })
+  if (live === undefined) return { ...row, ...pinnedDigest }
+  const { digest, mediaType, size, source, confirmedAtMs, firstSeenMs } = live
+  const times = { confirmedAt: iso(confirmedAtMs), firstSeenAt: iso(firstSeenMs) }
+  return { ...row, digest, mediaType, size, source, ...times, ...pinnedDigest }
+}
+
+/** The tag a reference names; with a digest there is nothing to resolve. */
+function parseTag(ref: string): TagReference {
+  const { registry, repository, tag, digest } = parseReference(ref)
+  if (tag === undefined || digest !== undefined) {
+    throw new OciError('TAG_INVALID', `${ref} names a digest: only tags are resolved`)
+  }
+  return { registry, repository, tag }
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString()
+
+/** Leaves out what is undefined. */
+function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const kept = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(kept) as { [K in keyof T]?: Exclude<T[K], undefined> }
+}

@@ -1,0 +1,137 @@
+import { type Static, Type } from 'typebox'
+
+/** Shapes of the admin API's questions and answers. Times are ISO 8601 in UTC, sizes bytes; what is unknown is left out. */
+
+const text = Type.String()
+const optionalText = Type.Optional(Type.String())
+const time = Type.String({ format: 'date-time' })
+
+/** With every answer: who gives it, and when. */
+const asOf = { node: text, asOf: time }
+
+const limit = (most: number, usual: number) =>
+  Type.Integer({ minimum: 1, maximum: most, default: usual })
+
+/** `GET /api/v1/resolve` */
+export const resolveQuery = Type.Object({
+  ref: Type.String({ minLength: 1, maxLength: 1024 }),
+  explain: Type.Boolean({ default: false }),
+})
+
+/** What a tag resolves to now. `steps` only with `explain`. */
+export const resolveAnswer = Type.Object({
+  ...asOf,
+  reference: text,
+  found: Type.Boolean(),
+  digest: optionalText,
+  mediaType: optionalText,
+  size: Type.Optional(Type.Integer()),
+  source: optionalText,
+  fresh: Type.Optional(Type.Boolean()),
+  confirmedAt: Type.Optional(time),
+  ageSeconds: Type.Optional(Type.Number()),
+  reason: text,
+  failure: optionalText,
+  saidBy: optionalText,
+  steps: Type.Optional(Type.Array(Type.Object({ rung: text, outcome: text }))),
+})
+
+/** `GET /api/v1/tags`: what the ledger knows. `after` is the `next` of the page before. */
+export const tagsQuery = Type.Object({
+  registry: optionalText,
+  repository: optionalText,
+  after: optionalText,
+  limit: limit(1_000, 100),
+})
+
+/** A page of tags in byte order. `digest`, `source` and times are of the newest observation. */
+export const tagsAnswer = Type.Object({
+  ...asOf,
+  items: Type.Array(
+    Type.Object({
+      reference: text,
+      digest: optionalText,
+      mediaType: optionalText,
+      size: Type.Optional(Type.Integer()),
+      source: optionalText,
+      confirmedAt: Type.Optional(time),
+      firstSeenAt: Type.Optional(time),
+      pinned: Type.Boolean(),
+      pinnedDigest: optionalText,
+    }),
+  ),
+  next: optionalText,
+})
+
+/** `GET /api/v1/resolutions`: answers this node gave. With `at`, those in force at or before that time. */
+export const resolutionsQuery = Type.Object({
+  ref: optionalText,
+  at: Type.Optional(time),
+  limit: limit(1_000, 20),
+})
+
+/** Newest first; equal answers in a row are one item. */
+export const resolutionsAnswer = Type.Object({
+  ...asOf,
+  items: Type.Array(
+    Type.Object({
+      reference: text,
+      digest: optionalText,
+      source: text,
+      reason: text,
+      saidBy: optionalText,
+      firstAt: time,
+      lastAt: time,
+      count: Type.Integer(),
+    }),
+  ),
+})
+
+/** `GET /api/v1/status` */
+export const statusAnswer = Type.Object({
+  ...asOf,
+  version: text,
+  mode: text,
+  uptimeSeconds: Type.Number(),
+  ready: Type.Boolean(),
+  degraded: Type.Array(Type.Object({ reason: text, detail: text })),
+  endpoints: Type.Array(
+    Type.Object({
+      registry: text,
+      url: text,
+      state: text,
+      openRepositories: Type.Integer(),
+      lastFailure: optionalText,
+    }),
+  ),
+  ledger: Type.Object({
+    observations: Type.Integer(),
+    pins: Type.Integer(),
+    writable: Type.Boolean(),
+    clockVerified: Type.Boolean(),
+    clockOffsetMs: Type.Number(),
+  }),
+  store: Type.Object({
+    blobs: Type.Integer(),
+    blobBytes: Type.Integer(),
+    partialBytes: Type.Integer(),
+    freeBytes: Type.Integer(),
+    totalBytes: Type.Integer(),
+  }),
+})
+
+/** Any error, as RFC 9457 has it. */
+export const problem = Type.Object({
+  type: text,
+  title: text,
+  status: Type.Integer(),
+  detail: text,
+})
+
+export type ResolveQuery = Static<typeof resolveQuery>
+export type ResolveAnswer = Static<typeof resolveAnswer>
+export type TagsQuery = Static<typeof tagsQuery>
+export type TagsAnswer = Static<typeof tagsAnswer>
+export type ResolutionsQuery = Static<typeof resolutionsQuery>
+export type ResolutionsAnswer = Static<typeof resolutionsAnswer>
+export type StatusAnswer = Static<typeof statusAnswer>

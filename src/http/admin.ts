@@ -1,0 +1,158 @@
+import { readFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage } from 'node:http'
+import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
+import { OciError } from '../oci/errors.ts'
+import { HoldfastError } from '../ports/errors.ts'
+import type { Log } from '../ports/log.ts'
+import { type AdminParts, createAdminAnswers } from './admin-answers.ts'
+import {
+  type ResolutionsQuery,
+  type ResolveQuery,
+  resolutionsAnswer,
+  resolutionsQuery,
+  resolveAnswer,
+  resolveQuery,
+  statusAnswer,
+  type TagsQuery,
+  tagsAnswer,
+  tagsQuery,
+} from './admin-contract.ts'
+import { createListener, type ListenAddress, type Listener } from './listener.ts'
+import { sendProblem } from './problem.ts'
+import type { TokenFile } from './token-file.ts'
+import { listenOnSocket } from './unix-socket.ts'
+
+export interface AdminOptions {
+  readonly address: ListenAddress
+  /** Path of a unix socket to listen on as well. Its file mode (0660) is the permission: no token is asked there. */
+  readonly socket?: string | undefined
+  readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined
+  readonly node: string
+  readonly version: string
+  /** How long a stop lets running answers go on, in ms. Default 2000. */
+  readonly graceMs?: number
+}
+
+/** An answer is given within this time, in ms: longer than any journey's deadline. */
+const answerWithinMs = 60_000
+
+/**
+ * Builds the admin API's read-only part: `GET /api/v1/{resolve,tags,resolutions,status}`, for holders of the token. Here a 401 is right:
+ * containerd never asks. Rejects with `config-invalid` when it would be open to the network without TLS.
+ */
+export async function createAdmin(
+  parts: AdminParts & { readonly token: TokenFile; readonly log: Log },
+  options: AdminOptions,
+): Promise<Listener> {
+  const { address, socket, tls, graceMs = 2_000 } = options
+  if (tls === undefined && !isLoopback(address.host)) {
+    throw new HoldfastError(
+      'config-invalid',
+      `admin.listen: ${address.host} can be reached from the network, and the admin token would cross it in the clear; listen on ` +
+        '127.0.0.1 or set admin.tls',
+    )
+  }
+  const app = fastify({
+    logger: false,
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
+    forceCloseConnections: false,
+    requestTimeout: 30_000,
+    frameworkErrors: (error, _request, reply) => {
+      sendProblem(reply, { status: 400, title: 'Bad Request', detail: error.message })
+    },
+    ajv: { customOptions: { coerceTypes: true, removeAdditional: false, useDefaults: true } },
+    ...(tls === undefined
+      ? {}
+      : { https: { cert: await readFile(tls.certFile), key: await readFile(tls.keyFile) } }),
+  }) as unknown as FastifyInstance
+  // Told by the server it came to: a TCP connection that was reset has no remote address either.
+  const onSocket = new WeakSet<IncomingMessage>()
+  const bySocket = createServer((request, response) => {
+    onSocket.add(request)
+    app.routing(request, response)
+  })
+  guard(app, parts.token, request => onSocket.has(request.raw))
+  tellProblems(app, parts.log)
+  addRoutes(app, parts, options)
+
+  const listener = createListener(app, { address, graceMs })
+  if (socket === undefined) return listener
+  const socketListener = listenOnSocket(bySocket, { path: socket, graceMs })
+  return {
+    listen: async () => {
+      await app.ready()
+      await socketListener.listen()
+      try {
+        return await listener.listen()
+      } catch (error) {
+        await socketListener.close()
+        throw error
+      }
+    },
+    close: async () => {
+      await socketListener.close()
+      await listener.close()
+    },
+  }
+}
+
+function guard(
+  app: FastifyInstance,
+  token: TokenFile,
+  isTrusted: (request: FastifyRequest) => boolean,
+): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+    if (isTrusted(request) || (given !== undefined && token.accepts(given))) return done()
+    const detail = `send "Authorization: Bearer <token>"; the token lies in ${token.path} on the node`
+    reply.header('WWW-Authenticate', 'Bearer realm="holdfast"')
+    sendProblem(reply, { status: 401, title: 'Unauthorized', detail })
+  })
+}
+
+function tellProblems(app: FastifyInstance, log: Log): void {
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(reply, {
+      status: 404,
+      title: 'Not Found',
+      detail: `there is no ${request.method} ${request.url.split('?')[0]}`,
+    }),
+  )
+  app.setErrorHandler((error, request, reply) => {
+    const isQuestion = error instanceof OciError || (error instanceof Error && isClientError(error))
+    if (isQuestion) {
+      return sendProblem(reply, { status: 400, title: 'Bad Request', detail: error.message })
+    }
+    log.error({ url: request.url, err: error }, 'an admin request failed for a fault of ours')
+    const detail = 'an internal failure; the log of the node tells more'
+    return sendProblem(reply, { status: 500, title: 'Internal Server Error', detail })
+  })
+}
+
+/** What fastify found wrong with a request: a query that does not fit, a URL that cannot be decoded. */
+const isClientError = (error: Error): boolean =>
+  'statusCode' in error && typeof error.statusCode === 'number' && error.statusCode < 500
+
+function addRoutes(app: FastifyInstance, parts: AdminParts, options: AdminOptions): void {
+  const answers = createAdminAnswers(parts, options)
+  app.get<{ Querystring: ResolveQuery }>(
+    '/api/v1/resolve',
+    { schema: { querystring: resolveQuery, response: { 200: resolveAnswer } } },
+    ({ query }) => answers.resolve(query, AbortSignal.timeout(answerWithinMs)),
+  )
+  app.get<{ Querystring: TagsQuery }>(
+    '/api/v1/tags',
+    { schema: { querystring: tagsQuery, response: { 200: tagsAnswer } } },
+    async ({ query }) => answers.tags(query),
+  )
+  app.get<{ Querystring: ResolutionsQuery }>(
+    '/api/v1/resolutions',
+    { schema: { querystring: resolutionsQuery, response: { 200: resolutionsAnswer } } },
+    async ({ query }) => answers.resolutions(query),
+  )
+  app.get('/api/v1/status', { schema: { response: { 200: statusAnswer } } }, () => answers.status())
+}
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || host.startsWith('127.')

@@ -1,0 +1,414 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { type RequestOptions, request } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { promisify } from 'node:util'
+import t, { type Test } from 'tap'
+import { Value } from 'typebox/value'
+import { type AdminOptions, createAdmin } from '../../src/http/admin.ts'
+import type { AdminParts } from '../../src/http/admin-answers.ts'
+import {
+  problem,
+  resolutionsAnswer,
+  resolveAnswer,
+  statusAnswer,
+  tagsAnswer,
+} from '../../src/http/admin-contract.ts'
+import { ensureAdminToken } from '../../src/http/admin-token.ts'
+import { createTokenFile } from '../../src/http/token-file.ts'
+import type { TagReference } from '../../src/oci/reference.ts'
+import { systemClock } from '../../src/ports/clock.ts'
+import type { Observation, Pin, TagRow } from '../../src/ports/tag-ledger.ts'
+import { keepLog, manifestDigest, manifestType, resolved } from './support.ts'
+
+const nowMs = Date.parse('2026-11-21T12:00:00Z')
+
+const observation: Observation = {
+  digest: manifestDigest,
+  mediaType: manifestType,
+  size: 77,
+  stamp: { wallMs: 1, counter: 0 },
+  source: 'upstream',
+  origin: 'aa',
+  confirmedAtMs: nowMs - 60_000,
+  firstSeenMs: nowMs - 3_600_000,
+  lastSeenMs: nowMs,
+}
+const pin: Pin = {
+  digest: manifestDigest,
+  mediaType: manifestType,
+  size: 77,
+  stamp: { wallMs: 1, counter: 0 },
+  note: undefined,
+  author: undefined,
+  expiresAtMs: undefined,
+}
+const keyOf = (tag: string): TagReference => ({ registry: 'reg.lab', repository: 'lab/app', tag })
+const rows: readonly TagRow[] = [
+  { key: keyOf('a'), live: observation, pin: undefined },
+  { key: keyOf('b'), live: undefined, pin },
+  { key: keyOf('c'), live: observation, pin },
+]
+
+interface Asked {
+  readonly status: number
+  readonly type: string | undefined
+  readonly body: unknown
+  readonly headers: Readonly<Record<string, unknown>>
+}
+
+async function startAdmin(
+  t: Test,
+  change: Partial<AdminParts> = {},
+  options: Partial<AdminOptions> = {},
+): Promise<{
+  readonly dir: string
+  readonly token: string
+  ask(path: string, more?: RequestOptions): Promise<Asked>
+}> {
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-admin-'))
+  const tokenPath = join(dir, 'deep', 'admin.token')
+  await ensureAdminToken(tokenPath)
+  const token = (await readFile(tokenPath, 'utf8')).trim()
+  const admin = await createAdmin(
+    {
+      resolveTag: async key => resolved({ key }),
+      ledger: {
+        list: ({ after, limit }) =>
+          rows
+            .filter(({ key }) => after === undefined || `reg.lab/lab/app:${key.tag}` > after)
+            .slice(0, limit),
+        stats: () => ({
+          observations: 2,
+          pins: 1,
+          writable: true,
+          clockVerified: true,
+          clockOffsetMs: 5,
+        }),
+        trustedNowMs: () => nowMs,
+      },
+      resolutions: { find: () => [] },
+      endpoints: () => [],
+      storeUsage: async () => ({
+        blobBytes: 1,
+        partialBytes: 2,
+        blobs: 3,
+        freeBytes: 4,
+        totalBytes: 5,
+      }),
+      readiness: () => ({ ready: true, degraded: [] }),
+      mode: () => 'auto',
+      uptimeMs: () => 12_345,
+      ...change,
+      token: createTokenFile(tokenPath, { clock: systemClock }),
+      log: keepLog().log,
+    },
+    {
+      address: { host: '127.0.0.1', port: 0 },
+      node: 'van-1',
+      version: '1.2.3',
+      graceMs: 100,
+      ...options,
+    },
+  )
+  const { port } = await admin.listen()
+  t.teardown(async () => {
+    await admin.close()
+    await rm(dir, { recursive: true })
+  })
+  const ask = async (path: string, more: RequestOptions = {}): Promise<Asked> => {
+    const asking = request({
+      host: '127.0.0.1',
+      port,
+      path,
+      agent: false,
+      headers: { authorization: `Bearer ${token}` },
+      ...more,
+    }).end()
+    const [response] = await once(asking, 'response')
+    const body = await text(response)
+    const type = response.headers['content-type']
+    return {
+      status: response.statusCode,
+      type,
+      headers: response.headers,
+      body: type?.includes('json') ? JSON.parse(body) : body,
+    }
+  }
+  return { dir, token, ask }
+}
+
+t.test('without the token nothing is told but where it lies', async t => {
+  const { ask, token } = await startAdmin(t)
+  for (const headers of [
+    {},
+    { authorization: '' },
+    { authorization: 'Bearer' },
+    { authorization: `Bearer ${token}x` },
+    { authorization: `Bearer ${token.slice(0, -1)}` },
+    { authorization: `Basic ${token}` },
+    { authorization: token },
+  ]) {
+    for (const path of ['/api/v1/status', '/api/v1/nothing', '/']) {
+      const got = await ask(path, { headers })
+      t.equal(got.status, 401)
+      t.equal(got.type, 'application/problem+json')
+      t.match(got.body, { detail: /deep\/admin\.token/ })
+      t.match(got.headers, { 'www-authenticate': /Bearer/ })
+      t.ok(Value.Check(problem, got.body))
+    }
+  }
+  t.equal((await ask('/api/v1/status')).status, 200)
+  t.equal(
+    (await ask('/api/v1/status', { headers: { authorization: `bearer ${token}` } })).status,
+    200,
+  )
+})
+
+t.test('resolve tells the answer, and its steps when asked to explain', async t => {
+  const asked: unknown[] = []
+  const steps = [{ rung: 'pin', outcome: 'no pin' }]
+  const { ask } = await startAdmin(t, {
+    resolveTag: async (key, { asking }) => {
+      asked.push({ ...key, asking })
+      return resolved({ key, steps, confirmedAtMs: nowMs, ageSeconds: 60, fresh: false })
+    },
+  })
+  const plain = await ask('/api/v1/resolve?ref=nginx')
+  t.equal(plain.status, 200)
+  t.ok(Value.Check(resolveAnswer, plain.body))
+  t.match(plain.body, {
+    node: 'van-1',
+    asOf: '2026-11-21T12:00:00.000Z',
+    reference: 'docker.io/library/nginx:latest',
+    found: true,
+    digest: manifestDigest,
+    confirmedAt: '2026-11-21T12:00:00.000Z',
+    ageSeconds: 60,
+    fresh: false,
+  })
+  t.notOk('steps' in (plain.body as object))
+  t.match((await ask('/api/v1/resolve?ref=nginx&explain=true')).body, { steps })
+  const key = { registry: 'docker.io', repository: 'library/nginx', tag: 'latest' }
+  t.same(asked, Array(2).fill({ ...key, asking: 'explain' }), 'never as a client that pulls')
+})
+
+t.test('no answer is an answer', async t => {
+  const { ask } = await startAdmin(t, {
+    resolveTag: async key => ({
+      found: false,
+      key,
+      reason: 'nothing complete is held',
+      failure: 'unreachable',
+      steps: [],
+    }),
+  })
+  const got = await ask('/api/v1/resolve?ref=reg.lab:5000/app:1')
+  t.equal(got.status, 200)
+  t.ok(Value.Check(resolveAnswer, got.body))
+  t.match(got.body, { found: false, failure: 'unreachable', reason: 'nothing complete is held' })
+})
+
+t.test('questions that make no sense are 400 with what is wrong', async t => {
+  const { ask } = await startAdmin(t)
+  for (const path of [
+    '/api/v1/resolve',
+    '/api/v1/resolve?ref=',
+    '/api/v1/resolve?ref=UPPER/CASE',
+    `/api/v1/resolve?ref=nginx@${manifestDigest}`,
+    `/api/v1/resolve?ref=${'a'.repeat(2000)}`,
+    '/api/v1/resolve?ref=nginx&explain=perhaps',
+    '/api/v1/tags?limit=0',
+    '/api/v1/tags?limit=x',
+    '/api/v1/tags?limit=1000000',
+    '/api/v1/resolutions?at=yesterday',
+    '/api/v1/resolutions?ref=:',
+    '/api/v1/%zz',
+  ]) {
+    const got = await ask(path)
+    t.equal(got.status, 400, path)
+    t.equal(got.type, 'application/problem+json', path)
+    t.ok(Value.Check(problem, got.body), path)
+  }
+  t.equal((await ask('/api/v1/nothing')).status, 404)
+  t.equal((await ask('/api/v1/status', { method: 'DELETE' })).status, 404)
+})
+
+t.test('tags come in pages that follow each other', async t => {
+  const { ask } = await startAdmin(t)
+  const first = await ask('/api/v1/tags?limit=2')
+  t.ok(Value.Check(tagsAnswer, first.body))
+  t.match(first.body, {
+    items: [
+      {
+        reference: 'reg.lab/lab/app:a',
+        digest: manifestDigest,
+        source: 'upstream',
+        confirmedAt: '2026-11-21T11:59:00.000Z',
+        firstSeenAt: '2026-11-21T11:00:00.000Z',
+        pinned: false,
+      },
+      { reference: 'reg.lab/lab/app:b', pinned: true, pinnedDigest: manifestDigest },
+    ],
+    next: 'reg.lab/lab/app:b',
+  })
+  const second = await ask('/api/v1/tags?limit=2&after=reg.lab%2Flab%2Fapp%3Ab')
+  t.match(second.body, { items: [{ reference: 'reg.lab/lab/app:c' }] })
+  t.notOk('next' in (second.body as object))
+})
+
+t.test('filters reach the ledger and the resolution log', async t => {
+  const filters: unknown[] = []
+  const { ask } = await startAdmin(t, {
+    ledger: {
+      list: filter => {
+        filters.push(filter)
+        return []
+      },
+      stats: () => t.fail() as never,
+      trustedNowMs: () => nowMs,
+    },
+    resolutions: {
+      find: filter => {
+        filters.push(filter)
+        return [
+          {
+            firstAtMs: nowMs - 1000,
+            lastAtMs: nowMs,
+            count: 3,
+            reference: 'docker.io/library/nginx:1',
+            digest: undefined,
+            source: 'none',
+            reason: 'nothing is known',
+            saidBy: undefined,
+          },
+        ]
+      },
+    },
+  })
+  await ask('/api/v1/tags?registry=reg.lab&repository=lab%2Fapp')
+  const got = await ask('/api/v1/resolutions?ref=nginx:1&at=2026-11-21T12:00:00Z&limit=5')
+  t.ok(Value.Check(resolutionsAnswer, got.body))
+  t.match(got.body, {
+    items: [
+      { reference: 'docker.io/library/nginx:1', count: 3, lastAt: '2026-11-21T12:00:00.000Z' },
+    ],
+  })
+  await ask('/api/v1/resolutions')
+  t.same(filters, [
+    { registry: 'reg.lab', repository: 'lab/app', limit: 101 },
+    { reference: 'docker.io/library/nginx:1', atMs: nowMs, limit: 5 },
+    { limit: 20 },
+  ])
+})
+
+t.test('status tells who, what and how well', async t => {
+  const { ask } = await startAdmin(t, {
+    endpoints: () => [
+      {
+        registry: 'docker.io',
+        url: 'https://registry-1.docker.io',
+        state: 'open',
+        openRepositories: 0,
+        lastFailure: 'timeout',
+      },
+    ],
+    readiness: () => ({
+      ready: true,
+      degraded: [{ reason: 'upstream_down', detail: 'docker.io' }],
+    }),
+  })
+  const { body } = await ask('/api/v1/status')
+  t.ok(Value.Check(statusAnswer, body))
+  t.match(body, {
+    node: 'van-1',
+    version: '1.2.3',
+    mode: 'auto',
+    uptimeSeconds: 12,
+    ready: true,
+    degraded: [{ reason: 'upstream_down' }],
+    endpoints: [{ registry: 'docker.io', state: 'open', lastFailure: 'timeout' }],
+    ledger: { observations: 2, pins: 1 },
+    store: { blobs: 3, freeBytes: 4 },
+  })
+})
+
+t.test('a fault of ours is a 500 that tells nothing of it', async t => {
+  const { ask } = await startAdmin(t, {
+    storeUsage: async () => {
+      throw new Error('inner secret')
+    },
+  })
+  const got = await ask('/api/v1/status')
+  t.equal(got.status, 500)
+  t.ok(Value.Check(problem, got.body))
+  t.notMatch(JSON.stringify(got.body), /inner/)
+})
+
+t.test('off loopback it will not start without TLS', async t => {
+  for (const host of ['0.0.0.0', '::', '192.0.2.1', 'node.lan']) {
+    await t.rejects(startAdmin(t, {}, { address: { host, port: 0 } }), {
+      code: 'config-invalid',
+      message: /admin\.tls/,
+    })
+  }
+})
+
+t.test('the unix socket asks for no token: its mode is the permission', async t => {
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-socket-'))
+  t.teardown(() => rm(dir, { recursive: true }))
+  const socket = join(dir, 'run', 'admin.sock')
+  const { ask } = await startAdmin(t, {}, { socket })
+  t.equal((await stat(socket)).mode & 0o777, 0o660)
+  const got = await ask('/api/v1/status', { socketPath: socket, headers: {} })
+  t.equal(got.status, 200)
+  t.equal((await ask('/api/v1/status', { headers: {} })).status, 401, 'by TCP it still does')
+})
+
+t.test('a socket that a dead process left is replaced, a living one is not', async t => {
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-socket-'))
+  t.teardown(() => rm(dir, { recursive: true }))
+  const living = join(dir, 'living.sock')
+  const other = createServer().listen(living)
+  await once(other, 'listening')
+  t.teardown(() => other.close())
+  await t.rejects(startAdmin(t, {}, { socket: living }), { code: 'config-invalid' })
+
+  const dead = join(dir, 'dead.sock')
+  const leave = `require('net').createServer().listen(${JSON.stringify(dead)}, () => process.kill(process.pid, 9))`
+  await promisify(execFile)(process.execPath, ['-e', leave]).catch(() => undefined)
+  t.ok((await stat(dead)).isSocket(), 'it was left behind')
+  const { ask } = await startAdmin(t, {}, { socket: dead })
+  t.equal((await ask('/api/v1/status', { socketPath: dead, headers: {} })).status, 200)
+})
+
+t.test('when its address is taken it leaves no socket behind', async t => {
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-socket-'))
+  t.teardown(() => rm(dir, { recursive: true }))
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  t.teardown(() => other.close())
+  const { port } = other.address() as AddressInfo
+  const socket = join(dir, 'admin.sock')
+  const address = { host: '127.0.0.1', port }
+  await t.rejects(startAdmin(t, {}, { socket, address }), { code: 'EADDRINUSE' })
+  await t.rejects(stat(socket), { code: 'ENOENT' })
+})
+
+t.test('the token is made once, for its owner only', async t => {
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-token-'))
+  t.teardown(() => rm(dir, { recursive: true }))
+  const path = join(dir, 'a', 'admin.token')
+  await Promise.all([ensureAdminToken(path), ensureAdminToken(path)])
+  t.equal((await stat(path)).mode & 0o777, 0o600)
+  const made = await readFile(path, 'utf8')
+  t.match(made, /^[\w-]{43}\n$/)
+  await ensureAdminToken(path)
+  t.equal(await readFile(path, 'utf8'), made)
+  await writeFile(path, '\n')
+  await t.rejects(ensureAdminToken(path), { code: 'config-invalid' })
+})
