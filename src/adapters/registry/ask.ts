@@ -18,7 +18,7 @@ export interface Answered extends HttpAnswer {
 export type Ask = (question: Question) => Promise<Answered>
 
 /** What asking needs. */
-export interface AskParts {
+interface AskParts {
   readonly transport: Pick<Transport, 'request'>
   readonly authorizer: Authorizer
   readonly clock: Pick<Clock, 'wallMs'>

@@ -24,16 +24,20 @@ interface Extent {
   readonly size: number | undefined
 }
 
-/** Opens a blob at `offset`, or at 0 where ranges are ignored or that offset lies beyond the end. */
+/**
+ * Opens a blob at `offset`, or at 0 where ranges are ignored or that offset lies beyond the end. In the background only its first byte
+ * is asked for.
+ */
 export async function askBlob(
   inquirer: Inquirer,
   digest: Digest,
   offset: number,
 ): Promise<OpenBlob> {
-  const answer = await openAt(inquirer, digest, offset)
+  const { isBackground } = inquirer.attempt
+  const answer = await (isBackground ? sample(inquirer, digest) : openAt(inquirer, digest, offset))
   try {
     refuseEncoding(answer)
-    const extent = readExtent(answer, offset)
+    const extent = isBackground ? nothing : readExtent(answer, offset)
     const { body } = answer
     return {
       offset: extent.offset,
@@ -45,6 +49,13 @@ export async function askBlob(
     answer.body.destroy()
     throw error
   }
+}
+
+const nothing: Extent = { offset: 0, length: undefined, size: undefined }
+
+function sample(inquirer: Inquirer, digest: Digest): Promise<Answered> {
+  const headers = { range: 'bytes=0-0' }
+  return inquirer.ask({ method: 'GET', path: `blobs/${digest}`, headers })
 }
 
 async function openAt(inquirer: Inquirer, digest: Digest, offset: number): Promise<Answered> {

@@ -4,10 +4,10 @@ import { UpstreamFailure } from '../../ports/errors.ts'
 import { describeUrl } from './origin.ts'
 
 /** Headers of an answer, names in lower case. */
-export type AnswerHeaders = Readonly<Record<string, string | string[]>>
+type AnswerHeaders = Readonly<Record<string, string | string[]>>
 
 /** An answer that is not the one asked for, its body read (bounded) as text. */
-export interface RefusedAnswer {
+interface RefusedAnswer {
   readonly status: number
   readonly headers: AnswerHeaders
   /** Empty for a HEAD. */
@@ -16,9 +16,9 @@ export interface RefusedAnswer {
 }
 
 /** The longest that a 429 is honoured, in ms, whatever it asks for: its limit may be gone long before. */
-export const maxRetryAfterMs = 60_000
+const maxRetryAfterMs = 60_000
 /** How long a 429 that names no time is honoured, in ms. */
-export const defaultRetryAfterMs = 15_000
+const defaultRetryAfterMs = 15_000
 
 /** One header as text; of several with that name the first. */
 export function headerOf(headers: AnswerHeaders, name: string): string | undefined {

@@ -3,7 +3,7 @@ import { discard } from './answer-body.ts'
 import { headerOf, portal, protocolFailure } from './classify.ts'
 import { sameOrigin } from './origin.ts'
 import type { EndpointSettings } from './settings.ts'
-import type { HttpAnswer, Transport } from './transport.ts'
+import type { HttpAnswer, HttpQuestion, Transport } from './transport.ts'
 
 /** Redirects that are followed in one question. */
 const maxRedirects = 5
@@ -27,8 +27,8 @@ export interface Question {
   readonly scope: string
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly signal: AbortSignal
-  /** On a new connection: the kept ones may be dead without knowing. */
-  readonly isFresh?: boolean | undefined
+  /** The kept connections may be dead without knowing; see the transport. */
+  readonly freshConnection?: HttpQuestion['freshConnection']
   readonly witness: Witness
 }
 
@@ -75,7 +75,7 @@ async function request(
   authorization: string | undefined,
 ): Promise<HttpAnswer> {
   const { endpoint, method, headers, signal } = question
-  const send = (freshConnection: boolean | undefined): Promise<HttpAnswer> =>
+  const send = (freshConnection: HttpQuestion['freshConnection']): Promise<HttpAnswer> =>
     transport.request({
       url,
       method,
@@ -92,11 +92,11 @@ async function request(
       },
     })
   try {
-    return await send(question.isFresh)
+    return await send(question.freshConnection)
   } catch (error) {
     // Links that drop connections drop single ones; asking again costs little, and two in a row are believed.
     const isWorthAnother = error instanceof UpstreamFailure && error.reason === 'reset'
-    if (!isWorthAnother || question.isFresh === true) throw error
+    if (!isWorthAnother || question.freshConnection) throw error
     return send(true)
   }
 }

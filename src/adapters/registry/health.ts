@@ -29,6 +29,8 @@ export interface Health {
   reach(repository: string): Exclude<Reach, { readonly state: 'unconfigured' }>
   /** The endpoint spoke as a registry does, whoever asked: if it was down it is no longer. */
   heard(): void
+  /** The whole endpoint is known to be down. */
+  isDown(): boolean
   /** Grows with every {@link Health.heard}. */
   heardCount(): number
   /** Asks `GET /v2/` on a new connection, one at a time, and tells whether a registry answered; it counts whenever it comes. */
@@ -105,6 +107,7 @@ export function createHealth(parts: HealthParts, endpoint: EndpointSettings): He
     endpoint,
     closing,
     heard,
+    isDown: () => whole.isOpen(),
     heardCount: () => heardCount,
     refusal(subject, insist) {
       const limit = limits.find(subject.repository)

@@ -38,9 +38,9 @@ export function createInquirer(
   const name = rewriteRepository(about.repository, endpoint.rewrite)
 
   function send(url: URL, { method, headers }: Pick<Inquiry, 'method' | 'headers'>) {
-    const { signal, isFresh, witness } = attempt
+    const { signal, freshConnection, witness } = attempt
     const scope = `repository:${name}:pull`
-    return ask({ endpoint, method, url, scope, headers, signal, isFresh, witness })
+    return ask({ endpoint, method, url, scope, headers, signal, freshConnection, witness })
   }
 
   const urlOf: Inquirer['urlOf'] = ({ path, query }) =>
@@ -48,7 +48,10 @@ export function createInquirer(
 
   return {
     ask: inquiry => send(urlOf(inquiry), inquiry),
-    askNext: (url, headers) => send(url, { method: 'GET', headers }),
+    askNext(url, headers) {
+      if (namespace !== undefined) url.searchParams.set('ns', namespace)
+      return send(url, { method: 'GET', headers })
+    },
     urlOf,
     endpoint,
     attempt,

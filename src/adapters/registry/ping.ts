@@ -8,6 +8,9 @@ import type { Transport } from './transport.ts'
 /** Whether anybody who is a registry answers, asked without credentials. Resolves if so, whatever the answer; rejects otherwise. */
 export type Ping = (endpoint: EndpointSettings, signal: AbortSignal) => Promise<void>
 
+/** An older one than this, ms, tells nothing of now, and a newer one is not sent while it is under way. */
+const pingMs = 5_000
+
 /** Makes {@link Ping}: `GET /v2/` on a new connection. */
 export function createPing(transport: Pick<Transport, 'request'>): Ping {
   const exchange = createExchange(transport)
@@ -18,8 +21,9 @@ export function createPing(transport: Pick<Transport, 'request'>): Ping {
         method: 'GET',
         url: questionUrl(endpoint, '', undefined),
         scope: '',
-        signal,
-        isFresh: true,
+        signal: AbortSignal.any([signal, AbortSignal.timeout(pingMs)]),
+        // Aside: on a slow link it comes too late to tell anything against the kept ones.
+        freshConnection: 'aside',
         witness: { heard() {}, left() {} },
       },
       undefined,

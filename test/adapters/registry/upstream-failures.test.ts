@@ -71,6 +71,40 @@ for (const [fault, code, reason] of faults) {
   })
 }
 
+const bodies: readonly (readonly [Fault, FailureReason])[] = [
+  [{ do: 'freeze', at: 'body', afterBytes: 5 }, 'stalled'],
+  [{ do: 'truncate', afterBytes: 5, with: 'fin' }, 'reset'],
+  [{ do: 'truncate', afterBytes: 5, with: 'rst' }, 'reset'],
+  // Never silent for long, and never done: the whole question has a limit too.
+  [{ do: 'slow', bytesPerSecond: 60 }, 'timeout'],
+]
+for (const [fault, reason] of bodies) {
+  t.test(`a body that meets ${JSON.stringify(fault)} ends as ${reason}`, async t => {
+    const registry = await serveRegistry(t)
+    const active = registry.fault(fault)
+    registry.fault({ do: 'headers', headers: { 'docker-content-digest': undefined } })
+    const timeouts = { connectMs: 300, headersMs: 300, stallMs: 300 }
+    const make = () => upstreamOf(t, registry, { timeouts })
+    await failsAs(t, askLatest(make(), registry), 'unreachable', reason)
+    const manifest = make().getManifest(at(registry), image.digest, never)
+    await failsAs(t, manifest, 'unreachable', reason)
+    if (fault.do !== 'slow') {
+      await failsAs(t, make().listTags(at(registry), never), 'unreachable', reason)
+    }
+    t.ok(active.hits >= 2)
+  })
+}
+
+t.test('a refusal whose body never ends is still a refusal', async t => {
+  const registry = await serveRegistry(t)
+  registry.fault({ do: 'status', status: 500, body: 'x'.repeat(200_000) })
+  const active = registry.fault({ do: 'freeze', at: 'body', afterBytes: 10 })
+  const upstream = upstreamOf(t, registry, { timeouts: short })
+  const manifest = upstream.getManifest(at(registry), image.digest, never)
+  await failsAs(t, manifest, 'unreachable', 'status')
+  t.equal(active.hits, 1)
+})
+
 t.test('nobody listening is unreachable/connect', async t => {
   const registry = await serveRegistry(t)
   await registry.refuse()

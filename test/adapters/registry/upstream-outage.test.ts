@@ -226,10 +226,31 @@ t.test('a kept connection that died without a word costs a third of the deadline
   await until(() => lost.hits === 1)
   time.advance(300)
   t.match(await answer, { digest })
-  t.equal(registry.connections(), 2)
+  const connections = registry.connections()
+  t.match(await ask(), { digest })
+  t.equal(registry.connections(), connections, 'the new one is kept')
   t.equal(upstream.reach(at(registry)).state, 'reachable')
   await registry.waitFor(log => log.some(({ isAborted }) => isAborted))
 })
+
+t.test(
+  'an answer that takes more than a third of the deadline costs no kept connection',
+  async t => {
+    const { registry, time, ask } = await makeCase(t)
+    await ask()
+    const slow = registry.fault({ do: 'freeze' })
+    const answer = ask()
+    await until(() => slow.hits === 1)
+    time.advance(300)
+    await until(() => slow.hits === 2)
+    slow.heal()
+    t.match(await answer, { digest })
+    const connections = registry.connections()
+    for (let n = 0; n < 5; n += 1) await ask()
+    t.equal(registry.connections(), connections)
+    await registry.waitFor(() => registry.openConnections() === 1)
+  },
+)
 
 t.test('two registries, of which one is dead', async t => {
   const dead = await serveRegistry(t)

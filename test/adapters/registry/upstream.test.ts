@@ -124,7 +124,7 @@ t.test("a mirror's no does not stand for a registry that is down", async t => {
 })
 
 t.test('a blob that comes second is dropped', async t => {
-  const { mirror, owner, time, upstream } = await makeMirrored(t)
+  const { mirror, time, upstream } = await makeMirrored(t)
   const late = mirror.fault({ do: 'freeze' }, { kind: 'blob' })
   mirror.fault({ do: 'slow', bytesPerSecond: 1_000_000 })
   const opened = upstream.getBlob(hub, layer.digest, 0, never)
