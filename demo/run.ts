@@ -19,8 +19,6 @@ interface Stage {
   readonly uplink: ScriptedRegistry
   node: HoldfastNode
   readonly restart: () => Promise<HoldfastNode>
-  readonly tags: Map<string, { digest: TestImage['digest']; mediaType: string }>
-  readonly blobs: Map<TestImage['digest'], Buffer>
 }
 
 let failures = 0
@@ -42,10 +40,9 @@ function tell(pulled: Pulled): void {
 }
 
 /** Publishes a new multi-arch image under `latest`. */
-function publish({ tags, blobs }: Stage, salt: string): TestImage {
+function publish({ uplink }: Stage, salt: string): TestImage {
   const image = makeImage({ salt, layers: [4_000_000, 500_000] })
-  for (const [digest, bytes] of image.blobs) blobs.set(digest, bytes)
-  tags.set('latest', { digest: image.digest, mediaType: image.mediaType })
+  uplink.addImage('app', { blobs: image.blobs, tags: new Map([['latest', image]]) })
   return image
 }
 
@@ -105,16 +102,14 @@ async function tellStory(stage: Stage): Promise<void> {
 }
 
 const dir = await mkdtemp(join(tmpdir(), 'holdfast-demo-'))
-const tags: Stage['tags'] = new Map()
-const blobs: Stage['blobs'] = new Map()
-const uplink = await startRegistry({ images: { app: { blobs, tags } } })
+const uplink = await startRegistry()
 const config = {
   upstreams: { [registryName]: { url: uplink.url } },
   resolve: { timeoutMs },
   log: { level: 'warn' },
 }
 const restart = () => startNode({ dir, config })
-const stage: Stage = { uplink, node: await restart(), restart, tags, blobs }
+const stage: Stage = { uplink, node: await restart(), restart }
 try {
   say(`A registry at ${uplink.url}, a node that mirrors it at ${stage.node.mirror}.`)
   await tellStory(stage)

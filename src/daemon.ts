@@ -1,19 +1,23 @@
 import { openLedger } from './adapters/sqlite/open.ts'
 import type { Config } from './config/config.ts'
 import { openContent } from './daemon/content.ts'
-import { wireFaces } from './daemon/faces.ts'
+import { type Addresses, openFaces } from './daemon/faces.ts'
 import { wirePull } from './daemon/resolution.ts'
 import { openUpstreams } from './daemon/upstreams.ts'
 import { type Clock, systemClock } from './ports/clock.ts'
-import { type Log, silentLog } from './ports/log.ts'
+import type { Log } from './ports/log.ts'
+import { createLog } from './telemetry/log.ts'
+import { createMetrics } from './telemetry/metrics.ts'
 
 /** A running node. */
 export interface Daemon {
-  /** Where it listens, as `host:port`. */
-  readonly addresses: { readonly mirror: string; readonly admin: string; readonly health: string }
+  readonly addresses: Addresses
   /** Stops: no new connections, running answers end or are cut in bounded time, what was learned is written. */
   close(): Promise<void>
 }
+
+/** How often it is looked what nobody used for long, in ms. */
+const ageOutEveryMs = 3_600_000
 
 /**
  * Starts a node: opens, wires, listens; what was opened is closed in reverse order, also when a later step fails.
@@ -22,20 +26,34 @@ export interface Daemon {
  */
 export async function startDaemon(
   config: Config,
-  options: { readonly log?: Log; readonly clock?: Clock; readonly version?: string } = {},
+  options: { readonly version: string; readonly log?: Log; readonly clock?: Clock },
 ): Promise<Daemon> {
-  const { log = silentLog, clock = systemClock } = options
+  const { version, clock = systemClock } = options
   await using owned = new AsyncDisposableStack()
+  const log = options.log ?? openLog(config, owned)
+  const metrics = createMetrics({ version })
   const { dataDir } = config
   const database = await openLedger({ dataDir, log, clock })
   owned.defer(() => database.close())
   const { ledger } = database
-  const content = await openContent(config, { database, clock, log }, owned)
-  const upstreams = await openUpstreams(config, { ledger, clock, log }, owned)
+  const ageing = setInterval(() => {
+    ledger.ageOut().catch(err => log.warn({ err }, 'old observations were not dropped'))
+  }, ageOutEveryMs).unref()
+  owned.defer(() => clearInterval(ageing))
+
+  const content = await openContent(config, { database, metrics, clock, log }, owned)
+  const upstreams = await openUpstreams(config, { ledger, metrics, clock, log }, owned)
   const mode = () => config.mode
-  const pull = wirePull(config, { database, upstreams, content, clock, log, mode }, owned)
-  const parts = { database, content, upstreams, pull, clock, log, mode }
-  const addresses = await wireFaces(config, parts, owned)
+  const shared = { database, content, upstreams, clock, log, mode }
+  const pull = wirePull(config, shared, owned)
+  const addresses = await openFaces(config, { ...shared, pull, metrics, version }, owned)
+  log.info({ version, dataDir, ...addresses }, 'ready')
   const open = owned.move()
   return { addresses, close: () => open.disposeAsync() }
+}
+
+function openLog(config: Config, owned: AsyncDisposableStack): Log {
+  const log = createLog(config.log)
+  owned.defer(() => log.flush())
+  return log
 }

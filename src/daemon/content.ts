@@ -16,6 +16,8 @@ import type { MaintainedStore } from '../ports/content-upkeep.ts'
 import type { Log } from '../ports/log.ts'
 import { type Completeness, createCompleteness } from '../pull/completeness.ts'
 import { type ContentGraph, createContentGraph } from '../pull/content-graph.ts'
+import { measureStore, type StoreMeter } from '../telemetry/measured-store.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
 
 /** What this node holds, what is known of it, and what looks after it. */
 export interface Content {
@@ -27,6 +29,8 @@ export interface Content {
   readonly scrub: Scrub
   /** A tag was answered with this digest just now: its tree is not collected while a client may be fetching it. */
   protect(digest: Digest): void
+  /** The store's last write failed, and not for want of room. */
+  isUnusable(): boolean
 }
 
 /** How long after an answer its image may still be on its way to a client, in ms. */
@@ -37,20 +41,27 @@ const scrubBytesPerSecond = 20 * 1024 * 1024
 /** Opens the store and everything that is derived from it. */
 export async function openContent(
   config: Config,
-  { database, clock, log }: { database: OpenedLedger; clock: Clock; log: Log },
+  {
+    database,
+    metrics,
+    clock,
+    log,
+  }: { database: OpenedLedger; metrics: Metrics; clock: Clock; log: Log },
   owned: AsyncDisposableStack,
 ): Promise<Content> {
   const { dir, quotaBytes, unusedForDays } = config.store
   const minFreeBytes = await freeBytesToKeep(config)
   let collector: Collector | undefined
-  const store = await openDiskStore({
+  const disk = await openDiskStore({
     dir,
     log,
     quotaBytes,
     minFreeBytes,
     makeRoom: async bytes => (await collector?.makeRoom(bytes)) ?? false,
   })
-  owned.defer(() => store.close())
+  owned.defer(() => disk.close())
+  const condition = watchStore(metrics.store)
+  const store = measureStore(disk, condition.meter)
 
   const { catalog, ledger } = database
   const contents = catalog.load()
@@ -89,10 +100,45 @@ export async function openContent(
     { quotaBytes, minFreeBytes, unusedForDays },
   )
   const scrub = createScrub({ store, log }, { bytesPerSecond: scrubBytesPerSecond })
-  const upkeep = startUpkeep({ store, collector, scrub, log })
+  const upkeep = startUpkeep({
+    store,
+    scrub,
+    log,
+    collector: countCollections(collector, { metrics, clock }),
+  })
   owned.defer(() => upkeep.close())
   const protect = (digest: Digest) => void answered.set(digest, true)
-  return { store, graph, completeness, lastUse, collector, scrub, protect }
+  const { isUnusable } = condition
+  return { store, graph, completeness, lastUse, collector, scrub, protect, isUnusable }
+}
+
+/** Counts what regular collections drop. */
+function countCollections(
+  collector: Collector,
+  { metrics, clock }: { metrics: Metrics; clock: Clock },
+): Collector {
+  return {
+    ...collector,
+    async run(options) {
+      const startedMs = clock.monotonicMs()
+      const result = await collector.run(options)
+      const seconds = (clock.monotonicMs() - startedMs) / 1000
+      metrics.collected({ blobs: result.dropped.length, bytes: result.bytes, seconds })
+      return result
+    },
+  }
+}
+
+/** Listens to what the store is told to do: its last write tells whether it can be written. */
+function watchStore(meter: StoreMeter): { meter: StoreMeter; isUnusable: () => boolean } {
+  let unusable = false
+  const operated: StoreMeter['operated'] = (operation, outcome) => {
+    meter.operated(operation, outcome)
+    const wrote = operation === 'put' || operation === 'commit'
+    if (outcome === 'store-unusable') unusable = true
+    else if (wrote && outcome === 'ok') unusable = false
+  }
+  return { meter: { ...meter, operated }, isUnusable: () => unusable }
 }
 
 /** `store.minFreeBytes` in bytes: a share is one of the file system that the store lies on. */

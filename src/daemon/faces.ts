@@ -1,14 +1,22 @@
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { formatListen } from '../config/listen.ts'
+import { createAdmin } from '../http/admin.ts'
+import { ensureAdminToken } from '../http/admin-token.ts'
 import { createAdmission } from '../http/admission.ts'
+import { createHealth } from '../http/health.ts'
+import type { Listener } from '../http/listener.ts'
 import { createMirror } from '../http/mirror.ts'
-import { silentObserver } from '../http/mirror-observer.ts'
 import { createTokenFile } from '../http/token-file.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Mode } from '../pull/ladder.ts'
+import { rememberAnswers } from '../pull/remember-answers.ts'
+import { measureResolveTag } from '../telemetry/measured-resolve-tag.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { watchNode } from '../telemetry/watch-node.ts'
 import type { Content } from './content.ts'
+import { createReadiness } from './readiness.ts'
 import type { Pull } from './resolution.ts'
 import type { Upstreams } from './upstreams.ts'
 
@@ -18,25 +26,108 @@ export interface FaceParts {
   readonly content: Content
   readonly upstreams: Upstreams
   readonly pull: Pull
+  readonly metrics: Metrics
   readonly clock: Clock
   readonly log: Log
   readonly mode: () => Mode
+  readonly version: string
 }
 
-/** Builds all listeners, then opens them: nobody is answered by half a node. */
-export async function wireFaces(
+/** Where a node listens, as `host:port`. */
+export interface Addresses {
+  readonly mirror: string
+  readonly admin: string
+  readonly health: string
+}
+
+/** Builds all listeners, then opens them, the mirror last: nobody is answered by half a node. */
+export async function openFaces(
   config: Config,
   parts: FaceParts,
   owned: AsyncDisposableStack,
-): Promise<{ mirror: string; admin: string; health: string }> {
-  const { pull, content, clock, log } = parts
-  const { upstream } = parts.upstreams
-  const { tokenFile, allow } = config.mirror
-  const mirror = createMirror(
+): Promise<Addresses> {
+  const { ledger, recovered } = parts.database
+  const { endpoints } = parts.upstreams.upstream
+  let isListening = false
+  const readiness = createReadiness({
+    mode: parts.mode,
+    endpoints,
+    ledger: ledger.stats,
+    isStoreFull: parts.content.collector.isFull,
+    isStoreUnusable: parts.content.isUnusable,
+    wasRebuilt: recovered === 'rebuilt' || recovered === 'restored-from-snapshot',
+    isListening: () => isListening,
+  })
+  const storeUsage = () => parts.content.store.usage()
+  watchNode(
+    parts.metrics.registry,
     {
-      resolveTag: pull.resolveTag,
-      getManifest: (repository, digest, signal) => {
-        pull.given.fetched(digest)
+      endpoints,
+      ledger: ledger.stats,
+      storeUsage,
+      readiness,
+      damagedBlobs: () => parts.content.scrub.counts().damaged,
+    },
+    { registries: Object.keys(parts.upstreams.settings) },
+  )
+
+  await ensureAdminToken(config.admin.tokenFile)
+  const startedAtMs = parts.clock.monotonicMs()
+  const admin = await createAdmin(
+    {
+      resolveTag: parts.pull.resolveTag,
+      ledger,
+      resolutions: parts.database.resolutions,
+      endpoints,
+      storeUsage,
+      readiness,
+      mode: parts.mode,
+      uptimeMs: () => parts.clock.monotonicMs() - startedAtMs,
+      token: createTokenFile(config.admin.tokenFile, parts),
+      log: parts.log,
+    },
+    {
+      address: config.admin.listen,
+      socket: config.admin.socket,
+      tls: config.admin.tls,
+      node: config.node.name,
+      version: parts.version,
+    },
+  )
+  const health = createHealth(
+    { readiness, exposeMetrics: parts.metrics.expose },
+    { address: config.health.listen },
+  )
+  const mirror = buildMirror(config, parts)
+
+  const open = async (listener: Listener) => {
+    owned.defer(() => listener.close())
+    return formatListen(await listener.listen())
+  }
+  const addresses = {
+    health: await open(health),
+    admin: await open(admin),
+    mirror: await open(mirror),
+  }
+  isListening = true
+  owned.defer(() => {
+    isListening = false
+  })
+  return addresses
+}
+
+function buildMirror(config: Config, parts: FaceParts): Listener {
+  const { pull, content, clock, log, metrics } = parts
+  const { upstream } = parts.upstreams
+  const { ledger, resolutions } = parts.database
+  const { listen, tokenFile, allow, defaultUpstream } = config.mirror
+  const { given } = pull
+  const measured = measureResolveTag(pull.resolveTag, { meter: metrics.resolutions, clock, log })
+  return createMirror(
+    {
+      resolveTag: rememberAnswers(measured, { resolutions, ledger, given }),
+      getManifest(repository, digest, signal) {
+        given.fetched(digest)
         return pull.manifests.get(repository, digest, signal)
       },
       openBlob: pull.blobs.open,
@@ -51,14 +142,8 @@ export async function wireFaces(
       }),
       clock,
       log,
-      observer: silentObserver,
+      observer: metrics.mirror,
     },
-    {
-      address: config.mirror.listen,
-      defaultRegistry: config.mirror.defaultUpstream,
-    },
+    { address: listen, defaultRegistry: defaultUpstream },
   )
-  owned.defer(() => mirror.close())
-  const address = formatListen(await mirror.listen())
-  return { mirror: address, admin: '', health: '' }
 }

@@ -11,6 +11,8 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
 import type { Upstream } from '../ports/upstream.ts'
+import { measureUpstream } from '../telemetry/measured-upstream.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
 
 /** A clock that is behind trusted time by more than this makes certificates look "not yet valid", in ms. */
 const clockSlackMs = 60_000
@@ -25,7 +27,7 @@ export interface Upstreams {
 /** Makes the client of all configured registries; nothing is contacted before the first question. */
 export async function openUpstreams(
   config: Config,
-  { ledger, clock, log }: { ledger: TagLedger; clock: Clock; log: Log },
+  { ledger, metrics, clock, log }: { ledger: TagLedger; metrics: Metrics; clock: Clock; log: Log },
   owned: AsyncDisposableStack,
 ): Promise<Upstreams> {
   const files = await readUpstreamFiles(config.upstreams, config.upstreamFiles, {
@@ -39,8 +41,10 @@ export async function openUpstreams(
   owned.defer(() => transport.close())
   const findCredential = createFindCredential({ clock, log }, { dockerConfigPaths })
   const authorizer = createAuthorizer({ transport, clock, log, findCredential })
+  owned.defer(() => authorizer.close())
   const parts = { transport, authorizer, clock, log }
-  const upstream = createRegistryUpstream(parts, { upstreams })
-  owned.defer(() => upstream.close())
+  const registries = createRegistryUpstream(parts, { upstreams })
+  owned.defer(() => registries.close())
+  const upstream = measureUpstream(registries, { meter: metrics.upstream, clock })
   return { upstream, settings: upstreams }
 }

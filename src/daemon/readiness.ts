@@ -1,0 +1,85 @@
+import type { Degradation, Readiness } from '../ports/readiness.ts'
+import type { LedgerStats } from '../ports/tag-ledger.ts'
+import type { EndpointState } from '../ports/upstream.ts'
+import type { Mode } from '../pull/ladder.ts'
+
+/** Where a node's condition is read from; all of it is in memory. */
+export interface ConditionParts {
+  readonly mode: () => Mode
+  readonly endpoints: () => readonly EndpointState[]
+  readonly ledger: () => LedgerStats
+  readonly isStoreFull: () => boolean
+  /** The store's last write failed, and not for want of room. */
+  readonly isStoreUnusable: () => boolean
+  /** The database was damaged at the last start. */
+  readonly wasRebuilt: boolean
+  /** The mirror listens and nobody stops it. */
+  readonly isListening: () => boolean
+}
+
+/** A clock that is off by more than this is worth a word, in ms. */
+const wrongClockMs = 5 * 60_000
+
+/** Says whether the node can answer, and in which ways it answers worse than it should. */
+export function createReadiness(parts: ConditionParts): () => Readiness {
+  return () => {
+    const ledger = parts.ledger()
+    const degraded = [
+      ...tellUpstreams(parts),
+      ...tellStore(parts),
+      ...tellLedger(ledger, parts.wasRebuilt),
+      ...tellClock(ledger),
+    ]
+    return { ready: parts.isListening(), degraded }
+  }
+}
+
+function tellUpstreams({ mode, endpoints }: ConditionParts): Degradation[] {
+  if (mode() === 'offline') {
+    return [{ reason: 'offline', detail: 'mode is offline: registries are not asked' }]
+  }
+  return endpoints()
+    .filter(({ state }) => state !== 'closed')
+    .map(({ registry, url, lastFailure }) => ({
+      reason: 'upstream_down',
+      detail: `${registry} at ${url} does not answer (${lastFailure ?? 'unknown'}); it is asked again every few seconds`,
+    }))
+}
+
+function tellStore({ isStoreFull, isStoreUnusable }: ConditionParts): Degradation[] {
+  const told: Degradation[] = []
+  if (isStoreFull()) {
+    const detail =
+      'what must be kept leaves no room: new content is passed on and not stored; raise store.quotaBytes or free the disk'
+    told.push({ reason: 'store_full', detail })
+  }
+  if (isStoreUnusable()) {
+    const detail = 'the blob directory cannot be written; see the log for the error'
+    told.push({ reason: 'store_unusable', detail })
+  }
+  return told
+}
+
+function tellLedger({ writable }: LedgerStats, wasRebuilt: boolean): Degradation[] {
+  const told: Degradation[] = []
+  if (!writable) {
+    const detail = 'what is learned is not kept across a restart; is the disk full?'
+    told.push({ reason: 'ledger_read_only', detail })
+  }
+  if (wasRebuilt) {
+    const detail = 'the database was damaged and made anew; the damaged one lies beside it'
+    told.push({ reason: 'ledger_rebuilt', detail })
+  }
+  return told
+}
+
+function tellClock({ clockVerified, clockOffsetMs }: LedgerStats): Degradation[] {
+  if (Math.abs(clockOffsetMs) > wrongClockMs) {
+    const seconds = Math.round(clockOffsetMs / 1000)
+    const detail = `this machine's clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'behind' : 'ahead'}; set it, or registries' certificates may be refused`
+    return [{ reason: 'clock_wrong', detail }]
+  }
+  if (clockVerified) return []
+  const detail = 'no registry has confirmed the time over TLS since boot'
+  return [{ reason: 'clock_unverified', detail }]
+}
