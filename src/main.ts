@@ -7,9 +7,9 @@ const runningMajor = Number(process.versions.node.split('.')[0])
 if (runningMajor < neededMajor) {
   process.stderr.write(
     `holdfast needs Node ${neededMajor} or newer, and this is Node ${process.versions.node} (${process.execPath}).\n` +
-      'In a checkout, `npm ci` brings the right one, and npm finds it by itself:\n' +
-      '  npm ci && npm start              start a node\n' +
-      '  npx holdfast resolve nginx       ask one\n' +
+      'In a checkout, `npm ci` brings the right one, and npm scripts find it by themselves:\n' +
+      '  npm ci && npm start                  start a node\n' +
+      '  npm run holdfast -- resolve nginx    ask it\n' +
       `Installed elsewhere, start it with a Node ${neededMajor}: /path/to/node ${process.argv[1]}\n`,
   )
   process.exitCode = 70
