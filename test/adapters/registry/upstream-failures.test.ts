@@ -102,7 +102,8 @@ t.test('a refusal whose body never ends is still a refusal', async t => {
   const upstream = upstreamOf(t, registry, { timeouts: short })
   const manifest = upstream.getManifest(at(registry), image.digest, never)
   await failsAs(t, manifest, 'unreachable', 'status')
-  t.equal(active.hits, 1)
+  t.equal(registry.count('manifest-digest'), 1)
+  t.ok(active.hits >= 1)
 })
 
 t.test('nobody listening is unreachable/connect', async t => {
