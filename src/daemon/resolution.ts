@@ -129,7 +129,8 @@ export function wirePull(
         return { digest, mediaType: got.mediaType, size: got.bytes.byteLength }
       },
       onAnswer(key, confirmed, tookMs) {
-        memory.learn(key, confirmed, tookMs)
+        // What was frozen a moment ago may be fast now: the next question tells.
+        if (memory.learn(key, confirmed, tookMs)) refresh.want(key)
         graph.addSighting(confirmed.digest, key)
         content.protect(confirmed.digest)
         if (config.store.completeTags) completeTags.want(key, confirmed.digest)

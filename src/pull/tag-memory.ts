@@ -17,8 +17,8 @@ export interface TagMemory {
   confirmationOf(key: TagReference): Confirmation | undefined
   /** The repository's owner answers, but later than clients wait. */
   isSlow(key: TagReference): boolean
-  /** The owner answered after `tookMs`. */
-  learn(key: TagReference, confirmed: Confirmed, tookMs: number): void
+  /** The owner answered after `tookMs`. Says whether that made its repository slow: one more question will tell whether it stays so. */
+  learn(key: TagReference, confirmed: Confirmed, tookMs: number): boolean
   close(): void
 }
 
@@ -63,8 +63,14 @@ export function createTagMemory(
       const name = formatTag(key)
       memories.delete(name) // the ledger remembers a confirmation without calling it a change
       confirmations.set(name, { confirmed, atMonotonicMs: clock.monotonicMs() })
-      if (tookMs > settings.timeoutMs) slow.set(formatRepository(key), true)
-      else if (slow.size > 0) slow.delete(formatRepository(key))
+      const repository = formatRepository(key)
+      if (tookMs <= settings.timeoutMs) {
+        slow.delete(repository)
+        return false
+      }
+      const isNew = !slow.has(repository)
+      slow.set(repository, true)
+      return isNew
     },
     close: stop,
   }
