@@ -38,6 +38,10 @@ t.test('of one tree the largest part goes first', async t => {
 t.test('what expired goes in any case, and counts', async t => {
   const goal = { bytes: 10, blobsBeforeMs: 150, partialsBeforeMs: 0 }
   t.strictSame(chooseVictims([a, b, c], goal), [{ ...a, reason: 'unused' }])
+  t.strictSame(chooseVictims([a, b, c], { ...goal, bytes: 11 }), [
+    { ...a, reason: 'unused' },
+    { ...b, reason: 'room' },
+  ])
 })
 
 t.test('interrupted downloads and blobs expire each at their own time', async t => {

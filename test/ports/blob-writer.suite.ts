@@ -187,6 +187,18 @@ export function testInterrupted(t: Test, openStore: OpenStore): void {
     await second.release()
   })
 
+  t.test('an interrupted download is obsolete once the blob came another way', async t => {
+    const { store } = await openStore(t, plenty)
+    const { content, digest } = makeBlob(1000)
+    const writer = await store.write(digest, 1000)
+    await writer.write(content.subarray(0, 400))
+    await writer.suspend()
+    await writer.release()
+    await store.put(digest, content)
+    t.equal(store.partial(digest), 0)
+    t.strictSame([...store.partials()], [])
+  })
+
   t.test('a download that got nothing leaves nothing', async t => {
     const { store } = await openStore(t, plenty)
     const { digest } = makeBlob(1000)

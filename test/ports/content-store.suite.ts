@@ -154,6 +154,7 @@ function testRoom(t: Test, openStore: OpenStore): void {
     const { content, digest } = makeBlob(1001)
     await t.rejects(store.put(digest, content), { code: 'store-full' })
     await t.rejects(store.write(digest, 1001), { code: 'store-full' })
+    await t.rejects(store.write(digest, 1001), { code: 'store-full' }, 'again')
     t.equal(store.partial(digest), 0)
     t.equal(store.stat(digest), undefined)
     const { blobBytes, partialBytes } = await store.usage()
@@ -182,6 +183,17 @@ function testRoom(t: Test, openStore: OpenStore): void {
     await writer.release()
     t.strictSame(asked, [700], 'only what is missing is asked for, once')
     t.strictSame([...store.list()], [{ digest, size: 900 }])
+  })
+
+  t.test('room that an ended download did not use is free for the next', async t => {
+    const { store } = await openStore(t, { quotaBytes: 1000 })
+    const { digest } = makeBlob(900)
+    const first = await store.write(digest, 900)
+    await first.discard()
+    await first.release()
+    const { content, digest: other } = makeBlob(900)
+    await store.put(other, content)
+    t.ok(store.stat(other))
   })
 
   t.test('a blob of unknown size is refused when it outgrows the quota', async t => {

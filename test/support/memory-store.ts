@@ -142,6 +142,7 @@ export function createMemoryStore({
       if (blobs.has(digest)) return
       await reserve(digest, bytes.length)
       add(digest, Buffer.from(bytes))
+      if (!writing.has(digest)) partials.delete(digest)
     },
     write,
     partial: digest => partials.get(digest)?.size ?? 0,

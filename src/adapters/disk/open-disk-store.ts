@@ -62,13 +62,14 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
     'content store opened',
   )
 
-  /** Takes a blob out that is not what it was. Nothing happens when it was replaced or deleted meanwhile. */
-  function lose(info: BlobInfo, reason: NonNullable<StoreChange['reason']>): Promise<void> {
+  /** Takes a blob out that is not what it was; `false` when it was replaced or deleted meanwhile: then nothing happens. */
+  function lose(info: BlobInfo, reason: NonNullable<StoreChange['reason']>): Promise<boolean> {
     return inTurn(info.digest, async () => {
-      if (index.get(info.digest) !== info) return
+      if (index.get(info.digest) !== info) return false
       index.remove(info.digest, reason)
       log.error({ ...info, reason, path: layout.blob(info.digest) }, 'a blob was lost')
       if (reason === 'damaged') await isolate(quarantine, log, info.digest)
+      return true
     })
   }
 
@@ -102,6 +103,14 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
     return undefined
   }
 
+  async function loseAndTell(
+    info: BlobInfo,
+    reason: NonNullable<StoreChange['reason']>,
+  ): Promise<Verdict> {
+    const isLost = await lose(info, reason)
+    return isLost && reason === 'damaged' ? 'damaged' : 'absent'
+  }
+
   async function reverify(
     digest: Digest,
     pace: { readonly bytesPerSecond: number; readonly signal: AbortSignal },
@@ -110,21 +119,14 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
     if (info === undefined) return 'absent'
     const path = layout.blob(digest)
     const found = await openBlobFile(path, info)
-    if (typeof found === 'string') {
-      await lose(info, found)
-      return found === 'vanished' ? 'absent' : 'damaged'
-    }
+    if (typeof found === 'string') return loseAndTell(info, found)
     try {
-      const isSound = await tellFailure(
-        matchesSlowly(hasher, found, path, digest, pace),
-        `verifying ${path}`,
-      )
-      if (isSound) return 'sound'
+      const verifying = matchesSlowly(hasher, found, path, digest, pace)
+      if (await tellFailure(verifying, `verifying ${path}`)) return 'sound'
     } finally {
       await found.close()
     }
-    await lose(info, 'damaged')
-    return 'damaged'
+    return loseAndTell(info, 'damaged')
   }
 
   return {

@@ -33,7 +33,7 @@ export function readBlob(
   file: OpenFile,
   path: string,
   info: BlobInfo,
-  onShort: () => Promise<void>,
+  onShort: () => Promise<unknown>,
 ): BlobReader {
   return {
     size: info.size,

@@ -56,6 +56,18 @@ t.test('a blob that is large, or turns out to be, is followed', async t => {
   t.equal(unknown.told.length, 3, 'and let go once')
 })
 
+t.test("the worker's word counts", async t => {
+  const path = join(t.testdir(), 'file')
+  const { content, digest } = contentFrom(1, 2e6)
+  await writeFile(path, content)
+  const file = await openFile(path, 'read')
+  t.teardown(() => file.close())
+  const running = { advance() {}, stop() {}, finish: () => Promise.resolve('0'.repeat(64)) }
+  const hasher: Hasher = { follow: () => running, close: async () => {} }
+  const hash = createContentHash({ hasher, log: silentLog }, file, path, digest, 2e6)
+  t.equal(await hash.matches(2e6), false)
+})
+
 t.test('a worker that fails does not fail the blob', async t => {
   const { hash } = await open(t, 2e6, 2e6)
   t.equal(await hash.matches(2e6), true)

@@ -41,6 +41,7 @@ if (canMount) {
       await t.rejects(writeFile(filler, Buffer.alloc(8 * 2 ** 20)), { code: 'ENOSPC' })
       await t.rejects(writer.write(content.subarray(2e6)), noSpace, 'the fault fired')
       t.equal(writer.offset, 2e6)
+      t.equal(await writer.read(Buffer.alloc(10), 2e6), 0, 'half a write is not shown')
       const small = contentFrom(3, 5000)
       await t.rejects(store.put(small.digest, small.content), { code: 'store-full' })
       await writer.suspend()

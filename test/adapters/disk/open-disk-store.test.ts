@@ -213,6 +213,28 @@ t.test('a writer stays readable over its commit and the deletion after it', asyn
   t.strictSame(await filesIn(dir), [])
 })
 
+t.test('a blob that was replaced while its old file was verified stays', async t => {
+  const dir = t.testdir()
+  const hashing = Promise.withResolvers<void>()
+  const replaced = Promise.withResolvers<void>()
+  const finish = async () => {
+    hashing.resolve()
+    await replaced.promise
+    return '0'.repeat(64)
+  }
+  const hasher = { follow: () => ({ advance() {}, stop() {}, finish }), close: async () => {} }
+  const store = await openStore(t, dir, { hasher })
+  const { content, digest } = contentFrom(19, 4e6)
+  await store.put(digest, content)
+  const verdict = store.reverify(digest, { ...fast, bytesPerSecond: 2 ** 40 })
+  await hashing.promise
+  await store.delete(digest)
+  await store.put(digest, content)
+  replaced.resolve()
+  t.equal(await verdict, 'absent')
+  t.strictSame(await store.get(digest, 4e6), content)
+})
+
 t.test('a listener that fails harms nobody', async t => {
   const dir = t.testdir()
   const store = await openStore(t, dir)

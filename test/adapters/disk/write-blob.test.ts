@@ -9,6 +9,7 @@ import { putBlob } from '../../../src/adapters/disk/put-blob.ts'
 import { createRoom } from '../../../src/adapters/disk/room.ts'
 import { createTurns } from '../../../src/adapters/disk/syncing.ts'
 import { type WriteParts, writeBlob } from '../../../src/adapters/disk/write-blob.ts'
+import { digestHex } from '../../../src/oci/digest.ts'
 import { HoldfastError } from '../../../src/ports/errors.ts'
 import { silentLog } from '../../../src/ports/log.ts'
 import { contentFrom } from './support.ts'
@@ -89,6 +90,31 @@ t.test('an interrupted download is durable when suspend returns', async t => {
   t.equal(partials.size(digest), 1e6)
   t.strictSame(await readFile(layout.partial(digest)), content.subarray(0, 1e6))
 })
+
+t.test(
+  'what an earlier download left is hashed from the first moment, and let go on every ending',
+  async t => {
+    const { parts } = await open(t)
+    const told: string[] = []
+    const running = {
+      advance: (size: number) => void told.push(`advance ${size}`),
+      finish: () => Promise.resolve(digestHex(digest)),
+      stop: () => void told.push('stop'),
+    }
+    const stubbed = { ...parts, hasher: { follow: () => running, close: async () => {} } }
+    const first = await writeBlob(stubbed, digest, content.length)
+    await first.write(content.subarray(0, 1_500_000))
+    await first.suspend()
+    await first.release()
+    t.equal(told.at(-1), 'stop')
+    told.length = 0
+    const second = await writeBlob(stubbed, digest, content.length)
+    t.strictSame(told, ['advance 1500000'])
+    await second.discard()
+    await second.release()
+    t.strictSame(told, ['advance 1500000', 'stop'])
+  },
+)
 
 t.test('bytes that could not be made durable are not kept, in whichever ending', async t => {
   for (const ending of ['commit', 'suspend'] as const) {
