@@ -10,7 +10,8 @@ export interface AdminAccess {
   /** Base URL; with `socketPath` only its scheme and path matter. */
   readonly url: URL
   readonly socketPath: string | undefined
-  readonly token: string
+  /** Absent on a socket, whose file mode is the permission. */
+  readonly token: string | undefined
   /** PEM to trust beside the system's authorities. */
   readonly ca: string | undefined
 }
@@ -26,15 +27,13 @@ export async function findAdmin(context: CommandContext): Promise<AdminAccess> {
   const written = options['address'] ?? (env['HOLDFAST_ADDRESS'] || undefined)
   const givenToken = env['HOLDFAST_ADMIN_TOKEN'] || undefined
   const tokenFile = options['token-file']
-  const isTold = written !== undefined && (tokenFile ?? givenToken) !== undefined
+  const isSocket = written?.startsWith('unix:') === true
+  const isTold = written !== undefined && (isSocket || (tokenFile ?? givenToken) !== undefined)
   const config = isTold ? undefined : await requireConfig(context)
   const place = written === undefined ? configured(config) : parseAddress(written)
   return {
     ...place,
-    token:
-      tokenFile === undefined && givenToken !== undefined
-        ? givenToken
-        : await readToken(tokenFile ?? config?.admin.tokenFile ?? ''),
+    token: await tokenFor(place, tokenFile, givenToken, config?.admin.tokenFile),
     ca: await readCa(options['ca-file'] ?? config?.admin.tls?.certFile),
   }
 }
@@ -80,6 +79,17 @@ function parseAddress(text: string): Place {
 function staysHere({ hostname }: URL): boolean {
   const listen = parseListen(`${hostname}:0`)
   return listen !== undefined && isLoopback(listen)
+}
+
+async function tokenFor(
+  { socketPath }: Place,
+  told: string | undefined,
+  given: string | undefined,
+  configured: string | undefined,
+): Promise<string | undefined> {
+  if (told !== undefined) return readToken(told)
+  if (given !== undefined) return given
+  return socketPath === undefined && configured !== undefined ? readToken(configured) : undefined
 }
 
 async function readToken(path: string): Promise<string> {

@@ -52,7 +52,10 @@ async function ask(url: URL, access: AdminAccess): Promise<Answer> {
     url,
     {
       socketPath: access.socketPath,
-      headers: { authorization: `Bearer ${access.token}`, accept: 'application/json' },
+      headers: {
+        accept: 'application/json',
+        ...(access.token !== undefined && { authorization: `Bearer ${access.token}` }),
+      },
       ...(access.ca !== undefined && { ca: [...rootCertificates, access.ca] }),
       signal: AbortSignal.timeout(timeoutMs),
       agent: false,
@@ -103,15 +106,18 @@ function failureOf({ status }: Answer, value: unknown, access: AdminAccess): Com
 }
 
 const noAnswer = Type.Object({ found: Type.Literal(false) })
-const spoken = Type.Object({ message: Type.String() })
-const errorShapes = {
-  one: Type.Object({ error: spoken }),
-  many: Type.Object({ errors: Type.Array(spoken, { minItems: 1 }) }),
+const shapes = {
+  /** RFC 9457, as the admin API has it. */
+  problem: Type.Object({ detail: Type.String() }),
+  /** As the distribution spec has it, should another server of ours stand there. */
+  errors: Type.Object({
+    errors: Type.Array(Type.Object({ message: Type.String() }), { minItems: 1 }),
+  }),
 }
 
 function messageOf(value: unknown): string {
-  if (Value.Check(errorShapes.one, value)) return `: ${value.error.message}`
-  if (Value.Check(errorShapes.many, value))
-    return `: ${value.errors.map(one => one.message).join('; ')}`
-  return Value.Check(spoken, value) ? `: ${value.message}` : ''
+  if (Value.Check(shapes.problem, value)) return `: ${value.detail}`
+  return Value.Check(shapes.errors, value)
+    ? `: ${value.errors.map(one => one.message).join('; ')}`
+    : ''
 }

@@ -59,9 +59,13 @@ export function readReference(text: string): Reference {
   }
 }
 
-/** A positive whole number from the command line. Throws `CommandFailure` with `usage`. */
-export function readLimit(text: string | undefined, otherwise: number): number {
+/** A whole number from 1 to `most` from the command line. Throws `CommandFailure` with `usage`. */
+export function readLimit(text: string | undefined, otherwise: number, most: number): number {
   if (text === undefined) return otherwise
-  if (/^[1-9][0-9]{0,5}$/.test(text)) return Number(text)
-  throw new CommandFailure('usage', `--limit ${JSON.stringify(text)} is no number above 0`)
+  const limit = /^[0-9]{1,7}$/.test(text) ? Number(text) : 0
+  if (limit >= 1 && limit <= most) return limit
+  throw new CommandFailure(
+    'usage',
+    `--limit ${JSON.stringify(text)} is no number from 1 to ${most}`,
+  )
 }

@@ -1,4 +1,4 @@
-import { formatRepository } from '../../oci/reference.ts'
+import { formatRepository, type Repository } from '../../oci/reference.ts'
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import { type TagsAnswer, tagsAnswer } from '../answers.ts'
@@ -10,13 +10,13 @@ type Item = TagsAnswer['items'][number]
 
 /** `holdfast tags [REPO]` */
 export const run: RunCommand = async context => {
-  const limit = readLimit(context.options['limit'], 1000)
+  const limit = readLimit(context.options['limit'], 1000, 1_000_000)
   const repository = readRepository(context)
   const api = createAdminApi(await findAdmin(context))
   const items: Item[] = []
   let after: string | undefined
   do {
-    const query = { repository, after, limit: Math.min(limit - items.length, 1000) }
+    const query = { ...repository, after, limit: Math.min(limit - items.length, 1000) }
     const page = await api.get('/api/v1/tags', query, tagsAnswer)
     items.push(...page.items)
     after = page.next === after ? undefined : (page.next ?? undefined)
@@ -25,7 +25,7 @@ export const run: RunCommand = async context => {
   return 'ok'
 }
 
-function readRepository({ words }: CommandContext): string | undefined {
+function readRepository({ words }: CommandContext): Repository | undefined {
   const [word] = words
   if (word === undefined) return undefined
   const reference = readReference(word)
@@ -35,7 +35,7 @@ function readRepository({ words }: CommandContext): string | undefined {
       `tags takes a repository, as in ${formatRepository(reference)}`,
     )
   }
-  return formatRepository(reference)
+  return { registry: reference.registry, repository: reference.repository }
 }
 
 function lines(items: readonly Item[], isCut: boolean): string[] {

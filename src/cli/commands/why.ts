@@ -10,7 +10,7 @@ import { print, properties, readLimit, readReference } from '../print.ts'
 /** `holdfast why REF` */
 export const run: RunCommand = async context => {
   const ref = formatReference(readReference(context.words[0] ?? ''))
-  const limit = readLimit(context.options['limit'], 20)
+  const limit = readLimit(context.options['limit'], 20, 1000)
   const at = readTime(context.options['at'], Date.now())
   const api = createAdminApi(await findAdmin(context))
   const answer = await api.get('/api/v1/resolutions', { ref, at, limit }, resolutionsAnswer)

@@ -1,0 +1,63 @@
+import t from 'tap'
+import { Value } from 'typebox/value'
+import * as understood from '../../src/cli/answers.ts'
+import type * as given from '../../src/http/admin-contract.ts'
+
+const asOf = { node: 'n', asOf: '2026-11-20T03:00:00.000Z' }
+const digest = `sha256:${'a'.repeat(64)}`
+const reference = 'docker.io/library/nginx:latest'
+
+t.test('the command line understands what the admin API answers', async t => {
+  const resolved = {
+    ...asOf,
+    reference,
+    found: true,
+    digest,
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    size: 5,
+    source: 'upstream',
+    fresh: true,
+    confirmedAt: asOf.asOf,
+    ageSeconds: 0.5,
+    reason: 'r',
+    failure: 'denied',
+    saidBy: 'https://registry-1.docker.io',
+    steps: [{ rung: 'pin', outcome: 'none' }],
+  } satisfies given.ResolveAnswer
+  const unresolved = { ...asOf, reference, found: false, reason: 'r' } satisfies given.ResolveAnswer
+  const tags = {
+    ...asOf,
+    items: [
+      { reference, pinned: false },
+      { reference, pinned: true, digest, source: 'push', confirmedAt: asOf.asOf },
+    ],
+    next: reference,
+  } satisfies given.TagsAnswer
+  const entry = {
+    reference,
+    source: 'none',
+    reason: 'r',
+    firstAt: asOf.asOf,
+    lastAt: asOf.asOf,
+    count: 2,
+  }
+  const resolutions = {
+    ...asOf,
+    items: [entry, { ...entry, digest, saidBy: 'x' }],
+  } satisfies given.ResolutionsAnswer
+  t.ok(Value.Check(understood.resolveAnswer, resolved))
+  t.ok(Value.Check(understood.resolveAnswer, unresolved))
+  t.ok(Value.Check(understood.tagsAnswer, tags))
+  t.ok(Value.Check(understood.resolutionsAnswer, resolutions))
+})
+
+t.test('what the admin API may leave out, the command line may miss', async t => {
+  // Fails to compile when an answer could be of a shape that the command line does not take.
+  const resolve = (answer: given.ResolveAnswer): understood.ResolveAnswer => answer
+  const tags = (answer: given.TagsAnswer): understood.TagsAnswer => answer
+  const resolutions = (answer: given.ResolutionsAnswer): understood.ResolutionsAnswer => answer
+  t.same(
+    [resolve, tags, resolutions].map(take => typeof take),
+    ['function', 'function', 'function'],
+  )
+})
