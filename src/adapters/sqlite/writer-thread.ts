@@ -67,9 +67,17 @@ export async function startWriter(
     for (const id of ids) settle(id, w => w.reject(unusable(message)))
   }
 
-  function onOpened(recovered: Recovered): void {
+  function onWritable(): void {
+    if (!isWritable) needs.log.info({}, 'ledger takes writes again')
     isWritable = true
-    if (isOpen) needs.onOpened()
+  }
+
+  function onOpened(recovered: Recovered): void {
+    if (isOpen) {
+      needs.onOpened()
+      onWritable()
+    }
+    isWritable = true
     isOpen = true
     started.resolve(recovered)
   }
@@ -101,8 +109,7 @@ export async function startWriter(
         fail(reply.ids, reply.message)
         return
       case 'writable':
-        isWritable = true
-        needs.log.info({}, 'ledger takes writes again')
+        onWritable()
         return
       case 'log':
         needs.log[reply.level](reply.fields, reply.message)

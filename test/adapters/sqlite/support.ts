@@ -15,16 +15,36 @@ export interface Line {
 }
 
 /** A log that remembers. */
-export function createHeardLog(): Log & { readonly lines: readonly Line[] } {
+export interface HeardLog extends Log {
+  readonly lines: readonly Line[]
+  /** Settles when a line with this message was logged, or was before. */
+  heard(message: string): Promise<void>
+}
+
+/** A log that remembers. */
+export function createHeardLog(): HeardLog {
   const lines: Line[] = []
-  const hear = (level: keyof Log) => (fields: LogFields, message: string) =>
-    void lines.push({ level, fields, message })
+  const waiting = new Set<() => void>()
+  const hear = (level: keyof Log) => (fields: LogFields, message: string) => {
+    lines.push({ level, fields, message })
+    for (const look of waiting) look()
+  }
   return {
     lines,
     debug: hear('debug'),
     info: hear('info'),
     warn: hear('warn'),
     error: hear('error'),
+    heard: message =>
+      new Promise(resolve => {
+        const look = () => {
+          if (!lines.some(line => line.message === message)) return
+          waiting.delete(look)
+          resolve()
+        }
+        waiting.add(look)
+        look()
+      }),
   }
 }
 
@@ -45,12 +65,12 @@ export async function openIn(
     readonly retentionDays?: number
     readonly maxPages?: number
   } = {},
-): Promise<OpenedLedger & { readonly lines: readonly Line[] }> {
+): Promise<OpenedLedger & Pick<HeardLog, 'lines' | 'heard'>> {
   const log = createHeardLog()
   const clock = options.clock ?? createMovableClock(Date.UTC(2026, 5, 1))
   const opened = await openLedger({ dataDir, log, ...options, clock })
   t.teardown(() => opened.close())
-  return { ...opened, lines: log.lines }
+  return { ...opened, lines: log.lines, heard: log.heard }
 }
 
 /** Lines of a level that tell of trouble. */
