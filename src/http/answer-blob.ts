@@ -51,7 +51,8 @@ export function createAnswerBlob(parts: Parts, { headHeldMs }: Options): AnswerB
   }
 
   async function answer(question: Question, digest: Digest, leaving: Leaving): Promise<void> {
-    const { repository, response } = question
+    const { asked, response } = question
+    const { repository } = asked
     const range = requestedRange(question)
     const { signal } = leaving
     const blob = await parts.openBlob(repository, digest, { ...openOptions(range), signal })
@@ -70,7 +71,7 @@ export function createAnswerBlob(parts: Parts, { headHeldMs }: Options): AnswerB
 
   /** A `HEAD` fetches nothing; a `Range` has no meaning for it. */
   async function tellSize(question: Question, digest: Digest): Promise<void> {
-    const found = await parts.statBlob(question.repository, digest, question.signal)
+    const found = await parts.statBlob(question.asked.repository, digest, question.signal)
     if (isAbsent(found)) return sendUnknown(question, digest, found.reason, found.failure)
     const headers = blobHeaders(question, digest, found, { start: 0, end: found.size })
     sendAnswer(question.response, 200, headers, undefined)
@@ -99,14 +100,14 @@ export function createAnswerBlob(parts: Parts, { headHeldMs }: Options): AnswerB
   }
 
   function tell(
-    { repository }: Question,
+    { asked }: Question,
     digest: Digest,
     source: string,
     outcome: Exclude<SendOutcome, { kind: 'not-begun' }>,
     durationMs: number,
   ): void {
     const fields = {
-      repository: formatRepository(repository),
+      repository: formatRepository(asked.repository),
       digest,
       source,
       bytes: outcome.bytes,
@@ -155,14 +156,12 @@ function openOptions(range: RequestedRange | undefined): { start?: number; end?:
 }
 
 function blobHeaders(
-  { namespace }: Question,
+  { asked }: Question,
   digest: Digest,
   { source }: Pick<OpenedBlob, 'source'>,
   span: ByteSpan,
 ): RawHeaders {
   return [
-    'Docker-Distribution-Api-Version',
-    'registry/2.0',
     'Docker-Content-Digest',
     digest,
     'Content-Type',
@@ -172,7 +171,7 @@ function blobHeaders(
     'Accept-Ranges',
     'bytes',
     'OCI-Namespace',
-    namespace,
+    asked.namespace,
     'Holdfast-Source',
     source,
   ]
@@ -184,12 +183,15 @@ function sendUnsatisfiable({ response }: Question, size: number): void {
 }
 
 function sendUnknown(
-  { response, repository, namespace }: Question,
+  { response, asked }: Question,
   digest: Digest,
   reason: string,
   failure?: string,
 ): void {
-  const message = `no blob ${digest} for ${formatRepository(repository)}`
+  const message = `no blob ${digest} for ${formatRepository(asked.repository)}`
   const detail = { reason: shorten(reason), failure }
-  sendError(response, 404, { code: 'BLOB_UNKNOWN', message, detail }, ['OCI-Namespace', namespace])
+  sendError(response, 404, { code: 'BLOB_UNKNOWN', message, detail }, [
+    'OCI-Namespace',
+    asked.namespace,
+  ])
 }

@@ -4,7 +4,7 @@ import { formatRepository } from '../oci/reference.ts'
 import { isAbsent } from '../pull/absent.ts'
 import type { ListReferrers } from '../pull/list-referrers.ts'
 import type { ListTags } from '../pull/list-tags.ts'
-import type { Question } from './mirror-question.ts'
+import type { Asked, Question } from './mirror-question.ts'
 import { queryValue } from './query-value.ts'
 import { type RawHeaders, sendError, sendJson, shorten, warningText } from './send-answer.ts'
 
@@ -19,7 +19,8 @@ export type AnswerTags = (question: Question) => Promise<void>
  */
 export function createAnswerTags({ listTags }: { readonly listTags: ListTags }): AnswerTags {
   return async question => {
-    const { response, query, repository, signal } = question
+    const { asked, response, signal } = question
+    const { query, repository } = asked
     const page = readPage(query)
     if (page === undefined) {
       const message = 'n is a whole number, 0 or more'
@@ -35,7 +36,7 @@ export function createAnswerTags({ listTags }: { readonly listTags: ListTags }):
     const headers = listHeaders(question, listed.source)
     if (listed.source === 'ledger') headers.push('Warning', warningText(tagsFromMemory))
     const next = tags.at(-1)
-    if (!isLast && next !== undefined) headers.push('Link', linkTo(question, page.n, next))
+    if (!isLast && next !== undefined) headers.push('Link', linkTo(question.asked, page.n, next))
     sendJson(response, 200, headers, JSON.stringify({ name: repository.repository, tags }))
   }
 }
@@ -61,7 +62,7 @@ function cutPage(
 }
 
 /** Relative, so that it holds whatever name and port the client reached us by. */
-function linkTo({ path, query }: Question, n: number, last: string): string {
+function linkTo({ path, query }: Asked, n: number, last: string): string {
   const ns = queryValue(query, 'ns')
   const parameters = new URLSearchParams({
     n: String(n),
@@ -84,7 +85,8 @@ export function createAnswerReferrers({
   readonly listReferrers: ListReferrers
 }): AnswerReferrers {
   return async (question, subject) => {
-    const { response, query, repository, signal } = question
+    const { asked, response, signal } = question
+    const { query, repository } = asked
     const listed = await listReferrers(repository, subject, signal)
     const descriptors = isAbsent(listed) ? [] : listed.descriptors
     const headers = listHeaders(question, isAbsent(listed) ? 'none' : listed.source)
@@ -116,13 +118,6 @@ function cautionOf(listed: Awaited<ReturnType<ListReferrers>>): string | undefin
 const isOfType = (descriptor: Descriptor, artifactType: string | undefined): boolean =>
   artifactType === undefined || descriptor.artifactType === artifactType
 
-function listHeaders({ namespace }: Question, source: string): RawHeaders {
-  return [
-    'Docker-Distribution-Api-Version',
-    'registry/2.0',
-    'OCI-Namespace',
-    namespace,
-    'Holdfast-Source',
-    source,
-  ]
+function listHeaders({ asked }: Question, source: string): RawHeaders {
+  return ['OCI-Namespace', asked.namespace, 'Holdfast-Source', source]
 }

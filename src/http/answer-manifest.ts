@@ -38,13 +38,13 @@ export function createAnswerManifest({ resolveTag, getManifest }: Parts): Answer
         const headers = manifestHeaders(question, answer, answer.size, answer.source)
         return sendAnswer(question.response, 200, withAge(headers, answer), undefined)
       }
-      const got = await getManifest(question.repository, answer.digest, signal)
+      const got = await getManifest(question.asked.repository, answer.digest, signal)
       if (isAbsent(got)) return sendAbsent(question, answer.digest, got)
       const headers = manifestHeaders(question, got, got.bytes.length, answer.source)
       sendAnswer(question.response, 200, withAge(headers, answer), got.bytes)
     },
     async byDigest(question, digest) {
-      const got = await getManifest(question.repository, digest, question.signal)
+      const got = await getManifest(question.asked.repository, digest, question.signal)
       if (isAbsent(got)) return sendAbsent(question, digest, got)
       const headers = manifestHeaders(question, got, got.bytes.length, got.source)
       sendAnswer(question.response, 200, headers, got.bytes)
@@ -53,14 +53,12 @@ export function createAnswerManifest({ resolveTag, getManifest }: Parts): Answer
 }
 
 function manifestHeaders(
-  { namespace }: Question,
+  { asked }: Question,
   { digest, mediaType }: Pick<Resolved | GotManifest, 'digest' | 'mediaType'>,
   size: number,
   source: string,
 ): RawHeaders {
   return [
-    'Docker-Distribution-Api-Version',
-    'registry/2.0',
     'Docker-Content-Digest',
     digest,
     'Content-Type',
@@ -68,7 +66,7 @@ function manifestHeaders(
     'Content-Length',
     String(size),
     'OCI-Namespace',
-    namespace,
+    asked.namespace,
     'Holdfast-Source',
     source,
   ]
@@ -82,27 +80,24 @@ function withAge(headers: RawHeaders, { fresh, ageSeconds, reason }: Resolved): 
   return headers
 }
 
-function sendUnresolved(
-  { response, namespace }: Question,
-  { key, reason, failure }: Unresolved,
-): void {
+function sendUnresolved({ response, asked }: Question, { key, reason, failure }: Unresolved): void {
   const message = `no digest for ${formatTag(key)}`
   const detail = { reason: shorten(reason), failure }
   sendError(response, 404, { code: 'MANIFEST_UNKNOWN', message, detail }, [
     'OCI-Namespace',
-    namespace,
+    asked.namespace,
   ])
 }
 
 function sendAbsent(
-  { response, repository, namespace }: Question,
+  { response, asked }: Question,
   digest: Digest,
   { reason, failure }: Absent,
 ): void {
-  const message = `no manifest ${digest} for ${formatRepository(repository)}`
+  const message = `no manifest ${digest} for ${formatRepository(asked.repository)}`
   const detail = { reason: shorten(reason), failure }
   sendError(response, 404, { code: 'MANIFEST_UNKNOWN', message, detail }, [
     'OCI-Namespace',
-    namespace,
+    asked.namespace,
   ])
 }

@@ -1,4 +1,4 @@
-import type { Server } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
@@ -46,28 +46,29 @@ export interface Connections {
  * destroys those whose answer is written but not yet sent.
  */
 export function trackConnections(server: Server): Connections {
-  const owedOn = new Map<Socket, number>()
+  /** The last answer begun on each connection; answers leave a connection in the order of their requests. */
+  const lastOn = new Map<Socket, ServerResponse | undefined>()
   let isEnding = false
 
   server.on('connection', (socket: Socket) => {
-    owedOn.set(socket, 0)
-    socket.once('close', () => owedOn.delete(socket))
+    lastOn.set(socket, undefined)
+    socket.once('close', () => lastOn.delete(socket))
   })
   server.on('request', (request, response) => {
-    const { socket } = request
-    owedOn.set(socket, (owedOn.get(socket) ?? 0) + 1)
-    response.once('close', () => {
-      const owed = (owedOn.get(socket) ?? 1) - 1
-      if (owedOn.has(socket)) owedOn.set(socket, owed)
-      if (isEnding && owed === 0) socket.end()
-    })
+    lastOn.set(request.socket, response)
+    if (isEnding) endAfter(request.socket, response)
   })
+
+  function endAfter(socket: Socket, last: ServerResponse | undefined): void {
+    if (last === undefined || last.writableFinished || last.destroyed) socket.end()
+    else last.once('close', () => socket.end())
+  }
 
   return {
     async endWith(graceMs, close) {
       isEnding = true
       const closed = close()
-      for (const [socket, owed] of owedOn) if (owed === 0) socket.end()
+      for (const [socket, last] of lastOn) endAfter(socket, last)
       const cut = setTimeout(() => server.closeAllConnections(), graceMs)
       try {
         await closed

@@ -28,7 +28,8 @@ export interface Asked {
 export type ReadUrl = Asked | { readonly kind: 'base' } | { readonly kind: 'catalog' } | OciError
 
 /** A question to the mirror, read and located, with the means to answer it. */
-export interface Question extends Asked {
+export interface Question {
+  readonly asked: Asked
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly isHead: boolean

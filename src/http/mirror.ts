@@ -104,21 +104,25 @@ export function createMirror(parts: MirrorParts, options: MirrorOptions): Listen
     const owed: Owed = { onOverdue: () => sendError(response, 503, overdue) }
     const { signal, settle } = bound.begin(owed, clock.monotonicMs())
     const isHead = request.method === 'HEAD'
-    answer({ ...asked, request, response, isHead, signal })
-      .catch(error => sendFailure(asked, response, error))
-      .then(() => {
-        settle(owed)
-        observer.answered(kind, response.statusCode)
+    const question = { asked, request, response, isHead, signal }
+    const isAnswered = (): void => {
+      settle(owed)
+      observer.answered(kind, response.statusCode)
+    }
+    answer(question)
+      .then(isAnswered, error => {
+        sendFailure(question, error)
+        isAnswered()
       })
       .catch(err => log.error({ err }, 'an answer could not be ended'))
   }
 
   function answer(question: Question): Promise<void> {
-    const { about, key } = question
+    const { about, key, repository } = question.asked
     switch (about.kind) {
       case 'manifest':
         return about.digest === undefined
-          ? manifest.byTag(question, key ?? { ...question.repository, tag: about.tag })
+          ? manifest.byTag(question, key ?? { ...repository, tag: about.tag })
           : manifest.byDigest(question, about.digest)
       case 'blob':
         return blob(question, about.digest)
@@ -131,8 +135,9 @@ export function createMirror(parts: MirrorParts, options: MirrorOptions): Listen
     }
   }
 
-  function sendFailure({ path }: Asked, response: ServerResponse, error: unknown): void {
+  function sendFailure({ response, asked }: Question, error: unknown): void {
     if (response.headersSent || response.destroyed) return
+    const { path } = asked
     const { status, code, isExpected } = answerTo(error)
     if (!isExpected) log.error({ path, err: error }, 'a request failed for a fault of ours')
     const message = error instanceof Error ? error.message : 'unexpected failure'

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { LRUCache } from 'lru-cache'
 import { errorBody, OciError } from '../oci/errors.ts'
 import { HoldfastError, UpstreamFailure } from '../ports/errors.ts'
 import {
@@ -90,14 +91,26 @@ export function shorten(words: string): string {
 }
 
 /** A text from outside, fit for a header value: whatever is not printable ASCII becomes a question mark. */
-export function headerText(text: string): string {
-  return /^[\x20-\x7e]*$/.test(text) ? text : text.replace(/[^\x20-\x7e]/g, '?')
-}
+export const headerText: (text: string) => string = remember(text =>
+  text.replace(/[^\x20-\x7e]/g, '?'),
+)
 
 /**
  * A `Warning` header as the distribution spec has it.
  * Source: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#warnings
  */
-export function warningText(words: string): string {
-  return `299 - "${headerText(shorten(words)).replace(/["\\]/g, '\\$&')}"`
+export const warningText: (words: string) => string = remember(
+  words => `299 - "${headerText(shorten(words)).replace(/["\\]/g, '\\$&')}"`,
+)
+
+/** Remembers what was made of the last texts: the same few media types and reasons come over and over. */
+function remember(make: (text: string) => string): (text: string) => string {
+  const known = new LRUCache<string, string>({ max: 100 })
+  return text => {
+    const remembered = known.get(text)
+    if (remembered !== undefined) return remembered
+    const made = make(text)
+    known.set(text, made)
+    return made
+  }
 }

@@ -61,10 +61,40 @@ export function createLog({ level, format, destination, colours }: Options): Run
   }
 }
 
-/** Pino's own writer: it writes what has gathered while the last write was under way, and the rest when the process exits. */
+/** Lines wait for company, up to so many characters and so many ms: a write to the operating system costs ten times what a line does. */
+const batchLength = 8 * 1024
+const batchMs = 50
+
+/** Standard error, written behind by pino's own writer; what still waits when the process exits is written then. */
 function standardError(): LogDestination {
   const stream = pino.destination({ dest: 2, sync: false })
   // A reader of our log that has gone (EPIPE) is no reason to stop.
   stream.on('error', () => {})
-  return stream
+  let waiting = ''
+  let isTimed = false
+
+  const hand = (): void => {
+    if (waiting !== '') stream.write(waiting)
+    waiting = ''
+  }
+  const handInTime = (): void => {
+    isTimed = false
+    hand()
+  }
+  const flushSync = (): void => {
+    hand()
+    stream.flushSync()
+  }
+  process.once('exit', flushSync)
+
+  return {
+    write: line => {
+      waiting += line
+      if (waiting.length >= batchLength) hand()
+      if (isTimed) return
+      isTimed = true
+      setTimeout(handInTime, batchMs).unref()
+    },
+    flushSync,
+  }
 }

@@ -130,7 +130,6 @@ t.test('a HEAD by tag has digest, type, length, namespace and source', async t =
     'content-length': String(manifestBytes.length),
     'oci-namespace': 'reg.lab:5000',
     'holdfast-source': 'upstream',
-    'docker-distribution-api-version': 'registry/2.0',
   })
   for (const absent of ['age', 'warning', 'etag', 'content-encoding', 'last-modified']) {
     t.notOk(absent in got.headers, absent)
