@@ -57,6 +57,8 @@ export function needsBody({ status, headers }: Pick<RefusedAnswer, 'status' | 'h
 export function classifyRefusal(answer: RefusedAnswer, wallMs: number): UpstreamFailure {
   const { status, headers } = answer
   if (status === 429) return rateLimited(answer, wallMs)
+  // What gateways with a login page are to say: https://www.rfc-editor.org/rfc/rfc6585#section-6
+  if (status === 511) return portal(answer, 'a demand to log in to the network')
   if (status < 400 || status >= 500) return unnamed(answer)
   if (status === 401 && hasChallenge(headers)) return denied(answer)
   if (status === 403 && hasChallenge(headers)) return denied(answer)

@@ -40,7 +40,7 @@ t.test('each answer has one class', async t => {
     [204, {}, '', 'unreachable', 'status'],
     [418, {}, words, 'unreachable', 'status'],
     [400, {}, words, 'unreachable', 'status'],
-    [511, html, '<html>', 'unreachable', 'status'],
+    [511, html, '<html>', 'unreachable', 'portal'],
     [451, {}, '', 'unreachable', 'portal'],
   ] as const
   for (const [status, headers, body, code, reason] of table) {

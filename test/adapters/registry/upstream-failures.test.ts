@@ -31,7 +31,7 @@ const faults: readonly (readonly [Fault, FailureClass, FailureReason])[] = [
   [{ do: 'portal' }, 'unreachable', 'portal'],
   [{ do: 'portal', status: 403 }, 'unreachable', 'portal'],
   [{ do: 'portal', status: 404 }, 'unreachable', 'portal'],
-  [{ do: 'portal', status: 511 }, 'unreachable', 'status'],
+  [{ do: 'portal', status: 511 }, 'unreachable', 'portal'],
   [{ do: 'status', status: 401 }, 'unreachable', 'portal'],
   [{ do: 'status', status: 403 }, 'unreachable', 'portal'],
   [{ do: 'status', status: 404 }, 'unreachable', 'portal'],
