@@ -97,6 +97,23 @@ t.test(
   },
 )
 
+t.test('a source whose parts do not fit gets one chance to send the whole', async t => {
+  const { upstream, get, failed } = open(t)
+  const body = upstream.nextBody(size)
+  const opening = get()
+  body.send(Buffer.alloc(4_000_000))
+  const client = await opening
+  await client.reached(4_000_000)
+  body.fail(failure('unreachable'))
+  await t.rejects(client.whole, { code: 'blob-in-doubt' })
+  t.ok((await (await get()).whole).equals(content))
+  t.strictSame(
+    upstream.asked.map(({ offset }) => offset),
+    [0, 4_000_000, 0],
+  )
+  t.strictSame(failed, [])
+})
+
 t.test('who alone sent a wrong blob is not asked for it again', async t => {
   const lying = peer('lying', offset => Buffer.alloc(size - offset))
   const { upstream, blobs, store, get, failed } = open(t, { peers: [lying.source] })
@@ -276,6 +293,20 @@ t.test('nobody gets out of a private repository what is not his', async t => {
   t.match(await blobs.open(repository, digest, { signal }), { absent: true, reason: /never seen/ })
   t.match(await blobs.open(secret, digest, { signal }), { source: 'store' })
   t.equal(upstream.count('getBlob'), 2)
+})
+
+t.test('what a private download left behind is not continued for others', async t => {
+  const isPrivate = (r: Repository) => r.repository.startsWith('secret/')
+  const { upstream, blobs, store } = open(t, { isPrivate, flights: { keepFetching: false } })
+  const body = upstream.nextBody(size)
+  const opening = blobs.open(repositoryOf('secret/app'), digest, { signal })
+  body.send(content.subarray(0, 2_000_000))
+  await present(await opening).close()
+  while (blobs.isBusy()) await new Promise(setImmediate)
+  t.equal(store.partial(digest), 2_000_000)
+  const other = present(await blobs.open(repository, digest, { signal }))
+  t.ok((await download(other).whole).equals(content))
+  t.equal(upstream.asked.at(-1)?.offset, 0)
 })
 
 t.test('closing suspends what is under way and interrupts its readers', async t => {

@@ -132,6 +132,22 @@ t.test('a small blob is whole and verified when it is opened', async t => {
   t.ok((await download(await opening).whole).equals(small))
 })
 
+t.test(
+  'a small blob that is slow is opened late, and still not begun before it is verified',
+  async t => {
+    const { upstream, blobs } = open(t, { flights: { firstByteMs: 20 } })
+    const body = upstream.nextBody(small.length)
+    const opening = blobs.open(repository, smallDigest, { signal })
+    body.send(small.subarray(0, 150_000))
+    const client = download(present(await opening))
+    body.send(small.subarray(150_000))
+    await new Promise(setImmediate)
+    t.equal(client.bytes().length, 0)
+    body.end()
+    t.ok((await client.whole).equals(small))
+  },
+)
+
 t.test('a client that goes away does not end the fetch', async t => {
   const { upstream, blobs, store } = open(t)
   const body = upstream.nextBody(size)
@@ -300,6 +316,7 @@ t.test('a blob whose size is not what its manifest says is never believed', asyn
   const body = upstream.nextBody(2_000_000 + 100_000)
   const answer = await blobs.open(repository, layer, { signal })
   t.match(answer, { absent: true, failure: 'unreachable', reason: /by its manifest/ })
+  t.equal(upstream.asked[0]?.signal.aborted, true, 'and its connection is closed')
   await body.opened
   t.equal(upstream.count('getBlob'), 1)
   t.strictSame(failed, [[layer, 'unreachable']])
