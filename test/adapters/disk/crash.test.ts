@@ -2,13 +2,16 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { DiskStore } from '../../../src/adapters/disk/open-disk-store.ts'
 import { type Digest, parseDigest } from '../../../src/oci/digest.ts'
 import type { CrashWord } from './crash-writer.ts'
 import { contentFrom, openStore } from './support.ts'
 
 const rounds = Number(process.env['HOLDFAST_CRASH_ROUNDS'] ?? 20)
+/** A round takes a fraction of a second, but cards are slow and rounds are many. */
+const timeout = rounds * 6_000
+t.setTimeout(timeout)
 const fast = { bytesPerSecond: 2 ** 40, signal: new AbortController().signal }
 
 interface Said {
@@ -17,8 +20,9 @@ interface Said {
 }
 
 /** Lets a process write until it has said so many words, kills it, and returns what it said. */
-async function writeAndKill(dir: string, firstSeed: number, words: number): Promise<Said> {
-  const child = fork(join(import.meta.dirname, 'crash-writer.ts'), [dir, String(firstSeed)])
+async function writeAndKill(t: Test, dir: string, seed: number, words: number): Promise<Said> {
+  const child = fork(join(import.meta.dirname, 'crash-writer.ts'), [dir, String(seed)])
+  t.teardown(() => child.kill('SIGKILL'))
   const said: Said = { begun: new Map(), held: new Set() }
   let count = 0
   child.on('message', (word: CrashWord) => {
@@ -61,13 +65,13 @@ async function listDamaged(store: DiskStore): Promise<readonly Digest[]> {
   return damaged
 }
 
-t.test(`kill -9 in the middle of writing, ${rounds} times`, async t => {
+t.test(`kill -9 in the middle of writing, ${rounds} times`, { timeout }, async t => {
   const dir = t.testdir()
   const held = new Set<Digest>()
   let continued = 0
   let unfinished = 0
   for (let round = 0; round < rounds; round++) {
-    const said = await writeAndKill(dir, round * 10_000, 1 + Math.floor(Math.random() * 150))
+    const said = await writeAndKill(t, dir, round * 10_000, 1 + Math.floor(Math.random() * 150))
     for (const digest of said.held) held.add(digest)
     unfinished += (await readdir(join(dir, 'partial')).catch(() => [])).length
     const store = await openStore(t, dir)
