@@ -35,3 +35,8 @@ export function asideName(path: string, nowMs: number): string {
   const time = new Date(nowMs).toISOString().replaceAll(/[-:]/g, '').replace('.', '')
   return `${path}.damaged-${time}`
 }
+
+/** Whether an error says that there is no such file. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}

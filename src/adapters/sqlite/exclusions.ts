@@ -13,7 +13,7 @@ export function createExclusions(db: Connection): LoadedExclusions {
   const newest = db.prepare<[number], { key: string; removed: number }>(
     `SELECT key, removed FROM (SELECT key, removed, row_number() OVER
       (PARTITION BY key ORDER BY wall_ms DESC, counter DESC, origin DESC) AS place
-      FROM record WHERE kind = ?) WHERE place = 1 AND removed = 0`,
+      FROM record WHERE kind = ? AND kind NOT IN (1, 4)) WHERE place = 1 AND removed = 0`,
   )
   let banned = new Set<string>()
   let blocked = new Set<string>()

@@ -10,7 +10,7 @@ import { readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SignedRecord } from '../../ledger/record.ts'
 import type { Log } from '../../ports/log.ts'
-import { asideName, writeFileAtomically } from './durable-file.ts'
+import { asideName, isMissing, writeFileAtomically } from './durable-file.ts'
 
 /** Who this node is: an Ed25519 key pair. */
 export interface Identity {
@@ -59,11 +59,6 @@ function readIdentity(file: string, log: Log, nowMs: number): Identity | undefin
     }
     return undefined
   }
-}
-
-/** Whether an error says that there is no such file. */
-export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
 
 function originOf(privateKey: KeyObject): string {

@@ -68,7 +68,9 @@ export function createKeyLister(db: Connection): KeyLister {
   const scan = db.prepare<[], RecordRow>(
     `SELECT ${recordColumns} FROM record WHERE kind IN (1, 2) ORDER BY key`,
   )
-  const pinned = db.prepare<[], string>('SELECT DISTINCT key FROM record WHERE kind = 2').pluck()
+  const pinned = db
+    .prepare<[], string>('SELECT DISTINCT key FROM record WHERE kind = 2 AND kind NOT IN (1, 4)')
+    .pluck()
   const count = db
     .prepare<[], number>('SELECT count(DISTINCT key) FROM record WHERE kind = 1')
     .pluck()

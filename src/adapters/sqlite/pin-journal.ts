@@ -1,7 +1,16 @@
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readSync,
+  writeSync,
+} from 'node:fs'
 import type { SignedRecord } from '../../ledger/record.ts'
 import type { Log } from '../../ports/log.ts'
-import { syncDirectoryOf, writeFileAtomically } from './durable-file.ts'
+import { isMissing, syncDirectoryOf, writeFileAtomically } from './durable-file.ts'
 
 /**
  * What operators said, beside the database, for the day the database is lost: one signed record a line, appended and fsynced
@@ -46,15 +55,18 @@ function readText(file: string, log: Log): string {
   try {
     return readFileSync(file, 'latin1')
   } catch (err) {
-    const isAbsent = err instanceof Error && 'code' in err && err.code === 'ENOENT'
-    if (!isAbsent) log.error({ file, err }, 'pin journal not read')
+    if (!isMissing(err)) log.error({ file, err }, 'pin journal not read')
     return ''
   }
 }
 
 function tail(fd: number): { length: number; endsInside: boolean } {
-  const bytes = readFileSync(fd)
-  return { length: bytes.length, endsInside: bytes.length > 0 && bytes.at(-1) !== 0x0a }
+  const { size } = fstatSync(fd)
+  const last = Buffer.alloc(1)
+  return {
+    length: size,
+    endsInside: size > 0 && readSync(fd, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a,
+  }
 }
 
 function truncate(file: string, length: number, log: Log): void {

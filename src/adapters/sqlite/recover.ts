@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, renameSync, statSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, renameSync, statSync } from 'node:fs'
 import { HoldfastError } from '../../ports/errors.ts'
 import type { Log } from '../../ports/log.ts'
 import { type Connection, findDamage, isCorruption, openWriter, sqliteCode } from './database.ts'
@@ -118,6 +118,7 @@ function install(opening: Opening, prepare: (temporary: string) => void): Connec
   } finally {
     db.close()
   }
+  chmodSync(temporary, 0o600)
   syncFile(temporary)
   for (const suffix of ['-wal', '-shm']) {
     if (existsSync(file + suffix)) renameSync(file + suffix, asideName(file, nowMs()) + suffix)

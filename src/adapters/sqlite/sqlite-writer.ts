@@ -40,6 +40,8 @@ const migrations = readMigrations()
 
 /** The database in use; absent while it cannot be opened. */
 let current: { readonly db: Connection; readonly writer: JobWriter } | undefined
+/** It is tried every second, and told once. */
+let isToldUnusable = false
 /** Set while writes rest. */
 let trial: NodeJS.Timeout | undefined
 
@@ -61,6 +63,7 @@ function open(damage?: unknown): void {
     db.close()
     throw error
   }
+  isToldUnusable = false
   reply({ type: 'opened', recovered })
 }
 
@@ -73,7 +76,9 @@ function openOrRest(damage?: unknown): void {
       reply({ type: 'refused', code: error.code, message: error.message })
       return
     }
-    log.error({ file: options.file, err: error }, 'ledger database cannot be opened for writing')
+    const level = isToldUnusable ? 'debug' : 'error'
+    log[level]({ file: options.file, err: error }, 'ledger database cannot be opened for writing')
+    isToldUnusable = true
     reply({ type: 'unusable', message: messageOf(error) })
     rest()
   }

@@ -32,7 +32,7 @@ export async function startWriter(
   needs: { readonly log: Log; readonly onOpened: () => void },
 ): Promise<{ writer: WriterThread; recovered: Recovered | undefined }> {
   const started = Promise.withResolvers<Recovered | undefined>()
-  const ended = Promise.withResolvers<void>()
+  let ended = Promise.withResolvers<void>()
   const waiters = new Map<number, Waiter>()
   let isOpen = false
   let isWritable = false
@@ -46,6 +46,7 @@ export async function startWriter(
       workerData: options,
       name: 'sqlite-writer',
     })
+    ended = Promise.withResolvers()
     worker.on('message', receive)
     worker.on('error', err => needs.log.error({ err }, 'ledger writer failed'))
     worker.on('exit', onExit)
@@ -60,7 +61,7 @@ export async function startWriter(
     if (isClosing || !isOpen) return
     setTimeout(() => {
       if (!isClosing) worker = start()
-    }, restartMs).unref()
+    }, restartMs)
   }
 
   function fail(ids: readonly number[], message: string): void {

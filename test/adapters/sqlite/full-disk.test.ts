@@ -43,7 +43,7 @@ function mayMount(): boolean {
 const skip = mayMount() ? false : 'needs the right to mount'
 
 t.test('so is one on a disk that is full or read-only', { skip }, async t => {
-  const tests = join(import.meta.dirname, 'full-disk.mounting.ts')
+  const tests = join(import.meta.dirname, 'full-disk-child.ts')
   const directory = await makeDirectory(t)
   const child = spawn(
     'unshare',
