@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { createServer, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
 import { OciError } from '../oci/errors.ts'
 import { HoldfastError } from '../ports/errors.ts'
@@ -68,7 +68,8 @@ export async function createAdmin(
   }) as unknown as FastifyInstance
   // Told by the server it came to: a TCP connection that was reset has no remote address either.
   const onSocket = new WeakSet<IncomingMessage>()
-  const bySocket = createServer((request, response) => {
+  // Not imported: an import of `node:http` evaluates all its exports, some of which load node's fetch, 14 MB resident.
+  const bySocket = process.getBuiltinModule('node:http').createServer((request, response) => {
     onSocket.add(request)
     app.routing(request, response)
   })

@@ -1,4 +1,4 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type FastifyInstance, fastify } from 'fastify'
 import { errorBody } from '../oci/errors.ts'
@@ -64,11 +64,11 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
     return
   }
   const isTooLong = error.code === 'HPE_HEADER_OVERFLOW'
-  const status = isTooLong ? 431 : 400
+  const status = isTooLong ? '431 Request Header Fields Too Large' : '400 Bad Request'
   const message = isTooLong ? `headers beyond ${maxHeaderBytes} bytes` : 'not an HTTP request'
   const body = errorBody('NAME_INVALID', message)
   const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `HTTP/1.1 ${status}`,
     'Connection: close',
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,

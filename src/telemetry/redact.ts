@@ -94,11 +94,14 @@ function redactValue(value: unknown, depth: number): unknown {
   if (value instanceof Error) return redactError(value, depth)
   if (value instanceof URL) return redactText(value.href)
   if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`
-  if (value instanceof Map || value instanceof Headers) {
-    return redactObject(Object.fromEntries(value), depth + 1)
-  }
   if (Array.isArray(value)) return redactList(value, depth)
+  // A Map or Headers; the global of that name is not touched, as that loads node's whole fetch.
+  if (isEntries(value)) return redactObject(Object.fromEntries(value.entries()), depth + 1)
   return redactObject(value, depth + 1)
+}
+
+function isEntries(value: object): value is { entries(): Iterable<readonly [string, unknown]> } {
+  return Symbol.iterator in value && 'entries' in value && typeof value.entries === 'function'
 }
 
 function redactList(list: readonly unknown[], depth: number): readonly unknown[] {
