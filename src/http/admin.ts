@@ -5,20 +5,10 @@ import { OciError } from '../oci/errors.ts'
 import { HoldfastError } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
 import { type AdminParts, createAdminAnswers } from './admin-answers.ts'
-import {
-  type ResolutionsQuery,
-  type ResolveQuery,
-  resolutionsAnswer,
-  resolutionsQuery,
-  resolveAnswer,
-  resolveQuery,
-  statusAnswer,
-  type TagsQuery,
-  tagsAnswer,
-  tagsQuery,
-} from './admin-contract.ts'
+import { resolutionsQuery, resolveQuery, tagsQuery } from './admin-contract.ts'
 import { createListener, type ListenAddress, type Listener } from './listener.ts'
 import { sendProblem } from './problem.ts'
+import { QueryFault, readQuery } from './read-query.ts'
 import type { TokenFile } from './token-file.ts'
 import { listenOnSocket } from './unix-socket.ts'
 
@@ -61,7 +51,6 @@ export async function createAdmin(
     frameworkErrors: (error, _request, reply) => {
       sendProblem(reply, { status: 400, title: 'Bad Request', detail: error.message })
     },
-    ajv: { customOptions: { coerceTypes: true, removeAdditional: false, useDefaults: true } },
     ...(tls === undefined
       ? {}
       : { https: { cert: await readFile(tls.certFile), key: await readFile(tls.keyFile) } }),
@@ -121,8 +110,7 @@ function tellProblems(app: FastifyInstance, log: Log): void {
     }),
   )
   app.setErrorHandler((error, request, reply) => {
-    const isQuestion = error instanceof OciError || (error instanceof Error && isClientError(error))
-    if (isQuestion) {
+    if (isQuestionable(error)) {
       return sendProblem(reply, { status: 400, title: 'Bad Request', detail: error.message })
     }
     log.error({ url: request.url, err: error }, 'an admin request failed for a fault of ours')
@@ -131,28 +119,27 @@ function tellProblems(app: FastifyInstance, log: Log): void {
   })
 }
 
-/** What fastify found wrong with a request: a query that does not fit, a URL that cannot be decoded. */
-const isClientError = (error: Error): boolean =>
-  'statusCode' in error && typeof error.statusCode === 'number' && error.statusCode < 500
+/** The question is at fault: its query, the reference in it, or what fastify found wrong with it. */
+function isQuestionable(error: unknown): error is Error {
+  if (error instanceof OciError || error instanceof QueryFault) return true
+  return (
+    error instanceof Error &&
+    'statusCode' in error &&
+    typeof error.statusCode === 'number' &&
+    error.statusCode < 500
+  )
+}
 
 function addRoutes(app: FastifyInstance, parts: AdminParts, options: AdminOptions): void {
   const answers = createAdminAnswers(parts, options)
-  app.get<{ Querystring: ResolveQuery }>(
-    '/api/v1/resolve',
-    { schema: { querystring: resolveQuery, response: { 200: resolveAnswer } } },
-    ({ query }) => answers.resolve(query, AbortSignal.timeout(answerWithinMs)),
+  app.get('/api/v1/resolve', ({ query }) =>
+    answers.resolve(readQuery(resolveQuery, query), AbortSignal.timeout(answerWithinMs)),
   )
-  app.get<{ Querystring: TagsQuery }>(
-    '/api/v1/tags',
-    { schema: { querystring: tagsQuery, response: { 200: tagsAnswer } } },
-    async ({ query }) => answers.tags(query),
+  app.get('/api/v1/tags', async ({ query }) => answers.tags(readQuery(tagsQuery, query)))
+  app.get('/api/v1/resolutions', async ({ query }) =>
+    answers.resolutions(readQuery(resolutionsQuery, query)),
   )
-  app.get<{ Querystring: ResolutionsQuery }>(
-    '/api/v1/resolutions',
-    { schema: { querystring: resolutionsQuery, response: { 200: resolutionsAnswer } } },
-    async ({ query }) => answers.resolutions(query),
-  )
-  app.get('/api/v1/status', { schema: { response: { 200: statusAnswer } } }, () => answers.status())
+  app.get('/api/v1/status', () => answers.status())
 }
 
 const isLoopback = (host: string): boolean =>
