@@ -75,8 +75,8 @@ const causes: Readonly<Record<string, readonly [problem: string, cure: string]>>
 
 function syntaxFault(error: YAMLError, place: (offset: number) => Origin): Fault {
   const [problem, cure] = causes[error.code] ?? [
-    // Whatever the parser quotes may be a secret.
-    `this is no YAML: ${error.message.replace(/:? ?["'].*/s, '')}`,
+    // Whatever the parser quotes of the file may be a secret, and it quotes behind a colon or in quotes.
+    `this is no YAML: ${error.message.replace(/[:"'`\\].*/s, '').trim()}`,
     undefined,
   ]
   return { path: '', origin: place(error.pos[0]), problem, cure }

@@ -204,6 +204,10 @@ t.test('a secret is never shown, whatever is wrong with it', async t => {
     `upstreams: { docker.io: { auth: { ${secret} } } }`.replace(secret, `pasword: ${secret}`),
     `upstreams: { docker.io: { auth: { username: bob, password: "${secret}" "x" } } }`,
     `upstreams: { docker.io: { auth: { password: !!int "${secret}" } } }`,
+    `upstreams: { docker.io: { auth: { password: ${secret} } }`,
+    `upstreams:\n  docker.io:\n    auth:\n      password: |${secret}\n`,
+    `password: @${secret}`,
+    `"a\\q${secret}": 1`,
     `upstreams: { docker.io: { auth: { username: b, password: ${secret}, token: ${secret} } } }`,
   ]
   for (const yaml of files) {
@@ -211,6 +215,11 @@ t.test('a secret is never shown, whatever is wrong with it', async t => {
     t.not(told.length, 0, yaml)
     t.notMatch(told.join('\n'), secret, yaml)
   }
+  const number = '8675309'
+  const misplaced = await load(t, {
+    yaml: `upstreams: { a.lan: { auth: { username: ${number} } } }`,
+  })
+  t.match(misplaced.told, [/auth.username: \(hidden\) must be text/])
   const { told } = await load(t, {
     env: { HOLDFAST_UPSTREAMS: `{"docker.io":{"auth":{"token":"${secret}"}` },
   })
@@ -291,5 +300,20 @@ t.test('files that the configuration names are looked for when asked', async t =
       '/holdfast.yaml:8:15: upstreams["docker.io"].tls.caFile: "/gone" cannot be read: there is no such file',
       '/holdfast.yaml:14:3: upstreamFiles[1]: "/registries.yaml" cannot be read: there is no such file',
     ],
+  )
+})
+
+t.test('what should be a group and is not is told, whatever is laid over it', async t => {
+  const env = { HOLDFAST_RESOLVE__TIMEOUT_MS: '500' }
+  t.match((await load(t, { yaml: 'resolve: 5', env })).told, [
+    /holdfast.yaml:1:10: resolve: 5 must be a mapping/,
+  ])
+})
+
+t.test('a key named like a part of every object is as unknown as others', async t => {
+  const { told } = await load(t, { yaml: 'constructor: 1\n__proto__: { mode: x }\ntoString:' })
+  t.strictSame(
+    told.map(text => /: (\S+) is no key/.exec(text)?.[1]),
+    ['constructor', '__proto__', 'toString'],
   )
 })
