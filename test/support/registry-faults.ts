@@ -207,6 +207,7 @@ export async function sendBody(
   const step = Math.min(chunkBytes, Math.ceil(pace.bytesPerSecond / 50))
   const whole = Math.min(body.length, pace.cutAfter)
   let freezeAt = pace.freezeAfter
+  const beganMs = performance.now()
   for (let at = 0; at < whole && !gone(); ) {
     await exchange.released(at === freezeAt ? freeze : undefined)
     if (at === freezeAt) freezeAt = Number.POSITIVE_INFINITY
@@ -215,7 +216,8 @@ export async function sendBody(
     onBytes(end - at)
     at = end
     if (!isRoom) await drained(response)
-    if (step < chunkBytes) await delay((step / pace.bytesPerSecond) * 1000)
+    const aheadMs = beganMs + (at / pace.bytesPerSecond) * 1000 - performance.now()
+    if (aheadMs > 0) await delay(aheadMs)
   }
   if (whole < body.length) await cut(response, pace.cutWith)
   else response.end()
