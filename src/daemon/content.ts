@@ -14,6 +14,7 @@ import type { Digest } from '../oci/digest.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { MaintainedStore } from '../ports/content-upkeep.ts'
 import type { Log } from '../ports/log.ts'
+import type { TagLedger } from '../ports/tag-ledger.ts'
 import { type Completeness, createCompleteness } from '../pull/completeness.ts'
 import { type ContentGraph, createContentGraph } from '../pull/content-graph.ts'
 import { measureStore, type StoreMeter } from '../telemetry/measured-store.ts'
@@ -35,6 +36,8 @@ export interface Content {
 
 /** How long after an answer its image may still be on its way to a client, in ms. */
 const pullMs = 10 * 60_000
+/** How long a tag that moved may take to become complete before its earlier image is as good as any other, in ms. */
+const moveMs = 7 * 24 * 3_600_000
 /** Gentle enough for a memory card. */
 const scrubBytesPerSecond = 20 * 1024 * 1024
 
@@ -91,10 +94,13 @@ export async function openContent(
         protectedContent({
           treeOf: graph.reachable,
           kept: () =>
-            ledger.liveTargets().flatMap(({ key, digests }) => (isKept(key) ? digests : [])),
-          tagsInUse: () => ledger.liveTargets().map(({ digests }) => digests),
+            ledger.liveTargets().flatMap(({ key, pinned }) => {
+              const kept = isKept(key) ? ledger.history(key).map(({ digest }) => digest) : []
+              return pinned === undefined ? kept : [pinned, ...kept]
+            }),
+          tagsInUse: () => tagsOnTheMove(ledger, completeness),
           isComplete: digest => completeness.isComplete(digest),
-          inFlight: () => answered.keys(),
+          inFlight: () => [...answered.keys()].filter(digest => !completeness.isComplete(digest)),
         }),
     },
     { quotaBytes, minFreeBytes, unusedForDays },
@@ -110,6 +116,17 @@ export async function openContent(
   const protect = (digest: Digest) => void answered.set(digest, true)
   const { isUnusable } = condition
   return { store, graph, completeness, lastUse, collector, scrub, protect, isUnusable }
+}
+
+/** Tags whose newest digest was seen lately and is not complete: until it is, the newest complete one is what offline has. */
+function* tagsOnTheMove(ledger: TagLedger, completeness: Completeness): Generator<Digest[]> {
+  const sinceMs = ledger.trustedNowMs() - moveMs
+  for (const { key, live } of ledger.liveTargets()) {
+    if (live === undefined || completeness.isComplete(live)) continue
+    const history = ledger.history(key)
+    const firstSeenMs = history.find(({ digest }) => digest === live)?.firstSeenMs ?? 0
+    if (firstSeenMs > sinceMs) yield history.map(({ digest }) => digest)
+  }
 }
 
 /** Counts what regular collections drop. */

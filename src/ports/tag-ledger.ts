@@ -47,6 +47,13 @@ export interface UpstreamObservation extends Target {
   readonly overTls: boolean
 }
 
+/** The digests of one key that count now; at least one is there. */
+export interface LiveTarget {
+  readonly key: TagReference
+  readonly live: Digest | undefined
+  readonly pinned: Digest | undefined
+}
+
 /** A tag as lists show it. */
 export interface TagRow {
   readonly key: TagReference
@@ -106,8 +113,8 @@ export interface TagLedger {
     readonly after?: string
     readonly limit: number
   }): readonly TagRow[]
-  /** Distinct target digests that must not be collected: live and pinned ones of keys in use. */
-  liveTargets(): readonly { readonly key: TagReference; readonly digests: readonly Digest[] }[]
+  /** What every known key answers with, by observation and by pin. */
+  liveTargets(): readonly LiveTarget[]
   /** Corrected time, ms since the epoch. */
   trustedNowMs(): number
   /** Drops what nobody used for the horizon; called daily. */

@@ -55,6 +55,7 @@ export function measureStore<Store extends ContentStore>(store: Store, meter: St
         }
       },
       read: (into, position) => writer.read(into, position),
+      ...(writer.verify && { verify: writer.verify.bind(writer) }),
       commit: () => measure('commit', writer.commit()),
       suspend: () => writer.suspend(),
       discard: () => writer.discard(),

@@ -281,10 +281,12 @@ function testPins(t: Test, open: OpenTagLedger): void {
     t.strictSame(ledger.listTags(nginx, undefined, 10), ['latest'])
     await answer(ledger, 'b', { dateMs: today })
     t.strictSame(ledger.liveTargets(), [
-      { key: nginx, digests: [image('b').digest, image('a').digest] },
+      { key: nginx, live: image('b').digest, pinned: image('a').digest },
     ])
     await answer(ledger, 'a', { dateMs: today })
-    t.strictSame(ledger.liveTargets(), [{ key: nginx, digests: [image('a').digest] }])
+    t.strictSame(ledger.liveTargets(), [
+      { key: nginx, live: image('a').digest, pinned: image('a').digest },
+    ])
   })
 }
 
@@ -357,10 +359,10 @@ function testLists(t: Test, open: OpenTagLedger): void {
 
   t.test('protected digests are those of every key that is known', async t => {
     const ledger = await fill(t, true)
-    const found = ledger.liveTargets().map(({ key, digests }) => [formatTag(key), digests])
+    const found = ledger.liveTargets().map(({ key, live }) => [formatTag(key), live])
     t.strictSame(
       found.sort(),
-      inOrder.map(name => [name, [image('a').digest]]),
+      inOrder.map(name => [name, image('a').digest]),
     )
   })
 }

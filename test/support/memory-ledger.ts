@@ -135,7 +135,8 @@ export function createMemoryLedger(
     liveTargets: () =>
       rows().map(({ key, live, pin }) => ({
         key,
-        digests: [...new Set([live?.digest, pin?.digest].filter(d => d !== undefined))],
+        live: live?.digest,
+        pinned: pin?.digest,
       })),
     trustedNowMs: time.nowMs,
     async ageOut() {

@@ -34,8 +34,9 @@ async function timed<T>(work: Promise<T>): Promise<{ value: T; tookMs: number }>
   return { value, tookMs: performance.now() - beganMs }
 }
 
+t.jobs = containerdVersions.length
 for (const version of containerdVersions) {
-  t.test(`containerd ${version}`, async t => {
+  t.test(`containerd ${version}`, { buffered: true }, async t => {
     const dir = await mkdtemp(join(tmpdir(), 'holdfast-containerd-'))
     const pause = join(dir, 'pause.tar')
     await writeArchive(pause, pauseImage, makeImage(runnable('pause')))

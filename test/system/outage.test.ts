@@ -46,7 +46,7 @@ const outages: readonly Outage[] = [
     do: 'status',
     status: 429,
     code: 'TOOMANYREQUESTS',
-    headers: { 'retry-after': '30' },
+    headers: { 'retry-after': '5' },
   }),
   everywhere('a login page with 200', { do: 'portal' }),
   everywhere('a login page with 403', { do: 'portal', status: 403 }),

@@ -1,7 +1,6 @@
 import { emptyKeyState, type KeyState, liveRecord, liveTarget } from '../../ledger/key-state.ts'
 import { pinInForce } from '../../ledger/pin.ts'
 import { compareTexts } from '../../ledger/record.ts'
-import type { Digest } from '../../oci/digest.ts'
 import type { TagReference } from '../../oci/reference.ts'
 import type { TagLedger, TagRow } from '../../ports/tag-ledger.ts'
 import { type KeyRange, keyPrefix, keyRange, type ListedKey, parseKey } from './list-keys.ts'
@@ -73,8 +72,7 @@ export function createKeyLists(parts: {
   const targetsOf = (key: string, state: KeyState) => {
     const live = liveRecord(state, exclusions)?.target.digest
     const pinned = pinInForce(state, exclusions, parts.nowMs())?.digest
-    const digests = [...new Set([live, pinned])].filter((d): d is Digest => d !== undefined)
-    return { key: parseKey(key), digests }
+    return { key: parseKey(key), live, pinned }
   }
 
   return {
@@ -110,7 +108,9 @@ export function createKeyLists(parts: {
         return rows
       }, [])
       const waiting = [...pending.keys()].map(key => targetsOf(key, stateOf(key)))
-      return [...found, ...waiting].filter(row => row.digests.length > 0)
+      return [...found, ...waiting].filter(
+        row => row.live !== undefined || row.pinned !== undefined,
+      )
     },
     countPins() {
       const keys = new Set(reader.read(r => r.lists.pinnedKeys(), []))

@@ -27,7 +27,12 @@ export interface Containerd {
 
 const here = dirname(fileURLToPath(import.meta.url))
 const definition = grpc.loadPackageDefinition(
-  loadSync(join(here, 'cri.proto'), { keepCase: true, longs: Number, enums: String }),
+  loadSync(join(here, 'cri.proto'), {
+    keepCase: true,
+    longs: Number,
+    enums: String,
+    defaults: true,
+  }),
 )
 type Unary = (request: object, options: object, done: (e: Error | null, r: unknown) => void) => void
 type Client = Record<string, Unary> & { close(): void }

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
@@ -10,7 +10,13 @@ export const cacheDir =
 export const containerdVersions = ['1.6', '1.7', '2.1'] as const
 export type ContainerdVersion = (typeof containerdVersions)[number]
 
-const commands = ['docker-registry', 'skopeo', 'runc', 'ip', 'iptables', 'nsenter', 'faketime']
+const commands = ['docker-registry', 'skopeo', 'runc', 'ip', 'iptables', 'curl', 'faketime']
+
+/** libfaketime, which gives a process another wall clock. */
+export function fakeTimeLibrary(): string {
+  const folder = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`
+  return join(folder, 'faketime', 'libfaketime.so.1')
+}
 
 /** Throws one error that names everything that is missing and how to get it. */
 export function requireSystem(): void {
@@ -22,6 +28,7 @@ export function requireSystem(): void {
       missing.push(`containerd ${version}`)
     }
   }
+  if (!existsSync(fakeTimeLibrary())) missing.push('libfaketime')
   if (!isExecutable('/bin/busybox')) missing.push('busybox-static')
   if (missing.length > 0) {
     throw new Error(
