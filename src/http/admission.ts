@@ -9,7 +9,7 @@ export interface Admission {
 }
 
 /** The header that carries the mirror's token, as `hosts.toml` sends it; in lower case, as Node has header names. */
-export const tokenHeader = 'holdfast-token'
+const tokenHeader = 'holdfast-token'
 
 interface Options {
   /** `mirror.allow`: addresses and networks (`10.0.0.0/8`, `fd00::/8`, `192.168.1.7`) that may ask without a token. */

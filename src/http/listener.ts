@@ -42,15 +42,23 @@ export interface Connections {
 }
 
 /**
- * Knows which connections of a server owe an answer. Node's own `closeIdleConnections` leaves those that never asked anything, and
- * destroys those whose answer is written but not yet sent.
+ * Knows which connections of a server owe an answer, and ends them in place of node's own `closeIdleConnections`: that leaves those that
+ * never asked anything, and destroys those whose answer is written but not yet sent.
  */
 export function trackConnections(server: Server): Connections {
   /** The last answer begun on each connection; answers leave a connection in the order of their requests. */
   const lastOn = new Map<Socket, ServerResponse | undefined>()
+  const open = new Set<Socket>()
   let isEnding = false
 
+  // `close` calls this before anything else.
+  server.closeIdleConnections = () => {}
   server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  // With TLS requests come on another socket than the one that was accepted, and what is no handshake yet is no connection of HTTP's.
+  server.on(isTls(server) ? 'secureConnection' : 'connection', (socket: Socket) => {
     lastOn.set(socket, undefined)
     socket.once('close', () => lastOn.delete(socket))
   })
@@ -69,7 +77,9 @@ export function trackConnections(server: Server): Connections {
       isEnding = true
       const closed = close()
       for (const [socket, last] of lastOn) endAfter(socket, last)
-      const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+      const cut = setTimeout(() => {
+        for (const socket of open) socket.destroy()
+      }, graceMs)
       try {
         await closed
       } finally {
@@ -78,6 +88,8 @@ export function trackConnections(server: Server): Connections {
     },
   }
 }
+
+const isTls = (server: Server): boolean => 'setSecureContext' in server
 
 const isAddress = (bound: AddressInfo | string | null): bound is AddressInfo =>
   typeof bound === 'object' && bound !== null

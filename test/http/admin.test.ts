@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { type RequestOptions, request } from 'node:http'
-import { type AddressInfo, createServer } from 'node:net'
+import { request as requestTls } from 'node:https'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -23,6 +24,7 @@ import { createTokenFile } from '../../src/http/token-file.ts'
 import type { TagReference } from '../../src/oci/reference.ts'
 import { systemClock } from '../../src/ports/clock.ts'
 import type { Observation, Pin, TagRow } from '../../src/ports/tag-ledger.ts'
+import { makeAuthority } from '../adapters/registry/support/certificates.ts'
 import { keepLog, manifestDigest, manifestType, resolved } from './support.ts'
 
 const nowMs = Date.parse('2026-11-21T12:00:00Z')
@@ -66,9 +68,10 @@ async function startAdmin(
   change: Partial<AdminParts> = {},
   options: Partial<AdminOptions> = {},
 ): Promise<{
-  readonly dir: string
+  readonly port: number
   readonly token: string
   ask(path: string, more?: RequestOptions): Promise<Asked>
+  stop(): Promise<void>
 }> {
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-admin-'))
   const tokenPath = join(dir, 'deep', 'admin.token')
@@ -139,7 +142,7 @@ async function startAdmin(
       body: type?.includes('json') ? JSON.parse(body) : body,
     }
   }
-  return { dir, token, ask }
+  return { port, token, ask, stop: admin.close }
 }
 
 t.test('without the token nothing is told but where it lies', async t => {
@@ -357,6 +360,50 @@ t.test('off loopback it will not start without TLS', async t => {
     })
   }
 })
+
+t.test(
+  'with TLS it may listen anywhere; a stop lets its answer end and waits for no handshake',
+  async t => {
+    const dir = await mkdtemp(join(tmpdir(), 'holdfast-tls-'))
+    t.teardown(() => rm(dir, { recursive: true }))
+    const authority = makeAuthority()
+    const { cert, key } = authority.issue({ hosts: ['127.0.0.1'] })
+    const tls = { certFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') }
+    await writeFile(tls.certFile, cert)
+    await writeFile(tls.keyFile, key)
+    const asked = Promise.withResolvers<void>()
+    const go = Promise.withResolvers<void>()
+    const { port, token, stop } = await startAdmin(
+      t,
+      {
+        resolveTag: async key => {
+          asked.resolve()
+          await go.promise
+          return resolved({ key })
+        },
+      },
+      { tls, address: { host: '0.0.0.0', port: 0 } },
+    )
+    const silent = connect({ port, host: '127.0.0.1' })
+    await once(silent, 'connect')
+    const asking = requestTls({
+      host: '127.0.0.1',
+      port,
+      path: '/api/v1/resolve?ref=nginx',
+      ca: authority.cert,
+      headers: { authorization: `Bearer ${token}` },
+    }).end()
+    const answering = once(asking, 'response')
+    await asked.promise
+    const stopped = stop()
+    go.resolve()
+    const [response] = await answering
+    t.equal(response.statusCode, 200)
+    t.match(JSON.parse(await text(response)), { found: true })
+    await stopped
+    silent.destroy()
+  },
+)
 
 t.test('the unix socket asks for no token: its mode is the permission', async t => {
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-socket-'))

@@ -446,3 +446,28 @@ t.test(
     await stopped
   },
 )
+
+t.test('a stop delivers what was written but not yet sent', async t => {
+  const bytes = Buffer.alloc(32 * 1024 * 1024, 'x')
+  const got = Promise.withResolvers<void>()
+  const { client, stop } = await startMirror(
+    t,
+    {
+      getManifest: async () => {
+        got.resolve()
+        return { ...gotManifest, bytes }
+      },
+    },
+    { graceMs: 10_000 },
+  )
+  client.socket.pause()
+  const answer = client.ask('GET', byDigest)
+  await got.promise
+  await new Promise(setImmediate)
+  const stopped = stop()
+  client.socket.resume()
+  const { body, end } = await answer
+  t.equal(end, 'complete')
+  t.equal(body.length, bytes.length)
+  await stopped
+})

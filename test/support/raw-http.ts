@@ -32,10 +32,14 @@ export async function connectRaw(port: number, host = '127.0.0.1'): Promise<RawC
   const socket = connect({ port, host, noDelay: true })
   await once(socket, 'connect')
   let received = Buffer.alloc(0)
+  /** Came since `received` was last put together. */
+  let parts: Buffer[] = []
+  let length = 0
   let ended: 'FIN' | 'RST' | undefined
   let wake = (): void => {}
   socket.on('data', chunk => {
-    received = Buffer.concat([received, chunk])
+    parts.push(chunk)
+    length += chunk.length
     wake()
   })
   socket.on('end', () => {
@@ -53,22 +57,35 @@ export async function connectRaw(port: number, host = '127.0.0.1'): Promise<RawC
 
   async function more(): Promise<boolean> {
     if (ended !== undefined) return false
-    const before = received.length
+    const before = length
     await new Promise<void>(resolve => {
       wake = resolve
-      if (received.length > before || ended !== undefined) resolve()
+      if (length > before || ended !== undefined) resolve()
     })
     return true
   }
 
+  const join = (): void => {
+    received = Buffer.concat([received, ...parts])
+    parts = []
+  }
+
+  const take = (bytes: number): Buffer => {
+    join()
+    const taken = received.subarray(0, bytes)
+    received = received.subarray(taken.length)
+    length -= taken.length
+    return taken
+  }
+
   async function readHead(): Promise<string> {
     for (;;) {
+      join()
       const at = received.indexOf('\r\n\r\n')
-      if (at >= 0) {
-        const head = received.subarray(0, at).toString('latin1')
-        received = received.subarray(at + 4)
-        return head
-      }
+      if (at >= 0)
+        return take(at + 4)
+          .toString('latin1')
+          .trimEnd()
       if (!(await more())) throw new Error(`the connection ended (${ended}) before an answer`)
     }
   }
@@ -76,11 +93,10 @@ export async function connectRaw(port: number, host = '127.0.0.1'): Promise<RawC
   async function readAnswer(method: string): Promise<RawAnswer> {
     const [statusLine = '', ...lines] = (await readHead()).split('\r\n')
     const headers = readHeaders(lines)
-    const length = method === 'HEAD' ? 0 : Number(headers['content-length'] ?? Number.NaN)
-    while (!(received.length >= length) && (await more()));
-    const isComplete = received.length >= length
-    const body = isComplete ? received.subarray(0, length) : received
-    received = received.subarray(body.length)
+    const wanted = method === 'HEAD' ? 0 : Number(headers['content-length'] ?? Number.NaN)
+    while (!(length >= wanted) && (await more()));
+    const isComplete = length >= wanted
+    const body = take(isComplete ? wanted : length)
     const status = Number(statusLine.split(' ')[1])
     return { status, lines, headers, body, end: isComplete ? 'complete' : (ended ?? 'RST') }
   }
