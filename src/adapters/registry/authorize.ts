@@ -116,7 +116,11 @@ export function createAuthorizer(needs: {
     }
     const got = await withLimit(limitOf(endpoint, closed.signal), signal =>
       askForToken(transport, question, signal),
-    )
+    ).catch(error => {
+      // Perhaps it is no longer the host to ask, or never was (a portal named it): the endpoint is asked what it wants before it is again.
+      customs.delete(keyOf(endpoint))
+      throw error
+    })
     if (got === undefined) return undefined
     const now = clock.monotonicMs()
     const lastMomentsMs = Math.min(maxLastMomentsMs, got.lifeMs * (1 - sendableShare))

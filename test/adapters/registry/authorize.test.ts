@@ -309,6 +309,24 @@ t.test('a dead token host is a token failure that keeps its cause', async t => {
   })
 })
 
+t.test('a token host that failed is asked again only after the endpoint named it anew', async t => {
+  let isDead = false
+  const { answer, header, seen } = await setUp(t, {
+    say: (request, response, body) =>
+      isDead ? request.socket.destroy() : grant(request, response, body),
+  })
+  await answer()
+  isDead = true
+  await t.rejects(header('repository:c/d:pull'), { code: 'unreachable' })
+  const asked = seen.length
+  t.ok(asked > 1, 'it was asked')
+  t.equal(await header('repository:e/f:pull'), undefined, 'the endpoint may want no token by now')
+  t.equal(seen.length, asked)
+  isDead = false
+  t.equal(await answer(), 'Bearer granted')
+  t.equal(await header('repository:e/f:pull'), 'Bearer granted')
+})
+
 t.test('a realm never leads to a private address', async t => {
   const { authorizer } = await setUp(t)
   const endpoint = endpointAt('https://93.184.216.34')
