@@ -47,8 +47,11 @@ export interface BlobFlights {
   close(): Promise<void>
 }
 
-/** How long a source that sent wrong bytes is not asked for that blob, ms. */
-const distrustMs = 60_000
+/**
+ * How long a source that sent wrong bytes is not asked for that blob, ms. The registry's own are mostly the work of something on the
+ * way, which may be gone in a moment, and often nobody else can be asked.
+ */
+const distrustMs = { upstream: 5_000, peer: 60_000 } as const
 /** Such sources remembered at the most. */
 const maxDistrusted = 1_000
 
@@ -115,7 +118,7 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
     )
     const [oldest] = distrusted.keys()
     if (distrusted.size >= maxDistrusted && oldest !== undefined) distrusted.delete(oldest)
-    distrusted.set(pair(source, digest), clock.monotonicMs() + distrustMs)
+    distrusted.set(pair(source, digest), clock.monotonicMs() + distrustMs[source.kind])
   }
 
   function tellBusy(): void {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { digestOf } from '../../src/oci/digest.ts'
+import { systemClock } from '../../src/ports/clock.ts'
 import { createFakeUpstream, failure, repositoryOf } from '../support/fake-upstream.ts'
 import { makeImage } from '../support/image.ts'
 import { createMemoryStore } from '../support/memory-store.ts'
@@ -79,7 +80,9 @@ t.test('the last byte waits for the whole to be verified', async t => {
 })
 
 t.test('wrong bytes never reach their end: who has some learns that they are in doubt', async t => {
-  const { upstream, blobs, get, store, failed } = open(t)
+  let passedMs = 0
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + passedMs }
+  const { upstream, blobs, get, store, failed } = open(t, { clock })
   const wrong = Buffer.from(content)
   wrong[10] = ~(wrong[10] ?? 0)
   const body = upstream.nextBody(size)
@@ -104,6 +107,8 @@ t.test('wrong bytes never reach their end: who has some learns that they are in 
     reason: /wrong bytes/,
   })
   t.equal(upstream.count('getBlob'), 1, 'who lied is not asked again at once')
+  passedMs += 5_000
+  t.ok((await (await get()).whole).equals(content), 'but before anyone thinks the blob is lost')
 })
 
 t.test('a wrong small blob is not even begun', async t => {

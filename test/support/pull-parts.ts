@@ -1,7 +1,7 @@
 import type { Platform } from '../../src/oci/platform.ts'
 import type { Repository } from '../../src/oci/reference.ts'
 import type { BlobSource } from '../../src/ports/blob-source.ts'
-import { systemClock } from '../../src/ports/clock.ts'
+import { type Clock, systemClock } from '../../src/ports/clock.ts'
 import type { BlobReader, ContentStore } from '../../src/ports/content-store.ts'
 import type { FailureClass } from '../../src/ports/errors.ts'
 import { silentLog } from '../../src/ports/log.ts'
@@ -34,17 +34,16 @@ export function openPull(
     readonly peers?: readonly BlobSource[]
     readonly isPrivate?: (repository: Repository) => boolean
     readonly deadlineMs?: number
+    readonly clock?: Clock
   } = {},
 ) {
   const { store = createMemoryStore(), peers = [], isPrivate = () => false } = options
+  const { clock = systemClock } = options
   const failed: (readonly [string, FailureClass])[] = []
   const used: string[] = []
   const reachOf = (repository: Repository) => upstream.reach(repository)
   const graph = createContentGraph({ store, catalog: createMemoryCatalog(), log: silentLog })
-  const completeness = createCompleteness(
-    { graph, store, clock: systemClock },
-    { platforms: [linux] },
-  )
+  const completeness = createCompleteness({ graph, store, clock }, { platforms: [linux] })
   const shared = {
     store,
     graph,
@@ -64,7 +63,7 @@ export function openPull(
         failed.push([digest, failure])
         if (failure === 'unreachable') completeness.markContentFailed(digest)
       },
-      clock: systemClock,
+      clock,
     },
     { ...settings, ...options.flights },
   )
