@@ -21,7 +21,6 @@ export function createMirrorApp(
 ): FastifyInstance {
   const app = fastify({
     logger: false,
-    exposeHeadRoutes: false,
     return503OnClosing: false,
     // Ours to end, see the listener.
     forceCloseConnections: false,

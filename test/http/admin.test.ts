@@ -416,6 +416,31 @@ t.test('the unix socket asks for no token: its mode is the permission', async t 
   t.equal((await ask('/api/v1/status', { headers: {} })).status, 401, 'by TCP it still does')
 })
 
+t.test('a connection that is reset behind its question is not taken for the socket', async t => {
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-socket-'))
+  t.teardown(() => rm(dir, { recursive: true }))
+  let isAsked = false
+  const { port, ask } = await startAdmin(
+    t,
+    {
+      resolveTag: async key => {
+        isAsked = true
+        return resolved({ key })
+      },
+    },
+    { socket: join(dir, 'admin.sock') },
+  )
+  for (let i = 0; i < 50; i++) {
+    const socket = connect({ port, host: '127.0.0.1' })
+    await once(socket, 'connect')
+    socket.write('GET /api/v1/resolve?ref=nginx HTTP/1.1\r\nHost: x\r\n\r\n')
+    socket.resetAndDestroy()
+    await once(socket, 'close')
+  }
+  t.equal((await ask('/api/v1/status')).status, 200)
+  t.notOk(isAsked)
+})
+
 t.test('a socket that a dead process left is replaced, a living one is not', async t => {
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-socket-'))
   t.teardown(() => rm(dir, { recursive: true }))

@@ -28,6 +28,7 @@ t.test('loopback, own addresses and what is allowed may ask, others may not', as
     'fd12::9',
     '192.0.2.7',
     '172.16.0.5',
+    '::ffff:172.16.0.5',
     'fe80::1%eth0',
   ]) {
     t.ok(admission.admits(from(address)), address)

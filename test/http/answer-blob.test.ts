@@ -185,7 +185,7 @@ t.test('a client that leaves before the blob is opened ends the question', async
   const signal = await opening.promise
   client.socket.destroy()
   if (!signal.aborted) await once(signal, 'abort')
-  t.ok(signal.aborted)
+  t.match(signal.reason, { name: 'AbortError', message: 'the client left' })
 })
 
 t.test('a blob may take longer than an answer: the last resort ends with its head', async t => {
@@ -264,4 +264,22 @@ t.test('a sha512 blob has a way here, too', async t => {
   const wide = digestOf(bytes, 'sha512')
   t.equal((await client.ask('GET', `/v2/lab/app/blobs/${wide}?ns=reg.lab`)).status, 200)
   t.same(asked, [wide])
+})
+
+t.test('junk behind a request cuts its answer, and puts nothing into it', async t => {
+  const sending = Promise.withResolvers<void>()
+  const { client } = await startMirror(t, {
+    openBlob: async () =>
+      blobOf(bytes, async position => {
+        if (position === 0) return 1000
+        sending.resolve()
+        return new Promise(() => {})
+      }),
+  })
+  const answer = client.ask('GET', target)
+  await sending.promise
+  client.socket.write('\x16\x03\x01 this is no request\r\n\r\n')
+  const { body } = await answer
+  t.ok(body.equals(bytes.subarray(0, body.length)))
+  t.ok(body.length <= 1000)
 })
