@@ -2,19 +2,22 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { makeImage } from '../support/image.ts'
 import { pull } from './support/client.ts'
+import type { HoldfastNode } from './support/holdfast.ts'
 import { requireSystem } from './support/requirements.ts'
 import { registryName, startWorld, type World } from './support/world.ts'
 
 requireSystem()
 
-const rounds = Number(process.env['HOLDFAST_CRASH_ROUNDS'] ?? 100)
-const repositories = ['one', 'two', 'three', 'four']
+const rounds = Number(process.env['HOLDFAST_SYSTEM_CRASH_ROUNDS'] ?? 100)
+/** Clients of each tag at the same time. */
+const clients = 2
 
-/** What each tag has pointed to upstream, oldest first, and the newest that a client was told. */
+/** What one tag has pointed to upstream, oldest first, and the newest that a client was told. */
 interface Told {
+  readonly repository: string
   readonly pushed: string[]
   acknowledged: number
 }
@@ -24,70 +27,77 @@ t.test(
   async t => {
     const world = await startWorld()
     t.teardown(() => world.close())
-    const told = new Map<string, Told>(
-      repositories.map(name => [name, { pushed: [], acknowledged: -1 }]),
+    const tags = ['one', 'two', 'three', 'four'].map(
+      (repository): Told => ({ repository, pushed: [], acknowledged: -1 }),
     )
-    let kills = 0
     let pulls = 0
     for (let round = 0; round < rounds; round++) {
-      for (const [name, tag] of told) {
-        if (round % 4 !== repositories.indexOf(name)) continue
-        const image = makeImage({ layers: [1_500_000, 3_000], salt: `${name} ${round}` })
-        tag.pushed.push(image.digest)
-        await world.origin.push(name, 'latest', image)
-      }
+      await moveOneTag(world, tags, round)
       const node = await world.node()
-      const known = await node.ask<{ items: { reference: string; digest: string }[] }>(
-        '/api/v1/tags',
-      )
-      for (const [name, tag] of told) {
-        if (tag.acknowledged < 0) continue
-        const row = known.items.find(i => i.reference === `${registryName}/${name}:latest`)
-        const at = tag.pushed.indexOf(row?.digest ?? '')
-        if (at < tag.acknowledged) t.fail(`round ${round}: ${name} fell back from what was told`)
-      }
+      await checkLedger(t, node, tags, round)
       await checkStore(t, world, round)
       const killed = delay(30 + Math.random() * 400).then(() => node.stop('SIGKILL'))
-      const load = repositories.flatMap(name => [hammer(name), hammer(name)])
-      await killed
-      kills += 1
-      await Promise.all(load)
-
-      async function hammer(name: string): Promise<void> {
-        const tag = told.get(name)
-        if (tag === undefined || tag.pushed.length === 0) return
-        for (;;) {
-          try {
-            const pulled = await pull(node.mirror, registryName, name, 'latest')
-            pulls += 1
-            const at = tag.pushed.indexOf(pulled.digest)
-            if (pulled.status === 200 && at < 0)
-              t.fail(`round ${round}: ${pulled.digest} is no image of ${name}`)
-            if (pulled.status === 200) tag.acknowledged = Math.max(tag.acknowledged, at)
-          } catch (error) {
-            if (String(error).includes('hashes to')) t.fail(`round ${round}: ${error}`)
-            return // the node is gone
-          }
-        }
-      }
+      const load = tags
+        .filter(tag => tag.pushed.length > 0)
+        .flatMap(tag => Array.from({ length: clients }, () => pullUntilGone(t, node, tag)))
+      t.equal(await killed, 'SIGKILL', `round ${round}`)
+      for (const count of await Promise.all(load)) pulls += count
     }
-    t.equal(kills, rounds)
     t.ok(pulls > rounds, `${pulls} pulls between the kills`)
+
     world.uplink.freeze()
     const last = await world.node()
-    for (const name of repositories) {
-      const pulled = await pull(last.mirror, registryName, name, 'latest')
-      t.equal(pulled.status, 200, `${name} is served after it all, with upstream frozen`)
+    for (const { repository } of tags) {
+      const { status } = await pull(last.mirror, registryName, repository, 'latest')
+      t.equal(status, 200, `${repository} is served after it all, with upstream frozen`)
     }
   },
 )
 
-/** Every visible blob is what its name says. */
-async function checkStore(
-  t: { fail(message: string): unknown },
-  world: World,
+async function moveOneTag(world: World, tags: readonly Told[], round: number): Promise<void> {
+  const tag = tags[round % tags.length]
+  if (tag === undefined) return
+  const image = makeImage({ layers: [1_500_000, 3_000], salt: `${tag.repository} ${round}` })
+  tag.pushed.push(image.digest)
+  await world.origin.push(tag.repository, 'latest', image)
+}
+
+/** Pulls again and again until the node is killed; says how often it worked. */
+async function pullUntilGone(t: Test, node: HoldfastNode, tag: Told): Promise<number> {
+  for (let worked = 0; ; ) {
+    try {
+      const pulled = await pull(node.mirror, registryName, tag.repository, 'latest')
+      if (pulled.status !== 200) continue
+      worked += 1
+      const at = tag.pushed.indexOf(pulled.digest)
+      if (at < 0) t.fail(`${pulled.digest} is no image of ${tag.repository}`)
+      tag.acknowledged = Math.max(tag.acknowledged, at)
+    } catch (error) {
+      if (String(error).includes('hashes to')) t.fail(String(error))
+      return worked // the node is gone
+    }
+  }
+}
+
+/** What a client was told is still known. */
+async function checkLedger(
+  t: Test,
+  node: HoldfastNode,
+  tags: readonly Told[],
   round: number,
 ): Promise<void> {
+  const { items } = await node.ask<{ items: { reference: string; digest: string }[] }>(
+    '/api/v1/tags',
+  )
+  for (const { repository, pushed, acknowledged } of tags) {
+    const row = items.find(item => item.reference === `${registryName}/${repository}:latest`)
+    const at = pushed.indexOf(row?.digest ?? '')
+    if (at < acknowledged) t.fail(`round ${round}: ${repository} fell back from what was told`)
+  }
+}
+
+/** Every visible blob is what its name says. */
+async function checkStore(t: Test, world: World, round: number): Promise<void> {
   const folder = join(world.dir, 'node', 'data', 'blobs', 'sha256')
   for (const name of await readdir(folder).catch(() => [])) {
     const hash = createHash('sha256')
