@@ -1,7 +1,7 @@
 import type { Clock } from '../../ports/clock.ts'
 import { discard, readRefusal } from './answer-body.ts'
 import type { Authorizer } from './authorize.ts'
-import { classifyRefusal, hasChallenge, isPage, needsBody, portal } from './classify.ts'
+import { classifyRefusal, hasChallenge, isPage, needsGet, portal } from './classify.ts'
 import { createExchange, type Exchange, type Exchanged, type Question } from './exchange.ts'
 import type { HttpAnswer, Transport } from './transport.ts'
 
@@ -32,7 +32,7 @@ export function createAsk({ transport, authorizer, clock }: AskParts): Ask {
     const exchanged = await exchangeAuthorized(exchange, authorizer, question)
     const { answer } = exchanged
     if (answer.status === 200 || answer.status === 206) return accept(question, exchanged)
-    if (question.method === 'HEAD' && needsBody(answer)) {
+    if (question.method === 'HEAD' && needsGet(answer)) {
       discard(answer.body)
       return ask({ ...question, method: 'GET' })
     }

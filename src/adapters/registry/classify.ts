@@ -46,11 +46,13 @@ export function isRegistrysWord({ headers, body }: RefusedAnswer): boolean {
   return headers['docker-distribution-api-version'] !== undefined && !isPage(headers)
 }
 
-/** Whether a HEAD was refused in a way that only the body of a GET can explain. */
-export function needsBody({ status, headers }: Pick<RefusedAnswer, 'status' | 'headers'>): boolean {
-  return (
-    status >= 400 && status < 500 && status !== 429 && !(status === 401 && hasChallenge(headers))
-  )
+/**
+ * Whether a HEAD was refused in a way that only a GET can explain: with a 4xx, whose body says who wrote it, or where the registry may
+ * stumble over the method alone, as some do whose GET is well.
+ */
+export function needsGet({ status, headers }: Pick<RefusedAnswer, 'status' | 'headers'>): boolean {
+  if (status === 429 || (status === 401 && hasChallenge(headers))) return false
+  return (status >= 400 && status < 500) || status === 500 || status === 501
 }
 
 /** What an answer other than the one asked for means: the port's failure classes. `wallMs` is for dates in `Retry-After`. */

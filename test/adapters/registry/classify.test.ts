@@ -2,7 +2,7 @@ import t from 'tap'
 import {
   classifyRefusal,
   isPage,
-  needsBody,
+  needsGet,
   readHttpDate,
   readRetryAfter,
 } from '../../../src/adapters/registry/classify.ts'
@@ -83,10 +83,11 @@ t.test('a page is told by its type', async t => {
   t.equal(isPage({}), false)
 })
 
-t.test('a refusal without a word needs a body to be understood', async t => {
-  t.equal(needsBody({ status: 404, headers: {} }), true)
-  t.equal(needsBody({ status: 401, headers: {} }), true)
-  t.equal(needsBody({ status: 401, headers: challenge }), false)
-  t.equal(needsBody({ status: 429, headers: {} }), false)
-  t.equal(needsBody({ status: 500, headers: {} }), false)
+t.test('a refusal of the method, or without a word, needs a GET to be understood', async t => {
+  t.equal(needsGet({ status: 404, headers: {} }), true)
+  t.equal(needsGet({ status: 401, headers: {} }), true)
+  t.equal(needsGet({ status: 401, headers: challenge }), false)
+  t.equal(needsGet({ status: 429, headers: {} }), false)
+  for (const status of [500, 501]) t.equal(needsGet({ status, headers: {} }), true)
+  for (const status of [502, 503, 504]) t.equal(needsGet({ status, headers: {} }), false)
 })

@@ -149,11 +149,13 @@ t.test('a HEAD refused without a word is explained by a GET', async t => {
 })
 
 t.test('a GET that succeeds where the HEAD was refused is the answer', async t => {
-  const registry = await serveRegistry(t)
-  const refused = registry.fault({ do: 'status', status: 405 }, { method: 'HEAD' })
-  const answer = await askLatest(upstreamOf(t, registry), registry)
-  t.match(answer, { digest: image.digest, manifest: image.bytes })
-  t.equal(refused.hits, 1)
+  for (const status of [405, 404, 500, 501]) {
+    const registry = await serveRegistry(t)
+    const refused = registry.fault({ do: 'status', status }, { method: 'HEAD' })
+    const answer = await askLatest(upstreamOf(t, registry), registry)
+    t.match(answer, { digest: image.digest, manifest: image.bytes }, String(status))
+    t.equal(refused.hits, 1)
+  }
 })
 
 t.test('a question ends with its signal', async t => {
