@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import pTimeout from 'p-timeout'
 import type { Digest } from '../oci/digest.ts'
 import { OciError } from '../oci/errors.ts'
@@ -53,6 +54,9 @@ interface Parts {
   readonly log: Log
 }
 
+/** Bytes of manifests kept in memory, so that the popular ones are not read and hashed for every pull. */
+const maxBytesAtHand = 4 * 1024 * 1024
+
 interface Flight {
   readonly answer: Promise<GotManifest | Absent>
   /** Settles after `answer`, when the bytes are stored or will not be. */
@@ -72,6 +76,11 @@ export function createManifests(
 ): Manifests {
   const { store, graph, log } = parts
   const flights = new Map<string, Flight>()
+  /** Read and verified lately. Whether they are still held is asked of the store each time. */
+  const atHand = new LRUCache<Digest, GotManifest>({
+    maxSize: maxBytesAtHand,
+    sizeCalculation: ({ bytes }) => bytes.byteLength + 1,
+  })
   const closing = new AbortController()
 
   function fromBytes(
@@ -91,8 +100,12 @@ export function createManifests(
 
   async function fromStore(digest: Digest): Promise<GotManifest | Absent | undefined> {
     if (store.stat(digest) === undefined) return undefined
+    const known = atHand.get(digest)
+    if (known !== undefined) return known
     const bytes = await store.get(digest, maxManifestBytes)
-    return bytes && fromBytes(digest, bytes, undefined, 'store')
+    const got = bytes && fromBytes(digest, bytes, undefined, 'store')
+    if (got !== undefined && 'bytes' in got) atHand.set(digest, got)
+    return got
   }
 
   function launch(key: string, repository: Repository, digest: Digest): Flight {

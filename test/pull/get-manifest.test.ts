@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import type { Repository } from '../../src/oci/reference.ts'
+import { isAbsent } from '../../src/pull/absent.ts'
 import { createFakeUpstream, failure, repositoryOf } from '../support/fake-upstream.ts'
 import { makeImage } from '../support/image.ts'
 import { createMemoryStore } from '../support/memory-store.ts'
@@ -35,6 +36,25 @@ t.test('a manifest comes from upstream once, then from the store, always as it i
   t.strictSame(graph.seenIn(digest), [repository])
   t.ok(graph.reachable(digest).has(image.for('linux/amd64').digest), 'its children are known')
   t.strictSame(used, [digest, digest])
+})
+
+t.test('a popular manifest is read once, and served no longer than it is held', async t => {
+  const store = createMemoryStore()
+  let reads = 0
+  const counting = {
+    ...store,
+    get: (wanted: typeof digest, maxBytes: number) => {
+      reads += 1
+      return store.get(wanted, maxBytes)
+    },
+  }
+  const { upstream, get } = open(t, { store: counting })
+  await store.put(digest, bytes)
+  for (let n = 0; n < 3; n++) present(await get(repository, digest, signal))
+  t.equal(reads, 1)
+  upstream.setReach('reg.test', { state: 'down', sinceMs: 0, failure: 'unreachable' })
+  await store.delete(digest)
+  t.ok(isAbsent(await get(repository, digest, signal)))
 })
 
 t.test('a manifest is served with the type it had upstream', async t => {

@@ -14,7 +14,7 @@ export interface Answer {
 }
 
 /** What containerd sends for a tag. */
-export const containerdAccept =
+const containerdAccept =
   'application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*'
 
 /** One request, read to its end. Rejects when the connection is cut before the body is whole, or after `timeoutMs`. */
