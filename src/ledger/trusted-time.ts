@@ -107,6 +107,11 @@ function median(values: readonly number[]): number | undefined {
   return odd.sort((a, b) => a - b)[odd.length >> 1]
 }
 
+/** Stamps beyond this are not believed, ms since the epoch; all are until time is verified. */
+export function believeUntil(time: TrustedTime): number {
+  return time.isVerified() ? time.nowMs() + maxAheadMs : Number.MAX_SAFE_INTEGER
+}
+
 /**
  * The time an upstream's answer counts from: the registry's own Date, the one clock that all nodes share. Once trusted time is
  * verified a Date further than five minutes from it is not believed and trusted time stands in; before, one from before this was

@@ -134,7 +134,23 @@ t.test('bytes that are not deterministically encoded are malformed', async t => 
   t.equal(read(Buffer.concat([body, Buffer.from([0])])), 'malformed', 'bytes behind the end')
   const indefinite = Buffer.concat([Buffer.from([0x9f]), body.subarray(1), Buffer.from([0xff])])
   t.equal(read(indefinite), 'malformed', 'an array without a length')
+  const fields: unknown = decode(body, { useMaps: true })
+  const unsorted = encode(fields, { mapSorter: (a, b) => -rankOf(a) + rankOf(b) })
+  t.equal(unsorted.length, body.length, 'the same fields')
+  t.equal(read(unsorted), 'malformed', 'details in another order')
+  const wide = bend(pin, f => f.push(1.5))
+  t.match(read(wide), { kind: 'pin' })
+  const wider = Buffer.concat([wide.subarray(0, -3), Buffer.from('fa3fc00000', 'hex')])
+  t.equal(read(wider), 'malformed', 'a float longer than needed')
 })
+
+/** The first byte of a map's key, so that keys can be put in an order that is not theirs. */
+function rankOf(entry: readonly unknown[]): number {
+  const [key] = entry
+  return key !== null && typeof key === 'object' && 'value' in key
+    ? String(key.value).charCodeAt(0)
+    : 0
+}
 
 t.test('no bytes make it throw', async t => {
   const body = encodeRecord(pin, 'c')

@@ -109,6 +109,16 @@ function testDates(t: Test, open: OpenTagLedger): void {
     t.equal(ledger.live(nginx)?.digest, image('z').digest)
   })
 
+  t.test('an insane Date over plain HTTP is put right once time is known', async t => {
+    const { ledger } = await openFor(t, open)
+    await answer(ledger, 'a', { dateMs: today + tenYears, overTls: false })
+    t.equal(ledger.live(nginx)?.digest, image('a').digest)
+    await answer(ledger, 'b', { dateMs: today, key: keyOf('docker.io', 'library/b', '1') })
+    t.match(ledger.live(nginx), { ...image('a'), stamp: { wallMs: today }, confirmedAtMs: today })
+    await answer(ledger, 'c', { dateMs: today + 1000, overTls: false })
+    t.match(ledger.live(nginx), { ...image('c'), stamp: { wallMs: today + 1000 } })
+  })
+
   t.test('an answer without a Date counts from trusted time', async t => {
     const { ledger, clock } = await openFor(t, open, 0)
     await answer(ledger, 'a', { dateMs: today })

@@ -11,8 +11,7 @@ import {
 import { decide, type KeyOperation } from '../../src/ledger/operation.ts'
 import { pinInForce } from '../../src/ledger/pin.ts'
 import { compareTexts } from '../../src/ledger/record.ts'
-import { maxAheadMs } from '../../src/ledger/stamp.ts'
-import { answerTime, createTrustedTime } from '../../src/ledger/trusted-time.ts'
+import { answerTime, believeUntil, createTrustedTime } from '../../src/ledger/trusted-time.ts'
 import { formatTag, type TagReference } from '../../src/oci/reference.ts'
 import { type Clock, systemClock } from '../../src/ports/clock.ts'
 import type { TagLedger, TagRow } from '../../src/ports/tag-ledger.ts'
@@ -37,9 +36,6 @@ export function createMemoryLedger(
   const stateOf = (key: TagReference): KeyState =>
     states.get(formatTag(key))?.state ?? emptyKeyState
 
-  const believeUntilMs = () =>
-    time.isVerified() ? time.nowMs() + maxAheadMs : Number.MAX_SAFE_INTEGER
-
   async function write(key: TagReference, operation: KeyOperation): Promise<void> {
     const text = formatTag(key)
     const decider = { origin, exclusions: believeAll }
@@ -50,9 +46,11 @@ export function createMemoryLedger(
   }
 
   function learn(dateMs: number): void {
+    const wasVerified = time.isVerified()
     const jump = time.learn(dateMs)
-    if (jump === undefined) return
-    const by = { ...jump, nowMs: time.nowMs(), believeUntilMs: believeUntilMs() }
+    if (jump === undefined && wasVerified) return
+    const { errorMs, sinceMs } = jump ?? { errorMs: 0, sinceMs: Number.MAX_SAFE_INTEGER }
+    const by = { errorMs, sinceMs, nowMs: time.nowMs(), believeUntilMs: believeUntil(time) }
     for (const [text, { key, state }] of states) {
       states.set(text, { key, state: correctState(state, by, origin) })
     }
@@ -93,7 +91,7 @@ export function createMemoryLedger(
         isLate: latest > asked.order,
         wallMs: answerTime(dateMs, time),
         atMs: time.nowMs(),
-        believeUntilMs: believeUntilMs(),
+        believeUntilMs: believeUntil(time),
       })
     },
     observeLocal: (key, { digest, mediaType, size }, source) =>
@@ -102,7 +100,7 @@ export function createMemoryLedger(
         target: { digest, mediaType, size },
         source,
         atMs: time.nowMs(),
-        believeUntilMs: believeUntilMs(),
+        believeUntilMs: believeUntil(time),
       }),
     setPin: (key, { digest, mediaType, size }, { note, author, expiresAtMs }) =>
       write(key, {

@@ -40,8 +40,8 @@ export interface RecordApplier {
   apply(record: CheckedRecord, time: ApplyTime): ApplyOutcome
   /** Puts a record aside until its time comes. */
   quarantine(record: LedgerRecord & { readonly signed: SignedRecord }): void
-  /** Takes what the quarantine held until now. Returns the keys that changed. */
-  release(time: ApplyTime): readonly string[]
+  /** Takes what the quarantine held until now. Returns what was news. */
+  release(time: ApplyTime): readonly LedgerRecord[]
 }
 
 /** Prepares the quarantine and ties the writers together. */
@@ -103,14 +103,10 @@ export function createRecordApplier(
     apply,
     quarantine,
     release(time) {
-      const changed: string[] = []
-      for (const signed of due.all(time.believeUntilMs)) {
-        const record = checkRecord(signed, parts.clusterId)
-        if (apply(record, time) === 'applied' && typeof record !== 'string')
-          changed.push(record.key)
-      }
+      const waited = due.all(time.believeUntilMs).map(row => checkRecord(row, parts.clusterId))
       drop.run(time.believeUntilMs)
-      return changed
+      const records = waited.filter(record => typeof record !== 'string')
+      return records.filter(record => apply(record, time) === 'applied')
     },
   }
 }

@@ -5,8 +5,8 @@ import type { RecordApplier } from './apply-records.ts'
 import type { Connection } from './database.ts'
 import type { RecordWriter } from './write-record.ts'
 
-/** Puts right what was written under a wrong clock; call inside a transaction. Returns the keys that changed. */
-export type CorrectTime = (correction: Correction) => readonly string[]
+/** Puts right what was written under a wrong clock; call inside a transaction. Returns what it changed. */
+export type CorrectTime = (correction: Correction) => readonly LedgerRecord[]
 
 /**
  * Own records too far ahead are signed again at corrected time. Other nodes' wait in the quarantine, except pins, which stay in force:
@@ -44,13 +44,13 @@ export function createCorrectTime(
   }
 
   return correction => {
-    const changed: string[] = []
+    const changed: LedgerRecord[] = []
     for (const signed of ahead.all(correction.believeUntilMs)) {
       const record = decodeRecord(signed, parts.clusterId)
       if (typeof record === 'string') continue
       if (record.origin !== parts.origin && record.kind === 'pin') continue
       correct({ ...record, signed }, correction)
-      changed.push(record.key)
+      changed.push(record)
     }
     for (const statement of [...shift, restampSighting]) statement.run({ ...correction })
     return changed

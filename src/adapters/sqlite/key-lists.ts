@@ -20,13 +20,15 @@ export interface KeyLists extends Pick<TagLedger, 'listTags' | 'list' | 'liveTar
 export function createKeyLists(parts: {
   readonly reader: Reader
   readonly pending: PendingKeys
+  /** Puts right what was written under a wrong clock. */
+  readonly corrected: (state: KeyState) => KeyState
   readonly nowMs: () => number
 }): KeyLists {
   const { reader, pending } = parts
   const { exclusions } = reader
 
   const stateOf = (key: string): KeyState =>
-    pending.get(key) ?? reader.read(r => r.keys.read(key), emptyKeyState)
+    pending.get(key) ?? parts.corrected(reader.read(r => r.keys.read(key), emptyKeyState))
 
   const isListed = ({ key, isObserved }: ListedKey): boolean => {
     if (isObserved && !exclusions.any() && pending.get(key) === undefined) return true
@@ -103,7 +105,8 @@ export function createKeyLists(parts: {
       const found = reader.read(r => {
         const rows = []
         for (const { key, state } of r.lists.scan()) {
-          if (key !== '' && pending.get(key) === undefined) rows.push(targetsOf(key, state))
+          if (key !== '' && pending.get(key) === undefined)
+            rows.push(targetsOf(key, parts.corrected(state)))
         }
         return rows
       }, [])

@@ -1,6 +1,5 @@
 import type { SignedRecord } from '../../ledger/record.ts'
-import { maxAheadMs } from '../../ledger/stamp.ts'
-import type { TrustedTime } from '../../ledger/trusted-time.ts'
+import { believeUntil, type TrustedTime } from '../../ledger/trusted-time.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { formatTag, type TagReference } from '../../oci/reference.ts'
 import type { ApplyOutcome } from './apply-records.ts'
@@ -51,14 +50,11 @@ export function createReplication(parts: {
 }): Replication {
   const { reader, writer, time, origin } = parts
 
-  const applyTime = () => ({
-    atMs: time.nowMs(),
-    believeUntilMs: time.isVerified() ? time.nowMs() + maxAheadMs : Number.MAX_SAFE_INTEGER,
-  })
+  const applyTime = () => ({ atMs: time.nowMs(), believeUntilMs: believeUntil(time) })
 
   function tell(result: JobResult): JobResult {
     if (result.exclusionsChanged) reader.exclusions.reload()
-    parts.onChanged(result.changed.filter(key => key.includes('/')))
+    parts.onChanged(result.changed)
     return result
   }
 

@@ -1,4 +1,3 @@
-import { type Correction, correctState } from '../../ledger/correct.ts'
 import {
   applyChange,
   emptyKeyState,
@@ -8,12 +7,12 @@ import {
 } from '../../ledger/key-state.ts'
 import { decide, type KeyOperation, useEveryMs } from '../../ledger/operation.ts'
 import { pinInForce } from '../../ledger/pin.ts'
-import { maxAheadMs } from '../../ledger/stamp.ts'
-import { answerTime, type TrustedTime } from '../../ledger/trusted-time.ts'
+import { answerTime, believeUntil, type TrustedTime } from '../../ledger/trusted-time.ts'
 import { formatTag, type TagReference } from '../../oci/reference.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { TagLedger, UpstreamObservation } from '../../ports/tag-ledger.ts'
+import { createClockCorrection } from './correct-clock.ts'
 import { createKeyLists } from './key-lists.ts'
 import { createPendingKeys } from './pending-keys.ts'
 import type { Reader } from './reader.ts'
@@ -43,25 +42,21 @@ export function createTagLedger(
   const pending = createPendingKeys()
   const listeners = new Set<(key: TagReference) => void>()
   const decider = { origin, exclusions: reader.exclusions }
-  const lists = createKeyLists({ reader, pending, nowMs: time.nowMs })
+  const correction = createClockCorrection({ ...parts, onChanged: changed })
+  const { corrected } = correction
+  const lists = createKeyLists({ reader, pending, corrected, nowMs: time.nowMs })
   /** The latest question of each key that was answered. */
   const answered = new Map<string, number>()
   /** When the newest use of a key was, as far as known. */
   const used = new Map<string, number>()
   let questions = 0
-  let correction: Correction | undefined
   let agedOutAtMs = parts.clock.monotonicMs()
 
-  const believeUntilMs = () =>
-    time.isVerified() ? time.nowMs() + maxAheadMs : Number.MAX_SAFE_INTEGER
-
   const observations = (key: string): KeyState =>
-    pending.get(key) ?? reader.read(r => r.keys.readObservations(key), emptyKeyState)
+    pending.get(key) ?? corrected(reader.read(r => r.keys.readObservations(key), emptyKeyState))
 
-  function stateForWriting(key: string): KeyState {
-    const state = pending.get(key) ?? reader.read(r => r.keys.read(key), emptyKeyState)
-    return correction === undefined ? state : correctState(state, correction, origin)
-  }
+  const stateForWriting = (key: string): KeyState =>
+    corrected(pending.get(key) ?? reader.read(r => r.keys.read(key), emptyKeyState))
 
   /** The same decision is made here, for readers, and in the writer, which signs it; both see the same operations in the same order. */
   function submit(key: string, operation: KeyOperation): Promise<void> {
@@ -75,28 +70,22 @@ export function createTagLedger(
   }
 
   function changed(keys: readonly string[]): void {
-    for (const key of keys) for (const listener of listeners) listener(lists.parse(key))
+    for (const key of keys) for (const listener of listeners) tell(listener, lists.parse(key))
+  }
+
+  /** A listener that fails must not undo the write it was told of. */
+  function tell(listener: (key: TagReference) => void, key: TagReference): void {
+    try {
+      listener(key)
+    } catch (err) {
+      parts.log.error({ ref: formatTag(key), err }, 'a listener of the ledger failed')
+    }
   }
 
   function learn({ dateMs, overTls }: UpstreamObservation): void {
     if (!overTls || dateMs === undefined) return
-    const jump = time.learn(dateMs)
-    if (jump !== undefined)
-      correct({ ...jump, nowMs: time.nowMs(), believeUntilMs: believeUntilMs() })
+    if (correction.learn(dateMs)) used.clear()
     parts.onTimeLearned()
-  }
-
-  function correct(by: Correction): void {
-    parts.log.warn({ errorMs: by.errorMs }, 'clock corrected by a registry: records are put right')
-    correction = by
-    used.clear()
-    const done = () => {
-      if (correction === by) correction = undefined
-    }
-    writer.submit({ type: 'correct', correction: by }).then(result => {
-      done()
-      changed(result.changed)
-    }, done)
   }
 
   /** Whether a question of this key that was sent later has been answered already. */
@@ -112,7 +101,8 @@ export function createTagLedger(
     history: key => historyOf(observations(formatTag(key)), reader.exclusions),
     pin(key) {
       const text = formatTag(key)
-      const state = pending.get(text) ?? reader.read(r => r.keys.readPins(text), emptyKeyState)
+      const state =
+        pending.get(text) ?? corrected(reader.read(r => r.keys.readPins(text), emptyKeyState))
       return pinInForce(state, reader.exclusions, time.nowMs())
     },
     askedNow(key) {
@@ -130,19 +120,19 @@ export function createTagLedger(
         isLate: isLate(key, asked.order),
         wallMs: answerTime(observation.dateMs, time),
         atMs: time.nowMs(),
-        believeUntilMs: believeUntilMs(),
+        believeUntilMs: believeUntil(time),
       })
     },
     observeLocal(key, { digest, mediaType, size }, source) {
       const target = { digest, mediaType, size }
       const atMs = time.nowMs()
-      const untilMs = believeUntilMs()
+      const believeUntilMs = believeUntil(time)
       return submit(formatTag(key), {
         type: 'local',
         target,
         source,
         atMs,
-        believeUntilMs: untilMs,
+        believeUntilMs,
       })
     },
     setPin(key, { digest, mediaType, size }, { note, author, expiresAtMs }) {

@@ -1,10 +1,17 @@
 import type { KeyObject } from 'node:crypto'
 import { kindNumbers } from '../../ledger/encode-record.ts'
 import { operatorRecord } from '../../ledger/operation.ts'
+import type { LedgerRecord } from '../../ledger/record.ts'
 import { stampAfter } from '../../ledger/stamp.ts'
 import type { Log } from '../../ports/log.ts'
 import { createAgeOut } from './age-out.ts'
-import { type CheckedRecord, checkRecord, createRecordApplier, usesFirst } from './apply-records.ts'
+import {
+  type ApplyOutcome,
+  type CheckedRecord,
+  checkRecord,
+  createRecordApplier,
+  usesFirst,
+} from './apply-records.ts'
 import { createCorrectTime } from './correct-time.ts'
 import { type Connection, isCorruption, isUnwritable } from './database.ts'
 import { createExclusions } from './exclusions.ts'
@@ -27,6 +34,16 @@ export interface JobWriter {
 
 const nothing: JobResult = { changed: [], outcomes: [], exclusionsChanged: false }
 
+/** What records that were taken change for readers. */
+function resultOf(taken: readonly LedgerRecord[]): JobResult {
+  const read = taken.filter(({ kind }) => kind === 'observation' || kind === 'pin')
+  return {
+    changed: [...new Set(read.map(record => record.key))],
+    outcomes: [],
+    exclusionsChanged: taken.some(({ kind }) => kind === 'ban' || kind === 'block'),
+  }
+}
+
 /** Prepares all writing of one connection. */
 export function createJobWriter(
   db: Connection,
@@ -38,7 +55,7 @@ export function createJobWriter(
     readonly log: Log
   },
 ): JobWriter {
-  const { origin, clusterId, journal, log } = parts
+  const { origin, clusterId, journal } = parts
   const exclusions = createExclusions(db)
   const records = createRecordWriter(db, parts)
   const keys = createKeyWriter(db, records, { origin, exclusions })
@@ -62,24 +79,22 @@ export function createJobWriter(
   function writeWord(word: OperatorWord, atMs: number): JobResult {
     const { kind, key, target, removed, details } = word
     const stamp = stampAfter(atMs, newestStamp.get(key, kindNumbers[kind]))
-    records.put(records.sign(operatorRecord(kind, key, target, origin, stamp, removed, details)))
-    return { ...nothing, exclusionsChanged: kind === 'ban' || kind === 'block' }
+    const record = operatorRecord(kind, key, target, origin, stamp, removed, details)
+    records.put(records.sign(record))
+    return resultOf([record])
   }
 
   function apply(checked: readonly CheckedRecord[], job: Job & { type: 'apply' }): JobResult {
-    const outcomes = checked.map(() => 'known' as JobResult['outcomes'][number])
-    const changed = new Set<string>()
-    let exclusionsChanged = false
+    const outcomes: ApplyOutcome[] = checked.map(() => 'known')
+    const applied: LedgerRecord[] = []
     for (const i of usesFirst(checked)) {
       const record = checked[i]
       if (record === undefined) continue
       const outcome = applier.apply(record, job.time)
       outcomes[i] = outcome
-      if (outcome !== 'applied' || typeof record === 'string') continue
-      changed.add(record.key)
-      exclusionsChanged ||= record.kind === 'ban' || record.kind === 'block'
+      if (outcome === 'applied' && typeof record !== 'string') applied.push(record)
     }
-    return { changed: [...changed], outcomes, exclusionsChanged }
+    return { ...resultOf(applied), outcomes }
   }
 
   function run(job: Job, checked: readonly CheckedRecord[]): JobResult {
@@ -92,9 +107,9 @@ export function createJobWriter(
       case 'apply':
         return apply(checked, job)
       case 'release':
-        return { ...nothing, changed: applier.release(job.time), exclusionsChanged: true }
+        return resultOf(applier.release(job.time))
       case 'correct':
-        return { ...nothing, changed: correctTime(job.correction) }
+        return resultOf(correctTime(job.correction))
       case 'age-out':
         return { ...nothing, changed: ageOut.run(job.time) }
       case 'setting':
@@ -126,7 +141,11 @@ export function createJobWriter(
   }
 
   /** Journal before commit: an acknowledged pin is in both, and one that failed in neither. */
-  function commitWithJournal(run: () => readonly Outcome[], isFull: boolean): readonly Outcome[] {
+  function commitWithJournal(
+    jobs: readonly Job[],
+    isFull: boolean,
+    run: () => readonly Outcome[],
+  ): readonly Outcome[] {
     let takeBack = () => {}
     try {
       // Only outside a transaction does this take effect.
@@ -134,25 +153,26 @@ export function createJobWriter(
       return db
         .transaction(() => {
           const outcomes = run()
-          const words = records.takeOperatorRecords()
-          if (words.length > 0) takeBack = journal.append(words)
+          takeBack = writeJournal(jobs)
           return outcomes
         })
         .immediate()
     } catch (error) {
       takeBack()
       records.takeOperatorRecords()
-      reloadExclusions()
+      if (!isCorruption(error)) exclusions.reload()
       throw error
     }
   }
 
-  function reloadExclusions(): void {
-    try {
-      exclusions.reload()
-    } catch (err) {
-      log.error({ err }, 'bans and blocks not read')
-    }
+  /** Returns what takes it back. */
+  function writeJournal(jobs: readonly Job[]): () => void {
+    const words = records.takeOperatorRecords()
+    if (words.length === 0) return () => {}
+    if (!jobs.some(job => job.type === 'correct')) return journal.append(words)
+    // What was put right must not come back from the journal: it looks newer.
+    journal.rewrite(operatorBodies.all())
+    return () => {}
   }
 
   return {
@@ -161,7 +181,9 @@ export function createJobWriter(
         job.type === 'apply' ? job.records.map(signed => checkRecord(signed, clusterId)) : [],
       )
       const isFull = jobs.some((job, i) => needsFull(job, checked[i] ?? []))
-      return commitWithJournal(() => jobs.map((job, i) => attempt(job, checked[i] ?? [])), isFull)
+      return commitWithJournal(jobs, isFull, () =>
+        jobs.map((job, i) => attempt(job, checked[i] ?? [])),
+      )
     },
     replayJournal() {
       const known = new Set(operatorBodies.all().map(row => row.signature.toString('hex')))

@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { answer, image, nginx, today } from '../../ports/tag-ledger.support.ts'
+import { answer, day, image, nginx, today } from '../../ports/tag-ledger.support.ts'
+import { createMovableClock } from '../../support/movable-clock.ts'
 import { checkFull } from './full-disk.support.ts'
 import { makeDirectory, openIn } from './support.ts'
 
@@ -18,6 +19,32 @@ t.test('a database that may not grow answers, refuses, and says so', async t => 
   await again.ledger.setPin(nginx, image('p'), {})
   t.equal(again.ledger.stats().writable, true)
 })
+
+t.test(
+  'a clock that is corrected while nothing can be written corrects later writes too',
+  async t => {
+    const dataDir = await makeDirectory(t)
+    const clock = createMovableClock(today + 3652 * day)
+    const opened = await openIn(t, dataDir, { maxPages: 120, clock })
+    const { ledger } = opened
+    await ledger.observeLocal(nginx, image('imported'), 'import')
+    const note = 'x'.repeat(4_000)
+    const fill = async () => {
+      for (let n = 0; ; n++) await ledger.setPin(nginx, image(`${n}`), { note })
+    }
+    // Each pin takes the place of the one before; its history grows.
+    await t.rejects(fill(), { code: 'ledger-unusable' })
+    await t.rejects(answer(ledger, 'a', { dateMs: today }), { code: 'ledger-unusable' })
+    t.equal(ledger.stats().clockVerified, true)
+    const live = { ...image('imported'), stamp: { wallMs: today }, confirmedAtMs: today }
+    t.match(ledger.live(nginx), live)
+    t.match(ledger.list({ limit: 1 }), [{ live, pin: { stamp: { wallMs: today } } }])
+    await opened.close()
+    const again = await openIn(t, dataDir, { clock })
+    await answer(again.ledger, 'b', { dateMs: today })
+    t.match(again.ledger.live(nginx), { ...image('b'), stamp: { wallMs: today } })
+  },
+)
 
 t.test('a directory without the right to write is read', async t => {
   const dataDir = await makeDirectory(t)

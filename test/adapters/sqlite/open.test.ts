@@ -93,6 +93,44 @@ for (const [name, wallMs] of [
   })
 }
 
+t.test('what was written under a wrong clock is signed again under the right one', async t => {
+  const dataDir = await makeDirectory(t)
+  const clock = createMovableClock(today + 3652 * day)
+  const first = await openIn(t, dataDir, { clock })
+  const other = keyOf('docker.io', 'library/other', '1')
+  await first.ledger.observeLocal(other, image('imported'), 'import')
+  await first.ledger.setPin(other, image('p1'), {})
+  await first.ledger.setPin(other, image('p2'), { note: 'n' })
+  first.ledger.markUsed(other)
+  clock.pass(hour)
+  const heard: unknown[] = []
+  first.ledger.onChanged(key => heard.push(key))
+  await answer(first.ledger, 'a', { dateMs: today + hour })
+  t.ok(heard.some(key => JSON.stringify(key) === JSON.stringify(other)))
+  const check = ({ ledger }: typeof first) => {
+    t.match(ledger.live(other), {
+      ...image('imported'),
+      stamp: { wallMs: today, counter: 0 },
+      firstSeenMs: today,
+      confirmedAtMs: today,
+    })
+    t.match(ledger.pin(other), { ...image('p2'), note: 'n', stamp: { wallMs: today, counter: 1 } })
+  }
+  check(first)
+  await first.close()
+  const again = await openIn(t, dataDir, { clock })
+  check(again)
+  const peer = await openIn(t, await makeDirectory(t), { clock: createMovableClock(today) })
+  await answer(peer.ledger, 'a', { dateMs: today + hour })
+  const records = again.replication.recordsOf(other)
+  t.equal(records.length, 3, 'observation, pin and use')
+  t.strictSame(
+    await peer.replication.applyRecords(records),
+    ['applied', 'applied', 'applied'],
+    'signed rightly, and nothing is ahead',
+  )
+})
+
 t.test('a use of a tag outlives a restart and is not written again within the week', async t => {
   const dataDir = await makeDirectory(t)
   const clock = createMovableClock(today)

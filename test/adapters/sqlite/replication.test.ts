@@ -206,6 +206,22 @@ t.test('without a verified clock nothing waits, and then what was stored does', 
   t.match(ledger.live(nginx), image('ahead'), 'not ahead of the right time')
 })
 
+t.test('a right clock, once confirmed, sets aside what was stored too far ahead', async t => {
+  const { ledger, replication, clock } = await open(t)
+  const peer = makePeer()
+  await replication.applyRecords([
+    peer.observe('ahead', today + 10 * day),
+    peer.pin('pinned ahead', today + 10 * day),
+  ])
+  t.match(ledger.live(nginx), image('ahead'))
+  await answer(ledger, 'a', { dateMs: today })
+  t.match(ledger.live(nginx), { ...image('a'), stamp: { wallMs: today } })
+  t.match(ledger.pin(nginx), image('pinned ahead'), 'a pin stays in force')
+  clock.pass(10 * day)
+  await replication.releaseQuarantine()
+  t.match(ledger.live(nginx), { ...image('ahead'), origin: peer.origin })
+})
+
 t.test('once the clock is known what is ahead of it is set aside, pins stay', async t => {
   const { ledger, replication } = await open(t, today + 3650 * day)
   const peer = makePeer()

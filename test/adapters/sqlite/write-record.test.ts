@@ -94,6 +94,23 @@ t.test('two digests of one origin and stamp raise an alarm, and the same one sta
   }
 })
 
+t.test(
+  'one node that signs two records under one stamp and digest has one in all replicas',
+  async t => {
+    const twins = (['upstream', 'push'] as const).map(source =>
+      signed(observation(5, 1, originOf(1), 'a', source)),
+    )
+    const kept = [twins, twins.toReversed()].map(order => {
+      const { db, records } = open(t)
+      for (const record of order) records.put(record)
+      return bodies(db.prepare<[], { body: Buffer }>('SELECT body FROM record').all())
+    })
+    t.equal(kept[0]?.length, 1)
+    t.strictSame(kept[0], kept[1])
+    t.strictSame(kept[0], merged(twins))
+  },
+)
+
 t.test('pins that did not know each other are kept as a conflict', async t => {
   const { db, records, log } = open(t)
   const pin = (wallMs: number, name: string, over: LedgerRecord['details']['over']) =>

@@ -1,6 +1,8 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { openReader, openWriter } from '../../../src/adapters/sqlite/database.ts'
 import type { Job } from '../../../src/adapters/sqlite/writer-protocol.ts'
 import { startWriter } from '../../../src/adapters/sqlite/writer-thread.ts'
 import { createHeardLog, makeDirectory, messages } from './support.ts'
@@ -23,7 +25,7 @@ async function start(t: Test) {
   )
   t.teardown(() => writer.close())
   t.equal(recovered, 'fresh')
-  return { writer, log, opened: () => opened }
+  return { writer, log, opened: () => opened, file: join(dataDir, 'ledger.db') }
 }
 
 const setting = (value: unknown): Job =>
@@ -61,6 +63,36 @@ t.test('a writer that dies is started anew, and who waits is told', async t => {
   t.equal(opened(), 1)
   await writer.submit(setting('3'))
 })
+
+t.test('a job that meets damage is done in the database that takes the place', async t => {
+  const { writer, log, opened, file } = await start(t)
+  await writer.submit(setting('x'.repeat(100_000)))
+  await writer.submit({ type: 'snapshot' })
+  await writer.submit(setting('after the snapshot'))
+  damage(file)
+  await writer.submit({ ...setting('y'), name: 'y' } as Job)
+  t.equal(opened(), 1)
+  t.match(messages(log.lines, 'error'), [/moved aside/, /restored from a snapshot/])
+  const db = openReader(file)
+  t.teardown(() => db.close())
+  const values = db.prepare('SELECT name, length(value) FROM setting').raw().all()
+  t.strictSame(values, [
+    ['x', 100_000],
+    ['y', 1],
+  ])
+})
+
+/** Overwrites all pages but the first, and makes sure that nobody relies on those he holds in memory. */
+function damage(file: string): void {
+  const db = openWriter(file)
+  db.pragma('wal_checkpoint(TRUNCATE)')
+  const fd = openSync(file, 'r+')
+  const pages = fstatSync(fd).size / 4096
+  for (let page = 1; page < pages; page++) writeSync(fd, randomBytes(4096), 0, 4096, page * 4096)
+  closeSync(fd)
+  db.pragma(`user_version = ${db.pragma('user_version', { simple: true })}`)
+  db.close()
+}
 
 t.test('what was submitted before the close is written, what comes after is refused', async t => {
   const { writer } = await start(t)
