@@ -21,6 +21,8 @@ export interface Breaker {
   open(failure: UpstreamFailure, again: Again): void
   /** Asks in the background now rather than later, if it is open. */
   hurry(): void
+  /** Somebody would have asked, were it not open. */
+  want(): void
   /** Closes without a word: no background question, nothing is called back. */
   stop(): void
 }
@@ -75,6 +77,7 @@ export function createBreaker(
     },
     open,
     hurry: () => probe.hurry(),
+    want: () => probe.want(),
     stop,
   }
 }

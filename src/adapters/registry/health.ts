@@ -98,9 +98,12 @@ export function createHealth(parts: HealthParts, endpoint: EndpointSettings): He
     whole.succeed()
   }
 
+  /** Who looks wants to ask, and learns soon whether that makes sense again. */
   function openBreaker({ kind, repository }: Subject): Breaker | undefined {
     const lane = whole.isOpen() ? whole : lanes[kind].find(repository)
-    return lane?.isOpen() ? lane : undefined
+    if (!lane?.isOpen()) return undefined
+    lane.want()
+    return lane
   }
 
   return {

@@ -33,6 +33,8 @@ export interface Probe {
   stop(): void
   /** Asks at once unless that is being done; the pauses start short again. */
   hurry(): void
+  /** Somebody would have asked just now: the next question comes as soon after the last as the shortest interval allows. */
+  want(): void
   isRunning(): boolean
   /** A question is under way. */
   isAsking(): boolean
@@ -41,7 +43,7 @@ export interface Probe {
 /**
  * Makes a probe, stopped. It asks for the first time after 2 s, then less and less often, never more than 15 s apart as long as
  * questions end sooner than that; every interval is shortened at random by up to a quarter, so that nodes do not ask in step. Never
- * two questions at a time.
+ * two questions at a time. Who wants an answer meanwhile is not made to wait for the longer intervals.
  *
  * @param mayAsk `false` puts a question off to the next interval
  */
@@ -52,12 +54,25 @@ export function createProbe(
   let question: Again | undefined
   let intervalMs = firstIntervalMs
   let isAsking = false
+  /** On the monotonic clock: when the last interval began, and when the next question is due. */
+  let beganMs = 0
+  let dueMs = 0
   let cancel = (): void => {}
 
   function arm(spentMs: number): void {
-    const pauseMs = intervalMs * (1 - random() / 4) - spentMs
+    beganMs = clock.monotonicMs() - spentMs
+    askAt(beganMs + shortened(intervalMs))
+  }
+
+  function askAt(atMs: number): void {
+    const nowMs = clock.monotonicMs()
+    dueMs = Math.max(atMs, nowMs + shortestPauseMs)
     cancel()
-    cancel = schedule(Math.max(pauseMs, shortestPauseMs), tick)
+    cancel = schedule(dueMs - nowMs, tick)
+  }
+
+  function shortened(ms: number): number {
+    return ms * (1 - random() / 4)
   }
 
   function tick(): void {
@@ -92,6 +107,11 @@ export function createProbe(
       intervalMs = firstIntervalMs
       cancel()
       tick()
+    },
+    want() {
+      const soonestMs = beganMs + firstIntervalMs
+      if (question === undefined || isAsking || soonestMs >= dueMs) return
+      askAt(soonestMs)
     },
     isRunning: () => question !== undefined,
     isAsking: () => isAsking,

@@ -90,6 +90,40 @@ t.test('in a hurry it asks at once', async t => {
   t.equal(asked.length, 1)
 })
 
+t.test(
+  'while somebody wants an answer it asks every 2 s, and goes on as before when nobody does',
+  async t => {
+    const { time, asked, probe, ask } = makeProbe()
+    probe.want()
+    t.strictSame(time.waiting(), [], 'nothing to ask')
+    probe.start(ask)
+    const pass = async (seconds: number, want = () => {}) => {
+      for (let n = 0; n < seconds; n += 1) {
+        want()
+        time.advance(1_000)
+        asked.at(-1)?.end()
+        await settled()
+      }
+    }
+    await pass(20)
+    const times = () => asked.map(({ atMs }) => atMs)
+    t.strictSame(times(), [2_000, 6_000, 14_000])
+    await pass(6, probe.want)
+    t.strictSame(times().slice(3), [20_500, 22_500, 24_500])
+    await pass(30)
+    t.strictSame(times().slice(6), [26_500, 41_500])
+  },
+)
+
+t.test('a question under way is enough for all who want an answer', async t => {
+  const { time, asked, probe, ask } = makeProbe()
+  probe.start(ask)
+  time.advance(2_000)
+  probe.want()
+  time.advance(20_000)
+  t.equal(asked.length, 1)
+})
+
 t.test('what may not be asked now is asked later', async t => {
   const { time, asked, probe, gate, ask } = makeProbe()
   gate.isOpen = false

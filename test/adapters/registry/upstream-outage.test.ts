@@ -103,6 +103,21 @@ t.test('a used-up deadline while the endpoint answers others opens the repositor
   t.strictSame(recovered, [repository])
 })
 
+t.test('who looks at what is down for long makes it be asked soon', async t => {
+  const { registry, time, upstream, ask } = await makeCase(t)
+  const broken = registry.fault({ do: 'status', status: 503 }, { kind: 'manifest-tag' })
+  for (let n = 0; n < 2; n += 1) await failsAs(t, ask(), 'unreachable', 'status')
+  for (const nextMs of [4_000, 8_000, 15_000]) {
+    time.advance(time.waiting()[0] ?? 0)
+    await until(() => time.waiting()[0] === nextMs)
+  }
+  broken.heal()
+  t.equal(upstream.reach(at(registry)).state, 'down')
+  t.strictSame(time.waiting(), [2_000])
+  time.advance(2_000)
+  await until(() => upstream.reach(at(registry)).state === 'reachable')
+})
+
 t.test('the question in the background closes what it opened', async t => {
   const { registry, time, upstream, recovered, ask } = await makeCase(t)
   const ended = new AbortController()
