@@ -82,5 +82,5 @@ t.test('so is one on a disk that is full or read-only', { skip }, async t => {
   const [code] = await once(child, 'close')
   const said = Buffer.concat(output).toString()
   t.equal(code, 0, said)
-  t.match(said, /# \{ total: \d+, pass: \d+ \}/, 'the tests did run')
+  t.match(said, /^1\.\.4$/m, 'the tests did run')
 })
