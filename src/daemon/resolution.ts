@@ -37,7 +37,7 @@ export interface Pull {
 
 const maxTagsAtHand = 20_000
 /** Manifests and lists: the registry may take this long, the client waits no longer. */
-const contentDeadlineMs = 10_000
+const contentDeadlineMs = 5_000
 /** How often what memory answered is asked again behind the clients, in ms. */
 const refreshEveryMs = 200
 /** How often it is looked which answers were enough by themselves, in ms. */

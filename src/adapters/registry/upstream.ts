@@ -14,7 +14,7 @@ import { askManifest, askTag } from './manifest.ts'
 import { createPing } from './ping.ts'
 import { type Schedule, systemSchedule } from './probe.ts'
 import { createRegistries } from './registries.ts'
-import type { UpstreamsSettings } from './settings.ts'
+import type { EndpointSettings, UpstreamsSettings } from './settings.ts'
 import type { Transport } from './transport.ts'
 import { tryEndpoint } from './trial.ts'
 
@@ -44,6 +44,8 @@ interface Asking<T> {
 
 /** How much of the headers' time limit may be spent in silence before another endpoint, or nobody, is hoped for. */
 const patientShare = 3 / 4
+/** Nor more than this, in ms: clients of content wait a few seconds, and the next one should know. */
+const maxPatienceMs = 4_000
 
 /**
  * Makes the client of all configured registries.
@@ -90,7 +92,7 @@ export function createRegistryUpstream(
     const owner = healths.at(-1)
     if (owner === undefined) throw unconfigured(about.registry)
     const { signal, drop, insist = false } = asking
-    const deadlineMs = asking.deadlineMs ?? owner.endpoint.timeouts.headersMs * patientShare
+    const deadlineMs = asking.deadlineMs ?? patienceOf(owner.endpoint)
     const startedMs = clock.monotonicMs()
 
     const candidates = healths.map(health => {
@@ -158,6 +160,10 @@ export function createRegistryUpstream(
       listeners.clear()
     },
   }
+}
+
+function patienceOf({ timeouts }: EndpointSettings): number {
+  return Math.min(timeouts.headersMs * patientShare, maxPatienceMs)
 }
 
 function unconfigured(registry: string): UpstreamFailure {
