@@ -35,6 +35,9 @@ interface Patience {
   readonly deadlineMs: number | undefined
 }
 
+/** How long a background question to an endpoint that is down is silent before new connections are tried, and the pause between them; ms. */
+const lookAsideMs = 1_000
+
 /**
  * Asks one question of one endpoint, bounded, and enters in its books what answer and silence say. At a third of the deadline a
  * question that is not answered asks `GET /v2/` too; at the whole of it silence is a failure, while the question goes on. Rejects with
@@ -88,6 +91,9 @@ export async function tryEndpoint<T>(
   }
 
   const timers = [schedule(questionMs, () => overdue.abort(silence(endpoint.url, questionMs)))]
+  if (deadlineMs === undefined && health.isDown()) {
+    timers.push(lookAside({ health, schedule }, race, () => attempt('aside')))
+  }
   if (deadlineMs !== undefined) {
     timers.push(
       schedule(deadlineMs / 3, third),
@@ -111,6 +117,27 @@ export async function tryEndpoint<T>(
     // The slower of two attempts; one alone has ended, or its body is still being read.
     if (race.running() > 0) overdue.abort(silence(endpoint.url, deadlineMs ?? questionMs))
   }
+}
+
+/**
+ * The outage may have taken a question's connection with it for good: new ones are tried, one at a time, until the endpoint answers on
+ * one; then the question is asked again. Returns what ends it.
+ */
+function lookAside<T>(
+  { health, schedule }: { readonly health: Health; readonly schedule: Schedule },
+  race: Race<T>,
+  askAgain: () => Promise<T>,
+): () => void {
+  let cancel = schedule(lookAsideMs, look)
+
+  async function look(): Promise<void> {
+    const isAlive = await health.ping()
+    if (race.isOver()) return
+    if (isAlive) race.add(askAgain())
+    else cancel = schedule(lookAsideMs, look)
+  }
+
+  return () => cancel()
 }
 
 /** The race's outcome, or its end with the signal: nothing that is waited for may outlast that, whatever it hangs in. */

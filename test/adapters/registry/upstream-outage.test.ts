@@ -103,6 +103,28 @@ t.test('a used-up deadline while the endpoint answers others opens the repositor
   t.strictSame(recovered, [repository])
 })
 
+t.test(
+  'a background question that died with its connection hides no uplink that is back',
+  async t => {
+    const { registry, time, upstream, ask } = await makeCase(t)
+    await registry.refuse()
+    for (let n = 0; n < 2; n += 1) await failsAs(t, ask(), 'unreachable', 'connect')
+    await registry.accept()
+    const silence = registry.fault({ do: 'freeze' }, { kind: 'manifest-tag', times: 1 })
+    time.advance(2_000)
+    await until(() => silence.hits === 1)
+    t.equal(stateOf(upstream), 'half-open')
+    time.advance(999)
+    t.equal(registry.count('ping'), 0)
+    time.advance(1)
+    await until(() => stateOf(upstream) === 'closed')
+    t.equal(registry.count('ping'), 1)
+    await seen(registry, 'manifest-tag', 2)
+    t.match(await ask(), { digest })
+    t.equal(upstream.endpoints()[0]?.openRepositories, 0)
+  },
+)
+
 t.test('who looks at what is down for long makes it be asked soon', async t => {
   const { registry, time, upstream, ask } = await makeCase(t)
   const broken = registry.fault({ do: 'status', status: 503 }, { kind: 'manifest-tag' })
