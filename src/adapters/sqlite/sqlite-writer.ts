@@ -226,7 +226,6 @@ function close(): void {
   } catch (err) {
     log.warn({ err }, 'database not closed cleanly')
   }
-  reply({ type: 'closed' })
   port?.close()
 }
 

@@ -89,4 +89,3 @@ export type Reply =
       readonly fields: LogFields
       readonly message: string
     }
-  | { readonly type: 'closed' }

@@ -14,7 +14,7 @@ export interface WriterThread {
   isWritable(): boolean
   /** A read met damage: the writer looks and, if it is so, recovers. */
   reportDamage(): void
-  /** Writes what was submitted and ends. Later jobs are rejected. */
+  /** Writes what was submitted and ends; settles when the thread has. Later jobs are rejected. */
   close(): Promise<void>
 }
 
@@ -34,6 +34,8 @@ export async function startWriter(
   const started = Promise.withResolvers<Recovered | undefined>()
   let ended = Promise.withResolvers<void>()
   const waiters = new Map<number, Waiter>()
+  let refusal: HoldfastError | undefined
+  let isRunning = false
   let isOpen = false
   let isWritable = false
   let isClosing = false
@@ -47,6 +49,7 @@ export async function startWriter(
       name: 'sqlite-writer',
     })
     ended = Promise.withResolvers()
+    isRunning = true
     worker.on('message', receive)
     worker.on('error', err => needs.log.error({ err }, 'ledger writer failed'))
     worker.on('exit', onExit)
@@ -54,10 +57,12 @@ export async function startWriter(
   }
 
   function onExit(): void {
+    isRunning = false
     isWritable = false
     fail([...waiters.keys()], 'the writer ended')
     ended.resolve()
-    started.reject(new HoldfastError('ledger-unusable', 'the ledger writer did not start'))
+    // Not before: whoever is told finds nothing open any more.
+    started.reject(refusal ?? unusable('its writer did not start'))
     if (isClosing || !isOpen) return
     setTimeout(() => {
       if (!isClosing) worker = start()
@@ -114,16 +119,13 @@ export async function startWriter(
         return
       case 'log':
         needs.log[reply.level](reply.fields, reply.message)
-        return
-      case 'closed':
-        ended.resolve()
     }
   }
 
   function refuse(code: HoldfastErrorCode, message: string): void {
     isWritable = false
     isClosing = true
-    started.reject(new HoldfastError(code, message))
+    refusal = new HoldfastError(code, message)
     post({ type: 'close' })
   }
 
@@ -139,6 +141,8 @@ export async function startWriter(
   const writer: WriterThread = {
     submit(job) {
       if (isClosing) return Promise.reject(unusable('the ledger is closed'))
+      // What a thread that has ended is told nobody hears.
+      if (!isRunning) return Promise.reject(unusable('its writer is being started anew'))
       const id = nextId++
       const { promise, resolve, reject } = Promise.withResolvers<JobResult>()
       waiters.set(id, { resolve, reject })

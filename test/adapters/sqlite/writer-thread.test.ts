@@ -59,6 +59,7 @@ t.test('a writer that dies is started anew, and who waits is told', async t => {
   await t.rejects(behind, { code: 'ledger-unusable' })
   t.equal(writer.isWritable(), false)
   t.match(messages(log.lines, 'error'), ['ledger writer failed'])
+  await t.rejects(writer.submit(setting('while it is away')), { code: 'ledger-unusable' })
   await log.heard('ledger takes writes again')
   t.equal(opened(), 1)
   await writer.submit(setting('3'))
