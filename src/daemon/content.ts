@@ -1,6 +1,8 @@
-import { mkdir, statfs } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { LRUCache } from 'lru-cache'
+import { tellFailure } from '../adapters/disk/disk-failure.ts'
 import { openDiskStore } from '../adapters/disk/open-disk-store.ts'
+import { readFileSystem } from '../adapters/disk/room.ts'
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { compileIsKept } from '../config/rules.ts'
@@ -161,7 +163,11 @@ function watchStore(meter: StoreMeter): { meter: StoreMeter; isUnusable: () => b
 /** `store.minFreeBytes` in bytes: a share is one of the file system that the store lies on. */
 async function freeBytesToKeep({ store: { minFreeBytes, dir } }: Config): Promise<number> {
   if (typeof minFreeBytes === 'number') return minFreeBytes
-  await mkdir(dir, { recursive: true })
-  const { blocks, bsize } = await statfs(dir)
-  return Math.floor((blocks * bsize * minFreeBytes.percent) / 100)
+  const { totalBytes } = await tellFailure(measure(dir), `measuring the disk of ${dir}`)
+  return Math.floor((totalBytes * minFreeBytes.percent) / 100)
+}
+
+async function measure(dir: string): ReturnType<typeof readFileSystem> {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  return readFileSystem(dir)
 }

@@ -9,10 +9,10 @@ import { syncDirectory } from './syncing.ts'
 /** Files asked about at the same time. */
 const concurrency = 64
 
-/** Makes the directories, durably. */
+/** Makes the directories, durably, and for their owner alone: what is in them may be private. */
 export async function makeDirectories(layout: Layout): Promise<void> {
   for (const dir of [...algorithms.map(layout.blobDir), layout.partialDir, layout.quarantineDir]) {
-    await mkdir(dir, { recursive: true })
+    await mkdir(dir, { recursive: true, mode: 0o700 })
   }
   await syncDirectory(layout.dir)
 }
