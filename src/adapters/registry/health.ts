@@ -10,12 +10,12 @@ import { createRateLimits } from './rate-limits.ts'
 import type { EndpointSettings } from './settings.ts'
 
 /**
- * What a question is about. Tags and manifests are the registry's own word; blobs often come from another host, whose death must not
- * keep tags from being asked: they have breakers of their own.
+ * What a question is about. Tags and manifests are the registry's own word; blobs often come from another host, and lists many
+ * registries do not know at all. Neither must keep tags from being asked: they have breakers of their own.
  */
 export interface Subject {
   readonly repository: string
-  readonly kind: 'manifest' | 'blob'
+  readonly kind: 'manifest' | 'blob' | 'list'
 }
 
 /** What one endpoint's answers and silences say about it. */
@@ -72,12 +72,11 @@ export function createHealth(parts: HealthParts, endpoint: EndpointSettings): He
     onOpened: err => log.warn({ registry, url, err }, 'upstream endpoint is down'),
     onClosed() {
       log.info({ registry, url }, 'upstream endpoint answers again')
-      lanes.manifest.hurry()
-      lanes.blob.hurry()
+      for (const kind of Object.values(lanes)) kind.hurry()
       onRecovered(registry, undefined)
     },
   })
-  const lanes = { manifest: lanesOf('manifest'), blob: lanesOf('blob') }
+  const lanes = { manifest: lanesOf('manifest'), blob: lanesOf('blob'), list: lanesOf('list') }
   const limits = createRateLimits(parts, repository => onRecovered(registry, repository))
 
   function lanesOf(kind: Subject['kind']): Lanes {
@@ -167,8 +166,7 @@ export function createHealth(parts: HealthParts, endpoint: EndpointSettings): He
     }),
     stop() {
       whole.stop()
-      lanes.manifest.stop()
-      lanes.blob.stop()
+      for (const kind of Object.values(lanes)) kind.stop()
       limits.stop()
     },
   }

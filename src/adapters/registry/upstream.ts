@@ -133,11 +133,10 @@ export function createRegistryUpstream(
         ask: inquirer => askBlob(inquirer, digest, offset),
         drop: blob => blob.drop(),
       }),
-    listTags: (repository, signal) =>
-      question(repository, { kind: 'manifest', signal, ask: askTags }),
+    listTags: (repository, signal) => question(repository, { kind: 'list', signal, ask: askTags }),
     listReferrers: (repository, digest, signal) =>
       question(repository, {
-        kind: 'manifest',
+        kind: 'list',
         signal,
         ask: inquirer => askReferrers(inquirer, digest),
       }),

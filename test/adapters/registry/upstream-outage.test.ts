@@ -195,6 +195,21 @@ t.test('a success between failures keeps it closed', async t => {
   t.equal(stateOf(upstream), 'closed')
 })
 
+t.test('a registry that cannot list is still asked for its tags', async t => {
+  const { registry, upstream, ask } = await makeCase(t)
+  const lists = { kind: ['tags', 'referrers'] } as const
+  const broken = registry.fault({ do: 'status', status: 500 }, lists)
+  for (let n = 0; n < 2; n += 1) {
+    await failsAs(t, upstream.listTags(at(registry), never), 'unreachable', 'status')
+  }
+  const { hits } = broken
+  await failsAs(t, upstream.listTags(at(registry), never), 'unreachable', 'known-down')
+  await failsAs(t, upstream.listReferrers(at(registry), digest, never), 'unreachable', 'known-down')
+  t.equal(broken.hits, hits)
+  t.equal(upstream.reach(at(registry)).state, 'reachable')
+  t.match(await ask(), { digest })
+})
+
 t.test('two 5xx open the repository and no other', async t => {
   const { registry, time, upstream, recovered, ask } = await makeCase(t)
   const broken = registry.fault({ do: 'status', status: 502 }, { repository })
