@@ -2,10 +2,9 @@ import { makeSingleImage } from '../test/support/image.ts'
 import { pull } from '../test/system/support/client.ts'
 import { startDockerRegistry } from '../test/system/support/docker-registry.ts'
 import { runChild } from './child.ts'
-import { atMost, type Figure, times } from './figure.ts'
+import { atMost, beside, type Figure, times } from './figure.ts'
 import { watchMemory } from './memory.ts'
 import type { DownloadOrder, DownloadResult } from './process/download.ts'
-import { median } from './quantile.ts'
 import { blobBytes, mirrorPath, own, registryName, type Scene, startBenchNode } from './scene.ts'
 import { startUpstream } from './upstream.ts'
 
@@ -39,9 +38,8 @@ export async function blobFromDisk(scene: Scene): Promise<readonly Figure[]> {
       }
     })
     const what = `200 MB blob from disk, ${connections === 1 ? 'one client' : `${connections} at once`}`
-    const peer = { name: 'docker-registry', value: median(theirs) }
     figures.push(
-      { what, value: median(ours), unit: 'MB/s', peer, aim: times(1) },
+      { what, unit: 'MB/s', ...beside(ours, 'docker-registry', theirs), aim: times(1) },
       { what: `${what}: resident, peak`, value: memory.peakMb, unit: 'MB', aim: atMost(128) },
     )
   }

@@ -1,3 +1,5 @@
+import { median } from './quantile.ts'
+
 /** What a figure is measured against. */
 export interface Aim {
   /** The figure itself, or its ratio to the peer's. */
@@ -20,11 +22,26 @@ export interface Figure {
 export interface Peer {
   readonly name: string
   readonly value: number
+  /** Our value to the peer's, when it was taken round by round; else that of the two values. */
+  readonly ratio?: number | undefined
 }
 
 /** How our value compares to the peer's. */
 export const ratioOf = ({ value, peer }: Figure): number | undefined =>
-  peer === undefined ? undefined : value / peer.value
+  peer === undefined ? undefined : (peer.ratio ?? value / peer.value)
+
+/**
+ * Ours beside the peer's over several rounds: medians, and the median of each round's ratio, because what else the machine does slows
+ * both sides of a round.
+ */
+export function beside(
+  ours: readonly number[],
+  name: string,
+  theirs: readonly number[],
+): { readonly value: number; readonly peer: Peer } {
+  const ratios = ours.map((value, round) => value / (theirs[round] ?? Number.NaN))
+  return { value: median(ours), peer: { name, value: median(theirs), ratio: median(ratios) } }
+}
 
 /** Whether the aim is reached; `undefined` without one. */
 export function isReached(figure: Figure): boolean | undefined {

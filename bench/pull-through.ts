@@ -4,11 +4,10 @@ import type { HoldfastNode } from '../test/system/support/holdfast.ts'
 import { run } from '../test/system/support/process.ts'
 import { runChild } from './child.ts'
 import { startDockerProxy } from './docker-proxy.ts'
-import { atMost, type Figure, times } from './figure.ts'
+import { atMost, beside, type Figure, times } from './figure.ts'
 import { watchMemory } from './memory.ts'
 import type { CopyOrder, CopyResult } from './process/copy.ts'
 import type { DownloadOrder, DownloadResult } from './process/download.ts'
-import { median } from './quantile.ts'
 import { acceptHeaders, blobBytes, mirrorPath, own, type Scene, startBenchNode } from './scene.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
 
@@ -52,33 +51,32 @@ export async function pullThrough(scene: Scene): Promise<readonly Figure[]> {
 
 async function firstClient(stage: Stage): Promise<Figure[]> {
   const { scene, node, upstream, proxyUrl } = stage
-  const [ours, copied, proxied, direct]: Result[][] = [[], [], [], []]
+  const ours: Result[] = []
+  const copied: Result[] = []
+  const proxied: Result[] = []
+  const direct: Result[] = []
   for (let round = 1; round <= rounds.first; round += 1) {
     scene.say(`first client, round ${round} of ${rounds.first}`)
     await withFresh(stage, `first-${round}`, async fresh => {
-      direct?.push(await download(upstream.url, plain(fresh)))
-      copied?.push(await copy(stage, fresh))
-      ours?.push(await download(node.mirror, mirrored(fresh)))
-      proxied?.push(await download(proxyUrl, plain(fresh)))
+      direct.push(await download(upstream.url, plain(fresh)))
+      copied.push(await copy(stage, fresh))
+      ours.push(await download(node.mirror, mirrored(fresh)))
+      proxied.push(await download(proxyUrl, plain(fresh)))
     })
   }
   const what = '200 MB pulled through, first client'
-  const rate = (results: readonly Result[] = []): number => median(results.map(rateOf))
-  const value = rate(ours)
-  const beside = (name: string, results?: readonly Result[]): Figure => {
-    return { what, value, unit: 'MB/s', peer: { name, value: rate(results) } }
-  }
   return [
-    { ...beside('plain Node copy (hash, write)', copied), aim: times(0.8) },
-    beside('docker-registry as proxy', proxied),
-    beside('the upstream itself', direct),
-    firstByte(what, ours, { name: 'docker-registry as proxy', results: proxied }),
+    { ...rates(what, ours, 'plain Node copy (hash, write)', copied), aim: times(0.8) },
+    rates(what, ours, 'docker-registry as proxy', proxied),
+    rates(what, ours, 'the upstream itself', direct),
+    firstByte(what, ours, 'docker-registry as proxy', proxied),
   ]
 }
 
 async function fiveClients(stage: Stage): Promise<Figure[]> {
   const { scene, node, upstream, proxyUrl } = stage
-  const [ours, proxied]: { mbPerSecond: number; fetches: number }[][] = [[], []]
+  const ours: { mbPerSecond: number; fetches: number }[] = []
+  const proxied: { mbPerSecond: number; fetches: number }[] = []
   for (let round = 1; round <= rounds.five; round += 1) {
     scene.say(`five clients, round ${round} of ${rounds.five}`)
     await withFresh(stage, `five-${round}`, async fresh => {
@@ -89,26 +87,27 @@ async function fiveClients(stage: Stage): Promise<Figure[]> {
         const { blobBytes: sent } = await upstream.tell({ do: 'count' })
         return { mbPerSecond: rateOf(done), fetches: sent / (done.bytes / 5) }
       }
-      ours?.push(await five(node.mirror, mirrored(fresh)))
-      proxied?.push(await five(proxyUrl, plain(fresh)))
+      ours.push(await five(node.mirror, mirrored(fresh)))
+      proxied.push(await five(proxyUrl, plain(fresh)))
     })
   }
-  const middle = (results: typeof ours = [], pick: 'mbPerSecond' | 'fetches'): number =>
-    median(results.map(result => result[pick]))
-  const name = 'docker-registry as proxy'
+  const compare = (pick: 'mbPerSecond' | 'fetches') =>
+    beside(
+      ours.map(result => result[pick]),
+      'docker-registry as proxy',
+      proxied.map(result => result[pick]),
+    )
   const what = '200 MB pulled through, five at once'
   return [
     {
       what: `${what}, all together`,
-      value: middle(ours, 'mbPerSecond'),
       unit: 'MB/s',
-      peer: { name, value: middle(proxied, 'mbPerSecond') },
+      ...compare('mbPerSecond'),
     },
     {
       what: `${what}: upstream sends it`,
-      value: middle(ours, 'fetches'),
       unit: 'times',
-      peer: { name, value: middle(proxied, 'fetches') },
+      ...compare('fetches'),
       aim: atMost(1.01),
     },
   ]
@@ -117,47 +116,41 @@ async function fiveClients(stage: Stage): Promise<Figure[]> {
 async function throttled(stage: Stage): Promise<Figure[]> {
   const { scene, node, upstream } = stage
   await upstream.tell({ do: 'throttle', bytesPerSecond: linkBytesPerSecond })
-  const [ours, direct]: Result[][] = [[], []]
+  const ours: Result[] = []
+  const direct: Result[] = []
   for (let round = 1; round <= rounds.throttled; round += 1) {
     scene.say(`throttled, round ${round} of ${rounds.throttled}`)
     await withFresh(stage, `slow-${round}`, async fresh => {
-      direct?.push(await download(upstream.url, plain(fresh)))
-      ours?.push(await download(node.mirror, mirrored(fresh)))
+      direct.push(await download(upstream.url, plain(fresh)))
+      ours.push(await download(node.mirror, mirrored(fresh)))
     })
   }
   await upstream.tell({ do: 'heal' })
   const what = `200 MB pulled through a link of ${linkBytesPerSecond / 1e6} MB/s`
-  const rate = (results: readonly Result[] = []): number => median(results.map(rateOf))
   return [
-    {
-      what,
-      value: rate(ours),
-      unit: 'MB/s',
-      peer: { name: 'the link itself', value: rate(direct) },
-      aim: times(0.95),
-    },
-    firstByte(what, ours, { name: 'the link itself', results: direct }),
+    { ...rates(what, ours, 'the link itself', direct), aim: times(0.95) },
+    firstByte(what, ours, 'the link itself', direct),
   ]
 }
 
-/** First bytes are told beside those that nobody can beat. */
-function firstByte(
-  what: string,
-  ours: readonly Result[] = [],
-  peer: { readonly name: string; readonly results: readonly Result[] | undefined },
-): Figure {
-  const middle = (results: readonly Result[] = []): number =>
-    median(results.map(({ firstByteMs }) => firstByteMs))
-  return {
-    what: `${what}: first byte`,
-    value: middle(ours),
-    unit: 'ms',
-    peer: { name: peer.name, value: middle(peer.results) },
-  }
-}
+const rates = (what: string, ours: Results, name: string, theirs: Results): Figure => ({
+  what,
+  unit: 'MB/s',
+  ...beside(ours.map(rateOf), name, theirs.map(rateOf)),
+})
+
+const firstByte = (what: string, ours: Results, name: string, theirs: Results): Figure => ({
+  what: `${what}: first byte`,
+  unit: 'ms',
+  ...beside(ours.map(firstByteOf), name, theirs.map(firstByteOf)),
+})
 
 type Path = Pick<DownloadOrder, 'before' | 'path'>
 type Result = Pick<DownloadResult, 'wholeMs' | 'firstByteMs' | 'bytes'>
+
+type Results = readonly Result[]
+
+const firstByteOf = ({ firstByteMs }: Result): number => firstByteMs
 
 const rateOf = ({ bytes, wholeMs }: Result): number => bytes / 1e3 / wholeMs
 

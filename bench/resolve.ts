@@ -4,9 +4,8 @@ import { startDockerRegistry } from '../test/system/support/docker-registry.ts'
 import type { HoldfastNode } from '../test/system/support/holdfast.ts'
 import { runChild, startServer } from './child.ts'
 import { startDockerProxy } from './docker-proxy.ts'
-import { atMost, type Figure, times } from './figure.ts'
+import { type Aim, atMost, beside, type Figure, times } from './figure.ts'
 import type { Load, LoadResult } from './load.ts'
-import { median } from './quantile.ts'
 import {
   acceptHeaders,
   mirrorPath,
@@ -40,62 +39,46 @@ export async function resolve(scene: Scene): Promise<readonly Figure[]> {
   const results = new Map<string, LoadResult[]>()
   for (let round = 1; round <= rounds; round += 1) {
     scene.say(`round ${round} of ${rounds}`)
-    for (const asked of systems) {
-      for (const method of methods) {
+    for (const method of methods) {
+      for (const asked of systems) {
         const key = `${method} ${asked.name}`
         results.set(key, [...(results.get(key) ?? []), await load(asked, method)])
       }
     }
   }
 
-  const middle = (method: Method, { name }: Asked, field: 'perSecond' | 'p50' | 'p99'): number =>
-    median((results.get(`${method} ${name}`) ?? []).map(result => result[field]))
+  const of = (method: Method, { name }: Asked, field: 'perSecond' | 'p50' | 'p99'): number[] =>
+    (results.get(`${method} ${name}`) ?? []).map(result => result[field])
 
-  function compare(method: Method, asked: Asked): Figure[] {
-    const value = middle(method, asked, 'perSecond')
-    const what = `${method} of a known tag, ${asked.name}`
-    const beside = (peer: Asked, limit: number): Figure => ({
-      what,
-      value,
-      unit: 'req/s',
-      peer: { name: peer.name, value: middle(method, peer, 'perSecond') },
-      aim: times(limit),
-    })
-    const latency = (field: 'p50' | 'p99', aim: Figure['aim']): Figure => ({
-      what: `${what}, ${field}`,
-      value: middle(method, asked, field),
+  function rate(method: Method, asked: Asked, peer: Asked, aim?: Aim): Figure {
+    const rates = of(method, asked, 'perSecond')
+    const compared = beside(rates, peer.name, of(method, peer, 'perSecond'))
+    return { what: `${method} of a known tag, ${asked.name}`, unit: 'req/s', ...compared, aim }
+  }
+
+  function latency(method: Method, asked: Asked, field: 'p50' | 'p99', aim?: Aim): Figure {
+    const compared = beside(of(method, asked, field), registry.name, of(method, registry, field))
+    return {
+      what: `${method} of a known tag, ${asked.name}, ${field}`,
       unit: 'ms',
-      peer: { name: registry.name, value: middle(method, registry, field) },
+      ...compared,
       aim,
-    })
-    return [
-      beside(registry, 15),
-      beside(bare, 0.6),
-      latency('p50', undefined),
-      latency('p99', atMost(3)),
-    ]
+    }
   }
 
   const fast = [ours.fresh, ours.offline, ours.refused].flatMap(asked =>
-    methods.flatMap(method => compare(method, asked)),
+    methods.flatMap(method => [
+      rate(method, asked, registry, times(15)),
+      rate(method, asked, bare, times(0.6)),
+      latency(method, asked, 'p50'),
+      latency(method, asked, 'p99', atMost(3)),
+    ]),
   )
-  const besideProxy = methods.map(
-    (method): Figure => ({
-      what: `${method} of a known tag, ${ours.asking.name}`,
-      value: middle(method, ours.asking, 'perSecond'),
-      unit: 'req/s',
-      peer: { name: proxy.name, value: middle(method, proxy, 'perSecond') },
-    }),
-  )
-  const logging = methods.map(
-    (method): Figure => ({
-      what: `${method} of a known tag, ${ours.logging.name}`,
-      value: middle(method, ours.logging, 'perSecond'),
-      unit: 'req/s',
-      peer: { name: ours.fresh.name, value: middle(method, ours.fresh, 'perSecond') },
-    }),
-  )
-  return [...fast, ...logging, ...besideProxy]
+  return [
+    ...fast,
+    ...methods.map(method => rate(method, ours.logging, ours.fresh)),
+    ...methods.map(method => rate(method, ours.asking, proxy)),
+  ]
 }
 
 async function load({ name, url, target }: Asked, method: Method): Promise<LoadResult> {

@@ -6,10 +6,9 @@ import { pull } from '../test/system/support/client.ts'
 import { registryConfig } from '../test/system/support/docker-registry.ts'
 import { program } from '../test/system/support/holdfast.ts'
 import { freePort, type Running, start } from '../test/system/support/process.ts'
-import { atMost, type Figure } from './figure.ts'
+import { atMost, beside, type Figure } from './figure.ts'
 import { residentMb } from './memory.ts'
 import type { Published } from './process/upstream.ts'
-import { median } from './quantile.ts'
 import { registryName, type Scene, startBenchNode } from './scene.ts'
 import { startUpstream } from './upstream.ts'
 
@@ -40,17 +39,21 @@ export async function startToReady(scene: Scene): Promise<readonly Figure[]> {
   const config = await registryConfig(join(scene.dir, 'registry'), `127.0.0.1:${port}`)
   const registry = { command: 'docker-registry', args: ['serve', config], port }
 
-  const [emptyMs, fullMs, registryMs]: number[][] = [[], [], []]
+  const emptyMs: number[] = []
+  const fullMs: number[] = []
+  const registryMs: number[] = []
   for (let round = 1; round <= rounds; round += 1) {
     scene.say(`start ${round} of ${rounds}`)
-    emptyMs?.push(await timeStart(empty))
-    fullMs?.push(await timeStart(full))
-    registryMs?.push(await timeStart(registry))
+    emptyMs.push(await timeStart(empty))
+    fullMs.push(await timeStart(full))
+    registryMs.push(await timeStart(registry))
   }
-  const peer = { name: 'docker-registry', value: median(registryMs ?? []) }
-  const ready = (what: string, times: readonly number[] = []): Figure => {
-    return { what, value: median(times), unit: 'ms', peer, aim: atMost(500) }
-  }
+  const ready = (what: string, times: readonly number[]): Figure => ({
+    what,
+    unit: 'ms',
+    ...beside(times, 'docker-registry', registryMs),
+    aim: atMost(500),
+  })
   scene.say('idle')
   return [
     ready('start to first answer, empty', emptyMs),
