@@ -17,6 +17,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { MaintainedStore } from '../ports/content-upkeep.ts'
 import type { Log } from '../ports/log.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
+import { trackCommits } from '../pull/commits.ts'
 import { type Completeness, createCompleteness } from '../pull/completeness.ts'
 import { type ContentGraph, createContentGraph } from '../pull/content-graph.ts'
 import { measureStore, type StoreMeter } from '../telemetry/measured-store.ts'
@@ -34,6 +35,8 @@ export interface Content {
   protect(digest: Digest): void
   /** The store's last write failed, and not for want of room. */
   isUnusable(): boolean
+  /** Settles when what came a moment ago is in the store; `undefined` when nothing is on its way there. */
+  settled(): Promise<void> | undefined
 }
 
 /** How long after an answer its image may still be on its way to a client, in ms. */
@@ -66,7 +69,7 @@ export async function openContent(
   })
   owned.defer(() => disk.close())
   const condition = watchStore(metrics.store)
-  const store = measureStore(disk, condition.meter)
+  const { store, settled } = trackCommits(measureStore(disk, condition.meter))
 
   const { catalog, ledger } = database
   const contents = catalog.load()
@@ -117,7 +120,7 @@ export async function openContent(
   owned.defer(() => upkeep.close())
   const protect = (digest: Digest) => void answered.set(digest, true)
   const { isUnusable } = condition
-  return { store, graph, completeness, lastUse, collector, scrub, protect, isUnusable }
+  return { store, graph, completeness, lastUse, collector, scrub, protect, isUnusable, settled }
 }
 
 /** Tags whose newest digest was seen lately and is not complete: until it is, the newest complete one is what offline has. */

@@ -113,6 +113,7 @@ export function wirePull(
     isSuspect: completeness.isSuspect,
     describe: graph.describe,
     missingCount: completeness.missingCount,
+    settled: content.settled,
   }
   const askUpstream = createAskUpstream(
     {

@@ -9,6 +9,8 @@ export interface ContentView {
   isSuspect(digest: Digest): boolean
   /** Digest, type and size of a manifest that is held. */
   describe(digest: Digest): Target | undefined
+  /** Settles when what came a moment ago is in the store; `undefined` when nothing is on its way there. */
+  settled(): Promise<void> | undefined
   /** How many required blobs are not held; for people. `undefined` when the manifest itself is not held. */
   missingCount(digest: Digest): number | undefined
 }

@@ -59,13 +59,14 @@ export function createResolveTag(
       return unresolved(question, `${outcome}; the policy for ${failure} is deny`, failure)
     }
     if (failure !== 'denied' && failure !== 'not-found') parts.refreshBehind(question.key)
-    const recalled = recallFor(question, tag)
+    const recalled = await recallFor(question, tag)
     if (recalled !== undefined) return answer(question, recalled, failure)
     return unresolved(question, `${outcome}; nothing complete is held`, failure)
   }
 
   async function answerPin(question: Question, pin: Pin): Promise<Resolved | Unresolved> {
     const { key, options } = question
+    await (content.isComplete(pin.digest) ? undefined : content.settled())
     const isHeld =
       content.isComplete(pin.digest) ||
       (options.asking !== 'GET' && ledger.heldByClients(key)?.digest === pin.digest) ||
@@ -116,21 +117,31 @@ export function createResolveTag(
   }
 
   /** The owner's word is final, unless what it named could not be fetched a moment ago and something older can be served. */
-  function answerOwner(question: Question, confirmed: Confirmed, tag: TagSettings): Resolved {
+  async function answerOwner(
+    question: Question,
+    confirmed: Confirmed,
+    tag: TagSettings,
+  ): Promise<Resolved> {
     const { digest } = confirmed
     if (content.isSuspect(digest) && !content.isComplete(digest)) {
       note(question, 'upstream', `${digest} was named, but its content failed a moment ago`)
-      const recalled = recallFor(question, tag)
+      const recalled = await recallFor(question, tag)
       if (recalled !== undefined) return answer(question, recalled, 'unreachable')
     }
     return answer(question, fromOwner(confirmed))
   }
 
-  function recallFor(question: Question, tag: TagSettings): RungAnswer | undefined {
-    const { newestInRepository } = tag
-    const isHead = question.options.asking !== 'GET'
-    const memory = parts.memoryOf(question.key)
-    return recall(parts, question, memory, { isHead, newestInRepository })
+  /** Memory's answer; what came a moment ago may still be on its way to the disk, and is waited for. */
+  async function recallFor(
+    question: Question,
+    { newestInRepository }: TagSettings,
+  ): Promise<RungAnswer | undefined> {
+    const { key, options } = question
+    const { live } = parts.memoryOf(key)
+    const settling = live && !content.isComplete(live.digest) ? content.settled() : undefined
+    if (settling !== undefined) await inTime(settling, settings.timeoutMs, options.signal)
+    const isHead = options.asking !== 'GET'
+    return recall(parts, question, parts.memoryOf(key), { isHead, newestInRepository })
   }
 
   function answer(question: Question, rung: RungAnswer, failure?: Resolved['failure']): Resolved {

@@ -143,6 +143,25 @@ t.test('the newest known digest is not complete: the newest one that is answers'
   t.match(await ladder.resolve(), { found: false })
 })
 
+t.test(
+  'what is verified and still on its way to the disk is waited for, within the deadline',
+  async t => {
+    const { ladder, digest } = await withImage(t)
+    ladder.lose(digest)
+    ladder.down()
+    const disk = Promise.withResolvers<void>()
+    ladder.settling(disk.promise)
+    const asked = answered(ladder)
+    ladder.complete(digest)
+    disk.resolve()
+    t.match(await asked, { digest, source: 'ledger' })
+
+    ladder.lose(digest)
+    ladder.settling(new Promise(() => {}))
+    t.match(await ladder.resolve(), { found: false }, 'a disk that hangs holds up nobody for long')
+  },
+)
+
 t.test('a digest is answered only after its manifest came', async t => {
   const ladder = open(t, { timeoutMs: 300 })
   const digest = ladder.publish('one')

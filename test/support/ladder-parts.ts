@@ -34,12 +34,17 @@ export function openLadder(options: { readonly timeoutMs?: number } = {}) {
   const refreshed: TagReference[] = []
   const learned = createBell()
   const ending = new AbortController()
-  const state = { mode: 'auto' as Mode, settings: defaults }
+  const state = {
+    mode: 'auto' as Mode,
+    settings: defaults,
+    settling: undefined as Promise<void> | undefined,
+  }
   const content = {
     isComplete: (digest: Digest) => complete.has(digest),
     isSuspect: (digest: Digest) => suspects.has(digest),
     describe: (digest: Digest) => manifests.get(digest),
     missingCount: (digest: Digest) => (manifests.has(digest) ? 1 : undefined),
+    settled: () => state.settling,
   }
   const memory = createTagMemory({ ledger, clock }, { timeoutMs, maxTags: 100 })
   const askUpstream = createAskUpstream(
@@ -113,6 +118,10 @@ export function openLadder(options: { readonly timeoutMs?: number } = {}) {
       upstream.add(image.blobs)
       upstream.tag(at, image.digest)
       return image.digest
+    },
+    /** Something is on its way to the disk until this settles. */
+    settling: (until: Promise<void>) => {
+      state.settling = until
     },
     /** Everything of the image came. */
     complete(digest: Digest): void {

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freePort, type Running, start, until } from './process.ts'
+import { freePorts, type Running, start, until } from './process.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
 const nodeBinary = join(root, 'node_modules', '.bin', 'node')
@@ -38,7 +38,7 @@ export interface HoldfastNode {
 export async function startNode(options: NodeOptions): Promise<HoldfastNode> {
   const { dir, config, through = [], reach = 'loopback' } = options
   await mkdir(dir, { recursive: true })
-  const [mirror, admin, health] = [await freePort(), await freePort(), await freePort()]
+  const [mirror, admin, health] = await freePorts(3)
   const dataDir = join(dir, 'data')
   const file = join(dir, 'holdfast.yaml')
   const settings = {
