@@ -9,7 +9,7 @@ export const childPath = (name: ChildName): string =>
   fileURLToPath(new URL(`./process/${name}.ts`, import.meta.url))
 
 /** Starts a child with one JSON argument. */
-export const startChild = (name: ChildName, input: object): Running =>
+const startChild = (name: ChildName, input: object): Running =>
   start(process.execPath, [childPath(name), JSON.stringify(input)])
 
 /** Runs a child to its end and reads the JSON that it prints. Rejects with its output when it fails. */

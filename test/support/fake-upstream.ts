@@ -25,8 +25,6 @@ export interface AskedUpstream {
 
 type Script<Q extends Question> = (...asked: Parameters<Upstream[Q]>) => ReturnType<Upstream[Q]>
 
-export type FakeUpstream = ReturnType<typeof createFakeUpstream>
-
 const reasons: Readonly<Record<FailureClass, FailureReason>> = {
   unreachable: 'reset',
   'rate-limited': 'rate-limited',

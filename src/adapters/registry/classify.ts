@@ -41,7 +41,7 @@ export function hasChallenge(headers: AnswerHeaders): boolean {
  * Whether a registry said this. Login gateways, proxies and web servers answer in 4xx too; what they lack is the error body of the
  * distribution spec. Docker's own registry names itself in a header also where its router answers in plain text.
  */
-export function isRegistrysWord({ headers, body }: RefusedAnswer): boolean {
+function isRegistrysWord({ headers, body }: RefusedAnswer): boolean {
   if (parseErrorBody(body) !== undefined) return true
   return headers['docker-distribution-api-version'] !== undefined && !isPage(headers)
 }
@@ -62,12 +62,11 @@ export function classifyRefusal(answer: RefusedAnswer, wallMs: number): Upstream
   // What gateways with a login page are to say: https://www.rfc-editor.org/rfc/rfc6585#section-6
   if (status === 511) return portal(answer, 'a demand to log in to the network')
   if (status < 400 || status >= 500) return unnamed(answer)
-  if (status === 401 && hasChallenge(headers)) return denied(answer)
-  if (status === 403 && hasChallenge(headers)) return denied(answer)
+  const isDenial = status === 401 || status === 403
+  if (isDenial && hasChallenge(headers)) return denied(answer)
   if (!isRegistrysWord(answer)) return portal(answer, `${status} that no registry wrote`)
-  if (status === 401 || status === 403) return denied(answer)
-  if (status === 404 || status === 410) return notFound(answer)
-  return unnamed(answer)
+  if (isDenial) return denied(answer)
+  return status === 404 || status === 410 ? notFound(answer) : unnamed(answer)
 }
 
 /** The failure for a page, a redirect to one or anything else that stands in a registry's place. */

@@ -146,7 +146,7 @@ async function readText({ body }: HttpAnswer): Promise<string> {
  * Reads a token answer. Its life is counted from `issued_at` by the host's own clock (`date`), never by ours, which may be wrong.
  * `undefined` for anything else.
  */
-export function parseToken(text: string, date: string | undefined): Token | undefined {
+function parseToken(text: string, date: string | undefined): Token | undefined {
   let parsed: unknown
   try {
     parsed = JSON.parse(text)

@@ -43,7 +43,7 @@ export async function readUpstreamFiles(
 }
 
 /** Adds what a `registries.yaml` says to what is known: registries, and for those known each key that is not set. */
-export function mergeUpstreams(
+function mergeUpstreams(
   known: UpstreamsSettings,
   { upstreams, hosts }: RegistriesFile,
 ): UpstreamsSettings {

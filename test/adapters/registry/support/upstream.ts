@@ -44,7 +44,7 @@ export async function serveRegistry(
 }
 
 /** Nobody wants credentials. */
-export const noAuthorizer: Authorizer = {
+const noAuthorizer: Authorizer = {
   header: async () => undefined,
   answer: async () => undefined,
   forget() {},
@@ -107,7 +107,7 @@ export function at(registry: ScriptedRegistry) {
 }
 
 /** The failure that a question ends in; fails the test if it is answered or fails otherwise. */
-export async function failureIn(t: Test, question: Promise<unknown>): Promise<UpstreamFailure> {
+async function failureIn(t: Test, question: Promise<unknown>): Promise<UpstreamFailure> {
   const error: unknown = await question.then(
     answer => new Error(`answered ${JSON.stringify(answer)}`),
     error => error,
