@@ -125,7 +125,12 @@ function buildMirror(config: Config, parts: FaceParts): Listener {
   const measured = measureResolveTag(pull.resolveTag, { meter: metrics.resolutions, clock, log })
   return createMirror(
     {
-      resolveTag: rememberAnswers(measured, { resolutions, ledger, given }),
+      resolveTag: rememberAnswers(measured, {
+        resolutions,
+        ledger,
+        given,
+        onUse: content.lastUse.use,
+      }),
       getManifest(repository, digest, signal) {
         given.fetched(digest)
         return pull.manifests.get(repository, digest, signal)

@@ -1,3 +1,4 @@
+import type { Digest } from '../oci/digest.ts'
 import { formatTag } from '../oci/reference.ts'
 import type { ResolutionLog } from '../ports/resolution-log.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
@@ -6,7 +7,8 @@ import type { Resolved, ResolveTag, Unresolved } from './resolution.ts'
 
 /**
  * Wraps resolution for clients: every answer is written down, so that `why` can be asked later; what a HEAD was given is watched,
- * so that a client that holds it becomes known; and the tag counts as used. A person's question leaves no trace.
+ * so that a client that holds it becomes known; and the tag counts as used, and with it its image, of which a client that holds it
+ * asks for nothing. A person's question leaves no trace.
  */
 export function rememberAnswers(
   resolveTag: ResolveTag,
@@ -14,6 +16,8 @@ export function rememberAnswers(
     readonly resolutions: Pick<ResolutionLog, 'add'>
     readonly ledger: Pick<TagLedger, 'markUsed' | 'trustedNowMs'>
     readonly given: Pick<GivenDigests, 'given'>
+    /** A client used this content. */
+    readonly onUse: (digest: Digest) => void
   },
 ): ResolveTag {
   return async (key, options) => {
@@ -21,6 +25,7 @@ export function rememberAnswers(
     if (options.asking === 'explain') return answer
     if (answer.found) {
       parts.ledger.markUsed(key)
+      parts.onUse(answer.digest)
       if (options.asking === 'HEAD') parts.given.given(key, answer)
     }
     remember(answer)
