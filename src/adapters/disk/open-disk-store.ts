@@ -15,6 +15,7 @@ import { openBlobFile, readBlob } from './read-blob.ts'
 import { makeDirectories, readBlobs, readPartials } from './read-layout.ts'
 import { matchesSlowly } from './reverify.ts'
 import { createRoom, readFileSystem } from './room.ts'
+import { createSoundFiles } from './sound-files.ts'
 import { createSyncs, createTurns } from './syncing.ts'
 import { dropPartialFile, type WriteParts, writeBlob } from './write-blob.ts'
 
@@ -56,7 +57,11 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   const room = createRoom({ dir: options.dir, usedBytes, makeRoom }, options)
   const inTurn = createTurns<Digest>()
   const syncs = createSyncs(layout)
-  const parts: WriteParts = { layout, log, index, partials, room, hasher, syncs, inTurn }
+  const sound = createSoundFiles({ hasher, log })
+  index.onChange(({ kind, digest }) => {
+    if (kind === 'removed') sound.forget(digest)
+  })
+  const parts: WriteParts = { layout, log, index, partials, room, hasher, sound, syncs, inTurn }
   log.info(
     { dir: options.dir, blobs: index.count, bytes: index.bytes, partialBytes: partials.bytes },
     'content store opened',
@@ -84,7 +89,23 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
     const info = index.get(digest)
     const file = info && (await openHeld(info))
     if (info === undefined || file === undefined) return undefined
-    return readBlob(file, layout.blob(digest), info, () => lose(info, 'damaged'))
+    if (await isSound(file, info)) {
+      return readBlob(file, layout.blob(digest), info, () => lose(info, 'damaged'))
+    }
+    await lose(info, 'damaged')
+    return undefined
+  }
+
+  /** Closes a file that is not what it was. */
+  async function isSound(file: OpenFile, { digest }: BlobInfo): Promise<boolean> {
+    const path = layout.blob(digest)
+    let isFit = false
+    try {
+      isFit = await tellFailure(sound.isSound(digest, path, file), `verifying ${path}`)
+    } finally {
+      if (!isFit) await file.close()
+    }
+    return isFit
   }
 
   async function get(digest: Digest, maxBytes: number): Promise<Buffer | undefined> {

@@ -1,4 +1,4 @@
-import { constants, fdatasync, ftruncate, read, writev } from 'node:fs'
+import { constants, fdatasync, ftruncate, read, type Stats, writev } from 'node:fs'
 import { open } from 'node:fs/promises'
 
 /**
@@ -8,6 +8,8 @@ import { open } from 'node:fs/promises'
 export interface OpenFile {
   /** Bytes it had when it was opened. */
   readonly openedSize: number
+  /** What {@link stateOf} said of it when it was opened. */
+  readonly state: string
   /** Fills `into` from `position`; returns the bytes read, 0 at the end. */
   read(into: Uint8Array, position: number): Promise<number>
   /** Writes all of it. */
@@ -34,9 +36,9 @@ export async function openFile(path: string, purpose: keyof typeof flags): Promi
   // The handle closes itself when it is lost; its own read and write make several objects a call.
   const handle = await open(path, flags[purpose])
   const { fd } = handle
-  let openedSize: number
+  let opened: Stats
   try {
-    openedSize = (await handle.stat()).size
+    opened = await handle.stat()
   } catch (error) {
     await handle.close()
     throw error
@@ -60,7 +62,8 @@ export async function openFile(path: string, purpose: keyof typeof flags): Promi
   }
 
   return {
-    openedSize,
+    openedSize: opened.size,
+    state: stateOf(opened),
     read: async (into, position) =>
       (await run<number>(settle => read(fd, into, 0, into.length, position, settle))) ?? 0,
     async write(chunks, position) {
@@ -83,6 +86,11 @@ export async function openFile(path: string, purpose: keyof typeof flags): Promi
       await handle.close()
     },
   }
+}
+
+/** Changes whenever the file does: the kernel sets the time of change, and nobody can set it back. */
+export function stateOf({ ino, size, ctimeMs }: Stats): string {
+  return `${ino} ${size} ${ctimeMs}`
 }
 
 /** Linux takes at most 1024 buffers a call. */

@@ -24,6 +24,7 @@ export async function putBlob(parts: WriteParts, digest: Digest, bytes: Uint8Arr
       const target = layout.blob(digest)
       await tellFailure(rename(path, target), `naming ${target}`)
       await tellFailure(parts.syncs.directory(digestAlgorithm(digest)), `syncing ${target}`)
+      await tellFailure(parts.sound.remember(digest, target), `looking at ${target}`)
       index.add({ digest, size: bytes.length })
       if (!parts.partials.isOpen(digest)) await dropPartialFile(parts, digest)
     })

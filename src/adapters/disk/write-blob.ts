@@ -12,6 +12,7 @@ import type { Layout } from './layout.ts'
 import { type OpenFile, openFile } from './open-file.ts'
 import type { Partials } from './partials.ts'
 import type { Reservation, Room } from './room.ts'
+import type { SoundFiles } from './sound-files.ts'
 import type { DurableSyncs } from './syncing.ts'
 
 /** What writing needs of the store. */
@@ -22,6 +23,7 @@ export interface WriteParts {
   readonly partials: Partials
   readonly room: Room
   readonly hasher: Hasher
+  readonly sound: SoundFiles
   readonly syncs: DurableSyncs
   /** Changes to one blob's name happen one after another. */
   inTurn<T>(digest: Digest, operation: () => Promise<T>): Promise<T>
@@ -132,6 +134,7 @@ function createBlobWriter(parts: WriteParts, opened: Opened): BlobWriter {
       await tellFailure(parts.syncs.file(file), `syncing ${path}`)
       await tellFailure(rename(path, target), `naming ${target}`)
       await tellFailure(parts.syncs.directory(digestAlgorithm(digest)), `syncing ${target}`)
+      await tellFailure(parts.sound.remember(digest, target), `looking at ${target}`)
     } catch (error) {
       await dropPartialFile(parts, digest)
       throw error

@@ -126,6 +126,46 @@ t.test('a blob whose file shrank is absent, and lies in quarantine', async t => 
   t.equal((await stat(join(dir, 'quarantine', digest.replace(':', '-')))).size, 99)
 })
 
+for (const size of [100, 2_000_000]) {
+  t.test(`a byte that changed in the file of a blob of ${size} bytes is never read`, async t => {
+    const dir = t.testdir()
+    const store = await openStore(t, dir)
+    const { content, digest } = contentFrom(15, size)
+    await store.put(digest, content)
+    const { atime, mtime } = await stat(blobPath(dir, digest))
+    const file = await open(blobPath(dir, digest), 'r+')
+    await file.write(Buffer.from([~(content[50] ?? 0)]), 0, 1, 50)
+    await file.utimes(atime, mtime)
+    await file.close()
+    const changes = recordChanges(store)
+    const both = [store.open(digest), store.open(digest)]
+    t.strictSame(await Promise.all(both), [undefined, undefined])
+    t.strictSame(changes, [{ kind: 'removed', digest, size, reason: 'damaged' }])
+    await store.put(digest, content)
+    const reader = await store.open(digest)
+    t.ok(reader, 'it can be had anew')
+    await reader?.close()
+  })
+}
+
+t.test('what changed while nobody looked is found before it is read', async t => {
+  const dir = t.testdir()
+  const [flipped, cut, sound] = [16, 17, 18].map(seed => contentFrom(seed, 1_500_000))
+  if (!flipped || !cut || !sound) throw new Error('three were made')
+  const before = await openStore(t, dir)
+  for (const { content, digest } of [flipped, cut, sound]) await before.put(digest, content)
+  await before.close()
+  await writeFile(blobPath(dir, flipped.digest), Buffer.from(flipped.content).fill(0, 7, 8))
+  await truncate(blobPath(dir, cut.digest), 1_000_000)
+  const store = await openStore(t, dir)
+  t.equal(await store.open(flipped.digest), undefined)
+  t.equal(await store.open(cut.digest), undefined)
+  const reader = await store.open(sound.digest)
+  if (reader === undefined) throw new Error('not held')
+  t.ok(sound.content.equals(await readAll(reader, sound.content.length)))
+  t.equal(store.stat(cut.digest), undefined)
+})
+
 t.test('a file that shrinks while it is read is in doubt', async t => {
   const dir = t.testdir()
   const store = await openStore(t, dir)
@@ -167,10 +207,7 @@ t.test('a blob that cannot be read is an error and not damaged', async t => {
   await rm(blobPath(dir, digest))
   await rename(join(dir, 'decoy'), blobPath(dir, digest)) // of the right size, but EISDIR when it is read
   const unusable = { code: 'store-unusable', message: /EISDIR/ }
-  const reader = await store.open(digest)
-  if (reader === undefined) throw new Error('not held')
-  await t.rejects(reader.read(Buffer.alloc(10), 0), unusable)
-  await reader.close()
+  await t.rejects(store.open(digest), unusable)
   await t.rejects(store.get(digest, size), unusable)
   await t.rejects(store.reverify(digest, fast), unusable)
   t.ok(store.stat(digest))

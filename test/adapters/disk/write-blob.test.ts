@@ -7,6 +7,7 @@ import { layoutOf } from '../../../src/adapters/disk/layout.ts'
 import { createPartials } from '../../../src/adapters/disk/partials.ts'
 import { putBlob } from '../../../src/adapters/disk/put-blob.ts'
 import { createRoom } from '../../../src/adapters/disk/room.ts'
+import { createSoundFiles } from '../../../src/adapters/disk/sound-files.ts'
 import { createTurns } from '../../../src/adapters/disk/syncing.ts'
 import { type WriteParts, writeBlob } from '../../../src/adapters/disk/write-blob.ts'
 import { digestHex } from '../../../src/oci/digest.ts'
@@ -37,6 +38,7 @@ async function open(t: Test, failing?: 'file' | 'directory') {
     index,
     partials,
     hasher,
+    sound: createSoundFiles({ hasher, log: silentLog }),
     room: createRoom(
       { dir: layout.dir, usedBytes: () => partials.bytes, makeRoom: async () => false },
       { quotaBytes: 3e6, minFreeBytes: 0 },
