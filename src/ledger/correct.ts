@@ -1,7 +1,8 @@
 import type { Sighting } from './history.ts'
 import type { KeyState } from './key-state.ts'
 import { mergeRecords } from './merge.ts'
-import type { LedgerRecord, Stamp } from './record.ts'
+import type { LedgerRecord } from './record.ts'
+import type { Stamp } from './stamp.ts'
 
 /** Trusted time moved by more than is believed ahead of it. ms. */
 export interface Correction {

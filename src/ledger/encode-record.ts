@@ -8,8 +8,8 @@ import type {
   RecordKind,
   RecordTarget,
   SignedRecord,
-  Stamp,
 } from './record.ts'
+import type { Stamp } from './stamp.ts'
 
 /** Of a record's signed bytes. */
 export const maxRecordBytes = 8 * 1024

@@ -5,9 +5,8 @@ import {
   type LedgerRecord,
   type ObservationSource,
   type RecordTarget,
-  type Stamp,
 } from './record.ts'
-import { compareStamps } from './stamp.ts'
+import { compareStamps, type Stamp } from './stamp.ts'
 
 /** Distinct digests remembered per key. */
 export const maxDigests = 10

@@ -1,8 +1,8 @@
 import type { Digest } from '../oci/digest.ts'
 import { compareSightings, latest, mergeSighting, type Sighting } from './history.ts'
 import { mergeRecords } from './merge.ts'
-import type { LedgerRecord, ObservationSource, RecordTarget, Stamp } from './record.ts'
-import { compareStamps, lowestStamp } from './stamp.ts'
+import type { LedgerRecord, ObservationSource, RecordTarget } from './record.ts'
+import { compareStamps, lowestStamp, type Stamp } from './stamp.ts'
 
 /** All that is known of one key: its registers, each newest first, and what is local to this node. */
 export interface KeyState {

@@ -1,7 +1,14 @@
 import { type Sighting, sightingOf } from './history.ts'
 import { type Exclusions, type KeyChange, type KeyState, liveRecord } from './key-state.ts'
-import type { LedgerRecord, ObservationSource, RecordTarget, Stamp } from './record.ts'
-import { compareStamps, lowestStamp, maxAheadMs, newestStamp, stampAfter } from './stamp.ts'
+import type { LedgerRecord, ObservationSource, RecordTarget } from './record.ts'
+import {
+  compareStamps,
+  lowestStamp,
+  maxAheadMs,
+  newestStamp,
+  type Stamp,
+  stampAfter,
+} from './stamp.ts'
 
 /** An unchanged observation is signed anew only when its record is older than this: gossip stays quiet. */
 export const restampAfterMs = 6 * 3_600_000

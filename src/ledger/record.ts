@@ -1,11 +1,5 @@
 import type { Digest } from '../oci/digest.ts'
-import { compareStamps } from './stamp.ts'
-
-/** Hybrid time of a record: wall clock (ms since the epoch) and a counter for equal walls. Ordered by wall, then counter. */
-export interface Stamp {
-  readonly wallMs: number
-  readonly counter: number
-}
+import { compareStamps, type Stamp } from './stamp.ts'
 
 /** Where a node saw a tag at a digest. */
 export type ObservationSource = 'upstream' | 'push' | 'import' | 'containerd'

@@ -1,4 +1,8 @@
-import type { Stamp } from './record.ts'
+/** Hybrid time of a record: wall clock (ms since the epoch) and a counter for equal walls. Ordered by wall, then counter. */
+export interface Stamp {
+  readonly wallMs: number
+  readonly counter: number
+}
 
 /** How far ahead of trusted time a stamp may lie and still be believed, ms. */
 export const maxAheadMs = 5 * 60_000

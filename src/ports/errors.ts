@@ -43,7 +43,11 @@ export class UpstreamFailure extends Error {
     code: FailureClass,
     reason: FailureReason,
     message: string,
-    details: { cause?: unknown; status?: number | undefined; retryAfterMs?: number | undefined } = {},
+    details: {
+      cause?: unknown
+      status?: number | undefined
+      retryAfterMs?: number | undefined
+    } = {},
   ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.code = code

@@ -19,7 +19,9 @@ export interface ResolutionEntry {
 
 /** The last 10 000 resolutions of this node, kept across restarts. */
 export interface ResolutionLog {
-  add(entry: Omit<ResolutionEntry, 'firstAtMs' | 'lastAtMs' | 'count'> & { readonly atMs: number }): void
+  add(
+    entry: Omit<ResolutionEntry, 'firstAtMs' | 'lastAtMs' | 'count'> & { readonly atMs: number },
+  ): void
   /** Newest first. `atMs`: only lines that were in force at or before that time. */
   find(filter: {
     readonly reference?: string

@@ -1,4 +1,5 @@
-import type { ObservationSource, Stamp } from '../ledger/record.ts'
+import type { ObservationSource } from '../ledger/record.ts'
+import type { Stamp } from '../ledger/stamp.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { Repository, TagReference } from '../oci/reference.ts'
 

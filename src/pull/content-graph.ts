@@ -60,20 +60,27 @@ export interface ContentGraph extends Pick<Sightings, 'seenIn' | 'isServedUnder'
 /** Manifests remembered that are not held (streamed while the store was full); the oldest is forgotten first. */
 const maxUnheld = 1_000
 
-/** Builds the graph over a store, whose changes it follows: what comes into the store by another way is read behind. */
-export function createContentGraph({
-  store,
-  catalog,
-  log,
-}: {
-  readonly store: ContentStore
-  readonly catalog: ContentCatalog
-  readonly log: Log
-}): ContentGraph {
+/**
+ * Builds the graph over a store, whose changes it follows: what comes into the store by another way is read behind.
+ *
+ * @param options `servesUnseen`: content that was seen in no repository (as far as is known after a crash) is served under all
+ */
+export function createContentGraph(
+  {
+    store,
+    catalog,
+    log,
+  }: {
+    readonly store: ContentStore
+    readonly catalog: ContentCatalog
+    readonly log: Log
+  },
+  options: { readonly servesUnseen?: boolean | undefined } = {},
+): ContentGraph {
   const known = new Map<Digest, KnownManifest>()
   const unheld = new Set<Digest>()
   const edges = createManifestEdges()
-  const sightings = createSightings(edges.parents)
+  const sightings = createSightings(edges.parents, options)
   const listeners = new Set<GraphListener>()
   let reading = Promise.resolve()
 

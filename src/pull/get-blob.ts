@@ -52,7 +52,7 @@ export interface Blobs extends Pick<BlobFlights, 'isBusy' | 'onBusyChange'> {
 }
 
 interface Parts extends FlightsParts {
-  readonly store: Pick<ContentStore, 'stat' | 'open' | 'write'>
+  readonly store: Pick<ContentStore, 'stat' | 'open' | 'write' | 'partial'>
   readonly graph: ContentGraph
   /** A client used this content. */
   readonly onUse: (digest: Digest) => void
@@ -99,7 +99,8 @@ export function createBlobs(parts: Parts, settings: FlightSettings): Blobs {
       const why = whyNotAsked(repository, digest)
       if (why !== undefined) return why
       // What others' private downloads left behind is not continued for whoever may not have it.
-      const isStored = running === undefined && isServed(repository, digest)
+      const mayContinue = store.partial(digest) === 0 || isServed(repository, digest)
+      const isStored = running === undefined && mayContinue
       return join(flights.launch(repository, digest, { isStored }), 'upstream')
     })
 
@@ -121,9 +122,10 @@ export function createBlobs(parts: Parts, settings: FlightSettings): Blobs {
   ): ReturnType<StatBlob> {
     const why = whyNotAsked(repository, digest)
     if (why !== undefined) return why
+    // A private manifest's word is for its own repository.
+    const told = isServed(repository, digest) ? graph.sizeOf(digest) : undefined
     const size =
-      graph.sizeOf(digest) ??
-      (await askSize(parts.sources, repository, digest, settings.firstByteMs, signal))
+      told ?? (await askSize(parts.sources, repository, digest, settings.firstByteMs, signal))
     return typeof size === 'number' ? { size, source: 'upstream' } : size
   }
 

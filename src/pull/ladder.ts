@@ -5,10 +5,9 @@ import type { Pin, TagLedger, Target } from '../ports/tag-ledger.ts'
 import type { Upstream } from '../ports/upstream.ts'
 import type { UpstreamFlight } from './ask-upstream.ts'
 import type { ContentView } from './content-view.ts'
-import type { KeyMemory } from './memory-rungs.ts'
+import type { Confirmation, KeyMemory } from './key-memory.ts'
 import type { SettingsOf } from './policy.ts'
 import type { ResolutionSource, Resolved, ResolveOptions, Step, Unresolved } from './resolution.ts'
-import type { Confirmation } from './tag-memory.ts'
 
 /** How this node treats upstreams: ask when it helps, never ask, or always ask. */
 export type Mode = 'auto' | 'offline' | 'online'

@@ -9,8 +9,8 @@ export interface Sightings {
   /** Every repository the digest was seen in, each once. */
   seenIn(digest: Digest): readonly Repository[]
   /**
-   * Whether content may be answered under a repository: not when it was seen only under private ones, of which this is none. What was
-   * never seen anywhere is nobody's secret. `isPrivate` should remember what it worked out.
+   * Whether content may be answered under a repository: not when it was seen only under private ones, of which this is none. `isPrivate`
+   * should remember what it worked out.
    */
   isServedUnder(
     digest: Digest,
@@ -19,8 +19,15 @@ export interface Sightings {
   ): boolean
 }
 
-/** Keeps sightings by digest; `parentsOf` names the manifests that refer to one, whose sightings count for it too. */
-export function createSightings(parentsOf: (digest: Digest) => Iterable<Digest>): Sightings {
+/**
+ * Keeps sightings by digest; `parentsOf` names the manifests that refer to one, whose sightings count for it too.
+ *
+ * @param options `servesUnseen`: content that was never seen anywhere is nobody's secret
+ */
+export function createSightings(
+  parentsOf: (digest: Digest) => Iterable<Digest>,
+  { servesUnseen = true }: { readonly servesUnseen?: boolean | undefined } = {},
+): Sightings {
   const own = new Map<Digest, Map<string, Repository>>()
   /** One object a repository, however many digests were seen in it. */
   const repositories = new Map<string, Repository>()
@@ -60,7 +67,7 @@ export function createSightings(parentsOf: (digest: Digest) => Iterable<Digest>)
         if (name === asked || !isPrivate(where)) return true
         seen = true
       }
-      return !seen
+      return servesUnseen && !seen
     },
   }
 }

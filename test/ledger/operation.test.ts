@@ -13,7 +13,7 @@ import {
   restampAfterMs,
   useEveryMs,
 } from '../../src/ledger/operation.ts'
-import type { Stamp } from '../../src/ledger/record.ts'
+import type { Stamp } from '../../src/ledger/stamp.ts'
 import { image, key, observation, originOf } from './support.ts'
 
 const own = originOf(1)

@@ -1,7 +1,8 @@
 import t from 'tap'
 import { type Exclusions, emptyKeyState } from '../../src/ledger/key-state.ts'
 import { isConcurrentPin, pinInForce } from '../../src/ledger/pin.ts'
-import type { LedgerRecord, Stamp } from '../../src/ledger/record.ts'
+import type { LedgerRecord } from '../../src/ledger/record.ts'
+import type { Stamp } from '../../src/ledger/stamp.ts'
 import { image, key, originOf } from './support.ts'
 
 const believeAll: Exclusions = { isBanned: () => false, isBlocked: () => false }
