@@ -45,7 +45,8 @@ export async function createPassingBytes(
     get offset() {
       return window.end
     },
-    canRead: position => position < stored || position >= window.base,
+    // What was stored leads nowhere once what came after it has gone.
+    canRead: position => position >= window.base || (position < stored && window.base === stored),
     async append(chunk) {
       hash.update(chunk)
       window.push(chunk)
