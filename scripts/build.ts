@@ -47,16 +47,6 @@ const bundlesBeside: Plugin = {
   },
 }
 
-/** Only what is used of undici goes into the bundle. */
-const undiciPool: Plugin = {
-  name: 'undici-pool',
-  setup(context) {
-    context.onResolve({ filter: /^undici$/ }, () => ({
-      path: join(root, 'scripts/undici-pool.cjs'),
-    }))
-  },
-}
-
 /** Worker entries: every TypeScript file that a source names by `new URL`, as output name → file. */
 async function workerEntries(): Promise<Record<string, string>> {
   const entries: Record<string, string> = {}
@@ -106,13 +96,11 @@ export async function buildBundles(outdir: string = join(root, 'dist')): Promise
     },
     target: 'node24',
     external: ['better-sqlite3'],
-    // A name that undici-pool.cjs does not have is an error, not `undefined`.
-    logOverride: { 'import-is-undefined': 'error' },
     banner: { js: requireForCommonJs },
     splitting: true,
     chunkNames: 'part-[hash]',
     outdir,
-    plugins: [fromDist(outdir), undiciPool],
+    plugins: [fromDist(outdir)],
   })
   // Last: its age is the age of the build.
   await build({
