@@ -95,6 +95,8 @@ t.test('a token host that is silent is bounded, and opens the repository only', 
   const answer = askLatest(upstream, registry, { deadlineMs: 200 })
   await failsAs(t, answer, 'unreachable', 'token')
   t.ok(silent.hits > 0)
+  t.equal(registry.count('ping'), 1)
+  t.equal(registry.count('manifest-tag'), 1, 'a challenge is an answer: nothing is lost')
   t.equal(upstream.endpoints()[0]?.state, 'closed')
   t.equal(upstream.reach(at(registry)).state, 'down')
 })

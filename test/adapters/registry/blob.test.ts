@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { Fault } from '../../support/registry-faults.ts'
+import { stopTime } from './support/stopped-time.ts'
 import {
   at,
   bytesOf,
@@ -7,6 +8,7 @@ import {
   layer,
   makeUpstream,
   never,
+  repository,
   serveRegistry,
   upstreamOf,
 } from './support/upstream.ts'
@@ -193,6 +195,47 @@ t.test('a reader slower than the stall limit is not taken for a stalled source',
   }
   t.equal(received, size)
   t.equal(other.hits, 1)
+})
+
+t.test('bodies that stall make the blobs of a repository known to be down', async t => {
+  const registry = await serveRegistry(t)
+  const frozen = registry.fault({ do: 'freeze', at: 'body', afterBytes: 1_000 }, whole)
+  const timeouts = { connectMs: 1_000, headersMs: 1_000, stallMs: 300 }
+  const upstream = upstreamOf(t, registry, { timeouts })
+  const open = () => upstream.getBlob(at(registry), digest, 0, never)
+  const blobs = [await open(), await open()]
+  for (const { body } of blobs) await failsAs(t, bytesOf(body), 'unreachable', 'stalled')
+  await failsAs(t, open(), 'unreachable', 'known-down')
+  t.equal(frozen.hits, 2)
+})
+
+t.test('bodies that are cut do not: whoever asks again learns more', async t => {
+  const registry = await serveRegistry(t)
+  const cut = registry.fault({ do: 'truncate', afterBytes: 1_000, with: 'fin' }, whole)
+  const upstream = upstreamOf(t, registry)
+  const open = () => upstream.getBlob(at(registry), digest, 0, never)
+  const blobs = [await open(), await open(), await open()]
+  for (const { body } of blobs) await failsAs(t, bytesOf(body), 'unreachable', 'reset')
+  cut.heal()
+  t.ok((await bytesOf((await open()).body)).equals(bytes))
+  t.equal(cut.hits, 3)
+})
+
+t.test('in the background only the first byte of a blob is asked for', async t => {
+  const registry = await serveRegistry(t)
+  const time = stopTime()
+  const upstream = upstreamOf(t, registry, {}, { ...time, random: () => 0 })
+  const recovered = new Promise(resolve => upstream.onRecovered((_, name) => resolve(name)))
+  const broken = registry.fault({ do: 'status', status: 500 }, whole)
+  const open = () => upstream.getBlob(at(registry), digest, 300_000, never)
+  for (let n = 0; n < 2; n += 1) await failsAs(t, open(), 'unreachable', 'status')
+  await failsAs(t, open(), 'unreachable', 'known-down')
+  broken.heal()
+  registry.clearLog()
+  time.advance(2_000)
+  t.equal(await recovered, repository)
+  t.match(registry.log, [{ kind: 'blob', range: 'bytes=0-0' }])
+  t.equal((await open()).offset, 300_000)
 })
 
 t.test('a blob from another host', async t => {

@@ -6,6 +6,7 @@ import {
   contents,
   failsAs,
   image,
+  makeUpstream,
   never,
   repository,
   serveRegistry,
@@ -36,6 +37,18 @@ t.test('pages that lead in a circle end', async t => {
   const circle = registry.fault({ do: 'headers', headers: { link } })
   t.strictSame(await upstreamOf(t, registry).listTags(at(registry), never), tagNames)
   t.equal(circle.hits, 1)
+})
+
+t.test('a mirror is told the registry with every page', async t => {
+  const mirror = await serveRegistry(t, { images: manyTags(), pageSize: 2 })
+  const link = `</v2/${repository}/tags/list?last=1.1&n=100>; rel="next"`
+  mirror.fault({ do: 'headers', headers: { link } }, { times: 1 })
+  const settings = { url: 'http://127.0.0.1:1', endpoints: [{ url: mirror.url }] }
+  const upstream = makeUpstream(t, { 'hub.example': settings })
+  const tags = await upstream.listTags({ registry: 'hub.example', repository }, never)
+  t.strictSame(tags, tagNames)
+  t.ok(mirror.log.length > 1)
+  for (const { path } of mirror.log) t.match(path, /ns=hub\.example/)
 })
 
 t.test('a next page on another host is not followed', async t => {

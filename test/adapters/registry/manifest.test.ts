@@ -61,6 +61,8 @@ for (const headers of [
   { 'docker-content-digest': 'sha256:abc' },
   { 'content-type': 'application/json' },
   { 'content-length': undefined },
+  { 'content-length': '0' },
+  { 'content-length': '5000000' },
   { 'content-encoding': 'gzip' },
 ]) {
   const [name, value] = Object.entries(headers)[0] ?? []

@@ -242,6 +242,28 @@ t.test('redirects', async t => {
     t.equal(gateway.count('other'), 2)
   })
 
+  t.test('to an address that no registry may lead to are not followed', async t => {
+    const registry = await serveRegistry(t)
+    registry.fault({ do: 'redirect', location: 'http://192.0.2.1/blob' })
+    const upstream = upstreamOf(t, registry)
+    await failsAs(t, askLatest(upstream, registry), 'unreachable', 'forbidden-address')
+  })
+
+  t.test('do not make us read what comes with them', async t => {
+    const registry = await serveRegistry(t)
+    const body = 'x'.repeat(20_000_000)
+    const location = `/v2/lab/app/manifests/${image.digest}`
+    registry.fault(
+      { do: 'status', status: 307, headers: { location }, body },
+      { kind: 'manifest-digest', times: 1 },
+    )
+    const upstream = upstreamOf(t, registry)
+    const manifest = await upstream.getManifest(at(registry), image.digest, never)
+    t.ok(manifest.bytes.equals(image.bytes))
+    await registry.waitFor(log => log[0]?.isAborted === true)
+    t.ok((registry.log[0]?.bytes ?? 0) < body.length)
+  })
+
   t.test('without a place to go are no answer', async t => {
     const registry = await serveRegistry(t)
     registry.fault({ do: 'status', status: 302, headers: { location: 'mailto:a@b' } })
