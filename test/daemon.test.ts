@@ -8,38 +8,15 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import type { Config } from '../src/config/config.ts'
-import { loadConfig } from '../src/config/load.ts'
 import { startDaemon } from '../src/daemon.ts'
-import type { Log } from '../src/ports/log.ts'
+import { silentLog } from '../src/ports/log.ts'
 import { makeImage } from './support/image.ts'
-import { type ScriptedRegistry, startRegistry } from './support/registry.ts'
+import { startRegistry } from './support/registry.ts'
+import { configIn, startNode } from './support/start-node.ts'
 
-const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
-const options = { version: '0.0.0-test', log: silent }
+const options = { version: '0.0.0-test', log: silentLog }
 const image = makeImage({ platforms: ['linux/amd64'], salt: 'daemon' })
 const [amd64] = image.manifests
-
-/** A node's configuration in a directory of its own, on free ports of loopback. */
-async function configIn(
-  dir: string,
-  written: Readonly<Record<string, unknown>> = {},
-): Promise<Config> {
-  const path = join(dir, 'holdfast.yaml')
-  const settings = {
-    dataDir: join(dir, 'data'),
-    mirror: { listen: '127.0.0.1:0' },
-    admin: { listen: '127.0.0.1:0' },
-    health: { listen: '127.0.0.1:0' },
-    platforms: ['linux/amd64'],
-    store: { minFreeBytes: '1MiB' },
-    ...written,
-  }
-  await writeFile(path, JSON.stringify(settings)) // JSON is YAML
-  const file = { path, origin: { kind: 'flag', name: '--config' } } as const
-  const { config, faults } = await loadConfig({ file, env: {}, flags: [], isTerminal: false })
-  if (config === undefined) throw new Error(JSON.stringify(faults))
-  return config
-}
 
 /** A port of loopback on which somebody else listens until the test ends. */
 async function takePort(t: Test): Promise<string> {
@@ -223,14 +200,6 @@ t.test('a start that fails leaves nothing open', async t => {
     })
   }
 })
-
-async function startNode(registry: ScriptedRegistry, dir: string) {
-  const config = await configIn(dir, { upstreams: { [registry.host]: { url: registry.url } } })
-  const daemon = await startDaemon(config, options)
-  const ask = (path: string) =>
-    fetch(`http://${daemon.addresses.mirror}/v2/${path}?ns=${registry.host}`)
-  return { ...daemon, config, ask }
-}
 
 async function pull(t: Test, ask: (path: string) => Promise<Response>): Promise<void> {
   const manifest = await ask('app/manifests/latest')

@@ -60,6 +60,11 @@ export function compileIsPrivate({
     rules.find(({ pattern }) => pattern.matchesRepository(repository))?.private === 'deny'
 }
 
+/** Whether any rule makes repositories private. */
+export function hasPrivate({ resolve }: Pick<Config, 'resolve'>): boolean {
+  return resolve.rules.some(rule => rule.private === 'deny')
+}
+
 /** Whether a tag is among those that `keep.patterns` never lets go. */
 export function compileIsKept({ keep }: Pick<Config, 'keep'>): (key: TagReference) => boolean {
   const patterns = keep.patterns.map(compilePattern)

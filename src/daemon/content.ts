@@ -5,7 +5,7 @@ import { openDiskStore } from '../adapters/disk/open-disk-store.ts'
 import { readFileSystem } from '../adapters/disk/room.ts'
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
-import { compileIsKept } from '../config/rules.ts'
+import { compileIsKept, hasPrivate } from '../config/rules.ts'
 import { type Collector, createCollector } from '../keep/collect.ts'
 import { createLastUse, type LastUse } from '../keep/last-use.ts'
 import { protectedContent } from '../keep/protected-content.ts'
@@ -73,11 +73,13 @@ export async function openContent(
 
   const { catalog, ledger } = database
   const contents = catalog.load()
-  const graph = createContentGraph({ store, catalog, log })
+  const keepsSecrets = hasPrivate(config)
+  const graph = createContentGraph({ store, catalog, log }, { servesUnseen: !keepsSecrets })
   owned.defer(() => graph.close())
   const completeness = createCompleteness({ graph, store, clock }, { platforms: config.platforms })
   owned.defer(() => completeness.close())
   await graph.load(contents)
+  if (keepsSecrets) recoverSightings(graph, store, ledger)
 
   const newestUseMs = contents.uses.reduce((newest, use) => Math.max(newest, use.atMs), 0)
   const usageMs = createUsageClock(clock, newestUseMs > 0 ? newestUseMs : undefined)
@@ -121,6 +123,15 @@ export async function openContent(
   const protect = (digest: Digest) => void answered.set(digest, true)
   const { isUnusable } = condition
   return { store, graph, completeness, lastUse, collector, scrub, protect, isUnusable, settled }
+}
+
+/** The last second before a crash is not in the catalog; what tags pointed to is in the ledger, and tells whose content that is. */
+function recoverSightings(graph: ContentGraph, store: MaintainedStore, ledger: TagLedger): void {
+  const isLost = [...store.list()].some(({ digest }) => graph.seenIn(digest).length === 0)
+  if (!isLost) return
+  for (const { key, live } of ledger.liveTargets()) {
+    if (live !== undefined) graph.addSighting(live, key)
+  }
 }
 
 /** Tags whose newest digest was seen lately and is not complete: until it is, the newest complete one is what offline has. */

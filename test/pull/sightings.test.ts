@@ -50,3 +50,10 @@ t.test('what was seen nowhere is served, and forgotten sightings are gone', asyn
   t.strictSame(sightings.seenIn(layer), [])
   t.equal(sightings.isServedUnder(layer, open, isPrivate), true)
 })
+
+t.test('where there are secrets, what was seen nowhere is served nowhere until it is', async t => {
+  const sightings = createSightings(() => [], { servesUnseen: false })
+  t.equal(sightings.isServedUnder(layer, open, isPrivate), false)
+  sightings.add(layer, open)
+  t.equal(sightings.isServedUnder(layer, open, isPrivate), true)
+})

@@ -1,0 +1,144 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import t, { type Test } from 'tap'
+import { makeImage, type TestImage } from '../support/image.ts'
+import { startRegistry } from '../support/registry.ts'
+import { startNode } from '../support/start-node.ts'
+
+type Node = Awaited<ReturnType<typeof startNode>>
+
+/** A registry with one image a repository. */
+async function registryOf(t: Test, images: Readonly<Record<string, TestImage>>) {
+  const entries = Object.entries(images).map(
+    ([name, image]) => [name, { blobs: image.blobs, tags: new Map([['latest', image]]) }] as const,
+  )
+  const registry = await startRegistry({ images: Object.fromEntries(entries) })
+  t.teardown(() => registry.close())
+  return registry
+}
+
+/** Pulls an image as containerd does; the statuses that are not 200. */
+async function pull({ ask }: Node, repository: string, image: TestImage): Promise<number[]> {
+  const [manifest] = image.manifests
+  if (manifest === undefined) throw new Error('the test image has no manifest')
+  const questions = [
+    'manifests/latest',
+    `manifests/${image.digest}`,
+    `manifests/${manifest.digest}`,
+    ...[manifest.config, ...manifest.layers].map(({ digest }) => `blobs/${digest}`),
+  ]
+  const failed: number[] = []
+  for (const question of questions) {
+    const answer = await ask(`${repository}/${question}`)
+    await answer.arrayBuffer()
+    if (answer.status !== 200) failed.push(answer.status)
+  }
+  return failed
+}
+
+const secret = makeImage({ platforms: ['linux/amd64'], salt: 'secret', layers: [2_000_000] })
+const open = makeImage({ platforms: ['linux/amd64'], salt: 'open' })
+const rules = { resolve: { rules: [{ match: '*/secret/*', private: 'deny' }] } }
+
+/** Tries every way to a private image under a repository that may not have it; what came of each. */
+async function trespass({ ask }: Node, repository: string): Promise<string[]> {
+  const [manifest] = secret.manifests
+  const layer = manifest?.layers[0]?.digest
+  const ways: [string, string, RequestInit][] = [
+    ['manifest', `manifests/${secret.digest}`, {}],
+    ['manifest HEAD', `manifests/${secret.digest}`, { method: 'HEAD' }],
+    ['image', `manifests/${manifest?.digest}`, {}],
+    ['config', `blobs/${manifest?.config.digest}`, {}],
+    ['layer', `blobs/${layer}`, {}],
+    ['layer HEAD', `blobs/${layer}`, { method: 'HEAD' }],
+    ['layer range', `blobs/${layer}`, { headers: { range: 'bytes=0-99' } }],
+    ['layer end', `blobs/${layer}`, { headers: { range: 'bytes=-99' } }],
+  ]
+  const got: string[] = []
+  for (const [way, path, init] of ways) {
+    const answer = await ask(`${repository}/${path}`, init)
+    await answer.arrayBuffer()
+    if (answer.status !== 404) got.push(`${way}: ${answer.status}`)
+  }
+  return got
+}
+
+t.test('private content is served under no other repository, by no way of asking', async t => {
+  const registry = await registryOf(t, { 'secret/app': secret, 'library/app': open })
+  const node = await startNode(registry, t.testdir(), rules)
+  t.teardown(() => node.close())
+  t.strictSame(await pull(node, 'secret/app', secret), [])
+  t.strictSame(await pull(node, 'library/app', open), [])
+  for (const repository of ['library/app', 'library/none', 'secret/other']) {
+    t.strictSame(await trespass(node, repository), [], `${repository}, online`)
+  }
+  const referrers = await node.ask(`library/app/referrers/${secret.digest}`)
+  const { manifests } = (await referrers.json()) as { manifests: unknown[] }
+  t.strictSame(manifests, [])
+  await registry.refuse()
+  for (const repository of ['library/app', 'library/none', 'secret/other']) {
+    t.strictSame(await trespass(node, repository), [], `${repository}, offline`)
+  }
+  t.strictSame(await pull(node, 'secret/app', secret), [], 'who may have it has it offline')
+})
+
+t.test('a private blob that is still arriving, or was interrupted, is nobody else’s', async t => {
+  const registry = await registryOf(t, { 'secret/app': secret, 'library/app': open })
+  const node = await startNode(registry, t.testdir(), rules)
+  t.teardown(() => node.close())
+  const layer = secret.manifests[0]?.layers[0]?.digest
+  const held = registry.fault(
+    { do: 'freeze', at: 'body', afterBytes: 1_500_000 },
+    { kind: 'blob', repository: 'secret/app' },
+  )
+  await (await node.ask('secret/app/manifests/latest')).arrayBuffer()
+  await (await node.ask(`secret/app/manifests/${secret.manifests[0]?.digest}`)).arrayBuffer()
+  const client = new AbortController()
+  const { signal } = client
+  const running = await node.ask(`secret/app/blobs/${layer}`, { signal })
+  t.ok(held.hits > 0)
+  t.strictSame(await trespass(node, 'library/app'), [], 'while it arrives')
+  client.abort()
+  await running.arrayBuffer().catch(() => undefined)
+  registry.cutConnections()
+  await registry.refuse()
+  t.strictSame(await trespass(node, 'library/app'), [], 'when it was interrupted')
+})
+
+t.test('a private image whose sightings a crash has lost stays private, and usable', async t => {
+  const registry = await registryOf(t, { 'secret/app': secret, 'library/app': open })
+  const dir = t.testdir()
+  const first = await startNode(registry, dir, rules)
+  t.strictSame(await pull(first, 'secret/app', secret), [])
+  await first.close()
+  const db = new Database(join(dir, 'data', 'ledger.db'))
+  t.ok(db.prepare('DELETE FROM content_sighting').run().changes > 0)
+  db.close()
+
+  const second = await startNode(registry, dir, rules)
+  t.teardown(() => second.close())
+  t.strictSame(await trespass(second, 'library/app'), [], 'online')
+  await registry.refuse()
+  t.strictSame(await trespass(second, 'library/app'), [], 'offline')
+  t.strictSame(await pull(second, 'secret/app', secret), [], 'its tag tells whose it is')
+})
+
+t.test('private content of which a lost database told is asked for anew', async t => {
+  const registry = await registryOf(t, { 'secret/app': secret, 'library/app': open })
+  const dir = t.testdir()
+  const first = await startNode(registry, dir, rules)
+  t.strictSame(await pull(first, 'secret/app', secret), [])
+  await first.close()
+  for (const name of ['data/ledger.db', 'data/snapshots']) {
+    await rm(join(dir, name), { recursive: true, force: true })
+  }
+
+  const offline = await startNode(registry, dir, { ...rules, mode: 'offline' })
+  t.strictSame(await trespass(offline, 'library/app'), [], 'offline')
+  await offline.close()
+  const online = await startNode(registry, dir, rules)
+  t.teardown(() => online.close())
+  t.strictSame(await trespass(online, 'library/app'), [], 'online')
+  t.strictSame(await pull(online, 'secret/app', secret), [])
+})

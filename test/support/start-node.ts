@@ -1,0 +1,48 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Config } from '../../src/config/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { startDaemon } from '../../src/daemon.ts'
+import { type Log, silentLog } from '../../src/ports/log.ts'
+import type { ScriptedRegistry } from './registry.ts'
+
+/** A node's configuration in a directory of its own, on free ports of loopback; `written` as in holdfast.yaml. */
+export async function configIn(
+  dir: string,
+  written: Readonly<Record<string, unknown>> = {},
+): Promise<Config> {
+  const path = join(dir, 'holdfast.yaml')
+  const settings = {
+    dataDir: join(dir, 'data'),
+    mirror: { listen: '127.0.0.1:0' },
+    admin: { listen: '127.0.0.1:0' },
+    health: { listen: '127.0.0.1:0' },
+    platforms: ['linux/amd64'],
+    store: { minFreeBytes: '1MiB' },
+    ...written,
+  }
+  await writeFile(path, JSON.stringify(settings)) // JSON is YAML
+  const file = { path, origin: { kind: 'flag', name: '--config' } } as const
+  const { config, faults } = await loadConfig({ file, env: {}, flags: [], isTerminal: false })
+  if (config === undefined) throw new Error(JSON.stringify(faults))
+  return config
+}
+
+/** A whole node in this process, in front of one registry. Whoever starts it closes it. */
+export async function startNode(
+  registry: ScriptedRegistry,
+  dir: string,
+  written: Readonly<Record<string, unknown>> = {},
+  log: Log = silentLog,
+) {
+  const upstreams = { [registry.host]: { url: registry.url } }
+  const config = await configIn(dir, { upstreams, ...written })
+  const daemon = await startDaemon(config, { version: '0.0.0-test', log })
+  return {
+    ...daemon,
+    config,
+    /** Asks the mirror for what follows `/v2/`, as containerd does. */
+    ask: (path: string, init: RequestInit = {}) =>
+      fetch(`http://${daemon.addresses.mirror}/v2/${path}?ns=${registry.host}`, init),
+  }
+}
