@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Digest } from '../oci/digest.ts'
 import { formatRepository, type Repository } from '../oci/reference.ts'
 import type { BlobSource } from '../ports/blob-source.ts'
+import type { Clock } from '../ports/clock.ts'
 import { UpstreamFailure } from '../ports/errors.ts'
 import type { BlobAnswer } from '../ports/upstream.ts'
 import { tellUnconfigured } from './resolve-tag.ts'
@@ -13,6 +14,11 @@ import { tellUnconfigured } from './resolve-tag.ts'
 const pausesMs = [0, 100, 500, 1_000] as const
 /** Less than this many bytes gained is no progress worth an immediate next attempt. */
 const meaningfulBytes = 64 * 1024
+
+/** A source that sends less than {@link livingBytes} while it is waited for so long, in ms, is as good as silent. */
+const trickleMs = 10_000
+/** In that time even a satellite telephone sends three times as much. */
+const livingBytes = 1024
 
 /** Where the bytes of a download go. */
 export interface BlobSink {
@@ -33,6 +39,7 @@ interface Parts {
   readonly sink: BlobSink
   /** Not to be asked for this blob at all. */
   readonly isDistrusted: (source: BlobSource) => boolean
+  readonly clock: Pick<Clock, 'monotonicMs'>
   readonly signal: AbortSignal
 }
 
@@ -42,7 +49,7 @@ interface Parts {
  * it: rejects with the `UpstreamFailure` that says most. A source that denies or does not have the blob is asked no more.
  */
 export async function receiveBlob(
-  { sources, sink, isDistrusted, signal }: Parts,
+  { sources, sink, isDistrusted, clock, signal }: Parts,
   digest: Digest,
   repository: Repository,
 ): Promise<void> {
@@ -119,13 +126,36 @@ export async function receiveBlob(
     sink.opened(source, answer.size)
     // A source that ignores ranges sends what is here already once more.
     let surplus = from - answer.offset
+    const watch = watchTrickle(source)
     for await (const chunk of answer.body) {
+      watch.arrived(chunk.byteLength)
       const fresh = chunk.subarray(surplus)
       surplus -= chunk.byteLength - fresh.byteLength
       if (fresh.byteLength > 0) await take(source, fresh)
+      watch.taken()
     }
     if (sink.size() === undefined) sink.ended()
     else if (!isWhole()) throw fault(source, 'reset', `ended after ${sink.offset()} bytes`)
+  }
+
+  /** Counts only the time that the source is waited for: we may be slow ourselves. */
+  function watchTrickle(source: BlobSource) {
+    let sinceMs = clock.monotonicMs()
+    let waitedMs = 0
+    let bytes = 0
+    return {
+      arrived(count: number): void {
+        waitedMs += clock.monotonicMs() - sinceMs
+        bytes += count
+      },
+      taken(): void {
+        sinceMs = clock.monotonicMs()
+        if (waitedMs < trickleMs) return
+        if (bytes < livingBytes) throw fault(source, 'stalled', `sent ${bytes} bytes in 10 s`)
+        waitedMs = 0
+        bytes = 0
+      },
+    }
   }
 
   function check(source: BlobSource, answer: BlobAnswer, from: number): void {
@@ -152,7 +182,11 @@ export async function receiveBlob(
     return fault(source, 'protocol', what)
   }
 
-  function fault(source: BlobSource, reason: 'reset' | 'protocol', what: string): UpstreamFailure {
+  function fault(
+    source: BlobSource,
+    reason: 'reset' | 'protocol' | 'stalled',
+    what: string,
+  ): UpstreamFailure {
     return new UpstreamFailure('unreachable', reason, `${digest} from ${source.name}: ${what}`)
   }
 }

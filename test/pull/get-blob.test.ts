@@ -408,3 +408,26 @@ t.test('what was fetched for a repository was seen there', async t => {
   await (await get()).whole
   t.strictSame(graph.seenIn(digest), [repository])
 })
+
+t.test('a connection that only trickles is given up, and the rest asked on a new one', async t => {
+  let passedMs = 0
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + passedMs }
+  const { upstream, get } = open(t, { clock, flights: { stallMs: 60_000 } })
+  const body = upstream.nextBody(size)
+  const opening = get()
+  body.send(content.subarray(0, 2_000))
+  const client = await opening
+  for (const [sent, next] of [
+    [2_000, 3_500],
+    [3_500, 3_600],
+  ] as const) {
+    await client.reached(sent)
+    passedMs += 10_000
+    body.send(content.subarray(sent, next))
+  }
+  t.ok((await client.whole).equals(content))
+  t.strictSame(
+    upstream.asked.map(({ offset }) => offset),
+    [0, 3_600],
+  )
+})
