@@ -60,6 +60,7 @@ function sourceOf({ endpoint }: Inquirer, answer: Answered) {
 /** @param wanted the digest asked for; without one it is the one the registry names, or what the bytes hash to */
 async function readManifest(answer: Answered, wanted: Digest | undefined): Promise<ManifestAnswer> {
   refuseSchema1(answer)
+  refuseOversize(answer)
   const bytes = await readWhole(answer, maxManifestBytes)
   const named = parseDigest(headerOf(answer.headers, 'docker-content-digest') ?? '')
   const digest = wanted ?? named ?? digestOf(bytes)
@@ -85,6 +86,17 @@ function refuseNonsense(url: string, bytes: Buffer, mediaType: string): void {
     if (!(error instanceof OciError)) throw error
     throw protocolFailure(url, `what is no manifest: ${error.message}`, error)
   }
+}
+
+/** Announced with all that a registry says of a manifest: it has one, but none that anybody takes. Its other tags are as good as ever. */
+function refuseOversize(answer: Answered): void {
+  const { headers, url, body } = answer
+  const isNamed = parseDigest(headerOf(headers, 'docker-content-digest') ?? '') !== undefined
+  const size = lengthOf(answer) ?? 0
+  if (!isNamed || !isManifestType(servedType(answer)) || size <= maxManifestBytes) return
+  discard(body)
+  const message = `${describeUrl(url)} is a manifest of ${size} bytes; more than ${maxManifestBytes} are not supported`
+  throw new UpstreamFailure('not-found', 'not-found', message)
 }
 
 /** A registry's word, and no reason to doubt it: there is nothing of this name that we could hand on. */

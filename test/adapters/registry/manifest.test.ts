@@ -164,3 +164,16 @@ t.test('what is not there is said to be not there', async t => {
   await failsAs(t, blob, 'not-found', 'not-found')
   t.equal(upstream.reach({ registry: registry.host, repository }).state, 'reachable')
 })
+
+t.test('a manifest that nobody would take is no failure of its registry', async t => {
+  const registry = await serveRegistry(t)
+  const upstream = upstreamOf(t, registry)
+  const headers = { 'content-length': '5000000' }
+  const fault = registry.fault({ do: 'headers', headers }, { kind: 'manifest-tag' })
+  for (let n = 0; n < 3; n += 1)
+    await failsAs(t, askLatest(upstream, registry), 'not-found', 'not-found')
+  t.ok(fault.hits >= 3)
+  fault.heal()
+  t.equal(upstream.reach(at(registry)).state, 'reachable')
+  t.match(await askLatest(upstream, registry), { digest })
+})
