@@ -109,8 +109,9 @@ export function createProbe(
       tick()
     },
     want() {
-      const soonestMs = beganMs + firstIntervalMs
-      if (question === undefined || isAsking || soonestMs >= dueMs) return
+      const soonestMs = Math.max(beganMs + firstIntervalMs, clock.monotonicMs())
+      // Only ever sooner: who wants it all the time must not put it off all the time.
+      if (question === undefined || isAsking || soonestMs + shortestPauseMs >= dueMs) return
       askAt(soonestMs)
     },
     isRunning: () => question !== undefined,

@@ -115,6 +115,24 @@ t.test(
   },
 )
 
+t.test('however often somebody wants an answer, nothing is put off', async t => {
+  for (const stepMs of [1, 7, 50, 300, 499, 900]) {
+    const { time, asked, probe, ask } = makeProbe()
+    probe.start(ask)
+    for (let n = 0; n < 12; n += 1) {
+      for (let ms = 0; ms < 2_600; ms += stepMs) {
+        probe.want()
+        time.advance(stepMs)
+        if (probe.isAsking()) {
+          asked.at(-1)?.end()
+          await settled()
+        }
+      }
+    }
+    t.ok(asked.length >= 12, `${asked.length} questions in 31 s, wanted every ${stepMs} ms`)
+  }
+})
+
 t.test('a question under way is enough for all who want an answer', async t => {
   const { time, asked, probe, ask } = makeProbe()
   probe.start(ask)
