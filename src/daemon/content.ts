@@ -22,6 +22,7 @@ import { type Completeness, createCompleteness } from '../pull/completeness.ts'
 import { type ContentGraph, createContentGraph } from '../pull/content-graph.ts'
 import { measureStore, type StoreMeter } from '../telemetry/measured-store.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { createLedgerRoots, eachTarget } from './ledger-roots.ts'
 
 /** What this node holds, what is known of it, and what looks after it. */
 export interface Content {
@@ -41,8 +42,6 @@ export interface Content {
 
 /** How long after an answer its image may still be on its way to a client, in ms. */
 const pullMs = 10 * 60_000
-/** How long a tag that moved may take to become complete before its earlier image is as good as any other, in ms. */
-const moveMs = 7 * 24 * 3_600_000
 /** Gentle enough for a memory card. */
 const scrubBytesPerSecond = 20 * 1024 * 1024
 
@@ -79,7 +78,7 @@ export async function openContent(
   const completeness = createCompleteness({ graph, store, clock }, { platforms: config.platforms })
   owned.defer(() => completeness.close())
   await graph.load(contents)
-  if (keepsSecrets) recoverSightings(graph, store, ledger)
+  if (keepsSecrets) await recoverSightings(graph, store, ledger)
 
   const newestUseMs = contents.uses.reduce((newest, use) => Math.max(newest, use.atMs), 0)
   const usageMs = createUsageClock(clock, newestUseMs > 0 ? newestUseMs : undefined)
@@ -90,25 +89,25 @@ export async function openContent(
   owned.defer(() => lastUse.close())
 
   const answered = new LRUCache<Digest, true>({ max: 1_000, ttl: pullMs })
+  const isComplete = (digest: Digest) => completeness.isComplete(digest)
   const isKept = compileIsKept(config)
+  const ledgerRoots = createLedgerRoots({ ledger, isComplete, isKept, clock })
   collector = createCollector(
     {
       store,
       lastUse,
       nowMs: usageMs,
       log,
-      protectedContent: () =>
-        protectedContent({
+      async protectedContent() {
+        const { kept, onTheMove } = await ledgerRoots()
+        return protectedContent({
           treeOf: graph.reachable,
-          kept: () =>
-            ledger.liveTargets().flatMap(({ key, pinned }) => {
-              const kept = isKept(key) ? ledger.history(key).map(({ digest }) => digest) : []
-              return pinned === undefined ? kept : [pinned, ...kept]
-            }),
-          tagsInUse: () => tagsOnTheMove(ledger, completeness),
-          isComplete: digest => completeness.isComplete(digest),
-          inFlight: () => [...answered.keys()].filter(digest => !completeness.isComplete(digest)),
-        }),
+          kept: () => kept,
+          tagsInUse: () => onTheMove,
+          isComplete,
+          inFlight: () => [...answered.keys()].filter(digest => !isComplete(digest)),
+        })
+      },
     },
     { quotaBytes, minFreeBytes, unusedForDays },
   )
@@ -126,22 +125,15 @@ export async function openContent(
 }
 
 /** The last second before a crash is not in the catalog; what tags pointed to is in the ledger, and tells whose content that is. */
-function recoverSightings(graph: ContentGraph, store: MaintainedStore, ledger: TagLedger): void {
+async function recoverSightings(
+  graph: ContentGraph,
+  store: MaintainedStore,
+  ledger: TagLedger,
+): Promise<void> {
   const isLost = [...store.list()].some(({ digest }) => graph.seenIn(digest).length === 0)
   if (!isLost) return
-  for (const { key, live } of ledger.liveTargets()) {
+  for await (const { key, live } of eachTarget(ledger)) {
     if (live !== undefined) graph.addSighting(live, key)
-  }
-}
-
-/** Tags whose newest digest was seen lately and is not complete: until it is, the newest complete one is what offline has. */
-function* tagsOnTheMove(ledger: TagLedger, completeness: Completeness): Generator<Digest[]> {
-  const sinceMs = ledger.trustedNowMs() - moveMs
-  for (const { key, live } of ledger.liveTargets()) {
-    if (live === undefined || completeness.isComplete(live)) continue
-    const history = ledger.history(key)
-    const firstSeenMs = history.find(({ digest }) => digest === live)?.firstSeenMs ?? 0
-    if (firstSeenMs > sinceMs) yield history.map(({ digest }) => digest)
   }
 }
 

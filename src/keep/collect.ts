@@ -33,7 +33,8 @@ export interface Collector {
 export interface CollectorParts {
   readonly store: MaintainedStore
   readonly lastUse: Pick<LastUse, 'usedAtMs'>
-  readonly protectedContent: () => ReadonlySet<Digest>
+  /** What must not be dropped now; may take its time, but is right when it comes. */
+  readonly protectedContent: () => Promise<ReadonlySet<Digest>> | ReadonlySet<Digest>
   readonly nowMs: () => number
   readonly log: Log
 }
@@ -81,11 +82,11 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
     }
   }
 
-  function survey(): {
+  async function survey(): Promise<{
     readonly candidates: readonly Candidate[]
     readonly protectedBytes: number
-  } {
-    const isProtected = parts.protectedContent()
+  }> {
+    const isProtected = await parts.protectedContent()
     const candidates: Candidate[] = []
     let protectedBytes = 0
     for (const { digest, size } of store.list()) {
@@ -137,7 +138,7 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
     const used = usage.blobBytes + usage.partialBytes
     const room = capacity(usage)
     const excess = used > room * highWater ? Math.ceil(used - room * lowWater) : 0
-    const { candidates, protectedBytes } = survey()
+    const { candidates, protectedBytes } = await survey()
     const victims = chooseVictims(candidates, goal(excess))
     if (!dryRun && excess === 0) full = false
     if (dryRun) return { dryRun, bytes: sizeOf(victims), dropped: victims, protectedBytes }
@@ -148,7 +149,7 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
     const spare = Math.ceil(capacity(await store.usage()) * (1 - lowWater))
     let freed = 0
     for (let round = 0; round < 3 && freed < bytes; round++) {
-      const { candidates, protectedBytes } = survey()
+      const { candidates, protectedBytes } = await survey()
       if (sizeOf(candidates) < bytes - freed) return refuse(bytes, protectedBytes)
       const victims = chooseVictims(candidates, goal(bytes - freed + spare))
       freed += (await dropAll(victims, protectedBytes)).bytes

@@ -114,8 +114,11 @@ export interface TagLedger {
     readonly after?: string
     readonly limit: number
   }): readonly TagRow[]
-  /** What every known key answers with, by observation and by pin. */
-  liveTargets(): readonly LiveTarget[]
+  /**
+   * What known keys answer with, by observation and by pin, in byte order of `registry/repository:tag` after the text `after`; about
+   * `limit` of them, none when there are no more. Without both, all: with many tags that takes a while.
+   */
+  liveTargets(after?: string, limit?: number): readonly LiveTarget[]
   /** Corrected time, ms since the epoch. */
   trustedNowMs(): number
   /** Drops what nobody used for the horizon; called daily. */

@@ -361,8 +361,19 @@ function testLists(t: Test, open: OpenTagLedger): void {
     const ledger = await fill(t, true)
     const found = ledger.liveTargets().map(({ key, live }) => [formatTag(key), live])
     t.strictSame(
-      found.sort(),
+      found,
       inOrder.map(name => [name, image('a').digest]),
     )
+  })
+
+  t.test('protected digests can be had page by page, pending ones included', async t => {
+    const ledger = await fill(t, false)
+    const names: string[] = []
+    for (let after = ''; ; after = names.at(-1) ?? '') {
+      const page = ledger.liveTargets(after, 2)
+      if (page.length === 0) break
+      names.push(...page.map(({ key }) => formatTag(key)))
+    }
+    t.strictSame(names, inOrder)
   })
 }

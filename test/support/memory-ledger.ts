@@ -130,12 +130,11 @@ export function createMemoryLedger(
         .filter(({ key }) => repository === undefined || key.repository === repository)
         .filter(({ key }) => after === undefined || formatTag(key) > after)
         .slice(0, limit),
-    liveTargets: () =>
-      rows().map(({ key, live, pin }) => ({
-        key,
-        live: live?.digest,
-        pinned: pin?.digest,
-      })),
+    liveTargets: (after = '', limit = Number.POSITIVE_INFINITY) =>
+      rows()
+        .filter(({ key }) => formatTag(key) > after)
+        .slice(0, limit)
+        .map(({ key, live, pin }) => ({ key, live: live?.digest, pinned: pin?.digest })),
     trustedNowMs: time.nowMs,
     async ageOut() {
       if (!time.isVerified()) return 0

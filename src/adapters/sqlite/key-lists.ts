@@ -2,8 +2,15 @@ import { emptyKeyState, type KeyState, liveRecord, liveTarget } from '../../ledg
 import { pinInForce } from '../../ledger/pin.ts'
 import { compareTexts } from '../../ledger/record.ts'
 import type { TagReference } from '../../oci/reference.ts'
-import type { TagLedger, TagRow } from '../../ports/tag-ledger.ts'
-import { type KeyRange, keyPrefix, keyRange, type ListedKey, parseKey } from './list-keys.ts'
+import type { LiveTarget, TagLedger, TagRow } from '../../ports/tag-ledger.ts'
+import {
+  type KeyLister,
+  type KeyRange,
+  keyPrefix,
+  keyRange,
+  type ListedKey,
+  parseKey,
+} from './list-keys.ts'
 import type { PendingKeys } from './pending-keys.ts'
 import type { Reader } from './reader.ts'
 
@@ -71,10 +78,22 @@ export function createKeyLists(parts: {
     return mergeKeys(committed(range, Math.min(Math.max(limit, 1), chunk)), waiting)
   }
 
-  const targetsOf = (key: string, state: KeyState) => {
+  const targetsOf = (key: string, state: KeyState): LiveTarget => {
     const live = liveRecord(state, exclusions)?.target.digest
     const pinned = pinInForce(state, exclusions, parts.nowMs())?.digest
     return { key: parseKey(key), live, pinned }
+  }
+
+  /** The first `limit` that answer with something, and up to which key that is. */
+  function committedTargets(states: ReturnType<KeyLister['scan']>, limit: number) {
+    const found: (readonly [string, LiveTarget])[] = []
+    for (const { key, state } of states) {
+      if (key === '' || pending.get(key) !== undefined) continue
+      const target = targetsOf(key, parts.corrected(state))
+      if (answersWithSomething(target)) found.push([key, target])
+      if (found.length >= limit) return { found, until: key }
+    }
+    return { found, until: undefined }
   }
 
   return {
@@ -101,19 +120,18 @@ export function createKeyLists(parts: {
       }
       return rows
     },
-    liveTargets() {
-      const found = reader.read(r => {
-        const rows = []
-        for (const { key, state } of r.lists.scan()) {
-          if (key !== '' && pending.get(key) === undefined)
-            rows.push(targetsOf(key, parts.corrected(state)))
-        }
-        return rows
-      }, [])
-      const waiting = [...pending.keys()].map(key => targetsOf(key, stateOf(key)))
-      return [...found, ...waiting].filter(
-        row => row.live !== undefined || row.pinned !== undefined,
-      )
+    liveTargets(after = '', limit = Number.POSITIVE_INFINITY) {
+      const { found, until } = reader.read(r => committedTargets(r.lists.scan(after), limit), {
+        found: [],
+        until: undefined,
+      })
+      const waiting = [...pending.keys()]
+        .filter(key => key > after && (until === undefined || key <= until))
+        .map(key => [key, targetsOf(key, stateOf(key))] as const)
+      return [...found, ...waiting]
+        .filter(([, target]) => answersWithSomething(target))
+        .sort(([a], [b]) => compareTexts(a, b))
+        .map(([, target]) => target)
     },
     countPins() {
       const keys = new Set(reader.read(r => r.lists.pinnedKeys(), []))
@@ -124,6 +142,9 @@ export function createKeyLists(parts: {
     },
   }
 }
+
+const answersWithSomething = ({ live, pinned }: LiveTarget): boolean =>
+  live !== undefined || pinned !== undefined
 
 /** Two ordered lists as one; a key that is in both comes once, as the first list has it. */
 function* mergeKeys(

@@ -20,8 +20,8 @@ export interface KeyRange {
 /** Walks over keys. */
 export interface KeyLister {
   list(range: KeyRange, limit: number): readonly ListedKey[]
-  /** Observations and pins of every key, in key order. */
-  scan(): Iterable<{ readonly key: string; readonly state: KeyState }>
+  /** Observations and pins of every key after this one, in key order. */
+  scan(after: string): Iterable<{ readonly key: string; readonly state: KeyState }>
   pinnedKeys(): readonly string[]
   countObserved(): number
 }
@@ -65,8 +65,8 @@ export function createKeyLister(db: Connection): KeyLister {
     `SELECT key, max(kind = 1) AS observed FROM record WHERE key > ? AND key < ? AND kind IN (1, 2)
      GROUP BY key ORDER BY key LIMIT ?`,
   )
-  const scan = db.prepare<[], RecordRow>(
-    `SELECT ${recordColumns} FROM record WHERE kind IN (1, 2) ORDER BY key`,
+  const scan = db.prepare<[string], RecordRow>(
+    `SELECT ${recordColumns} FROM record WHERE kind IN (1, 2) AND key > ? ORDER BY key`,
   )
   const pinned = db
     .prepare<[], string>('SELECT DISTINCT key FROM record WHERE kind = 2 AND kind NOT IN (1, 4)')
@@ -79,9 +79,9 @@ export function createKeyLister(db: Connection): KeyLister {
       list
         .all(range.after, range.before, limit)
         .map(({ key, observed }) => ({ key, isObserved: observed === 1 })),
-    *scan() {
+    *scan(after) {
       let rows: RecordRow[] = []
-      for (const row of scan.iterate()) {
+      for (const row of scan.iterate(after)) {
         if (rows[0] !== undefined && rows[0].key !== row.key) {
           yield stateOf(rows)
           rows = []

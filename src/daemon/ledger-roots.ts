@@ -1,0 +1,78 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Digest } from '../oci/digest.ts'
+import { formatTag, type TagReference } from '../oci/reference.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { LiveTarget, TagLedger } from '../ports/tag-ledger.ts'
+
+/** What the ledger wants kept in the store. */
+export interface LedgerRoots {
+  /** Pins, and every digest of the tags that are kept. */
+  readonly kept: readonly Digest[]
+  /** Digests, newest first, of each tag that moved lately and is not complete: until it is, an earlier one is what offline has. */
+  readonly onTheMove: readonly (readonly Digest[])[]
+}
+
+/** How long a tag that moved may take to become complete before its earlier image is as good as any other, in ms. */
+const moveMs = 7 * 24 * 3_600_000
+/** Keys read before others have their turn: a few ms on a small machine. */
+const pageKeys = 200
+/** A walk is believed for so many times as long as it took, so that a full store does not spend its days walking. */
+const believedShare = 20
+
+/**
+ * Walks the whole ledger, some keys at a time so that no client feels it: with a hundred thousand tags it takes seconds. What a small
+ * ledger says is never older than a moment; that of a large one may be a minute old.
+ */
+export function createLedgerRoots(parts: {
+  readonly ledger: Pick<TagLedger, 'liveTargets' | 'history' | 'trustedNowMs'>
+  readonly isComplete: (digest: Digest) => boolean
+  readonly isKept: (key: TagReference) => boolean
+  readonly clock: Clock
+}): () => Promise<LedgerRoots> {
+  const { ledger, isComplete, clock } = parts
+  let last: LedgerRoots = { kept: [], onTheMove: [] }
+  let believedUntilMs = Number.NEGATIVE_INFINITY
+
+  async function walk(): Promise<LedgerRoots> {
+    const sinceMs = ledger.trustedNowMs() - moveMs
+    const kept: Digest[] = []
+    const onTheMove: (readonly Digest[])[] = []
+    for await (const { key, live, pinned } of eachTarget(ledger)) {
+      if (pinned !== undefined) kept.push(pinned)
+      if (parts.isKept(key)) kept.push(...ledger.history(key).map(({ digest }) => digest))
+      else if (live !== undefined && !isComplete(live)) onTheMove.push(...movedSince(key, sinceMs))
+    }
+    return { kept, onTheMove }
+  }
+
+  /** The digests of an incomplete tag, if it moved since then and one of them is of use: one list or none. */
+  function movedSince(key: TagReference, sinceMs: number): readonly (readonly Digest[])[] {
+    const history = ledger.history(key)
+    const hasMoved = (history[0]?.firstSeenMs ?? 0) > sinceMs
+    const digests = history.map(({ digest }) => digest)
+    return hasMoved && digests.some(isComplete) ? [digests] : []
+  }
+
+  return async () => {
+    const beganMs = clock.monotonicMs()
+    if (beganMs < believedUntilMs) return last
+    last = await walk()
+    const endedMs = clock.monotonicMs()
+    believedUntilMs = endedMs + believedShare * (endedMs - beganMs)
+    return last
+  }
+}
+
+/** Every key that answers with something; other work has its turn between pages. */
+export async function* eachTarget(
+  ledger: Pick<TagLedger, 'liveTargets'>,
+): AsyncGenerator<LiveTarget, void> {
+  for (let after: string | undefined; ; ) {
+    const page = ledger.liveTargets(after, pageKeys)
+    const end = page.at(-1)
+    if (end === undefined) return
+    yield* page
+    after = formatTag(end.key)
+    await nextTurn()
+  }
+}

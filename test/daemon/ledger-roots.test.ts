@@ -1,0 +1,111 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import t from 'tap'
+import { createLedgerRoots } from '../../src/daemon/ledger-roots.ts'
+import { digestOf } from '../../src/oci/digest.ts'
+import { formatTag, type TagReference } from '../../src/oci/reference.ts'
+import type { LiveTarget, Observation } from '../../src/ports/tag-ledger.ts'
+import { createMovableClock } from '../support/movable-clock.ts'
+
+const day = 24 * 3_600_000
+const now = 100 * day
+const keyOf = (tag: string): TagReference => ({ registry: 'docker.io', repository: 'app', tag })
+const d = (name: string) => digestOf(Buffer.from(name))
+
+function seen(name: string, firstSeenMs: number): Observation {
+  return {
+    digest: d(name),
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    size: 1,
+    stamp: { wallMs: firstSeenMs, counter: 0 },
+    source: 'upstream',
+    origin: '00',
+    confirmedAtMs: firstSeenMs,
+    firstSeenMs,
+    lastSeenMs: firstSeenMs,
+  }
+}
+
+/** A ledger of so many tags; `histories` by tag, newest first. */
+function ledgerOf(histories: Readonly<Record<string, readonly Observation[]>>, pins = new Map()) {
+  const targets: LiveTarget[] = Object.entries(histories)
+    .map(([tag, [live]]) => ({ key: keyOf(tag), live: live?.digest, pinned: pins.get(tag) }))
+    .sort((a, b) => (formatTag(a.key) < formatTag(b.key) ? -1 : 1))
+  let pages = 0
+  return {
+    pages: () => pages,
+    liveTargets(after = '', limit = Number.POSITIVE_INFINITY) {
+      pages += 1
+      return targets.filter(({ key }) => formatTag(key) > after).slice(0, limit)
+    },
+    history: ({ tag }: TagReference) => histories[tag] ?? [],
+    trustedNowMs: () => now,
+  }
+}
+
+t.test('pins and kept tags are roots, with all that a kept tag ever was', async t => {
+  const histories = { keep: [seen('b', now), seen('a', 1)], other: [seen('c', now)] }
+  const roots = createLedgerRoots({
+    ledger: ledgerOf(histories, new Map([['other', d('pin')]])),
+    isComplete: () => true,
+    isKept: ({ tag }) => tag === 'keep',
+    clock: createMovableClock(now),
+  })
+  t.strictSame(await roots(), { kept: [d('b'), d('a'), d('pin')], onTheMove: [] })
+})
+
+t.test('a tag that moved lately and is not complete keeps its earlier image', async t => {
+  const held = new Set([d('old')])
+  const roots = createLedgerRoots({
+    ledger: ledgerOf({
+      complete: [seen('old', now)],
+      lately: [seen('new', now - day), seen('old', 1)],
+      'long ago': [seen('newer', now - 8 * day), seen('old', 1)],
+      nothing: [seen('none', now), seen('neither', 1)],
+    }),
+    isComplete: digest => held.has(digest),
+    isKept: () => false,
+    clock: createMovableClock(now),
+  })
+  t.strictSame(await roots(), { kept: [], onTheMove: [[d('new'), d('old')]] })
+})
+
+t.test('a large ledger is walked in pieces, between which others have their turn', async t => {
+  const tags = Array.from({ length: 1_000 }, (_, i) => [`t${i}`, [seen('x', now)]] as const)
+  const ledger = ledgerOf(Object.fromEntries(tags))
+  const roots = createLedgerRoots({
+    ledger,
+    isComplete: () => true,
+    isKept: () => true,
+    clock: createMovableClock(now),
+  })
+  let turns = 0
+  const walking = roots()
+  const seenPages = new Set<number>()
+  while (ledger.pages() <= 5 && turns < 100) {
+    seenPages.add(ledger.pages())
+    turns += 1
+    await nextTurn()
+  }
+  t.equal((await walking).kept.length, 1_000)
+  t.ok(seenPages.size >= 5, `${seenPages.size} pages were seen from outside`)
+})
+
+t.test('a walk is believed in proportion to what it cost', async t => {
+  const clock = createMovableClock(now)
+  let walks = 0
+  const ledger = {
+    ...ledgerOf({ a: [seen('a', now)] }),
+    trustedNowMs() {
+      walks += 1
+      clock.pass(10)
+      return now
+    },
+  }
+  const roots = createLedgerRoots({ ledger, isComplete: () => true, isKept: () => true, clock })
+  const first = await roots()
+  clock.pass(199)
+  t.equal(await roots(), first)
+  clock.pass(1)
+  t.not(await roots(), first)
+  t.equal(walks, 2)
+})
