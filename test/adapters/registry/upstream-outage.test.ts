@@ -258,6 +258,41 @@ t.test('a captive portal is quickly known, and its end too', async t => {
   await until(() => upstream.reach(at(registry)).state === 'reachable')
 })
 
+t.test('a redirect to a host that is dead says nothing against the endpoint', async t => {
+  const { registry, upstream, ask } = await makeCase(t)
+  const dead = await serveRegistry(t)
+  await dead.refuse()
+  const redirect = registry.fault({ do: 'redirect', to: dead.url }, { kind: 'manifest-tag' })
+  await failsAs(t, ask(), 'unreachable', 'connect')
+  await failsAs(t, ask(), 'unreachable', 'connect')
+  t.equal(redirect.hits, 2)
+  t.match(upstream.endpoints(), [{ state: 'closed', openRepositories: 1 }])
+})
+
+t.test('a late challenge is an answer, whatever its token host does', async t => {
+  const registry = await serveRegistry(t, { auth: { kind: 'bearer' } })
+  const time = stopTime(wallMs)
+  const authorizer = {
+    header: async () => undefined,
+    answer: () => new Promise<undefined>(() => {}),
+    forget() {},
+  }
+  const parts = { ...time, random: () => 0, authorizer }
+  const upstream = upstreamOf(t, registry, { timeouts: long }, parts)
+  registry.freeze()
+  const ended = new AbortController()
+  const asked = askLatest(upstream, registry, { deadlineMs: 900, signal: ended.signal })
+  await seen(registry, 'manifest-tag', 1)
+  const held = registry.fault({ do: 'freeze' }, { kind: 'ping' })
+  time.advance(900)
+  t.equal(stateOf(upstream), 'open')
+  await until(() => held.hits === 1)
+  registry.thaw()
+  await until(() => stateOf(upstream) === 'closed')
+  ended.abort()
+  await failsAs(t, asked, 'unreachable', 'timeout')
+})
+
 t.test('whoever insists asks what is known to be down', async t => {
   const { registry, upstream, ask } = await makeCase(t)
   await registry.refuse()
