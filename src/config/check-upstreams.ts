@@ -5,25 +5,28 @@ import type { Path } from './schema-node.ts'
 
 type Upstreams = ConfigValues['upstreams']
 type Upstream = Upstreams[string]
-type Credentials = Pick<Upstream, 'auth' | 'tls'>
+type Credentials = Partial<Pick<Upstream, 'auth' | 'tls'>>
+
+interface Context {
+  readonly report: Report
+  /** Nothing at, above or below this path was misread: values elsewhere may be missing. */
+  isSound(path: Path): boolean
+}
 
 /** What the schema cannot say about `upstreams`. */
-export function checkUpstreams(upstreams: Upstreams, report: Report): void {
+export function checkUpstreams(upstreams: Upstreams, context: Context): void {
+  const { isSound, report } = context
   const seen = new Map<string, string>()
   for (const [name, upstream] of Object.entries(upstreams)) {
     const path = ['upstreams', name]
     checkName(name, seen, report)
-    checkCredentials(upstream, path, report)
-    for (const [index, endpoint] of upstream.endpoints.entries()) {
-      checkCredentials(endpoint, [...path, 'endpoints', index], report)
+    checkCredentials(upstream ?? {}, path, context)
+    const endpoints = isSound([...path, 'endpoints']) ? upstream.endpoints : []
+    for (const [index, endpoint] of endpoints.entries()) {
+      checkCredentials(endpoint, [...path, 'endpoints', index], context)
     }
-    checkRewrite(upstream, path, report)
-    for (const [index, realm] of upstream.realms.entries()) {
-      if (parseRegistry(realm) !== undefined) continue
-      const at = [...path, 'realms', index]
-      const cure = 'write auth.example.com or auth.example.com:8443'
-      report({ path: at, problem: 'is no host', cure, shown: show(realm, false) })
-    }
+    if (isSound([...path, 'rewrite'])) checkRewrite(upstream, path, report)
+    if (isSound([...path, 'realms'])) checkRealms(upstream, path, report)
   }
 }
 
@@ -47,8 +50,13 @@ function checkName(name: string, seen: Map<string, string>, report: Report): voi
   seen.set(canonical, name)
 }
 
-function checkCredentials({ auth = {}, tls = {} }: Credentials, path: Path, report: Report): void {
-  const at = [...path, 'auth']
+function checkCredentials({ auth, tls }: Credentials, path: Path, context: Context): void {
+  const { isSound, report } = context
+  if (auth !== undefined && isSound([...path, 'auth'])) checkAuth(auth, [...path, 'auth'], report)
+  if (tls !== undefined && isSound([...path, 'tls'])) checkTls(tls, [...path, 'tls'], report)
+}
+
+function checkAuth(auth: NonNullable<Upstream['auth']>, at: Path, report: Report): void {
   const ways = [auth.password, auth.passwordFile, auth.token, auth.tokenFile]
   const given = ways.filter(way => way !== undefined).length
   const isBasic = (auth.password ?? auth.passwordFile) !== undefined
@@ -59,13 +67,20 @@ function checkCredentials({ auth = {}, tls = {} }: Credentials, path: Path, repo
     const problem = isBasic ? 'has a password and no username' : 'has a username and no password'
     report({ path: at, problem, cure: 'username goes with password or passwordFile' })
   }
-  if ((tls.certFile === undefined) !== (tls.keyFile === undefined)) {
-    const missing = tls.certFile === undefined ? 'certFile' : 'keyFile'
-    report({
-      path: [...path, 'tls'],
-      problem: `has no ${missing}`,
-      cure: 'certFile and keyFile go together',
-    })
+}
+
+function checkTls(tls: NonNullable<Upstream['tls']>, at: Path, report: Report): void {
+  if ((tls.certFile === undefined) === (tls.keyFile === undefined)) return
+  const missing = tls.certFile === undefined ? 'certFile' : 'keyFile'
+  report({ path: at, problem: `has no ${missing}`, cure: 'certFile and keyFile go together' })
+}
+
+function checkRealms({ realms }: Upstream, path: Path, report: Report): void {
+  for (const [index, realm] of realms.entries()) {
+    if (parseRegistry(realm) !== undefined) continue
+    const at = [...path, 'realms', index]
+    const cure = 'write auth.example.com or auth.example.com:8443'
+    report({ path: at, problem: 'is no host', cure, shown: show(realm, false) })
   }
 }
 

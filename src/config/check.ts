@@ -5,30 +5,29 @@ import { type Report, show } from './faults.ts'
 import { keys } from './keys.ts'
 import { collide, formatListen, isLoopback, type ListenAddress } from './listen.ts'
 import type { ConfigValues } from './schema.ts'
-import { isMapping } from './schema-node.ts'
+import { isMapping, type Path } from './schema-node.ts'
 
 /** What a check knows beside the values. */
 export interface CheckContext {
   /** The value was written somewhere, and is not the default. */
   isWritten(path: readonly string[]): boolean
   /** Nothing at, above or below this path was misread. */
-  isSound(path: readonly string[]): boolean
+  isSound(path: Path): boolean
   readonly report: Report
 }
 
 /** What keys say together, and what no schema can say about one. A key that was misread is left out: it has its fault already. */
 export function checkTogether(values: ConfigValues, context: CheckContext): void {
-  const { isSound, report } = context
-  if (isSound(['resolve'])) checkDeadlines(values, context)
-  if (['mirror', 'admin', 'health', 'peer', 'mesh'].every(name => isSound([name]))) {
-    checkListeners(values, context)
+  const areSound = (...paths: (readonly string[])[]) => paths.every(context.isSound)
+  if (areSound(['resolve', 'timeoutMs'], ['resolve', 'upstreamTimeoutMs'])) {
+    checkDeadlines(values, context)
   }
-  if (isSound(['mirror']) && isSound(['upstreams'])) checkDefaultUpstream(values, context)
-  const upstreams = Object.entries(values.upstreams ?? {})
-  checkUpstreams(
-    Object.fromEntries(upstreams.filter(([name]) => isSound(['upstreams', name]))),
-    report,
-  )
+  checkListeners(values, context)
+  if (areSound(['admin', 'listen'], ['admin', 'tls'])) checkAdminTls(values, context)
+  if (areSound(['mirror', 'defaultUpstream'], ['upstreams'], ['upstreamFiles'])) {
+    checkDefaultUpstream(values, context)
+  }
+  checkUpstreams(values.upstreams ?? {}, context)
 }
 
 /** Refuses what this version cannot do, rather than to leave it without effect. */
@@ -62,16 +61,18 @@ function checkDeadlines({ resolve }: ConfigValues, { isWritten, report }: CheckC
   })
 }
 
-function checkListeners(values: ConfigValues, { isWritten, report }: CheckContext): void {
-  const { mirror, admin, health, peer, mesh } = values
-  const listeners: [path: string[], address: ListenAddress][] = [
-    [['mirror', 'listen'], mirror.listen],
-    [['admin', 'listen'], admin.listen],
-    [['health', 'listen'], health.listen],
-  ]
-  if (mesh.enabled) {
-    listeners.push([['peer', 'listen'], peer.listen], [['mesh', 'listen'], mesh.listen])
-  }
+const alwaysListening = ['mirror', 'admin', 'health'] as const
+const listeningInMesh = ['peer', 'mesh'] as const
+
+function checkListeners(values: ConfigValues, { isWritten, isSound, report }: CheckContext): void {
+  const hasMesh = isSound(['mesh', 'enabled']) && values.mesh.enabled
+  const names = [...alwaysListening, ...(hasMesh ? listeningInMesh : [])]
+  const listeners = names
+    .filter(name => isSound([name, 'listen']))
+    .map((name): [path: string[], address: ListenAddress] => [
+      [name, 'listen'],
+      values[name].listen,
+    ])
   for (const [index, [path, address]] of listeners.entries()) {
     const twin = listeners.slice(0, index).find(([, other]) => collide(address, other))
     if (twin === undefined) continue
@@ -80,14 +81,16 @@ function checkListeners(values: ConfigValues, { isWritten, report }: CheckContex
     const problem = `takes the address of ${other.join('.')} (${formatListen(address)})`
     report({ path: told, problem, cure: 'give each listener a port of its own' })
   }
-  if (!isLoopback(admin.listen) && admin.tls === undefined) {
-    report({
-      path: ['admin', 'listen'],
-      problem: 'is off loopback without admin.tls',
-      cure: 'set admin.tls, or listen on 127.0.0.1 or admin.socket',
-      shown: show(formatListen(admin.listen), false),
-    })
-  }
+}
+
+function checkAdminTls({ admin }: ConfigValues, { report }: CheckContext): void {
+  if (isLoopback(admin.listen) || admin.tls !== undefined) return
+  report({
+    path: ['admin', 'listen'],
+    problem: 'is off loopback without admin.tls',
+    cure: 'set admin.tls, or listen on 127.0.0.1 or admin.socket',
+    shown: show(formatListen(admin.listen), false),
+  })
 }
 
 function checkDefaultUpstream(values: ConfigValues, { isWritten, report }: CheckContext): void {

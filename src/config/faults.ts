@@ -40,6 +40,19 @@ export function faultAt({ path, problem, cure, shown }: Finding, origin: Origin)
   return { path: formatPath(path), origin, problem, cure, shown }
 }
 
+/** As a person goes through a file: by line. What is not in the file comes after, as it was. */
+export function inOrder(faults: readonly Fault[]): readonly Fault[] {
+  return faults.toSorted(
+    (one, other) =>
+      placeOf(one).line - placeOf(other).line || placeOf(one).column - placeOf(other).column,
+  )
+}
+
+function placeOf({ origin }: Fault): { readonly line: number; readonly column: number } {
+  if (origin.kind !== 'file') return { line: Number.MAX_SAFE_INTEGER, column: 0 }
+  return { line: origin.line ?? 0, column: origin.column ?? 0 }
+}
+
 /** `holdfast.yaml:3:14`, a variable's or a flag's name. */
 function formatOrigin(origin: Origin): string {
   switch (origin.kind) {

@@ -3,7 +3,7 @@ import { layOver, originAmong } from './assignments.ts'
 import { checkSupported, checkTogether } from './check.ts'
 import { type Config, completeConfig } from './config.ts'
 import { readEnvironment } from './environment.ts'
-import { type Fault, type Finding, faultAt, type Origin } from './faults.ts'
+import { type Fault, type Finding, faultAt, inOrder, type Origin } from './faults.ts'
 import { type Flag, readFlags } from './flags.ts'
 import { expandPaths, listPaths } from './paths.ts'
 import { readValue } from './read-value.ts'
@@ -22,14 +22,13 @@ export interface ConfigSources {
 }
 
 /** A configuration that can be used, or everything that is wrong with it. */
-export type LoadedConfig =
-  | {
-      readonly config: Config
-      readonly faults: readonly []
-      /** Looks for the files that the configuration names; each that cannot be read is a fault. */
-      findUnreadableFiles(): Promise<readonly Fault[]>
-    }
+export type LoadedConfig = (
+  | { readonly config: Config; readonly faults: readonly [] }
   | { readonly config: undefined; readonly faults: readonly Fault[] }
+) & {
+  /** Looks for the files that the configuration names; each that cannot be read is a fault. */
+  findUnreadableFiles(): Promise<readonly Fault[]>
+}
 
 /** Reads and judges the configuration. Throws nothing that a person caused: that is in `faults`, all of it at once. */
 export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
@@ -62,20 +61,18 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
     report,
   )
 
-  const faults = [
+  const faults = inOrder([
     ...file.faults,
     ...environment.faults,
     ...flags.faults,
     ...findings.map(finding => faultAt(finding, originOf(finding))),
-  ]
-  if (faults.length > 0) return { config: undefined, faults }
-  const values = expandPaths(rootNode, read, read.dataDir) as ConfigValues
+  ])
+  // What was misread is absent, and so is a data directory that was.
+  const values = expandPaths(rootNode, read, read.dataDir ?? '.') as ConfigValues
+  const findUnreadableFiles = () => findUnreadable(values, originOf)
+  if (faults.length > 0) return { config: undefined, faults, findUnreadableFiles }
   const prettyLog = sources.isTerminal && !isWritten(written, ['log', 'format'])
-  return {
-    config: completeConfig(values, { prettyLog }),
-    faults: [],
-    findUnreadableFiles: () => findUnreadable(values, originOf),
-  }
+  return { config: completeConfig(values, { prettyLog }), faults: [], findUnreadableFiles }
 }
 
 async function readSourceFile(source: ConfigSources['file']): Promise<WrittenFile> {

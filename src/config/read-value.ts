@@ -101,11 +101,12 @@ function readList(schema: SchemaNode, items: SchemaNode, value: unknown, place: 
 function readScalar(schema: SchemaNode, value: unknown, place: Place): unknown {
   const kind = schema['x-kind']
   const isWritten = typeof value === 'string' || typeof value === 'number'
-  if (kind === undefined || !isWritten || !isOfType(schema, value)) {
+  if (kind === undefined || !isWritten) {
     return Value.Check(schema, value) ? value : fault(place, value, ...expectation(schema, value))
   }
   const result = kinds[kind].read(value)
-  return 'value' in result ? result.value : fault(place, value, result.problem, result.cure)
+  if (!('value' in result)) return fault(place, value, result.problem, result.cure)
+  return isOfType(schema, value) ? result.value : fault(place, value, ...expectation(schema, value))
 }
 
 const isOfType = (schema: SchemaNode, value: string | number): boolean =>
@@ -126,12 +127,15 @@ type Expectation = readonly [problem: string, cure: string | undefined]
 function expectation(schema: SchemaNode, value: unknown): Expectation {
   if (schema.enum !== undefined) {
     const near = nearest(String(value), schema.enum.map(String))
-    return [`must be ${schema.enum.join(' or ')}`, near && `did you mean ${near}?`]
+    return [`must be ${eitherOf(schema.enum)}`, near && `did you mean ${near}?`]
   }
   if (schema.type === 'integer') return [`must be a whole number ${range(schema)}`, unitCure(value)]
   if (schema.type === 'boolean') return ['must be true or false', undefined]
   return value === '' ? ['must not be empty', undefined] : ['must be text', 'put it in quotes']
 }
+
+const eitherOf = (choices: readonly unknown[]): string =>
+  choices.join(', ').replace(/, (?=[^,]*$)/, ' or ')
 
 const range = ({ minimum = 0, maximum }: SchemaNode): string =>
   maximum === undefined ? `from ${minimum}` : `from ${minimum} to ${maximum}`

@@ -158,14 +158,14 @@ t.test('every fault is told at once, each with its place, its value and a cure',
     flags: { 'mirror.listen': '5050' },
   })
   t.strictSame(told, [
-    'HOLDFAST_PLATFORMS: platforms must be JSON\n    write it as in ["one", "two"]',
-    'HOLDFAST_RESOLVE_TIMEOUT_MS: is no variable of Holdfast\n    did you mean HOLDFAST_RESOLVE__TIMEOUT_MS?',
-    'holdfast.yaml:8:1: nope is no key of the configuration\n    did you mean node?',
-    'holdfast.yaml:1:7: mode: "sometimes" must be auto or offline or online',
-    '--mirror.listen: mirror.listen: "5050" is no address to listen on\n    write host:port, as in 127.0.0.1:5050, 0.0.0.0:5050 or [::1]:5050; port 0 takes any free one',
-    'holdfast.yaml:7:10: upstreams["quay.io"].url: "ftp://quay.io" is no http:// or https:// URL\n    write https://registry.example',
+    'holdfast.yaml:1:7: mode: "sometimes" must be auto, offline or online',
     'holdfast.yaml:3:3: resolve.timeoutms is no key of the configuration\n    did you mean timeoutMs?',
     'holdfast.yaml:4:22: resolve.upstreamTimeoutMs: "10s" must be a whole number from 10 to 600000\n    write the number alone: the name of the key tells its unit',
+    'holdfast.yaml:7:10: upstreams["quay.io"].url: "ftp://quay.io" is no http:// or https:// URL\n    write https://registry.example',
+    'holdfast.yaml:8:1: nope is no key of the configuration\n    did you mean node?',
+    'HOLDFAST_PLATFORMS: platforms must be JSON\n    write it as in ["one", "two"]',
+    'HOLDFAST_RESOLVE_TIMEOUT_MS: is no variable of Holdfast\n    did you mean HOLDFAST_RESOLVE__TIMEOUT_MS?',
+    '--mirror.listen: mirror.listen: "5050" is no address to listen on\n    write host:port, as in 127.0.0.1:5050, 0.0.0.0:5050 or [::1]:5050; port 0 takes any free one',
     'HOLDFAST_STORE__QUOTA_BYTES: store.quotaBytes: "much" is no size\n    write bytes, or a unit as in 20GiB or 500MB',
   ])
 })
@@ -191,6 +191,40 @@ t.test('a fault elsewhere does not hide that keys contradict each other', async 
     told.join('\n'),
     /mode: "x".*resolve.timeoutMs does not fit.*upstreams.bad is no name of a registry/s,
   )
+})
+
+t.test('a fault in a part does not hide what is wrong beside it', async t => {
+  const { told } = await load(t, {
+    yaml: [
+      'mirror: { allow: [nobody] }',
+      'admin: { listen: 0.0.0.0:5051 }',
+      'upstreams:',
+      '  quay.io/acme: { url: ftp://quay.io, rewrite: { "(": x }, realms: [/] }',
+      '  docker.io: { auth: { username: a }, tls: { certFile: a }, timeouts: { stallMs: 1s } }',
+      '  ghcr.io: 5',
+    ].join('\n'),
+  })
+  t.match(told, [
+    /^holdfast.yaml:1:\d+: mirror.allow\[0\]: "nobody" is neither/,
+    /^holdfast.yaml:2:\d+: admin.listen: "0.0.0.0:5051" is off loopback without admin.tls/,
+    /^holdfast.yaml:4:\d+: upstreams\["quay.io\/acme"\] is no name of a registry/,
+    /^holdfast.yaml:4:\d+: .*url: "ftp:\/\/quay.io" is no http/,
+    /^holdfast.yaml:4:\d+: .*rewrite\["\("\] is no regular expression/,
+    /^holdfast.yaml:4:\d+: .*realms\[0\]: "\/" is no host/,
+    /^holdfast.yaml:5:\d+: .*auth has a username and no password/,
+    /^holdfast.yaml:5:\d+: .*tls has no keyFile/,
+    /^holdfast.yaml:5:\d+: .*stallMs: "1s" must be a whole number/,
+    /^holdfast.yaml:6:\d+: upstreams\["ghcr.io"\]: 5 must be a mapping/,
+  ])
+  t.equal(told.length, 10)
+})
+
+t.test('a number where text is due is told what to write', async t => {
+  const { told } = await load(t, { yaml: 'keep: { repairAfter: 10 }\ndataDir: 5' })
+  t.strictSame(told, [
+    'holdfast.yaml:1:22: keep.repairAfter: 10 is no duration with a unit\n    write 30s, 10m, 12h or 7d',
+    'holdfast.yaml:2:10: dataDir: 5 must be text\n    put it in quotes',
+  ])
 })
 
 t.test('a secret is never shown, whatever is wrong with it', async t => {

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import { formatFault } from '../../config/faults.ts'
+import { formatFault, inOrder } from '../../config/faults.ts'
 import { maskSecrets } from '../../config/mask-secrets.ts'
 import type { RunCommand } from '../command.ts'
 import { print } from '../print.ts'
@@ -8,7 +8,7 @@ import { describeFaults } from '../require-config.ts'
 /** `holdfast check-config` */
 export const run: RunCommand = async context => {
   const loaded = await context.loadConfig()
-  const faults = loaded.config === undefined ? loaded.faults : await loaded.findUnreadableFiles()
+  const faults = inOrder([...loaded.faults, ...(await loaded.findUnreadableFiles())])
   const isValid = faults.length === 0
   const shown = context.options['show'] === undefined ? undefined : maskSecrets(loaded.config)
   const result = {

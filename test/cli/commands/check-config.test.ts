@@ -40,6 +40,12 @@ t.test('files that are named and not there are faults', async t => {
   })
 })
 
+t.test('a fault does not hide that a file is missing', async t => {
+  const token = join(t.testdir({}), 'gone')
+  const ran = await cli(['check-config', '--mode', 'x', '--mirror.token-file', token])
+  t.match(ran, { code: 3, out: /--mode: .*\n.*gone" cannot be read: there is no such file/ })
+})
+
 t.test('--show prints what results, without secrets', async t => {
   const upstreams = {
     'quay.io': { auth: { username: 'bob', password: 'hunter2' }, proxy: 'http://u:hunter2@p:3128' },
