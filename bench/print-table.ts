@@ -34,5 +34,5 @@ const aimText = ({ of, is, limit }: Aim, unit: string): string =>
 function number(value: number): string {
   if (!Number.isFinite(value)) return 'none'
   if (value >= 100) return Math.round(value).toLocaleString('en').replaceAll(',', ' ')
-  return value.toPrecision(3).replace(/\.?0+$/, '')
+  return String(Number(value.toPrecision(3)))
 }

@@ -55,7 +55,7 @@ async function write(text: string): Promise<void> {
   const page = await readFile(file, 'utf8')
   await writeFile(
     file,
-    page.replace(measured, (_, from, to) => `${from}${text}\n${to}`),
+    page.replace(measured, (_, from, to) => `${from}\n${text}\n\n${to}`),
   )
 }
 
