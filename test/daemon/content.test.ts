@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { makeImage, type TestImage } from '../support/image.ts'
+import { createMovableClock } from '../support/movable-clock.ts'
 import { startRegistry } from '../support/registry.ts'
 import { startNode } from '../support/start-node.ts'
 
@@ -141,4 +142,77 @@ t.test('private content of which a lost database told is asked for anew', async 
   t.teardown(() => online.close())
   t.strictSame(await trespass(online, 'library/app'), [], 'online')
   t.strictSame(await pull(online, 'secret/app', secret), [])
+})
+
+const MiB = 1024 * 1024
+/** Images of 2 MiB each. */
+const many = Object.fromEntries(
+  Array.from({ length: 8 }, (_, i) => [
+    `team/app${i}`,
+    makeImage({ platforms: ['linux/amd64'], salt: `many ${i}`, layers: [2 * MiB] }),
+  ]),
+)
+
+/** The names of the images that can be pulled, every blob of them. */
+async function whole(node: Node): Promise<string[]> {
+  const names: string[] = []
+  for (const [name, image] of Object.entries(many)) {
+    const failed = await pull(node, name, image)
+    if (failed.length === 0) names.push(name)
+  }
+  return names
+}
+
+async function used(node: Node): Promise<number> {
+  const metrics = await (await fetch(`http://${node.addresses.health}/metrics`)).text()
+  return Number(/^holdfast_store_bytes (\d+)$/m.exec(metrics)?.[1])
+}
+
+t.test('a full store lets go of what was used longest ago, never of what is kept', async t => {
+  const registry = await registryOf(t, many)
+  const node = await startNode(registry, t.testdir(), {
+    store: { quotaBytes: '10MiB', minFreeBytes: '1MiB' },
+    keep: { patterns: ['*/team/app0:latest'] },
+  })
+  t.teardown(() => node.close())
+  for (const [name, image] of Object.entries(many)) {
+    t.strictSame(await pull(node, name, image), [], `${name}, online`)
+    t.ok((await used(node)) <= 10 * MiB, 'within its quota')
+  }
+  await registry.refuse()
+  t.strictSame(await whole(node), ['team/app0', 'team/app5', 'team/app6', 'team/app7'])
+})
+
+t.test('the question for its tag is enough to keep an image', async t => {
+  const registry = await registryOf(t, many)
+  const clock = createMovableClock(Date.now())
+  const store = { quotaBytes: '10MiB', minFreeBytes: '1MiB' }
+  const node = await startNode(registry, t.testdir(), { store }, { clock })
+  t.teardown(() => node.close())
+  for (const [name, image] of Object.entries(many)) {
+    t.strictSame(await pull(node, name, image), [])
+    clock.pass(5 * 60_000)
+    const head = await node.ask('team/app0/manifests/latest', { method: 'HEAD' })
+    t.equal(head.status, 200)
+  }
+  await registry.refuse()
+  t.strictSame(await whole(node), ['team/app0', 'team/app5', 'team/app6', 'team/app7'])
+})
+
+t.test('what finds no room beside what is kept is passed on whole', async t => {
+  const registry = await registryOf(t, many)
+  const node = await startNode(registry, t.testdir(), {
+    store: { quotaBytes: '5MiB', minFreeBytes: '1MiB' },
+    keep: { patterns: ['*/team/*'] },
+  })
+  t.teardown(() => node.close())
+  for (const [name, image] of Object.entries(many)) {
+    t.strictSame(await pull(node, name, image), [], `${name}, online`)
+  }
+  t.ok((await used(node)) <= 5 * MiB)
+  const ready = await fetch(`http://${node.addresses.health}/readyz`)
+  t.equal(ready.status, 200)
+  t.match(await ready.json(), { degraded: [{ reason: 'store_full' }] })
+  await registry.refuse()
+  t.strictSame(await whole(node), ['team/app0', 'team/app1'])
 })

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { startDaemon } from '../../src/daemon.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import { type Log, silentLog } from '../../src/ports/log.ts'
 import type { ScriptedRegistry } from './registry.ts'
 
@@ -33,11 +34,11 @@ export async function startNode(
   registry: ScriptedRegistry,
   dir: string,
   written: Readonly<Record<string, unknown>> = {},
-  log: Log = silentLog,
+  { log = silentLog, clock }: { readonly log?: Log; readonly clock?: Clock } = {},
 ) {
   const upstreams = { [registry.host]: { url: registry.url } }
   const config = await configIn(dir, { upstreams, ...written })
-  const daemon = await startDaemon(config, { version: '0.0.0-test', log })
+  const daemon = await startDaemon(config, { version: '0.0.0-test', log, ...(clock && { clock }) })
   return {
     ...daemon,
     config,
