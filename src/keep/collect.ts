@@ -1,5 +1,5 @@
 import type { Digest } from '../oci/digest.ts'
-import type { StoreUsage } from '../ports/content-store.ts'
+import type { BlobInfo, StoreUsage } from '../ports/content-store.ts'
 import type { MaintainedStore } from '../ports/content-upkeep.ts'
 import type { Log } from '../ports/log.ts'
 import { type Candidate, chooseVictims, type Goal, type Victim } from './choose-victims.ts'
@@ -50,6 +50,8 @@ export interface CollectorOptions {
 }
 
 const dayMs = 86_400_000
+/** What was used within this is in use, on a disk that others fill. */
+const inUseMs = dayMs
 /** An interrupted download that nobody continued. */
 const partialDays = 7
 
@@ -82,29 +84,35 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
     }
   }
 
-  async function survey(): Promise<{
+  /** Others fill the disk: our own quota is not what limits us. */
+  function isSqueezed({ blobBytes, partialBytes, freeBytes }: StoreUsage): boolean {
+    return blobBytes + partialBytes + freeBytes - options.minFreeBytes < options.quotaBytes
+  }
+
+  /**
+   * Within our own quota the least recently used makes room for the new, however recent. On a disk that others fill there is no end to
+   * that: what was used lately stays, and the new is streamed and not stored.
+   */
+  async function survey(usage: StoreUsage): Promise<{
     readonly candidates: readonly Candidate[]
     readonly protectedBytes: number
   }> {
     const isProtected = await parts.protectedContent()
-    const candidates: Candidate[] = []
-    let protectedBytes = 0
-    for (const { digest, size } of store.list()) {
-      if (isProtected.has(digest)) protectedBytes += size
-      else
-        candidates.push({ digest, size, kind: 'blob', lastUsedMs: parts.lastUse.usedAtMs(digest) })
+    const latelyMs = isSqueezed(usage) ? parts.nowMs() - inUseMs : Number.POSITIVE_INFINITY
+    const blobs = [...store.list()].map(blob => describe(blob, 'blob'))
+    const [keptBlobs, looseBlobs] = part(
+      blobs,
+      ({ digest, lastUsedMs }) => isProtected.has(digest) || lastUsedMs > latelyMs,
+    )
+    const [openPartials, loosePartials] = part([...store.partials()], ({ isOpen }) => isOpen)
+    return {
+      candidates: [...looseBlobs, ...loosePartials.map(partial => describe(partial, 'partial'))],
+      protectedBytes: sizeOf(keptBlobs) + sizeOf(openPartials),
     }
-    for (const { digest, size, isOpen } of store.partials()) {
-      if (isOpen) protectedBytes += size
-      else
-        candidates.push({
-          digest,
-          size,
-          kind: 'partial',
-          lastUsedMs: parts.lastUse.usedAtMs(digest),
-        })
-    }
-    return { candidates, protectedBytes }
+  }
+
+  function describe({ digest, size }: BlobInfo, kind: Candidate['kind']): Candidate {
+    return { digest, size, kind, lastUsedMs: parts.lastUse.usedAtMs(digest) }
   }
 
   async function drop(victim: Victim): Promise<boolean> {
@@ -138,7 +146,7 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
     const used = usage.blobBytes + usage.partialBytes
     const room = capacity(usage)
     const excess = used > room * highWater ? Math.ceil(used - room * lowWater) : 0
-    const { candidates, protectedBytes } = await survey()
+    const { candidates, protectedBytes } = await survey(usage)
     const victims = chooseVictims(candidates, goal(excess))
     if (!dryRun && excess === 0) full = false
     if (dryRun) return { dryRun, bytes: sizeOf(victims), dropped: victims, protectedBytes }
@@ -146,10 +154,11 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
   }
 
   async function makeRoom(bytes: number): Promise<boolean> {
-    const spare = Math.ceil(capacity(await store.usage()) * (1 - lowWater))
+    const usage = await store.usage()
+    const spare = Math.ceil(capacity(usage) * (1 - lowWater))
     let freed = 0
     for (let round = 0; round < 3 && freed < bytes; round++) {
-      const { candidates, protectedBytes } = await survey()
+      const { candidates, protectedBytes } = await survey(usage)
       if (sizeOf(candidates) < bytes - freed) return refuse(bytes, protectedBytes)
       const victims = chooseVictims(candidates, goal(bytes - freed + spare))
       freed += (await dropAll(victims, protectedBytes)).bytes
@@ -176,6 +185,12 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
     },
     isFull: () => full,
   }
+}
+
+/** Those of which it is true, and the others. */
+function part<T>(items: readonly T[], isTrue: (item: T) => boolean): [T[], T[]] {
+  const { yes = [], no = [] } = Object.groupBy(items, item => (isTrue(item) ? 'yes' : 'no'))
+  return [yes, no]
 }
 
 function sizeOf(items: readonly { readonly size: number }[]): number {

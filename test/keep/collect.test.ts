@@ -198,6 +198,24 @@ t.test('what is used between being chosen and its turn stays', async t => {
   t.ok(held().includes('b'))
 })
 
+t.test(
+  'on a disk that others fill, what was used within a day stays, and the new is refused',
+  async t => {
+    const { collector, held, lastUse, digest, time } = await open(['old', 'new'], {
+      quotaBytes: 100_000_000_000_000,
+      minFreeBytes: 1000,
+    })
+    lastUse.use(digest('new'))
+    t.equal(await collector.makeRoom(100), true, 'what was not used lately makes room')
+    t.strictSame(held(), ['new'])
+    t.equal(await collector.makeRoom(100), false)
+    t.strictSame(held(), ['new'], 'an image is not given up for the next one')
+    time.nowMs += dayMs
+    t.equal(await collector.makeRoom(100), true)
+    t.strictSame(held(), [])
+  },
+)
+
 t.test('when others fill the disk, the store yields', async t => {
   const { collector, store, held } = await open(['a', 'b', 'c', 'd'], { minFreeBytes: 500 })
   const { usage } = store

@@ -18,6 +18,8 @@ export interface Layout {
   readonly dir: string
   readonly partialDir: string
   readonly quarantineDir: string
+  /** Which blobs were found to hash to their digests, and the state of their files then. */
+  readonly verifiedFile: string
   blobDir(algorithm: DigestAlgorithm): string
   blob(digest: Digest): string
   /** Of an interrupted or running download; one a digest, so that the next one goes on with it. */
@@ -37,6 +39,7 @@ export function layoutOf(dir: string): Layout {
     dir,
     partialDir,
     quarantineDir: join(dir, 'quarantine'),
+    verifiedFile: join(dir, 'verified'),
     blobDir: algorithm => join(dir, algorithm),
     blob: digest => join(dir, digestAlgorithm(digest), digestHex(digest)),
     partial,

@@ -19,6 +19,9 @@ import { createSoundFiles } from './sound-files.ts'
 import { createSyncs, createTurns } from './syncing.ts'
 import { dropPartialFile, type WriteParts, writeBlob } from './write-blob.ts'
 
+/** How often what was verified is written down, in ms. */
+const saveEveryMs = 10 * 60_000
+
 export interface DiskStoreOptions {
   /** Where the blobs lie; made when it is absent. One process at a time. */
   readonly dir: string
@@ -57,10 +60,11 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   const room = createRoom({ dir: options.dir, usedBytes, makeRoom }, options)
   const inTurn = createTurns<Digest>()
   const syncs = createSyncs(layout)
-  const sound = createSoundFiles({ hasher, log })
+  const sound = createSoundFiles({ hasher, log, memoryFile: layout.verifiedFile })
   index.onChange(({ kind, digest }) => {
     if (kind === 'removed') sound.forget(digest)
   })
+  const saving = setInterval(() => void sound.save(), saveEveryMs).unref()
   const parts: WriteParts = { layout, log, index, partials, room, hasher, sound, syncs, inTurn }
   log.info(
     { dir: options.dir, blobs: index.count, bytes: index.bytes, partialBytes: partials.bytes },
@@ -179,7 +183,11 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
         return before - partials.size(digest)
       }),
     reverify,
-    close: () => hasher.close(),
+    async close() {
+      clearInterval(saving)
+      await sound.save()
+      await hasher.close()
+    },
   }
 }
 

@@ -1,5 +1,6 @@
-import { stat } from 'node:fs/promises'
-import type { Digest } from '../../oci/digest.ts'
+import { readFileSync } from 'node:fs'
+import { rename, stat, writeFile } from 'node:fs/promises'
+import { type Digest, parseDigest } from '../../oci/digest.ts'
 import type { Log } from '../../ports/log.ts'
 import { createContentHash } from './content-hash.ts'
 import type { Hasher } from './hasher.ts'
@@ -15,14 +16,23 @@ export interface SoundFiles {
    */
   isSound(digest: Digest, path: string, file: OpenFile): Promise<boolean>
   forget(digest: Digest): void
+  /** Writes down what was verified, so that a restart need not read everything again. Never rejects: it can be found out anew. */
+  save(): Promise<void>
 }
 
-/** Makes the memory, empty: after a start every blob is verified once, when it is first wanted. */
+/** One digest and the state of its file a line. */
+const lineOf = (digest: string, state: string) => `${digest} ${state}\n`
+
+/**
+ * Makes the memory, out of what `memoryFile` holds of an earlier run. A blob that is not in it (the node was killed), or whose file was
+ * touched since, is verified when it is first wanted.
+ */
 export function createSoundFiles(parts: {
   readonly hasher: Hasher
   readonly log: Log
+  readonly memoryFile: string
 }): SoundFiles {
-  const sound = new Map<Digest, string>()
+  const sound = readMemory(parts.memoryFile)
   const verifying = new Map<string, Promise<boolean>>()
 
   async function verify(digest: Digest, path: string, file: OpenFile): Promise<boolean> {
@@ -46,5 +56,34 @@ export function createSoundFiles(parts: {
       return found
     },
     forget: digest => void sound.delete(digest),
+    async save() {
+      const temporary = `${parts.memoryFile}.new`
+      const lines = [...sound].map(([digest, state]) => lineOf(digest, state))
+      try {
+        await writeFile(temporary, lines.join(''), { mode: 0o600 })
+        await rename(temporary, parts.memoryFile)
+      } catch (err) {
+        parts.log.debug({ err }, 'what was verified is not written down')
+      }
+    },
+  }
+}
+
+function readMemory(path: string): Map<Digest, string> {
+  const sound = new Map<Digest, string>()
+  for (const line of readLines(path)) {
+    const at = line.indexOf(' ')
+    const digest = parseDigest(line.slice(0, at))
+    if (digest !== undefined) sound.set(digest, line.slice(at + 1))
+  }
+  return sound
+}
+
+/** A memory that cannot be read is none. */
+function readLines(path: string): readonly string[] {
+  try {
+    return readFileSync(path, 'utf8').split('\n')
+  } catch {
+    return []
   }
 }

@@ -5,8 +5,8 @@ import type { WriterThread } from './writer-thread.ts'
 /** Between snapshots, ms. */
 const everyMs = 3_600_000
 
-/** Takes the first one soon: many a portable node never runs for an hour. ms. */
-const firstAfterMs = 60_000
+/** When the first ones are taken, ms after the start: many a portable node never runs for an hour. */
+const soonMs = [5_000, 60_000, 600_000] as const
 
 /** Snapshots by the clock. */
 export interface Snapshots {
@@ -38,12 +38,12 @@ export function createSnapshots(parts: {
   const tick = (): void => {
     take().catch(err => parts.log.warn({ err }, 'no snapshot of the ledger'))
   }
-  const first = setTimeout(tick, firstAfterMs).unref()
+  const soon = soonMs.map(afterMs => setTimeout(tick, afterMs).unref())
   const hourly = setInterval(tick, everyMs).unref()
   return {
     take,
     close() {
-      clearTimeout(first)
+      for (const timer of soon) clearTimeout(timer)
       clearInterval(hourly)
     },
   }

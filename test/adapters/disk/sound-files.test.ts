@@ -1,4 +1,4 @@
-import { utimes, writeFile } from 'node:fs/promises'
+import { mkdir, rmdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createHasher } from '../../../src/adapters/disk/hasher.ts'
@@ -20,7 +20,8 @@ async function open(t: Test) {
     hashed += 1
     return hasher.follow(...order)
   }
-  const sound = createSoundFiles({ hasher: { ...hasher, follow }, log: silentLog })
+  const parts = { hasher: { ...hasher, follow }, log: silentLog, memoryFile: `${path}.verified` }
+  let sound = createSoundFiles(parts)
   const isSound = async () => {
     const file = await openFile(path, 'read')
     try {
@@ -29,7 +30,19 @@ async function open(t: Test) {
       await file.close()
     }
   }
-  return { path, sound, isSound, hashed: () => hashed }
+  const restart = () => {
+    sound = createSoundFiles(parts)
+  }
+  return {
+    path,
+    parts,
+    remember: () => sound.remember(digest, path),
+    forget: () => sound.forget(digest),
+    save: () => sound.save(),
+    restart,
+    isSound,
+    hashed: () => hashed,
+  }
 }
 
 t.test('a file is hashed once, for all who ask, as long as nobody touches it', async t => {
@@ -43,13 +56,40 @@ t.test('a file is hashed once, for all who ask, as long as nobody touches it', a
 })
 
 t.test('what was verified elsewhere is not hashed again, until it is forgotten', async t => {
-  const { path, sound, isSound, hashed } = await open(t)
-  await sound.remember(digest, path)
+  const { remember, forget, isSound, hashed } = await open(t)
+  await remember()
   t.equal(await isSound(), true)
   t.equal(hashed(), 0)
-  sound.forget(digest)
+  forget()
   t.equal(await isSound(), true)
   t.equal(hashed(), 1)
+})
+
+t.test('what was verified is known after a restart, as long as nobody touched it', async t => {
+  const { path, save, restart, isSound, hashed } = await open(t)
+  t.equal(await isSound(), true)
+  restart()
+  t.equal(await isSound(), true)
+  t.equal(hashed(), 2, 'not written down: found out anew')
+  await save()
+  restart()
+  t.equal(await isSound(), true)
+  t.equal(hashed(), 2)
+  await writeFile(path, Buffer.alloc(content.length))
+  restart()
+  t.equal(await isSound(), false)
+})
+
+t.test('a memory that cannot be read or written is none', async t => {
+  const { parts, save, restart, isSound } = await open(t)
+  await mkdir(parts.memoryFile)
+  await save()
+  restart()
+  t.equal(await isSound(), true)
+  await rmdir(parts.memoryFile)
+  await writeFile(parts.memoryFile, 'no digest\nsha256:abc 1 2 3\n\0\0')
+  restart()
+  t.equal(await isSound(), true)
 })
 
 t.test('other bytes of the same size and age are not sound', async t => {

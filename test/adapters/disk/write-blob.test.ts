@@ -38,7 +38,7 @@ async function open(t: Test, failing?: 'file' | 'directory') {
     index,
     partials,
     hasher,
-    sound: createSoundFiles({ hasher, log: silentLog }),
+    sound: createSoundFiles({ hasher, log: silentLog, memoryFile: layout.verifiedFile }),
     room: createRoom(
       { dir: layout.dir, usedBytes: () => partials.bytes, makeRoom: async () => false },
       { quotaBytes: 3e6, minFreeBytes: 0 },
