@@ -59,8 +59,9 @@ function parseAddress(text: string): Place {
     const path = text.slice('unix:'.length).replace(/^\/\/(?=\/)/, '')
     return { url: new URL('http://localhost'), socketPath: path }
   }
-  const url = URL.parse(/^https?:\/\//.test(text) ? text : `http://${text}`)
-  if (url === null || url.username !== '' || url.password !== '') {
+  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`)
+  const isHttp = url !== null && /^https?:$/.test(url.protocol)
+  if (!isHttp || url.username !== '' || url.password !== '') {
     const cure = 'write 127.0.0.1:5051, https://node.lan:5051 or unix:/run/holdfast.sock'
     throw new CommandFailure(
       'usage',

@@ -69,13 +69,22 @@ async function ask(url: URL, access: AdminAccess): Promise<Answer> {
   try {
     return await promise
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message || cause.name : String(cause)
-    throw new CommandFailure(
-      'unreachable',
-      `no node answers at ${describe(access)} (${reason}); is it running, and is this its address?`,
-      cause,
-    )
+    throw unreachable(access, cause)
   }
+}
+
+function unreachable(access: AdminAccess, cause: unknown): CommandFailure {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  const reason = cause instanceof Error ? cause.message || cause.name : String(cause)
+  const at = describe(access)
+  if (/CERT|SIGNED|UNABLE_TO_VERIFY/.test(code)) {
+    const cure = 'name its authority with --ca-file, and its host as the certificate does'
+    return new CommandFailure('unreachable', `the certificate of ${at}: ${reason}; ${cure}`, cause)
+  }
+  // What OpenSSL says of an answer that is not TLS helps nobody.
+  const told = code === 'EPROTO' ? 'no TLS is spoken there' : reason
+  const cure = 'is it running, and is this its address?'
+  return new CommandFailure('unreachable', `no node answers at ${at} (${told}); ${cure}`, cause)
 }
 
 const describe = ({ url, socketPath }: AdminAccess): string =>
@@ -93,7 +102,8 @@ function failureOf({ status }: Answer, value: unknown, access: AdminAccess): Com
   const said = messageOf(value)
   const by = `the node at ${describe(access)}`
   if (status === 401 || status === 403) {
-    return new CommandFailure('denied', `${by} refused the token${said}`)
+    const cure = 'name the right one with --token-file or HOLDFAST_ADMIN_TOKEN'
+    return new CommandFailure('denied', `${by} refused the token${said}; ${cure}`)
   }
   if (status === 400)
     return new CommandFailure('usage', `${by} does not understand the question${said}`)
@@ -102,7 +112,9 @@ function failureOf({ status }: Answer, value: unknown, access: AdminAccess): Com
       'failed',
       `${by} gave an answer of another shape; is it of this version?`,
     )
-  return new CommandFailure('failed', `${by} answered ${status}${said}`)
+  const isOther = status === 404 && !Value.Check(shapes.problem, value)
+  const doubt = isOther ? '; is this the address of its admin API (admin.listen)?' : ''
+  return new CommandFailure('failed', `${by} answered ${status}${said}${doubt}`)
 }
 
 const noAnswer = Type.Object({ found: Type.Literal(false) })

@@ -45,7 +45,8 @@ export const commands: readonly Command[] = [
     words: { min: 0, max: 0 },
     description:
       'Starts the mirror, the admin API and the health listener, and runs until it is told to stop. Without any configuration it ' +
-      'mirrors docker.io on 127.0.0.1:5050 and keeps everything under ./data. SIGTERM or SIGINT stops it gracefully; a second one at once.',
+      'mirrors docker.io on 127.0.0.1:5050 and keeps everything under ./data. SIGTERM or SIGINT stops it gracefully; a second one at once, ' +
+      'with 143 or 130.',
     options: [],
     examples: [
       { line: 'holdfast serve', does: 'a node on the defaults' },
@@ -69,7 +70,7 @@ export const commands: readonly Command[] = [
     words: { min: 1, max: 1 },
     description:
       'Asks the node what it would answer to a client at this moment. REF is written as for docker pull: nginx is ' +
-      'docker.io/library/nginx:latest. Nothing is remembered of the question.',
+      'docker.io/library/nginx:latest. `why` does not list such questions, for no client got an answer.',
     options: [
       {
         name: 'explain',
@@ -91,7 +92,7 @@ export const commands: readonly Command[] = [
     usage: 'REF [--at TIME] [--limit N]',
     words: { min: 1, max: 1 },
     description:
-      'Shows the answers that this node gave, newest first; equal ones in a row are one line. The last 10 000 are kept, across restarts.',
+      'Shows the answers that this node gave, newest first; equal ones in a row are one line. The last ten thousand are kept, across restarts.',
     options: [
       {
         name: 'at',
@@ -129,9 +130,14 @@ export const commands: readonly Command[] = [
     summary: 'show how the node is: upstreams, store, ledger, clock',
     usage: '',
     words: { min: 0, max: 0 },
-    description: 'Shows the state of the running node.',
+    description:
+      'Shows the state of the running node. The state of an endpoint is that of its breaker: closed, it is asked; open, it is known to be ' +
+      'down and asked in the background alone; half-open, it is being tried.',
     options: [],
-    examples: [{ line: 'holdfast status', does: 'for people' }],
+    examples: [
+      { line: 'holdfast status', does: 'for people' },
+      { line: 'holdfast status -o json | jq .degraded', does: 'what is worse than it should be' },
+    ],
     exitCodes: ['ok', ...askingExitCodes],
     asks: true,
     load: () => import('./commands/status.ts'),

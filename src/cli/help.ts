@@ -1,3 +1,4 @@
+import { describeKey } from '../config/commented-file.ts'
 import { otherVariables } from '../config/environment.ts'
 import { keys } from '../config/keys.ts'
 import type { Command, Option } from './command.ts'
@@ -75,7 +76,7 @@ function keyTable(): string[] {
     .filter(({ isGroup }) => !isGroup)
     .flatMap(({ flag, schema }) => [
       `  --${flag}${writtenDefault(schema.default)}`,
-      ...wrap(schema.description ?? '', '      '),
+      ...wrap(describeKey(schema), '      '),
     ])
 }
 

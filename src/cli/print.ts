@@ -49,6 +49,11 @@ export function formatAge(seconds: number): string {
   return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`
 }
 
+/** Who said a digest: an address as it is, a node by the beginning of its key. */
+export function formatSayer(saidBy: string | undefined | null): string | undefined {
+  return saidBy?.replace(/^([0-9a-f]{12})[0-9a-f]{52}$/, 'node $1')
+}
+
 /** A reference from the command line. Throws `CommandFailure` with `usage`. */
 export function readReference(text: string): Reference {
   try {

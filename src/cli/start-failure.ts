@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { formatListen } from '../config/listen.ts'
 import { CommandFailure } from './command-failure.ts'
@@ -13,7 +14,7 @@ export function explainFailure(error: unknown, config: Config): unknown {
   const told = listenFailures[code]
   const key = told === undefined ? undefined : keyAt(config, port, path)
   if (told === undefined || key === undefined)
-    return new CommandFailure('failed', failure.message, error)
+    return new CommandFailure('failed', tellDirectory(error, config) ?? failure.message, error)
   const { name, address } = key
   return new CommandFailure(
     'failed',
@@ -27,6 +28,39 @@ const listenFailures: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'is no address of this machine',
   EACCES: 'may not be listened on by this user',
   ENOTFOUND: 'is a host name that cannot be resolved',
+}
+
+const directoryFailures: Readonly<Record<string, string>> = {
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  EROFS: 'the file system is read-only',
+  ENOTDIR: 'it is no directory',
+  EEXIST: 'it is no directory',
+  ENOENT: 'it cannot be made',
+  ENOSPC: 'the disk is full',
+}
+
+/** A directory that cannot be used, with the key that names it. */
+function tellDirectory(error: unknown, config: Config): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  const { dataDir, store } = config
+  const { code = '', path }: Partial<Coded> = error
+  const reason = directoryFailures[code]
+  if (reason === undefined || path === undefined) return tellDirectory(error.cause, config)
+  const keys = [
+    { name: 'dataDir', flag: 'data-dir', directory: dataDir },
+    { name: 'store.dir', flag: 'store.dir', directory: store.dir },
+  ]
+  const key = keys.find(({ directory }) => isWithin(path, directory))
+  if (key === undefined) return undefined
+  const cure = `mend that, or set ${key.name} (--${key.flag} …) to another`
+  return `${key.name}: ${resolve(key.directory)} cannot be used (${reason}: ${path}); ${cure}`
+}
+
+/** The directory itself, what lies in it, and the directories above that have to be made first. */
+function isWithin(path: string, directory: string): boolean {
+  const [inner, outer] = [resolve(path), resolve(directory)]
+  return `${inner}/`.startsWith(`${outer}/`) || `${outer}/`.startsWith(`${inner}/`)
 }
 
 interface Coded extends Error {

@@ -22,7 +22,7 @@ function keyLines({ path, schema, isGroup }: Key): string[] {
   const name = path.at(-1) ?? ''
   const indent = '  '.repeat(path.length - 1)
   const lines = path.length === 1 ? [''] : []
-  lines.push(...comment(describe(schema), indent))
+  lines.push(...comment(describeKey(schema), indent))
   const entry = entrySchema(schema)
   const isOptionalGroup = isGroup && schema.default === undefined
   if (isGroup && !isOptionalGroup) return [...lines, `${indent}${name}:`]
@@ -47,13 +47,19 @@ function itemLines(item: SchemaNode, indent: string): string[] {
 /** The keys of a group as commented lines, each with its meaning behind it. */
 function sketch(group: SchemaNode, margin: string): string[] {
   return Object.entries(group.properties ?? {}).flatMap(([name, child]) => {
-    const meaning = describe(child)
+    const meaning = describeKey(child)
     const nested = child.properties === undefined ? [] : sketch(child, `${margin}  `)
     return [`${margin}${name}:${defaultOf(child)}   # ${meaning}`, ...nested]
   })
 }
 
-function describe({ description = '', enum: values, minimum, maximum }: SchemaNode): string {
+/** What a key means, with the choices and bounds that its description does not tell. */
+export function describeKey({
+  description = '',
+  enum: values,
+  minimum,
+  maximum,
+}: SchemaNode): string {
   const isTold = values?.every(value => description.includes(String(value))) ?? true
   const choice = isTold ? '' : ` One of ${values?.join(', ')}.`
   const isNarrow = minimum !== undefined && maximum !== undefined && maximum < 1e9

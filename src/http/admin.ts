@@ -7,6 +7,7 @@ import type { Log } from '../ports/log.ts'
 import { type AdminParts, createAdminAnswers } from './admin-answers.ts'
 import { resolutionsQuery, resolveQuery, tagsQuery } from './admin-contract.ts'
 import { createListener, type ListenAddress, type Listener } from './listener.ts'
+import { noSchemas } from './no-schemas.ts'
 import { sendProblem } from './problem.ts'
 import { QueryFault, readQuery } from './read-query.ts'
 import type { TokenFile } from './token-file.ts'
@@ -44,6 +45,7 @@ export async function createAdmin(
   }
   const app = fastify({
     logger: false,
+    schemaController: noSchemas,
     exposeHeadRoutes: false,
     return503OnClosing: false,
     forceCloseConnections: false,
@@ -95,7 +97,7 @@ function guard(
   app.addHook('onRequest', (request, reply, done) => {
     const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
     if (isTrusted(request) || (given !== undefined && token.accepts(given))) return done()
-    const detail = `send "Authorization: Bearer <token>"; the token lies in ${token.path} on the node`
+    const detail = `the token, sent as "Authorization: Bearer …", lies in ${token.path} on the node`
     reply.header('WWW-Authenticate', 'Bearer realm="holdfast"')
     sendProblem(reply, { status: 401, title: 'Unauthorized', detail })
   })

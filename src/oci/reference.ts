@@ -103,7 +103,10 @@ export function repositoryOn(registry: string, name: string): Repository {
  */
 export function parseReference(text: string): Reference {
   const { name, tag, digest } = splitReference(text)
-  if (tag !== undefined && !isTag(tag)) throw new OciError('TAG_INVALID', `no tag: ${quote(tag)}`)
+  if (tag !== undefined && !isTag(tag)) {
+    const why = 'letters, digits, _, . and -, at most 128 characters'
+    throw new OciError('TAG_INVALID', `no tag: ${quote(tag)} (${why})`)
+  }
   const parsed = digest === undefined ? undefined : parseDigest(digest)
   if (digest !== undefined && parsed === undefined) {
     throw new OciError('DIGEST_INVALID', `no sha256 or sha512 digest: ${quote(digest)}`)

@@ -57,5 +57,10 @@ t.test('an address that is none, or would leak the token, is refused', async t =
   const { code, err } = await cli(['status', '--address', 'http://bob:hunter2@localhost'], { env })
   t.equal(code, 2)
   t.notMatch(err, /hunter2/)
-  t.match(await cli(['status', '--address', 'http://'], { env }), { code: 2, err: /is no address/ })
+  for (const address of ['http://', 'ftp://node.lan', 'file:///run/holdfast.sock']) {
+    t.match(await cli(['status', '--address', address], { env }), {
+      code: 2,
+      err: /is no address; write 127.0.0.1:5051/,
+    })
+  }
 })

@@ -11,14 +11,15 @@ t.test('what the node answers decides how the command ends', async t => {
       5,
       /refused the token: no such token/,
     ],
-    [403, '', 5, /refused the token$/m],
+    [403, '', 5, /refused the token; .* --token-file or HOLDFAST_ADMIN_TOKEN$/m],
     [
       400,
       { title: 'Bad Request', detail: 'no reference' },
       2,
       /does not understand the question: no reference/,
     ],
-    [404, { detail: 'no such route' }, 6, /answered 404: no such route/],
+    [404, { detail: 'no such route' }, 6, /answered 404: no such route$/m],
+    [404, 'not here', 6, /answered 404; is this the address of its admin API/],
     [500, '<html>', 6, /answered 500$/m],
     [200, 'not json', 6, /an answer of another shape; is it of this version\?/],
     [200, [], 6, /an answer of another shape/],
@@ -39,6 +40,14 @@ t.test('nobody there is 4', async t => {
     code: 4,
     err: /no node answers at http:\/\/127.0.0.1:1 \(.*ECONNREFUSED/,
   })
+})
+
+t.test('a server without TLS is told in words', async t => {
+  const port = await listen(t, createServer())
+  const env = { HOLDFAST_ADDRESS: `https://127.0.0.1:${port}`, HOLDFAST_ADMIN_TOKEN: 'x' }
+  const { code, err } = await cli(['status'], { env })
+  t.equal(code, 4)
+  t.match(err, /\(no TLS is spoken there\)/)
 })
 
 t.test('a node that hangs up is 4', async t => {

@@ -28,6 +28,7 @@ t.test('help of serve lists every key as a flag', async t => {
   const help = serve === undefined ? '' : commandHelp(serve)
   for (const { flag, isGroup } of keys)
     if (!isGroup) t.match(help, new RegExp(`^  --${flag}( |$)`, 'm'))
+  t.match(help, /--log.level info\n.*One of debug, info, warn, error\./)
 })
 
 t.test('the code of every command loads, and its examples name it', async t => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { columns, formatAge, properties } from '../../src/cli/print.ts'
+import { columns, formatAge, formatSayer, properties } from '../../src/cli/print.ts'
 
 t.test('columns are as wide as their widest cell, and end where their text ends', async t => {
   t.strictSame(
@@ -21,6 +21,12 @@ t.test('what has no value is left out', async t => {
     ]),
     ['  a  x'],
   )
+})
+
+t.test('a node is said by the beginning of its key, an address as it is', async t => {
+  t.equal(formatSayer('0123456789abcdef'.repeat(4)), 'node 0123456789ab')
+  t.equal(formatSayer('https://quay.io'), 'https://quay.io')
+  t.equal(formatSayer(undefined), undefined)
 })
 
 t.test('an age is said as a person says it', async t => {

@@ -36,6 +36,27 @@ t.test('a port in use is told with the key that names it', async t => {
   }
 })
 
+t.test('a directory that cannot be used is told with the key that names it', async t => {
+  const config = await configure({ 'data-dir': '/var/lib/van', 'store.dir': '/mnt/blobs' })
+  const cases: [code: string, path: string, told: RegExp][] = [
+    [
+      'EACCES',
+      '/var/lib/van/node.key',
+      /^dataDir: \/var\/lib\/van cannot be used \(this user may not write there: \/var\/lib\/van\/node.key\); .*--data-dir/,
+    ],
+    ['ENOENT', '/var/lib', /^dataDir: \/var\/lib\/van cannot be used/],
+    ['EROFS', '/mnt/blobs/partial', /^store.dir: \/mnt\/blobs .*read-only.*--store.dir/],
+    ['EACCES', '/var/lib/vanilla', /^denied$/],
+    ['EIO', '/var/lib/van', /^denied$/],
+  ]
+  for (const [code, path, told] of cases) {
+    const error = Object.assign(new Error('denied'), { code, path })
+    t.match(explainFailure(error, config), { code: 'failed', message: told }, path)
+    const wrapped = new HoldfastError('store-unusable', 'denied', error)
+    t.match(explainFailure(wrapped, config), { code: 'failed', message: told }, path)
+  }
+})
+
 t.test('a failure of our own house is told in its own words', async t => {
   const error = new HoldfastError(
     'ledger-newer',

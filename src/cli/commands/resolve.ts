@@ -3,7 +3,7 @@ import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import { type ResolveAnswer, resolveAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
-import { formatAge, print, properties, readReference } from '../print.ts'
+import { formatAge, formatSayer, print, properties, readReference } from '../print.ts'
 
 /** `holdfast resolve REF` */
 export const run: RunCommand = async context => {
@@ -28,7 +28,7 @@ function lines(answer: ResolveAnswer): string[] {
       ['source', source && `${source}${fresh === true ? ', fresh' : ''}`],
       ['because', answer.reason],
       ['upstream', answer.failure],
-      ['said by', answer.saidBy],
+      ['said by', formatSayer(answer.saidBy)],
       ['confirmed', confirmedAt && `${confirmedAt}${age}`],
       ['type', mediaType],
       ['size', typeof size === 'number' ? `${size} bytes` : undefined],

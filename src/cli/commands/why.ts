@@ -5,7 +5,7 @@ import { createAdminApi } from '../admin-api.ts'
 import { type ResolutionsAnswer, resolutionsAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
-import { print, properties, readLimit, readReference } from '../print.ts'
+import { formatSayer, print, properties, readLimit, readReference } from '../print.ts'
 
 /** `holdfast why REF` */
 export const run: RunCommand = async context => {
@@ -14,7 +14,7 @@ export const run: RunCommand = async context => {
   const at = readTime(context.options['at'], Date.now())
   const api = createAdminApi(await findAdmin(context))
   const answer = await api.get('/api/v1/resolutions', { ref, at, limit }, resolutionsAnswer)
-  print(context, answer, () => lines(ref, answer))
+  print(context, answer, () => lines(ref, at, answer))
   return answer.items.length > 0 ? 'ok' : 'noAnswer'
 }
 
@@ -34,8 +34,11 @@ function readTime(text: string | undefined, nowMs: number): string | undefined {
   return new Date(time).toISOString()
 }
 
-function lines(ref: string, { items }: ResolutionsAnswer): string[] {
-  if (items.length === 0) return [`${ref}: this node gave no answer that it remembers`]
+function lines(ref: string, at: string | undefined, { items }: ResolutionsAnswer): string[] {
+  if (items.length === 0) {
+    const until = at === undefined ? '' : ` until ${at}`
+    return [`${ref}: this node gave no answer${until} that it remembers`]
+  }
   return items.flatMap(
     ({ reference, digest, source, reason, saidBy, firstAt, lastAt, count }, index) => [
       ...(index === 0 ? [] : ['']),
@@ -45,7 +48,7 @@ function lines(ref: string, { items }: ResolutionsAnswer): string[] {
         ['digest', digest ?? 'none'],
         ['source', source],
         ['because', reason],
-        ['said by', saidBy],
+        ['said by', formatSayer(saidBy)],
         ['times', String(count)],
       ]),
     ],

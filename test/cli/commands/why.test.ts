@@ -34,6 +34,10 @@ t.test('no answer remembered is 1', async t => {
     code: 1,
     out: /gave no answer that it remembers/,
   })
+  t.match(await cli(['why', 'nginx', '--at', '2026-11-20T03:00:00Z'], { env: admin.env }), {
+    code: 1,
+    out: /gave no answer until 2026-11-20T03:00:00.000Z that it remembers/,
+  })
 })
 
 t.test('a time is a moment, a day to its end, or how long ago', async t => {
