@@ -7,7 +7,6 @@ import type { Log } from '../ports/log.ts'
 import { type AdminParts, createAdminAnswers } from './admin-answers.ts'
 import { resolutionsQuery, resolveQuery, tagsQuery } from './admin-contract.ts'
 import { createListener, type ListenAddress, type Listener } from './listener.ts'
-import { noSchemas } from './no-schemas.ts'
 import { sendProblem } from './problem.ts'
 import { QueryFault, readQuery } from './read-query.ts'
 import type { TokenFile } from './token-file.ts'
@@ -45,7 +44,6 @@ export async function createAdmin(
   }
   const app = fastify({
     logger: false,
-    schemaController: noSchemas,
     exposeHeadRoutes: false,
     return503OnClosing: false,
     forceCloseConnections: false,
