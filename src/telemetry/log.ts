@@ -41,7 +41,9 @@ export function createLog({ level, format, destination, colours }: Options): Run
       ? out
       : { write: line => out.write(prettyLine(line, { colours: hasColours })) }
   // Without a process id and a host name: there is one process, and its node's name is known to whoever reads this.
-  const inner = pino({ level, base: null }, stream)
+  // Errors are told by `redactFields`; pino would take what it makes of them for errors and name them all `Object`.
+  const serializers = { err: (told: unknown) => told }
+  const inner = pino({ level, base: null, serializers }, stream)
 
   const at =
     (name: LogLevel): Log['info'] =>

@@ -1,3 +1,4 @@
+import { HoldfastError, UpstreamFailure } from '../ports/errors.ts'
 import type { LogFields } from '../ports/log.ts'
 
 /** What stands in a line where a credential stood. */
@@ -109,14 +110,28 @@ function redactList(list: readonly unknown[], depth: number): readonly unknown[]
   return clean.every((one, at) => one === list[at]) ? list : clean
 }
 
-/** What a line tells of an error: itself, its code and what caused it. */
-function redactError(error: Error, depth: number): object {
+/**
+ * What a line tells of an error: itself, its code and what caused it. Failures that belong to the outside world (an uplink that is
+ * gone, a full disk) have no stack, and neither have the system's errors behind them: where in the program they came up tells nobody
+ * anything, and the log of a long outage would be made of it.
+ */
+function redactError(error: Error, depth: number, isBehindFailure = false): object {
   const { name, message, stack, cause, ...rest } = error
+  const isOutside = isFailure(error) || (isBehindFailure && 'code' in error)
+  const below = depth + 1
   return {
-    ...redactObject(rest, depth + 1),
+    ...redactObject(rest, below),
     type: name,
     message: redactText(message),
-    stack: stack === undefined ? undefined : redactText(stack),
-    ...(cause === undefined ? {} : { cause: redactValue(cause, depth + 1) }),
+    ...(isOutside || stack === undefined ? {} : { stack: redactText(stack) }),
+    ...(cause === undefined ? {} : { cause: redactCause(cause, below, isOutside) }),
   }
 }
+
+const isFailure = (error: Error): boolean =>
+  error instanceof UpstreamFailure || error instanceof HoldfastError
+
+const redactCause = (cause: unknown, depth: number, isBehindFailure: boolean): unknown =>
+  cause instanceof Error && depth < maxDepth
+    ? redactError(cause, depth, isBehindFailure)
+    : redactValue(cause, depth)

@@ -24,6 +24,16 @@ t.test('a line is one JSON object with level, time, message and fields', async t
   t.match(out.lines[0], /\n$/)
 })
 
+t.test('an error is told with its own name, code and cause', async t => {
+  const out = keep()
+  const log = createLog({ level: 'info', format: 'json', destination: out })
+  const cause = new RangeError('too far')
+  log.warn({ err: Object.assign(new TypeError('no', { cause }), { code: 'E' }) }, 'failed')
+  const { err } = JSON.parse(out.lines[0] ?? '')
+  t.match(err, { type: 'TypeError', message: 'no', code: 'E', stack: /^TypeError: no\n/ })
+  t.match(err.cause, { type: 'RangeError', message: 'too far' })
+})
+
 t.test('lines below the level are not written, and the level can be changed', async t => {
   const out = keep()
   const log = createLog({ level: 'warn', format: 'json', destination: out })

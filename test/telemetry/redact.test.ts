@@ -1,4 +1,5 @@
 import t from 'tap'
+import { HoldfastError, UpstreamFailure } from '../../src/ports/errors.ts'
 import { redactFields, redactText } from '../../src/telemetry/redact.ts'
 
 const secret = 'S3cr3t-W0rd'
@@ -69,6 +70,27 @@ t.test(
     t.equal(fields.request.headers.authorization, secret, 'what was given is not changed')
   },
 )
+
+t.test('what the outside world did has no stack, a fault in the program has', async t => {
+  const refused = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
+  const down = new UpstreamFailure('unreachable', 'connect', 'down', { cause: refused })
+  t.strictSame(redactFields({ err: down }), {
+    err: {
+      type: 'UpstreamFailure',
+      message: 'down',
+      code: 'unreachable',
+      reason: 'connect',
+      status: undefined,
+      retryAfterMs: undefined,
+      cause: { type: 'Error', message: 'refused', code: 'ECONNREFUSED' },
+    },
+  })
+  const full = new HoldfastError('store-full', 'no room', new TypeError('x is undefined'))
+  t.match(redactFields({ err: full }), {
+    err: { stack: undefined, cause: { type: 'TypeError', stack: /redact\.test\.ts/ } },
+  })
+  t.match(redactFields({ err: refused }), { err: { stack: /redact\.test\.ts/ } })
+})
 
 t.test('fields without credentials are not copied', async t => {
   const fields = { ref: 'docker.io/library/nginx:latest', durationMs: 1, more: { a: ['b'] } }
