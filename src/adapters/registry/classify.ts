@@ -125,8 +125,14 @@ export function readHttpDate(text: string): number | undefined {
   return Number.isNaN(dateMs) ? undefined : dateMs
 }
 
-/** What the registry itself says, cut short: it ends in logs. */
+/** What follows must look like a credential: "basic authentication" stays. */
+const sentCredentials = /\b(Basic|Bearer|basic|bearer)\s+(?=[\w+/.~-]*[A-Z0-9=])[\w+/.~-]{3,}=*/g
+
+/** What the registry itself says, cut short: it ends in logs, answers and terminals. */
 function wordsOf(body: string): string {
   const [error] = parseErrorBody(body) ?? []
-  return error === undefined ? '' : `: ${error.code} ${error.message}`.slice(0, 200).trimEnd()
+  if (error === undefined) return ''
+  // Some repeat what they were sent, and who stands in a registry's place may write what he likes.
+  const words = error.message.replace(/\p{C}+/gu, ' ').replace(sentCredentials, '$1 ***')
+  return `: ${error.code} ${words}`.slice(0, 200).trimEnd()
 }

@@ -60,6 +60,16 @@ t.test('a failure says what the registry said, without the query of the URL', as
   t.notMatch(message, /secret/)
 })
 
+t.test('what a registry says brings back no credential and no control characters', async t => {
+  const says = (message: string) =>
+    classifyRefusal({ status: 403, headers: {}, body: errorBody('DENIED', message), url }, wallMs)
+      .message
+  t.notMatch(says('you sent Basic dWE6c2VjcmV0Cg== to us'), /dWE6c2VjcmV0/)
+  t.notMatch(says('token: bearer eyJhbGciOi.x-y_z'), /eyJ/)
+  t.match(says('basic authentication is needed'), /basic authentication is needed/)
+  t.match(says('red\u001b[31m\r\nnew line\u202e'), /red \[31m new line$/)
+})
+
 t.test('Retry-After is seconds or a date, between one second and sixty', async t => {
   t.equal(readRetryAfter('30', wallMs), 30_000)
   t.equal(readRetryAfter('86400', wallMs), 60_000)
