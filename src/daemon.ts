@@ -1,3 +1,4 @@
+import { claimDirectory } from './adapters/sqlite/claim-directory.ts'
 import { openLedger } from './adapters/sqlite/open.ts'
 import type { Config } from './config/config.ts'
 import { openContent } from './daemon/content.ts'
@@ -22,7 +23,7 @@ const ageOutEveryMs = 3_600_000
 /**
  * Starts a node: opens, wires, listens; what was opened is closed in reverse order, also when a later step fails.
  *
- * @throws HoldfastError `store-unusable`, `ledger-newer`, `config-invalid`; the listener's error when an address is taken
+ * @throws HoldfastError `directory-in-use`, `store-unusable`, `ledger-newer`, `config-invalid`; the listener's error when an address is taken
  */
 export async function startDaemon(
   config: Config,
@@ -33,6 +34,8 @@ export async function startDaemon(
   const log = options.log ?? openLog(config, owned)
   const metrics = createMetrics({ version })
   const { dataDir } = config
+  const claim = claimDirectory(dataDir, log)
+  owned.defer(() => claim.close())
   const database = await openLedger({ dataDir, log, clock })
   owned.defer(() => database.close())
   const { ledger } = database

@@ -211,6 +211,16 @@ async function pull(t: Test, ask: (path: string) => Promise<Response>): Promise<
   }
 }
 
+t.test('two nodes do not share a directory', async t => {
+  const dir = t.testdir()
+  const first = await startDaemon(await configIn(dir), options)
+  await t.rejects(startDaemon(await configIn(dir), options), { code: 'directory-in-use' })
+  t.equal((await fetch(`http://${first.addresses.health}/readyz`)).status, 200, 'the first runs on')
+  await first.close()
+  const next = await startDaemon(await configIn(dir), options)
+  await next.close()
+})
+
 t.test('a node serves, stops, and starts again with what it had', async t => {
   await warmUp(t)
   const tags = new Map([['latest', image]])

@@ -50,6 +50,7 @@ const ourFault = { status: 503, code: 'UNKNOWN' } as const
 /** Faults of our own house, met before the first byte was sent: 503, so that the next host is asked at once. */
 export const holdfastAnswer = {
   'config-invalid': ourFault,
+  'directory-in-use': ourFault,
   'store-full': ourFault,
   'store-unusable': ourFault,
   'wrong-digest': ourFault,

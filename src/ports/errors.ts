@@ -60,6 +60,7 @@ export class UpstreamFailure extends Error {
 /** Codes of what can fail in our own house. */
 export type HoldfastErrorCode =
   | 'config-invalid' // the configuration has faults; the message lists them
+  | 'directory-in-use' // another process keeps its state in the same directory
   | 'store-full' // no room may be made for new content; it can still be streamed
   | 'store-unusable' // the blob directory cannot be read or written
   | 'wrong-digest' // bytes do not hash to their digest; they were dropped

@@ -45,6 +45,7 @@ const failures = {
 
 const faults = {
   'config-invalid': 503,
+  'directory-in-use': 503,
   'store-full': 503,
   'store-unusable': 503,
   'wrong-digest': 503,
