@@ -1,5 +1,6 @@
-/** Buffers of one size that are lent and given back, so that serving a blob makes no garbage. */
+/** Buffers that are lent and given back, so that serving a blob makes no garbage. */
 export interface BufferPool {
+  /** The size of a buffer while few are lent. */
   readonly bufferBytes: number
   /** Lends a buffer; its content is whatever the last borrower left. */
   take(): Buffer
@@ -8,21 +9,29 @@ export interface BufferPool {
 }
 
 /**
- * Makes a pool. At most `keep` buffers are kept while nobody borrows them; more can be lent and are then dropped on return.
+ * Makes a pool. At most `keep` buffers are kept while nobody borrows them. More can be lent, of `crowdedBytes`, and are dropped on
+ * return: hundreds of connections get on with less each, and a small machine with them.
  */
 export function createBufferPool({
   bufferBytes = 256 * 1024,
+  crowdedBytes = 32 * 1024,
   keep = 32,
 }: {
   readonly bufferBytes?: number
+  readonly crowdedBytes?: number
   readonly keep?: number
 } = {}): BufferPool {
   const free: Buffer[] = []
+  let lent = 0
   return {
     bufferBytes,
-    take: () => free.pop() ?? Buffer.allocUnsafeSlow(bufferBytes),
-    give: buffer => {
-      if (free.length < keep) free.push(buffer)
+    take() {
+      lent += 1
+      return free.pop() ?? Buffer.allocUnsafeSlow(lent > keep ? crowdedBytes : bufferBytes)
+    },
+    give(buffer) {
+      lent -= 1
+      if (buffer.length === bufferBytes && free.length < keep) free.push(buffer)
     },
   }
 }
