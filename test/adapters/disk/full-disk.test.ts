@@ -63,7 +63,10 @@ if (canMount) {
       const store = await openStore(t, blobs)
       const { digest } = contentFrom(4, 1)
       await t.rejects(store.write(digest, 9e6), { code: 'store-full' })
-      t.strictSame(await filesIn(blobs), [])
+      t.strictSame(
+        (await filesIn(blobs)).filter(name => name !== 'verified'),
+        [],
+      )
     })
 
     t.test('without a free inode fails cleanly', async t => {
