@@ -70,8 +70,13 @@ for (const name of chosen) {
   if (bench === undefined) {
     throw new Error(`no bench is named ${name}: there are ${Object.keys(benches).join(', ')}`)
   }
-  figures.push(...(await run(name, bench)))
+  try {
+    figures.push(...(await run(name, bench)))
+  } catch (error) {
+    say(`${name} could not be measured: ${error instanceof Error ? error.stack : error}`)
+    process.exitCode = 1
+  }
 }
 const text = `${machine()}\n\n${printTable(figures)}`
 process.stdout.write(`\n${text}\n`)
-if (values.write) await write(text)
+if (values.write && process.exitCode === undefined) await write(text)

@@ -112,14 +112,28 @@ async function idle(startable: Startable): Promise<number> {
   return resident
 }
 
-async function startAndAsk({ command, args, port }: Startable) {
-  const beganMs = performance.now()
-  const running: Running = start(command, args)
+/** Somebody's outgoing connection may hold a port of ours just then: such a start is made again. */
+async function startAndAsk(startable: Startable) {
+  let output = ''
+  for (let attempt = 1; attempt <= 5; attempt += 1) {
+    const beganMs = performance.now()
+    const running = start(startable.command, startable.args)
+    if (await comesUp(running, startable.port)) {
+      return { running, tookMs: performance.now() - beganMs }
+    }
+    output = running.output()
+    await delay(1_000)
+  }
+  throw new Error(`${startable.command} does not start: ${output}`)
+}
+
+/** Waits for the first answer; `false` when the process ended instead. */
+async function comesUp(running: Running, port: number): Promise<boolean> {
   while (!(await answers(port))) {
-    if (running.child.exitCode !== null) throw new Error(`${command}: ${running.output()}`)
+    if (running.child.exitCode !== null) return false
     await delay(1)
   }
-  return { running, tookMs: performance.now() - beganMs }
+  return true
 }
 
 /** Whether `GET /v2/` is answered well, by as little code as that takes. */
