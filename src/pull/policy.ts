@@ -39,3 +39,16 @@ export function mayServe(failure: FailureClass, policies: FailurePolicies): bool
       return true
   }
 }
+
+/** How the question to the registry failed, for people. */
+export function tellFailure(failure: FailureClass): string {
+  return failures[failure]
+}
+
+const failures: Readonly<Record<FailureClass, string>> = {
+  unreachable: 'the registry cannot be reached',
+  'rate-limited': 'the registry takes no more requests for now',
+  denied: 'the registry denied access',
+  'not-found': 'the registry does not have it',
+  clock: 'by the clock of this node the certificate of the registry is not valid',
+}

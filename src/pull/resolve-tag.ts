@@ -11,7 +11,7 @@ import {
 } from './ladder.ts'
 import { recall } from './memory-rungs.ts'
 import { askOwner, inTime } from './owner-rung.ts'
-import { mayServe, type TagSettings } from './policy.ts'
+import { mayServe, type TagSettings, tellFailure } from './policy.ts'
 import type { Resolved, ResolveTag, Unresolved } from './resolution.ts'
 
 /** A slow repository's confirmation is answered without asking while it is younger than this, in ms. */
@@ -60,7 +60,10 @@ export function createResolveTag(
     }
     if (failure !== 'denied' && failure !== 'not-found') parts.refreshBehind(question.key)
     const recalled = await recallFor(question, tag)
-    if (recalled !== undefined) return answer(question, recalled, failure)
+    if (recalled !== undefined) {
+      const why = parts.mode() === 'offline' ? 'mode is offline' : tellFailure(failure)
+      return answer(question, { ...recalled, reason: `${recalled.reason}; ${why}` }, failure)
+    }
     return unresolved(question, `${outcome}; nothing complete is held`, failure)
   }
 

@@ -99,6 +99,19 @@ t.test('mode offline asks nobody, mode online asks also what is down', async t =
   t.equal(ladder.upstream.count('resolveTag'), 2)
 })
 
+t.test('an answer from memory says why it is not fresh', async t => {
+  const { ladder } = await withImage(t)
+  ladder.upstream.next('resolveTag', () => Promise.reject(failure('rate-limited')))
+  t.equal(
+    (await answered(ladder)).reason,
+    'last known digest; the registry takes no more requests for now',
+  )
+  ladder.down()
+  t.equal((await answered(ladder)).reason, 'last known digest; the registry cannot be reached')
+  ladder.set({ mode: 'offline' })
+  t.equal((await answered(ladder)).reason, 'last known digest; mode is offline')
+})
+
 t.test('each class of failure follows its policy', async t => {
   const { ladder, digest } = await withImage(t)
   for (const code of ['unreachable', 'rate-limited', 'clock'] as const) {
