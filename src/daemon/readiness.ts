@@ -63,7 +63,7 @@ function tellStore({ isStoreFull, isStoreUnusable }: ConditionParts): Degradatio
 function tellLedger({ writable }: LedgerStats, wasRebuilt: boolean): Degradation[] {
   const told: Degradation[] = []
   if (!writable) {
-    const detail = 'what is learned is not kept across a restart; is the disk full?'
+    const detail = 'what is learned is not kept across a restart; is the disk full or read-only?'
     told.push({ reason: 'ledger_read_only', detail })
   }
   if (wasRebuilt) {
