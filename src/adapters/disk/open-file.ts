@@ -21,18 +21,17 @@ export interface OpenFile {
   close(): Promise<void>
 }
 
-// A link in the place of a blob leads to what nobody verified, and one in the place of a download would have it written over.
-const { O_NOFOLLOW } = constants
 const flags = {
-  read: constants.O_RDONLY | O_NOFOLLOW,
+  // A link in the place of a blob leads to what nobody verified.
+  read: constants.O_RDONLY | constants.O_NOFOLLOW,
   // Not O_APPEND: Linux then ignores the position of a write.
-  grow: constants.O_RDWR | constants.O_CREAT | O_NOFOLLOW,
+  grow: constants.O_RDWR | constants.O_CREAT,
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 }
 
 /**
- * Opens a file to `read` it, to `grow` it (made when it is absent), or to `create` it (refused when it exists). No link is
- * followed; rejects as `fs.open` does.
+ * Opens a file to `read` it (no link), to `grow` it (made when it is absent), or to `create` it (refused when it exists); rejects as
+ * `fs.open` does.
  */
 export async function openFile(path: string, purpose: keyof typeof flags): Promise<OpenFile> {
   // The handle closes itself when it is lost; its own read and write make several objects a call.

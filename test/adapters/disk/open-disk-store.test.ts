@@ -208,17 +208,14 @@ t.test('a blob that cannot be opened is an error and not absent', async t => {
   t.strictSame(await store.get(digest, 100), content, 'and is there when the disk is')
 })
 
-t.test('a link in the place of a blob or a download is not followed', async t => {
-  const dir = t.testdir({ elsewhere: 'somebody else’s' })
+t.test('a link in the place of a blob is not followed', async t => {
+  const dir = t.testdir({ elsewhere: 'x'.repeat(500) })
   const store = await openStore(t, dir)
-  const [held, wanted] = [contentFrom(1, 500), contentFrom(2, 500)]
+  const held = contentFrom(1, 500)
   await store.put(held.digest, held.content)
   await rm(blobPath(dir, held.digest))
   await symlink(join(dir, 'elsewhere'), blobPath(dir, held.digest))
   await t.rejects(store.open(held.digest), { code: 'store-unusable' })
-  await symlink(join(dir, 'elsewhere'), partialPath(dir, wanted.digest))
-  await t.rejects(store.write(wanted.digest, 500), { code: 'store-unusable' })
-  t.equal(await readFile(join(dir, 'elsewhere'), 'utf8'), 'somebody else’s')
 })
 
 t.test('a blob that cannot be read is an error and not damaged', async t => {
