@@ -163,6 +163,7 @@ t.test('what changed while nobody looked is found before it is read', async t =>
   const reader = await store.open(sound.digest)
   if (reader === undefined) throw new Error('not held')
   t.ok(sound.content.equals(await readAll(reader, sound.content.length)))
+  await reader.close()
   t.equal(store.stat(cut.digest), undefined)
 })
 
