@@ -45,6 +45,7 @@ export function welcome(
     `  server = "http://${addresses.mirror}"`,
     `  [host."http://${addresses.mirror}"]`,
     '    capabilities = ["pull", "resolve"]',
+    '    dial_timeout = "200ms"',
     '',
     '',
   ].join('\n')

