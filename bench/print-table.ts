@@ -18,10 +18,10 @@ function cellsOf(figure: Figure): string[] {
   const ratio = ratioOf(figure)
   return [
     what,
-    `${number(value)} ${unit}`,
+    amount(value, unit),
     peer?.name ?? '',
-    peer === undefined ? '' : `${number(peer.value)} ${unit}`,
-    ratio === undefined || !Number.isFinite(ratio) ? '' : `${ratio.toFixed(2)}×`,
+    peer === undefined ? '' : amount(peer.value, unit),
+    ratio === undefined || !Number.isFinite(peer?.value ?? 0) ? '' : `${ratio.toFixed(2)}×`,
     aim === undefined ? '' : aimText(aim, unit),
     { true: 'yes', false: 'NO', undefined: '' }[`${isReached(figure)}`] ?? '',
   ]
@@ -30,9 +30,11 @@ function cellsOf(figure: Figure): string[] {
 const aimText = ({ of, is, limit }: Aim, unit: string): string =>
   `${is === 'at least' ? '≥' : '≤'} ${limit}${of === 'ratio' ? '×' : ` ${unit}`}`
 
+const amount = (value: number, unit: Figure['unit']): string =>
+  Number.isFinite(value) ? `${number(value)} ${unit}` : 'no answer'
+
 /** Three digits that mean something. */
 function number(value: number): string {
-  if (!Number.isFinite(value)) return 'none'
   if (value >= 100) return Math.round(value).toLocaleString('en').replaceAll(',', ' ')
   return String(Number(value.toPrecision(3)))
 }
