@@ -1,0 +1,18 @@
+import type { Digest } from '../oci/digest.ts'
+import type { NodeId } from './node-id.ts'
+
+/** Which other nodes hold what. */
+export interface Holders {
+  /**
+   * Live members that say they hold each of the digests, nearest first; digests that nobody holds have no entry. Settles within the
+   * index' budget (50 ms), with what is known by then; never rejects.
+   */
+  find(
+    digests: readonly Digest[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<Digest, readonly NodeId[]>>
+  /** A member was asked and does not have it. */
+  lacks(id: NodeId, digest: Digest): void
+  /** A member sent bytes that are not what it said. */
+  lied(id: NodeId, digest: Digest): void
+}

@@ -1,0 +1,49 @@
+import type { NodeId } from './node-id.ts'
+
+/** What one node knows of another. Times on the monotonic clock, ms. */
+export interface Member {
+  readonly id: NodeId
+  readonly name: string
+  readonly zone: string | undefined
+  /** Of its clients, as in `linux/amd64`. */
+  readonly platforms: readonly string[]
+  /** `host:port` of its peer port, best first. */
+  readonly peerAddresses: readonly string[]
+  /** `host:port` of its mesh listener. */
+  readonly meshAddresses: readonly string[]
+  readonly version: string
+  readonly protocol: number
+  /** `suspect`: did not answer a moment ago; `gone`: said so, or silent for long. */
+  readonly state: 'alive' | 'suspect' | 'gone'
+  /** When it was last heard, by its own word or an answer. */
+  readonly lastSeenMs: number
+  /** Root of its ledger's fingerprint as it said last, hex. */
+  readonly ledgerRoot: string
+  /** Registries that answer it now. */
+  readonly upstreams: readonly string[]
+  /** Its trusted time less ours when it said so, ms; `undefined` while unknown. */
+  readonly clockSkewMs: number | undefined
+  readonly clockVerified: boolean
+  /** Smoothed round trip over the peer port, ms; `undefined` before the first answer. */
+  readonly roundTripMs: number | undefined
+  readonly isNeighbour: boolean
+  /** Id of the cluster key it dials with. */
+  readonly keyId: string
+  /** It can take this many bytes of others' content. */
+  readonly roomBytes: number
+}
+
+/** Who is in the mesh, as far as this node knows. */
+export interface Members {
+  readonly self: NodeId
+  /** All but this node, `gone` ones included until they are forgotten. */
+  all(): readonly Member[]
+  /** Those that are `alive`, this node not among them. The array is the same until something changes. */
+  alive(): readonly Member[]
+  get(id: NodeId): Member | undefined
+  /** An answer came. */
+  heard(id: NodeId, roundTripMs: number): void
+  /** It did not answer: `suspect` until it is heard again. */
+  missed(id: NodeId): void
+  onChange(listener: () => void): () => void
+}
