@@ -5,6 +5,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import { isAbsent } from '../pull/absent.ts'
 import { createAskUpstream } from '../pull/ask-upstream.ts'
+import { onlyUpstream } from '../pull/blob-sources.ts'
 import { createCompleteTags } from '../pull/complete-tag.ts'
 import type { ContentView } from '../pull/content-view.ts'
 import { type Blobs, createBlobs } from '../pull/get-blob.ts'
@@ -86,13 +87,14 @@ export function wirePull(
     {
       store,
       graph,
-      sources: [createUpstreamBlobs(upstream, reachOf)],
+      sources: onlyUpstream(createUpstreamBlobs(upstream, reachOf)),
       isPrivate,
       onUse,
       clock,
       log,
       onContentFailed: (digest, failure) => {
-        if (failure === 'unreachable') completeness.markContentFailed(digest)
+        const wasAsked = failure.reason !== 'known-down'
+        if (wasAsked && failure.code === 'unreachable') completeness.markContentFailed(digest)
       },
     },
     { firstByteMs: contentDeadlineMs, stallMs, holdMs: 60_000, keepFetching: true },

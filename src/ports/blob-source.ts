@@ -2,7 +2,7 @@ import type { Digest } from '../oci/digest.ts'
 import type { Repository } from '../oci/reference.ts'
 import type { BlobAnswer, Reach } from './upstream.ts'
 
-/** Somebody who may have a blob: the registry that owns it, or other nodes. Sources are asked in order. */
+/** Somebody who may have a blob: the registry that owns it, or another node. Sources are asked in order. */
 export interface BlobSource {
   /** Tells sources apart, in logs and when bytes turn out to be wrong. */
   readonly name: string
@@ -19,4 +19,10 @@ export interface BlobSource {
     offset: number,
     signal: AbortSignal,
   ): Promise<BlobAnswer>
+  /** So long without a first byte is unusual, ms: then the next source is raced against it. Absent: it is waited for alone. */
+  readonly raceAfterMs?: number
+  /** It has to fetch the blob itself first. */
+  readonly isRelay?: boolean
+  /** It alone sent bytes that do not hash to the digest. */
+  lied?(digest: Digest): void
 }

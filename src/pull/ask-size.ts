@@ -4,6 +4,7 @@ import type { Repository } from '../oci/reference.ts'
 import type { BlobSource } from '../ports/blob-source.ts'
 import { UpstreamFailure } from '../ports/errors.ts'
 import { type Absent, absent } from './absent.ts'
+import type { FindSources } from './ask-sources.ts'
 
 /**
  * Asks the sources in order how many bytes a blob has, by opening it and closing it before its body.
@@ -11,7 +12,7 @@ import { type Absent, absent } from './absent.ts'
  * @param deadlineMs for all of them together
  */
 export async function askSize(
-  sources: readonly BlobSource[],
+  find: FindSources,
   repository: Repository,
   digest: Digest,
   deadlineMs: number,
@@ -31,7 +32,7 @@ export async function askSize(
 
   async function ask(): Promise<number | Absent> {
     let answer: number | Absent = absent(`${digest}: no source tells its size`)
-    for (const source of sources) {
+    for (const source of await find()) {
       if (source.reach(repository).state !== 'reachable') continue
       answer = await askOne(source)
       if (typeof answer === 'number') return answer

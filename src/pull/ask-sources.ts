@@ -5,6 +5,7 @@ import type { BlobSource } from '../ports/blob-source.ts'
 import type { Clock } from '../ports/clock.ts'
 import { UpstreamFailure } from '../ports/errors.ts'
 import type { BlobAnswer } from '../ports/upstream.ts'
+import { openFirst } from './open-first.ts'
 import { tellUnconfigured } from './resolve-tag.ts'
 
 /**
@@ -34,8 +35,13 @@ export interface BlobSink {
   ended(): void
 }
 
+/** Everybody who may have the blob now, best first, whoever is down included; never rejects. */
+export type FindSources = () => Promise<readonly BlobSource[]>
+
 interface Parts {
+  /** What `find` came to a moment ago. */
   readonly sources: readonly BlobSource[]
+  readonly find: FindSources
   readonly sink: BlobSink
   /** Not to be asked for this blob at all. */
   readonly isDistrusted: (source: BlobSource) => boolean
@@ -44,33 +50,29 @@ interface Parts {
 }
 
 /**
- * Receives a blob to its end, from whoever has it: sources are asked in order, unless known down; when one fails the remaining range
- * is asked at once from the next, or after everybody failed, with pauses, from the same again. Three rounds in which nothing came end
- * it: rejects with the `UpstreamFailure` that says most. A source that denies or does not have the blob is asked no more.
+ * Receives a blob to its end, from whoever has it: sources are asked in order, unless known down, and the next is raced against one that
+ * is slow to begin; when one fails the remaining range is asked at once from the next, or after everybody failed, with pauses, from
+ * whoever may have it then. Three rounds in which nothing came end it: rejects with the `UpstreamFailure` that says most. A source that
+ * denies or does not have the blob is asked no more.
  */
 export async function receiveBlob(
-  { sources, sink, isDistrusted, clock, signal }: Parts,
+  { sources: first, find, sink, isDistrusted, clock, signal }: Parts,
   digest: Digest,
   repository: Repository,
 ): Promise<void> {
-  const excluded = new Set<BlobSource>()
-  const tried = new Set<BlobSource>()
-  let failure: UpstreamFailure | undefined
+  let sources = first
+  const excluded = new Set<string>()
+  const tried = new Set<string>()
+  const failures = new Map<BlobSource['kind'], UpstreamFailure>()
   let round = 1
 
   while (!isWhole()) {
     signal.throwIfAborted()
-    const source = await next()
-    if (source === undefined) throw failure ?? notAsked(sources, digest, repository)
+    const candidates = await next()
+    if (candidates.length === 0) throw tellMost()
     const before = sink.offset()
-    try {
-      await receiveFrom(source)
-    } catch (error) {
-      signal.throwIfAborted()
-      if (!(error instanceof UpstreamFailure)) throw error
-      noteFailure(source, error)
-    }
-    noteProgress(source, sink.offset() - before)
+    const sender = await receiveFromFirst(candidates)
+    if (sender !== undefined) noteProgress(sender, sink.offset() - before)
   }
 
   function isWhole(): boolean {
@@ -78,46 +80,84 @@ export async function receiveBlob(
   }
 
   function noteFailure(source: BlobSource, error: UpstreamFailure): void {
-    if (error.code !== 'unreachable') excluded.add(source)
-    // What the owner says weighs more than what another node lacks.
-    if (failure === undefined || source.kind === 'upstream') failure = error
+    tried.add(source.name)
+    if (error.code !== 'unreachable') excluded.add(source.name)
+    if (source.kind === 'upstream' || !failures.has('peer')) failures.set(source.kind, error)
   }
 
-  function noteProgress(source: BlobSource, gained: number): void {
+  /** What the owner says weighs more than what another node lacks, and so does that it cannot be asked. */
+  function tellMost(): UpstreamFailure {
+    const byOwner = failures.get('upstream')
+    const byPeer = failures.get('peer')
+    if (byOwner !== undefined) return byOwner
+    return byPeer === undefined || isDown() ? notAsked(sources, digest, repository, byPeer) : byPeer
+  }
+
+  function isDown(): boolean {
+    const upstream = sources.find(source => source.kind === 'upstream')
+    return upstream?.reach(repository).state !== 'reachable'
+  }
+
+  function noteProgress({ name }: BlobSource, gained: number): void {
     if (gained >= meaningfulBytes) {
       tried.clear()
       round = 0
     }
-    tried.add(source)
+    tried.add(name)
   }
 
-  /** Whoever was not tried since the last progress goes first; when all were, a new round begins after a pause. */
-  async function next(): Promise<BlobSource | undefined> {
-    const usable = () =>
-      sources.filter(
-        source =>
-          !excluded.has(source) &&
-          !isDistrusted(source) &&
-          source.reach(repository).state === 'reachable',
-      )
-    const fresh = usable().find(source => !tried.has(source))
-    if (fresh !== undefined || usable().length === 0) return fresh
+  function usable(): readonly BlobSource[] {
+    return sources.filter(source => !excluded.has(source.name) && canBeAsked(source))
+  }
+
+  function canBeAsked(source: BlobSource): boolean {
+    return !isDistrusted(source) && source.reach(repository).state === 'reachable'
+  }
+
+  /**
+   * Whoever was not tried since the last progress goes first; when all were, it is looked who else has it by now, and then a new round
+   * begins after a pause.
+   */
+  async function next(): Promise<readonly BlobSource[]> {
+    const fresh = untried()
+    return fresh.length > 0 ? fresh : renew()
+  }
+
+  async function renew(): Promise<readonly BlobSource[]> {
+    sources = await find()
+    const fresh = untried()
+    if (fresh.length > 0 || usable().length === 0) return fresh
     const pauseMs = pausesMs[round]
-    if (pauseMs === undefined) return undefined
+    if (pauseMs === undefined) return []
     round += 1
     if (pauseMs > 0) await delay(pauseMs, undefined, { signal })
     tried.clear()
-    return usable()[0]
+    return usable()
   }
 
-  async function receiveFrom(source: BlobSource): Promise<void> {
-    const connection = new AbortController()
+  function untried(): readonly BlobSource[] {
+    return usable().filter(({ name }) => !tried.has(name))
+  }
+
+  /** Who sent something, however it ended. */
+  async function receiveFromFirst(
+    candidates: readonly BlobSource[],
+  ): Promise<BlobSource | undefined> {
+    const open = (source: BlobSource, ends: AbortSignal) =>
+      source.open(digest, repository, sink.offset(), ends)
+    const opened = await openFirst(candidates, { open, failed: noteFailure, signal })
+    if (opened === undefined) return undefined
+    const { source, answer } = opened
     try {
-      const ends = AbortSignal.any([signal, connection.signal])
-      await receiveBody(source, await source.open(digest, repository, sink.offset(), ends))
+      await receiveBody(source, answer)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof UpstreamFailure)) throw error
+      noteFailure(source, error)
     } finally {
-      connection.abort() // also where the body was never begun
+      opened.close()
     }
+    return source
   }
 
   async function receiveBody(source: BlobSource, answer: BlobAnswer): Promise<void> {
@@ -178,7 +218,7 @@ export async function receiveBlob(
 
   /** What contradicts itself is not asked again. */
   function lie(source: BlobSource, what: string): UpstreamFailure {
-    excluded.add(source)
+    excluded.add(source.name)
     return fault(source, 'protocol', what)
   }
 
@@ -191,11 +231,16 @@ export async function receiveBlob(
   }
 }
 
-/** The failure of a blob that nobody can be asked for now. */
+/**
+ * The failure of a blob that its owner cannot be asked for now.
+ *
+ * @param cause what came of asking others
+ */
 export function notAsked(
   sources: readonly BlobSource[],
   digest: Digest,
   repository: Repository,
+  cause?: UpstreamFailure,
 ): UpstreamFailure {
   const upstream = sources.find(source => source.kind === 'upstream')
   const reach = upstream?.reach(repository)
@@ -203,7 +248,14 @@ export function notAsked(
     return new UpstreamFailure('unreachable', 'unconfigured', tellUnconfigured(repository.registry))
   }
   const name = formatRepository(repository)
-  return reach.state === 'down'
-    ? new UpstreamFailure(reach.failure, 'known-down', `${name} is known to be down; ${digest}`)
-    : new UpstreamFailure('unreachable', 'wrong-digest', `${name} sent wrong bytes for ${digest}`)
+  if (reach.state === 'down') {
+    const others = cause === undefined ? '' : ` (${cause.message})`
+    const message = `${name} is known to be down; ${digest}${others}`
+    return new UpstreamFailure(reach.failure, 'known-down', message, { cause })
+  }
+  return new UpstreamFailure(
+    'unreachable',
+    'wrong-digest',
+    `${name} sent wrong bytes for ${digest}`,
+  )
 }

@@ -40,8 +40,12 @@ export interface BlobFlight {
   isStopping(): boolean
   /** Whether a client ever wanted it. */
   isForClients(): boolean
+  /** Bytes came. */
+  hasProgressed(): boolean
   /** Waits until the first byte can be promised, then reads. Rejects only when `signal` aborts. */
   join(range: BlobRange, signal: AbortSignal): Promise<BlobReader | Absent>
+  /** The same for another node, which is no client: what it leaves is not finished for its sake. */
+  readAlong(range: BlobRange, signal: AbortSignal): Promise<BlobReader | Absent>
   /** Waits, behind all clients, until it is stored. When `signal` aborts and nobody else wants it, it is suspended. */
   want(signal: AbortSignal): Promise<Absent | undefined>
   stop(): void
@@ -158,8 +162,20 @@ export function createBlobFlight(
     )
     readers.add(reader)
     wants += 1
-    hadClient = true
     return reader
+  }
+
+  async function readAlong(range: BlobRange, signal: AbortSignal): Promise<BlobReader | Absent> {
+    const reader = addReader(range, signal)
+    try {
+      const refusal = await whyNot(range.start, signal)
+      if (refusal === undefined) return reader
+      await reader.close()
+      return refusal
+    } catch (error) {
+      await reader.close()
+      throw error
+    }
   }
 
   /** Waits until bytes flow (a small blob: until it is verified). What is late but moving is waited for by the reader. */
@@ -199,18 +215,12 @@ export function createBlobFlight(
     canServe,
     isStopping: () => stopping.signal.aborted,
     isForClients: () => hadClient,
-    async join(range, signal) {
-      const reader = addReader(range, signal)
-      try {
-        const refusal = await whyNot(range.start, signal)
-        if (refusal === undefined) return reader
-        await reader.close()
-        return refusal
-      } catch (error) {
-        await reader.close()
-        throw error
-      }
+    hasProgressed: () => download.hasProgressed,
+    join(range, signal) {
+      hadClient = true
+      return readAlong(range, signal)
     },
+    readAlong,
     async want(signal) {
       wants += 1
       try {

@@ -3,22 +3,28 @@ import { formatRepository, type Repository } from '../oci/reference.ts'
 import type { BlobSource } from '../ports/blob-source.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { BlobWriter, ContentStore } from '../ports/content-store.ts'
-import { type FailureClass, HoldfastError, UpstreamFailure } from '../ports/errors.ts'
+import { HoldfastError, UpstreamFailure } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
 import { type BlobFlight, createBlobFlight, type FlightSettings } from './blob-flight.ts'
+import type { BlobSources } from './blob-sources.ts'
 import type { ContentGraph } from './content-graph.ts'
 
 export interface FlightsParts {
   readonly store: Pick<ContentStore, 'write'>
   readonly graph: Pick<ContentGraph, 'addSighting' | 'sizeOf'>
-  /** Asked in order. */
-  readonly sources: readonly BlobSource[]
+  readonly sources: BlobSources
   /** By rule; remembers what it worked out. */
   readonly isPrivate: (repository: Repository) => boolean
-  /** A blob could not be had; `failure` tells why. */
-  readonly onContentFailed: (digest: Digest, failure: FailureClass) => void
+  /** A blob could not be had; `failure` tells why: with reason `known-down` its owner was not asked. */
+  readonly onContentFailed: (digest: Digest, failure: UpstreamFailure) => void
   readonly clock: Clock
   readonly log: Log
+}
+
+interface LaunchOptions {
+  readonly isStored: boolean
+  /** Another node reads along. */
+  readonly isRelayed?: boolean
 }
 
 /** The downloads under way. */
@@ -33,11 +39,9 @@ export interface BlobFlights {
     use: (running: BlobFlight | undefined) => Promise<T>,
   ): Promise<T>
   /** Starts a download that later clients join. */
-  launch(
-    repository: Repository,
-    digest: Digest,
-    options: { readonly isStored: boolean },
-  ): BlobFlight
+  launch(repository: Repository, digest: Digest, options: LaunchOptions): BlobFlight
+  /** Whether another node that was asked to fetch for this one would wait for itself by reading along. */
+  waitsForOthers(flight: BlobFlight): boolean
   /** Whether blobs are being downloaded that clients asked for. */
   isBusy(): boolean
   onBusyChange(listener: () => void): () => void
@@ -60,6 +64,7 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
   const { store, graph, clock, log } = parts
   const joinable = new Map<string, BlobFlight>()
   const flights = new Set<BlobFlight>()
+  const relayed = new Set<BlobFlight>()
   const distrusted = new Map<string, number>()
   const busyListeners = new Set<() => void>()
   let wasBusy = false
@@ -68,12 +73,14 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
   function launch(
     repository: Repository,
     digest: Digest,
-    { isStored }: { readonly isStored: boolean },
+    { isStored, isRelayed = false }: LaunchOptions,
   ): BlobFlight {
+    const ending = new AbortController()
+    const priority = () => (flight.isForClients() ? 'pull' : 'background')
     const key = keyOf(repository, digest)
     const flight: BlobFlight = createBlobFlight(
       {
-        sources: parts.sources,
+        find: () => parts.sources.find({ digest, repository, priority, isRelayed }, ending.signal),
         openWriter: async size => (isStored ? openWriter(digest, size) : undefined),
         isDistrusted: source => (distrusted.get(pair(source, digest)) ?? 0) > clock.monotonicMs(),
         onWrongBytes: source => distrust(source, digest),
@@ -81,9 +88,11 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
           if (source.kind === 'upstream') graph.addSighting(digest, repository)
         },
         onOver(failure) {
+          ending.abort()
           flights.delete(flight)
+          relayed.delete(flight)
           if (joinable.get(key) === flight) joinable.delete(key)
-          if (failure instanceof UpstreamFailure) parts.onContentFailed(digest, failure.code)
+          if (failure instanceof UpstreamFailure) parts.onContentFailed(digest, failure)
           tellBusy()
         },
         clock,
@@ -119,6 +128,7 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
     const [oldest] = distrusted.keys()
     if (distrusted.size >= maxDistrusted && oldest !== undefined) distrusted.delete(oldest)
     distrusted.set(pair(source, digest), clock.monotonicMs() + distrustMs[source.kind])
+    source.lied?.(digest)
   }
 
   function tellBusy(): void {
@@ -146,6 +156,7 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
       }
     },
     launch,
+    waitsForOthers: flight => relayed.has(flight) && !flight.hasProgressed(),
     isBusy,
     onBusyChange(listener) {
       busyListeners.add(listener)

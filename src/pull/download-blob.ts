@@ -5,13 +5,13 @@ import type { Clock } from '../ports/clock.ts'
 import type { BlobWriter } from '../ports/content-store.ts'
 import { HoldfastError, UpstreamFailure } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
-import { receiveBlob } from './ask-sources.ts'
+import { type FindSources, notAsked, receiveBlob } from './ask-sources.ts'
 import { type Consumers, createPassingBytes } from './passing-bytes.ts'
 import type { ReceivedBytes } from './received-bytes.ts'
 import { createStoredBytes, type StoredBytes } from './stored-bytes.ts'
 
 export interface DownloadParts {
-  readonly sources: readonly BlobSource[]
+  readonly find: FindSources
   /** Begins or continues the stored download; `undefined` when nothing can be stored. */
   readonly openWriter: (size: number | undefined) => Promise<BlobWriter | undefined>
   readonly isDistrusted: (source: BlobSource) => boolean
@@ -93,10 +93,12 @@ export function createDownload(
   }
 
   async function fetchWhole(wholes: number): Promise<void> {
+    const find = wholes > 1 ? justOne : parts.find
+    const sources = await find()
+    if (!sources.some(canBeAsked)) throw notAsked(sources, digest, repository)
     state.bytes = await open()
     changed()
-    const sources = wholes > 1 ? justOne() : parts.sources
-    await receiveBlob({ ...parts, sources, sink, signal }, digest, repository)
+    await receiveBlob({ ...parts, sources, find, sink, signal }, digest, repository)
     await state.bytes.flush().catch(letPass)
     const whole = state.bytes
     state.isVerified = await whole.verify()
@@ -119,12 +121,15 @@ export function createDownload(
   }
 
   /** The one whose word on its own content counts, else the first that can be asked. */
-  function justOne(): readonly BlobSource[] {
-    const usable = parts.sources.filter(
-      source => source.reach(repository).state === 'reachable' && !parts.isDistrusted(source),
-    )
+  async function justOne(): Promise<readonly BlobSource[]> {
+    const sources = await parts.find()
+    const usable = sources.filter(canBeAsked)
     const one = usable.find(source => source.kind === 'upstream') ?? usable[0]
-    return one === undefined ? parts.sources : [one]
+    return one === undefined ? sources : [one]
+  }
+
+  function canBeAsked(source: BlobSource): boolean {
+    return source.reach(repository).state === 'reachable' && !parts.isDistrusted(source)
   }
 
   /** What clients have of these bytes is in doubt; who sent all of them has lied. */

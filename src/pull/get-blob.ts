@@ -31,6 +31,17 @@ export type OpenBlob = (
   },
 ) => Promise<OpenedBlob | Absent>
 
+type OpenForPeer = (
+  repository: Repository,
+  digest: Digest,
+  options: {
+    readonly start: number
+    readonly end: number | undefined
+    readonly isRelayed: boolean
+    readonly signal: AbortSignal
+  },
+) => Promise<BlobReader | Absent>
+
 /** A blob's size in bytes, without fetching it. */
 export type StatBlob = (
   repository: Repository,
@@ -42,6 +53,11 @@ export type StatBlob = (
 export interface Blobs extends Pick<BlobFlights, 'isBusy' | 'onBusyChange'> {
   readonly open: OpenBlob
   readonly stat: StatBlob
+  /**
+   * Opens a blob for another node: from the store or, where that node has it fetched (`isRelayed`), from a download that gets its
+   * bytes by itself, or from the registry; never from a third node.
+   */
+  readonly openForPeer: OpenForPeer
   /**
    * Fetches a blob into the store behind all clients; `undefined` once it is held. When `signal` aborts the download is suspended,
    * unless a client has joined it.
@@ -75,10 +91,10 @@ export function createBlobs(parts: Parts, settings: FlightSettings): Blobs {
 
   function whyNotAsked(repository: Repository, digest: Digest): Absent | undefined {
     if (flights.isClosed()) return absent(`${digest}: shutting down`)
-    if (parts.sources.some(source => source.reach(repository).state === 'reachable')) {
-      return undefined
-    }
-    const { message, code } = notAsked(parts.sources, digest, repository)
+    const { upstream, hasPeers } = parts.sources
+    const { state } = upstream.reach(repository)
+    if (state === 'reachable' || (state === 'down' && hasPeers())) return undefined
+    const { message, code } = notAsked([upstream], digest, repository)
     return absent(message, code)
   }
 
@@ -115,6 +131,27 @@ export function createBlobs(parts: Parts, settings: FlightSettings): Blobs {
     }
   }
 
+  function relay(
+    repository: Repository,
+    digest: Digest,
+    range: BlobRange,
+    signal: AbortSignal,
+  ): Promise<BlobReader | Absent> {
+    return flights.withRunning(repository, digest, async running => {
+      const flight = running ?? launchRelayed(repository, digest)
+      return flight?.canServe(range.start) && !flights.waitsForOthers(flight)
+        ? flight.readAlong(range, signal)
+        : absent(`${digest} is not to be had here`)
+    })
+  }
+
+  function launchRelayed(repository: Repository, digest: Digest): BlobFlight | undefined {
+    const { state } = parts.sources.upstream.reach(repository)
+    if (flights.isClosed() || state !== 'reachable') return undefined
+    const isStored = store.partial(digest) === 0 || isServed(repository, digest)
+    return flights.launch(repository, digest, { isStored, isRelayed: true })
+  }
+
   async function statElsewhere(
     repository: Repository,
     digest: Digest,
@@ -122,10 +159,12 @@ export function createBlobs(parts: Parts, settings: FlightSettings): Blobs {
   ): ReturnType<StatBlob> {
     const why = whyNotAsked(repository, digest)
     if (why !== undefined) return why
+    const priority = () => 'pull' as const
+    const find = () =>
+      parts.sources.find({ digest, repository, priority, isRelayed: false }, signal)
     // A private manifest's word is for its own repository.
     const told = isServed(repository, digest) ? graph.sizeOf(digest) : undefined
-    const size =
-      told ?? (await askSize(parts.sources, repository, digest, settings.firstByteMs, signal))
+    const size = told ?? (await askSize(find, repository, digest, settings.firstByteMs, signal))
     return typeof size === 'number' ? { size, source: 'upstream' } : size
   }
 
@@ -137,6 +176,13 @@ export function createBlobs(parts: Parts, settings: FlightSettings): Blobs {
         (await fromStore(digest)) ?? (await fromFlight(repository, digest, { start, end }, signal))
       if (!isAbsent(opened)) parts.onUse(digest)
       return opened
+    },
+    async openForPeer(repository, digest, { isRelayed, signal, ...range }) {
+      const refusal = refuse(repository, digest)
+      if (refusal !== undefined) return refusal
+      const held = store.stat(digest) && (await store.open(digest))
+      if (held !== undefined) return held
+      return isRelayed ? relay(repository, digest, range, signal) : absent(`${digest} is not held`)
     },
     async stat(repository, digest, signal) {
       const refusal = refuse(repository, digest)

@@ -8,6 +8,7 @@ import { silentLog } from '../../src/ports/log.ts'
 import type { Upstream } from '../../src/ports/upstream.ts'
 import { type Absent, isAbsent } from '../../src/pull/absent.ts'
 import type { FlightSettings } from '../../src/pull/blob-flight.ts'
+import type { BlobSources } from '../../src/pull/blob-sources.ts'
 import { createCompleteness } from '../../src/pull/completeness.ts'
 import { createContentGraph } from '../../src/pull/content-graph.ts'
 import { createBlobs } from '../../src/pull/get-blob.ts'
@@ -32,6 +33,8 @@ export function openPull(
     readonly flights?: Partial<FlightSettings>
     /** Asked before the upstream. */
     readonly peers?: readonly BlobSource[]
+    /** Instead of `peers`. */
+    readonly sources?: (upstream: BlobSource) => BlobSources
     readonly isPrivate?: (repository: Repository) => boolean
     readonly deadlineMs?: number
     readonly clock?: Clock
@@ -42,6 +45,7 @@ export function openPull(
   const failed: (readonly [string, FailureClass])[] = []
   const used: string[] = []
   const reachOf = (repository: Repository) => upstream.reach(repository)
+  const owner = createUpstreamBlobs(upstream, reachOf)
   const graph = createContentGraph({ store, catalog: createMemoryCatalog(), log: silentLog })
   const completeness = createCompleteness({ graph, store, clock }, { platforms: [linux] })
   const shared = {
@@ -58,10 +62,15 @@ export function openPull(
   const blobs = createBlobs(
     {
       ...shared,
-      sources: [...peers, createUpstreamBlobs(upstream, reachOf)],
+      sources: options.sources?.(owner) ?? {
+        upstream: owner,
+        hasPeers: () => peers.length > 0,
+        find: async () => [...peers, owner],
+      },
       onContentFailed(digest, failure) {
-        failed.push([digest, failure])
-        if (failure === 'unreachable') completeness.markContentFailed(digest)
+        failed.push([digest, failure.code])
+        const wasAsked = failure.reason !== 'known-down'
+        if (wasAsked && failure.code === 'unreachable') completeness.markContentFailed(digest)
       },
       clock,
     },

@@ -51,15 +51,7 @@ export async function layLan(count: number): Promise<Lan> {
     const ends = ['type', 'veth', 'peer', 'name', 'eth0', 'netns', nameOf(index)]
     await run('ip', ['-n', hub, 'link', 'add', port, ...ends])
     await run('ip', ['-n', hub, 'link', 'set', port, 'master', 'switch', 'up'])
-    await run('ip', [
-      '-n',
-      nameOf(index),
-      'addr',
-      'add',
-      `${addressOf(index)}/24`,
-      'dev',
-      'eth0',
-    ])
+    await run('ip', ['-n', nameOf(index), 'addr', 'add', `${addressOf(index)}/24`, 'dev', 'eth0'])
     await run('ip', ['-n', nameOf(index), 'link', 'set', 'eth0', 'up'])
   }
   const within = (namespace: string) => ['ip', 'netns', 'exec', namespace]

@@ -1,0 +1,89 @@
+import type { BlobSource } from '../ports/blob-source.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Holders } from '../ports/holders.ts'
+import type { NodeId } from '../ports/node-id.ts'
+import { type PeerClient, PeerFailure, type PeerPriority } from '../ports/peer-port.ts'
+import type { Reach } from '../ports/upstream.ts'
+import type { PeerBook } from './peer-book.ts'
+import { asSourceFailure, isSilence } from './peer-failure.ts'
+
+/** What asking another node for a blob takes. */
+export interface PeerSourceParts {
+  readonly client: Pick<PeerClient, 'openBlob'>
+  readonly holders: Pick<Holders, 'lacks' | 'lied'>
+  readonly book: PeerBook
+  readonly clock: Pick<Clock, 'monotonicMs'>
+}
+
+/** How another node is asked. */
+export interface PeerAsk {
+  /** Have it fetch the blob from upstream when it does not hold it. */
+  readonly relay: boolean
+  readonly priority: () => PeerPriority
+  /** How long it is waited for when there is nobody to race it, ms. */
+  readonly firstByteMs: number
+}
+
+const gone: Reach = { state: 'down', sinceMs: 0, failure: 'unreachable' }
+const there: Reach = { state: 'reachable' }
+
+/** Another node as a source of blobs. What it fails with and how fast it is goes into the book, what it lacks to the index. */
+export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAsk): BlobSource {
+  const { client, holders, book, clock } = parts
+  const { relay } = ask
+
+  async function* measured(
+    body: AsyncIterable<Uint8Array>,
+    isCut: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    const sinceMs = clock.monotonicMs()
+    let ownMs = 0
+    let bytes = 0
+    try {
+      for await (const chunk of body) {
+        bytes += chunk.byteLength
+        const givenAtMs = clock.monotonicMs()
+        yield chunk
+        ownMs += clock.monotonicMs() - givenAtMs
+      }
+      // What we took to put it away is not its fault.
+      book.sent(id, bytes, clock.monotonicMs() - sinceMs - ownMs)
+    } catch (error) {
+      throw fail(error, isCut)
+    }
+  }
+
+  function fail(error: unknown, isCut: AbortSignal): unknown {
+    if (isCut.aborted) return error
+    const isAbsent = error instanceof PeerFailure && error.code === 'absent'
+    if (!isAbsent) book.failed(id, isSilence(error))
+    return asSourceFailure(error)
+  }
+
+  return {
+    name: relay ? `relay ${id}` : `peer ${id}`,
+    kind: 'peer',
+    isRelay: relay,
+    reach: () => (book.isAlive(id) ? there : gone),
+    raceAfterMs: relay ? relayMs : book.raceAfterMs(id),
+    async open(digest, repository, offset, signal) {
+      const askedAtMs = clock.monotonicMs()
+      const question = { digest, repository, offset, relay, priority: ask.priority() }
+      try {
+        const answer = await client.openBlob(id, question, { signal, firstByteMs: ask.firstByteMs })
+        if (!relay) book.began(id, clock.monotonicMs() - askedAtMs)
+        return { ...answer, body: measured(answer.body, signal) }
+      } catch (error) {
+        if (error instanceof PeerFailure && error.code === 'absent' && !relay) {
+          holders.lacks(id, digest)
+        }
+        throw fail(error, signal)
+      }
+    },
+    // What it relays is not its word but that of who it reads from.
+    ...(!relay && { lied: digest => holders.lied(id, digest) }),
+  }
+}
+
+/** A node that fetches for everybody is waited for so long before this one fetches too, ms. */
+const relayMs = 300

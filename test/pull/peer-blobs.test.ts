@@ -1,0 +1,274 @@
+import { randomBytes } from 'node:crypto'
+import t, { type Test } from 'tap'
+import { rankOwners } from '../../src/ledger/rendezvous.ts'
+import { type Digest, digestOf } from '../../src/oci/digest.ts'
+import { systemClock } from '../../src/ports/clock.ts'
+import type { NodeId } from '../../src/ports/node-id.ts'
+import { createPeerBlobs } from '../../src/pull/peer-blobs.ts'
+import { createPeerBook } from '../../src/pull/peer-book.ts'
+import { createPeerContent } from '../../src/pull/serve-peers.ts'
+import { createFakeUpstream, failure, repositoryOf } from '../support/fake-upstream.ts'
+import { createMemoryStore } from '../support/memory-store.ts'
+import { createPeerLab, nodeId } from '../support/peer-lab.ts'
+import { download, openPull, present, stayAlive } from '../support/pull-parts.ts'
+
+const repository = repositoryOf('lab/app')
+const size = 3_000_000
+const content = randomBytes(size)
+const digest = digestOf(content)
+const { signal } = new AbortController()
+const down = { state: 'down', sinceMs: 0, failure: 'unreachable' } as const
+
+/** Nodes that share an upstream and an index that is what the test says. */
+function openMesh(t: Test, names: readonly string[], { patienceMs = 60 } = {}) {
+  stayAlive(t)
+  const lab = createPeerLab({ patienceMs })
+  const index = new Map<Digest, NodeId[]>()
+  const lacking: [NodeId, Digest][] = []
+  const lying: [NodeId, Digest][] = []
+  const drop = (id: NodeId, of: Digest) =>
+    index.set(of, index.get(of)?.filter(other => other !== id) ?? [])
+  const nodes = names.map(name => openNode(name))
+
+  function openNode(name: string) {
+    const id = nodeId(name)
+    const upstream = createFakeUpstream()
+    upstream.add(content)
+    const store = createMemoryStore()
+    const members = lab.members(id)
+    const book = createPeerBook(
+      { members, clock: systemClock, random: () => 0 },
+      { zone: undefined },
+    )
+    const holders = {
+      find: async (digests: readonly Digest[]) =>
+        new Map(digests.map(of => [of, index.get(of) ?? []] as const)),
+      lacks(other: NodeId, of: Digest) {
+        lacking.push([other, of])
+        drop(other, of)
+      },
+      lied(other: NodeId, of: Digest) {
+        lying.push([other, of])
+        drop(other, of)
+      },
+    }
+    const pull = openPull(upstream, {
+      store,
+      flights: { stallMs: 1_000 },
+      sources: owner =>
+        createPeerBlobs(
+          { upstream: owner, members, holders, book, client: lab.client(id), clock: systemClock },
+          { firstByteMs: 1_000 },
+        ),
+    })
+    t.teardown(() => pull.close())
+    lab.serve(id, createPeerContent({ ...pull, isPrivate: () => false }))
+    lab.say(id, { upstreams: ['reg.test'] })
+    const get = async (range: { start?: number; end?: number } = {}) =>
+      download(present(await pull.blobs.open(repository, digest, { ...range, signal })), range)
+    return {
+      ...pull,
+      id,
+      upstream,
+      store,
+      get,
+      open: () => pull.blobs.open(repository, digest, { signal }),
+      /** It holds the blob and the index knows. */
+      async hold() {
+        await store.put(digest, content)
+        index.set(digest, [...(index.get(digest) ?? []), id])
+      },
+      loseUplink() {
+        upstream.setReach('reg.test', down)
+        lab.say(id, { upstreams: [] })
+      },
+    }
+  }
+  return { lab, index, lacking, lying, nodes }
+}
+
+type Mesh = ReturnType<typeof openMesh>
+function nth({ nodes }: Mesh, at: number): Mesh['nodes'][number] {
+  const node = nodes[at]
+  if (node === undefined) throw new Error(`no node ${at}`)
+  return node
+}
+
+t.test('a blob comes from a holder, and upstream is not asked', async t => {
+  const mesh = openMesh(t, ['a', 'b', 'c'])
+  const [a, b] = [nth(mesh, 0), nth(mesh, 1)]
+  await b.hold()
+  t.ok((await (await a.get()).whole).equals(content))
+  t.equal(a.upstream.count('getBlob'), 0)
+  t.ok(a.store.stat(digest), 'and is held here now')
+})
+
+t.test('one stale entry never hides a healthy holder', async t => {
+  for (const how of ['lost it', 'is dead', 'stands still'] as const) {
+    const mesh = openMesh(t, ['a', 'b', 'c'])
+    const [a, b, c] = [nth(mesh, 0), nth(mesh, 1), nth(mesh, 2)]
+    for (const node of mesh.nodes) node.loseUplink()
+    await b.hold()
+    await c.hold()
+    mesh.index.set(digest, [b.id, c.id])
+    if (how === 'lost it') await b.store.delete(digest)
+    if (how === 'is dead') mesh.lab.kill(b.id)
+    if (how === 'stands still') mesh.lab.freeze(b.id)
+    t.ok((await (await a.get()).whole).equals(content), how)
+    t.ok(
+      mesh.lab.asked.some(({ id }) => id === b.id),
+      'it was asked',
+    )
+    if (how === 'lost it') t.strictSame(mesh.lacking, [[b.id, digest]])
+  }
+})
+
+t.test('when the holder dies in the middle, another or upstream sends the rest', async t => {
+  for (const other of ['holder', 'upstream'] as const) {
+    for (const fault of ['kill', 'freeze'] as const) {
+      const mesh = openMesh(t, ['a', 'b', 'c'])
+      const [a, b, c] = [nth(mesh, 0), nth(mesh, 1), nth(mesh, 2)]
+      await b.hold()
+      if (other === 'holder') {
+        await c.hold()
+        a.loseUplink()
+      }
+      mesh.index.set(digest, other === 'holder' ? [b.id, c.id] : [b.id])
+      const client = await a.get()
+      await client.reached(1_000_000)
+      mesh.lab[fault](b.id)
+      t.ok((await client.whole).equals(content), `${fault}, ${other}`)
+      if (other === 'upstream') t.ok((a.upstream.asked.at(-1)?.offset ?? 0) > 0, 'by range')
+    }
+  }
+})
+
+t.test(
+  'when there is no other, the client is cut in time and the next is told at once',
+  async t => {
+    for (const fault of ['kill', 'freeze'] as const) {
+      const mesh = openMesh(t, ['a', 'b'])
+      const [a, b] = [nth(mesh, 0), nth(mesh, 1)]
+      a.loseUplink()
+      b.loseUplink()
+      await b.hold()
+      const client = await a.get()
+      await client.reached(1_000_000)
+      mesh.lab[fault](b.id)
+      await t.rejects(client.whole, { code: 'blob-interrupted' })
+      t.ok(client.bytes().equals(content.subarray(0, client.bytes().length)), 'what came is good')
+      const beganMs = performance.now()
+      t.match(await a.open(), { absent: true, failure: 'unreachable', reason: /known to be down/ })
+      t.ok(performance.now() - beganMs < 500)
+    }
+  },
+)
+
+t.test('a peer that lies is told of, and its bytes are never completed', async t => {
+  const mesh = openMesh(t, ['a', 'b', 'c'])
+  const [a, b, c] = [nth(mesh, 0), nth(mesh, 1), nth(mesh, 2)]
+  for (const node of mesh.nodes) node.loseUplink()
+  await b.hold()
+  await c.hold()
+  b.store.damage(digest)
+  mesh.index.set(digest, [b.id, c.id])
+  const opened = present(await a.open())
+  const client = download(opened)
+  await t.rejects(client.whole, { code: 'blob-in-doubt' })
+  t.ok(client.bytes().length < size)
+  t.ok((await (await a.get()).whole).equals(content), 'from the other one')
+  t.strictSame(mesh.lying, [[b.id, digest]])
+})
+
+t.test('32 clients of one holder all get it', async t => {
+  const mesh = openMesh(t, ['a', 'b'])
+  const [a, b] = [nth(mesh, 0), nth(mesh, 1)]
+  a.loseUplink()
+  await b.hold()
+  const clients = await Promise.all(Array.from({ length: 32 }, () => a.get()))
+  for (const client of clients) t.ok((await client.whole).equals(content))
+  t.equal(mesh.lab.asked.filter(({ id }) => id === b.id).length, 1)
+})
+
+t.test('a holder that begins late is raced, and the loser cut off', async t => {
+  const mesh = openMesh(t, ['a', 'b', 'c'], { patienceMs: 5_000 })
+  const [a, b, c] = [nth(mesh, 0), nth(mesh, 1), nth(mesh, 2)]
+  await b.hold()
+  await c.hold()
+  mesh.index.set(digest, [b.id, c.id])
+  mesh.lab.freeze(b.id)
+  const beganMs = performance.now()
+  t.ok((await (await a.get()).whole).equals(content))
+  t.ok(performance.now() - beganMs < 2_000, 'long before its patience ends')
+  t.equal(a.upstream.count('getBlob'), 0)
+})
+
+t.test('what nobody holds is fetched from upstream once for all', async t => {
+  const names = ['a', 'b', 'c', 'd', 'e']
+  const mesh = openMesh(t, names)
+  const clients = await Promise.all(mesh.nodes.map(node => node.get()))
+  for (const client of clients) t.ok((await client.whole).equals(content))
+  const counts = mesh.nodes.map(({ id, upstream }) => [id, upstream.count('getBlob')] as const)
+  const [first] = rankOwners(digest, names.map(nodeId), 1)
+  t.strictSame(
+    counts.filter(([, count]) => count > 0),
+    [[first, 1]],
+  )
+})
+
+t.test('who fetches for all is one who reaches the registry', async t => {
+  const names = ['a', 'b', 'c', 'd', 'e']
+  const mesh = openMesh(t, names)
+  const ranked = rankOwners(digest, names.map(nodeId), 5)
+  for (const node of mesh.nodes) if (node.id !== ranked[3]) node.loseUplink()
+  const clients = await Promise.all(mesh.nodes.map(node => node.get()))
+  for (const client of clients) t.ok((await client.whole).equals(content))
+  for (const { id, upstream } of mesh.nodes) {
+    t.equal(upstream.count('getBlob'), id === ranked[3] ? 1 : 0)
+  }
+})
+
+t.test(
+  'when who fetches for all is denied, dies or stands still, the others take over',
+  async t => {
+    for (const fault of ['denied', 'dead', 'still', 'dies in the middle'] as const) {
+      const names = ['a', 'b', 'c']
+      const mesh = openMesh(t, names, { patienceMs: 2_000 })
+      const [first] = rankOwners(digest, names.map(nodeId), 1)
+      const owner = mesh.nodes.find(({ id }) => id === first)
+      const asker = mesh.nodes.find(({ id }) => id !== first)
+      if (owner === undefined || asker === undefined) throw new Error('no owner')
+      if (fault === 'denied')
+        owner.upstream.answer('getBlob', async () => Promise.reject(failure('denied')))
+      if (fault === 'dead') mesh.lab.kill(owner.id)
+      const body =
+        fault === 'still' || fault === 'dies in the middle'
+          ? owner.upstream.nextBody(size)
+          : undefined
+      const beganMs = performance.now()
+      const opening = asker.get()
+      if (fault === 'dies in the middle') body?.send(content.subarray(0, 2_000_000))
+      const client = await opening
+      if (fault === 'dies in the middle') {
+        await client.reached(1_500_000)
+        mesh.lab.kill(owner.id)
+        body?.fail(failure('unreachable'))
+      }
+      t.ok((await client.whole).equals(content), fault)
+      t.ok(performance.now() - beganMs < 1_500)
+      t.equal(asker.upstream.count('getBlob'), 1)
+      t.ok(mesh.lab.asked.some(({ id, what }) => id === owner.id && what.startsWith('relay')))
+      body?.end()
+    }
+  },
+)
+
+t.test('two who each take the other for the first wait for neither', async t => {
+  const mesh = openMesh(t, ['a', 'b'])
+  const [a, b] = [nth(mesh, 0), nth(mesh, 1)]
+  // Each believes of itself that it has no uplink, and the other that it has one.
+  a.upstream.setReach('reg.test', down)
+  b.upstream.setReach('reg.test', down)
+  const answers = await Promise.all([a.open(), b.open()])
+  for (const answer of answers) t.match(answer, { absent: true })
+})
