@@ -4,12 +4,12 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import { isAbsent } from '../pull/absent.ts'
 import type { OpenBlob, OpenedBlob, StatBlob } from '../pull/get-blob.ts'
-import { type BufferPool, createBufferPool } from './buffer-pool.ts'
-import { type ByteSpan, parseRange, type RequestedRange, spanOf } from './byte-range.ts'
+import { type BufferPool, createBufferPool } from '../wire/buffer-pool.ts'
+import { type ByteSpan, parseRange, type RequestedRange, spanOf } from '../wire/byte-range.ts'
+import { type SendOutcome, sendBlob } from '../wire/send-blob.ts'
 import type { MirrorObserver } from './mirror-observer.ts'
 import type { Question } from './mirror-question.ts'
 import { type RawHeaders, sendAnswer, sendError, shorten } from './send-answer.ts'
-import { type SendOutcome, sendBlob } from './send-blob.ts'
 
 interface Parts {
   readonly openBlob: OpenBlob

@@ -1,4 +1,4 @@
-import type { SendOutcome } from './send-blob.ts'
+import type { SendOutcome } from '../wire/send-blob.ts'
 
 /** What a request was about, for counting; a closed set. */
 export type RequestKind =

@@ -4,7 +4,7 @@ import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { HoldfastError } from '../ports/errors.ts'
-import { trackConnections } from './listener.ts'
+import { trackConnections } from '../wire/connections.ts'
 
 /** A server on a unix socket. */
 export interface SocketListener {

@@ -156,6 +156,9 @@ export function createPeerLab({ patienceMs = 60 }: { readonly patienceMs?: numbe
           },
           timeoutMs,
         ),
+      getChunkHashes: () => {
+        throw new Error('no chunk hashes in the lab')
+      },
       stream: () => {
         throw new Error('no streams in the lab')
       },

@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { createBufferPool } from '../../src/http/buffer-pool.ts'
-import { type SendOutcome, sendBlob } from '../../src/http/send-blob.ts'
 import type { BlobReader } from '../../src/ports/content-store.ts'
 import { HoldfastError } from '../../src/ports/errors.ts'
+import { createBufferPool } from '../../src/wire/buffer-pool.ts'
+import { type SendOutcome, sendBlob } from '../../src/wire/send-blob.ts'
+import { blobOf } from '../http/support.ts'
 import { connectRaw, type RawClient } from '../support/raw-http.ts'
-import { blobOf } from './support.ts'
 
 const chunk = 64 * 1024
 const bytes = Buffer.alloc(10 * chunk + 77, 0)

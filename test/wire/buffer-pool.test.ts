@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createBufferPool, lend } from '../../src/http/buffer-pool.ts'
+import { createBufferPool, lend } from '../../src/wire/buffer-pool.ts'
 
 const sizes = { bufferBytes: 100, crowdedBytes: 10, keep: 2 }
 

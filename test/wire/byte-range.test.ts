@@ -1,5 +1,5 @@
 import t from 'tap'
-import { parseRange, spanOf } from '../../src/http/byte-range.ts'
+import { parseRange, spanOf } from '../../src/wire/byte-range.ts'
 
 t.test('a range is read as RFC 9110 has it', async t => {
   t.same(parseRange('bytes=0-'), { kind: 'from', first: 0, last: undefined })
