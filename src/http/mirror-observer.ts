@@ -17,7 +17,7 @@ export interface MirrorObserver {
   answered(kind: RequestKind, status: number): void
   /** A blob's body ended. `bytes` went to the socket. */
   blobSent(
-    source: 'store' | 'upstream' | 'flight',
+    source: 'store' | 'upstream' | 'peer' | 'flight',
     outcome: Exclude<SendOutcome['kind'], 'not-begun'>,
     bytes: number,
   ): void

@@ -1,5 +1,6 @@
 import pTimeout from 'p-timeout'
 import type { Repository } from '../oci/reference.ts'
+import type { BlobSource } from '../ports/blob-source.ts'
 import type { BlobReader } from '../ports/content-store.ts'
 import { UpstreamFailure } from '../ports/errors.ts'
 import { type Absent, absent } from './absent.ts'
@@ -40,6 +41,8 @@ export interface BlobFlight {
   isStopping(): boolean
   /** Whether a client ever wanted it. */
   isForClients(): boolean
+  /** Who sends, once somebody does. */
+  sender(): BlobSource['kind'] | undefined
   /** Bytes came. */
   hasProgressed(): boolean
   /** Waits until the first byte can be promised, then reads. Rejects only when `signal` aborts. */
@@ -215,6 +218,7 @@ export function createBlobFlight(
     canServe,
     isStopping: () => stopping.signal.aborted,
     isForClients: () => hadClient,
+    sender: () => download.sender,
     hasProgressed: () => download.hasProgressed,
     join(range, signal) {
       hadClient = true

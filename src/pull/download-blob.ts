@@ -38,6 +38,8 @@ export interface Download {
   /** Counts how often the bytes turned out wrong and were begun anew. */
   readonly generation: number
   readonly isVerified: boolean
+  /** Who sent last. */
+  readonly sender: BlobSource['kind'] | undefined
   /** The bytes go into the store. */
   readonly isStored: boolean
   /** Bytes came since it was begun (anew). */
@@ -209,6 +211,9 @@ export function createDownload(
     },
     get isStored() {
       return storing !== undefined
+    },
+    get sender() {
+      return senders.at(-1)?.kind
     },
     get hasProgressed() {
       return state.hasProgressed

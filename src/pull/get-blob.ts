@@ -13,8 +13,8 @@ import type { ContentGraph } from './content-graph.ts'
  * before the whole blob is verified, and rejects with `blob-interrupted` or `blob-in-doubt`.
  */
 export interface OpenedBlob extends BlobReader {
-  /** `upstream`: this question started the download; `flight`: it joined a running one. */
-  readonly source: 'store' | 'upstream' | 'flight'
+  /** `upstream`, `peer`: this question started the download, and it began there; `flight`: it joined a running one. */
+  readonly source: 'store' | 'upstream' | 'peer' | 'flight'
 }
 
 /**
@@ -117,17 +117,15 @@ export function createBlobs(parts: Parts, settings: FlightSettings): Blobs {
       // What others' private downloads left behind is not continued for whoever may not have it.
       const mayContinue = store.partial(digest) === 0 || isServed(repository, digest)
       const isStored = running === undefined && mayContinue
-      return join(flights.launch(repository, digest, { isStored }), 'upstream')
+      return join(flights.launch(repository, digest, { isStored }))
     })
 
-    async function join(
-      flight: BlobFlight,
-      source: OpenedBlob['source'],
-    ): Promise<OpenedBlob | Absent> {
+    async function join(flight: BlobFlight, source?: 'flight'): Promise<OpenedBlob | Absent> {
       const joining = flight.join(range, signal)
       flights.tellBusy()
       const reader = await joining
-      return isAbsent(reader) ? reader : withSource(reader, source)
+      if (isAbsent(reader)) return reader
+      return withSource(reader, source ?? flight.sender() ?? 'upstream')
     }
   }
 

@@ -11,6 +11,8 @@ import type { Target } from '../ports/tag-ledger.ts'
 import type { Upstream } from '../ports/upstream.ts'
 import { type Absent, absent, isAbsent } from './absent.ts'
 import type { ContentGraph } from './content-graph.ts'
+import { childrenOf } from './manifest-edges.ts'
+import type { PeerManifests } from './peer-manifests.ts'
 import type { ReachOf } from './reach-of.ts'
 import { tellUnconfigured } from './resolve-tag.ts'
 
@@ -19,7 +21,7 @@ export interface GotManifest {
   readonly digest: Digest
   readonly mediaType: string
   readonly bytes: Buffer
-  readonly source: 'store' | 'upstream'
+  readonly source: 'store' | 'upstream' | 'peer'
 }
 
 /** Gets a manifest by digest. Settles within the deadline; rejects only when `signal` (the client's) aborts. */
@@ -45,6 +47,8 @@ interface Parts {
   readonly graph: ContentGraph
   readonly upstream: Pick<Upstream, 'getManifest'>
   readonly reachOf: ReachOf
+  /** Other nodes, asked before the registry. */
+  readonly peers?: PeerManifests | undefined
   /** By rule; remembers what it worked out. */
   readonly isPrivate: (repository: Repository) => boolean
   /** Upstream could not deliver this manifest (class `unreachable`). */
@@ -64,7 +68,7 @@ interface Flight {
 }
 
 /**
- * Store, then upstream. One flight per digest is shared by all who ask (a private repository has its own, so that nobody gets from it
+ * Store, then other nodes, then upstream. One flight per digest is shared by all who ask (a private repository has its own, so that nobody gets from it
  * what is not his); it is the daemon's and goes on when clients leave. Clients are answered when the bytes are verified; making them
  * durable goes on behind.
  *
@@ -109,13 +113,27 @@ export function createManifests(
   }
 
   function launch(key: string, repository: Repository, digest: Digest): Flight {
-    const answer = askUpstream(repository, digest)
+    const answer = askPeers(repository, digest).then(
+      got => got ?? whyNotAsked(repository) ?? askUpstream(repository, digest),
+    )
     const ended = answer.then(async got => {
       if ('bytes' in got) await put(digest, got.bytes)
     })
     const flight = { answer, ended: ended.catch(() => {}).finally(() => flights.delete(key)) }
     flights.set(key, flight)
     return flight
+  }
+
+  async function askPeers(
+    repository: Repository,
+    digest: Digest,
+  ): Promise<GotManifest | undefined> {
+    const got = await parts.peers?.fetch(repository, digest, closing.signal)
+    if (got === undefined) return undefined
+    const read = fromBytes(digest, got.bytes, got.mediaType, 'peer')
+    if (isAbsent(read)) return undefined
+    graph.addSighting(digest, repository) // the holder may serve it there: so may we
+    return read
   }
 
   async function askUpstream(
@@ -155,6 +173,18 @@ export function createManifests(
     return absent(`${why} and the manifest is not held for it`, reach.failure)
   }
 
+  function hasPeers(): boolean {
+    return parts.peers?.hasPeers() ?? false
+  }
+
+  /** A client that has a manifest wants what it names next. */
+  function foresee(digest: Digest): void {
+    const content = graph.manifest(digest)?.content
+    if (content === undefined || !hasPeers()) return
+    const named = childrenOf(content).map(child => child.digest)
+    parts.peers?.foresee(named.filter(child => store.stat(child) === undefined))
+  }
+
   /** What was seen only in others' private repositories is asked for anew: this repository may have it, too. */
   async function held(
     repository: Repository,
@@ -168,7 +198,8 @@ export function createManifests(
     const key = parts.isPrivate(repository) ? `${formatRepository(repository)}@${digest}` : digest
     const running = flights.get(key)
     const why = running === undefined ? whyNotAsked(repository) : undefined
-    if (why !== undefined) return why
+    const mayPeersHaveIt = parts.reachOf(repository).state !== 'unconfigured' && hasPeers()
+    if (why !== undefined && !mayPeersHaveIt) return why
     return running ?? launch(key, repository, digest)
   }
 
@@ -192,7 +223,9 @@ export function createManifests(
     signal: AbortSignal,
   ): Promise<GotManifest | Absent> {
     const got = (await held(repository, digest)) ?? (await ask(repository, digest, signal))
-    if ('bytes' in got) parts.onUse(digest)
+    if (isAbsent(got)) return got
+    parts.onUse(digest)
+    foresee(digest)
     return got
   }
 

@@ -13,7 +13,7 @@ export interface CollectionCounts {
 /** Told by the mirror; the same shape as its observer. */
 export interface MirrorMeter {
   answered(kind: string, status: number): void
-  blobSent(source: 'store' | 'upstream' | 'flight', outcome: string, bytes: number): void
+  blobSent(source: 'store' | 'upstream' | 'peer' | 'flight', outcome: string, bytes: number): void
 }
 
 /** All that is counted, as it happens. Each member fits what it listens to. */
