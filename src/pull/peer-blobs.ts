@@ -16,6 +16,8 @@ interface Parts extends PeerSourceParts {
 interface Settings {
   /** How long a node may take for the first byte when nobody else is there to be asked, ms. */
   readonly firstByteMs: number
+  /** The same for a node that has to fetch the blob first, ms. */
+  readonly relayMs: number
 }
 
 /** Nodes that may be asked in turn to fetch for this one, when it cannot do so itself. */
@@ -26,7 +28,7 @@ const maxRelays = 3
  * once for all: by the first in an order that all members work out alike, of those that say they reach that registry. The others read
  * from it while it arrives, and go to the registry themselves when that does not begin soon.
  */
-export function createPeerBlobs(parts: Parts, { firstByteMs }: Settings): BlobSources {
+export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
   const { upstream, members, holders, book } = parts
 
   function relays({ digest, repository }: BlobQuestion): readonly NodeId[] {
@@ -52,11 +54,13 @@ export function createPeerBlobs(parts: Parts, { firstByteMs }: Settings): BlobSo
       if (isRelayed || members.alive().length === 0) return [upstream]
       const found = await holders.find([digest], signal)
       const peers = book.order(found.get(digest) ?? [])
-      const ask = { priority, firstByteMs }
+      const { firstByteMs, relayMs } = settings
+      const holding = { priority, relay: false, firstByteMs }
+      const relaying = { priority, relay: true, firstByteMs: relayMs }
       const sources =
         peers.length > 0
-          ? peers.map(id => createPeerSource(parts, id, { ...ask, relay: false }))
-          : relays(question).map(id => createPeerSource(parts, id, { ...ask, relay: true }))
+          ? peers.map(id => createPeerSource(parts, id, holding))
+          : relays(question).map(id => createPeerSource(parts, id, relaying))
       return [...sources, upstream]
     },
   }

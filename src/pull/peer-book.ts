@@ -12,8 +12,8 @@ export interface PeerBook {
   began(id: NodeId, tookMs: number): void
   /** A transfer of so many bytes took so long, ms. */
   sent(id: NodeId, bytes: number, tookMs: number): void
-  /** It did not answer, or broke off. `isSilent`: it may be gone. */
-  failed(id: NodeId, isSilent: boolean): void
+  /** It did not answer, or broke off. */
+  failed(id: NodeId): void
   /** Silence of so long is unusual for it, ms. */
   raceAfterMs(id: NodeId): number
   /** Bytes a millisecond, lately; `undefined` when never measured. */
@@ -97,7 +97,6 @@ export function createPeerBook(
     began(id, tookMs) {
       const page = pageOf(id)
       page.beginsMs = smooth(page.beginsMs, tookMs)
-      members.heard(id, tookMs)
     },
     sent(id, bytes, tookMs) {
       const page = pageOf(id)
@@ -107,12 +106,11 @@ export function createPeerBook(
         page.bytesPerMs = smooth(page.bytesPerMs, bytes / Math.max(tookMs, 1))
       }
     },
-    failed(id, isSilent) {
+    failed(id) {
       const page = pageOf(id)
       const avoidMs = Math.min(shortestAvoidMs * 2 ** page.failures, longestAvoidMs)
       page.failures += 1
       page.avoidUntilMs = clock.monotonicMs() + avoidMs
-      if (isSilent) members.missed(id)
     },
     raceAfterMs(id) {
       const usualMs = pages.get(id)?.beginsMs ?? 0

@@ -1,11 +1,6 @@
 import { UpstreamFailure } from '../ports/errors.ts'
 import { PeerFailure } from '../ports/peer-port.ts'
 
-/** Whether a node may be gone, going by how it failed. */
-export function isSilence(error: unknown): boolean {
-  return error instanceof PeerFailure && (error.code === 'unreachable' || error.code === 'timeout')
-}
-
 /** What another node's failure means to who wants content: the words that sources fail with. Anything else is passed on. */
 export function asSourceFailure(error: unknown): unknown {
   if (!(error instanceof PeerFailure)) return error

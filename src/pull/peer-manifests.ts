@@ -8,7 +8,6 @@ import type { Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { type PeerClient, PeerFailure, type PeerManifest } from '../ports/peer-port.ts'
 import type { PeerBook } from './peer-book.ts'
-import { isSilence } from './peer-failure.ts'
 
 /** Manifests that other nodes hold. */
 export interface PeerManifests {
@@ -58,12 +57,15 @@ export function createPeerManifests(
       if (digestOf(got.bytes, digestAlgorithm(digest)) === digest) return got
       holders.lied(id, digest)
     } catch (error) {
-      if (signal.aborted) return undefined
-      if (!(error instanceof PeerFailure)) throw error
-      if (error.code === 'absent') holders.lacks(id, digest)
-      else book.failed(id, isSilence(error))
+      if (!signal.aborted) noteFailure(id, digest, error)
     }
     return undefined
+  }
+
+  function noteFailure(id: NodeId, digest: Digest, error: unknown): void {
+    if (!(error instanceof PeerFailure)) throw error
+    if (error.code === 'absent') holders.lacks(id, digest)
+    else book.failed(id)
   }
 
   return {

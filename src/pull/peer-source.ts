@@ -5,7 +5,7 @@ import type { NodeId } from '../ports/node-id.ts'
 import { type PeerClient, PeerFailure, type PeerPriority } from '../ports/peer-port.ts'
 import type { Reach } from '../ports/upstream.ts'
 import type { PeerBook } from './peer-book.ts'
-import { asSourceFailure, isSilence } from './peer-failure.ts'
+import { asSourceFailure } from './peer-failure.ts'
 
 /** What asking another node for a blob takes. */
 export interface PeerSourceParts {
@@ -56,7 +56,7 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
   function fail(error: unknown, isCut: AbortSignal): unknown {
     if (isCut.aborted) return error
     const isAbsent = error instanceof PeerFailure && error.code === 'absent'
-    if (!isAbsent) book.failed(id, isSilence(error))
+    if (!isAbsent) book.failed(id)
     return asSourceFailure(error)
   }
 
@@ -65,7 +65,7 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
     kind: 'peer',
     isRelay: relay,
     reach: () => (book.isAlive(id) ? there : gone),
-    raceAfterMs: relay ? relayMs : book.raceAfterMs(id),
+    raceAfterMs: relay ? relayRacedMs : book.raceAfterMs(id),
     async open(digest, repository, offset, signal) {
       const askedAtMs = clock.monotonicMs()
       const question = { digest, repository, offset, relay, priority: ask.priority() }
@@ -86,4 +86,4 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
 }
 
 /** A node that fetches for everybody is waited for so long before this one fetches too, ms. */
-const relayMs = 300
+const relayRacedMs = 300

@@ -1,46 +1,29 @@
 import { createHash } from 'node:crypto'
-import type { BlobReader } from '../../src/ports/content-store.ts'
 import type { Member, Members } from '../../src/ports/members.ts'
 import type { NodeId } from '../../src/ports/node-id.ts'
-import {
-  type PeerFailure as Failure,
-  type PeerClient,
-  PeerFailure,
-  type PeerService,
-} from '../../src/ports/peer-port.ts'
+import type { PeerClient, PeerService } from '../../src/ports/peer-port.ts'
+import { createMemoryPeers } from './memory-peers.ts'
 
 /** A node as a test names it. */
 export const nodeId = (name: string): NodeId => createHash('sha256').update(name).digest('hex')
 
-type Said = Partial<Pick<Member, 'zone' | 'upstreams' | 'roomBytes' | 'platforms' | 'isNeighbour'>>
+type Said = Partial<
+  Pick<Member, 'zone' | 'upstreams' | 'roomBytes' | 'platforms' | 'isNeighbour' | 'state'>
+>
 
-/** What the lab counted of one node's answers. */
-export interface Asked {
-  readonly by: NodeId
-  readonly id: NodeId
-  readonly what: string
-}
-
-const chunkBytes = 64 * 1024
-
-/**
- * Several nodes in one process, without a network: what one asks, the other's handlers answer, in order and without timers. A node can
- * be killed (what runs breaks, what is asked fails at once) and frozen (nothing comes any more until the asker's patience ends).
- */
+/** A mesh in one process: nodes that ask each other without a socket, and the table of members each of them sees. */
 export function createPeerLab({ patienceMs = 60 }: { readonly patienceMs?: number } = {}) {
-  const services = new Map<NodeId, PeerService>()
+  const peers = createMemoryPeers({ stallMs: patienceMs })
   const said = new Map<NodeId, Said>()
-  const states = new Map<NodeId, Member['state']>()
-  const dead = new Set<NodeId>()
-  const frozen = new Set<NodeId>()
   const listeners = new Set<() => void>()
-  const asked: Asked[] = []
 
-  const fail = (code: Failure['code'], id: NodeId, what: string) =>
-    new PeerFailure(code, `${id.slice(0, 8)} ${what}: ${code}`)
-
-  const tell = () => {
+  function say(id: NodeId, what: Said): void {
+    said.set(id, { ...said.get(id), ...what })
     for (const listener of listeners) listener()
+  }
+
+  function setState(id: NodeId, state: Member['state']): void {
+    if ((said.get(id)?.state ?? 'alive') !== state) say(id, { state })
   }
 
   function memberOf(id: NodeId): Member {
@@ -53,7 +36,7 @@ export function createPeerLab({ patienceMs = 60 }: { readonly patienceMs?: numbe
       meshAddresses: [],
       version: '0',
       protocol: 1,
-      state: states.get(id) ?? 'alive',
+      state: 'alive',
       lastSeenMs: 0,
       ledgerRoot: '',
       upstreams: [],
@@ -67,156 +50,47 @@ export function createPeerLab({ patienceMs = 60 }: { readonly patienceMs?: numbe
     }
   }
 
-  function setState(id: NodeId, state: Member['state']): void {
-    if ((states.get(id) ?? 'alive') === state) return
-    states.set(id, state)
-    tell()
-  }
-
-  /** Settles as the answer does, or fails as a node does that is gone. */
-  async function reach<T>(
-    by: NodeId,
-    id: NodeId,
-    what: string,
-    signal: AbortSignal,
-    answer: (service: PeerService) => Promise<T>,
-    timeoutMs = patienceMs,
-  ): Promise<T> {
-    asked.push({ by, id, what })
-    const service = services.get(id)
-    if (dead.has(id) || service === undefined) throw fail('unreachable', id, what)
-    if (!frozen.has(id)) return ended(answer(service), signal)
-    return ended(patience(id, what, Math.min(timeoutMs, patienceMs)), signal)
-  }
-
-  function patience(id: NodeId, what: string, ms: number): Promise<never> {
-    return new Promise((_resolve, reject) => {
-      setTimeout(() => reject(fail('timeout', id, what)), ms)
-    })
-  }
-
-  function ended<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason)
-      const abort = () => reject(signal.reason)
-      signal.addEventListener('abort', abort)
-      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-    })
-  }
-
-  async function* read(
-    id: NodeId,
-    reader: BlobReader,
-    { from, end }: { readonly from: number; readonly end: number },
-    signal: AbortSignal,
-  ): AsyncGenerator<Uint8Array> {
-    try {
-      for (let at = from; at < end; ) {
-        const into = new Uint8Array(Math.min(chunkBytes, end - at))
-        const count = await readSome(id, reader, into, at, signal)
-        at += count
-        yield into.subarray(0, count)
-      }
-    } finally {
-      await reader.close()
-    }
-  }
-
-  async function readSome(
-    id: NodeId,
-    reader: BlobReader,
-    into: Uint8Array,
-    at: number,
-    signal: AbortSignal,
-  ): Promise<number> {
-    if (dead.has(id)) throw fail('unreachable', id, 'broke off')
-    if (frozen.has(id)) await ended(patience(id, 'stalls', patienceMs), signal)
-    signal.throwIfAborted()
-    const cut = (error: unknown): never => {
-      signal.throwIfAborted()
-      throw new PeerFailure('unreachable', `${id.slice(0, 8)} was cut`, error)
-    }
-    const count = await ended(reader.read(into, at), signal).catch(cut)
-    if (count === 0) throw fail('unreachable', id, 'ended early')
-    return count
-  }
-
-  function client(by: NodeId): PeerClient {
-    return {
-      call: (id, subject, question, { signal, timeoutMs }) =>
-        reach(
-          by,
-          id,
-          subject,
-          signal,
-          async service => {
-            const answer = service.answers.get(subject)
-            if (answer === undefined) throw fail('absent', id, subject)
-            return answer(question, by, signal)
-          },
-          timeoutMs,
-        ),
-      getChunkHashes: () => {
-        throw new Error('no chunk hashes in the lab')
-      },
-      stream: () => {
-        throw new Error('no streams in the lab')
-      },
-      getManifest: (id, digest, repository, { signal, timeoutMs }) =>
-        reach(
-          by,
-          id,
-          `manifest ${digest}`,
-          signal,
-          async service => {
-            const found = await service.getManifest(digest, repository, signal)
-            if (found === undefined) throw fail('absent', id, digest)
-            return found
-          },
-          timeoutMs,
-        ),
-      openBlob: (id, question, { signal, firstByteMs }) =>
-        reach(
-          by,
-          id,
-          `${question.relay ? 'relay' : 'blob'} ${question.digest}`,
-          signal,
-          async service => {
-            const reader = await service.openBlob(question, by, signal)
-            if (reader === undefined) throw fail('absent', id, question.digest)
-            const { offset, end = reader.size - 1 } = question
-            const span = { from: offset, end: Math.min(end + 1, reader.size) }
-            const body = read(id, reader, span, signal)
-            return { offset, size: reader.size, body }
-          },
-          firstByteMs,
-        ),
-    }
+  function faultsOf(id: NodeId) {
+    const peer = peers.get(id)
+    if (peer === undefined) throw new Error(`no node ${id}`)
+    return peer.faults
   }
 
   return {
-    /** All questions, oldest first. */
-    asked: asked as readonly Asked[],
-    /** What one node answers. Without `answers` and the like it has nothing. */
+    /** What reached a node so far, oldest first. */
+    asked: peers.asked,
+    /** A node joins, or offers something else from now on. */
     serve(id: NodeId, service: Partial<PeerService>): void {
-      services.set(id, {
-        answers: new Map(),
-        streams: new Map(),
-        openBlob: async () => undefined,
-        getManifest: async () => undefined,
-        ...service,
-      })
-      tell()
+      const peer = peers.get(id)
+      if (peer !== undefined) peer.service = service
+      else {
+        peers.join(id, service, {
+          onHeard: other => setState(other, 'alive'),
+          onMissed: other => setState(other, 'suspect'),
+        })
+      }
+      say(id, {})
     },
     /** What a node says of itself. */
-    say(id: NodeId, what: Said): void {
-      said.set(id, { ...said.get(id), ...what })
-      tell()
+    say,
+    /** The client of a node, which may join later. */
+    client(id: NodeId): PeerClient {
+      const own = () => {
+        const peer = peers.get(id)
+        if (peer === undefined) throw new Error(`${id} has not joined`)
+        return peer.client
+      }
+      return {
+        call: (...asked) => own().call(...asked),
+        stream: (...asked) => own().stream(...asked),
+        getManifest: (...asked) => own().getManifest(...asked),
+        openBlob: (...asked) => own().openBlob(...asked),
+        getChunkHashes: (...asked) => own().getChunkHashes(...asked),
+      }
     },
-    client,
-    /** Everybody who serves, as one of them sees it. */
+    /** Everybody who joined, as one of them sees it. */
     members(self: NodeId): Members {
-      const all = () => [...services.keys()].filter(id => id !== self).map(memberOf)
+      const all = () => [...said.keys()].filter(id => id !== self).map(memberOf)
       let alive: readonly Member[] | undefined
       listeners.add(() => {
         alive = undefined
@@ -228,7 +102,7 @@ export function createPeerLab({ patienceMs = 60 }: { readonly patienceMs?: numbe
           alive ??= all().filter(({ state }) => state === 'alive')
           return alive
         },
-        get: id => (services.has(id) && id !== self ? memberOf(id) : undefined),
+        get: id => (said.has(id) && id !== self ? memberOf(id) : undefined),
         heard: id => setState(id, 'alive'),
         missed: id => setState(id, 'suspect'),
         onChange(listener) {
@@ -237,17 +111,17 @@ export function createPeerLab({ patienceMs = 60 }: { readonly patienceMs?: numbe
         },
       }
     },
-    setState,
+    faultsOf,
+    /** Whether one of its faults met somebody who asked, or it was asked at all. */
+    wasAsked: (id: NodeId) =>
+      (peers.get(id)?.fired() ?? 0) > 0 || peers.asked.some(({ to }) => to === id),
+    /** Its process is gone. */
     kill(id: NodeId): void {
-      dead.add(id)
+      faultsOf(id).dead = true
     },
-    revive(id: NodeId): void {
-      dead.delete(id)
-      frozen.delete(id)
-      setState(id, 'alive')
-    },
+    /** Its process is stopped. */
     freeze(id: NodeId): void {
-      frozen.add(id)
+      faultsOf(id).silent = true
     },
   }
 }
