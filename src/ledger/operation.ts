@@ -47,6 +47,11 @@ export type KeyOperation = { readonly atMs: number } & (
     }
   | { readonly type: 'unpin'; readonly author: string | undefined }
   | { readonly type: 'use' }
+  | {
+      /** Says again what the tag's owner confirmed later than what stands now. */
+      readonly type: 'reaffirm'
+      readonly believeUntilMs: number
+    }
   | { readonly type: 'held'; readonly target: RecordTarget }
 )
 
@@ -75,6 +80,8 @@ export function decide(
       return decideUnpin(state, key, operation, decider)
     case 'use':
       return decideUse(state, key, operation.atMs, decider)
+    case 'reaffirm':
+      return decideReaffirm(state, key, operation, decider)
     case 'held':
       return { held: operation.target }
   }
@@ -146,6 +153,40 @@ function upstreamStamp(
   // A push or import of ours in the same millisecond: one origin never uses a stamp twice.
   const isTaken = own !== undefined && compareStamps(own.stamp, stamp) === 0
   return isTaken ? stampAfter(stamp.wallMs, stamp) : stamp
+}
+
+/**
+ * This node's own confirmation that is newer than the record which stands and says another digest. A rollback upstream that only one
+ * side of a partition saw must not lose to what the other side saw before it.
+ */
+export function beatenConfirmation(
+  state: KeyState,
+  { origin, exclusions }: Decider,
+): (Sighting & { readonly confirmedMs: number }) | undefined {
+  const live = liveRecord(state, exclusions)
+  if (live === undefined || exclusions.isBanned(origin)) return undefined
+  let newest: (Sighting & { readonly confirmedMs: number }) | undefined
+  for (const sighting of state.sightings) {
+    const { confirmedMs } = sighting
+    if (confirmedMs === undefined || sighting.origin !== origin) continue
+    if (confirmedMs > (newest?.confirmedMs ?? live.stamp.wallMs)) {
+      newest = { ...sighting, confirmedMs }
+    }
+  }
+  if (newest === undefined || newest.target.digest === live.target.digest) return undefined
+  return exclusions.isBlocked(newest.target.digest) ? undefined : newest
+}
+
+function decideReaffirm(
+  state: KeyState,
+  key: string,
+  { believeUntilMs }: Operation<'reaffirm'>,
+  decider: Decider,
+): KeyChange | undefined {
+  const beaten = beatenConfirmation(state, decider)
+  if (beaten === undefined || beaten.confirmedMs > believeUntilMs) return undefined
+  const stamp = stampAfter(beaten.confirmedMs, undefined)
+  return { records: [observation(key, beaten.target, 'upstream', decider.origin, stamp)] }
 }
 
 function decideLocal(

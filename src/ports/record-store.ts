@@ -1,19 +1,5 @@
-import type { LedgerRecord, SignedRecord } from '../ledger/record.ts'
-
-/** Leaves of the fingerprint: the first 12 bits of a register's hash. */
-export const leafCount = 4096
-
-/** What two nodes compare of one record before they send it. */
-export interface RecordRow {
-  /** Hash of kind and key, the first 12 hex digits of a SHA-256. */
-  readonly register: string
-  readonly wallMs: number
-  readonly counter: number
-  /** Public key of who signed it, hex. */
-  readonly origin: string
-  /** Tells two records of one origin and stamp apart: 8 hex digits of a hash of the signature. */
-  readonly mark: string
-}
+import type { RecordRow } from '../ledger/leaf.ts'
+import type { SignedRecord } from '../ledger/record.ts'
 
 /** What became of a record that another node signed. */
 export type RecordOutcome =
@@ -28,28 +14,35 @@ export type RecordOutcome =
   | 'version'
   | 'cluster'
 
+/** Records of one leaf, or a part of them. */
+export interface LeafRecords {
+  readonly leaf: number
+  readonly records: readonly SignedRecord[]
+}
+
 /** The replicated registers, as nodes tell each other of them. One suite holds every implementation to this. */
 export interface RecordStore {
-  /** Takes others' records in, a bounded number, and says in their order what became of each. Rejects with `ledger-unusable`. */
+  /**
+   * Takes others' records in, a bounded number at a time so that this node's own writes are not held up, and says in their order what
+   * became of each. Rejects with `ledger-unusable`.
+   */
   apply(records: readonly SignedRecord[]): Promise<readonly RecordOutcome[]>
-  /** Hashes of the leaves, `leafCount` × 16 bytes, of what is committed. Kept up to date; the caller does not change it. */
+  /** Hashes of the leaves, `leafCount` × `leafHashBytes`, of what is committed. Kept up to date; the caller does not change it. */
   fingerprint(): Promise<Uint8Array>
-  /** What is held of one leaf. */
+  /** What is held of one leaf, in order. */
   rows(leaf: number): readonly RecordRow[]
   /** The records behind rows of one leaf, those that are still held. */
   records(leaf: number, rows: readonly RecordRow[]): readonly SignedRecord[]
-  /** All records in the order of their leaves, a batch at a time, from leaf `from` on. */
-  all(from: number): AsyncIterable<{
-    readonly leaf: number
-    readonly records: readonly SignedRecord[]
-  }>
-  /** Called after a commit with what is new in the registers: of this node, or taken from others. */
-  onRecords(
-    listener: (
-      records: readonly (LedgerRecord & { readonly signed: SignedRecord })[],
-      by: 'self' | 'others',
-    ) => void,
-  ): () => void
+  /** All records in the order of their leaves, some at a time, from leaf `from` on. Others have their turn in between. */
+  all(from: number): AsyncIterable<LeafRecords>
   /** Records held. */
   count(): number
+  /** Observations that nobody used since are forgotten and not taken back; ms since the epoch, 0 while there is no such time. */
+  horizonMs(): number
+  /** Called after a commit with what is new in the registers: signed by this node, or taken from others. */
+  onRecords(listener: (records: readonly SignedRecord[], by: 'self' | 'others') => void): () => void
+  /** Called when another node's record took a key's place although this node's own confirmation of another digest is newer. */
+  onBeaten(listener: (key: string) => void): () => void
+  /** Says again what this node confirmed of a key, with the time it did, if a record still stands that is older than that. */
+  reaffirm(key: string): Promise<void>
 }

@@ -94,12 +94,13 @@ t.test('extensions of later versions are accepted and stay in the bytes', async 
 
 t.test('a later version and another cluster are told apart', async t => {
   t.equal(read(bend(pin, fields => fields.splice(0, 1, 2))), 'version')
+  t.equal(read(bend(pin, fields => fields.splice(2, 1, 99))), 'version', 'a kind added later')
   t.equal(read(encodeRecord(pin, 'c'), 'another'), 'cluster')
 })
 
 t.test('a field out of its range is malformed', async t => {
   const bends: Record<string, (fields: unknown[]) => void> = {
-    'unknown kind': f => f.splice(2, 1, 99),
+    'a kind that is none': f => f.splice(2, 1, -1),
     'no key': f => f.splice(3, 1, ''),
     'key without a tag': f => f.splice(3, 1, 'docker.io/library/nginx'),
     'key that is not canonical': f => f.splice(3, 1, 'nginx:latest'),

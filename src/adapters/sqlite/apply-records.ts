@@ -1,25 +1,17 @@
-import { decodeRecord, kindNumbers, type RecordFault } from '../../ledger/encode-record.ts'
+import { decodeRecord, kindNumbers } from '../../ledger/encode-record.ts'
 import { sightingOf } from '../../ledger/history.ts'
 import type { LedgerRecord, SignedRecord } from '../../ledger/record.ts'
+import type { RecordOutcome } from '../../ports/record-store.ts'
 import type { Connection } from './database.ts'
-import { isSignedBy } from './identity.ts'
+import { isSignedBy, verifySignature } from './identity.ts'
 import type { KeyWriter } from './write-key.ts'
 import { isOperatorKind, type RecordWriter } from './write-record.ts'
 
 /** Rows the quarantine holds at most; beyond it what waits longest for its time goes. */
 const maxQuarantined = 10_000
 
-/** What became of a record that another node signed. */
-export type ApplyOutcome =
-  | 'applied'
-  | 'known' // held already, or older than what is held
-  | 'quarantined' // too far ahead of trusted time: waits
-  | 'too-old' // behind the horizon
-  | 'signature'
-  | RecordFault
-
 /** A record that parsed and whose signature holds, or why not. */
-export type CheckedRecord = (LedgerRecord & { readonly signed: SignedRecord }) | ApplyOutcome
+export type CheckedRecord = (LedgerRecord & { readonly signed: SignedRecord }) | RecordOutcome
 
 /** Parses and verifies, which needs no transaction. Never throws. */
 export function checkRecord(signed: SignedRecord, clusterId: string): CheckedRecord {
@@ -28,16 +20,40 @@ export function checkRecord(signed: SignedRecord, clusterId: string): CheckedRec
   return isSignedBy(signed, record.origin) ? { ...record, signed } : 'signature'
 }
 
-/** When records are taken. ms since the epoch, trusted time. */
+/** Signatures that are checked at once, so that others' files need not wait long for a thread. */
+const checkedAtOnce = 32
+
+/** As {@link checkRecord} for many, the signatures beside this thread. Never rejects. */
+export async function checkRecords(
+  records: readonly SignedRecord[],
+  clusterId: string,
+): Promise<readonly CheckedRecord[]> {
+  const checked: CheckedRecord[] = []
+  for (let start = 0; start < records.length; start += checkedAtOnce) {
+    const group = records.slice(start, start + checkedAtOnce).map(async signed => {
+      const record = decodeRecord(signed, clusterId)
+      if (typeof record === 'string') return record
+      return (await verifySignature(signed, record.origin)) ? { ...record, signed } : 'signature'
+    })
+    checked.push(...(await Promise.all(group)))
+  }
+  return checked
+}
+
+/** When records are taken, and from whom. ms since the epoch, trusted time. */
 export interface ApplyTime {
   readonly atMs: number
   /** Later ones wait in the quarantine; infinite until trusted time is verified. */
   readonly believeUntilMs: number
+  /** Origins whose operators' words count; all when absent. */
+  readonly operators?: readonly string[] | undefined
 }
 
 /** Takes other nodes' records in; call inside a transaction. */
 export interface RecordApplier {
-  apply(record: CheckedRecord, time: ApplyTime): ApplyOutcome
+  apply(record: CheckedRecord, time: ApplyTime): RecordOutcome
+  /** Keys of which this node confirmed another digest later than what was taken since the last call says. */
+  takeBeaten(): readonly string[]
   /** Puts a record aside until its time comes. */
   quarantine(record: LedgerRecord & { readonly signed: SignedRecord }): void
   /** Takes what the quarantine held until now. Returns what was news. */
@@ -72,24 +88,33 @@ export function createRecordApplier(
     .prepare<[string], number | null>('SELECT max(wall_ms) FROM record WHERE key = ? AND kind = 4')
     .pluck()
 
+  let beaten: string[] = []
+
   function quarantine(record: LedgerRecord & { readonly signed: SignedRecord }): void {
     const { key, kind, origin, stamp, signed } = record
     hold.run(key, kindNumbers[kind], origin, stamp.wallMs, signed.body, signed.signature)
     shed.run()
   }
 
-  function apply(record: CheckedRecord, { atMs, believeUntilMs }: ApplyTime): ApplyOutcome {
+  function apply(record: CheckedRecord, time: ApplyTime): RecordOutcome {
     if (typeof record === 'string') return record
-    if (record.stamp.wallMs > believeUntilMs) {
+    if (isOperatorKind(record.kind) && time.operators?.includes(record.origin) === false) {
+      return 'no-operator'
+    }
+    if (record.stamp.wallMs > time.believeUntilMs) {
       quarantine(record)
       return 'quarantined'
     }
     if (isTooOld(record)) return 'too-old'
     if (!parts.records.put(record)) return 'known'
-    if (record.kind === 'observation' && record.target !== undefined) {
-      parts.keys.remember(record.key, sightingOf(record, record.target, atMs, undefined))
-    }
+    remember(record, time.atMs)
     return 'applied'
+  }
+
+  function remember(record: LedgerRecord, atMs: number): void {
+    if (record.kind !== 'observation' || record.target === undefined) return
+    const seen = sightingOf(record, record.target, atMs, undefined)
+    if (parts.keys.remember(record.key, seen)) beaten.push(record.key)
   }
 
   /** What this node would forget at once must not come back, or two nodes send it to each other for ever. */
@@ -102,6 +127,11 @@ export function createRecordApplier(
   return {
     apply,
     quarantine,
+    takeBeaten() {
+      const taken = beaten
+      beaten = []
+      return taken
+    },
     release(time) {
       const waited = due.all(time.believeUntilMs).map(row => checkRecord(row, parts.clusterId))
       drop.run(time.believeUntilMs)

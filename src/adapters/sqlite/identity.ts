@@ -71,13 +71,41 @@ export function signBody(body: Uint8Array, privateKey: KeyObject): Uint8Array {
   return sign(null, Buffer.concat([purpose, body]), privateKey)
 }
 
+/** Public keys of origins kept ready; making one costs as much as a check. */
+const keptKeys = 1_000
+const keys = new Map<string, KeyObject>()
+
+function keyOf(origin: string): KeyObject {
+  const known = keys.get(origin)
+  if (known !== undefined) return known
+  const der = Buffer.concat([spkiHead, Buffer.from(origin, 'hex')])
+  const key = createPublicKey({ key: der, format: 'der', type: 'spki' })
+  const oldest = keys.size < keptKeys ? undefined : keys.keys().next().value
+  if (oldest !== undefined) keys.delete(oldest)
+  keys.set(origin, key)
+  return key
+}
+
 /** Whether `origin` (hex) signed these bytes. Never throws. */
 export function isSignedBy({ body, signature }: SignedRecord, origin: string): boolean {
   try {
-    const der = Buffer.concat([spkiHead, Buffer.from(origin, 'hex')])
-    const key = createPublicKey({ key: der, format: 'der', type: 'spki' })
-    return verify(null, Buffer.concat([purpose, body]), key, signature)
+    return verify(null, Buffer.concat([purpose, body]), keyOf(origin), signature)
   } catch {
     return false
   }
+}
+
+/** As {@link isSignedBy}, beside this thread. Never rejects. */
+export function verifySignature(
+  { body, signature }: SignedRecord,
+  origin: string,
+): Promise<boolean> {
+  return new Promise(resolve => {
+    try {
+      const signed = Buffer.concat([purpose, body])
+      verify(null, signed, keyOf(origin), signature, (err, isGood) => resolve(!err && isGood))
+    } catch {
+      resolve(false)
+    }
+  })
 }

@@ -4,11 +4,13 @@ import { defaultRetentionDays } from '../../ledger/horizon.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ContentCatalog } from '../../ports/content-catalog.ts'
 import type { Log } from '../../ports/log.ts'
+import type { RecordStore } from '../../ports/record-store.ts'
 import type { ResolutionLog } from '../../ports/resolution-log.ts'
 import type { TagLedger } from '../../ports/tag-ledger.ts'
 import { createContentCatalog } from './content-catalog.ts'
 import { openIdentity } from './identity.ts'
 import { createReader, type Reader } from './reader.ts'
+import { createRecordStore, type SqliteRecordStore } from './record-store.ts'
 import type { Recovered } from './recover.ts'
 import { createReplication, type Replication } from './replication.ts'
 import { createResolutionLog } from './resolution-log.ts'
@@ -25,6 +27,8 @@ export interface OpenedLedger {
   readonly resolutions: ResolutionLog
   readonly settings: Pick<Settings, 'get' | 'set'>
   readonly replication: Replication
+  /** What other nodes are told of and what they tell. */
+  readonly records: RecordStore
   readonly recovered: Recovered
   /** Takes a snapshot now when anything changed since the last one; says whether it did. Runs hourly by itself. */
   snapshot(): Promise<boolean>
@@ -54,6 +58,7 @@ export async function openLedger(options: {
   const { origin, privateKey } = openIdentity(dataDir, log, clock.wallMs())
   const existed = existsSync(file)
   let reader: Reader | undefined
+  let store: SqliteRecordStore | undefined
   const { writer, recovered } = await startWriter(
     {
       file,
@@ -63,7 +68,14 @@ export async function openLedger(options: {
       clusterId: options.clusterId ?? '',
       maxPages: options.maxPages,
     },
-    { log, onOpened: () => reader?.reopen() },
+    {
+      log,
+      onOpened() {
+        reader?.reopen()
+        store?.reopened()
+      },
+      onCommitted: committed => store?.committed(committed),
+    },
   )
   reader = createReader(file, { log, onDamage: writer.reportDamage })
   const opened = reader
@@ -74,7 +86,17 @@ export async function openLedger(options: {
     { reader, writer, time, clock, origin, log, onTimeLearned: () => void stored.keep() },
     { retentionDays: options.retentionDays ?? defaultRetentionDays },
   )
-  const { changed, ...port } = ledger
+  const { changed, reaffirm, ...port } = ledger
+  const replication = createReplication({
+    reader,
+    writer,
+    time,
+    origin,
+    onChanged: changed,
+    onBeaten: keys => records.beaten(keys),
+  })
+  const records = createRecordStore({ reader, apply: replication.applyRecords, reaffirm })
+  store = records
   const catalog = createContentCatalog({ reader, writer, log })
   const resolutions = createResolutionLog({ reader, writer, log })
   const snapshots = createSnapshots({ reader, writer, log })
@@ -93,7 +115,8 @@ export async function openLedger(options: {
     catalog,
     resolutions,
     settings,
-    replication: createReplication({ reader, writer, time, origin, onChanged: changed }),
+    replication,
+    records,
     recovered: recovered ?? (existed ? 'ok' : 'fresh'),
     snapshot: snapshots.take,
     close() {

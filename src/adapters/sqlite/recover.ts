@@ -4,6 +4,7 @@ import type { Log } from '../../ports/log.ts'
 import { type Connection, findDamage, isCorruption, openWriter, sqliteCode } from './database.ts'
 import { asideName, syncDirectoryOf, syncFile } from './durable-file.ts'
 import { type Migration, migrate } from './migrate.ts'
+import { fillRegisters } from './registers.ts'
 import { listSnapshots, removeDatabase } from './snapshot.ts'
 
 /** How the database came to be there at start. */
@@ -72,6 +73,7 @@ function openSound({ file, migrations, log }: Opening): Connection {
         'ledger copied before a migration older versions cannot read',
       )
     })
+    fillRegisters(db)
     return db
   } catch (error) {
     db.close()

@@ -2,7 +2,8 @@ import type { SignedRecord } from '../../ledger/record.ts'
 import { believeUntil, type TrustedTime } from '../../ledger/trusted-time.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { formatTag, type TagReference } from '../../oci/reference.ts'
-import type { ApplyOutcome } from './apply-records.ts'
+import type { RecordOutcome } from '../../ports/record-store.ts'
+import { packRecords } from './pack-records.ts'
 import type { Reader } from './reader.ts'
 import type { JobResult, OperatorWord } from './writer-protocol.ts'
 import type { WriterThread } from './writer-thread.ts'
@@ -29,7 +30,9 @@ export interface Replication {
    * Takes other nodes' records in, in one transaction, and says in their order what became of each. Bytes that are no record change
    * nothing. Rejects with `ledger-unusable`.
    */
-  applyRecords(records: readonly SignedRecord[]): Promise<readonly ApplyOutcome[]>
+  applyRecords(records: readonly SignedRecord[]): Promise<readonly RecordOutcome[]>
+  /** Whose operators' words count from now on, by origin; everybody's when `undefined`. */
+  setOperators(origins: readonly string[] | undefined): void
   /** Takes from the quarantine what is no longer ahead of trusted time. */
   releaseQuarantine(): Promise<void>
   /** Signs and writes an operator's word (a ban, a block, a keep …), durable as a pin is. */
@@ -47,21 +50,28 @@ export function createReplication(parts: {
   readonly time: TrustedTime
   readonly origin: string
   readonly onChanged: (keys: readonly string[]) => void
+  readonly onBeaten: (keys: readonly string[]) => void
 }): Replication {
   const { reader, writer, time, origin } = parts
+  let operators: readonly string[] | undefined
 
-  const applyTime = () => ({ atMs: time.nowMs(), believeUntilMs: believeUntil(time) })
+  const applyTime = () => ({ atMs: time.nowMs(), believeUntilMs: believeUntil(time), operators })
 
   function tell(result: JobResult): JobResult {
     if (result.exclusionsChanged) reader.exclusions.reload()
     parts.onChanged(result.changed)
+    parts.onBeaten(result.beaten)
     return result
   }
 
   return {
     origin,
-    async applyRecords(records) {
+    async applyRecords(signed) {
+      const records = packRecords(signed)
       return tell(await writer.submit({ type: 'apply', records, time: applyTime() })).outcomes
+    },
+    setOperators(origins) {
+      operators = origins
     },
     async releaseQuarantine() {
       tell(await writer.submit({ type: 'release', time: applyTime() }))

@@ -2,13 +2,14 @@ import { createPrivateKey } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
 import { HoldfastError } from '../../ports/errors.ts'
 import type { Log } from '../../ports/log.ts'
+import { checkRecords } from './apply-records.ts'
 import { type Connection, findDamage, isCorruption, isUnwritable, openReader } from './database.ts'
 import { readMigrations } from './migrate.ts'
 import { createPinJournal } from './pin-journal.ts'
 import { openDatabase } from './recover.ts'
 import { takeSnapshot } from './snapshot.ts'
-import { createJobWriter, type JobWriter, type Outcome } from './write-jobs.ts'
-import type { Job, JobResult, Reply, Request, WriterOptions } from './writer-protocol.ts'
+import { createJobWriter, type JobWriter, nothing, type PreparedJob } from './write-jobs.ts'
+import type { JobResult, Reply, Request, WriterOptions } from './writer-protocol.ts'
 
 /** How long writes rest after one failed for want of space, ms: a full disk is not hammered. */
 const restMs = 1_000
@@ -108,7 +109,7 @@ function isWritableAgain(db: Connection): boolean {
 
 interface Entry {
   readonly id: number
-  readonly job: Job
+  readonly job: PreparedJob
 }
 
 function write(entries: readonly Entry[], isSecondTry = false): void {
@@ -125,7 +126,10 @@ function write(entries: readonly Entry[], isSecondTry = false): void {
   }
 }
 
-function settle(entries: readonly Entry[], outcomes: readonly Outcome[]): void {
+function settle(
+  entries: readonly Entry[],
+  { outcomes, committed }: ReturnType<JobWriter['write']>,
+): void {
   const results: { id: number; result: JobResult }[] = []
   for (const [i, { id }] of entries.entries()) {
     const outcome = outcomes[i]
@@ -133,7 +137,7 @@ function settle(entries: readonly Entry[], outcomes: readonly Outcome[]): void {
       reply({ type: 'failed', ids: [id], message: outcome.message, isUnusable: false })
     } else if (outcome !== undefined) results.push({ id, result: outcome })
   }
-  if (results.length > 0) reply({ type: 'done', results })
+  if (results.length > 0) reply({ type: 'done', results, committed })
 }
 
 function fail(ids: readonly number[], error: unknown): void {
@@ -159,14 +163,12 @@ async function snapshot(id: number): Promise<void> {
   try {
     if (current === undefined) throw new Error('the database is not open')
     await takeSnapshot(current.db, options.file)
-    reply({ type: 'done', results: [{ id, result: noResult }] })
+    reply({ type: 'done', results: [{ id, result: nothing }], committed: { own: [], leaves: [] } })
   } catch (error) {
     log.error({ err: error }, 'no snapshot taken')
     reply({ type: 'failed', ids: [id], message: messageOf(error), isUnusable: false })
   }
 }
-
-const noResult: JobResult = { changed: [], outcomes: [], exclusionsChanged: false }
 
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error)
@@ -174,6 +176,8 @@ const messageOf = (error: unknown): string =>
 /** Jobs that came while the last batch was written make the next one: the busier, the larger. */
 let queue: Entry[] = []
 let snapshots: Promise<void> = Promise.resolve()
+/** Signatures that are being checked. */
+const checks = new Set<Promise<void>>()
 
 function flush(): void {
   const entries = queue
@@ -181,22 +185,37 @@ function flush(): void {
   if (entries.length > 0) write(entries)
 }
 
+/** Others' records are verified before they queue up: what this node says itself does not wait for that. */
+function enqueue({ id, job }: (Request & { type: 'jobs' })['jobs'][number]): void {
+  if (job.type === 'snapshot') snapshots = snapshots.then(() => snapshot(id))
+  else if (job.type === 'apply') {
+    const check = checkRecords(job.records, options.clusterId).then(checked => {
+      checks.delete(check)
+      add({ id, job: { type: 'apply', checked, time: job.time } })
+    })
+    checks.add(check)
+  } else add({ id, job })
+}
+
+function add(entry: Entry): void {
+  if (queue.length === 0) setImmediate(flush)
+  queue.push(entry)
+}
+
 function receive(request: Request): void {
   switch (request.type) {
     case 'jobs':
-      for (const entry of request.jobs) {
-        if (entry.job.type === 'snapshot') snapshots = snapshots.then(() => snapshot(entry.id))
-        else queue.push(entry)
-      }
-      if (queue.length > 0) setImmediate(flush)
+      for (const entry of request.jobs) enqueue(entry)
       return
     case 'damaged':
       flush()
       recoverIfDamaged()
       return
     case 'close':
-      flush()
-      void snapshots.finally(close)
+      void Promise.all(checks).then(() => {
+        flush()
+        void snapshots.finally(close)
+      })
   }
 }
 

@@ -33,11 +33,19 @@ export interface TagLedgerParts {
   readonly onTimeLearned: () => void
 }
 
-/** The ledger over one reader and one writer. `changed` tells listeners of keys that others changed. */
+/** The ledger and what only the rest of this folder asks of it. */
+export interface OpenedTagLedger extends TagLedger {
+  /** Tells listeners of keys that others changed. */
+  changed(keys: readonly string[]): void
+  /** Says again what this node confirmed of a key, if an older record stands. */
+  reaffirm(key: string): Promise<void>
+}
+
+/** The ledger over one reader and one writer. */
 export function createTagLedger(
   parts: TagLedgerParts,
   settings: { readonly retentionDays: number },
-): TagLedger & { changed(keys: readonly string[]): void } {
+): OpenedTagLedger {
   const { reader, writer, time, origin } = parts
   const pending = createPendingKeys()
   const listeners = new Set<(key: TagReference) => void>()
@@ -198,6 +206,8 @@ export function createTagLedger(
       return () => void listeners.delete(listener)
     },
     changed,
+    reaffirm: key =>
+      submit(key, { type: 'reaffirm', atMs: time.nowMs(), believeUntilMs: believeUntil(time) }),
   }
 
   function held(key: string): KeyState['held'] {

@@ -1,12 +1,14 @@
 import type { KeyObject } from 'node:crypto'
 import { kindNumbers } from '../../ledger/encode-record.ts'
 import { operatorRecord } from '../../ledger/operation.ts'
-import type { LedgerRecord } from '../../ledger/record.ts'
+import type { LedgerRecord, SignedRecord } from '../../ledger/record.ts'
+import { leafOf } from '../../ledger/register.ts'
 import { stampAfter } from '../../ledger/stamp.ts'
 import type { Log } from '../../ports/log.ts'
-import { createAgeOut } from './age-out.ts'
+import type { RecordOutcome } from '../../ports/record-store.ts'
+import { type AgeOutTime, createAgeOut } from './age-out.ts'
 import {
-  type ApplyOutcome,
+  type ApplyTime,
   type CheckedRecord,
   checkRecord,
   createRecordApplier,
@@ -15,31 +17,50 @@ import {
 import { createCorrectTime } from './correct-time.ts'
 import { type Connection, isCorruption, isUnwritable } from './database.ts'
 import { createExclusions } from './exclusions.ts'
+import { packRecords } from './pack-records.ts'
 import type { PinJournal } from './pin-journal.ts'
 import { createContentWriter } from './write-content.ts'
 import { createKeyWriter } from './write-key.ts'
 import { createRecordWriter, isOperatorKind } from './write-record.ts'
-import type { Job, JobResult, OperatorWord } from './writer-protocol.ts'
+import type { Committed, Job, JobResult, OperatorWord } from './writer-protocol.ts'
 
 /** What became of one job of a batch that was committed: its result, or the fault of its own that undid it alone. */
 export type Outcome = JobResult | Error
 
+/** A job whose records, if any, were parsed and verified. */
+export type PreparedJob =
+  | Exclude<Job, { readonly type: 'apply' }>
+  | {
+      readonly type: 'apply'
+      readonly checked: readonly CheckedRecord[]
+      readonly time: ApplyTime
+    }
+
 /** Writes jobs to one open database. */
 export interface JobWriter {
   /** Writes all in one transaction. Throws, with nothing written, when the database cannot be written. */
-  write(jobs: readonly Job[]): readonly Outcome[]
+  write(jobs: readonly PreparedJob[]): {
+    readonly outcomes: readonly Outcome[]
+    readonly committed: Committed
+  }
   /** Takes in what the pin journal knows and the database does not, and the other way round. Returns how many records came back. */
   replayJournal(): number
 }
 
-const nothing: JobResult = { changed: [], outcomes: [], exclusionsChanged: false }
+/** Of a job that others need not hear of. */
+export const nothing: JobResult = {
+  changed: [],
+  outcomes: [],
+  exclusionsChanged: false,
+  beaten: [],
+}
 
 /** What records that were taken change for readers. */
 function resultOf(taken: readonly LedgerRecord[]): JobResult {
   const read = taken.filter(({ kind }) => kind === 'observation' || kind === 'pin')
   return {
+    ...nothing,
     changed: [...new Set(read.map(record => record.key))],
-    outcomes: [],
     exclusionsChanged: taken.some(({ kind }) => kind === 'ban' || kind === 'block'),
   }
 }
@@ -68,6 +89,8 @@ export function createJobWriter(
   })
   const correctTime = createCorrectTime(db, { records, applier, origin, clusterId })
   const content = createContentWriter(db)
+  /** Leaves in which the running job forgot something. */
+  const forgotten = new Set<number>()
   const newestStamp = db.prepare<[string, number], { wallMs: number; counter: number }>(
     `SELECT wall_ms AS wallMs, counter FROM record WHERE key = ? AND kind = ?
      ORDER BY wall_ms DESC, counter DESC LIMIT 1`,
@@ -84,20 +107,20 @@ export function createJobWriter(
     return resultOf([record])
   }
 
-  function apply(checked: readonly CheckedRecord[], job: Job & { type: 'apply' }): JobResult {
-    const outcomes: ApplyOutcome[] = checked.map(() => 'known')
+  function apply(checked: readonly CheckedRecord[], time: ApplyTime): JobResult {
+    const outcomes: RecordOutcome[] = checked.map(() => 'known')
     const applied: LedgerRecord[] = []
     for (const i of usesFirst(checked)) {
       const record = checked[i]
       if (record === undefined) continue
-      const outcome = applier.apply(record, job.time)
+      const outcome = applier.apply(record, time)
       outcomes[i] = outcome
       if (outcome === 'applied' && typeof record !== 'string') applied.push(record)
     }
-    return { ...resultOf(applied), outcomes }
+    return { ...resultOf(applied), outcomes, beaten: applier.takeBeaten() }
   }
 
-  function run(job: Job, checked: readonly CheckedRecord[]): JobResult {
+  function run(job: PreparedJob): JobResult {
     switch (job.type) {
       case 'key':
         keys.write(job.key, job.operation)
@@ -105,13 +128,13 @@ export function createJobWriter(
       case 'operator':
         return writeWord(job.word, job.atMs)
       case 'apply':
-        return apply(checked, job)
+        return apply(job.checked, job.time)
       case 'release':
-        return resultOf(applier.release(job.time))
+        return { ...resultOf(applier.release(job.time)), beaten: applier.takeBeaten() }
       case 'correct':
         return resultOf(correctTime(job.correction))
       case 'age-out':
-        return { ...nothing, changed: ageOut.run(job.time) }
+        return forget(job.time)
       case 'setting':
         content.writeSetting(job.name, job.value)
         return nothing
@@ -126,23 +149,46 @@ export function createJobWriter(
     }
   }
 
+  function forget(time: AgeOutTime): JobResult {
+    const keys = ageOut.run(time)
+    for (const key of keys) forgotten.add(leafOf(key))
+    return { ...nothing, changed: keys }
+  }
+
+  /** What the job before this one left when it was undone. */
+  function forgetUndone(): void {
+    records.takeWritten()
+    applier.takeBeaten()
+    forgotten.clear()
+  }
+
+  const isOfDatabase = (error: unknown): boolean =>
+    isCorruption(error) || isUnwritable(error) || !db.inTransaction
+
   const runAlone = db.transaction(run)
 
   /** A job that fails by itself is undone alone; what SQLite cannot write fails the batch. */
-  function attempt(job: Job, checked: readonly CheckedRecord[]): Outcome {
+  function attempt(
+    job: PreparedJob,
+    written: { own: SignedRecord[]; leaves: Set<number> },
+  ): Outcome {
+    forgetUndone()
     try {
-      const result = runAlone(job, checked)
+      const result = runAlone(job)
+      const { own, leaves } = records.takeWritten()
+      written.own.push(...own)
+      for (const leaf of [...leaves, ...forgotten]) written.leaves.add(leaf)
       if (result.exclusionsChanged) exclusions.reload()
       return result
     } catch (error) {
-      if (isCorruption(error) || isUnwritable(error) || !db.inTransaction) throw error
+      if (isOfDatabase(error)) throw error
       return error instanceof Error ? error : new Error(String(error))
     }
   }
 
   /** Journal before commit: an acknowledged pin is in both, and one that failed in neither. */
   function commitWithJournal(
-    jobs: readonly Job[],
+    jobs: readonly PreparedJob[],
     isFull: boolean,
     run: () => readonly Outcome[],
   ): readonly Outcome[] {
@@ -166,7 +212,7 @@ export function createJobWriter(
   }
 
   /** Returns what takes it back. */
-  function writeJournal(jobs: readonly Job[]): () => void {
+  function writeJournal(jobs: readonly PreparedJob[]): () => void {
     const words = records.takeOperatorRecords()
     if (words.length === 0) return () => {}
     if (!jobs.some(job => job.type === 'correct')) return journal.append(words)
@@ -177,13 +223,11 @@ export function createJobWriter(
 
   return {
     write(jobs) {
-      const checked = jobs.map(job =>
-        job.type === 'apply' ? job.records.map(signed => checkRecord(signed, clusterId)) : [],
+      const written = { own: [] as SignedRecord[], leaves: new Set<number>() }
+      const outcomes = commitWithJournal(jobs, jobs.some(needsFull), () =>
+        jobs.map(job => attempt(job, written)),
       )
-      const isFull = jobs.some((job, i) => needsFull(job, checked[i] ?? []))
-      return commitWithJournal(jobs, isFull, () =>
-        jobs.map((job, i) => attempt(job, checked[i] ?? [])),
-      )
+      return { outcomes, committed: { own: packRecords(written.own), leaves: [...written.leaves] } }
     },
     replayJournal() {
       const known = new Set(operatorBodies.all().map(row => row.signature.toString('hex')))
@@ -215,7 +259,7 @@ function isWorthRewriting(
   return journaled.length > 2 * inForce.length + 100 || inForce.some(s => !written.has(hex(s)))
 }
 
-function needsFull(job: Job, checked: readonly CheckedRecord[]): boolean {
+function needsFull(job: PreparedJob): boolean {
   switch (job.type) {
     case 'operator':
     case 'correct':
@@ -225,7 +269,7 @@ function needsFull(job: Job, checked: readonly CheckedRecord[]): boolean {
     case 'key':
       return job.operation.type === 'pin' || job.operation.type === 'unpin'
     case 'apply':
-      return checked.some(record => typeof record !== 'string' && isOperatorKind(record.kind))
+      return job.checked.some(record => typeof record !== 'string' && isOperatorKind(record.kind))
     default:
       return false
   }

@@ -1,6 +1,12 @@
 import type { Sighting } from '../../ledger/history.ts'
-import { applyChange, type KeyChange, type KeyState } from '../../ledger/key-state.ts'
-import { type Decider, decide, type KeyOperation } from '../../ledger/operation.ts'
+import { applyChange, type KeyChange, type KeyState, liveRecord } from '../../ledger/key-state.ts'
+import {
+  beatenConfirmation,
+  type Decider,
+  decide,
+  type KeyOperation,
+} from '../../ledger/operation.ts'
+import { compareStamps } from '../../ledger/stamp.ts'
 import type { Connection } from './database.ts'
 import { createKeyReader } from './read-key.ts'
 import { sightingParameters } from './record-row.ts'
@@ -9,8 +15,11 @@ import type { RecordWriter } from './write-record.ts'
 /** Carries out what happens to keys; call inside a transaction. */
 export interface KeyWriter {
   write(key: string, operation: KeyOperation): void
-  /** Writes a sighting beside a foreign record that was put. */
-  remember(key: string, sighting: Sighting): void
+  /**
+   * Writes a sighting beside a foreign record that was put. Says whether that record stands now although this node confirmed another
+   * digest later.
+   */
+  remember(key: string, sighting: Sighting): boolean
 }
 
 /** Prepares reading, deciding and writing of one connection. */
@@ -60,6 +69,10 @@ export function createKeyWriter(
     remember(key, sighting) {
       const state = reader.read(key)
       writeSightings(key, state, applyChange(state, { sighting }))
+      const live = liveRecord(state, decider.exclusions)
+      if (live?.origin !== sighting.origin) return false
+      if (compareStamps(live.stamp, sighting.stamp) !== 0) return false
+      return beatenConfirmation(state, decider) !== undefined
     },
   }
 }

@@ -13,6 +13,7 @@ import type { Connection } from './database.ts'
 import { signBody } from './identity.ts'
 import { newestFirst } from './read-key.ts'
 import { type RecordRow, recordColumns, recordParameters } from './record-row.ts'
+import { leafOf, registerNumber } from './registers.ts'
 
 /** Pins and removals remembered per key. */
 const keptPins = 100
@@ -27,6 +28,16 @@ export interface RecordWriter {
   remove(record: Pick<LedgerRecord, 'key' | 'kind' | 'origin'>): void
   /** What operators said since the last call, for the pin journal. */
   takeOperatorRecords(): readonly SignedRecord[]
+  /** What was put or removed since the last call. */
+  takeWritten(): Written
+}
+
+/** What a transaction did to the registers. */
+export interface Written {
+  /** Records that this node signed. */
+  readonly own: readonly SignedRecord[]
+  /** Leaves of the fingerprint in which anything changed. */
+  readonly leaves: ReadonlySet<number>
 }
 
 /** Whether a kind is an operator's word, which is kept under FULL and in the pin journal. */
@@ -44,8 +55,8 @@ export function createRecordWriter(
   )
   // The same order as compareRecords within one origin; a test holds the two equal.
   const upsert = db.prepare(
-    `INSERT INTO record (${recordColumns}, body, signature)
-     VALUES (@key, @kind, @origin, @wall_ms, @counter, @digest, @media_type, @size, @source, @removed, @details, @body, @signature)
+    `INSERT INTO record (${recordColumns}, body, signature, register)
+     VALUES (@key, @kind, @origin, @wall_ms, @counter, @digest, @media_type, @size, @source, @removed, @details, @body, @signature, @register)
      ON CONFLICT (key, kind, origin) DO UPDATE SET
        wall_ms = excluded.wall_ms, counter = excluded.counter, digest = excluded.digest, media_type = excluded.media_type,
        size = excluded.size, source = excluded.source, removed = excluded.removed, details = excluded.details,
@@ -66,6 +77,10 @@ export function createRecordWriter(
       WHERE key = ? ORDER BY wall_ms DESC, counter DESC LIMIT 1 OFFSET ${keptPins - 1})`,
   )
   let operatorRecords: SignedRecord[] = []
+  /** Own records that came back from others are no news to them. */
+  const signedHere = new WeakSet<SignedRecord>()
+  let own: SignedRecord[] = []
+  let leaves = new Set<number>()
 
   function rememberPin(pin: LedgerRecord, stood: LedgerRecord | undefined): void {
     const { note, author, expiresAtMs } = pin.details
@@ -93,27 +108,48 @@ export function createRecordWriter(
     signer.log.error({ ref: key, origin, digests }, 'one node signed two digests under one stamp')
   }
 
+  function upsertRow(record: LedgerRecord & { readonly signed: SignedRecord }): boolean {
+    const { signed } = record
+    const number = registerNumber(record)
+    const row = { ...recordParameters(record), ...signed, register: number }
+    if (upsert.run(row).changes === 0) return false
+    leaves.add(leafOf(number))
+    if (signedHere.has(signed)) own.push(signed)
+    if (isOperatorKind(record.kind)) operatorRecords.push(signed)
+    return true
+  }
+
   return {
     sign(record) {
       const body = encodeRecord(record, signer.clusterId)
-      return { ...record, signed: { body, signature: signBody(body, signer.privateKey) } }
+      const signed = { body, signature: signBody(body, signer.privateKey) }
+      signedHere.add(signed)
+      return { ...record, signed }
     },
     put(record) {
-      const { key, kind, origin, signed } = record
+      const { key, kind, origin } = record
       const held = newestFirst(register.all(key, kindNumbers[kind]))
-      const own = held.find(other => other.origin === origin)
-      if (own !== undefined) watch(own, record)
+      const before = held.find(other => other.origin === origin)
+      if (before !== undefined) watch(before, record)
       if (kind === 'pin') rememberPin(record, held[0])
       if (isCut(held, record)) return false
-      if (upsert.run({ ...recordParameters(record), ...signed }).changes === 0) return false
-      if (isOperatorKind(kind)) operatorRecords.push(signed)
+      if (!upsertRow(record)) return false
       if (held.length === maxOrigins) prune.run(key, kindNumbers[kind])
       return true
     },
-    remove: ({ key, kind, origin }) => void remove.run(key, kindNumbers[kind], origin),
+    remove({ key, kind, origin }) {
+      leaves.add(leafOf(registerNumber({ key, kind })))
+      remove.run(key, kindNumbers[kind], origin)
+    },
     takeOperatorRecords() {
       const taken = operatorRecords
       operatorRecords = []
+      return taken
+    },
+    takeWritten() {
+      const taken = { own, leaves }
+      own = []
+      leaves = new Set()
       return taken
     },
   }

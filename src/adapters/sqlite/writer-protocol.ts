@@ -3,8 +3,9 @@ import type { KeyOperation } from '../../ledger/operation.ts'
 import type { LedgerRecord, SignedRecord } from '../../ledger/record.ts'
 import type { HoldfastErrorCode } from '../../ports/errors.ts'
 import type { LogFields } from '../../ports/log.ts'
+import type { RecordOutcome } from '../../ports/record-store.ts'
 import type { AgeOutTime } from './age-out.ts'
-import type { ApplyOutcome, ApplyTime } from './apply-records.ts'
+import type { ApplyTime } from './apply-records.ts'
 import type { Recovered } from './recover.ts'
 import type { CatalogBatch, ResolutionLine } from './write-content.ts'
 
@@ -39,9 +40,19 @@ export interface JobResult {
   /** Keys that changed by other than the caller's own operation. */
   readonly changed: readonly string[]
   /** Of an `apply`, in the order of its records. */
-  readonly outcomes: readonly ApplyOutcome[]
+  readonly outcomes: readonly RecordOutcome[]
   /** Bans or blocks changed: whoever keeps them in memory loads them anew. */
   readonly exclusionsChanged: boolean
+  /** Keys of which this node confirmed another digest later than what others' records say now. */
+  readonly beaten: readonly string[]
+}
+
+/** What a commit did to the registers. */
+export interface Committed {
+  /** Records that this node signed; views of one buffer, so that a message copies no more than them. */
+  readonly own: readonly SignedRecord[]
+  /** Leaves of the fingerprint in which anything changed. */
+  readonly leaves: readonly number[]
 }
 
 /** Handed to the writer when it starts. */
@@ -74,6 +85,7 @@ export type Reply =
   | {
       readonly type: 'done'
       readonly results: readonly { readonly id: number; readonly result: JobResult }[]
+      readonly committed: Committed
     }
   | {
       readonly type: 'failed'

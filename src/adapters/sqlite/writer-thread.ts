@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads'
 import { HoldfastError, type HoldfastErrorCode } from '../../ports/errors.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Recovered } from './recover.ts'
-import type { Job, JobResult, Reply, Request, WriterOptions } from './writer-protocol.ts'
+import type { Committed, Job, JobResult, Reply, Request, WriterOptions } from './writer-protocol.ts'
 
 /** How long after its death the writer is started anew, ms. */
 const restartMs = 1_000
@@ -29,7 +29,12 @@ interface Waiter {
  */
 export async function startWriter(
   options: WriterOptions,
-  needs: { readonly log: Log; readonly onOpened: () => void },
+  needs: {
+    readonly log: Log
+    readonly onOpened: () => void
+    /** Told before the jobs of the commit settle. */
+    readonly onCommitted?: (committed: Committed) => void
+  },
 ): Promise<{ writer: WriterThread; recovered: Recovered | undefined }> {
   const started = Promise.withResolvers<Recovered | undefined>()
   let ended = Promise.withResolvers<void>()
@@ -108,6 +113,7 @@ export async function startWriter(
         refuse(reply.code, reply.message)
         return
       case 'done':
+        needs.onCommitted?.(reply.committed)
         for (const { id, result } of reply.results) settle(id, w => w.resolve(result))
         return
       case 'failed':

@@ -1,9 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { signBody } from '../../../src/adapters/sqlite/identity.ts'
-import { encodeRecord } from '../../../src/ledger/encode-record.ts'
-import { operatorRecord } from '../../../src/ledger/operation.ts'
-import type { LedgerRecord, SignedRecord } from '../../../src/ledger/record.ts'
 import { formatTag, type TagReference } from '../../../src/oci/reference.ts'
 import {
   answer,
@@ -16,40 +11,8 @@ import {
   today,
 } from '../../ports/tag-ledger.support.ts'
 import { createMovableClock } from '../../support/movable-clock.ts'
+import { makePeer } from '../../support/signing-node.ts'
 import { makeDirectory, messages, openIn } from './support.ts'
-
-const key = formatTag(nginx)
-
-/** Another node: signs what it is told to. */
-function makePeer(clusterId = '') {
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
-  const origin = publicKey.export({ type: 'spki', format: 'der' }).subarray(-32).toString('hex')
-  const sign = (record: LedgerRecord): SignedRecord => {
-    const body = encodeRecord({ ...record, origin }, clusterId)
-    return { body, signature: signBody(body, privateKey) }
-  }
-  const word = (
-    kind: LedgerRecord['kind'],
-    name: string | undefined,
-    wallMs: number,
-    details: LedgerRecord['details'] = {},
-    of = key,
-  ) => {
-    const target = name === undefined ? undefined : image(name)
-    const removed = kind === 'pin' && target === undefined
-    const stamp = { wallMs, counter: 0 }
-    return operatorRecord(kind, of, target, origin, stamp, removed, details)
-  }
-  return {
-    origin,
-    sign,
-    observe: (name: string, wallMs: number, of = key) =>
-      sign({ ...word('observation', name, wallMs, {}, of), source: 'upstream' }),
-    pin: (name: string | undefined, wallMs: number, details: LedgerRecord['details'] = {}) =>
-      sign(word('pin', name, wallMs, details)),
-    use: (wallMs: number, of = key) => sign(word('use', undefined, wallMs, {}, of)),
-  }
-}
 
 async function open(t: Test, wallMs = today) {
   const clock = createMovableClock(wallMs)
