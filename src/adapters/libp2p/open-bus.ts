@@ -1,0 +1,207 @@
+import type { KeyObject } from 'node:crypto'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { type GossipSub, gossipsub, multicodec, TopicValidatorResult } from '@libp2p/gossipsub'
+import { identify } from '@libp2p/identify'
+import type { Connection, Libp2p, PeerId, Upgrader } from '@libp2p/interface'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { createLibp2p } from 'libp2p'
+import { type Bus, BusFailure, maxBusBytes, type Verdict } from '../../ports/bus.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { ClusterKeys } from '../../ports/cluster-keys.ts'
+import type { Log } from '../../ports/log.ts'
+import type { NodeId } from '../../ports/node-id.ts'
+import { toListenAddresses } from './address.ts'
+import { createDial } from './dial.ts'
+import { createGate } from './gate.ts'
+import { openGreetings } from './greetings.ts'
+import { createJudging } from './judging.ts'
+import { createKeyedEncrypters, keyIdOf } from './keyed-encrypters.ts'
+import { closeConnection } from './links.ts'
+import { listeningAddresses } from './listening.ts'
+import { type Neighbourhood, watchNeighbourhood } from './neighbourhood.ts'
+import { toNodeId, toPrivateKey } from './node-key.ts'
+import { createPenalties } from './penalties.ts'
+import { renewConnections } from './renew-connections.ts'
+import {
+  connectionSettings,
+  gossipSettings,
+  monitorSettings,
+  muxerSettings,
+  pingSettings,
+  silentLogger,
+  topic,
+} from './settings.ts'
+
+/** What the bus needs. */
+export interface BusParts {
+  /** The node's Ed25519 key: who it is. */
+  readonly privateKey: KeyObject
+  readonly keys: ClusterKeys
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** How it is set up. */
+export interface BusOptions {
+  /** `::` listens on both families; port 0 finds a free one. */
+  readonly listen: { readonly host: string; readonly port: number }
+}
+
+const verdicts: Readonly<Record<Verdict, TopicValidatorResult>> = {
+  accept: TopicValidatorResult.Accept,
+  ignore: TopicValidatorResult.Ignore,
+  reject: TopicValidatorResult.Reject,
+}
+
+/**
+ * The bus over libp2p: TCP, Noise under the cluster keys, Yamux, gossipsub. Importing this module costs 40 MB: only who has a mesh
+ * should. Rejects with the system's error, as `EADDRINUSE`, when it cannot listen.
+ */
+export async function openLibp2pBus(parts: BusParts, options: BusOptions): Promise<Bus> {
+  const { keys, clock, log } = parts
+  const privateKey = toPrivateKey(parts.privateKey)
+  const judging = createJudging()
+  const penalties = createPenalties(clock)
+  const encrypters = createKeyedEncrypters(keys.current())
+  let neighbourhood: Neighbourhood | undefined
+  const gate = createGate({
+    isNeighbour: id => neighbourhood?.isConnected(id) === true,
+    isKeptOut: penalties.isKeptOut,
+  })
+  const { host, port } = options.listen
+  const node = await createLibp2p({
+    privateKey,
+    start: false,
+    logger: silentLogger,
+    nodeInfo: { name: 'holdfast', version: '1', userAgent: 'holdfast' },
+    addresses: { listen: toListenAddresses(host, port) },
+    transports: [tcp()],
+    connectionEncrypters: [encrypters.first],
+    streamMuxers: [yamux(muxerSettings)],
+    connectionManager: connectionSettings,
+    connectionMonitor: monitorSettings,
+    connectionGater: gate.gater,
+    services: {
+      identify: identify(),
+      ping: ping(pingSettings),
+      gossip: gossipsub(gossipSettings),
+      inner: ({ upgrader, registrar }: Inner): Inner => ({ upgrader, registrar }),
+    },
+  })
+  const { gossip, inner } = node.services
+  const self = toNodeId(node.peerId)
+  if (self === undefined) throw new TypeError('a node key is an Ed25519 key')
+  encrypters.replace(inner.upgrader, keys.current())
+  gossip.topicValidators.set(
+    topic,
+    async (peer, { data }) => verdicts[await judgeFrom(toNodeId(peer), data)],
+  )
+  const greetings = await openGreetings(node)
+  await start(node)
+  gossip.subscribe(topic)
+  const watched = watchNeighbourhood({
+    self,
+    node,
+    gossip,
+    attach: (peer, connection) => attach(inner.registrar, peer, connection),
+    isAccepted: keyId => keys.current().some(({ id }) => id === keyId),
+    firstKeyId: () => keys.current()[0]?.id ?? '',
+    clock,
+    log,
+  })
+  neighbourhood = watched
+  const renewal = renewConnections({
+    node,
+    gate,
+    firstKeyId: () => keys.current()[0]?.id ?? '',
+    log,
+  })
+  const forgetKeys = keys.onChange(() => changeKeys(node, inner.upgrader))
+  const dial = createDial({ node, gate, neighbourhood: watched })
+  let isClosed = false
+
+  async function judgeFrom(from: NodeId | undefined, message: Uint8Array): Promise<Verdict> {
+    if (from === undefined || message.byteLength > maxBusBytes) return 'reject'
+    const verdict = await judging.ask(message, from)
+    if (verdict === 'reject' && penalties.add(from)) {
+      log.warn({ peer: from }, 'a neighbour sent too much that had to be rejected: kept out')
+      void neighbourhood?.hangUp(from)
+    }
+    return verdict
+  }
+
+  function changeKeys(node: Libp2p, upgrader: Upgrader): void {
+    const accepted = keys.current()
+    encrypters.replace(upgrader, accepted)
+    for (const connection of node.getConnections()) {
+      const keyId = keyIdOf(connection.encryption)
+      if (!accepted.some(({ id }) => id === keyId)) void closeConnection(connection)
+    }
+    renewal.soon()
+  }
+
+  function assertOpen(): void {
+    if (isClosed) throw new BusFailure('closed', 'the bus is closed')
+  }
+
+  return {
+    self,
+    listening: listeningAddresses(node, host),
+    async publish(message) {
+      assertOpen()
+      if (message.byteLength > maxBusBytes) {
+        throw new RangeError(`a message of ${message.byteLength} bytes: ${maxBusBytes} is the most`)
+      }
+      const { recipients } = await gossip.publish(topic, message)
+      return recipients.length
+    },
+    judge: judging.set,
+    neighbours: watched.all,
+    onNeighbour: watched.onChange,
+    async dial(address, signal) {
+      assertOpen()
+      return await dial(address, signal)
+    },
+    async greet(id, greeting, signal) {
+      assertOpen()
+      const [connection] = watched.connectionsWith(id)
+      if (connection === undefined) throw new BusFailure('closed', `${id} is no neighbour`)
+      return await greetings.greet(connection, greeting, signal)
+    },
+    answerGreetings: greetings.answer,
+    hangUp: watched.hangUp,
+    async close() {
+      if (isClosed) return
+      isClosed = true
+      forgetKeys()
+      renewal.close()
+      watched.close()
+      await node.stop()
+    },
+  }
+}
+
+/** Does what libp2p does when it learns that a peer speaks gossipsub: which opens a stream if there is none. */
+function attach(registrar: Inner['registrar'], peer: PeerId, connection: Connection): void {
+  for (const topology of registrar.getTopologies(multicodec)) topology.onConnect?.(peer, connection)
+}
+
+/** Parts of a libp2p node that it hands to its services alone. */
+interface Inner {
+  readonly upgrader: Upgrader
+  readonly registrar: { getTopologies(protocol: string): readonly Topology[] }
+}
+
+interface Topology {
+  onConnect?(peer: PeerId, connection: Connection): unknown
+}
+
+async function start(node: Libp2p<{ gossip: GossipSub }>): Promise<void> {
+  try {
+    await node.start()
+  } catch (error) {
+    await node.stop()
+    throw error
+  }
+}

@@ -1,0 +1,7 @@
+import t from 'tap'
+import { testBus } from '../../ports/bus.suite.ts'
+import { startLibp2p } from './support.ts'
+
+t.test('keeps the promises of a bus', async t => {
+  testBus(t, () => startLibp2p)
+})
