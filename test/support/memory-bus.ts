@@ -60,7 +60,6 @@ type Change = { readonly kind: 'joined' | 'left'; readonly id: NodeId }
 
 interface Event {
   readonly dueMs: number
-  readonly turn: number
   happen(): Promise<void> | void
 }
 
@@ -79,7 +78,6 @@ export function createMemoryNetwork(
   let loss: OfLink = 0
   let delay: OfLink = 0
   let groups: readonly ReadonlySet<NodeId>[] | undefined
-  let turn = 0
   let running: Promise<void> | undefined
 
   const onLink = (value: OfLink, from: Node, to: Node): number =>
@@ -89,11 +87,15 @@ export function createMemoryNetwork(
     !to.isClosed && (groups?.some(group => group.has(from.id) && group.has(to.id)) ?? true)
 
   function schedule(from: Node, to: Node, happen: Event['happen']): void {
-    turn += 1
-    const event = { dueMs: clock.monotonicMs() + onLink(delay, from, to), turn, happen }
-    const after = events.findLastIndex(({ dueMs }) => dueMs <= event.dueMs)
-    events.splice(after + 1, 0, event)
-    if (event.dueMs <= clock.monotonicMs()) void run(clock.monotonicMs())
+    const dueMs = clock.monotonicMs() + onLink(delay, from, to)
+    let [low, high] = [0, events.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((events[middle]?.dueMs ?? 0) <= dueMs) low = middle + 1
+      else high = middle
+    }
+    events.splice(low, 0, { dueMs, happen })
+    if (dueMs <= clock.monotonicMs()) void run(clock.monotonicMs())
   }
 
   /** Lets happen what is due until then, one after the other. */
