@@ -3,6 +3,7 @@ import { type Bus, BusFailure, maxBusBytes, type Verdict } from '../../src/ports
 import type { ClusterKeys } from '../../src/ports/cluster-keys.ts'
 import type { NodeId } from '../../src/ports/node-id.ts'
 import { createChangeableKeys } from './changeable-keys.ts'
+import { createDueTimes } from './due-times.ts'
 import { createMovableClock, type MovableClock } from './movable-clock.ts'
 import { seededRandom } from './random.ts'
 
@@ -58,11 +59,6 @@ interface Node {
 
 type Change = { readonly kind: 'joined' | 'left'; readonly id: NodeId }
 
-interface Event {
-  readonly dueMs: number
-  happen(): Promise<void> | void
-}
-
 const maxSeen = 20_000
 const patienceMs = 100
 
@@ -73,7 +69,7 @@ export function createMemoryNetwork(
   const { seed = 1, clock = createMovableClock(Date.UTC(2026, 10, 20)) } = options
   const random = seededRandom(seed)
   const nodes = new Map<NodeId, Node>()
-  const events: Event[] = []
+  const events = createDueTimes<() => Promise<void> | void>()
   const counts = { sent: 0, lost: 0, bytes: 0 }
   let loss: OfLink = 0
   let delay: OfLink = 0
@@ -86,15 +82,9 @@ export function createMemoryNetwork(
   const isReachable = (from: Node, to: Node): boolean =>
     !to.isClosed && (groups?.some(group => group.has(from.id) && group.has(to.id)) ?? true)
 
-  function schedule(from: Node, to: Node, happen: Event['happen']): void {
+  function schedule(from: Node, to: Node, happen: () => Promise<void> | void): void {
     const dueMs = clock.monotonicMs() + onLink(delay, from, to)
-    let [low, high] = [0, events.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((events[middle]?.dueMs ?? 0) <= dueMs) low = middle + 1
-      else high = middle
-    }
-    events.splice(low, 0, { dueMs, happen })
+    events.add(dueMs, happen)
     if (dueMs <= clock.monotonicMs()) void run(clock.monotonicMs())
   }
 
@@ -104,11 +94,10 @@ export function createMemoryNetwork(
     const mine = (async () => {
       await before
       for (;;) {
-        const next = events[0]
-        if (next === undefined || next.dueMs > untilMs) return
-        events.shift()
-        if (next.dueMs > clock.monotonicMs()) clock.pass(next.dueMs - clock.monotonicMs())
-        await next.happen()
+        const dueMs = events.nextMs()
+        if (dueMs === undefined || dueMs > untilMs) return
+        if (dueMs > clock.monotonicMs()) clock.pass(dueMs - clock.monotonicMs())
+        await events.take()?.()
       }
     })()
     running = mine
@@ -323,7 +312,7 @@ export function createMemoryNetwork(
       if (clock.monotonicMs() < untilMs) clock.pass(untilMs - clock.monotonicMs())
     },
     async settle() {
-      while (events.length > 0 || running !== undefined) await run(Number.POSITIVE_INFINITY)
+      while (events.size > 0 || running !== undefined) await run(Number.POSITIVE_INFINITY)
     },
     counts,
   }
