@@ -1,0 +1,259 @@
+import { LRUCache } from 'lru-cache'
+import type { Digest } from '../oci/digest.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Holders } from '../ports/holders.ts'
+import type { Members } from '../ports/members.ts'
+import type { NodeId } from '../ports/node-id.ts'
+import type { PeerClient } from '../ports/peer-port.ts'
+import type { Timers } from '../ports/timers.ts'
+import { indexSubjects } from './index-answers.ts'
+import type { IndexEntries } from './index-entries.ts'
+import {
+  decodeHolders,
+  encodeDigests,
+  encodeLack,
+  maxFound,
+  maxTold,
+  shardOf,
+} from './index-message.ts'
+
+interface Parts {
+  readonly members: Pick<Members, 'self' | 'alive' | 'get'>
+  readonly ownersOf: (shard: number) => readonly NodeId[]
+  /** What others told this node, as an owner. */
+  readonly entries: Pick<IndexEntries, 'holders' | 'drop'>
+  readonly client: Pick<PeerClient, 'call'>
+  readonly clock: Pick<Clock, 'monotonicMs'>
+  readonly timers: Timers
+  readonly random: () => number
+}
+
+interface Settings {
+  readonly zone: string | undefined
+  /** For a whole look-up, ms. */
+  readonly budgetMs: number
+  /** Ends what goes on behind. */
+  readonly signal: AbortSignal
+}
+
+/** What was found is believed for so long, ms. */
+const foundMs = 5_000
+/** That nobody was found is believed only so long that one burst of questions asks once: what comes to be is found at once, ms. */
+const notFoundMs = 100
+/** When somebody is known for every digest, the other owners' answers are waited for only so long, ms. */
+const graceMs = 3
+/** Nodes nearby that are asked themselves when no owner knows a holder. */
+const maxAskedDirectly = 8
+const maxCached = 10_000
+/** A holder that did not have it, or lied, is not named again for so long, ms. */
+const lackedMs = 10_000
+const liedMs = 10 * 60_000
+const maxDoubted = 10_000
+/** Lies about different blobs after which a node is named for none. */
+const maxLies = 3
+
+interface Found {
+  readonly holders: ReadonlySet<NodeId>
+  readonly untilMs: number
+}
+
+/** Looks up who holds what, in one hop. */
+export function createIndexFinder(parts: Parts, settings: Settings): Holders {
+  const { members, ownersOf, entries, client, clock, timers, random } = parts
+  const cache = new LRUCache<Digest, Found>({ max: maxCached })
+  const doubted = new LRUCache<string, number>({ max: maxDoubted })
+  const lies = new LRUCache<NodeId, { readonly count: number; readonly untilMs: number }>({
+    max: 1_000,
+  })
+
+  /** Look-ups under way, so that many who ask at once ask once. */
+  const running = new Map<Digest, Promise<void>>()
+
+  function cached(digest: Digest): Found | undefined {
+    const found = cache.get(digest)
+    return found !== undefined && found.untilMs > clock.monotonicMs() ? found : undefined
+  }
+
+  function learn(digest: Digest, ids: Iterable<NodeId>): void {
+    const holders = new Set(cached(digest)?.holders)
+    for (const id of ids) if (id !== members.self) holders.add(id)
+    const ttlMs = holders.size > 0 ? foundMs : notFoundMs
+    cache.set(digest, { holders, untilMs: clock.monotonicMs() + ttlMs })
+  }
+
+  function isOver(untilMs: number | undefined): boolean {
+    return (untilMs ?? 0) <= clock.monotonicMs()
+  }
+
+  /** Live members that may be asked for it, those of the own zone first. */
+  function usable(digest: Digest): readonly NodeId[] {
+    const ids = [...(cached(digest)?.holders ?? [])].filter(
+      id => members.get(id)?.state === 'alive' && isBelieved(id, digest),
+    )
+    const { zone } = settings
+    return zone === undefined
+      ? ids
+      : ids.sort((a, b) => Number(isForeign(a)) - Number(isForeign(b)))
+  }
+
+  function isForeign(id: NodeId): boolean {
+    return members.get(id)?.zone !== settings.zone
+  }
+
+  function isBelieved(id: NodeId, digest: Digest): boolean {
+    const liar = lies.get(id)
+    const isLiar = liar !== undefined && liar.count >= maxLies && !isOver(liar.untilMs)
+    return !isLiar && isOver(doubted.get(`${id} ${digest}`))
+  }
+
+  /** Asks for those that nobody is asked about yet; settles when all are known, or everybody has answered. */
+  function lookUp(digests: readonly Digest[]): Promise<unknown> {
+    const fresh = digests.filter(digest => !running.has(digest))
+    if (fresh.length > 0) {
+      const work = ask(fresh).finally(() => {
+        for (const digest of fresh) running.delete(digest)
+      })
+      for (const digest of fresh) running.set(digest, work)
+    }
+    return Promise.all(digests.map(digest => running.get(digest)))
+  }
+
+  async function ask(digests: readonly Digest[]): Promise<void> {
+    const missing = await askOwners(digests)
+    if (missing.length > 0) await askDirectly(missing)
+    for (const digest of digests) if (cached(digest) === undefined) learn(digest, [])
+  }
+
+  async function askOwners(digests: readonly Digest[]): Promise<readonly Digest[]> {
+    for (const digest of digests) {
+      const ids = entries.holders(digest, members.self)
+      if (ids.length > 0) learn(digest, ids)
+    }
+    const asking = [...byOwner(digests)].map(([owner, of]) => askOne(owner, indexSubjects.find, of))
+    await untilKnown(digests, asking)
+    return digests.filter(digest => usable(digest).length === 0)
+  }
+
+  function byOwner(digests: readonly Digest[]): ReadonlyMap<NodeId, readonly Digest[]> {
+    const found = new Map<NodeId, Digest[]>()
+    for (const digest of digests) {
+      for (const owner of ownersOf(shardOf(digest))) {
+        if (owner !== members.self) found.set(owner, [...(found.get(owner) ?? []), digest])
+      }
+    }
+    return found
+  }
+
+  /** Others may hold what no owner was told yet; owners have answered for themselves. */
+  async function askDirectly(digests: readonly Digest[]): Promise<void> {
+    const isOwner = (id: NodeId) => digests.every(of => ownersOf(shardOf(of)).includes(id))
+    const near = members
+      .alive()
+      .filter(({ id }) => !isOwner(id))
+      .map(({ id, isNeighbour }) => ({
+        id,
+        rank: Number(!isNeighbour) + Number(isForeign(id)) + random(),
+      }))
+      .sort((a, b) => a.rank - b.rank)
+      .slice(0, maxAskedDirectly)
+    await untilKnown(
+      digests,
+      near.map(({ id }) => askOne(id, indexSubjects.have, digests)),
+    )
+  }
+
+  async function askOne(id: NodeId, subject: string, digests: readonly Digest[]): Promise<void> {
+    const { signal, budgetMs } = settings
+    try {
+      // Late answers are of use to the next who asks.
+      const options = { signal, timeoutMs: budgetMs * 4 }
+      const answer = await client.call(id, subject, encodeDigests(digests), options)
+      for (const [at, ids] of (decodeHolders(answer, digests.length) ?? []).entries()) {
+        const digest = digests[at]
+        const told = subject === indexSubjects.have ? ids.filter(other => other === id) : ids
+        if (digest !== undefined && told.length > 0) learn(digest, told.slice(0, maxTold))
+      }
+    } catch {
+      // Who does not answer is the members' table's business.
+    }
+  }
+
+  /** Settles when all have answered, or a moment after there is a holder to ask for every digest. */
+  function untilKnown(digests: readonly Digest[], work: readonly Promise<void>[]): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const isKnown = () => digests.every(digest => usable(digest).length > 0)
+    let stop: (() => void) | undefined
+    for (const one of work) {
+      one
+        .then(() => {
+          if (stop === undefined && isKnown()) stop = timers.after(graceMs, resolve)
+        })
+        .catch(() => {})
+    }
+    Promise.all(work)
+      .then(() => resolve())
+      .catch(() => resolve())
+    return promise.finally(() => stop?.())
+  }
+
+  /** Ends with the budget, or when whoever asks goes. */
+  function inBudget(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const end = () => resolve()
+    const stop = timers.after(settings.budgetMs, end)
+    signal.addEventListener('abort', end)
+    work.then(end, end)
+    return promise.finally(() => {
+      stop()
+      signal.removeEventListener('abort', end)
+    })
+  }
+
+  function reportLack(id: NodeId, digest: Digest): void {
+    const { signal, budgetMs } = settings
+    const question = encodeLack(id, digest)
+    for (const owner of ownersOf(shardOf(digest))) {
+      if (owner === members.self) entries.drop(id, digest)
+      else if (owner !== id) {
+        const options = { signal, timeoutMs: budgetMs * 100 }
+        client.call(owner, indexSubjects.lacks, question, options).catch(() => {})
+      }
+    }
+  }
+
+  return {
+    async find(digests, signal) {
+      const wanted = [...new Set(digests)].slice(0, maxFound)
+      const unknown = wanted.filter(digest => cached(digest) === undefined)
+      const isAlone = members.alive().length === 0
+      if (unknown.length > 0 && !isAlone && !signal.aborted) {
+        await inBudget(lookUp(unknown), signal)
+      }
+      const found = wanted.map(digest => [digest, usable(digest)] as const)
+      return new Map(found.filter(([, ids]) => ids.length > 0))
+    },
+    lacks(id, digest) {
+      doubted.set(`${id} ${digest}`, clock.monotonicMs() + lackedMs)
+      forget(id, digest)
+      reportLack(id, digest)
+    },
+    lied(id, digest) {
+      const untilMs = clock.monotonicMs() + liedMs
+      const before = lies.get(id)
+      const count = before !== undefined && !isOver(before.untilMs) ? before.count : 0
+      lies.set(id, { count: count + 1, untilMs })
+      doubted.set(`${id} ${digest}`, untilMs)
+      forget(id, digest)
+    },
+  }
+
+  /** What else was found stays; when nobody is left, it is looked up anew at once. */
+  function forget(id: NodeId, digest: Digest): void {
+    const found = cache.get(digest)
+    if (found === undefined) return
+    const holders = new Set(found.holders)
+    holders.delete(id)
+    if (holders.size === 0) cache.delete(digest)
+    else cache.set(digest, { ...found, holders })
+  }
+}
