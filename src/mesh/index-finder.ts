@@ -130,7 +130,8 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
       if (ids.length > 0) learn(digest, ids)
     }
     const asking = [...byOwner(digests)].map(([owner, of]) => askOne(owner, indexSubjects.find, of))
-    await untilKnown(digests, asking)
+    // One that stands still leaves time to ask others.
+    await Promise.race([untilKnown(digests, asking), pause(settings.budgetMs / 2)])
     return digests.filter(digest => usable(digest).length === 0)
   }
 
@@ -194,6 +195,12 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
       .then(() => resolve())
       .catch(() => resolve())
     return promise.finally(() => stop?.())
+  }
+
+  function pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    timers.after(ms, resolve)
+    return promise
   }
 
   /** Ends with the budget, or when whoever asks goes. */
