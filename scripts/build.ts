@@ -39,6 +39,7 @@ const bundlesBeside: Plugin = {
     const bundles = new Map([
       ['./cli/run.ts', './holdfast.js'],
       ['./daemon.ts', './daemon.js'],
+      ['./adapters/cluster-keys/key-file.ts', './key-file.js'],
     ])
     context.onResolve({ filter: /^\.\// }, ({ path }) => {
       const bundle = bundles.get(path)
@@ -91,6 +92,7 @@ export async function buildBundles(outdir: string = join(root, 'dist')): Promise
     ...common,
     entryPoints: {
       holdfast: join(root, 'src/cli/run.ts'),
+      'key-file': join(root, 'src/adapters/cluster-keys/key-file.ts'),
       ...((await exists(daemon)) ? { daemon } : {}),
       ...(await workerEntries()),
     },

@@ -33,7 +33,10 @@ if (runningMajor < neededMajor) {
       return import('./cli/run.ts')
     })
     .then(({ runCli }) =>
-      runCli(process.argv.slice(2), { loadDaemon: () => import('./daemon.ts') }),
+      runCli(process.argv.slice(2), {
+        loadDaemon: () => import('./daemon.ts'),
+        loadKeyFiles: () => import('./adapters/cluster-keys/key-file.ts'),
+      }),
     )
     .then(exitCode => {
       process.exitCode = exitCode

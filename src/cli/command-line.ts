@@ -32,7 +32,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     tokens: true,
   })
   const isHelp = positionals[0] === 'help'
-  const [name, ...words] = isHelp ? positionals.slice(1) : positionals
+  const [name, ...words] = joinName(isHelp ? positionals.slice(1) : positionals)
   const command = name === undefined ? undefined : known(name)
   const given = tokens.filter(token => token.kind === 'option').map(asGiven)
   const taken = command === undefined ? globalOptions : optionsOf(command)
@@ -41,6 +41,13 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   const options = Object.fromEntries(own.map(({ name, text = 'true' }) => [name, text]))
   const flags = given.filter(({ name }) => !Object.hasOwn(options, name)).map(asFlag)
   return { command, words, options: isHelp ? { ...options, help: 'true' } : options, flags }
+}
+
+/** Some commands have a name of two words. */
+function joinName(words: readonly string[]): readonly string[] {
+  const [first, second, ...rest] = words
+  const name = `${first} ${second}`
+  return commands.some(one => one.name === name) ? [name, ...rest] : words
 }
 
 /** Tells `parseArgs` which options are followed by a value. The keys of the configuration are options everywhere. */
@@ -80,6 +87,11 @@ const isNegated = (name: string): boolean => name.startsWith('no-') && isSwitch(
 function known(name: string): Command {
   const command = commands.find(one => one.name === name)
   if (command !== undefined) return command
+  const below = commands.filter(one => one.name.startsWith(`${name} `))
+  if (below.length > 0) {
+    const names = below.map(one => `holdfast ${one.name}`).join(', ')
+    throw new CommandFailure('usage', `${JSON.stringify(name)} wants one word more: ${names}`)
+  }
   const near = nearest(
     name,
     commands.map(one => one.name),

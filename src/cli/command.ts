@@ -26,9 +26,24 @@ export type StartDaemon = (
   options: { readonly version: string },
 ) => Promise<RunningDaemon>
 
-/** What the program hands to the command line, for it may not import the daemon itself. */
+/** What a file of cluster keys holds after a command. */
+export interface KeyFileState {
+  /** Ids of its keys, the one to dial with first. */
+  readonly keyIds: readonly string[]
+  readonly isChanged: boolean
+}
+
+/** Makes and changes cluster keys; rejects with an error whose message says what to do. */
+export interface KeyFiles {
+  generateKeyText(): string
+  createKeyFile(path: string): Promise<KeyFileState>
+  rotateKeyFile(path: string, step: 'add' | 'promote' | 'drop'): Promise<KeyFileState>
+}
+
+/** What the program hands to the command line, for it may not import these itself. */
 export interface Parts {
   loadDaemon(): Promise<{ readonly startDaemon: StartDaemon }>
+  loadKeyFiles(): Promise<KeyFiles>
 }
 
 /** Everything a command may use. */

@@ -43,7 +43,7 @@ export function commandHelp(command: Command): string {
   return [
     `Usage: ${['holdfast', command.name, command.usage].join(' ').trim()}`,
     '',
-    ...wrap(command.description, ''),
+    ...command.description.split('\n').flatMap(line => wrap(line, '')),
     '',
     'Options:',
     ...optionTable(optionsOf(command)),

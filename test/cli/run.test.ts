@@ -50,6 +50,9 @@ t.test('an error that nobody foresaw is not swallowed', async t => {
     isTerminal: false,
   }
   const { runCli } = await import('../../src/cli/run.ts')
-  const parts = { loadDaemon: () => Promise.reject(new Error('none')) }
+  const parts = {
+    loadDaemon: () => Promise.reject(new Error('none')),
+    loadKeyFiles: () => Promise.reject(new Error('none')),
+  }
   await t.rejects(runCli(['status'], parts, { env, terminal }), TypeError)
 })

@@ -11,12 +11,15 @@ export interface Ran {
   readonly err: string
 }
 
-const noDaemon: Parts = { loadDaemon: () => Promise.reject(new Error('this test starts no node')) }
+const noParts: Parts = {
+  loadDaemon: () => Promise.reject(new Error('this test starts no node')),
+  loadKeyFiles: () => import('../../src/adapters/cluster-keys/key-file.ts'),
+}
 
 /** Runs a command line in this process; only the variables given are there. */
 export async function cli(
   argv: readonly string[],
-  { env = {}, parts = noDaemon }: { env?: Record<string, string>; parts?: Parts } = {},
+  { env = {}, parts = noParts }: { env?: Record<string, string>; parts?: Partial<Parts> } = {},
 ): Promise<Ran> {
   let out = ''
   let err = ''
@@ -29,7 +32,7 @@ export async function cli(
     },
     isTerminal: false,
   }
-  const code = await runCli(argv, parts, { env, terminal })
+  const code = await runCli(argv, { ...noParts, ...parts }, { env, terminal })
   return { code, out, err }
 }
 
