@@ -27,6 +27,7 @@ import {
 } from './mesh-message.ts'
 import { createOwnHello, type OwnFacts, type OwnHello } from './own-hello.ts'
 import { createProber, pingSubject } from './probe-members.ts'
+import { sample } from './sample.ts'
 
 /** What membership needs. */
 export interface MembershipParts {
@@ -270,18 +271,4 @@ const idOf = (told: ToldHello): NodeId | undefined => decodeHello(told.body)?.id
 
 function emptyCounts(): Record<Admission, number> {
   return { news: 0, newer: 0, known: 0, own: 0, limited: 0, unreadable: 0, forged: 0 }
-}
-
-/** Some of them at random, in no order. */
-function sample<T>(items: readonly T[], most: number, random: () => number): readonly T[] {
-  if (items.length <= most) return items
-  const pool = [...items]
-  for (let i = 0; i < most; i++) {
-    const j = i + Math.floor(random() * (pool.length - i))
-    const [a, b] = [pool[i], pool[j]]
-    if (a === undefined || b === undefined) continue
-    pool[i] = b
-    pool[j] = a
-  }
-  return pool.slice(0, most)
 }

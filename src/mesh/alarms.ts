@@ -1,0 +1,55 @@
+import type { NodeId } from '../ports/node-id.ts'
+import type { MemberStatus, OwnStatus } from './mesh-status.ts'
+
+/** Something in the mesh that an operator should look at. */
+export interface MeshAlarm {
+  /**
+   * `twin-key`: two nodes use one key, one is a copy of the other; `twin-name`: members that have one name; `protocol`: no version of the
+   * protocol in common with this node; `clock-unverified`: nobody confirmed this node's time; `clock-apart`: a clock more than five
+   * minutes from this node's; `other-key`: members that dial with another cluster key than this node.
+   */
+  readonly code:
+    | 'twin-key'
+    | 'twin-name'
+    | 'protocol'
+    | 'clock-unverified'
+    | 'clock-apart'
+    | 'other-key'
+  /** Whom it is about. */
+  readonly nodes: readonly { readonly id: NodeId; readonly name: string }[]
+}
+
+/** Clocks further apart than this make records of one wait at the other, ms. */
+const clockApartMs = 300_000
+
+/** What is wrong among those that are not gone. */
+export function meshAlarms(
+  self: OwnStatus,
+  members: readonly MemberStatus[],
+  twins: ReadonlySet<NodeId>,
+): readonly MeshAlarm[] {
+  const present = members.filter(member => member.state !== 'gone')
+  const everybody = [self, ...present]
+  const alarms: MeshAlarm[] = []
+  const raise = (code: MeshAlarm['code'], nodes: readonly { id: NodeId; name: string }[]) => {
+    if (nodes.length > 0) alarms.push({ code, nodes: nodes.map(({ id, name }) => ({ id, name })) })
+  }
+  for (const node of everybody) if (twins.has(node.id)) raise('twin-key', [node])
+  for (const [, nodes] of Map.groupBy(everybody, node => node.name)) {
+    if (nodes.length > 1) raise('twin-name', nodes)
+  }
+  raise(
+    'protocol',
+    present.filter(member => !member.isCompatible),
+  )
+  if (self.clockSource === undefined) raise('clock-unverified', [self])
+  raise(
+    'clock-apart',
+    present.filter(({ clockSkewMs }) => Math.abs(clockSkewMs ?? 0) > clockApartMs),
+  )
+  raise(
+    'other-key',
+    present.filter(member => member.keyId !== self.keyId),
+  )
+  return alarms
+}

@@ -1,0 +1,98 @@
+import type { Clock } from '../ports/clock.ts'
+import type { ClusterTime, TimeSource } from '../ports/cluster-time.ts'
+import type { Member } from '../ports/members.ts'
+import type { NodeId } from '../ports/node-id.ts'
+import { type MeshAlarm, meshAlarms } from './alarms.ts'
+import { meet, type ProtocolRange } from './hello.ts'
+import type { MemberEntry } from './member-entry.ts'
+import type { MemberTable } from './member-table.ts'
+import type { OwnFacts, OwnHello } from './own-hello.ts'
+
+/** One other node as it is shown to people. */
+export interface MemberStatus {
+  readonly id: NodeId
+  readonly name: string
+  readonly zone: string | undefined
+  readonly state: Member['state']
+  readonly platforms: readonly string[]
+  readonly peerAddresses: readonly string[]
+  readonly meshAddresses: readonly string[]
+  readonly version: string
+  readonly protocols: ProtocolRange
+  /** This node and it have a version of the protocol in common. */
+  readonly isCompatible: boolean
+  readonly isNeighbour: boolean
+  readonly lastSeenAgoMs: number
+  readonly roundTripMs: number | undefined
+  readonly clockSkewMs: number | undefined
+  readonly clockSource: TimeSource | undefined
+  readonly ledgerRoot: string
+  readonly isLedgerEqual: boolean
+  readonly records: number
+  readonly upstreams: readonly string[]
+  readonly keyId: string
+  readonly roomBytes: number
+}
+
+/** This node as it is shown to people. */
+export interface OwnStatus extends OwnFacts {
+  readonly id: NodeId
+  readonly version: string
+  readonly protocols: ProtocolRange
+  readonly clockSource: TimeSource | undefined
+  readonly neighbours: number
+}
+
+/** The mesh as this node sees it. */
+export interface MeshStatus {
+  readonly self: OwnStatus
+  /** In the order of their names. */
+  readonly members: readonly MemberStatus[]
+  readonly alarms: readonly MeshAlarm[]
+}
+
+/** Two nodes with one key are told of for so long after they were noticed last, ms. */
+const twinAlarmMs = 600_000
+
+/** Puts together what people are shown. */
+export function meshStatus(
+  parts: {
+    readonly table: MemberTable
+    readonly own: OwnHello
+    readonly facts: () => OwnFacts
+    readonly time: ClusterTime
+    readonly clock: Clock
+  },
+  { version, protocols }: { readonly version: string; readonly protocols: ProtocolRange },
+): MeshStatus {
+  const { table } = parts
+  const nowMs = parts.clock.monotonicMs()
+  const facts = parts.facts()
+  const entries = [...table.entries()]
+  const isTwin = (seenMs: number | undefined): boolean =>
+    seenMs !== undefined && nowMs - seenMs < twinAlarmMs
+
+  const statusOf = ({ view, hello, lastSeenMs }: MemberEntry): MemberStatus => ({
+    ...view,
+    protocols: hello.protocols,
+    isCompatible: meet(hello.protocols, protocols),
+    lastSeenAgoMs: Math.round(nowMs - lastSeenMs),
+    clockSource: hello.clock.source,
+    isLedgerEqual: hello.ledgerRoot !== '' && hello.ledgerRoot === facts.ledgerRoot,
+    records: hello.records,
+  })
+  const members = entries.map(statusOf).sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1))
+  const self: OwnStatus = {
+    ...facts,
+    id: table.self,
+    version,
+    protocols,
+    clockSource: parts.time.source(),
+    neighbours: members.filter(member => member.isNeighbour).length,
+  }
+  const twins = new Set(entries.filter(e => isTwin(e.twinSeenMs)).map(e => e.hello.id))
+  if (isTwin(parts.own.twinSeenMs())) twins.add(self.id)
+  return { self, members, alarms: meshAlarms(self, members, twins) }
+}
+
+const orderOf = ({ name, id }: MemberStatus): string => `${name} ${id}`

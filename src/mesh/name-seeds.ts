@@ -1,0 +1,41 @@
+import type { ResolveName } from '../ports/resolve-name.ts'
+import type { SeedSource } from '../ports/seed-source.ts'
+import { formatMeshAddress, parseMeshAddress } from './mesh-address.ts'
+import { sample } from './sample.ts'
+
+const resolveTimeoutMs = 3_000
+/** A headless service may have thousands of addresses: some at random lead to the rest. */
+const maxPerName = 8
+
+/**
+ * Seeds that are written down: `host:port` or, with a `port` to fall back to, names alone. A name that cannot be resolved hides no other.
+ */
+export function createNameSeeds(
+  parts: { readonly resolve: ResolveName; readonly random: () => number },
+  options: {
+    readonly name: 'static' | 'dns'
+    readonly hosts: readonly string[]
+    /** For those written without. */
+    readonly port?: number
+  },
+): SeedSource {
+  const places = options.hosts.map(text => parseMeshAddress(text, options.port))
+  const hosts = places.filter(place => place !== undefined)
+
+  return {
+    name: options.name,
+    async find(signal) {
+      const limited = AbortSignal.any([signal, AbortSignal.timeout(resolveTimeoutMs)])
+      const found = await Promise.allSettled(
+        hosts.map(async ({ host, port }) => {
+          const addresses = sample(await parts.resolve(host, limited), maxPerName, parts.random)
+          return addresses.map(address => formatMeshAddress(address, port))
+        }),
+      )
+      const addresses = found.flatMap(one => (one.status === 'fulfilled' ? one.value : []))
+      const failures = found.flatMap(one => (one.status === 'rejected' ? [one.reason] : []))
+      if (addresses.length === 0 && failures.length > 0) throw failures[0]
+      return [...new Set(addresses)]
+    },
+  }
+}
