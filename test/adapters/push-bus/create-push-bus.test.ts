@@ -1,0 +1,73 @@
+import t from 'tap'
+import { testBus } from '../../ports/bus.suite.ts'
+import { createChangeableKeys } from '../../support/changeable-keys.ts'
+import { createMemoryPushNetwork } from '../../support/memory-push-wire.ts'
+import { until } from '../../system/support/process.ts'
+
+t.test('keeps the promises of a bus', async t => {
+  testBus(t, () => {
+    const network = createMemoryPushNetwork()
+    return async keys => network.start(keys)
+  })
+})
+
+t.test('who fell silent without a word is gone after two pings, and not before', async t => {
+  const network = createMemoryPushNetwork()
+  const pending: (() => void)[] = []
+  const timers = {
+    after: (_: number, run: () => void) => {
+      pending.push(run)
+      return () => {}
+    },
+  }
+  const one = network.start(createChangeableKeys('k'), timers)
+  const other = network.start(createChangeableKeys('k'))
+  t.teardown(() => Promise.all([one.close(), other.close()]))
+  const changes: string[] = []
+  one.onNeighbour(({ kind }) => changes.push(kind))
+  await one.dial(other.listening[0] ?? '', AbortSignal.timeout(1_000))
+  const ping = async () => {
+    const count = pending.length
+    pending.at(-1)?.()
+    await until('all are asked', () => pending.length > count)
+  }
+  await ping()
+  network.kill(other.self)
+  await ping()
+  t.strictSame(changes, ['joined'])
+  await ping()
+  t.strictSame(changes, ['joined', 'left'])
+  t.equal(await one.publish(Buffer.from('x')), 0)
+})
+
+t.test('a message is pushed to six at the most, once by each node', async t => {
+  const network = createMemoryPushNetwork()
+  const nodes = Array.from({ length: 20 }, () => network.start(createChangeableKeys('k')))
+  t.teardown(() => Promise.all(nodes.map(node => node.close())))
+  let heard = 0
+  for (const [at, node] of nodes.entries()) {
+    node.judge(() => {
+      heard += 1
+      return 'accept'
+    })
+    for (const other of nodes.slice(at + 1)) {
+      await node.dial(other.listening[0] ?? '', AbortSignal.timeout(1_000))
+    }
+  }
+  t.equal(await nodes[0]?.publish(Buffer.from('everybody')), 6)
+  // Twenty nodes push to six each; all nodes hear it but for once in 400.
+  await until('it went round', () => heard >= 17)
+  t.ok((network.asked.get('push/message') ?? 0) <= 20 * 6)
+})
+
+t.test('who cannot be reached in return is no neighbour', async t => {
+  const network = createMemoryPushNetwork()
+  const one = network.start(createChangeableKeys('k'))
+  const other = network.start(createChangeableKeys('k'))
+  t.teardown(() => Promise.all([one.close(), other.close()]))
+  network.kill(one.self)
+  await t.rejects(one.dial(other.listening[0] ?? '', AbortSignal.timeout(1_000)), {
+    code: 'unreachable',
+  })
+  t.strictSame(other.neighbours(), [])
+})
