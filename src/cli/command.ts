@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts'
+import type { Fault } from '../config/faults.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { ExitCode } from './exit-codes.ts'
 
@@ -26,9 +27,15 @@ export type StartDaemon = (
   options: { readonly version: string },
 ) => Promise<RunningDaemon>
 
+/** What is wrong in the files that `upstreamFiles` names, at most one fault a file. */
+export type CheckUpstreamFiles = (config: Config) => Promise<readonly Fault[]>
+
 /** What the program hands to the command line, for it may not import the daemon itself. */
 export interface Parts {
-  loadDaemon(): Promise<{ readonly startDaemon: StartDaemon }>
+  loadDaemon(): Promise<{
+    readonly startDaemon: StartDaemon
+    readonly checkUpstreamFiles: CheckUpstreamFiles
+  }>
 }
 
 /** Everything a command may use. */
