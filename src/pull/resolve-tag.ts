@@ -1,3 +1,4 @@
+import type { Digest } from '../oci/digest.ts'
 import type { Pin } from '../ports/tag-ledger.ts'
 import type { Reach } from '../ports/upstream.ts'
 import type { Confirmed } from './ask-upstream.ts'
@@ -69,7 +70,7 @@ export function createResolveTag(
 
   async function answerPin(question: Question, pin: Pin): Promise<Resolved | Unresolved> {
     const { key, options } = question
-    await (content.isComplete(pin.digest) ? undefined : content.settled())
+    await settling(question, pin.digest)
     const isHeld =
       content.isComplete(pin.digest) ||
       (options.asking !== 'GET' && ledger.heldByClients(key)?.digest === pin.digest) ||
@@ -134,17 +135,23 @@ export function createResolveTag(
     return answer(question, fromOwner(confirmed))
   }
 
-  /** Memory's answer; what came a moment ago may still be on its way to the disk, and is waited for. */
+  /** Memory's answer. */
   async function recallFor(
     question: Question,
     { newestInRepository }: TagSettings,
   ): Promise<RungAnswer | undefined> {
     const { key, options } = question
     const { live } = parts.memoryOf(key)
-    const settling = live && !content.isComplete(live.digest) ? content.settled() : undefined
-    if (settling !== undefined) await inTime(settling, settings.timeoutMs, options.signal)
+    const coming = live && settling(question, live.digest)
+    if (coming !== undefined) await coming
     const isHead = options.asking !== 'GET'
     return recall(parts, question, parts.memoryOf(key), { isHead, newestInRepository })
+  }
+
+  /** What came a moment ago may still be on its way to the disk: a client's wait for that, if there is any. */
+  function settling({ options }: Question, digest: Digest): Promise<void> | undefined {
+    const settled = content.isComplete(digest) ? undefined : content.settled()
+    return settled && inTime(settled, settings.timeoutMs, options.signal)
   }
 
   function answer(question: Question, rung: RungAnswer, failure?: Resolved['failure']): Resolved {

@@ -333,6 +333,26 @@ t.test('an explanation tells every rung that was tried', async t => {
   t.same((await answered(ladder)).steps, [], 'a client’s question keeps none')
 })
 
+t.test('a pin that is slow to come costs the deadline and not more', async t => {
+  const { ladder, digest } = await withImage(t)
+  await ladder.ledger.setPin(key, await answered(ladder), {})
+  ladder.lose(digest)
+  const askedMs = async () => {
+    const beganMs = performance.now()
+    t.match(await ladder.resolve(), { found: false, reason: /pin not held/ })
+    return performance.now() - beganMs
+  }
+  ladder.upstream.answer('getManifest', never)
+  const askedBefore = ladder.upstream.count('getManifest')
+  const fromUpstreamMs = await askedMs()
+  t.ok(fromUpstreamMs < 300, `upstream is silent: ${fromUpstreamMs} ms`)
+  t.equal(ladder.upstream.count('getManifest'), askedBefore + 1)
+  ladder.down()
+  ladder.settling(never())
+  const fromDiskMs = await askedMs()
+  t.ok(fromDiskMs < 300, `the disk is slow: ${fromDiskMs} ms`)
+})
+
 t.test('a client that goes ends its waiting, not the question', async t => {
   const ladder = open(t, { timeoutMs: 2_000 })
   const digest = ladder.publish('one')
