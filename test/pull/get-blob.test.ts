@@ -403,6 +403,21 @@ t.test('a manifest is no blob', async t => {
   t.equal(upstream.count('getBlob'), 0)
 })
 
+t.test('a size that only a private manifest tells is told in its own repository alone', async t => {
+  const secret = repositoryOf('secret/app')
+  const { upstream, blobs, graph } = open(t, { isPrivate: r => r.repository === secret.repository })
+  const manifest = makeImage().for('linux/amd64')
+  const [layer] = manifest.layers
+  if (layer === undefined) throw new Error('no layer')
+  graph.addSighting(manifest.digest, secret)
+  graph.learn(manifest.digest, manifest.mediaType, manifest.bytes)
+  upstream.next('getBlob', () => Promise.reject(failure('denied')))
+  t.match(await blobs.stat(repository, layer.digest, signal), { absent: true, failure: 'denied' })
+  const told = await blobs.stat(secret, layer.digest, signal)
+  t.strictSame(told, { size: layer.size, source: 'upstream' })
+  t.equal(upstream.count('getBlob'), 1, 'the owner was asked for the other repository only')
+})
+
 t.test('what was fetched for a repository was seen there', async t => {
   const { get, graph } = open(t)
   await (await get()).whole
