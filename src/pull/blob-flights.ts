@@ -86,6 +86,7 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
           if (failure instanceof UpstreamFailure) parts.onContentFailed(digest, failure.code)
           tellBusy()
         },
+        onLate: () => parts.onContentFailed(digest, 'unreachable'),
         clock,
         log,
       },

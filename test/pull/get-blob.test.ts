@@ -251,10 +251,11 @@ t.test('what is known to be down, denied or not there is absent at once', async 
 })
 
 t.test('a first byte that does not come in time is absent, and the fetch goes on', async t => {
-  const { upstream, blobs, store } = open(t, { flights: { firstByteMs: 20 } })
+  const { upstream, blobs, store, failed } = open(t, { flights: { firstByteMs: 20 } })
   const body = upstream.nextBody(size)
   const answer = await blobs.open(repository, digest, { signal })
   t.match(answer, { absent: true, failure: 'unreachable', reason: /in time/ })
+  t.strictSame(failed, [[digest, 'unreachable']], 'whoever names it now names what cannot be had')
   body.send(content)
   body.end()
   const { promise, resolve } = Promise.withResolvers<void>()
@@ -264,12 +265,13 @@ t.test('a first byte that does not come in time is absent, and the fetch goes on
 })
 
 t.test('a download that stalls interrupts its readers', async t => {
-  const { upstream, get } = open(t, { flights: { stallMs: 30 } })
+  const { upstream, get, failed } = open(t, { flights: { stallMs: 30 } })
   const body = upstream.nextBody(size)
   const opening = get()
   body.send(content.subarray(0, 1_500_000))
   const client = await opening
   await t.rejects(client.whole, { code: 'blob-interrupted', message: /stalled/ })
+  t.strictSame(failed, [[digest, 'unreachable']])
   t.equal(client.bytes().length, 1_500_000)
 })
 
