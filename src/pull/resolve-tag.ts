@@ -11,7 +11,7 @@ import {
   unresolved,
 } from './ladder.ts'
 import { recall } from './memory-rungs.ts'
-import { askOwner, inTime } from './owner-rung.ts'
+import { askOwner, inTime, type OwnerAnswer } from './owner-rung.ts'
 import { mayServe, type TagSettings, tellFailure } from './policy.ts'
 import type { Resolved, ResolveTag, Unresolved } from './resolution.ts'
 
@@ -53,7 +53,7 @@ export function createResolveTag(
     reach: Reach,
   ): Promise<Resolved | Unresolved> {
     const asked = await askOwner(parts, question, reach, settings.timeoutMs)
-    if (asked.kind === 'answer') return answerOwner(question, asked.confirmed, tag)
+    if (asked.kind === 'answer') return answerOwner(question, asked, tag)
 
     const { failure, outcome } = asked
     if (!mayServe(failure, tag.policies)) {
@@ -120,15 +120,21 @@ export function createResolveTag(
     return content.isComplete(digest) || (reach.state === 'reachable' && !content.isSuspect(digest))
   }
 
-  /** The owner's word is final, unless what it named could not be fetched a moment ago and something older can be served. */
+  /**
+   * The owner's word is final, unless the client cannot use it (what it named could not be fetched a moment ago, or a GET wants the
+   * manifest that is late) and something older can be served.
+   */
   async function answerOwner(
     question: Question,
-    confirmed: Confirmed,
+    { confirmed, isLate }: Extract<OwnerAnswer, { kind: 'answer' }>,
     tag: TagSettings,
   ): Promise<Resolved> {
     const { digest } = confirmed
-    if (content.isSuspect(digest) && !content.isComplete(digest)) {
-      note(question, 'upstream', `${digest} was named, but its content failed a moment ago`)
+    const isTooLate = isLate && question.options.asking === 'GET'
+    const isUsable = content.isComplete(digest) || !(isTooLate || content.isSuspect(digest))
+    if (!isUsable && mayServe('unreachable', tag.policies)) {
+      const what = isTooLate ? 'manifest is late' : 'content failed a moment ago'
+      note(question, 'upstream', `${digest} was named, but its ${what}`)
       const recalled = await recallFor(question, tag)
       if (recalled !== undefined) return answer(question, recalled, 'unreachable')
     }

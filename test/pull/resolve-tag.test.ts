@@ -13,8 +13,12 @@ function open(t: Test, options?: Parameters<typeof openLadder>[0]): Ladder {
 }
 
 /** Online, an image whole in the store, then whatever comes. */
-async function withImage(t: Test, salt = 'one'): Promise<{ ladder: Ladder; digest: Digest }> {
-  const ladder = open(t)
+async function withImage(
+  t: Test,
+  salt = 'one',
+  options?: Parameters<typeof open>[1],
+): Promise<{ ladder: Ladder; digest: Digest }> {
+  const ladder = open(t, options)
   const digest = ladder.publish(salt)
   await ladder.resolve()
   ladder.complete(digest)
@@ -216,6 +220,27 @@ t.test(
     gate.resolve()
     await changed
     t.equal(ladder.ledger.live(key)?.digest, digest)
+  },
+)
+
+t.test(
+  'a GET wants the manifest itself: one that is late gives way to what is complete',
+  async t => {
+    const { ladder, digest } = await withImage(t, 'one', { timeoutMs: 300 })
+    const late = ladder.publish('late')
+    ladder.upstream.answer('getManifest', () => new Promise(() => {}))
+    t.match(await ladder.resolve('GET'), { digest, source: 'ledger', failure: 'unreachable' })
+    t.match(await ladder.resolve(), { digest: late, source: 'upstream' }, 'a HEAD does not')
+    const policies = {
+      unreachable: 'deny',
+      rateLimited: 'serve',
+      denied: 'deny',
+      notFound: 'deny',
+    } as const
+    ladder.set({ settings: { policies } })
+    t.match(await ladder.resolve('GET'), { digest: late }, 'nor does a policy that forbids it')
+    ladder.lose(digest)
+    t.match(await ladder.resolve('GET'), { digest: late }, 'with nothing else, its word')
   },
 )
 
