@@ -42,6 +42,8 @@ export interface Completeness {
   /** Marks a blob or manifest that failed, and with it all that refers to it. */
   markContentFailed(digest: Digest): void
   isSuspect(digest: Digest): boolean
+  /** Whoever could not deliver is back: what failed there is believed again. */
+  forgive(isMeant: (failed: Digest) => boolean): void
   close(): void
 }
 
@@ -185,6 +187,11 @@ export function createCompleteness(
       const nowMs = clock.monotonicMs()
       for (const untilMs of suspects.get(digest)?.values() ?? []) if (nowMs < untilMs) return true
       return false
+    },
+    forgive(isMeant) {
+      for (const causes of suspects.values()) {
+        for (const failed of causes.keys()) if (isMeant(failed)) causes.delete(failed)
+      }
     },
     close() {
       stopGraph()

@@ -164,6 +164,18 @@ t.test('what failed and then came is suspect no longer, nor what refers to it', 
     t.equal(completeness.isSuspect(digest), false)
 })
 
+t.test('what failed is believed again when whoever failed to deliver it is back', async t => {
+  const { completeness, manifest } = open()
+  await manifest(image)
+  await manifest(ours)
+  completeness.markContentFailed(ours.config.digest)
+  completeness.forgive(digest => digest === theirs.config.digest)
+  t.equal(completeness.isSuspect(image.digest), true)
+  completeness.forgive(digest => digest === ours.config.digest)
+  for (const { digest } of [ours.config, ours, image])
+    t.equal(completeness.isSuspect(digest), false)
+})
+
 t.test('a digest can be suspect for as long as one says', async t => {
   const { completeness, later } = open()
   completeness.markSuspect(image.digest, 10)
