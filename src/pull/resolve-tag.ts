@@ -33,6 +33,7 @@ export function createResolveTag(
     const question: Question = {
       key,
       options,
+      untilMs: parts.clock.monotonicMs() + settings.timeoutMs,
       steps: options.asking === 'explain' ? [] : undefined,
     }
     const pin = ledger.pin(key)
@@ -155,9 +156,11 @@ export function createResolveTag(
   }
 
   /** What came a moment ago may still be on its way to the disk: a client's wait for that, if there is any. */
-  function settling({ options }: Question, digest: Digest): Promise<void> | undefined {
+  function settling({ options, untilMs }: Question, digest: Digest): Promise<void> | undefined {
     const settled = content.isComplete(digest) ? undefined : content.settled()
-    return settled && inTime(settled, settings.timeoutMs, options.signal)
+    // Where upstream has used up the deadline, a moment more must do.
+    const leftMs = Math.max(untilMs - parts.clock.monotonicMs(), settings.timeoutMs / 10)
+    return settled && inTime(settled, leftMs, options.signal)
   }
 
   function answer(question: Question, rung: RungAnswer, failure?: Resolved['failure']): Resolved {

@@ -179,6 +179,22 @@ t.test(
   },
 )
 
+t.test(
+  'a disk that hangs costs no second deadline after the one that upstream used up',
+  async t => {
+    const { ladder, digest } = await withImage(t, 'one', { timeoutMs: 5_000 })
+    ladder.lose(digest)
+    ladder.settling(new Promise(() => {}))
+    ladder.upstream.next('resolveTag', () => {
+      ladder.clock.pass(5_000)
+      return Promise.reject(failure('unreachable'))
+    })
+    const beganMs = performance.now()
+    t.match(await ladder.resolve(), { found: false })
+    t.ok(performance.now() - beganMs < 2_500)
+  },
+)
+
 t.test('a digest is answered only after its manifest came', async t => {
   const ladder = open(t, { timeoutMs: 300 })
   const digest = ladder.publish('one')
