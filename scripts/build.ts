@@ -48,6 +48,39 @@ const bundlesBeside: Plugin = {
   },
 }
 
+/**
+ * What libraries load when they start and nobody here asks for: 10 MB resident with Node's own part of it. By module, what is there in
+ * its place; asking it for anything else fails.
+ */
+const standIns: Readonly<Record<string, string>> = {
+  // All faces and all questions are HTTP/1.1. Both who ask for it do without where Node was built without.
+  'node:http2': 'module.exports = { constants: {} };',
+  // No route has a schema that fastify would compile, see `http/without-schemas.ts`.
+  '@fastify/ajv-compiler': '',
+  '@fastify/fast-json-stringify-compiler': '',
+  // Of the client the pool alone, without fetch, WebSocket, caches and mocks.
+  undici: `import Dispatcher from 'undici/lib/dispatcher/dispatcher.js';
+    import Pool from 'undici/lib/dispatcher/pool.js';
+    import request from 'undici/lib/api/api-request.js';
+    Dispatcher.prototype.request = request;
+    export { Pool };`,
+}
+
+const withStandIns: Plugin = {
+  name: 'with-stand-ins',
+  setup(context) {
+    const names = Object.keys(standIns).join('|')
+    context.onResolve({ filter: new RegExp(`^(${names})$`) }, ({ path }) => ({
+      path,
+      namespace: 'stand-in',
+    }))
+    context.onLoad({ filter: /./, namespace: 'stand-in' }, ({ path }) => ({
+      contents: standIns[path] ?? '',
+      resolveDir: root,
+    }))
+  },
+}
+
 /** Worker entries: every TypeScript file that a source names by `new URL`, as output name → file. */
 async function workerEntries(): Promise<Record<string, string>> {
   const entries: Record<string, string> = {}
@@ -102,7 +135,7 @@ export async function buildBundles(outdir: string = join(root, 'dist')): Promise
     splitting: true,
     chunkNames: 'part-[hash]',
     outdir,
-    plugins: [fromDist(outdir)],
+    plugins: [withStandIns, fromDist(outdir)],
   })
   // Last: its age is the age of the build.
   await build({

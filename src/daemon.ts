@@ -4,11 +4,13 @@ import type { Config } from './config/config.ts'
 import { openContent } from './daemon/content.ts'
 import { type Addresses, openFaces } from './daemon/faces.ts'
 import { wirePull } from './daemon/resolution.ts'
-import { openUpstreams } from './daemon/upstreams.ts'
+import { checkUpstreamFiles, openUpstreams } from './daemon/upstreams.ts'
 import { type Clock, systemClock } from './ports/clock.ts'
 import type { Log } from './ports/log.ts'
 import { createLog } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
+
+export { checkUpstreamFiles }
 
 /** A running node. */
 export interface Daemon {
@@ -34,8 +36,7 @@ export async function startDaemon(
   const log = options.log ?? openLog(config, owned)
   const metrics = createMetrics({ version })
   const { dataDir } = config
-  const claim = claimDirectory(dataDir, log)
-  owned.defer(() => claim.close())
+  claim(config, log, owned)
   const database = await openLedger({ dataDir, log, clock })
   owned.defer(() => database.close())
   const { ledger } = database
@@ -53,6 +54,14 @@ export async function startDaemon(
   log.info({ version, dataDir, ...addresses }, 'ready')
   const open = owned.move()
   return { addresses, close: () => open.disposeAsync() }
+}
+
+/** Another node may share neither what this one remembers nor its blobs. */
+function claim({ dataDir, store }: Config, log: Log, owned: AsyncDisposableStack): void {
+  const data = claimDirectory(dataDir, log)
+  owned.defer(() => data.close())
+  const blobs = claimDirectory(store.dir, log, { key: 'store.dir', flag: 'store.dir' })
+  owned.defer(() => blobs.close())
 }
 
 function openLog(config: Config, owned: AsyncDisposableStack): Log {

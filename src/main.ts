@@ -17,6 +17,30 @@ const memoryFlags = [
   '--no-wasm-dynamic-tiering',
 ]
 
+/**
+ * What takes effect only when a process starts. Threads start without Node's snapshot, so the main one may do so as well: it is 5 MB that
+ * are read once. V8 copies its builtins for each thread to have them near the compiled code, 2 MB each.
+ */
+const startFlags = ['--no-node-snapshot', '--no-short-builtin-calls']
+
+/** Of the C library: one heap for all threads instead of one each. 3 MB idle, 5 under load. */
+const startEnvironment = { MALLOC_ARENA_MAX: '1' }
+
+/** A node begins anew with the flags that its process should have been started with: the same process, a few ms later. */
+function startAnew(): void {
+  const isServing = process.argv.includes('serve')
+  const isStarted = process.execArgv.includes('--no-node-snapshot')
+  if (!isServing || isStarted || process.execve === undefined) return
+  const args = [
+    process.execPath,
+    ...process.execArgv,
+    ...startFlags,
+    ...memoryFlags,
+    ...process.argv.slice(1),
+  ]
+  process.execve(process.execPath, args, { ...startEnvironment, ...process.env })
+}
+
 if (runningMajor < neededMajor) {
   process.stderr.write(
     `holdfast needs Node ${neededMajor} or newer, and this is Node ${process.versions.node} (${process.execPath}).\n` +
@@ -27,11 +51,8 @@ if (runningMajor < neededMajor) {
   )
   process.exitCode = 70
 } else {
-  import('node:v8')
-    .then(v8 => {
-      for (const flag of memoryFlags) v8.setFlagsFromString(flag)
-      return import('./cli/run.ts')
-    })
+  startAnew()
+  import('./cli/run.ts')
     .then(({ runCli }) =>
       runCli(process.argv.slice(2), {
         loadDaemon: () => import('./daemon.ts'),

@@ -221,6 +221,19 @@ t.test('two nodes do not share a directory', async t => {
   await next.close()
 })
 
+t.test('two nodes do not share their blobs alone either', async t => {
+  const dir = t.testdir({ one: {}, other: {} })
+  const config = await configIn(`${dir}/one`)
+  const other = await configIn(`${dir}/other`)
+  const first = await startDaemon(config, options)
+  const sharing = { ...other, store: { ...other.store, dir: config.store.dir } }
+  await t.rejects(startDaemon(sharing, options), {
+    code: 'directory-in-use',
+    message: /^store.dir: another holdfast is running in .*--store.dir/,
+  })
+  await first.close()
+})
+
 t.test('a node serves, stops, and starts again with what it had', async t => {
   await warmUp(t)
   const tags = new Map([['latest', image]])

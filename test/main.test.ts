@@ -59,6 +59,31 @@ t.test('the built program', async t => {
     t.match(await run(process.execPath, [main, 'nope']), { code: 2, stderr: /is no command/ })
   })
 
+  t.test('serves in a process that was started with the flags that save memory', async t => {
+    const tellFlags =
+      'data:text/javascript,console.log(process.pid+JSON.stringify(process.execArgv))'
+    const startsOf = async (command: string) => {
+      const { stdout } = await run(process.execPath, [
+        '--import',
+        tellFlags,
+        main,
+        command,
+        '--help',
+      ])
+      return [...stdout.matchAll(/^(\d+)(\[.*\])$/gm)].map(([, pid, flags = '']) => ({
+        pid,
+        flags: (JSON.parse(flags) as string[]).slice(2),
+      }))
+    }
+    t.match(await startsOf('status'), [{ flags: [] }], 'other commands are not')
+    const [before, after, ...others] = await startsOf('serve')
+    t.same(before?.flags, [])
+    t.ok(after?.flags.includes('--no-node-snapshot'))
+    t.ok(after?.flags.includes('--semi-space-growth-factor=1'))
+    t.equal(after?.pid, before?.pid, 'it is the same process')
+    t.same(others, [])
+  })
+
   t.test('says on an older Node what to do, and loads nothing else', async t => {
     const preload = join(
       t.testdir({

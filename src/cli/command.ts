@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts'
+import type { Fault } from '../config/faults.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { ExitCode } from './exit-codes.ts'
 
@@ -40,9 +41,15 @@ export interface KeyFiles {
   rotateKeyFile(path: string, step: 'add' | 'promote' | 'drop'): Promise<KeyFileState>
 }
 
+/** What is wrong in the files that `upstreamFiles` names, at most one fault a file. */
+export type CheckUpstreamFiles = (config: Config) => Promise<readonly Fault[]>
+
 /** What the program hands to the command line, for it may not import these itself. */
 export interface Parts {
-  loadDaemon(): Promise<{ readonly startDaemon: StartDaemon }>
+  loadDaemon(): Promise<{
+    readonly startDaemon: StartDaemon
+    readonly checkUpstreamFiles: CheckUpstreamFiles
+  }>
   loadKeyFiles(): Promise<KeyFiles>
 }
 

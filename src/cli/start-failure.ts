@@ -13,8 +13,11 @@ export function explainFailure(error: unknown, config: Config): unknown {
   const { code, port, path } = failure
   const told = listenFailures[code]
   const key = told === undefined ? undefined : keyAt(config, port, path)
-  if (told === undefined || key === undefined)
-    return new CommandFailure('failed', tellDirectory(error, config) ?? failure.message, error)
+  if (told === undefined || key === undefined) {
+    // Such as a file of another program's that the configuration names.
+    const exit = code === 'config-invalid' ? 'configInvalid' : 'failed'
+    return new CommandFailure(exit, tellDirectory(error, config) ?? failure.message, error)
+  }
   const { name, address } = key
   return new CommandFailure(
     'failed',

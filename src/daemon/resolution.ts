@@ -1,6 +1,7 @@
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { compileIsPrivate, compileTagSettings } from '../config/rules.ts'
+import type { Digest } from '../oci/digest.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import { isAbsent } from '../pull/absent.ts'
@@ -100,6 +101,15 @@ export function wirePull(
     { firstByteMs: contentDeadlineMs, stallMs, holdMs: 60_000, keepFetching: true },
   )
   owned.defer(() => blobs.close())
+  const isSeenOn = (failed: Digest, registry: string, repository = '') =>
+    graph
+      .seenIn(failed)
+      .some(at => at.registry === registry && ['', at.repository].includes(repository))
+  owned.defer(
+    upstream.onRecovered((registry, repository) =>
+      completeness.forgive(failed => isSeenOn(failed, registry, repository)),
+    ),
+  )
   const completeTags = createCompleteTags(
     { completeness, manifests, blobs, reachOf, upstream, clock, log },
     completing,

@@ -6,8 +6,10 @@ import { createTransport } from '../adapters/registry/transport.ts'
 import { createRegistryUpstream } from '../adapters/registry/upstream.ts'
 import { readUpstreamFiles } from '../adapters/registry/upstream-files.ts'
 import type { Config } from '../config/config.ts'
+import type { Fault } from '../config/faults.ts'
 import { formatListen } from '../config/listen.ts'
 import type { Clock } from '../ports/clock.ts'
+import { HoldfastError } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
 import type { Upstream } from '../ports/upstream.ts'
@@ -24,16 +26,34 @@ export interface Upstreams {
   readonly settings: UpstreamsSettings
 }
 
+/** Reads each file that `upstreamFiles` names as a start would; what is wrong is told, one fault a file. */
+export async function checkUpstreamFiles(config: Config): Promise<readonly Fault[]> {
+  const faults: Fault[] = []
+  for (const file of config.upstreamFiles) {
+    try {
+      await readUpstreamFiles(config.upstreams, [file], ownAddresses(config))
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error
+      faults.push({ path: '', origin: { kind: 'file', file }, problem: error.message })
+    }
+  }
+  return faults
+}
+
+/** Holdfast's own endpoint in `registries.yaml` is no upstream. */
+const ownAddresses = ({ mirror }: Config) => ({ ownAddresses: [formatListen(mirror.listen)] })
+
 /** Makes the client of all configured registries; nothing is contacted before the first question. */
 export async function openUpstreams(
   config: Config,
   { ledger, metrics, clock, log }: { ledger: TagLedger; metrics: Metrics; clock: Clock; log: Log },
   owned: AsyncDisposableStack,
 ): Promise<Upstreams> {
-  const files = await readUpstreamFiles(config.upstreams, config.upstreamFiles, {
-    ownAddresses: [formatListen(config.mirror.listen)],
-  })
-  const { upstreams, dockerConfigPaths } = files
+  const { upstreams, dockerConfigPaths } = await readUpstreamFiles(
+    config.upstreams,
+    config.upstreamFiles,
+    ownAddresses(config),
+  )
   const names = createNameResolver({ clock, log })
   owned.defer(() => names.close())
   const earliestTimeMs = () => ledger.trustedNowMs() - clockSlackMs

@@ -11,6 +11,7 @@ import { sendProblem } from './problem.ts'
 import { QueryFault, readQuery } from './read-query.ts'
 import type { TokenFile } from './token-file.ts'
 import { listenOnSocket } from './unix-socket.ts'
+import { withoutSchemas } from './without-schemas.ts'
 
 export interface AdminOptions {
   readonly address: ListenAddress
@@ -44,6 +45,7 @@ export async function createAdmin(
   }
   const app = fastify({
     logger: false,
+    schemaController: withoutSchemas,
     exposeHeadRoutes: false,
     return503OnClosing: false,
     forceCloseConnections: false,

@@ -1,6 +1,7 @@
 import { fastify } from 'fastify'
 import type { Readiness } from '../ports/readiness.ts'
 import { createListener, type ListenAddress, type Listener } from './listener.ts'
+import { withoutSchemas } from './without-schemas.ts'
 
 /** What the health listener tells. */
 export interface HealthParts {
@@ -19,6 +20,7 @@ export function createHealth(
 ): Listener {
   const app = fastify({
     logger: false,
+    schemaController: withoutSchemas,
     return503OnClosing: false,
     forceCloseConnections: false,
     requestTimeout: 10_000,

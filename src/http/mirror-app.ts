@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { type FastifyInstance, fastify } from 'fastify'
 import { errorBody } from '../oci/errors.ts'
 import { sendError } from './send-answer.ts'
+import { withoutSchemas } from './without-schemas.ts'
 
 /** A connection on which nothing moves for this long, in ms, is closed: a client that stopped reading. */
 const silentConnectionMs = 5 * 60_000
@@ -21,6 +22,7 @@ export function createMirrorApp(
 ): FastifyInstance {
   const app = fastify({
     logger: false,
+    schemaController: withoutSchemas,
     return503OnClosing: false,
     // Ours to end, see the listener.
     forceCloseConnections: false,

@@ -11,6 +11,8 @@ import { createFlightReader, type FlightReader, verifiedFirstBytes } from './fli
 export interface FlightParts extends DownloadParts {
   /** Called once, before anyone is told that nothing more will come; a new flight may start then. */
   readonly onOver: (failure: Error | undefined) => void
+  /** A client was sent away, or cut off, because nothing came. The download itself may go on. */
+  readonly onLate: () => void
 }
 
 export interface FlightSettings {
@@ -155,7 +157,7 @@ export function createBlobFlight(
     const reader = createFlightReader(
       order.digest,
       download,
-      { failure: () => failure, changed: bell.next, moved: readerMoved },
+      { failure: () => failure, changed: bell.next, moved: readerMoved, stalled: parts.onLate },
       { start, end, stallMs, holdMs, clock, signal },
       async () => {
         readers.delete(reader)
@@ -197,7 +199,9 @@ export function createBlobFlight(
     if (failure !== undefined) return tell(failure)
     if (!canServe(start)) return absent(`${order.digest} passes through and is not kept`)
     if (isReady(isLate)) return undefined
-    return isLate ? absent(`${order.digest}: no byte in time`, 'unreachable') : 'wait'
+    if (!isLate) return 'wait'
+    parts.onLate()
+    return absent(`${order.digest}: no byte in time`, 'unreachable')
   }
 
   function isReady(isLate: boolean): boolean {

@@ -95,6 +95,7 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
           if (failure instanceof UpstreamFailure) parts.onContentFailed(digest, failure)
           tellBusy()
         },
+        onLate: () => parts.onContentFailed(digest, late(digest)),
         clock,
         log,
       },
@@ -172,6 +173,9 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
     },
   }
 }
+
+const late = (digest: Digest): UpstreamFailure =>
+  new UpstreamFailure('unreachable', 'timeout', `${digest}: no byte in time`)
 
 function pair(source: BlobSource, digest: Digest): string {
   return `${source.name}\n${digest}`

@@ -69,7 +69,7 @@ export function createCompleteTags(parts: Parts, settings: Settings): CompleteTa
       if (!blobs.isBusy()) return wake(settings.quietMs)
       for (const job of running.values()) job.stop()
     }),
-    parts.upstream.onRecovered(() => wake(settings.quietMs)),
+    parts.upstream.onRecovered(recovered),
   ]
 
   /** The earliest call counts: who keeps asking puts nothing off. */
@@ -79,6 +79,15 @@ export function createCompleteTags(parts: Parts, settings: Settings): CompleteTa
     clearTimeout(timer)
     wakesAtMs = atMs
     timer = setTimeout(pump, afterMs).unref()
+  }
+
+  /** What failed before may succeed now: no pause outlives the outage. */
+  function recovered(registry: string, repository: string | undefined): void {
+    for (const job of queue.values()) {
+      const isMeant = repository === undefined || repository === job.repository.repository
+      if (registry === job.repository.registry && isMeant) job.notBeforeMs = 0
+    }
+    wake(settings.quietMs)
   }
 
   function pump(): void {

@@ -34,11 +34,16 @@ export interface Completeness {
    * there is none.
    */
   missingCount(target: Digest): number | undefined
-  /** Its manifest or content failed: for a while (60 s unless told) upstream's word for it is not enough. */
+  /**
+   * Its manifest or content failed: for a while (60 s unless told) upstream's word for it is not enough. That ends early when what failed
+   * comes into the store.
+   */
   markSuspect(digest: Digest, forMs?: number): void
   /** Marks a blob or manifest that failed, and with it all that refers to it. */
   markContentFailed(digest: Digest): void
   isSuspect(digest: Digest): boolean
+  /** Whoever could not deliver is back: what failed there is believed again. */
+  forgive(isMeant: (failed: Digest) => boolean): void
   close(): void
 }
 
@@ -64,7 +69,8 @@ export function createCompleteness(
   const absent = new Map<Digest, Set<Digest>>()
   /** What containerd would choose from an index, by platform. */
   const choices = new Map<Digest, Map<string, Descriptor | undefined>>()
-  const suspects = new Map<Digest, number>()
+  /** Until when, on the monotonic clock, for each thing that failed in it. */
+  const suspects = new Map<Digest, Map<Digest, number>>()
   const keys = new WeakMap<Platform, string>()
   const isHeld = (digest: Digest): boolean => store.stat(digest) !== undefined
 
@@ -80,6 +86,7 @@ export function createCompleteness(
     },
   })
   const stopStore = store.onChange(({ kind, digest }) => {
+    if (kind === 'added' && suspects.size > 0) acquit(digest)
     for (const parent of graph.parents(digest)) {
       const content = graph.manifest(parent)?.content
       if (content?.kind === 'image') note(parent, content, digest, kind === 'added')
@@ -149,11 +156,17 @@ export function createCompleteness(
     return [...found.values()]
   }
 
-  function markSuspect(digest: Digest, forMs = suspectMs): void {
+  function suspect(digest: Digest, failed: Digest, forMs: number): void {
     const [oldest] = suspects.keys()
     if (suspects.size >= maxSuspects && oldest !== undefined) suspects.delete(oldest)
+    const causes = suspects.get(digest) ?? new Map<Digest, number>()
     suspects.delete(digest)
-    suspects.set(digest, clock.monotonicMs() + forMs)
+    suspects.set(digest, causes.set(failed, clock.monotonicMs() + forMs))
+  }
+
+  /** What failed has come after all. */
+  function acquit(came: Digest): void {
+    for (const digest of [came, ...graph.ancestors(came)]) suspects.get(digest)?.delete(came)
   }
 
   return {
@@ -165,14 +178,20 @@ export function createCompleteness(
       const known = found.every(parts => parts?.every(({ kind }) => kind === 'blob'))
       return known ? new Set(found.flatMap(parts => parts?.map(p => p.digest))).size : undefined
     },
-    markSuspect,
+    markSuspect: (digest, forMs = suspectMs) => suspect(digest, digest, forMs),
     markContentFailed(digest) {
-      markSuspect(digest)
-      for (const ancestor of graph.ancestors(digest)) markSuspect(ancestor)
+      suspect(digest, digest, suspectMs)
+      for (const ancestor of graph.ancestors(digest)) suspect(ancestor, digest, suspectMs)
     },
     isSuspect(digest) {
-      const untilMs = suspects.get(digest)
-      return untilMs !== undefined && clock.monotonicMs() < untilMs
+      const nowMs = clock.monotonicMs()
+      for (const untilMs of suspects.get(digest)?.values() ?? []) if (nowMs < untilMs) return true
+      return false
+    },
+    forgive(isMeant) {
+      for (const causes of suspects.values()) {
+        for (const failed of causes.keys()) if (isMeant(failed)) causes.delete(failed)
+      }
     },
     close() {
       stopGraph()

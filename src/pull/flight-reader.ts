@@ -16,6 +16,8 @@ export interface FlightNews {
   changed(): Promise<void>
   /** The reader got further. */
   moved(): void
+  /** The reader gives up: no more bytes came for too long. */
+  stalled(): void
 }
 
 /** A reader and what its download has to know of it. */
@@ -146,8 +148,14 @@ export function createFlightReader(
     const isHere = (download.bytes?.offset ?? 0) > position
     const sinceMs = isHere ? beganMs : Math.max(download.progressAtMs, beganMs)
     const leftMs = sinceMs + (isHere ? holdMs : stallMs) - clock.monotonicMs()
-    if (leftMs <= 0) throw interrupted(isHere ? 'not verified in time' : 'stalled')
+    if (leftMs <= 0) throw giveUp(isHere)
     await pTimeout(changed, { milliseconds: leftMs, signal, fallback: () => undefined })
+  }
+
+  function giveUp(isHere: boolean): HoldfastError {
+    if (isHere) return interrupted('not verified in time')
+    news.stalled()
+    return interrupted('stalled')
   }
 
   function fail(failure: Error): HoldfastError {

@@ -37,6 +37,8 @@ export interface LadderParts {
 export interface Question {
   readonly key: TagReference
   readonly options: ResolveOptions
+  /** On the monotonic clock: how long the client waits. */
+  readonly untilMs: number
   /** The rungs tried so far, where somebody wants to know. */
   readonly steps: Step[] | undefined
 }

@@ -6,7 +6,12 @@ import { type LadderParts, note, type Question } from './ladder.ts'
 
 /** What came of asking the tag's owner. */
 export type OwnerAnswer =
-  | { readonly kind: 'answer'; readonly confirmed: Confirmed }
+  | {
+      readonly kind: 'answer'
+      readonly confirmed: Confirmed
+      /** It was named in time, but its manifest is still on its way. */
+      readonly isLate: boolean
+    }
   | { readonly kind: 'failed'; readonly failure: FailureClass; readonly outcome: string }
 
 /**
@@ -43,7 +48,7 @@ async function ask(
   })
   try {
     const confirmed = await inTime(asking, timeoutMs, options.signal)
-    if (confirmed !== undefined) return { kind: 'answer', confirmed }
+    if (confirmed !== undefined) return { kind: 'answer', confirmed, isLate: false }
   } catch (error) {
     if (error instanceof UpstreamFailure) return failed(error.code, error.message)
     throw error
@@ -53,7 +58,7 @@ async function ask(
     return failed('unreachable', `no answer within ${timeoutMs} ms`)
   }
   const confirmedAtMs = named.dateMs ?? parts.ledger.trustedNowMs()
-  return { kind: 'answer', confirmed: { ...named, confirmedAtMs } }
+  return { kind: 'answer', confirmed: { ...named, confirmedAtMs }, isLate: true }
 }
 
 /** A client's wait: `undefined` after `timeoutMs`, however long the work goes on. */

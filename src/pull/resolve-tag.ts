@@ -1,3 +1,4 @@
+import type { Digest } from '../oci/digest.ts'
 import type { Pin } from '../ports/tag-ledger.ts'
 import type { Reach } from '../ports/upstream.ts'
 import type { Confirmed } from './ask-upstream.ts'
@@ -10,7 +11,7 @@ import {
   unresolved,
 } from './ladder.ts'
 import { recall } from './memory-rungs.ts'
-import { askOwner, inTime } from './owner-rung.ts'
+import { askOwner, inTime, type OwnerAnswer } from './owner-rung.ts'
 import { mayServe, type TagSettings, tellFailure } from './policy.ts'
 import type { Resolved, ResolveTag, Unresolved } from './resolution.ts'
 
@@ -32,6 +33,7 @@ export function createResolveTag(
     const question: Question = {
       key,
       options,
+      untilMs: parts.clock.monotonicMs() + settings.timeoutMs,
       steps: options.asking === 'explain' ? [] : undefined,
     }
     const pin = ledger.pin(key)
@@ -52,7 +54,7 @@ export function createResolveTag(
     reach: Reach,
   ): Promise<Resolved | Unresolved> {
     const asked = await askOwner(parts, question, reach, settings.timeoutMs)
-    if (asked.kind === 'answer') return answerOwner(question, asked.confirmed, tag)
+    if (asked.kind === 'answer') return answerOwner(question, asked, tag)
 
     const { failure, outcome } = asked
     if (!mayServe(failure, tag.policies)) {
@@ -69,7 +71,7 @@ export function createResolveTag(
 
   async function answerPin(question: Question, pin: Pin): Promise<Resolved | Unresolved> {
     const { key, options } = question
-    await (content.isComplete(pin.digest) ? undefined : content.settled())
+    await settling(question, pin.digest)
     const isHeld =
       content.isComplete(pin.digest) ||
       (options.asking !== 'GET' && ledger.heldByClients(key)?.digest === pin.digest) ||
@@ -119,32 +121,46 @@ export function createResolveTag(
     return content.isComplete(digest) || (reach.state === 'reachable' && !content.isSuspect(digest))
   }
 
-  /** The owner's word is final, unless what it named could not be fetched a moment ago and something older can be served. */
+  /**
+   * The owner's word is final, unless the client cannot use it (what it named could not be fetched a moment ago, or a GET wants the
+   * manifest that is late) and something older can be served.
+   */
   async function answerOwner(
     question: Question,
-    confirmed: Confirmed,
+    { confirmed, isLate }: Extract<OwnerAnswer, { kind: 'answer' }>,
     tag: TagSettings,
   ): Promise<Resolved> {
     const { digest } = confirmed
-    if (content.isSuspect(digest) && !content.isComplete(digest)) {
-      note(question, 'upstream', `${digest} was named, but its content failed a moment ago`)
+    const isTooLate = isLate && question.options.asking === 'GET'
+    const isUsable = content.isComplete(digest) || !(isTooLate || content.isSuspect(digest))
+    if (!isUsable && mayServe('unreachable', tag.policies)) {
+      const what = isTooLate ? 'manifest is late' : 'content failed a moment ago'
+      note(question, 'upstream', `${digest} was named, but its ${what}`)
       const recalled = await recallFor(question, tag)
       if (recalled !== undefined) return answer(question, recalled, 'unreachable')
     }
     return answer(question, fromOwner(confirmed))
   }
 
-  /** Memory's answer; what came a moment ago may still be on its way to the disk, and is waited for. */
+  /** Memory's answer. */
   async function recallFor(
     question: Question,
     { newestInRepository }: TagSettings,
   ): Promise<RungAnswer | undefined> {
     const { key, options } = question
     const { live } = parts.memoryOf(key)
-    const settling = live && !content.isComplete(live.digest) ? content.settled() : undefined
-    if (settling !== undefined) await inTime(settling, settings.timeoutMs, options.signal)
+    const coming = live && settling(question, live.digest)
+    if (coming !== undefined) await coming
     const isHead = options.asking !== 'GET'
     return recall(parts, question, parts.memoryOf(key), { isHead, newestInRepository })
+  }
+
+  /** What came a moment ago may still be on its way to the disk: a client's wait for that, if there is any. */
+  function settling({ options, untilMs }: Question, digest: Digest): Promise<void> | undefined {
+    const settled = content.isComplete(digest) ? undefined : content.settled()
+    // Where upstream has used up the deadline, a moment more must do.
+    const leftMs = Math.max(untilMs - parts.clock.monotonicMs(), settings.timeoutMs / 10)
+    return settled && inTime(settled, leftMs, options.signal)
   }
 
   function answer(question: Question, rung: RungAnswer, failure?: Resolved['failure']): Resolved {

@@ -69,6 +69,17 @@ t.test('a failure of our own house is told in its own words', async t => {
   })
 })
 
+t.test(
+  'what is wrong with the configuration is told as that, also when only the start finds it',
+  async t => {
+    const error = new HoldfastError('config-invalid', '/etc/registries.yaml: cannot be read')
+    t.match(explainFailure(error, await configure()), {
+      code: 'configInvalid',
+      message: error.message,
+    })
+  },
+)
+
 t.test('a fault in the program stays as it is, with its stack', async t => {
   const error = new TypeError('undefined is not a function')
   t.equal(explainFailure(error, await configure()), error)

@@ -15,7 +15,11 @@ const ours = image.for('linux/amd64')
 const { signal } = new AbortController()
 stayAlive(t)
 
-function open(t: Test, options: Parameters<typeof openPull>[1] = {}) {
+function open(
+  t: Test,
+  options: Parameters<typeof openPull>[1] = {},
+  { retryMs = 5 }: { readonly retryMs?: number } = {},
+) {
   const upstream = createFakeUpstream()
   upstream.add(image.blobs)
   const pull = openPull(upstream, options)
@@ -30,7 +34,7 @@ function open(t: Test, options: Parameters<typeof openPull>[1] = {}) {
   const reachOf = watch(pull.reachOf)
   const tags = createCompleteTags(
     { ...pull, blobs, reachOf, upstream, clock: systemClock, log: silentLog },
-    { concurrency: 2, quietMs: 1, retryMs: 5 },
+    { concurrency: 2, quietMs: 1, retryMs },
   )
   t.teardown(async () => {
     await tags.close()
@@ -144,6 +148,21 @@ t.test('what may pass is tried again, what is final is not', async t => {
   tags.want(repository, gone.digest)
   await idle()
   t.equal(upstream.count('getManifest'), 5)
+})
+
+t.test('what failed is tried again as soon as upstream is back, whatever its pause', async t => {
+  const { upstream, tags, complete, looked } = open(t, {}, { retryMs: 3_600_000 })
+  upstream.next('getManifest', () => Promise.reject(failure('unreachable')))
+  tags.want(repository, image.digest)
+  await upstream.until(asked => asked.length === 1)
+  await looked(4)
+  t.equal(upstream.count('getManifest'), 1, 'it pauses')
+  upstream.recover('reg.test', 'lab/other')
+  upstream.recover('elsewhere.test')
+  await looked(2)
+  t.equal(upstream.count('getManifest'), 1, 'somebody else came back')
+  upstream.recover('reg.test', 'lab/app')
+  await complete()
 })
 
 t.test('a store without room ends it, without asking for the same thing for ever', async t => {

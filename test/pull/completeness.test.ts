@@ -146,6 +146,36 @@ t.test('content that failed makes all that refers to it suspect for a minute', a
   t.equal(completeness.isSuspect(image.digest), false)
 })
 
+t.test('what failed and then came is suspect no longer, nor what refers to it', async t => {
+  const { completeness, manifest, store } = open()
+  completeness.markSuspect(image.digest)
+  await manifest(image)
+  t.equal(completeness.isSuspect(image.digest), false, 'the manifest itself had failed')
+  await manifest(ours)
+  const [layer] = ours.layers
+  if (layer === undefined) throw new Error('the image has no layer')
+  completeness.markContentFailed(layer.digest)
+  completeness.markContentFailed(ours.config.digest)
+  await store.put(layer.digest, layer.bytes)
+  t.equal(completeness.isSuspect(layer.digest), false)
+  t.equal(completeness.isSuspect(image.digest), true, 'its config has still failed')
+  await store.put(ours.config.digest, ours.config.bytes)
+  for (const { digest } of [ours.config, ours, image])
+    t.equal(completeness.isSuspect(digest), false)
+})
+
+t.test('what failed is believed again when whoever failed to deliver it is back', async t => {
+  const { completeness, manifest } = open()
+  await manifest(image)
+  await manifest(ours)
+  completeness.markContentFailed(ours.config.digest)
+  completeness.forgive(digest => digest === theirs.config.digest)
+  t.equal(completeness.isSuspect(image.digest), true)
+  completeness.forgive(digest => digest === ours.config.digest)
+  for (const { digest } of [ours.config, ours, image])
+    t.equal(completeness.isSuspect(digest), false)
+})
+
 t.test('a digest can be suspect for as long as one says', async t => {
   const { completeness, later } = open()
   completeness.markSuspect(image.digest, 10)

@@ -251,10 +251,11 @@ t.test('what is known to be down, denied or not there is absent at once', async 
 })
 
 t.test('a first byte that does not come in time is absent, and the fetch goes on', async t => {
-  const { upstream, blobs, store } = open(t, { flights: { firstByteMs: 20 } })
+  const { upstream, blobs, store, failed } = open(t, { flights: { firstByteMs: 20 } })
   const body = upstream.nextBody(size)
   const answer = await blobs.open(repository, digest, { signal })
   t.match(answer, { absent: true, failure: 'unreachable', reason: /in time/ })
+  t.strictSame(failed, [[digest, 'unreachable']], 'whoever names it now names what cannot be had')
   body.send(content)
   body.end()
   const { promise, resolve } = Promise.withResolvers<void>()
@@ -264,12 +265,13 @@ t.test('a first byte that does not come in time is absent, and the fetch goes on
 })
 
 t.test('a download that stalls interrupts its readers', async t => {
-  const { upstream, get } = open(t, { flights: { stallMs: 30 } })
+  const { upstream, get, failed } = open(t, { flights: { stallMs: 30 } })
   const body = upstream.nextBody(size)
   const opening = get()
   body.send(content.subarray(0, 1_500_000))
   const client = await opening
   await t.rejects(client.whole, { code: 'blob-interrupted', message: /stalled/ })
+  t.strictSame(failed, [[digest, 'unreachable']])
   t.equal(client.bytes().length, 1_500_000)
 })
 
@@ -401,6 +403,21 @@ t.test('a manifest is no blob', async t => {
   t.match(await blobs.open(repository, image.digest, { signal }), { absent: true })
   t.match(await blobs.stat(repository, image.digest, signal), { absent: true })
   t.equal(upstream.count('getBlob'), 0)
+})
+
+t.test('a size that only a private manifest tells is told in its own repository alone', async t => {
+  const secret = repositoryOf('secret/app')
+  const { upstream, blobs, graph } = open(t, { isPrivate: r => r.repository === secret.repository })
+  const manifest = makeImage().for('linux/amd64')
+  const [layer] = manifest.layers
+  if (layer === undefined) throw new Error('no layer')
+  graph.addSighting(manifest.digest, secret)
+  graph.learn(manifest.digest, manifest.mediaType, manifest.bytes)
+  upstream.next('getBlob', () => Promise.reject(failure('denied')))
+  t.match(await blobs.stat(repository, layer.digest, signal), { absent: true, failure: 'denied' })
+  const told = await blobs.stat(secret, layer.digest, signal)
+  t.strictSame(told, { size: layer.size, source: 'upstream' })
+  t.equal(upstream.count('getBlob'), 1, 'the owner was asked for the other repository only')
 })
 
 t.test('what was fetched for a repository was seen there', async t => {

@@ -13,8 +13,12 @@ function open(t: Test, options?: Parameters<typeof openLadder>[0]): Ladder {
 }
 
 /** Online, an image whole in the store, then whatever comes. */
-async function withImage(t: Test, salt = 'one'): Promise<{ ladder: Ladder; digest: Digest }> {
-  const ladder = open(t)
+async function withImage(
+  t: Test,
+  salt = 'one',
+  options?: Parameters<typeof open>[1],
+): Promise<{ ladder: Ladder; digest: Digest }> {
+  const ladder = open(t, options)
   const digest = ladder.publish(salt)
   await ladder.resolve()
   ladder.complete(digest)
@@ -175,6 +179,22 @@ t.test(
   },
 )
 
+t.test(
+  'a disk that hangs costs no second deadline after the one that upstream used up',
+  async t => {
+    const { ladder, digest } = await withImage(t, 'one', { timeoutMs: 5_000 })
+    ladder.lose(digest)
+    ladder.settling(new Promise(() => {}))
+    ladder.upstream.next('resolveTag', () => {
+      ladder.clock.pass(5_000)
+      return Promise.reject(failure('unreachable'))
+    })
+    const beganMs = performance.now()
+    t.match(await ladder.resolve(), { found: false })
+    t.ok(performance.now() - beganMs < 2_500)
+  },
+)
+
 t.test('a digest is answered only after its manifest came', async t => {
   const ladder = open(t, { timeoutMs: 300 })
   const digest = ladder.publish('one')
@@ -216,6 +236,27 @@ t.test(
     gate.resolve()
     await changed
     t.equal(ladder.ledger.live(key)?.digest, digest)
+  },
+)
+
+t.test(
+  'a GET wants the manifest itself: one that is late gives way to what is complete',
+  async t => {
+    const { ladder, digest } = await withImage(t, 'one', { timeoutMs: 300 })
+    const late = ladder.publish('late')
+    ladder.upstream.answer('getManifest', () => new Promise(() => {}))
+    t.match(await ladder.resolve('GET'), { digest, source: 'ledger', failure: 'unreachable' })
+    t.match(await ladder.resolve(), { digest: late, source: 'upstream' }, 'a HEAD does not')
+    const policies = {
+      unreachable: 'deny',
+      rateLimited: 'serve',
+      denied: 'deny',
+      notFound: 'deny',
+    } as const
+    ladder.set({ settings: { policies } })
+    t.match(await ladder.resolve('GET'), { digest: late }, 'nor does a policy that forbids it')
+    ladder.lose(digest)
+    t.match(await ladder.resolve('GET'), { digest: late }, 'with nothing else, its word')
   },
 )
 
@@ -331,6 +372,26 @@ t.test('an explanation tells every rung that was tried', async t => {
   )
   t.match(steps.at(-1)?.outcome, digest)
   t.same((await answered(ladder)).steps, [], 'a client’s question keeps none')
+})
+
+t.test('a pin that is slow to come costs the deadline and not more', async t => {
+  const { ladder, digest } = await withImage(t)
+  await ladder.ledger.setPin(key, await answered(ladder), {})
+  ladder.lose(digest)
+  const askedMs = async () => {
+    const beganMs = performance.now()
+    t.match(await ladder.resolve(), { found: false, reason: /pin not held/ })
+    return performance.now() - beganMs
+  }
+  ladder.upstream.answer('getManifest', never)
+  const askedBefore = ladder.upstream.count('getManifest')
+  const fromUpstreamMs = await askedMs()
+  t.ok(fromUpstreamMs < 300, `upstream is silent: ${fromUpstreamMs} ms`)
+  t.equal(ladder.upstream.count('getManifest'), askedBefore + 1)
+  ladder.down()
+  ladder.settling(never())
+  const fromDiskMs = await askedMs()
+  t.ok(fromDiskMs < 300, `the disk is slow: ${fromDiskMs} ms`)
 })
 
 t.test('a client that goes ends its waiting, not the question', async t => {

@@ -119,22 +119,24 @@ function isAnswering({ name }: Outage): boolean {
 t.test(
   '401 with a challenge that no credential meets, 403 and 404 are denied by default',
   async t => {
-    for (const [status, code] of [
-      [403, 'DENIED'],
-      [404, 'MANIFEST_UNKNOWN'],
+    for (const [status, code, headers] of [
+      [401, 'UNAUTHORIZED', { 'www-authenticate': 'Basic realm="lab"' }],
+      [403, 'DENIED', {}],
+      [404, 'MANIFEST_UNKNOWN', {}],
     ] as const) {
       const world = await startWorld()
       t.teardown(() => world.close())
       await world.push('app', 'latest', { salt: `denied ${status}` })
       const node = await world.node()
       t.equal((await pull(node.mirror, registryName, 'app', 'latest')).status, 200)
-      const fault = world.uplink.fault({ do: 'status', status, code })
+      const fault = world.uplink.fault({ do: 'status', status, code, headers })
       const denied = await pull(node.mirror, registryName, 'app', 'latest')
       t.equal(
         denied.status,
         404,
         `${status}: containerd is sent to upstream with the pod's own credentials`,
       )
+      t.equal(denied.headers['www-authenticate'], undefined, 'and is not challenged here')
       t.ok(fault.hits > 0)
     }
   },

@@ -24,7 +24,7 @@ export interface Authorizer {
     signal?: AbortSignal | undefined,
   ): Promise<string | undefined>
   /**
-   * Answers a 401: the token dance, one per endpoint and scope at a time. Returns the header to retry with, or `undefined` when denied.
+   * Answers a 401: the token dance, one per endpoint and scope at a time unless it is slow. Returns the header to retry with, or `undefined` when denied.
    * @param challenges the answer's `WWW-Authenticate` headers
    * @throws UpstreamFailure `unreachable` with reason `token` when the token host itself fails; the signal's reason when aborted
    */
@@ -69,6 +69,9 @@ const refreshAfterShare = 0.75
 const sendableShare = 0.95
 const maxLastMomentsMs = 2_000
 
+/** An older dance is joined by nobody, ms: its connection may have gone with an outage that is over. */
+const joinableMs = 2_000
+
 /** Makes the authorizer. It warns, once a realm, when credentials are withheld from a foreign token host. */
 export function createAuthorizer(needs: {
   readonly transport: Pick<Transport, 'request'>
@@ -81,7 +84,11 @@ export function createAuthorizer(needs: {
   const tokens = new LRUCache<string, KeptToken>({ max: maxKept })
   const wantedScopes = new LRUCache<string, string>({ max: maxKept })
   const warned = new LRUCache<string, true>({ max: maxKept })
-  const flights = new Map<string, Promise<string | undefined>>()
+  const flights = new Map<
+    string,
+    { readonly header: Promise<string | undefined>; sinceMs: number }
+  >()
+  const dances = new Set<Promise<unknown>>()
   const closed = new AbortController()
 
   async function credentialFor({ endpoint, realm }: Dance) {
@@ -104,7 +111,7 @@ export function createAuthorizer(needs: {
     return undefined
   }
 
-  async function fetchToken(dance: Dance): Promise<string | undefined> {
+  async function fetchToken(dance: Dance, isAside: boolean): Promise<string | undefined> {
     const { endpoint, scope, realm, wantedScope } = dance
     const credential = await credentialFor(dance)
     const question = {
@@ -113,6 +120,7 @@ export function createAuthorizer(needs: {
       service: realm.service,
       scope: wantedScope,
       credential,
+      isAside,
     }
     const got = await withLimit(limitOf(endpoint, closed.signal), signal =>
       askForToken(transport, question, signal),
@@ -136,10 +144,15 @@ export function createAuthorizer(needs: {
   function danceOnce(dance: Dance): Promise<string | undefined> {
     const key = keyOf(dance.endpoint, dance.scope)
     const running = flights.get(key)
-    if (running !== undefined) return running
-    const flight = fetchToken(dance).finally(() => flights.delete(key))
-    flights.set(key, flight)
-    return flight
+    const sinceMs = clock.monotonicMs()
+    if (running !== undefined && sinceMs - running.sinceMs < joinableMs) return running.header
+    const header = fetchToken(dance, running !== undefined).finally(() => {
+      dances.delete(header)
+      if (flights.get(key)?.header === header) flights.delete(key)
+    })
+    dances.add(header)
+    flights.set(key, { header, sinceMs })
+    return header
   }
 
   function refreshBehind(dance: Dance): void {
@@ -222,7 +235,7 @@ export function createAuthorizer(needs: {
     forget: (endpoint, scope) => void tokens.delete(keyOf(endpoint, scope)),
     async close() {
       closed.abort(new Error('the authorizer was closed'))
-      await Promise.allSettled(flights.values())
+      await Promise.allSettled(dances)
     },
   }
 }

@@ -31,6 +31,8 @@ export interface Health {
   heard(): void
   /** The whole endpoint is known to be down. */
   isDown(): boolean
+  /** Calls back when the whole endpoint was known to be down and answers again; returns what ends that. */
+  onReturn(listener: () => void): () => void
   /** Grows with every {@link Health.heard}. */
   heardCount(): number
   /** Asks `GET /v2/` on a new connection, one at a time, and tells whether a registry answered; it counts whenever it comes. */
@@ -67,12 +69,14 @@ export function createHealth(parts: HealthParts, endpoint: EndpointSettings): He
   const url = describeUrl(endpoint.url)
   let heardCount = 0
   let pinging: Promise<boolean> | undefined
+  const returning = new Set<() => void>()
 
   const whole = createBreaker(parts, {
     onOpened: err => log.warn({ registry, url, err }, 'upstream endpoint is down'),
     onClosed() {
       log.info({ registry, url }, 'upstream endpoint answers again')
       for (const kind of Object.values(lanes)) kind.hurry()
+      for (const listener of [...returning]) listener()
       onRecovered(registry, undefined)
     },
   })
@@ -110,6 +114,10 @@ export function createHealth(parts: HealthParts, endpoint: EndpointSettings): He
     closing,
     heard,
     isDown: () => whole.isOpen(),
+    onReturn(listener) {
+      returning.add(listener)
+      return () => returning.delete(listener)
+    },
     heardCount: () => heardCount,
     refusal(subject, insist) {
       const limit = limits.find(subject.repository)

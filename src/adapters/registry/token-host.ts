@@ -15,6 +15,8 @@ export interface TokenQuestion {
   readonly scope: string
   /** `undefined`: an anonymous token is asked for. */
   readonly credential: Exclude<Credential, { kind: 'bearer' }> | undefined
+  /** On a connection of its own, as the kept ones may be dead. */
+  readonly isAside: boolean
 }
 
 /** A token and how long it holds, ms from now. */
@@ -67,7 +69,7 @@ export async function askForToken(
 
 function get(
   transport: Pick<Transport, 'request'>,
-  { endpoint, realm, service, scope, credential }: TokenQuestion,
+  { endpoint, realm, service, scope, credential, isAside }: TokenQuestion,
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
   const url = new URL(realm)
@@ -85,12 +87,13 @@ function get(
     signal,
     timeouts: endpoint.timeouts,
     trust: 'follow',
+    freshConnection: isAside && 'aside',
   })
 }
 
 function post(
   transport: Pick<Transport, 'request'>,
-  { endpoint, realm, service, scope }: TokenQuestion,
+  { endpoint, realm, service, scope, isAside }: TokenQuestion,
   refreshToken: string,
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
@@ -110,6 +113,7 @@ function post(
     signal,
     timeouts: endpoint.timeouts,
     trust: 'follow',
+    freshConnection: isAside && 'aside',
   })
 }
 

@@ -69,15 +69,16 @@ export async function tryEndpoint<T>(
     if (error instanceof UpstreamFailure && !wasEnded) verdict.failed(error)
   }
 
-  function attempt(freshConnection: Question['freshConnection']): Promise<T> {
-    return trial.ask({
-      signal,
+  const attempts = createAttempts(race, ends =>
+    trial.ask({
+      signal: AbortSignal.any([signal, ends.signal]),
       isBackground: deadlineMs === undefined,
-      freshConnection,
+      freshConnection: ends.freshConnection,
       witness: verdict.witness,
       broke: judge,
-    })
-  }
+    }),
+  )
+  const isSilent = (): boolean => !verdict.wasHeard() && race.running() > 0
 
   /**
    * A kept connection may be dead without knowing, as after an uplink came back another way. If the endpoint answers on a new one while
@@ -86,16 +87,21 @@ export async function tryEndpoint<T>(
   async function third(): Promise<void> {
     verdict.listen()
     const isAlive = await health.ping()
-    const isSilent = !verdict.wasHeard() && race.running() > 0
-    if (isAlive && isSilent && trial.mayRepeat) race.add(attempt(true))
+    if (isAlive && isSilent() && trial.mayRepeat) attempts.begin(true)
+  }
+
+  /** What was sent before an outage may have gone with it, and its connection too: it is asked anew once somebody else is answered. */
+  function askAnew(): void {
+    if (isSilent() && !race.isOver()) attempts.begin('aside')
   }
 
   const timers = [schedule(questionMs, () => overdue.abort(silence(endpoint.url, questionMs)))]
   if (deadlineMs === undefined && health.isDown()) {
-    timers.push(lookAside({ health, schedule }, race, () => attempt('aside')))
+    timers.push(lookAside({ health, schedule }, race, () => attempts.begin('aside')))
   }
   if (deadlineMs !== undefined) {
     timers.push(
+      health.onReturn(askAnew),
       schedule(deadlineMs / 3, third),
       schedule(deadlineMs, () => verdict.silent(silence(endpoint.url, deadlineMs))),
     )
@@ -104,7 +110,7 @@ export async function tryEndpoint<T>(
   try {
     signal.throwIfAborted()
     // In the background: while others are answered, nothing speaks against the kept connections.
-    race.add(attempt(deadlineMs === undefined && (health.isDown() || 'aside')))
+    attempts.begin(deadlineMs === undefined && (health.isDown() || 'aside'))
     const answer = await outcomeOf(race, signal)
     health.succeed(trial.subject)
     return answer
@@ -114,8 +120,33 @@ export async function tryEndpoint<T>(
     throw failure
   } finally {
     for (const cancel of timers) cancel()
-    // The slower of two attempts; one alone has ended, or its body is still being read.
-    if (race.running() > 0) overdue.abort(silence(endpoint.url, deadlineMs ?? questionMs))
+    attempts.endOthers(silence(endpoint.url, deadlineMs ?? questionMs))
+  }
+}
+
+/** What a single attempt is asked with. */
+interface Ends {
+  readonly signal: AbortSignal
+  readonly freshConnection: Question['freshConnection']
+}
+
+/** Begins the attempts of a race, and ends those that did not win it without ending what is still read of the winner's body. */
+function createAttempts<T>(race: Race<T>, ask: (ends: Ends) => Promise<T>) {
+  const others = new Set<AbortController>()
+
+  async function attempt(freshConnection: Ends['freshConnection']): Promise<T> {
+    const ends = new AbortController()
+    others.add(ends)
+    const answer = await ask({ signal: ends.signal, freshConnection })
+    if (!race.isOver()) others.delete(ends)
+    return answer
+  }
+
+  return {
+    begin: (freshConnection: Ends['freshConnection']) => race.add(attempt(freshConnection)),
+    endOthers(reason: UpstreamFailure): void {
+      for (const other of others) other.abort(reason)
+    },
   }
 }
 
@@ -126,14 +157,14 @@ export async function tryEndpoint<T>(
 function lookAside<T>(
   { health, schedule }: { readonly health: Health; readonly schedule: Schedule },
   race: Race<T>,
-  askAgain: () => Promise<T>,
+  askAgain: () => void,
 ): () => void {
   let cancel = schedule(lookAsideMs, look)
 
   async function look(): Promise<void> {
     const isAlive = await health.ping()
     if (race.isOver()) return
-    if (isAlive) race.add(askAgain())
+    if (isAlive) askAgain()
     else cancel = schedule(lookAsideMs, look)
   }
 

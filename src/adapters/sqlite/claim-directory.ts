@@ -14,6 +14,9 @@ export interface Claim {
 /** How long a process that is just ending may still hold the directory, ms. */
 const waitMs = 1_000
 
+/** What names the directory of everything. */
+const dataDirectory = { key: 'dataDir', flag: 'data-dir' }
+
 /**
  * Makes sure that one process alone keeps its state in a directory, which is made when it is not there: two would delete each
  * other's downloads and count each other's blobs wrong. The lock is one of the operating system, on an empty file `holdfast.lock`, by
@@ -21,9 +24,10 @@ const waitMs = 1_000
  *
  * A directory that cannot be written is not claimed: nobody can do harm there, and a node starts on a read-only disk, too.
  *
+ * @param named the key and the flag that name the directory, for the message
  * @throws HoldfastError `directory-in-use`
  */
-export function claimDirectory(directory: string, log: Log): Claim {
+export function claimDirectory(directory: string, log: Log, named = dataDirectory): Claim {
   let lock: Database.Database | undefined
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
@@ -31,7 +35,7 @@ export function claimDirectory(directory: string, log: Log): Claim {
     lock.exec('BEGIN EXCLUSIVE')
   } catch (err) {
     lock?.close()
-    if (/^SQLITE_BUSY/.test(sqliteCode(err))) throw inUse(directory, err)
+    if (/^SQLITE_BUSY/.test(sqliteCode(err))) throw inUse(directory, named, err)
     log.debug({ directory, err }, 'directory cannot be claimed')
     return { close: () => undefined }
   }
@@ -39,11 +43,15 @@ export function claimDirectory(directory: string, log: Log): Claim {
   return { close: () => void held.close() }
 }
 
-function inUse(directory: string, cause: unknown): HoldfastError {
-  const cure = 'stop that one first, or give this one a dataDir (--data-dir …) of its own'
+function inUse(
+  directory: string,
+  { key, flag }: typeof dataDirectory,
+  cause: unknown,
+): HoldfastError {
+  const cure = `stop that one first, or give this one a ${key} (--${flag} …) of its own`
   return new HoldfastError(
     'directory-in-use',
-    `dataDir: another holdfast is running in ${resolve(directory)}; ${cure}`,
+    `${key}: another holdfast is running in ${resolve(directory)}; ${cure}`,
     cause,
   )
 }

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /** Makes a file's bytes durable. */
@@ -21,7 +21,7 @@ export function writeFileAtomically(path: string, bytes: Uint8Array, mode: numbe
   const temporary = `${path}.new`
   const fd = openSync(temporary, 'w', mode)
   try {
-    writeSync(fd, bytes)
+    writeFileSync(fd, bytes)
     fsyncSync(fd)
   } finally {
     closeSync(fd)

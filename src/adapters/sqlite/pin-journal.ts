@@ -6,7 +6,7 @@ import {
   openSync,
   readFileSync,
   readSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import type { SignedRecord } from '../../ledger/record.ts'
 import type { Log } from '../../ports/log.ts'
@@ -37,8 +37,9 @@ export function createPinJournal(file: string, log: Log): PinJournal {
       try {
         const { length, endsInside } = tail(fd)
         const text = records.map(formatLine).join('')
-        // A crash may have left half a line: it must not swallow the next one.
-        writeSync(fd, endsInside ? `\n${text}` : text)
+        // A crash may have left half a line: it must not swallow the next one. Unlike `writeSync` this writes all or throws: on a disk
+        // that gets full the kernel takes a part, and says so only by its number of bytes.
+        writeFileSync(fd, endsInside ? `\n${text}` : text)
         fsyncSync(fd)
         if (length === 0) syncDirectoryOf(file)
         return () => truncate(file, length, log)

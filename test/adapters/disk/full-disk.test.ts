@@ -1,7 +1,8 @@
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { canMount, contentFrom, filesIn, mount, openStore, partialPath } from './support.ts'
+import { canMount, mount } from '../../support/mount.ts'
+import { contentFrom, filesIn, openStore, partialPath } from './support.ts'
 
 const noSpace = { code: 'store-full', cause: { code: 'ENOSPC' } }
 

@@ -1,33 +1,13 @@
-import { copyFileSync, existsSync } from 'node:fs'
-import { appendFile, readFile, truncate, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { appendFile, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import type { DiskStore } from '../../../src/adapters/disk/open-disk-store.ts'
 import { type Digest, parseDigest } from '../../../src/oci/digest.ts'
-import { canMount, contentFrom, mount, openStore, runCommand } from './support.ts'
+import { canMount, openDisk } from '../../support/mount.ts'
+import { contentFrom, openStore } from './support.ts'
 
 const fast = { bytesPerSecond: 2 ** 40, signal: new AbortController().signal }
-
-/** A disk whose power can be cut: what the file system had not written to its image is gone. */
-async function openDisk(t: Test) {
-  const dir = t.testdir()
-  const image = join(dir, 'image')
-  await writeFile(image, '')
-  await truncate(image, 64 * 2 ** 20)
-  runCommand('mkfs.ext4', '-q', '-F', image)
-  // Only an explicit sync writes: the file system's own comes every ten minutes.
-  const disk = await mount(t, ['-o', 'loop,commit=600', image])
-  let cuts = 0
-  return {
-    disk,
-    async cutPower(): Promise<string> {
-      cuts += 1
-      const left = join(dir, `left-${cuts}`)
-      copyFileSync(image, left)
-      return mount(t, ['-o', 'loop', left])
-    },
-  }
-}
 
 async function listDamaged(store: DiskStore): Promise<readonly Digest[]> {
   const damaged: Digest[] = []

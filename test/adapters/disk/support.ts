@@ -1,8 +1,5 @@
-import { execFileSync } from 'node:child_process'
 import { createCipheriv } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, rmdir } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import {
@@ -63,27 +60,4 @@ export function recordChanges(store: DiskStore): StoreChange[] {
 export async function filesIn(dir: string): Promise<readonly string[]> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true })
   return entries.filter(entry => !entry.isDirectory()).map(entry => entry.name)
-}
-
-/** Whether file systems can be mounted here. */
-export const canMount: boolean = process.getuid?.() === 0 && existsSync('/dev/loop-control')
-
-/** Runs one of the system's own commands; throws when it fails. */
-export function runCommand(command: string, ...args: readonly string[]): void {
-  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-}
-
-/**
- * Mounts a file system for one test and tells where. It lies outside of the test's own directory, which is removed too early.
- *
- * @param what the arguments of mount(8) before the directory
- */
-export async function mount(t: Test, what: readonly string[]): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), 'holdfast-mount-'))
-  runCommand('mount', ...what, dir)
-  t.teardown(async () => {
-    runCommand('umount', '-l', dir)
-    await rmdir(dir)
-  })
-  return dir
 }

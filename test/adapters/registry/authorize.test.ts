@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import t, { type Test } from 'tap'
 import { createAuthorizer } from '../../../src/adapters/registry/authorize.ts'
@@ -113,6 +114,27 @@ t.test('one dance a scope at a time, whoever asks', async t => {
   const headers = await Promise.all([answer(), answer(), answer(), answer(undefined, 'other')])
   t.strictSame(new Set(headers), new Set(['Bearer granted']))
   t.equal(seen.length, 2)
+})
+
+t.test('a dance that hangs is joined for a moment only: its connection may be dead', async t => {
+  let count = 0
+  const { answer, clock, seen, arrived } = await setUp(t, {
+    say: (request, response, body) => {
+      count += 1
+      if (count > 1) grant(request, response, body)
+    },
+  })
+  const asked = once(arrived, 'asked')
+  const hanging = answer()
+  await asked
+  clock.now += 1_999
+  const joined = answer()
+  await new Promise(setImmediate)
+  clock.now += 1
+  t.equal(await answer(), 'Bearer granted')
+  t.equal(seen.length, 2)
+  await t.rejects(hanging, { code: 'unreachable' })
+  await t.rejects(joined, { code: 'unreachable' })
 })
 
 t.test('a new scope of a known endpoint needs no refusal first', async t => {

@@ -125,6 +125,30 @@ t.test(
   },
 )
 
+t.test('what an outage swallowed is asked anew as soon as the endpoint answers again', async t => {
+  const { registry, time, upstream, ask } = await makeCase(t)
+  const swallowed = [
+    registry.fault({ do: 'freeze' }, { kind: 'manifest-digest', times: 1 }),
+    registry.fault({ do: 'freeze' }, { kind: 'blob', times: 1 }),
+  ]
+  const manifest = upstream.getManifest(at(registry), digest, never)
+  const blob = upstream.getBlob(at(registry), layer.digest, 0, never)
+  await until(() => swallowed.every(({ hits }) => hits === 1))
+  const silence = [
+    registry.fault({ do: 'freeze' }, { kind: 'manifest-tag' }),
+    registry.fault({ do: 'freeze' }, { kind: 'ping' }),
+  ]
+  const late = ask()
+  await seen(registry, 'manifest-tag', 1)
+  time.advance(900)
+  t.equal(stateOf(upstream), 'open')
+  for (const fault of silence) fault.heal()
+  t.match(await late, { digest })
+  t.match(await manifest, { digest })
+  t.ok((await bytesOf((await blob).body)).equals(layer.bytes), 'and its body is read to the end')
+  t.equal(registry.count('blob'), 2)
+})
+
 t.test('who looks at what is down for long makes it be asked soon', async t => {
   const { registry, time, upstream, ask } = await makeCase(t)
   const broken = registry.fault({ do: 'status', status: 503 }, { kind: 'manifest-tag' })

@@ -2,6 +2,7 @@ import { appendFile, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createPinJournal } from '../../../src/adapters/sqlite/pin-journal.ts'
+import { canMount, mount } from '../../support/mount.ts'
 import { createHeardLog, makeDirectory } from './support.ts'
 
 const record = (name: string) => ({
@@ -69,3 +70,22 @@ t.test('a journal that cannot be read is reported and empty', async t => {
   t.match(log.lines, [{ level: 'error', message: 'pin journal not read' }])
   await writeFile(join(directory, 'x'), '')
 })
+
+t.test(
+  'on a disk that gets full, what was taken is there whole',
+  { skip: canMount ? false : 'needs the right to mount' },
+  async t => {
+    const disk = await mount(t, ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs'])
+    const journal = createPinJournal(join(disk, 'pins.journal'), createHeardLog())
+    let taken = 0
+    const fill = () => {
+      for (; taken < 1_000; taken++) journal.append([record(`${taken}`)])
+    }
+    t.throws(fill, { code: 'ENOSPC' })
+    t.ok(taken > 0)
+    t.strictSame(
+      journal.read().slice(0, taken),
+      Array.from({ length: taken }, (_, n) => record(`${n}`)),
+    )
+  },
+)

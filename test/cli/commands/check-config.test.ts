@@ -46,6 +46,25 @@ t.test('a fault does not hide that a file is missing', async t => {
   t.match(ran, { code: 3, out: /--mode: .*\n.*gone" cannot be read: there is no such file/ })
 })
 
+t.test('what the files of upstreamFiles say is judged by the reader of the node', async t => {
+  const { checkUpstreamFiles, startDaemon } = await import('../../../src/daemon.ts')
+  const parts = { loadDaemon: async () => ({ checkUpstreamFiles, startDaemon }) }
+  const dir = t.testdir({
+    'good.yaml': 'mirrors: { quay.io: {} }\n',
+    'bad.yaml': 'mirrors: { quay.io: { endpoint: "x" } }\n',
+    'worse.json': '{"auths": 7}',
+  })
+  const check = (...files: readonly string[]) => {
+    const paths = JSON.stringify(files.map(file => join(dir, file)))
+    return cli(['check-config', '--upstream-files', paths], { parts })
+  }
+  t.match(await check('good.yaml'), { code: 0, out: /is good/ })
+  t.match(await check('bad.yaml', 'good.yaml', 'worse.json'), {
+    code: 3,
+    out: /has 2 faults:\n {2}.*bad.yaml: .*endpoint.*\n {2}.*worse.json: .*auths/s,
+  })
+})
+
 t.test('--show prints what results, without secrets', async t => {
   const upstreams = {
     'quay.io': { auth: { username: 'bob', password: 'hunter2' }, proxy: 'http://u:hunter2@p:3128' },

@@ -16,7 +16,11 @@ function scripted() {
     setImmediate(() => process.emit('SIGTERM'))
     return { addresses, close: async () => void closed.push(true) }
   }
-  return { started, closed, parts: { loadDaemon: async () => ({ startDaemon }) } }
+  return {
+    started,
+    closed,
+    parts: { loadDaemon: async () => ({ startDaemon, checkUpstreamFiles: async () => [] }) },
+  }
 }
 
 t.test('a node is started as configured, announced, and stopped by a signal', async t => {
@@ -65,7 +69,7 @@ t.test(
 t.test('a node that cannot start ends with 6 and says why', async t => {
   const startDaemon: StartDaemon = () =>
     Promise.reject(new HoldfastError('store-unusable', '/d/blobs is read-only'))
-  const parts = { loadDaemon: async () => ({ startDaemon }) }
+  const parts = { loadDaemon: async () => ({ startDaemon, checkUpstreamFiles: async () => [] }) }
   t.strictSame(await cli(['serve'], { parts }), {
     code: 6,
     out: '',
