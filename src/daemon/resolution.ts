@@ -1,6 +1,7 @@
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { compileIsPrivate, compileTagSettings } from '../config/rules.ts'
+import type { Digest } from '../oci/digest.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import { isAbsent } from '../pull/absent.ts'
@@ -11,6 +12,7 @@ import type { ContentView } from '../pull/content-view.ts'
 import { type Blobs, createBlobs } from '../pull/get-blob.ts'
 import { createManifests, type Manifests } from '../pull/get-manifest.ts'
 import { createGivenDigests, type GivenDigests } from '../pull/given-digests.ts'
+import { type InReach, nothingInReach } from '../pull/in-reach.ts'
 import type { Mode } from '../pull/ladder.ts'
 import { createListReferrers, type ListReferrers } from '../pull/list-referrers.ts'
 import { createListTags, type ListTags } from '../pull/list-tags.ts'
@@ -100,8 +102,10 @@ export function wirePull(
     { firstByteMs: contentDeadlineMs, stallMs, holdMs: 60_000, keepFetching: true },
   )
   owned.defer(() => blobs.close())
+  const inReach: InReach = nothingInReach
+  const isInReach = (target: Digest) => inReach.lately(target) === true
   const completeTags = createCompleteTags(
-    { completeness, manifests, blobs, reachOf, upstream, clock, log },
+    { completeness, manifests, blobs, reachOf, isInReach, upstream, clock, log },
     completing,
   )
   owned.defer(() => completeTags.close())
@@ -112,6 +116,7 @@ export function wirePull(
   owned.defer(() => ending.abort())
   const view: ContentView = {
     isComplete: digest => completeness.isComplete(digest),
+    isInReach: inReach.isInReach,
     isSuspect: completeness.isSuspect,
     describe: graph.describe,
     missingCount: completeness.missingCount,

@@ -36,6 +36,8 @@ export interface Manifests {
   readonly get: GetManifest
   /** Fetches a manifest into the store, for no client; `undefined` once it is held or cannot be stored. */
   fetch(repository: Repository, digest: Digest, signal: AbortSignal): Promise<Absent | undefined>
+  /** Makes a manifest known from another node that holds it, and stores it where there is room; `false` when none delivers it. */
+  fetchFromPeers(repository: Repository, digest: Digest, signal: AbortSignal): Promise<boolean>
   /** Stores a manifest that came, verified, with another answer of this repository's registry. Throws `OciError` when it is none. */
   keep(repository: Repository, digest: Digest, mediaType: string, bytes: Buffer): Promise<Target>
   /** Ends the running flights. */
@@ -127,8 +129,9 @@ export function createManifests(
   async function askPeers(
     repository: Repository,
     digest: Digest,
+    signal = closing.signal,
   ): Promise<GotManifest | undefined> {
-    const got = await parts.peers?.fetch(repository, digest, closing.signal)
+    const got = await parts.peers?.fetch(repository, digest, signal)
     if (got === undefined) return undefined
     const read = fromBytes(digest, got.bytes, got.mediaType, 'peer')
     if (isAbsent(read)) return undefined
@@ -238,6 +241,13 @@ export function createManifests(
       const answer = flight.ended.then(() => flight.answer)
       const got = await pTimeout(answer, { milliseconds: Number.POSITIVE_INFINITY, signal })
       return isAbsent(got) ? got : undefined
+    },
+    async fetchFromPeers(repository, digest, signal) {
+      if ((await held(repository, digest)) !== undefined) return true
+      const got = await askPeers(repository, digest, AbortSignal.any([signal, closing.signal]))
+      if (got === undefined) return false
+      await put(digest, got.bytes)
+      return true
     },
     async keep(repository, digest, mediaType, bytes) {
       graph.addSighting(digest, repository)

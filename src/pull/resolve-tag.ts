@@ -73,6 +73,7 @@ export function createResolveTag(
     const isHeld =
       content.isComplete(pin.digest) ||
       (options.asking !== 'GET' && ledger.heldByClients(key)?.digest === pin.digest) ||
+      (await content.isInReach(key, pin.digest)) ||
       (await canBeHad(question, pin))
     if (!isHeld) {
       note(question, 'pin', `${pin.digest} is neither complete here nor to be had from upstream`)

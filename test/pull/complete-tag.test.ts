@@ -29,7 +29,15 @@ function open(t: Test, options: Parameters<typeof openPull>[1] = {}) {
   const blobs = { ...pull.blobs, isBusy: watch(pull.blobs.isBusy) }
   const reachOf = watch(pull.reachOf)
   const tags = createCompleteTags(
-    { ...pull, blobs, reachOf, upstream, clock: systemClock, log: silentLog },
+    {
+      ...pull,
+      isInReach: () => false,
+      blobs,
+      reachOf,
+      upstream,
+      clock: systemClock,
+      log: silentLog,
+    },
     { concurrency: 2, quietMs: 1, retryMs: 5 },
   )
   t.teardown(async () => {
