@@ -20,8 +20,8 @@ export interface CompleteTags {
 interface Parts extends FetchParts {
   readonly blobs: Pick<Blobs, 'fetch' | 'isBusy' | 'onBusyChange'>
   readonly reachOf: ReachOf
-  /** Other nodes hold what this one lacks of it. */
-  readonly isInReach: (target: Digest) => boolean
+  /** Other nodes hold what this one lacks of an image, or can fetch it. */
+  readonly canPeersComplete: (repository: Repository, target: Digest) => boolean
   readonly upstream: Pick<Upstream, 'onRecovered'>
   readonly clock: Clock
   readonly log: Log
@@ -96,7 +96,10 @@ export function createCompleteTags(parts: Parts, settings: Settings): CompleteTa
 
   function isDue({ repository, target, notBeforeMs }: Job): boolean {
     const isReachable = parts.reachOf(repository).state === 'reachable'
-    return (isReachable || parts.isInReach(target)) && notBeforeMs <= clock.monotonicMs()
+    return (
+      (isReachable || parts.canPeersComplete(repository, target)) &&
+      notBeforeMs <= clock.monotonicMs()
+    )
   }
 
   function start(job: Job): void {

@@ -77,7 +77,7 @@ export function createInReach(parts: Parts, settings: { readonly budgetMs: numbe
       const came = await Promise.all(
         unread.map(({ digest }) => manifests.fetchFromPeers(repository, digest, signal)),
       )
-      if (came.includes(false)) return false
+      if (came.includes(undefined)) return false
     }
     return false
   }

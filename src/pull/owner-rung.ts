@@ -1,12 +1,18 @@
 import pTimeout from 'p-timeout'
 import { type FailureClass, UpstreamFailure } from '../ports/errors.ts'
+import type { NodeId } from '../ports/node-id.ts'
 import type { Reach } from '../ports/upstream.ts'
 import type { Confirmed, UpstreamFlight } from './ask-upstream.ts'
 import { type LadderParts, note, type Question } from './ladder.ts'
 
 /** What came of asking the tag's owner. */
 export type OwnerAnswer =
-  | { readonly kind: 'answer'; readonly confirmed: Confirmed }
+  | {
+      readonly kind: 'answer'
+      readonly confirmed: Confirmed
+      /** The node that asked for this one. */
+      readonly saidBy?: NodeId
+    }
   | { readonly kind: 'failed'; readonly failure: FailureClass; readonly outcome: string }
 
 /**

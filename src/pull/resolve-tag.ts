@@ -10,7 +10,8 @@ import {
   unresolved,
 } from './ladder.ts'
 import { recall } from './memory-rungs.ts'
-import { askOwner, inTime } from './owner-rung.ts'
+import { inTime, type OwnerAnswer } from './owner-rung.ts'
+import { askOwnerOrMember } from './peer-rung.ts'
 import { mayServe, type TagSettings, tellFailure } from './policy.ts'
 import type { Resolved, ResolveTag, Unresolved } from './resolution.ts'
 
@@ -18,7 +19,7 @@ import type { Resolved, ResolveTag, Unresolved } from './resolution.ts'
 const slowFreshMs = 30_000
 
 /**
- * The ladder: pin, fresh memory, upstream, ledger, history, asked, repository; the first that answers wins. Online means fresh:
+ * The ladder: pin, fresh memory, upstream, peer, ledger, history, asked, repository; the first that answers wins. Online means fresh:
  * while upstream answers in time, memory is asked only where settings say so. Offline means fast: what is known to be down is not
  * asked, and the first question that finds out is bounded by `timeoutMs`.
  */
@@ -51,8 +52,8 @@ export function createResolveTag(
     tag: TagSettings,
     reach: Reach,
   ): Promise<Resolved | Unresolved> {
-    const asked = await askOwner(parts, question, reach, settings.timeoutMs)
-    if (asked.kind === 'answer') return answerOwner(question, asked.confirmed, tag)
+    const asked = await askOwnerOrMember(parts, question, reach, settings.timeoutMs)
+    if (asked.kind === 'answer') return answerOwner(question, asked, tag)
 
     const { failure, outcome } = asked
     if (!mayServe(failure, tag.policies)) {
@@ -123,16 +124,17 @@ export function createResolveTag(
   /** The owner's word is final, unless what it named could not be fetched a moment ago and something older can be served. */
   async function answerOwner(
     question: Question,
-    confirmed: Confirmed,
+    asked: Extract<OwnerAnswer, { kind: 'answer' }>,
     tag: TagSettings,
   ): Promise<Resolved> {
-    const { digest } = confirmed
+    const { digest } = asked.confirmed
     if (content.isSuspect(digest) && !content.isComplete(digest)) {
       note(question, 'upstream', `${digest} was named, but its content failed a moment ago`)
       const recalled = await recallFor(question, tag)
       if (recalled !== undefined) return answer(question, recalled, 'unreachable')
     }
-    return answer(question, fromOwner(confirmed))
+    const source = asked.saidBy === undefined ? 'upstream' : 'peer'
+    return answer(question, fromOwner(asked.confirmed, source))
   }
 
   /** Memory's answer; what came a moment ago may still be on its way to the disk, and is waited for. */
@@ -153,11 +155,12 @@ export function createResolveTag(
   }
 }
 
-function fromOwner(confirmed: Confirmed): RungAnswer {
+function fromOwner(confirmed: Confirmed, source: 'upstream' | 'peer' = 'upstream'): RungAnswer {
+  const to = source === 'peer' ? ' to another node' : ''
   return {
     target: confirmed,
-    source: 'upstream',
-    reason: 'the registry said so just now',
+    source,
+    reason: `the registry said so${to} just now`,
     confirmedAtMs: confirmed.confirmedAtMs,
     saidBy: confirmed.endpoint,
   }

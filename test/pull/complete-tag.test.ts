@@ -31,7 +31,7 @@ function open(t: Test, options: Parameters<typeof openPull>[1] = {}) {
   const tags = createCompleteTags(
     {
       ...pull,
-      isInReach: () => false,
+      canPeersComplete: () => false,
       blobs,
       reachOf,
       upstream,
