@@ -1,10 +1,16 @@
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { compileIsPrivate, compileTagSettings } from '../config/rules.ts'
+import type { SignedRecord } from '../ledger/record.ts'
 import type { Digest } from '../oci/digest.ts'
+import type { Repository, TagReference } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
+import type { Member } from '../ports/members.ts'
+import type { PeerService } from '../ports/peer-port.ts'
 import { isAbsent } from '../pull/absent.ts'
+import { createTagAnswer } from '../pull/answer-members.ts'
+import { createAskMembers } from '../pull/ask-members.ts'
 import { createAskUpstream } from '../pull/ask-upstream.ts'
 import { onlyUpstream } from '../pull/blob-sources.ts'
 import { createCompleteTags } from '../pull/complete-tag.ts'
@@ -12,18 +18,31 @@ import type { ContentView } from '../pull/content-view.ts'
 import { type Blobs, createBlobs } from '../pull/get-blob.ts'
 import { createManifests, type Manifests } from '../pull/get-manifest.ts'
 import { createGivenDigests, type GivenDigests } from '../pull/given-digests.ts'
+import { createInReach, type InReach, nothingInReach } from '../pull/in-reach.ts'
 import type { Mode } from '../pull/ladder.ts'
 import { createListReferrers, type ListReferrers } from '../pull/list-referrers.ts'
 import { createListTags, type ListTags } from '../pull/list-tags.ts'
+import { createPeerAccess, type Mesh } from '../pull/peer-access.ts'
+import { resolveSubject } from '../pull/peer-word.ts'
 import { mayServe } from '../pull/policy.ts'
 import { createReachOf } from '../pull/reach-of.ts'
 import { createRefreshBehind } from '../pull/refresh-behind.ts'
+import { createManifestRelay, relaySubject } from '../pull/relay-manifest.ts'
 import type { ResolveTag } from '../pull/resolution.ts'
 import { createResolveTag } from '../pull/resolve-tag.ts'
+import { createPeerContent } from '../pull/serve-peers.ts'
 import { createTagMemory } from '../pull/tag-memory.ts'
 import { createUpstreamBlobs } from '../pull/upstream-blobs.ts'
 import type { Content } from './content.ts'
 import type { Upstreams } from './upstreams.ts'
+
+/** What a pull needs of the mesh. */
+export interface PullMesh extends Mesh {
+  /** Takes another node's record into the ledger; `false` when it is refused. */
+  readonly applyRecord: (record: SignedRecord) => Promise<boolean>
+  /** The signed record that the ledger answers a tag with. */
+  readonly signedObservation: (key: TagReference) => SignedRecord | undefined
+}
 
 /** The journey of a pull, wired. */
 export interface Pull {
@@ -35,6 +54,8 @@ export interface Pull {
   readonly given: GivenDigests
   /** Images whose rest is being fetched, or waits for it. */
   readonly incompleteImages: () => number
+  /** What other nodes are answered with. */
+  readonly forPeers: Pick<PeerService, 'answers' | 'openBlob' | 'getManifest'> | undefined
 }
 
 const maxTagsAtHand = 20_000
@@ -44,7 +65,13 @@ const contentDeadlineMs = 5_000
 const refreshEveryMs = 200
 /** How often it is looked which answers were enough by themselves, in ms. */
 const settleEveryMs = 5_000
+/** How long a client waits for the verdict whether other nodes have what this one lacks, in ms. */
+const reachBudgetMs = 300
 const completing = { concurrency: 2, quietMs: 500, retryMs: 5_000 } as const
+
+function reaches(registry: string): (member: Member) => boolean {
+  return ({ upstreams }) => upstreams.includes(registry)
+}
 
 /** Wires resolution and content to what they need. */
 export function wirePull(
@@ -56,6 +83,8 @@ export function wirePull(
     readonly clock: Clock
     readonly log: Log
     readonly mode: () => Mode
+    /** Absent: a node alone. */
+    readonly mesh?: PullMesh | undefined
   },
   owned: AsyncDisposableStack,
 ): Pull {
@@ -68,6 +97,10 @@ export function wirePull(
   const isPrivate = compileIsPrivate(config)
   const settingsOf = compileTagSettings({ resolve: config.resolve, upstreams: settings })
   const onUse = lastUse.use
+  const { mesh } = parts
+  const closing = new AbortController()
+  owned.defer(() => closing.abort())
+  const peers = mesh && createPeerAccess(mesh, { reachOf, clock }, closing)
 
   const manifests = createManifests(
     {
@@ -75,6 +108,7 @@ export function wirePull(
       graph,
       upstream,
       reachOf,
+      peers: peers?.manifests,
       isPrivate,
       onUse,
       log,
@@ -84,16 +118,23 @@ export function wirePull(
   )
   owned.defer(() => manifests.close())
   const stallMs = Math.max(...Object.values(settings).map(u => u.timeouts.stallMs), 1_000)
+  const inReach: InReach =
+    mesh === undefined
+      ? nothingInReach
+      : createInReach({ ...mesh, completeness, manifests, clock }, { budgetMs: reachBudgetMs })
+  owned.defer(() => inReach.close())
+  const owner = createUpstreamBlobs(upstream, reachOf)
   const blobs = createBlobs(
     {
       store,
       graph,
-      sources: onlyUpstream(createUpstreamBlobs(upstream, reachOf)),
+      sources: peers?.blobs(owner) ?? onlyUpstream(owner),
       isPrivate,
       onUse,
       clock,
       log,
       onContentFailed: (digest, failure) => {
+        inReach.doubt()
         const wasAsked = failure.reason !== 'known-down'
         if (wasAsked && failure.code === 'unreachable') completeness.markContentFailed(digest)
       },
@@ -110,8 +151,10 @@ export function wirePull(
       completeness.forgive(failed => isSeenOn(failed, registry, repository)),
     ),
   )
+  const canPeersComplete = ({ registry }: Repository, target: Digest) =>
+    inReach.lately(target) === true || mesh?.members.alive().some(reaches(registry)) === true
   const completeTags = createCompleteTags(
-    { completeness, manifests, blobs, reachOf, upstream, clock, log },
+    { completeness, manifests, blobs, reachOf, canPeersComplete, upstream, clock, log },
     completing,
   )
   owned.defer(() => completeTags.close())
@@ -122,6 +165,7 @@ export function wirePull(
   owned.defer(() => ending.abort())
   const view: ContentView = {
     isComplete: digest => completeness.isComplete(digest),
+    isInReach: inReach.isInReach,
     isSuspect: completeness.isSuspect,
     describe: graph.describe,
     missingCount: completeness.missingCount,
@@ -156,11 +200,31 @@ export function wirePull(
     { everyMs: refreshEveryMs },
   )
   owned.defer(() => refresh.close())
+  const members =
+    mesh &&
+    peers &&
+    createAskMembers(
+      {
+        ...mesh,
+        book: peers.book,
+        ledger,
+        clock,
+        log,
+        fetchManifest: (repository, digest, from, signal) =>
+          manifests.fetchFromPeers(repository, digest, signal, from),
+        onAnswer(key, { digest }) {
+          graph.addSighting(digest, key)
+          content.protect(digest)
+          if (config.store.completeTags) completeTags.want(key, digest)
+        },
+      },
+      { timeoutMs, signal: ending.signal },
+    )
   const given = createGivenDigests({ ledger, clock })
   const settling = setInterval(() => given.settle(), settleEveryMs).unref()
   owned.defer(() => clearInterval(settling))
 
-  const resolveTag = createResolveTag(
+  const climb = createResolveTag(
     {
       ledger,
       upstream,
@@ -169,6 +233,7 @@ export function wirePull(
       mode,
       settingsOf,
       askUpstream,
+      members: config.resolve.askPeers ? members : undefined,
       memoryOf: memory.memoryOf,
       confirmationOf: memory.confirmationOf,
       isSlow: memory.isSlow,
@@ -178,6 +243,15 @@ export function wirePull(
     },
     { timeoutMs },
   )
+  const resolveTag: ResolveTag = async (key, options) => {
+    const answer = await climb(key, options)
+    // What came out of other nodes' stores is to be in this one, too.
+    if (mesh !== undefined && answer.found && !completeness.isComplete(answer.digest)) {
+      content.protect(answer.digest)
+      if (config.store.completeTags) completeTags.want(key, answer.digest)
+    }
+    return answer
+  }
   const mayServeAny: Parameters<typeof createListTags>[0]['mayServe'] = (repository, failure) =>
     mayServe(failure, settingsOf({ ...repository, tag: 'latest' }).policies)
   const deadline = { deadlineMs: timeoutMs }
@@ -189,5 +263,18 @@ export function wirePull(
     listTags: createListTags({ upstream, reachOf, ledger, mayServe: mayServeAny }, deadline),
     listReferrers: createListReferrers({ upstream, reachOf, graph, isPrivate }, deadline),
     incompleteImages: completeTags.pending,
+    forPeers: mesh && {
+      ...createPeerContent({ store, graph, blobs, isPrivate }),
+      answers: new Map([
+        [relaySubject, createManifestRelay(manifests)],
+        [
+          resolveSubject,
+          createTagAnswer(
+            { askUpstream, reachOf, ledger, signedObservation: mesh.signedObservation },
+            { maxMs: timeoutMs },
+          ),
+        ],
+      ]),
+    },
   }
 }

@@ -20,6 +20,8 @@ export interface CompleteTags {
 interface Parts extends FetchParts {
   readonly blobs: Pick<Blobs, 'fetch' | 'isBusy' | 'onBusyChange'>
   readonly reachOf: ReachOf
+  /** Other nodes hold what this one lacks of an image, or can fetch it. */
+  readonly canPeersComplete: (repository: Repository, target: Digest) => boolean
   readonly upstream: Pick<Upstream, 'onRecovered'>
   readonly clock: Clock
   readonly log: Log
@@ -101,9 +103,12 @@ export function createCompleteTags(parts: Parts, settings: Settings): CompleteTa
     wake(Math.min(Math.max(nextMs - clock.monotonicMs(), settings.quietMs), lookAgainMs))
   }
 
-  function isDue({ repository, notBeforeMs }: Job): boolean {
+  function isDue({ repository, target, notBeforeMs }: Job): boolean {
     const isReachable = parts.reachOf(repository).state === 'reachable'
-    return isReachable && notBeforeMs <= clock.monotonicMs()
+    return (
+      (isReachable || parts.canPeersComplete(repository, target)) &&
+      notBeforeMs <= clock.monotonicMs()
+    )
   }
 
   function start(job: Job): void {

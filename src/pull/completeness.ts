@@ -15,6 +15,13 @@ export interface MissingContent {
   readonly size: number | undefined
 }
 
+/** Content that is wanted and not held, wherever it is to come from. */
+export interface NeededContent {
+  readonly digest: Digest
+  /** A manifest of which it is not known what it refers to. */
+  readonly isUnread: boolean
+}
+
 /** Whether images are complete here; every answer is out of memory, without walking a tree. */
 export interface Completeness {
   /**
@@ -29,6 +36,11 @@ export interface Completeness {
    * index does not have are passed over: nothing could be fetched for them.
    */
   missing(target: Digest, platforms?: readonly Platform[]): readonly MissingContent[]
+  /**
+   * All that is not held of what this node's clients need, also below manifests that were read and are not held; empty when it is
+   * complete. `undefined` when it has nothing for one of this node's platforms.
+   */
+  needs(target: Digest): readonly NeededContent[] | undefined
   /**
    * How many required blobs are not held; for people. `undefined` when the manifest for one of this node's platforms is not held or
    * there is none.
@@ -156,6 +168,29 @@ export function createCompleteness(
     return [...found.values()]
   }
 
+  function neededFor(digest: Digest, platform: Platform): readonly NeededContent[] | undefined {
+    const content = graph.manifest(digest)?.content
+    if (content === undefined) return [{ digest, isUnread: true }]
+    const own = isHeld(digest) ? [] : [{ digest, isUnread: false }]
+    if (content.kind === 'image') {
+      const parts = [...(absent.get(digest) ?? [])]
+      return [...own, ...parts.map(part => ({ digest: part, isUnread: false }))]
+    }
+    const chosen = chosenFrom(digest, content, platform)
+    const below = chosen && neededFor(chosen.digest, platform)
+    return below && [...own, ...below]
+  }
+
+  function needs(target: Digest): readonly NeededContent[] | undefined {
+    const found = new Map<Digest, NeededContent>()
+    for (const platform of settings.platforms) {
+      const needed = neededFor(target, platform)
+      if (needed === undefined) return undefined
+      for (const each of needed) found.set(each.digest, each)
+    }
+    return [...found.values()]
+  }
+
   function suspect(digest: Digest, failed: Digest, forMs: number): void {
     const [oldest] = suspects.keys()
     if (suspects.size >= maxSuspects && oldest !== undefined) suspects.delete(oldest)
@@ -173,6 +208,7 @@ export function createCompleteness(
     isComplete: (target, platforms = settings.platforms) =>
       platforms.every(platform => isCompleteFor(target, platform)),
     missing,
+    needs,
     missingCount(target) {
       const found = settings.platforms.map(platform => lacking(target, undefined, platform))
       const known = found.every(parts => parts?.every(({ kind }) => kind === 'blob'))

@@ -7,6 +7,7 @@ import { formatRepository, type Repository } from '../oci/reference.ts'
 import type { ContentStore } from '../ports/content-store.ts'
 import { HoldfastError, UpstreamFailure } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
+import type { NodeId } from '../ports/node-id.ts'
 import type { Target } from '../ports/tag-ledger.ts'
 import type { Upstream } from '../ports/upstream.ts'
 import { type Absent, absent, isAbsent } from './absent.ts'
@@ -36,6 +37,23 @@ export interface Manifests {
   readonly get: GetManifest
   /** Fetches a manifest into the store, for no client; `undefined` once it is held or cannot be stored. */
   fetch(repository: Repository, digest: Digest, signal: AbortSignal): Promise<Absent | undefined>
+  /** For another node: from the store or the registry, never from a third node. */
+  getForPeer(
+    repository: Repository,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<GotManifest | Absent>
+  /**
+   * Makes a manifest known from other nodes, and stores it where there is room; `undefined` when none delivers it.
+   *
+   * @param from who said that there is such a manifest
+   */
+  fetchFromPeers(
+    repository: Repository,
+    digest: Digest,
+    signal: AbortSignal,
+    from?: NodeId,
+  ): Promise<Target | undefined>
   /** Stores a manifest that came, verified, with another answer of this repository's registry. Throws `OciError` when it is none. */
   keep(repository: Repository, digest: Digest, mediaType: string, bytes: Buffer): Promise<Target>
   /** Ends the running flights. */
@@ -127,8 +145,10 @@ export function createManifests(
   async function askPeers(
     repository: Repository,
     digest: Digest,
+    signal = closing.signal,
+    from?: NodeId,
   ): Promise<GotManifest | undefined> {
-    const got = await parts.peers?.fetch(repository, digest, closing.signal)
+    const got = await parts.peers?.fetch(repository, digest, signal, from)
     if (got === undefined) return undefined
     const read = fromBytes(digest, got.bytes, got.mediaType, 'peer')
     if (isAbsent(read)) return undefined
@@ -238,6 +258,19 @@ export function createManifests(
       const answer = flight.ended.then(() => flight.answer)
       const got = await pTimeout(answer, { milliseconds: Number.POSITIVE_INFINITY, signal })
       return isAbsent(got) ? got : undefined
+    },
+    async getForPeer(repository, digest, signal) {
+      // A node that reaches the registry has nobody else fetch for it.
+      const got = (await held(repository, digest)) ?? whyNotAsked(repository)
+      return got ?? ask(repository, digest, signal)
+    },
+    async fetchFromPeers(repository, digest, signal, from) {
+      const ends = AbortSignal.any([signal, closing.signal])
+      const known = await held(repository, digest)
+      const got = known ?? (await askPeers(repository, digest, ends, from))
+      if (got === undefined || isAbsent(got)) return undefined
+      if (known === undefined) await put(digest, got.bytes)
+      return { digest, mediaType: got.mediaType, size: got.bytes.byteLength }
     },
     async keep(repository, digest, mediaType, bytes) {
       graph.addSighting(digest, repository)

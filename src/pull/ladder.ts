@@ -3,6 +3,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { FailureClass } from '../ports/errors.ts'
 import type { Pin, TagLedger, Target } from '../ports/tag-ledger.ts'
 import type { Upstream } from '../ports/upstream.ts'
+import type { AskMembers } from './ask-members.ts'
 import type { UpstreamFlight } from './ask-upstream.ts'
 import type { ContentView } from './content-view.ts'
 import type { Confirmation, KeyMemory } from './key-memory.ts'
@@ -23,6 +24,8 @@ export interface LadderParts {
   /** What is remembered of a key, from a cache that the ledger's changes empty. */
   readonly memoryOf: (key: TagReference) => KeyMemory
   readonly askUpstream: (key: TagReference) => Promise<UpstreamFlight>
+  /** Members that reach registries; absent: there is no mesh, or it is not to be asked. */
+  readonly members?: AskMembers | undefined
   /** This node's last confirmation by upstream. */
   readonly confirmationOf: (key: TagReference) => Confirmation | undefined
   /** The repository answers, but later than clients wait. */
@@ -66,7 +69,7 @@ export function resolved(
 ): Resolved {
   const { target, source, reason, confirmedAtMs, saidBy } = answer
   if (question.steps !== undefined) note(question, source, `${target.digest}: ${reason}`)
-  const fresh = source === 'upstream' || source === 'pin'
+  const fresh = source === 'upstream' || source === 'peer' || source === 'pin'
   return {
     found: true,
     key: question.key,

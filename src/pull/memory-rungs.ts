@@ -1,7 +1,9 @@
 import { formatTag, type Repository } from '../oci/reference.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Observation, TagLedger } from '../ports/tag-ledger.ts'
 import type { ContentView } from './content-view.ts'
 import { note, type Question, type RungAnswer } from './ladder.ts'
+import { inTime } from './owner-rung.ts'
 import type { ResolutionSource } from './resolution.ts'
 
 /** What is remembered of one key, read once and kept until the ledger changes it. */
@@ -14,53 +16,81 @@ export interface KeyMemory {
 interface Parts {
   readonly ledger: Pick<TagLedger, 'heldByClients' | 'list'>
   readonly content: ContentView
+  readonly clock: Pick<Clock, 'monotonicMs'>
 }
 
 /** How many tags of a repository are looked through for its newest complete image. */
 const maxTagsOfRepository = 1_000
 
 /**
- * The rungs below upstream: the newest observation if its image is complete here, else the newest older one that is, else (for a
- * HEAD) what clients are known to hold, else, where a rule allows it, the newest complete image of the repository.
+ * The rungs below upstream: the newest observation if its image is complete, here or with what other nodes hold, else the newest older
+ * one that is, else (for a HEAD) what clients are known to hold, else, where a rule allows it, the newest complete image of the
+ * repository. Nobody else is asked about what is complete here.
  */
-export function recall(
+export async function recall(
   parts: Parts,
   question: Question,
   memory: KeyMemory,
   ask: { readonly isHead: boolean; readonly newestInRepository: boolean },
-): RungAnswer | undefined {
+): Promise<RungAnswer | undefined> {
+  const locate = createLocate(parts, question)
   return (
-    fromLedger(parts, question, memory) ??
-    fromHistory(parts, question, memory) ??
+    (await fromLedger(parts, question, memory, locate)) ??
+    (await fromHistory(question, memory, locate)) ??
     fromClients(parts, question, memory, ask.isHead) ??
     (ask.newestInRepository ? fromSiblings(parts, question) : undefined)
   )
 }
 
-function fromLedger(
-  { content }: Parts,
+/** Where an image is; `undefined`: neither here nor in reach. */
+type Locate = (image: Observation) => Promise<'here' | 'in reach' | undefined>
+
+/** However many digests are looked for elsewhere, nobody waits for longer than this, ms. */
+const elsewhereMs = 300
+
+function createLocate({ content, clock }: Parts, { key, options }: Question): Locate {
+  const untilMs = clock.monotonicMs() + elsewhereMs
+  return async ({ digest }) => {
+    if (content.isComplete(digest)) return 'here'
+    const leftMs = Math.max(untilMs - clock.monotonicMs(), 0)
+    const isInReach = await inTime(content.isInReach(key, digest), leftMs, options.signal)
+    return isInReach ? 'in reach' : undefined
+  }
+}
+
+async function fromLedger(
+  parts: Parts,
   question: Question,
   { live }: KeyMemory,
-): RungAnswer | undefined {
-  if (live !== undefined && content.isComplete(live.digest)) {
-    return fromObservation(live, 'ledger', 'last known digest')
+  locate: Locate,
+): Promise<RungAnswer | undefined> {
+  const where = live && (await locate(live))
+  if (live !== undefined && where !== undefined) {
+    const by = where === 'here' ? '' : '; other nodes hold what this one does not'
+    return fromObservation(live, 'ledger', `last known digest${by}`)
   }
-  if (question.steps !== undefined) note(question, 'ledger', tellLive(content, live))
+  if (question.steps !== undefined) note(question, 'ledger', tellLive(parts.content, live))
   return undefined
 }
 
-function fromHistory(
-  { content }: Parts,
+async function fromHistory(
   question: Question,
-  { history }: KeyMemory,
-): RungAnswer | undefined {
-  const older = history().find(o => content.isComplete(o.digest))
-  if (older === undefined) {
-    note(question, 'history', 'no earlier digest is complete here')
-    return undefined
+  { live, history }: KeyMemory,
+  locate: Locate,
+): Promise<RungAnswer | undefined> {
+  for (const older of history()) {
+    if (older.digest === live?.digest) continue
+    const where = await locate(older)
+    if (where === undefined) continue
+    const by = where === 'here' ? 'complete here' : 'complete with what other nodes hold'
+    return fromObservation(
+      older,
+      'history',
+      `newest earlier digest that is ${by}; the last known one is not`,
+    )
   }
-  const reason = 'newest earlier digest that is complete here; the last known one is not'
-  return fromObservation(older, 'history', reason)
+  note(question, 'history', 'no earlier digest is complete here or in reach')
+  return undefined
 }
 
 function fromClients(

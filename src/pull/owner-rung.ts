@@ -1,5 +1,6 @@
 import pTimeout from 'p-timeout'
 import { type FailureClass, UpstreamFailure } from '../ports/errors.ts'
+import type { NodeId } from '../ports/node-id.ts'
 import type { Reach } from '../ports/upstream.ts'
 import type { Confirmed, UpstreamFlight } from './ask-upstream.ts'
 import { type LadderParts, note, type Question } from './ladder.ts'
@@ -10,7 +11,9 @@ export type OwnerAnswer =
       readonly kind: 'answer'
       readonly confirmed: Confirmed
       /** It was named in time, but its manifest is still on its way. */
-      readonly isLate: boolean
+      readonly isLate?: boolean
+      /** The node that asked for this one. */
+      readonly saidBy?: NodeId
     }
   | { readonly kind: 'failed'; readonly failure: FailureClass; readonly outcome: string }
 

@@ -8,16 +8,30 @@ import type { Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { type PeerClient, PeerFailure, type PeerManifest } from '../ports/peer-port.ts'
 import type { PeerBook } from './peer-book.ts'
+import type { ReachOf } from './reach-of.ts'
+import {
+  decodeRelayed,
+  encodeManifestQuestion,
+  maxRelayedBytes,
+  relaySubject,
+} from './relay-manifest.ts'
+import type { RelaysFor } from './relays.ts'
 
 /** Manifests that other nodes hold. */
 export interface PeerManifests {
   /** Whether other nodes can be asked now. */
   hasPeers(): boolean
-  /** A manifest whose bytes hash to the digest; `undefined` when no node delivers it soon. Never rejects. */
+  /**
+   * A manifest whose bytes hash to the digest, from who holds it or, while the registry is not to be reached from here, fetched there by
+   * another node; `undefined` when no node delivers it soon. Never rejects.
+   *
+   * @param from who said that there is such a manifest, and may not have told the index yet
+   */
   fetch(
     repository: Repository,
     digest: Digest,
     signal: AbortSignal,
+    from?: NodeId,
   ): Promise<PeerManifest | undefined>
   /** These will be asked for next: who holds them is looked up before. */
   foresee(digests: readonly Digest[]): void
@@ -26,7 +40,9 @@ export interface PeerManifests {
 interface Parts {
   readonly members: Pick<Members, 'alive'>
   readonly holders: Holders
-  readonly client: Pick<PeerClient, 'getManifest'>
+  readonly client: Pick<PeerClient, 'getManifest' | 'call'>
+  readonly relaysFor: RelaysFor
+  readonly reachOf: ReachOf
   readonly book: PeerBook
   readonly clock: Pick<Clock, 'monotonicMs'>
 }
@@ -37,12 +53,15 @@ const maxAsked = 3
 const maxForeseen = 256
 
 /**
- * @param settings.eachMs how long one holder may take. `settings.signal`: ends what is looked up ahead
+ * @param settings.eachMs how long one holder may take. `settings.relayMs`: the same where it has to ask the registry. `settings.signal`:
+ * ends what is looked up ahead
  */
 export function createPeerManifests(
-  { members, holders, client, book, clock }: Parts,
-  settings: { readonly eachMs: number; readonly signal: AbortSignal },
+  parts: Parts,
+  settings: { readonly eachMs: number; readonly relayMs: number; readonly signal: AbortSignal },
 ): PeerManifests {
+  const { members, holders, client, book, clock } = parts
+
   async function ask(
     id: NodeId,
     repository: Repository,
@@ -62,6 +81,39 @@ export function createPeerManifests(
     return undefined
   }
 
+  async function holding(digest: Digest, signal: AbortSignal): Promise<readonly NodeId[]> {
+    const found = await holders.find([digest], signal)
+    return book.order(found.get(digest) ?? []).slice(0, maxAsked)
+  }
+
+  async function relayed(
+    repository: Repository,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<PeerManifest | undefined> {
+    if (parts.reachOf(repository).state === 'reachable') return undefined
+    const question = encodeManifestQuestion(repository, digest)
+    for (const id of parts.relaysFor(repository, digest)) {
+      const got = await askRelay(id, question, signal)
+      if (got !== undefined && digestOf(got.bytes, digestAlgorithm(digest)) === digest) return got
+    }
+    return undefined
+  }
+
+  async function askRelay(
+    id: NodeId,
+    question: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<PeerManifest | undefined> {
+    const options = { signal, timeoutMs: settings.relayMs, maxBytes: maxRelayedBytes }
+    try {
+      return decodeRelayed(await client.call(id, relaySubject, question, options))
+    } catch (error) {
+      if (!signal.aborted && !(error instanceof PeerFailure)) throw error
+      return undefined
+    }
+  }
+
   function noteFailure(id: NodeId, digest: Digest, error: unknown): void {
     if (!(error instanceof PeerFailure)) throw error
     if (error.code === 'absent') holders.lacks(id, digest)
@@ -70,14 +122,14 @@ export function createPeerManifests(
 
   return {
     hasPeers: () => members.alive().length > 0,
-    async fetch(repository, digest, signal) {
+    async fetch(repository, digest, signal, from) {
       if (members.alive().length === 0) return undefined
-      const found = await holders.find([digest], signal)
-      for (const id of book.order(found.get(digest) ?? []).slice(0, maxAsked)) {
+      const ids = from === undefined ? await holding(digest, signal) : [from]
+      for (const id of ids) {
         const got = await ask(id, repository, digest, signal)
         if (got !== undefined) return got
       }
-      return undefined
+      return relayed(repository, digest, signal)
     },
     foresee(digests) {
       if (members.alive().length === 0 || digests.length === 0) return

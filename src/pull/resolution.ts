@@ -64,7 +64,7 @@ export interface ResolveOptions {
 }
 
 /**
- * Resolves a tag by the ladder: pin, fresh memory, upstream, ledger, history, asked, repository. Settles within
+ * Resolves a tag by the ladder: pin, fresh memory, upstream, peer, ledger, history, asked, repository. Settles within
  * `resolve.timeoutMs` plus what a memory look-up takes; rejects only when `signal` aborts.
  */
 export type ResolveTag = (

@@ -11,15 +11,18 @@ import {
   unresolved,
 } from './ladder.ts'
 import { recall } from './memory-rungs.ts'
-import { askOwner, inTime, type OwnerAnswer } from './owner-rung.ts'
+import { inTime, type OwnerAnswer } from './owner-rung.ts'
+import { askOwnerOrMember } from './peer-rung.ts'
 import { mayServe, type TagSettings, tellFailure } from './policy.ts'
 import type { Resolved, ResolveTag, Unresolved } from './resolution.ts'
 
 /** A slow repository's confirmation is answered without asking while it is younger than this, in ms. */
 const slowFreshMs = 30_000
 
+type OwnersWord = Extract<OwnerAnswer, { kind: 'answer' }>
+
 /**
- * The ladder: pin, fresh memory, upstream, ledger, history, asked, repository; the first that answers wins. Online means fresh:
+ * The ladder: pin, fresh memory, upstream, peer, ledger, history, asked, repository; the first that answers wins. Online means fresh:
  * while upstream answers in time, memory is asked only where settings say so. Offline means fast: what is known to be down is not
  * asked, and the first question that finds out is bounded by `timeoutMs`.
  */
@@ -53,7 +56,7 @@ export function createResolveTag(
     tag: TagSettings,
     reach: Reach,
   ): Promise<Resolved | Unresolved> {
-    const asked = await askOwner(parts, question, reach, settings.timeoutMs)
+    const asked = await askOwnerOrMember(parts, question, reach, settings.timeoutMs)
     if (asked.kind === 'answer') return answerOwner(question, asked, tag)
 
     const { failure, outcome } = asked
@@ -75,6 +78,7 @@ export function createResolveTag(
     const isHeld =
       content.isComplete(pin.digest) ||
       (options.asking !== 'GET' && ledger.heldByClients(key)?.digest === pin.digest) ||
+      (await content.isInReach(key, pin.digest)) ||
       (await canBeHad(question, pin))
     if (!isHeld) {
       note(question, 'pin', `${pin.digest} is neither complete here nor to be had from upstream`)
@@ -127,19 +131,24 @@ export function createResolveTag(
    */
   async function answerOwner(
     question: Question,
-    { confirmed, isLate }: Extract<OwnerAnswer, { kind: 'answer' }>,
+    asked: OwnersWord,
     tag: TagSettings,
   ): Promise<Resolved> {
-    const { digest } = confirmed
-    const isTooLate = isLate && question.options.asking === 'GET'
-    const isUsable = content.isComplete(digest) || !(isTooLate || content.isSuspect(digest))
-    if (!isUsable && mayServe('unreachable', tag.policies)) {
-      const what = isTooLate ? 'manifest is late' : 'content failed a moment ago'
-      note(question, 'upstream', `${digest} was named, but its ${what}`)
+    const fault = faultOf(question, asked)
+    if (fault !== undefined && mayServe('unreachable', tag.policies)) {
+      note(question, 'upstream', `${asked.confirmed.digest} was named, but its ${fault}`)
       const recalled = await recallFor(question, tag)
       if (recalled !== undefined) return answer(question, recalled, 'unreachable')
     }
-    return answer(question, fromOwner(confirmed))
+    const source = asked.saidBy === undefined ? 'upstream' : 'peer'
+    return answer(question, fromOwner(asked.confirmed, source))
+  }
+
+  /** Why the client could not use what the owner named. */
+  function faultOf({ options }: Question, { confirmed, isLate }: OwnersWord): string | undefined {
+    if (content.isComplete(confirmed.digest)) return undefined
+    if (isLate && options.asking === 'GET') return 'manifest is late'
+    return content.isSuspect(confirmed.digest) ? 'content failed a moment ago' : undefined
   }
 
   /** Memory's answer. */
@@ -168,11 +177,12 @@ export function createResolveTag(
   }
 }
 
-function fromOwner(confirmed: Confirmed): RungAnswer {
+function fromOwner(confirmed: Confirmed, source: 'upstream' | 'peer' = 'upstream'): RungAnswer {
+  const to = source === 'peer' ? ' to another node' : ''
   return {
     target: confirmed,
-    source: 'upstream',
-    reason: 'the registry said so just now',
+    source,
+    reason: `the registry said so${to} just now`,
     confirmedAtMs: confirmed.confirmedAtMs,
     saidBy: confirmed.endpoint,
   }

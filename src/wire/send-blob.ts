@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { TLSSocket } from 'node:tls'
 import type { BlobReader } from '../ports/content-store.ts'
 import { HoldfastError } from '../ports/errors.ts'
 import { type BufferPool, type Loan, lend } from './buffer-pool.ts'
@@ -19,8 +20,17 @@ export type SendOutcome =
   /** It failed before anything was sent, head included: the caller still owes an answer. */
   | { readonly kind: 'not-begun'; readonly error: unknown }
 
+/** Sets how fast may be sent. */
+export interface Pace {
+  /** Most bytes to take at once. */
+  readonly pieceBytes: number
+  /** Called before that many bytes are sent; `undefined`: at once. Stays pending for a transfer that ended meanwhile. */
+  take(bytes: number): Promise<void> | undefined
+}
+
 interface Needs {
   readonly pool: BufferPool
+  readonly pace?: Pace | undefined
   /** Writes the head: status and headers, with the exact `Content-Length` of the span. */
   readonly begin: () => void
   /** How long the head waits for the first bytes, in ms: a source that dies at once then still becomes an error status. */
@@ -74,6 +84,8 @@ export async function sendBlob(
       if (!hasBegun) await holdHead(filled)
       const length = await unlessLeft(filled)
       await unlessLeft(written)
+      const turn = needs.pace?.take(length)
+      if (turn !== undefined) await unlessLeft(turn)
       written = write(filling, length)
     }
     await unlessLeft(written)
@@ -87,7 +99,7 @@ export async function sendBlob(
 
   /** Starts reading; the promise tells how many bytes came. */
   async function fill(into: Loan, position: number): Promise<number> {
-    const wanted = span.end - position
+    const wanted = Math.min(span.end - position, needs.pace?.pieceBytes ?? span.end)
     const { buffer } = into
     into.use()
     try {
@@ -154,7 +166,9 @@ export async function sendBlob(
     if (!hasBegun) return { kind: 'not-begun', error }
     const by = cutBy(error)
     if (by === 'RST') {
-      socket.resetAndDestroy()
+      // A RST cannot be sent from within TLS; there the missing end of the session says the same.
+      if (socket instanceof TLSSocket) socket.destroy()
+      else socket.resetAndDestroy()
     } else {
       // What is on its way is good and worth delivering: it is not fetched again.
       await unlessLeft(written).catch(() => undefined)

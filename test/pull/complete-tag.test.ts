@@ -33,7 +33,15 @@ function open(
   const blobs = { ...pull.blobs, isBusy: watch(pull.blobs.isBusy) }
   const reachOf = watch(pull.reachOf)
   const tags = createCompleteTags(
-    { ...pull, blobs, reachOf, upstream, clock: systemClock, log: silentLog },
+    {
+      ...pull,
+      canPeersComplete: () => false,
+      blobs,
+      reachOf,
+      upstream,
+      clock: systemClock,
+      log: silentLog,
+    },
     { concurrency: 2, quietMs: 1, retryMs },
   )
   t.teardown(async () => {

@@ -6,6 +6,7 @@ import { systemClock } from '../../src/ports/clock.ts'
 import type { NodeId } from '../../src/ports/node-id.ts'
 import { createPeerBlobs } from '../../src/pull/peer-blobs.ts'
 import { createPeerBook } from '../../src/pull/peer-book.ts'
+import { createRelays } from '../../src/pull/relays.ts'
 import { createPeerContent } from '../../src/pull/serve-peers.ts'
 import { createFakeUpstream, failure, repositoryOf } from '../support/fake-upstream.ts'
 import { createMemoryStore } from '../support/memory-store.ts'
@@ -57,7 +58,15 @@ function openMesh(t: Test, names: readonly string[], { patienceMs = 300 } = {}) 
       flights: { stallMs: 1_000 },
       sources: owner =>
         createPeerBlobs(
-          { upstream: owner, members, holders, book, client: lab.client(id), clock: systemClock },
+          {
+            upstream: owner,
+            members,
+            holders,
+            book,
+            client: lab.client(id),
+            relaysFor: createRelays(members, owner.reach),
+            clock: systemClock,
+          },
           { firstByteMs: patienceMs, relayMs: 2_000 },
         ),
     })

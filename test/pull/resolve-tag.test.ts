@@ -321,6 +321,34 @@ t.test('clients hold it: a HEAD is answered, a GET is not', async t => {
   t.match(await ladder.resolve('GET'), { found: false })
 })
 
+t.test('what other nodes hold is answered, what nobody has is not', async t => {
+  const { publish, resolve, down, complete, elsewhere, lose } = open(t)
+  const older = publish('older')
+  await resolve()
+  const newer = publish('newer')
+  await resolve()
+  down()
+  complete(older)
+  t.match(await resolve(), { digest: older, source: 'history', reason: /complete here/ })
+  elsewhere(newer)
+  t.match(await resolve(), { digest: newer, source: 'ledger', reason: /other nodes hold/ })
+  complete(newer)
+  t.match(await resolve(), { digest: newer, source: 'ledger', reason: /^last known digest;/ })
+  lose(older)
+})
+
+t.test('an older image that only other nodes hold is answered, too', async t => {
+  const { publish, resolve, down, elsewhere } = open(t)
+  const older = publish('older')
+  await resolve()
+  publish('newer')
+  await resolve()
+  down()
+  t.match(await resolve('GET'), { found: false })
+  elsewhere(older)
+  t.match(await resolve('GET'), { digest: older, source: 'history', reason: /other nodes hold/ })
+})
+
 t.test('a rule lets the newest complete image of the repository stand in', async t => {
   const { ladder, digest } = await withImage(t)
   ladder.down()

@@ -1,5 +1,5 @@
 import type { Digest } from '../../src/oci/digest.ts'
-import type { TagReference } from '../../src/oci/reference.ts'
+import type { Repository, TagReference } from '../../src/oci/reference.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import type { Target } from '../../src/ports/tag-ledger.ts'
 import { createAskUpstream } from '../../src/pull/ask-upstream.ts'
@@ -30,6 +30,7 @@ export function openLadder(options: { readonly timeoutMs?: number } = {}) {
   const ledger = createMemoryLedger({ clock })
   const manifests = new Map<Digest, Target>()
   const complete = new Set<Digest>()
+  const elsewhere = new Set<Digest>()
   const suspects = new Set<Digest>()
   const refreshed: TagReference[] = []
   const learned = createBell()
@@ -41,6 +42,7 @@ export function openLadder(options: { readonly timeoutMs?: number } = {}) {
   }
   const content = {
     isComplete: (digest: Digest) => complete.has(digest),
+    isInReach: async (_repository: Repository, digest: Digest) => elsewhere.has(digest),
     isSuspect: (digest: Digest) => suspects.has(digest),
     describe: (digest: Digest) => manifests.get(digest),
     missingCount: (digest: Digest) => (manifests.has(digest) ? 1 : undefined),
@@ -128,6 +130,8 @@ export function openLadder(options: { readonly timeoutMs?: number } = {}) {
       complete.add(digest)
       suspects.delete(digest)
     },
+    /** Other nodes hold it. */
+    elsewhere: (digest: Digest) => void elsewhere.add(digest),
     /** Something of it was lost. */
     lose: (digest: Digest) => void complete.delete(digest),
     resolve: (asking: ResolveOptions['asking'] = 'HEAD', at: TagReference = key) =>

@@ -17,9 +17,7 @@ export function toMultiaddr(address: string): Multiaddr | undefined {
   const parsed = parseAddress(address)
   if (parsed === undefined) return undefined
   try {
-    return multiaddr(
-      `/${familyOf(parsed.host)}/${encodeURIComponent(parsed.host)}/tcp/${parsed.port}`,
-    )
+    return multiaddr(`/${familyOf(parsed.host)}/${parsed.host}/tcp/${parsed.port}`)
   } catch {
     return undefined
   }

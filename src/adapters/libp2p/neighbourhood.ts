@@ -10,8 +10,6 @@ import { canGossip, closeConnection, gossipStreams, isOpen, superfluous } from '
 import { toNodeId, toPeerId } from './node-key.ts'
 import { enoughForwarders, topic } from './settings.ts'
 
-/** How often streams are looked after. */
-const tickMs = 1_000
 /** A node that is connected and cannot be told anything is hung up on after so many ticks. */
 const maxMuteTicks = 8
 /** Without a place in our mesh for so long, a node that can be told things counts as joined all the same. */
@@ -43,6 +41,8 @@ export interface NeighbourhoodParts {
   readonly attach: (peer: PeerId, connection: Connection) => void
   readonly isAccepted: (keyId: string) => boolean
   readonly firstKeyId: () => string
+  /** How often streams are looked after; 1000. */
+  readonly tickMs: number | undefined
   readonly clock: Clock
   readonly log: Log
 }
@@ -207,7 +207,7 @@ export function watchNeighbourhood(parts: NeighbourhoodParts): Neighbourhood {
 
   const timer = setInterval(() => {
     for (const id of [...peers.keys()]) tend(id)
-  }, tickMs)
+  }, parts.tickMs ?? 1_000)
   timer.unref()
 
   function describe(id: NodeId, sinceMs: number): Neighbour | undefined {

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { yamux } from '@chainsafe/libp2p-yamux'
-import { type GossipSub, gossipsub, multicodec, TopicValidatorResult } from '@libp2p/gossipsub'
+import { gossipsub, multicodec, TopicValidatorResult } from '@libp2p/gossipsub'
 import { identify } from '@libp2p/identify'
 import type { Connection, Libp2p, PeerId, Upgrader } from '@libp2p/interface'
 import { ping } from '@libp2p/ping'
@@ -46,6 +46,8 @@ export interface BusParts {
 export interface BusOptions {
   /** `::` listens on both families; port 0 finds a free one. */
   readonly listen: { readonly host: string; readonly port: number }
+  /** How often neighbours are looked after, ms; 1000. */
+  readonly tickMs?: number
 }
 
 const verdicts: Readonly<Record<Verdict, TopicValidatorResult>> = {
@@ -98,7 +100,7 @@ export async function openLibp2pBus(parts: BusParts, options: BusOptions): Promi
     async (peer, { data }) => verdicts[await judgeFrom(toNodeId(peer), data)],
   )
   const greetings = await openGreetings(node)
-  await start(node)
+  await start(node, options.listen)
   gossip.subscribe(topic)
   const watched = watchNeighbourhood({
     self,
@@ -107,6 +109,7 @@ export async function openLibp2pBus(parts: BusParts, options: BusOptions): Promi
     attach: (peer, connection) => attach(inner.registrar, peer, connection),
     isAccepted: keyId => keys.current().some(({ id }) => id === keyId),
     firstKeyId: () => keys.current()[0]?.id ?? '',
+    tickMs: options.tickMs,
     clock,
     log,
   })
@@ -197,11 +200,19 @@ interface Topology {
   onConnect?(peer: PeerId, connection: Connection): unknown
 }
 
-async function start(node: Libp2p<{ gossip: GossipSub }>): Promise<void> {
+async function start(node: Libp2p, listen: BusOptions['listen']): Promise<void> {
   try {
     await node.start()
   } catch (error) {
     await node.stop()
-    throw error
+    throw withCode(error, listen)
   }
+}
+
+/** libp2p tells a system's error as a text alone; who starts a node wants to know which it was. */
+function withCode(error: unknown, { host, port }: BusOptions['listen']): unknown {
+  const code = error instanceof Error ? /\bE[A-Z]{3,}\b/.exec(error.message)?.[0] : undefined
+  if (code === undefined) return error
+  const message = `listen ${code} ${host}:${port}`
+  return Object.assign(new Error(message, { cause: error }), { code, address: host, port })
 }

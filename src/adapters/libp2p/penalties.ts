@@ -29,14 +29,15 @@ export function createPenalties(clock: Clock): Penalties {
   return {
     add(id) {
       const nowMs = clock.monotonicMs()
-      const { points = 0, atMs = nowMs } = accounts.get(id) ?? {}
+      const { points = 0, atMs = nowMs, keptOutUntilMs = 0 } = accounts.get(id) ?? {}
       const raised = Math.max(0, points - (nowMs - atMs) / forgetMs) + 1
       const isTooMuch = raised > tolerated
       accounts.delete(id) // to the end: the oldest is forgotten first
       accounts.set(id, {
         points: isTooMuch ? 0 : raised,
         atMs: nowMs,
-        keptOutUntilMs: isTooMuch ? nowMs + banMs : 0,
+        // What was under way when it was hung up on does not let it in again.
+        keptOutUntilMs: isTooMuch ? nowMs + banMs : keptOutUntilMs,
       })
       const [oldest] = accounts.keys()
       if (accounts.size > maxRemembered && oldest !== undefined) accounts.delete(oldest)

@@ -1,0 +1,172 @@
+import { decodeRecord } from '../ledger/encode-record.ts'
+import type { SignedRecord } from '../ledger/record.ts'
+import type { Digest } from '../oci/digest.ts'
+import { formatTag, type Repository, type TagReference } from '../oci/reference.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { FailureClass } from '../ports/errors.ts'
+import type { Log } from '../ports/log.ts'
+import type { Members } from '../ports/members.ts'
+import type { NodeId } from '../ports/node-id.ts'
+import { type PeerClient, PeerFailure } from '../ports/peer-port.ts'
+import type { TagLedger, Target } from '../ports/tag-ledger.ts'
+import type { Confirmed } from './ask-upstream.ts'
+import type { PeerBook } from './peer-book.ts'
+import { decodeWord, encodeTagQuestion, maxWordBytes, resolveSubject } from './peer-word.ts'
+import { createQuestionFlights, type Flight } from './question-flights.ts'
+
+/** What another node's registry said; `undefined` when no node gave an answer that can be used. */
+export type MemberAnswer =
+  | { readonly kind: 'answer'; readonly confirmed: Confirmed; readonly saidBy: NodeId }
+  | { readonly kind: 'failed'; readonly failure: FailureClass; readonly outcome: string }
+  | undefined
+
+/** Asks members that reach a tag's registry. */
+export interface AskMembers {
+  /** Whether a member says it reaches this registry. */
+  canAsk(registry: string): boolean
+  /** One flight a question; never rejects. */
+  ask(key: TagReference): Promise<Flight<MemberAnswer>>
+}
+
+interface Parts {
+  readonly members: Pick<Members, 'alive'>
+  readonly client: Pick<PeerClient, 'call'>
+  readonly book: Pick<PeerBook, 'order' | 'failed'>
+  readonly ledger: Pick<TagLedger, 'live' | 'trustedNowMs'>
+  readonly clock: Pick<Clock, 'monotonicMs'>
+  readonly log: Log
+  /** Takes another node's record into the ledger, after its signature was verified; `false` when it is refused. */
+  readonly applyRecord: (record: SignedRecord) => Promise<boolean>
+  /** The manifest in hand, verified, from here or from the node that named it; `undefined` when it cannot be had. */
+  readonly fetchManifest: (
+    repository: Repository,
+    digest: Digest,
+    from: NodeId,
+    signal: AbortSignal,
+  ) => Promise<Target | undefined>
+  /** Told of every answer that is used. */
+  readonly onAnswer: (key: TagReference, confirmed: Confirmed) => void
+}
+
+/** Members asked about one tag: when the first is silent for half of the time, the second. */
+const maxAsked = 2
+
+/**
+ * Asks a member that says it reaches the registry, which asks it and nobody else. Its answer is a signed observation: what is not signed,
+ * is of another tag or does not count in the ledger is passed over, and so is one whose manifest cannot be had.
+ *
+ * @param settings.timeoutMs how long a client waits
+ */
+export function createAskMembers(
+  parts: Parts,
+  settings: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): AskMembers {
+  const { members, book, ledger, clock, log } = parts
+
+  function reaching(registry: string): readonly NodeId[] {
+    const ids = members
+      .alive()
+      .filter(({ upstreams }) => upstreams.includes(registry))
+      .map(({ id }) => id)
+    return book.order(ids).slice(0, maxAsked)
+  }
+
+  async function askAll(key: TagReference): Promise<MemberAnswer> {
+    const ending = new AbortController()
+    const deadline = AbortSignal.timeout(settings.timeoutMs)
+    const signal = AbortSignal.any([settings.signal, ending.signal, deadline])
+    const asked = reaching(key.registry).map((id, at) => askLater(id, key, at, signal))
+    try {
+      return await firstOf(asked)
+    } finally {
+      ending.abort()
+    }
+  }
+
+  async function askLater(
+    id: NodeId,
+    key: TagReference,
+    turn: number,
+    signal: AbortSignal,
+  ): Promise<MemberAnswer> {
+    const inMs = (turn * settings.timeoutMs) / maxAsked
+    if (inMs > 0 && !(await passed(inMs, signal))) return undefined
+    try {
+      return await askOne(id, key, settings.timeoutMs - inMs, signal)
+    } catch (err) {
+      if (signal.aborted) return undefined
+      if (err instanceof PeerFailure) book.failed(id)
+      log.debug({ peer: id, ref: formatTag(key), err }, 'a node gave no answer for a tag')
+      return undefined
+    }
+  }
+
+  async function askOne(
+    id: NodeId,
+    key: TagReference,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<MemberAnswer> {
+    const question = encodeTagQuestion(key, timeoutMs)
+    const options = { signal, timeoutMs, maxBytes: maxWordBytes }
+    const askedAtMs = clock.monotonicMs()
+    const word = decodeWord(await parts.client.call(id, resolveSubject, question, options))
+    if (word === undefined) return undefined
+    if (word.kind === 'failed') {
+      return { kind: 'failed', failure: word.failure, outcome: `node ${id}: ${word.reason}` }
+    }
+    const target = await takeIn(key, word.signed)
+    if (target === undefined) return undefined
+    const inHand = await parts.fetchManifest(key, target.digest, id, signal)
+    if (inHand === undefined) return undefined
+    const ageMs = word.ageMs + clock.monotonicMs() - askedAtMs
+    const confirmed = {
+      ...inHand,
+      endpoint: id,
+      confirmedAtMs: ledger.trustedNowMs() - ageMs,
+    }
+    parts.onAnswer(key, confirmed)
+    return { kind: 'answer', confirmed, saidBy: id }
+  }
+
+  /** What the record names, once the ledger answers with it. */
+  async function takeIn(key: TagReference, signed: SignedRecord): Promise<Target | undefined> {
+    const record = decodeRecord(signed, '')
+    if (typeof record === 'string' || record.target === undefined) return undefined
+    const isAnswer =
+      record.kind === 'observation' && !record.removed && record.key === formatTag(key)
+    if (!isAnswer || !(await parts.applyRecord(signed))) return undefined
+    return ledger.live(key)?.digest === record.target.digest ? record.target : undefined
+  }
+
+  return {
+    canAsk: registry => reaching(registry).length > 0,
+    ask: createQuestionFlights(formatTag, key => ({ answer: askAll(key) })),
+  }
+}
+
+/** The first answer, else the first failure. */
+async function firstOf(asked: readonly Promise<MemberAnswer>[]): Promise<MemberAnswer> {
+  const { promise, resolve } = Promise.withResolvers<MemberAnswer>()
+  for (const one of asked) {
+    one.then(answer => answer?.kind === 'answer' && resolve(answer)).catch(() => {})
+  }
+  const all = Promise.all(asked).then(answers => answers.find(answer => answer !== undefined))
+  return Promise.race([promise, all])
+}
+
+/** `false` when the signal ended it. */
+function passed(ms: number, signal: AbortSignal): Promise<boolean> {
+  return new Promise(resolve => {
+    const end = (): void => {
+      clearTimeout(timer)
+      resolve(false)
+    }
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', end)
+      resolve(!signal.aborted)
+    }, ms)
+    signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted) end()
+  })
+}
