@@ -39,9 +39,10 @@ export interface Round {
   readonly with: NodeId
   /**
    * `equal`: nothing differed; `done`: what differed was exchanged; `more`: some of it; `snapshot`: the other holds so much more that
-   * all of it is to be fetched; `busy`: it has too much to do; `failed`: it did not answer, or not sensibly.
+   * all of it is to be fetched; `left`: this node holds so much more that the other will fetch all of it; `busy`: it has too much to do;
+   * `failed`: it did not answer, or not sensibly.
    */
-  readonly result: 'equal' | 'done' | 'more' | 'snapshot' | 'busy' | 'failed'
+  readonly result: 'equal' | 'done' | 'more' | 'snapshot' | 'left' | 'busy' | 'failed'
   /** Leaves that differed. */
   readonly leaves: number
   /** Records that were news to this node. */
@@ -69,8 +70,10 @@ export function createCatchUp(parts: {
   readonly peers: Pick<PeerClient, 'call'>
   /** What another node said of all it holds. */
   readonly onRoot: (root: RootWord) => void
-  /** Whether so much is missing that it is fetched as a whole. */
+  /** Whether so much is missing, by the number of records there and here, that it is fetched as a whole. */
   readonly wantsSnapshot: (theirs: number, ours: number) => boolean
+  /** Whether the other would say so. */
+  readonly leavesSnapshot: (theirs: number, ours: number) => boolean
   /** A node said something no node says. */
   readonly onNonsense: (id: NodeId) => void
   readonly onFailure: (id: NodeId, err: unknown) => void
@@ -112,6 +115,7 @@ export function createCatchUp(parts: {
       parts.onRoot(theirs)
       if (Buffer.compare(theirs.root, mine.root) === 0) return 'equal'
       if (parts.wantsSnapshot(theirs.count, count)) return 'snapshot'
+      if (parts.leavesSnapshot(theirs.count, count)) return 'left'
       const leaves = await differingLeaves(mine)
       told.leaves = leaves.length
       return exchangeAll(leaves)

@@ -9,6 +9,10 @@ const worthRecords = 1_000
 /** A node that holds less than this share of the other's records takes all of them. */
 const worthShare = 0.25
 
+/** Whether a node that holds so many of so many records takes all of them. */
+export const isLittle = (held: number, of: number): boolean =>
+  of >= worthRecords && held < of * worthShare
+
 /** Whoever took a snapshot and still holds little does not take what others hold: comparing tells what. ms. */
 const againMs = 3_600_000
 
@@ -33,7 +37,7 @@ export function createJoin(parts: {
   return {
     isWanted(theirs, ours) {
       if (theirs < worthRecords || parts.clock.monotonicMs() < notBeforeMs) return false
-      return nextLeaf > 0 || ours < theirs * worthShare
+      return nextLeaf > 0 || isLittle(ours, theirs)
     },
     async run(id, signal) {
       isRunning = true

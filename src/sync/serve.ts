@@ -22,6 +22,7 @@ import {
   encodeRowsWord,
   encodeWord,
   fit,
+  type RootWord,
 } from './wire.ts'
 
 /** Questions that take time, at once; who comes then is told so and asks somebody else. */
@@ -44,8 +45,8 @@ export interface SyncServer {
 export function createSyncServer(parts: {
   readonly store: RecordStore
   readonly intake: Intake
-  /** Another node's horizon was heard. */
-  readonly onHorizon: (horizonMs: number) => void
+  /** What another node said of all it holds. */
+  readonly onRoot: (root: RootWord, from: NodeId) => void
 }): SyncServer {
   const { store, intake } = parts
   let served = 0
@@ -73,9 +74,9 @@ export function createSyncServer(parts: {
 
   const tree = async (): Promise<HashTree> => treeOf(await store.fingerprint())
 
-  async function answerRoot(question: Uint8Array): Promise<Uint8Array> {
+  async function answerRoot(question: Uint8Array, from: NodeId): Promise<Uint8Array> {
     const theirs = decodeRoot(question)
-    if (theirs !== undefined) parts.onHorizon(theirs.horizonMs)
+    if (theirs !== undefined) parts.onRoot(theirs, from)
     const { root } = await tree()
     return encodeRoot({ root, horizonMs: store.horizonMs(), count: store.count() })
   }

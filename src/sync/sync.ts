@@ -11,7 +11,7 @@ import { createCatchUp, type Round } from './catch-up.ts'
 import { createFetchKey, type FetchKey } from './fetch-key.ts'
 import { rootText, treeOf } from './hash-tree.ts'
 import { createIntake } from './intake.ts'
-import { createJoin } from './join.ts'
+import { createJoin, isLittle } from './join.ts'
 import { startReaffirming } from './reaffirm.ts'
 import { createReceiver } from './receive.ts'
 import { createRefusals } from './refusals.ts'
@@ -103,13 +103,22 @@ export function startSync(parts: SyncParts): Sync {
   const onTaken = (outcomes: readonly RecordOutcome[]): void => observer.received?.(outcomes)
   const intake = createIntake({ store, refusals: createRefusals(clock), strikes, onTaken })
   const onHorizon = createHorizonWatch(parts)
-  const server = createSyncServer({ store, intake, onHorizon })
+  const server = createSyncServer({
+    store,
+    intake,
+    onRoot({ horizonMs, count }, from) {
+      onHorizon(horizonMs)
+      // Whoever asked leaves it to this node to fetch so much.
+      if (isLittle(store.count(), count) && join.share() === undefined) schedule.soon(from)
+    },
+  })
   const shared = { store, intake, peers, onNonsense, onFailure }
   const join = createJoin({ ...shared, clock, fetch: createSnapshotFetch(shared) })
   const catchUp = createCatchUp({
     ...shared,
     onRoot: ({ horizonMs }) => onHorizon(horizonMs),
     wantsSnapshot: join.isWanted,
+    leavesSnapshot: (theirs, ours) => isLittle(theirs, ours),
   })
   const told = { rounds: 0, convergedAtMs: undefined as number | undefined, root: '' }
   let lastRound: Round | undefined
