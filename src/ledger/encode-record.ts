@@ -1,6 +1,6 @@
-import { decode, encode, rfc8949EncodeOptions } from 'cborg'
 import { parseDigest } from '../oci/digest.ts'
 import { formatTag, parseReference } from '../oci/reference.ts'
+import { decodeCbor, encodeCbor } from './cbor.ts'
 import type {
   LedgerRecord,
   ObservationSource,
@@ -52,24 +52,21 @@ export type RecordFault = 'too-large' | 'malformed' | 'version' | 'cluster'
  */
 export function encodeRecord(record: LedgerRecord, clusterId: string): Uint8Array {
   const { target, stamp, source } = record
-  const body = encode(
-    [
-      version,
-      clusterId,
-      kindNumbers[record.kind],
-      record.key,
-      target?.digest ?? null,
-      target?.mediaType ?? null,
-      target?.size ?? null,
-      stamp.wallMs,
-      stamp.counter,
-      source === undefined ? null : sourceNumbers[source],
-      Buffer.from(record.origin, 'hex'),
-      record.removed,
-      encodeDetails(record.details),
-    ],
-    rfc8949EncodeOptions,
-  )
+  const body = encodeCbor([
+    version,
+    clusterId,
+    kindNumbers[record.kind],
+    record.key,
+    target?.digest ?? null,
+    target?.mediaType ?? null,
+    target?.size ?? null,
+    stamp.wallMs,
+    stamp.counter,
+    source === undefined ? null : sourceNumbers[source],
+    Buffer.from(record.origin, 'hex'),
+    record.removed,
+    encodeDetails(record.details),
+  ])
   if (body.length > maxRecordBytes) {
     throw new RangeError(
       `a record of ${body.length} bytes for ${record.key}, over ${maxRecordBytes}`,
@@ -94,28 +91,13 @@ function encodeDetails({ note, author, expiresAtMs, over }: RecordDetails): Map<
  */
 export function decodeRecord(signed: SignedRecord, clusterId: string): LedgerRecord | RecordFault {
   if (signed.body.length > maxRecordBytes) return 'too-large'
-  const fields = decodeDeterministic(signed.body)
+  const fields = decodeCbor(signed.body)
   if (!Array.isArray(fields)) return 'malformed'
   if (fields[0] !== version) return 'version'
   if (fields[1] !== clusterId) return 'cluster'
   // A kind that a later version added is no fault of who hands it on.
   if (isCount(fields[2]) && !kinds.has(fields[2])) return 'version'
   return readFields(fields, signed) ?? 'malformed'
-}
-
-function decodeDeterministic(body: Uint8Array): unknown {
-  try {
-    const value: unknown = decode(body, {
-      useMaps: true,
-      strict: true,
-      rejectDuplicateMapKeys: true,
-      allowIndefinite: false,
-      allowUndefined: false,
-    })
-    return Buffer.compare(encode(value, rfc8949EncodeOptions), body) === 0 ? value : undefined
-  } catch {
-    return undefined
-  }
 }
 
 function readFields(fields: readonly unknown[], signed: SignedRecord): LedgerRecord | undefined {

@@ -1,0 +1,189 @@
+import type { NodeId } from '../ports/node-id.ts'
+import type { PeerClient, PeerStream } from '../ports/peer-port.ts'
+import type { LeafRecords, RecordStore } from '../ports/record-store.ts'
+import type { Intake } from './intake.ts'
+import {
+  busyAnswer,
+  bytesOf,
+  decodeLeafRecords,
+  decodeWord,
+  encodeLeafRecords,
+  encodeWord,
+} from './wire.ts'
+
+/** Records in one frame, bytes. */
+const frameBytes = 64 * 1024
+
+/** Largest frame that is taken, bytes: a leaf is never divided. */
+const maxFrameBytes = 8 * 1024 * 1024
+
+/** Frames applied at once: while one is written the next ones are verified. */
+const framesAtOnce = 3
+
+/**
+ * Answers with all records from a leaf on, in frames: four bytes of length, then records of whole leaves in ascending order. `tryServe`
+ * gives what ends the serving, or nothing when there is too much to do already.
+ */
+export function createSnapshotServer(parts: {
+  readonly store: RecordStore
+  readonly tryServe: () => (() => void) | undefined
+}): PeerStream {
+  return async function* serve(question) {
+    const from = decodeWord(question)
+    const done = typeof from === 'number' ? parts.tryServe() : undefined
+    if (typeof from !== 'number' || done === undefined) {
+      yield frame(busyAnswer)
+      return
+    }
+    try {
+      let leaves: LeafRecords[] = []
+      let bytes = 0
+      for await (const leaf of parts.store.all(from)) {
+        leaves.push(leaf)
+        bytes += bytesOf(leaf.records)
+        if (bytes < frameBytes) continue
+        yield frame(encodeLeafRecords(leaves))
+        leaves = []
+        bytes = 0
+      }
+      yield frame(encodeLeafRecords(leaves))
+    } finally {
+      done()
+    }
+  }
+}
+
+function frame(content: Uint8Array): Uint8Array {
+  const framed = Buffer.alloc(4 + content.length)
+  framed.writeUInt32BE(content.length)
+  framed.set(content, 4)
+  return framed
+}
+
+/** How far the fetching of another node's records came. */
+export interface SnapshotProgress {
+  /** All before this leaf has been taken. */
+  readonly nextLeaf: number
+  /** `whole`: to the end. */
+  readonly result: 'whole' | 'busy' | 'failed'
+  readonly received: number
+  readonly bytesIn: number
+}
+
+/**
+ * Takes all that another node holds from a leaf on, in bounded pieces. Where it ends early, another node can be asked for the rest.
+ * Rejects only when `signal` is aborted.
+ */
+export function createSnapshotFetch(parts: {
+  readonly intake: Intake
+  readonly peers: Pick<PeerClient, 'stream'>
+  readonly onNonsense: (id: NodeId) => void
+  readonly onFailure: (id: NodeId, err: unknown) => void
+}): (id: NodeId, from: number, signal: AbortSignal) => Promise<SnapshotProgress> {
+  const { intake, peers } = parts
+
+  /** Takes pieces in their order, some at once. */
+  function createQueue(id: NodeId, from: number) {
+    const progress = { nextLeaf: from, received: 0, bytesIn: 0 }
+    const applying: { readonly until: number; readonly taken: Promise<number> }[] = []
+
+    async function settleOldest(): Promise<void> {
+      const oldest = applying.shift()
+      if (oldest === undefined) return
+      progress.received += await oldest.taken
+      progress.nextLeaf = Math.max(progress.nextLeaf, oldest.until)
+    }
+
+    return {
+      progress,
+      async add(leaves: readonly LeafRecords[]): Promise<void> {
+        const taken = intake.take(leaves, id)
+        // Awaited in its turn; until then its failure is nobody's.
+        taken.catch(() => {})
+        applying.push({ until: 1 + (leaves.at(-1)?.leaf ?? -1), taken })
+        if (applying.length >= framesAtOnce) await settleOldest()
+      },
+      async end(): Promise<void> {
+        while (applying.length > 0) await settleOldest()
+      },
+    }
+  }
+
+  async function fetchAll(
+    id: NodeId,
+    queue: ReturnType<typeof createQueue>,
+    signal: AbortSignal,
+  ): Promise<SnapshotProgress['result']> {
+    const question = encodeWord(queue.progress.nextLeaf)
+    const chunks = peers.stream(id, 'sync/snapshot', question, { signal })
+    for await (const content of framesOf(chunks)) {
+      queue.progress.bytesIn += content.length
+      const leaves = decodeLeafRecords(content)
+      if (leaves === 'busy') return 'busy'
+      if (leaves === undefined) throw new Nonsense(`${id} sent a snapshot that makes no sense`)
+      await queue.add(leaves)
+    }
+    await queue.end()
+    return 'whole'
+  }
+
+  return async (id, from, signal) => {
+    const queue = createQueue(id, from)
+    try {
+      const result = await fetchAll(id, queue, signal)
+      return { ...queue.progress, result }
+    } catch (err) {
+      signal.throwIfAborted()
+      if (err instanceof Nonsense) parts.onNonsense(id)
+      parts.onFailure(id, err)
+      return { ...queue.progress, result: 'failed' }
+    }
+  }
+}
+
+class Nonsense extends Error {}
+
+/** Puts frames together again, however the stream was cut. */
+async function* framesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  const waiting = createWaiting()
+  for await (const chunk of chunks) {
+    waiting.add(chunk)
+    for (let content = waiting.take(); content !== undefined; content = waiting.take()) {
+      yield content
+    }
+  }
+  if (!waiting.isEmpty()) throw new Nonsense('a frame was cut')
+}
+
+/** Bytes of frames that are not whole yet; put together only once they are enough. */
+function createWaiting() {
+  let parts: Uint8Array[] = []
+  let bytes = 0
+  let wanted = 4
+
+  function join(): Buffer {
+    const joined = Buffer.concat(parts)
+    parts = [joined]
+    return joined
+  }
+
+  return {
+    isEmpty: () => bytes === 0,
+    add(chunk: Uint8Array): void {
+      parts.push(chunk)
+      bytes += chunk.length
+    },
+    take(): Uint8Array | undefined {
+      if (bytes < wanted) return undefined
+      const joined = join()
+      const length = joined.readUInt32BE()
+      if (length > maxFrameBytes) throw new Nonsense('a frame is too large')
+      wanted = 4 + length
+      if (bytes < wanted) return undefined
+      parts = [joined.subarray(wanted)]
+      bytes -= wanted
+      wanted = 4
+      return joined.subarray(4, 4 + length)
+    },
+  }
+}
