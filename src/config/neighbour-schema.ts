@@ -22,6 +22,10 @@ export const peerSchema = group(
       default: 0,
       description: 'Most that is sent to other nodes in a second; 0: no limit.',
     }),
+    uploadPerPeerBytesPerSecond: ofKind('size', {
+      default: 0,
+      description: 'Most of it that one node gets in a second; 0: no limit.',
+    }),
     parallelFromBytes: ofKind('size', {
       default: '64MiB',
       description: 'A blob at least this large is read from several nodes at once.',
