@@ -3,18 +3,20 @@ import { openLedger } from './adapters/sqlite/open.ts'
 import type { Config } from './config/config.ts'
 import { openContent } from './daemon/content.ts'
 import { type Addresses, openFaces } from './daemon/faces.ts'
+import type { JoinedMesh, MeshParts } from './daemon/mesh.ts'
 import { wirePull } from './daemon/resolution.ts'
 import { checkUpstreamFiles, openUpstreams } from './daemon/upstreams.ts'
 import { type Clock, systemClock } from './ports/clock.ts'
 import type { Log } from './ports/log.ts'
 import { createLog } from './telemetry/log.ts'
-import { createMetrics } from './telemetry/metrics.ts'
+import { createMeshMetrics, watchMesh } from './telemetry/mesh-metrics.ts'
+import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 
 export { checkUpstreamFiles }
 
 /** A running node. */
 export interface Daemon {
-  readonly addresses: Addresses
+  readonly addresses: Addresses & Partial<JoinedMesh['addresses']>
   /** Stops: no new connections, running answers end or are cut in bounded time, what was learned is written. */
   close(): Promise<void>
 }
@@ -49,11 +51,28 @@ export async function startDaemon(
   const upstreams = await openUpstreams(config, { ledger, metrics, clock, log }, owned)
   const mode = () => config.mode
   const shared = { database, content, upstreams, clock, log, mode }
-  const pull = wirePull(config, shared, owned)
-  const addresses = await openFaces(config, { ...shared, pull, metrics, version }, owned)
+  const mesh = await join(config, { ...shared, metrics, version }, owned)
+  const pull = wirePull(config, { ...shared, mesh: mesh?.forPull }, owned)
+  if (mesh !== undefined && pull.forPeers !== undefined) mesh.serve(pull.forPeers)
+  const faces = await openFaces(config, { ...shared, mesh, pull, metrics, version }, owned)
+  const addresses = { ...faces, ...mesh?.addresses }
   log.info({ version, dataDir, ...addresses }, 'ready')
   const open = owned.move()
   return { addresses, close: () => open.disposeAsync() }
+}
+
+/** A node alone loads nothing of the mesh. */
+async function join(
+  config: Config,
+  parts: Omit<MeshParts, 'meter'> & { readonly metrics: Metrics },
+  owned: AsyncDisposableStack,
+): Promise<JoinedMesh | undefined> {
+  if (!config.mesh.enabled) return undefined
+  const { joinMesh } = await import('./daemon/mesh.ts')
+  const { registry } = parts.metrics
+  const mesh = await joinMesh(config, { ...parts, meter: createMeshMetrics(registry) }, owned)
+  watchMesh(registry, mesh.report, parts.clock)
+  return mesh
 }
 
 /** Another node may share neither what this one remembers nor its blobs. */

@@ -53,9 +53,55 @@ export const resolutionsAnswer = Type.Object({
   ),
 })
 
+/** `GET /api/v1/peers` */
+export const peersAnswer = Type.Object({
+  enabled: Type.Boolean(),
+  self: orNothing(
+    Type.Object({
+      id: Type.String(),
+      name: Type.String(),
+      version: Type.String(),
+      keyId: Type.String(),
+      neighbours: Type.Number(),
+    }),
+  ),
+  members: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      name: Type.String(),
+      zone: text,
+      state: Type.String(),
+      version: Type.String(),
+      peerAddresses: Type.Array(Type.String()),
+      upstreams: Type.Array(Type.String()),
+      isLedgerEqual: Type.Boolean(),
+      lastSeenAgoMs: Type.Number(),
+      roundTripMs: orNothing(Type.Number()),
+      clockSkewMs: orNothing(Type.Number()),
+      keyId: Type.String(),
+    }),
+  ),
+  alarms: Type.Array(
+    Type.Object({
+      code: Type.String(),
+      nodes: Type.Array(Type.Object({ id: Type.String(), name: Type.String() })),
+    }),
+  ),
+  sync: orNothing(
+    Type.Object({
+      records: Type.Number(),
+      isBehind: Type.Boolean(),
+      snapshotShare: orNothing(Type.Number()),
+      convergedAgoMs: orNothing(Type.Number()),
+      refused: Type.Number(),
+    }),
+  ),
+})
+
 /** `GET /api/v1/status`: whatever the node tells of itself. */
 export const statusAnswer = Type.Record(Type.String(), Type.Unknown())
 
 export type ResolveAnswer = Static<typeof resolveAnswer>
+export type PeersAnswer = Static<typeof peersAnswer>
 export type TagsAnswer = Static<typeof tagsAnswer>
 export type ResolutionsAnswer = Static<typeof resolutionsAnswer>

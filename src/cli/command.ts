@@ -14,7 +14,13 @@ export interface Terminal {
 /** A running node, as `serve` sees it. */
 export interface RunningDaemon {
   /** Addresses that are listened on, as `host:port`. */
-  readonly addresses: { readonly mirror: string; readonly admin: string; readonly health: string }
+  readonly addresses: {
+    readonly mirror: string
+    readonly admin: string
+    readonly health: string
+    readonly peer?: string
+    readonly mesh?: string
+  }
   /** Stops in bounded time: what is under way is finished or cut cleanly. */
   close(): Promise<void>
   /** Rejects when the node cannot go on. */

@@ -143,6 +143,40 @@ export const commands: readonly Command[] = [
     load: () => import('./commands/status.ts'),
   },
   {
+    name: 'peers',
+    summary: 'show the other nodes',
+    usage: '',
+    words: { min: 0, max: 0 },
+    description:
+      'Shows every node of the mesh as this one sees it: where it is, whether it is alive, how far it is, whether its ledger is the same, ' +
+      'which registries answer it. A node that is gone stays in the list for some days. Warnings come last, each with what to do.',
+    options: [],
+    examples: [
+      { line: 'holdfast peers', does: 'for people' },
+      {
+        line: 'holdfast peers -o json | jq -r \'.members[] | select(.state != "alive") | .name\'',
+        does: 'who is away',
+      },
+    ],
+    exitCodes: ['ok', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/peers.ts'),
+  },
+  {
+    name: 'mesh status',
+    summary: 'show how this node is connected, and who uses which key of the cluster',
+    usage: '',
+    words: { min: 0, max: 0 },
+    description:
+      'Shows this node in the mesh: its id, its neighbours, how far its ledger has been compared with others, and by cluster key who dials ' +
+      'with it: a key that nobody uses any more can be dropped.',
+    options: [],
+    examples: [{ line: 'holdfast mesh status', does: 'between two steps of changing the key' }],
+    exitCodes: ['ok', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/mesh-status.ts'),
+  },
+  {
     name: 'mesh secret',
     summary: 'make a key for the cluster, or change the one it has',
     usage: '[--file FILE [--rotate STEP]]',

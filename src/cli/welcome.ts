@@ -22,6 +22,9 @@ export function welcome(
       `holdfast resolve, why, tags, status; token in ${config.admin.tokenFile}`,
     ],
     ['health', `http://${addresses.health}`, '/livez /readyz /metrics'],
+    ...(addresses.mesh === undefined
+      ? []
+      : [['mesh', addresses.mesh, `with the peer port on ${addresses.peer}; holdfast peers`]]),
     [
       'data',
       resolve(config.dataDir),

@@ -24,6 +24,7 @@ export function checkTogether(values: ConfigValues, context: CheckContext): void
   }
   checkListeners(values, context)
   if (areSound(['admin', 'listen'], ['admin', 'tls'])) checkAdminTls(values, context)
+  if (areSound(['mesh'], ['peer', 'listen'])) checkMeshSecret(values, context)
   if (areSound(['mirror', 'defaultUpstream'], ['upstreams'], ['upstreamFiles'])) {
     checkDefaultUpstream(values, context)
   }
@@ -90,6 +91,18 @@ function checkAdminTls({ admin }: ConfigValues, { report }: CheckContext): void 
     problem: 'is off loopback without admin.tls',
     cure: 'set admin.tls, or listen on 127.0.0.1 or admin.socket',
     shown: show(formatListen(admin.listen), false),
+  })
+}
+
+/** On loopback nobody is kept out, so that a mesh can be tried on one machine without ado. */
+function checkMeshSecret({ mesh, peer }: ConfigValues, { report }: CheckContext): void {
+  if (!mesh.enabled || mesh.secretFile !== undefined) return
+  const open = [peer.listen, mesh.listen].find(address => !isLoopback(address))
+  if (open === undefined) return
+  report({
+    path: ['mesh', 'secretFile'],
+    problem: `is needed: everybody who reaches ${formatListen(open)} would be a member`,
+    cure: 'make one with `holdfast mesh secret --file FILE` and give it to every node',
   })
 }
 

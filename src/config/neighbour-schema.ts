@@ -2,7 +2,6 @@ import { Type } from 'typebox'
 import { ofKind } from './kinds.ts'
 import { group, milliseconds, text, texts } from './schema-parts.ts'
 
-const noMesh = 'this version has no mesh'
 /** Why keys about containerd's store accept nothing but their defaults. */
 export const noContainerd = "this version does not look into containerd's store"
 
@@ -37,14 +36,14 @@ export const peerSchema = group(
 export const meshSchema = group('How nodes find each other and what they tell each other.', {
   enabled: Type.Boolean({
     default: false,
-    description: `Join the other nodes (${noMesh}: only false).`,
-    'x-unsupported': noMesh,
+    description: 'Join the other nodes: share what is remembered, and read blobs from each other.',
   }),
   listen: ofKind('listen', { default: '0.0.0.0:5053', description: 'Address of the mesh.' }),
   secretFile: Type.Optional(
     ofKind('path', {
       description:
-        'File with the secrets of the cluster, one a line: the first dials, all are accepted.',
+        'File with the secrets of the cluster, one a line: the first dials, all are accepted. Needed off loopback; ' +
+        '`holdfast mesh secret` makes one.',
     }),
   ),
   seeds: texts('Mesh listeners of other nodes to begin with, host:port.'),

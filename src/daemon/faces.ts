@@ -16,6 +16,7 @@ import { measureResolveTag } from '../telemetry/measured-resolve-tag.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { watchNode } from '../telemetry/watch-node.ts'
 import type { Content } from './content.ts'
+import type { JoinedMesh } from './mesh.ts'
 import { createReadiness } from './readiness.ts'
 import type { Pull } from './resolution.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -26,6 +27,8 @@ export interface FaceParts {
   readonly content: Content
   readonly upstreams: Upstreams
   readonly pull: Pull
+  /** Absent: a node alone. */
+  readonly mesh: JoinedMesh | undefined
   readonly metrics: Metrics
   readonly clock: Clock
   readonly log: Log
@@ -83,6 +86,8 @@ export async function openFaces(
       readiness,
       mode: parts.mode,
       uptimeMs: () => parts.clock.monotonicMs() - startedAtMs,
+      monotonicMs: parts.clock.monotonicMs,
+      mesh: parts.mesh?.report,
       token: createTokenFile(config.admin.tokenFile, parts),
       log: parts.log,
     },

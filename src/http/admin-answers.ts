@@ -1,3 +1,4 @@
+import type { MemberStatus, MeshStatus } from '../mesh/mesh-status.ts'
 import { OciError } from '../oci/errors.ts'
 import { formatTag, parseReference, type TagReference } from '../oci/reference.ts'
 import type { StoreUsage } from '../ports/content-store.ts'
@@ -6,7 +7,9 @@ import type { ResolutionLog } from '../ports/resolution-log.ts'
 import type { TagLedger, TagRow } from '../ports/tag-ledger.ts'
 import type { EndpointState } from '../ports/upstream.ts'
 import type { ResolveTag } from '../pull/resolution.ts'
+import type { SyncStatus } from '../sync/sync.ts'
 import type {
+  PeersAnswer,
   ResolutionsAnswer,
   ResolutionsQuery,
   ResolveAnswer,
@@ -26,6 +29,15 @@ export interface AdminParts {
   readonly readiness: () => Readiness
   readonly mode: () => string
   readonly uptimeMs: () => number
+  readonly monotonicMs: () => number
+  /** Absent: this node has no mesh. */
+  readonly mesh: (() => MeshView) | undefined
+}
+
+/** The mesh as this node sees it. */
+export interface MeshView extends MeshStatus {
+  readonly sync: SyncStatus
+  readonly indexEntries: number
 }
 
 /** The read-only operations of the admin API. Each throws {@link OciError} when a reference is none. */
@@ -34,6 +46,7 @@ export interface AdminAnswers {
   tags(query: TagsQuery): TagsAnswer
   resolutions(query: ResolutionsQuery): ResolutionsAnswer
   status(): Promise<StatusAnswer>
+  peers(): PeersAnswer
 }
 
 /** Answers from this node's own state. */
@@ -104,6 +117,64 @@ export function createAdminAnswers(
         store: usage,
       }
     },
+    peers() {
+      const view = parts.mesh?.()
+      if (view === undefined) return { ...asOf(), enabled: false, members: [], alarms: [] }
+      const { self, members, alarms, sync, indexEntries } = view
+      const { convergedAtMs, root, records, isBehind, snapshotShare, rounds, refused } = sync
+      const convergedAgoMs =
+        convergedAtMs === undefined ? undefined : Math.round(parts.monotonicMs() - convergedAtMs)
+      return {
+        ...asOf(),
+        enabled: true,
+        self: { ...describeNode(self), neighbours: self.neighbours },
+        members: members.map(describeMember),
+        alarms: alarms.map(({ code, nodes }) => ({ code, nodes: [...nodes] })),
+        sync: {
+          root,
+          records,
+          isBehind,
+          rounds,
+          refused,
+          ...defined({ snapshotShare, convergedAgoMs }),
+        },
+        indexEntries,
+      }
+    },
+  }
+}
+
+function describeNode(node: Omit<MeshStatus['self'], 'neighbours'>) {
+  const { id, name, version, protocols, ledgerRoot, records, keyId, roomBytes } = node
+  const { zone, clockSource } = node
+  return {
+    id,
+    name,
+    platforms: [...node.platforms],
+    peerAddresses: [...node.peerAddresses],
+    meshAddresses: [...node.meshAddresses],
+    version,
+    protocols,
+    ledgerRoot,
+    records,
+    upstreams: [...node.upstreams],
+    keyId,
+    roomBytes,
+    ...defined({ zone, clockSource }),
+  }
+}
+
+function describeMember(member: MemberStatus): PeersAnswer['members'][number] {
+  const { state, isCompatible, isNeighbour, isLedgerEqual, lastSeenAgoMs } = member
+  const { roundTripMs, clockSkewMs } = member
+  return {
+    ...describeNode(member),
+    state,
+    isCompatible,
+    isNeighbour,
+    isLedgerEqual,
+    lastSeenAgoMs,
+    ...defined({ roundTripMs, clockSkewMs }),
   }
 }
 

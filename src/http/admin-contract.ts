@@ -120,6 +120,57 @@ export const statusAnswer = Type.Object({
   }),
 })
 
+const node = {
+  id: text,
+  name: text,
+  zone: optionalText,
+  platforms: Type.Array(text),
+  peerAddresses: Type.Array(text),
+  meshAddresses: Type.Array(text),
+  version: text,
+  protocols: Type.Object({ lowest: Type.Integer(), highest: Type.Integer() }),
+  ledgerRoot: text,
+  records: Type.Integer(),
+  upstreams: Type.Array(text),
+  clockSource: optionalText,
+  keyId: text,
+  roomBytes: Type.Integer(),
+}
+
+/** `GET /api/v1/peers`: the mesh as this node sees it. Without a mesh only `enabled` is told. */
+export const peersAnswer = Type.Object({
+  ...asOf,
+  enabled: Type.Boolean(),
+  self: Type.Optional(Type.Object({ ...node, neighbours: Type.Integer() })),
+  members: Type.Array(
+    Type.Object({
+      ...node,
+      state: text,
+      isCompatible: Type.Boolean(),
+      isNeighbour: Type.Boolean(),
+      isLedgerEqual: Type.Boolean(),
+      lastSeenAgoMs: Type.Number(),
+      roundTripMs: Type.Optional(Type.Number()),
+      clockSkewMs: Type.Optional(Type.Number()),
+    }),
+  ),
+  alarms: Type.Array(
+    Type.Object({ code: text, nodes: Type.Array(Type.Object({ id: text, name: text })) }),
+  ),
+  sync: Type.Optional(
+    Type.Object({
+      root: text,
+      records: Type.Integer(),
+      isBehind: Type.Boolean(),
+      snapshotShare: Type.Optional(Type.Number()),
+      rounds: Type.Integer(),
+      convergedAgoMs: Type.Optional(Type.Number()),
+      refused: Type.Integer(),
+    }),
+  ),
+  indexEntries: Type.Optional(Type.Integer()),
+})
+
 /** Any error, as RFC 9457 has it. */
 export const problem = Type.Object({
   type: text,
@@ -134,4 +185,5 @@ export type TagsQuery = Static<typeof tagsQuery>
 export type TagsAnswer = Static<typeof tagsAnswer>
 export type ResolutionsQuery = Static<typeof resolutionsQuery>
 export type ResolutionsAnswer = Static<typeof resolutionsAnswer>
+export type PeersAnswer = Static<typeof peersAnswer>
 export type StatusAnswer = Static<typeof statusAnswer>

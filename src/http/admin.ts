@@ -28,7 +28,7 @@ export interface AdminOptions {
 const answerWithinMs = 60_000
 
 /**
- * Builds the admin API's read-only part: `GET /api/v1/{resolve,tags,resolutions,status}`, for holders of the token. Here a 401 is right:
+ * Builds the admin API's read-only part: `GET /api/v1/{resolve,tags,resolutions,status,peers}`, for holders of the token. Here a 401 is right:
  * containerd never asks. Rejects with `config-invalid` when it would be open to the network without TLS.
  */
 export async function createAdmin(
@@ -142,6 +142,7 @@ function addRoutes(app: FastifyInstance, parts: AdminParts, options: AdminOption
     answers.resolutions(readQuery(resolutionsQuery, query)),
   )
   app.get('/api/v1/status', () => answers.status())
+  app.get('/api/v1/peers', async () => answers.peers())
 }
 
 const isLoopback = (host: string): boolean =>

@@ -1,3 +1,4 @@
+import { kindNumbers } from '../../ledger/encode-record.ts'
 import type { SignedRecord } from '../../ledger/record.ts'
 import { believeUntil, type TrustedTime } from '../../ledger/trusted-time.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -39,6 +40,10 @@ export interface Replication {
   say(word: OperatorWord): Promise<void>
   /** The records of a tag's registers as they are relayed, newest first within a kind. */
   recordsOf(key: TagReference): readonly SignedRecord[]
+  /** The record that the ledger answers a tag with: the newest of nobody who is banned, with a digest that is not blocked. */
+  signedObservation(key: TagReference): SignedRecord | undefined
+  /** Whether a node's word does not count, by its public key. */
+  isBanned(origin: string): boolean
   /** Pins and removals of a tag, newest first. */
   pinHistory(key: TagReference): readonly PastPin[]
 }
@@ -90,6 +95,24 @@ export function createReplication(parts: {
             .all(formatTag(key)),
         [],
       ),
+    signedObservation(key) {
+      const rows = reader.read(
+        ({ db }) =>
+          db
+            .prepare<[string, number], SignedRecord & { origin: string; digest: string }>(
+              `SELECT body, signature, origin, digest FROM record WHERE key = ? AND kind = ?
+               ORDER BY wall_ms DESC, counter DESC, origin DESC`,
+            )
+            .all(formatTag(key), kindNumbers.observation),
+        [],
+      )
+      const live = rows.find(
+        ({ origin, digest }) =>
+          !reader.exclusions.isBanned(origin) && !reader.exclusions.isBlocked(digest as Digest),
+      )
+      return live && { body: live.body, signature: live.signature }
+    },
+    isBanned: reader.exclusions.isBanned,
     pinHistory: key =>
       reader.read(
         ({ db }) =>

@@ -1,0 +1,58 @@
+import { findAdmin } from '../admin-address.ts'
+import { createAdminApi } from '../admin-api.ts'
+import { type PeersAnswer, peersAnswer } from '../answers.ts'
+import type { RunCommand } from '../command.ts'
+import { tellAlarms, tellNoMesh } from '../mesh-words.ts'
+import { columns, formatAge, print } from '../print.ts'
+
+/** `holdfast peers` */
+export const run: RunCommand = async context => {
+  const api = createAdminApi(await findAdmin(context))
+  const answer = await api.get('/api/v1/peers', {}, peersAnswer)
+  print(context, answer, () => (answer.enabled ? lines(answer) : tellNoMesh))
+  return 'ok'
+}
+
+type Member = PeersAnswer['members'][number]
+
+const heads = [
+  'NODE',
+  'STATE',
+  'ZONE',
+  'ADDRESS',
+  'RTT',
+  'SKEW',
+  'LEDGER',
+  'VERSION',
+  'REACHES',
+  'SEEN',
+]
+
+function lines({ members, alarms }: PeersAnswer): readonly string[] {
+  if (members.length === 0) return ['no other node was ever met', ...tellAlarms(alarms)]
+  return [...columns([heads, ...members.map(rowOf)]), ...tellAlarms(alarms)]
+}
+
+function rowOf(member: Member): string[] {
+  const { name, state, zone, peerAddresses, roundTripMs, clockSkewMs } = member
+  return [
+    name,
+    state,
+    zone ?? '',
+    peerAddresses[0] ?? '',
+    roundTripMs == null
+      ? ''
+      : `${roundTripMs < 10 ? roundTripMs.toFixed(1) : Math.round(roundTripMs)} ms`,
+    clockSkewMs == null ? '' : formatSkew(clockSkewMs),
+    member.isLedgerEqual ? 'same' : 'differs',
+    member.version,
+    member.upstreams.join(',') || 'none',
+    `${formatAge(member.lastSeenAgoMs / 1000)} ago`,
+  ]
+}
+
+function formatSkew(ms: number): string {
+  const sign = ms < 0 ? '-' : '+'
+  const size = Math.abs(ms)
+  return size < 1000 ? `${sign}${Math.round(size)} ms` : `${sign}${formatAge(size / 1000)}`
+}

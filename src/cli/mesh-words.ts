@@ -1,0 +1,28 @@
+import type { PeersAnswer } from './answers.ts'
+
+/** Said where there is no mesh. */
+export const tellNoMesh: readonly string[] = ['this node has no mesh: mesh.enabled is false']
+
+/** What is wrong in the mesh, a line each, with what to do; after an empty line. */
+export function tellAlarms(alarms: PeersAnswer['alarms']): readonly string[] {
+  if (alarms.length === 0) return []
+  return [
+    '',
+    ...alarms.map(({ code, nodes }) => {
+      const names = nodes.map(({ name, id }) => `${name} (${id.slice(0, 12)})`).join(', ')
+      return `warning: ${names}: ${words[code] ?? code}`
+    }),
+  ]
+}
+
+const words: Readonly<Record<string, string>> = {
+  'twin-key':
+    'two nodes use this key, one of them is a copy: remove node.key from the data directory of the copy and restart it',
+  'twin-name': 'nodes of one name: give each a node.name of its own',
+  protocol: 'speaks no version of the protocol that this node speaks: upgrade the older one',
+  'clock-unverified':
+    'neither a registry nor three other nodes have confirmed the time of this node',
+  'clock-apart': 'its clock is more than five minutes from that of this node: set it',
+  'other-key':
+    'dials with another key of the cluster than this node: it has not been given the new secret file yet, or this one has not',
+}

@@ -1,0 +1,103 @@
+import type { Config } from '../config/config.ts'
+import { formatListen, type ListenAddress } from '../config/listen.ts'
+import type { OwnFacts } from '../mesh/own-hello.ts'
+import { formatPlatform } from '../oci/platform.ts'
+import type { ClusterKeys } from '../ports/cluster-keys.ts'
+import type { HostNetwork } from '../ports/host-network.ts'
+import type { RecordStore } from '../ports/record-store.ts'
+import type { Mode } from '../pull/ladder.ts'
+import type { Sync } from '../sync/sync.ts'
+import type { Content } from './content.ts'
+import type { Upstreams } from './upstreams.ts'
+
+/** What this node says of itself, kept at hand. */
+export interface MeshFacts {
+  read(): OwnFacts
+  /** Calls back when something changed that the others should hear of soon. */
+  onChange(listener: () => void): void
+  close(): void
+}
+
+/** How often it is looked which registries answer, ms. */
+const lookEveryMs = 1_000
+/** How often the store is measured, ms. */
+const measureEveryMs = 30_000
+
+/** Gathers what goes into this node's hello. */
+export async function watchFacts(
+  config: Config,
+  parts: {
+    readonly content: Pick<Content, 'store'>
+    readonly upstreams: Pick<Upstreams, 'upstream'>
+    readonly mode: () => Mode
+    readonly keys: ClusterKeys
+    readonly records: Pick<RecordStore, 'count'>
+    readonly network: HostNetwork
+    readonly peerAddress: ListenAddress
+    readonly meshAddresses: readonly string[]
+    readonly sync: () => Sync | undefined
+  },
+): Promise<MeshFacts> {
+  const { node, platforms, peer, store } = config
+  let roomBytes = await measure()
+  let told = reached().join()
+  let tell = (): void => {}
+  const looking = setInterval(() => {
+    const now = reached().join()
+    if (now === told) return
+    told = now
+    tell()
+  }, lookEveryMs).unref()
+  const measuring = setInterval(() => {
+    measure().then(
+      bytes => {
+        roomBytes = bytes
+      },
+      () => {}, // the store says elsewhere that it cannot be used
+    )
+  }, measureEveryMs).unref()
+
+  /** Registries of which an endpoint is not known to be down. */
+  function reached(): readonly string[] {
+    if (parts.mode() === 'offline') return []
+    const endpoints = parts.upstreams.upstream.endpoints()
+    const open = endpoints.filter(({ state }) => state === 'closed')
+    return [...new Set(open.map(({ registry }) => registry))].sort()
+  }
+
+  async function measure(): Promise<number> {
+    const { blobBytes, freeBytes } = await parts.content.store.usage()
+    return Math.max(0, Math.min(store.quotaBytes - blobBytes, freeBytes))
+  }
+
+  function addressesFor(listen: ListenAddress, advertised: readonly string[]): readonly string[] {
+    if (advertised.length > 0) return advertised
+    const { host, port } = listen
+    const isAny = host === '0.0.0.0' || host === '::'
+    const hosts = isAny ? parts.network.addresses() : [host]
+    const family = host === '0.0.0.0' ? hosts.filter(one => !one.includes(':')) : hosts
+    return family.map(one => formatListen({ host: one, port }))
+  }
+
+  return {
+    read: () => ({
+      name: node.name,
+      zone: node.zone,
+      platforms: platforms.map(formatPlatform),
+      peerAddresses: addressesFor(parts.peerAddress, peer.advertise),
+      meshAddresses: parts.meshAddresses,
+      ledgerRoot: parts.sync()?.root() ?? '',
+      records: parts.records.count(),
+      upstreams: reached(),
+      roomBytes,
+      keyId: parts.keys.current()[0]?.id ?? '',
+    }),
+    onChange(listener) {
+      tell = listener
+    },
+    close() {
+      clearInterval(looking)
+      clearInterval(measuring)
+    },
+  }
+}

@@ -1,0 +1,266 @@
+import { randomBytes } from 'node:crypto'
+import { openLibp2pBus } from '../adapters/libp2p/open-bus.ts'
+import { createPeerIdentity } from '../adapters/peer-http/certificate.ts'
+import { createPeerClient } from '../adapters/peer-http/client.ts'
+import { createPeerServer } from '../adapters/peer-http/server.ts'
+import type { OpenedLedger } from '../adapters/sqlite/open.ts'
+import type { Config } from '../config/config.ts'
+import { formatListen } from '../config/listen.ts'
+import { startIndexNode } from '../mesh/index-node.ts'
+import { startMesh } from '../mesh/mesh.ts'
+import { byeType, helloType } from '../mesh/mesh-message.ts'
+import type { MeshStatus } from '../mesh/mesh-status.ts'
+import type { Verdict } from '../ports/bus.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { Members } from '../ports/members.ts'
+import type { NodeId } from '../ports/node-id.ts'
+import type { PeerAnswer, PeerService, PeerStream } from '../ports/peer-port.ts'
+import { systemTimers } from '../ports/timers.ts'
+import type { Mode } from '../pull/ladder.ts'
+import { type Sync, type SyncStatus, startSync } from '../sync/sync.ts'
+import { recordsMessageType } from '../sync/wire.ts'
+import { measureBus } from '../telemetry/measured-bus.ts'
+import type { MeshMeter, MessageKind } from '../telemetry/mesh-metrics.ts'
+import type { Content } from './content.ts'
+import { watchFacts } from './mesh-facts.ts'
+import { openKeys } from './mesh-keys.ts'
+import { findSeeds } from './mesh-seeds.ts'
+import type { PullMesh } from './resolution.ts'
+import type { Upstreams } from './upstreams.ts'
+
+/** The mesh as people are shown it. */
+export interface MeshReport extends MeshStatus {
+  readonly sync: SyncStatus
+  /** Digests of other nodes that this one keeps in the index. */
+  readonly indexEntries: number
+  readonly neighbours: number
+}
+
+/** This node's part of the mesh. */
+export interface JoinedMesh {
+  readonly forPull: PullMesh
+  /** Where it listens, as `host:port`. */
+  readonly addresses: { readonly peer: string; readonly mesh: string }
+  /** From now on others are answered with what is held here. */
+  serve(service: Pick<PeerService, 'answers' | 'openBlob' | 'getManifest'>): void
+  report(): MeshReport
+}
+
+/** What the mesh stands on. */
+export interface MeshParts {
+  readonly database: OpenedLedger
+  readonly content: Content
+  readonly upstreams: Upstreams
+  readonly meter: MeshMeter
+  readonly clock: Clock
+  readonly log: Log
+  readonly mode: () => Mode
+  readonly version: string
+}
+
+/** How long running answers to other nodes may go on when this one stops, ms. */
+const graceMs = 2_000
+
+/**
+ * Opens the peer port and the bus, and joins the other nodes. Only a node that has a mesh loads this module: libp2p costs 40 MB.
+ */
+export async function joinMesh(
+  config: Config,
+  parts: MeshParts,
+  owned: AsyncDisposableStack,
+): Promise<JoinedMesh> {
+  const { database, content, clock, log, meter } = parts
+  const { signature, identity, replication, records } = database
+  const { zone } = config.node
+  const timers = systemTimers
+  const random = Math.random
+  const keys = await openKeys(config, { log }, owned)
+  const late: { members?: Members; sync?: Sync } = {}
+  const member = (id: NodeId) => late.members?.get(id)
+
+  const service = createService()
+  const peerPort = await openPeerPort()
+  const { client } = peerPort
+  const opened = await openLibp2pBus(
+    { privateKey: identity.privateKey, keys, clock, log },
+    { listen: config.mesh.listen },
+  )
+  owned.defer(() => opened.close())
+  const bus = measureBus(opened, { meter: meter.bus, kindOf })
+  const facts = await watchFacts(config, {
+    ...parts,
+    records,
+    keys,
+    network,
+    peerAddress: { host: config.peer.listen.host, port: peerPort.address.port },
+    meshAddresses: bus.listening,
+    sync: () => late.sync,
+  })
+  owned.defer(() => facts.close())
+  const seeds = findSeeds(config, parts, owned)
+  const mesh = await startMesh(
+    {
+      bus,
+      peer: client,
+      signature,
+      store: database.members,
+      time: database.time,
+      clock,
+      timers,
+      random,
+      log,
+      facts: facts.read,
+      network,
+      seeds,
+    },
+    {
+      version: parts.version,
+      nonce: randomBytes(8).toString('hex'),
+      operators: config.mesh.operators,
+    },
+  )
+  owned.defer(() => mesh.close())
+  const { members } = mesh
+  late.members = members
+  facts.onChange(mesh.changed)
+  const index = startIndexNode(
+    { store: content.store, members, client, clock, timers, random, log },
+    { zone },
+  )
+  owned.defer(() => index.close())
+  const sync = startSync({
+    store: records,
+    bus,
+    peers: client,
+    members,
+    clock,
+    timers,
+    random,
+    log,
+    ageOut: database.ledger.ageOut,
+    onMisbehaviour: id => void bus.hangUp(id),
+    observer: meter.sync,
+  })
+  owned.defer(() => sync.close())
+  late.sync = sync
+  const tellOperators = () => {
+    const ids = mesh.operators.ids()
+    replication.setOperators(ids && [...ids])
+    sync.forgetRefusals()
+  }
+  tellOperators()
+  owned.defer(mesh.operators.onChange(tellOperators))
+  bus.judge((message, from) => judge(message, from))
+  service.add(mesh.answers, index.answers, sync.answers)
+  service.addStreams(sync.streams)
+
+  function judge(message: Uint8Array, from: NodeId): Verdict | Promise<Verdict> {
+    switch (message[0]) {
+      case recordsMessageType:
+        return sync.judge(message, from)
+      case helloType:
+      case byeType:
+        return mesh.judge(message, from)
+      default:
+        return 'ignore' // of a later version
+    }
+  }
+
+  async function openPeerPort() {
+    const shared = {
+      identity: createPeerIdentity(identity.privateKey),
+      keys,
+      isBanned: replication.isBanned,
+    }
+    const server = createPeerServer(
+      { ...shared, service: service.offered, clock, log, observer: meter.peerPort },
+      {
+        address: config.peer.listen,
+        uploadBytesPerSecond: config.peer.uploadBytesPerSecond,
+        uploadPerPeerBytesPerSecond: config.peer.uploadPerPeerBytesPerSecond,
+        graceMs,
+      },
+    )
+    const client = createPeerClient(
+      {
+        ...shared,
+        addressesOf: id => member(id)?.peerAddresses ?? [],
+        resolveName: parts.upstreams.resolveName,
+        onHeard: (id, roundTripMs) => late.members?.heard(id, roundTripMs),
+        onMissed: id => late.members?.missed(id),
+      },
+      { stallMs: config.peer.stallMs },
+    )
+    owned.defer(() => client.close())
+    owned.defer(() => server.close())
+    return { address: await server.listen(), client }
+  }
+
+  return {
+    addresses: {
+      peer: formatListen(peerPort.address),
+      mesh: bus.listening[0] ?? formatListen(config.mesh.listen),
+    },
+    forPull: {
+      members,
+      holders: index.holders,
+      client,
+      zone,
+      async applyRecord(record) {
+        const [outcome] = await records.apply([record])
+        return outcome === 'applied' || outcome === 'known'
+      },
+      signedObservation: key => replication.signedObservation(key),
+    },
+    serve: ({ answers, openBlob, getManifest }) => {
+      service.add(answers)
+      service.serve(openBlob, getManifest)
+    },
+    report: () => ({
+      ...mesh.status(),
+      sync: sync.status(),
+      indexEntries: index.size(),
+      neighbours: bus.neighbours().length,
+    }),
+  }
+}
+
+function kindOf(message: Uint8Array): MessageKind {
+  switch (message[0]) {
+    case recordsMessageType:
+      return 'records'
+    case helloType:
+      return 'hello'
+    case byeType:
+      return 'bye'
+    default:
+      return 'other'
+  }
+}
+
+/** What others are offered grows while the node starts: before, it is as if nothing were held. */
+function createService() {
+  const answers = new Map<string, PeerAnswer>()
+  const streams = new Map<string, PeerStream>()
+  const late: Partial<Pick<PeerService, 'openBlob' | 'getManifest'>> = {}
+  const offered: PeerService = {
+    answers,
+    streams,
+    openBlob: async (question, from, signal) => late.openBlob?.(question, from, signal),
+    getManifest: async (digest, repository, signal) =>
+      late.getManifest?.(digest, repository, signal),
+  }
+  return {
+    offered,
+    add(...more: readonly ReadonlyMap<string, PeerAnswer>[]): void {
+      for (const each of more) for (const [subject, answer] of each) answers.set(subject, answer)
+    },
+    addStreams(more: ReadonlyMap<string, PeerStream>): void {
+      for (const [subject, stream] of more) streams.set(subject, stream)
+    },
+    serve(openBlob: PeerService['openBlob'], getManifest: PeerService['getManifest']): void {
+      Object.assign(late, { openBlob, getManifest })
+    },
+  }
+}
