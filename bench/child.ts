@@ -2,7 +2,14 @@ import { fileURLToPath } from 'node:url'
 import { type Running, start, until } from '../test/system/support/process.ts'
 
 /** A program of the bench that has a process of its own, so that it costs nobody else's time. */
-export type ChildName = 'load' | 'download' | 'copy' | 'bare-route' | 'upstream'
+export type ChildName =
+  | 'load'
+  | 'download'
+  | 'copy'
+  | 'bare-route'
+  | 'upstream'
+  | 'peer-server'
+  | 'peer-copy'
 
 /** Where a child's program is. */
 export const childPath = (name: ChildName): string =>
@@ -13,7 +20,10 @@ const startChild = (name: ChildName, input: object): Running =>
   start(process.execPath, [childPath(name), JSON.stringify(input)])
 
 /** Runs a child to its end and reads the JSON that it prints. Rejects with its output when it fails. */
-export async function runChild<T>(name: 'load' | 'download' | 'copy', input: object): Promise<T> {
+export async function runChild<T>(
+  name: 'load' | 'download' | 'copy' | 'peer-copy',
+  input: object,
+): Promise<T> {
   const running = startChild(name, input)
   const code = await running.ended
   if (code !== 0) throw new Error(`${name} ended with ${code}: ${running.output()}`)
@@ -21,7 +31,7 @@ export async function runChild<T>(name: 'load' | 'download' | 'copy', input: obj
 }
 
 /** Starts a child that serves, and waits for the URL that it prints. */
-export async function startServer(name: 'bare-route', input: object) {
+export async function startServer(name: 'bare-route' | 'peer-server', input: object) {
   const running = startChild(name, input)
   const url = await until(`${name} listens`, () => /^http:\S+$/m.exec(running.output())?.[0])
   return { url, pid: running.pid, stop: () => running.stop() }

@@ -1,5 +1,4 @@
 import type { Connection, Stream } from '@libp2p/interface'
-import { keyIdOf } from './keyed-encrypters.ts'
 
 /** Whether a connection can still be used. */
 export const isOpen = (connection: Connection): boolean => connection.status === 'open'
@@ -9,38 +8,54 @@ export function gossipStreams(connection: Connection): readonly Stream[] {
   return connection.streams.filter(({ protocol }) => protocol.startsWith('/meshsub/'))
 }
 
-/** Whether we can tell the other side something. */
-export function canGossip(connection: Connection): boolean {
-  return gossipStreams(connection).some(
+/** The streams on which we can tell the other side something. */
+export function tellingStreams(connection: Connection): readonly Stream[] {
+  return gossipStreams(connection).filter(
     ({ direction, status, writeStatus }) =>
       direction === 'outbound' && status === 'open' && writeStatus === 'writable',
   )
 }
+
+/** Whether we can tell the other side something. */
+export const canGossip = (connection: Connection): boolean => tellingStreams(connection).length > 0
 
 /** Ends a connection; what was sent is delivered when the other side takes it within a second. */
 export async function closeConnection(connection: Connection): Promise<void> {
   try {
     await connection.close({ signal: AbortSignal.timeout(1_000) })
   } catch (error) {
-    connection.abort(error instanceof Error ? error : new Error(String(error)))
+    connection.abort(asError(error))
   }
 }
 
+/** Ends a stream in both directions; what was sent is delivered when the other side takes it within a second. */
+export async function closeStream(stream: Stream): Promise<void> {
+  if (stream.status !== 'open') return
+  const { promise, resolve } = Promise.withResolvers<void>()
+  stream.addEventListener('close', () => resolve(), { once: true })
+  const timer = setTimeout(() => stream.abort(new Error('it is not closed there')), 1_000)
+  try {
+    await stream.close({ signal: AbortSignal.timeout(1_000) })
+  } catch (error) {
+    stream.abort(asError(error))
+  }
+  await promise
+  clearTimeout(timer)
+}
+
+const asError = (error: unknown): Error =>
+  error instanceof Error ? error : new Error(String(error))
+
 /**
- * Which of several connections with one node are to be closed by us. Both sides close only what they dialled, so that they never close
- * both ends of a choice: what the node with the smaller id dialled stays, and of several the newest, with the first key before others.
+ * Which of several connections with one node is to stay; both sides come to the same: of those that the node with the smaller id
+ * dialled, or else of all, the newest.
  */
-export function superfluous(
+export function keptOf(
   connections: readonly Connection[],
-  isOursToKeep: boolean,
-  firstKeyId: string,
-): readonly Connection[] {
-  const ours = connections.filter(({ direction }) => direction === 'outbound')
-  const isDialledByThem = ours.length < connections.length
-  if (!isOursToKeep && isDialledByThem) return ours
-  const rank = (one: Connection): number => (keyIdOf(one.encryption) === firstKeyId ? 1 : 0)
-  const [, ...rest] = ours.toSorted(
-    (a, b) => rank(b) - rank(a) || b.timeline.open - a.timeline.open,
-  )
-  return rest
+  isSelfSmaller: boolean,
+): Connection | undefined {
+  const wanted = isSelfSmaller ? 'outbound' : 'inbound'
+  const ofSmaller = connections.filter(({ direction }) => direction === wanted)
+  const candidates = ofSmaller.length > 0 ? ofSmaller : connections
+  return candidates.toSorted((a, b) => b.timeline.open - a.timeline.open)[0]
 }

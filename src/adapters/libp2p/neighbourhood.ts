@@ -5,8 +5,9 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { NodeId } from '../../ports/node-id.ts'
 import { fromMultiaddr } from './address.ts'
+import { createGossipPaths, type Registrar } from './gossip-paths.ts'
 import { keyIdOf } from './keyed-encrypters.ts'
-import { canGossip, closeConnection, gossipStreams, isOpen, superfluous } from './links.ts'
+import { canGossip, closeConnection, gossipStreams, isOpen, keptOf } from './links.ts'
 import { toNodeId, toPeerId } from './node-key.ts'
 import { enoughForwarders, topic } from './settings.ts'
 
@@ -29,6 +30,9 @@ export interface Neighbourhood {
   /** Settles when it has joined; rejects when it left before that, or with the signal's reason. */
   joined(id: NodeId, signal: AbortSignal): Promise<void>
   hangUp(id: NodeId): Promise<void>
+  /** Settles when no neighbour is between two connections, or soon. */
+  whole(): Promise<void>
+  keysChanged(): void
   close(): void
 }
 
@@ -37,10 +41,8 @@ export interface NeighbourhoodParts {
   readonly self: NodeId
   readonly node: Libp2p
   readonly gossip: GossipSub
-  /** Has gossipsub open a stream on a connection, as it does for a new one. */
-  readonly attach: (peer: PeerId, connection: Connection) => void
+  readonly registrar: Registrar
   readonly isAccepted: (keyId: string) => boolean
-  readonly firstKeyId: () => string
   /** How often streams are looked after; 1000. */
   readonly tickMs: number | undefined
   readonly clock: Clock
@@ -62,6 +64,14 @@ export function watchNeighbourhood(parts: NeighbourhoodParts): Neighbourhood {
 
   const connectionsWith = (id: NodeId): readonly Connection[] =>
     node.getConnections(toPeerId(id)).filter(isOpen)
+  const isAccepted = (connection: Connection): boolean =>
+    parts.isAccepted(keyIdOf(connection.encryption))
+  const paths = createGossipPaths({
+    self,
+    registrar: parts.registrar,
+    connectionsWith,
+    isAccepted,
+  })
 
   function emit(change: Change): void {
     for (const listener of [...listeners]) listener(change)
@@ -80,25 +90,13 @@ export function watchNeighbourhood(parts: NeighbourhoodParts): Neighbourhood {
     emit({ kind: 'joined', id })
   }
 
-  /**
-   * gossipsub opens one stream a node and never another while any connection with it stays, so the end of the stream, or of the
-   * connection that it was on, would silence this direction for good.
-   */
-  function revive(id: NodeId): void {
-    const connection = connectionsWith(id).at(-1)
-    if (connection !== undefined) parts.attach(toPeerId(id), connection)
-  }
-
   function settle(id: NodeId): void {
-    const connections = connectionsWith(id)
-    if (connections.length > maxConnectionsPerNode) {
-      log.warn({ peer: id, connections: connections.length }, 'too many connections: hung up')
+    const { length } = connectionsWith(id)
+    if (length > maxConnectionsPerNode) {
+      log.warn({ peer: id, connections: length }, 'too many connections: hung up')
       own(hangUp(id))
-      return
-    }
-    if (connections.length < 2) return
-    for (const one of superfluous(connections, self < id, parts.firstKeyId())) {
-      own(closeConnection(one))
+    } else if (length > 1) {
+      paths.settle(id)
     }
   }
 
@@ -123,7 +121,14 @@ export function watchNeighbourhood(parts: NeighbourhoodParts): Neighbourhood {
     if (ticks >= maxMuteTicks / 2) {
       for (const stream of connections.flatMap(gossipStreams)) stream.abort(new Error('half dead'))
     }
-    revive(id)
+    paths.revive(id)
+  }
+
+  /** Ends what was made with a dropped key; who has another connection is a member, and gossip moves there first. */
+  function dropRefused(id: NodeId): void {
+    const connections = connectionsWith(id)
+    if (connections.some(isAccepted)) settle(id)
+    else for (const connection of connections) own(closeConnection(connection))
   }
 
   async function hangUp(id: NodeId): Promise<void> {
@@ -157,11 +162,13 @@ export function watchNeighbourhood(parts: NeighbourhoodParts): Neighbourhood {
   onNode('connection:open', ({ detail: connection }: CustomEvent<Connection>) => {
     const id = toNodeId(connection.remotePeer)
     // The keys may have changed while it shook hands.
-    if (id === undefined || !parts.isAccepted(keyIdOf(connection.encryption))) {
+    if (id === undefined || !isAccepted(connection)) {
       own(closeConnection(connection))
       return
     }
-    if (!peers.has(id)) {
+    if (peers.has(id)) {
+      later(id)
+    } else {
       peers.set(id, {
         connectedAtMs: clock.monotonicMs(),
         joinedAtMs: undefined,
@@ -174,7 +181,7 @@ export function watchNeighbourhood(parts: NeighbourhoodParts): Neighbourhood {
     if (id === undefined || !peers.has(id)) return
     // The streams' own end comes with this event, in any order.
     setImmediate(() => {
-      if (!connectionsWith(id).some(canGossip)) revive(id)
+      if (!connectionsWith(id).some(canGossip)) paths.revive(id)
     })
   })
   onNode('peer:disconnect', ({ detail: peerId }: CustomEvent<PeerId>) => {
@@ -205,13 +212,19 @@ export function watchNeighbourhood(parts: NeighbourhoodParts): Neighbourhood {
   const idOfText = (text: string): NodeId | undefined =>
     [...peers.keys()].find(id => toPeerId(id).toString() === text)
 
+  const tickMs = parts.tickMs ?? 1_000
   const timer = setInterval(() => {
     for (const id of [...peers.keys()]) tend(id)
-  }, parts.tickMs ?? 1_000)
+  }, tickMs)
   timer.unref()
 
+  /** A second connection is settled once both sides know it. */
+  function later(id: NodeId): void {
+    setTimeout(() => settle(id), tickMs / 4).unref()
+  }
+
   function describe(id: NodeId, sinceMs: number): Neighbour | undefined {
-    const connection = connectionsWith(id)[0]
+    const connection = keptOf(connectionsWith(id), self < id)
     if (connection === undefined) return undefined
     return {
       id,
@@ -258,6 +271,10 @@ export function watchNeighbourhood(parts: NeighbourhoodParts): Neighbourhood {
       }
     },
     hangUp,
+    whole: paths.whole,
+    keysChanged() {
+      for (const id of [...peers.keys()]) dropRefused(id)
+    },
     close() {
       clearInterval(timer)
       for (const stop of stops) stop()

@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import { yamux } from '@chainsafe/libp2p-yamux'
-import { gossipsub, multicodec, TopicValidatorResult } from '@libp2p/gossipsub'
+import { type GossipsubOpts, gossipsub, TopicValidatorResult } from '@libp2p/gossipsub'
 import { identify } from '@libp2p/identify'
-import type { Connection, Libp2p, PeerId, Upgrader } from '@libp2p/interface'
+import type { Libp2p, Upgrader } from '@libp2p/interface'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
@@ -12,12 +12,13 @@ import type { ClusterKeys } from '../../ports/cluster-keys.ts'
 import type { Log } from '../../ports/log.ts'
 import type { NodeId } from '../../ports/node-id.ts'
 import { toListenAddresses } from './address.ts'
+import { type Budget, createBudget } from './budget.ts'
 import { createDial } from './dial.ts'
 import { createGate } from './gate.ts'
+import { endWithOtherSide, type Registrar } from './gossip-paths.ts'
 import { openGreetings } from './greetings.ts'
 import { createJudging } from './judging.ts'
-import { createKeyedEncrypters, keyIdOf } from './keyed-encrypters.ts'
-import { closeConnection } from './links.ts'
+import { createKeyedEncrypters } from './keyed-encrypters.ts'
 import { listeningAddresses } from './listening.ts'
 import { type Neighbourhood, watchNeighbourhood } from './neighbourhood.ts'
 import { toNodeId, toPrivateKey } from './node-key.ts'
@@ -49,6 +50,8 @@ export interface BusOptions {
   /** How often neighbours are looked after, ms; 1000. */
   readonly tickMs?: number
 }
+
+type DataTransform = NonNullable<GossipsubOpts['dataTransform']>
 
 const verdicts: Readonly<Record<Verdict, TopicValidatorResult>> = {
   accept: TopicValidatorResult.Accept,
@@ -87,7 +90,7 @@ export async function openLibp2pBus(parts: BusParts, options: BusOptions): Promi
     services: {
       identify: identify(),
       ping: ping(pingSettings),
-      gossip: gossipsub(gossipSettings),
+      gossip: gossipsub({ ...gossipSettings, dataTransform: boundedBy(createBudget(clock)) }),
       inner: ({ upgrader, registrar }: Inner): Inner => ({ upgrader, registrar }),
     },
   })
@@ -101,14 +104,14 @@ export async function openLibp2pBus(parts: BusParts, options: BusOptions): Promi
   )
   const greetings = await openGreetings(node)
   await start(node, options.listen)
+  await endWithOtherSide(inner.registrar, gossip.protocols)
   gossip.subscribe(topic)
   const watched = watchNeighbourhood({
     self,
     node,
     gossip,
-    attach: (peer, connection) => attach(inner.registrar, peer, connection),
+    registrar: inner.registrar,
     isAccepted: keyId => keys.current().some(({ id }) => id === keyId),
-    firstKeyId: () => keys.current()[0]?.id ?? '',
     tickMs: options.tickMs,
     clock,
     log,
@@ -120,7 +123,7 @@ export async function openLibp2pBus(parts: BusParts, options: BusOptions): Promi
     firstKeyId: () => keys.current()[0]?.id ?? '',
     log,
   })
-  const forgetKeys = keys.onChange(() => changeKeys(node, inner.upgrader))
+  const forgetKeys = keys.onChange(() => changeKeys(inner.upgrader))
   const dial = createDial({ node, gate, neighbourhood: watched })
   let isClosed = false
 
@@ -131,16 +134,14 @@ export async function openLibp2pBus(parts: BusParts, options: BusOptions): Promi
       log.warn({ peer: from }, 'a neighbour sent too much that had to be rejected: kept out')
       void neighbourhood?.hangUp(from)
     }
+    // gossipsub hands it on as soon as it knows the verdict.
+    if (verdict === 'accept') await neighbourhood?.whole()
     return verdict
   }
 
-  function changeKeys(node: Libp2p, upgrader: Upgrader): void {
-    const accepted = keys.current()
-    encrypters.replace(upgrader, accepted)
-    for (const connection of node.getConnections()) {
-      const keyId = keyIdOf(connection.encryption)
-      if (!accepted.some(({ id }) => id === keyId)) void closeConnection(connection)
-    }
+  function changeKeys(upgrader: Upgrader): void {
+    encrypters.replace(upgrader, keys.current())
+    watched.keysChanged()
     renewal.soon()
   }
 
@@ -156,6 +157,7 @@ export async function openLibp2pBus(parts: BusParts, options: BusOptions): Promi
       if (message.byteLength > maxBusBytes) {
         throw new RangeError(`a message of ${message.byteLength} bytes: ${maxBusBytes} is the most`)
       }
+      await watched.whole()
       const { recipients } = await gossip.publish(topic, message)
       return recipients.length
     },
@@ -185,19 +187,19 @@ export async function openLibp2pBus(parts: BusParts, options: BusOptions): Promi
   }
 }
 
-/** Does what libp2p does when it learns that a peer speaks gossipsub: which opens a stream if there is none. */
-function attach(registrar: Inner['registrar'], peer: PeerId, connection: Connection): void {
-  for (const topology of registrar.getTopologies(multicodec)) topology.onConnect?.(peer, connection)
-}
+/** gossipsub asks this before it remembers anything of a message; what throws is dropped. */
+const boundedBy = (budget: Budget): DataTransform => ({
+  inboundTransform(_topic, data) {
+    if (budget.take(data.byteLength)) return data
+    throw new RangeError('more messages than a mesh has to say')
+  },
+  outboundTransform: (_topic, data) => data,
+})
 
 /** Parts of a libp2p node that it hands to its services alone. */
 interface Inner {
   readonly upgrader: Upgrader
-  readonly registrar: { getTopologies(protocol: string): readonly Topology[] }
-}
-
-interface Topology {
-  onConnect?(peer: PeerId, connection: Connection): unknown
+  readonly registrar: Registrar
 }
 
 async function start(node: Libp2p, listen: BusOptions['listen']): Promise<void> {

@@ -111,3 +111,17 @@ t.test('a greeting that is too long, cut short or endless is not answered', asyn
   t.equal(answered, 0)
   await isWell('all the same')
 })
+
+t.test('a flood of messages is cut to what a mesh has to say', async t => {
+  const { one, member, isWell } = await withMember(t)
+  const { gossip } = member.node.services
+  for (let at = 0; at < 6_000; at += 1) {
+    await gossip.publish(topic, Buffer.from(`flood ${at}`))
+    if (at % 100 === 0) await new Promise(resolve => setImmediate(resolve))
+  }
+  await until('the flood came', () => one.heard.length > 1_500)
+  // What may come at once, and what may come in the seconds that this takes.
+  await new Promise(resolve => setTimeout(resolve, 1_000))
+  t.ok(one.heard.length < 5_000, `${one.heard.length} of 6000 were judged`)
+  await isWell('after the flood')
+})

@@ -1,41 +1,25 @@
 import type { Connection } from '@libp2p/interface'
 import t from 'tap'
-import { superfluous } from '../../../src/adapters/libp2p/links.ts'
+import { keptOf } from '../../../src/adapters/libp2p/links.ts'
 
-const link = (name: string, direction: 'inbound' | 'outbound', key: string, openedMs: number) =>
-  ({
-    id: name,
-    direction,
-    encryption: `/holdfast/noise/1/${key}`,
-    timeline: { open: openedMs },
-  }) as Connection
+const link = (id: string, direction: 'inbound' | 'outbound', openedMs: number) =>
+  ({ id, direction, timeline: { open: openedMs } }) as Connection
 
-const names = (isOursToKeep: boolean, ...links: Connection[]) =>
-  superfluous(links, isOursToKeep, 'new').map(({ id }) => id)
+const kept = (isSelfSmaller: boolean, ...links: Connection[]) => keptOf(links, isSelfSmaller)?.id
 
-t.test('a single connection stays, whoever dialled it', async t => {
-  t.strictSame(names(true, link('a', 'outbound', 'old', 1)), [])
-  t.strictSame(names(false, link('a', 'outbound', 'old', 1)), [])
-  t.strictSame(names(false, link('a', 'inbound', 'old', 1)), [])
+t.test('a single connection stays, whoever dialled it; of none, none', async t => {
+  t.equal(kept(true, link('a', 'outbound', 1)), 'a')
+  t.equal(kept(true, link('a', 'inbound', 1)), 'a')
+  t.equal(kept(false, link('a', 'outbound', 1)), 'a')
+  t.equal(kept(false), undefined)
 })
 
-t.test('of two that crossed, only the node with the larger id closes what it dialled', async t => {
-  const crossed = [link('ours', 'outbound', 'new', 1), link('theirs', 'inbound', 'new', 2)]
-  t.strictSame(names(true, ...crossed), [])
-  t.strictSame(names(false, ...crossed), ['ours'])
+t.test('of two that crossed, both sides keep what the smaller id dialled', async t => {
+  t.equal(kept(true, link('a', 'outbound', 1), link('b', 'inbound', 2)), 'a')
+  t.equal(kept(false, link('a', 'inbound', 1), link('b', 'outbound', 2)), 'a')
 })
 
-t.test('of several that we dialled the newest under the first key stays', async t => {
-  const renewed = [link('a', 'outbound', 'new', 2), link('b', 'outbound', 'old', 1)]
-  t.strictSame(names(false, ...renewed), ['b'])
-  const three = [
-    link('a', 'outbound', 'new', 1),
-    link('b', 'outbound', 'new', 2),
-    link('c', 'outbound', 'old', 3),
-  ]
-  t.strictSame(names(true, ...three), ['a', 'c'].toReversed().toSorted())
-})
-
-t.test('what others dialled is never ours to close', async t => {
-  t.strictSame(names(true, link('a', 'inbound', 'old', 1), link('b', 'inbound', 'new', 2)), [])
+t.test('of several in one direction the newest stays', async t => {
+  t.equal(kept(true, link('a', 'inbound', 1), link('b', 'inbound', 2)), 'b')
+  t.equal(kept(false, link('a', 'outbound', 2), link('b', 'outbound', 1)), 'a')
 })
