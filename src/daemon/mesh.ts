@@ -98,7 +98,7 @@ export async function joinMesh(
     sync: () => late.sync,
   })
   owned.defer(() => facts.close())
-  const seeds = findSeeds(config, parts, owned)
+  const seeds = findSeeds(config, parts)
   const mesh = await startMesh(
     {
       bus,

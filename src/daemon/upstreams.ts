@@ -11,6 +11,7 @@ import { formatListen } from '../config/listen.ts'
 import type { Clock } from '../ports/clock.ts'
 import { HoldfastError } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
+import type { ResolveName } from '../ports/resolve-name.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
 import type { Upstream } from '../ports/upstream.ts'
 import { measureUpstream } from '../telemetry/measured-upstream.ts'
@@ -24,6 +25,8 @@ export interface Upstreams {
   readonly upstream: Upstream
   /** By name; those of `upstreamFiles` included. */
   readonly settings: UpstreamsSettings
+  /** Addresses of a host, by our own resolver. */
+  readonly resolveName: ResolveName
 }
 
 /** Reads each file that `upstreamFiles` names as a start would; what is wrong is told, one fault a file. */
@@ -66,5 +69,5 @@ export async function openUpstreams(
   const registries = createRegistryUpstream(parts, { upstreams })
   owned.defer(() => registries.close())
   const upstream = measureUpstream(registries, { meter: metrics.upstream, clock })
-  return { upstream, settings: upstreams }
+  return { upstream, settings: upstreams, resolveName: names.resolve }
 }

@@ -1,0 +1,231 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
+import t, { type Test } from 'tap'
+import { ask, pull } from './support/client.ts'
+import {
+  type MeshNode,
+  makeKey,
+  makeMesh,
+  type TestMesh,
+  untilEqual,
+  untilMet,
+} from './support/mesh.ts'
+import { until } from './support/process.ts'
+import { requireSystem } from './support/requirements.ts'
+import { registryName, startWorld, type World } from './support/world.ts'
+
+requireSystem()
+
+interface Scene {
+  readonly world: World
+  readonly mesh: TestMesh
+  /** Starts a node that is killed when the test ends. */
+  start(...args: Parameters<TestMesh['start']>): Promise<MeshNode>
+}
+
+async function setUp(t: Test, config: Readonly<Record<string, unknown>> = {}): Promise<Scene> {
+  const world = await startWorld()
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-mesh-'))
+  const nodes: MeshNode[] = []
+  t.teardown(async () => {
+    await Promise.all(nodes.map(node => node.stop('SIGKILL')))
+    await world.close()
+    await rm(dir, { recursive: true, force: true, maxRetries: 5 })
+  })
+  const mesh = await makeMesh(dir, { ...world.config, ...config })
+  return {
+    world,
+    mesh,
+    async start(place, options) {
+      const node = await mesh.start(place, options)
+      nodes.push(node)
+      return node
+    },
+  }
+}
+
+const resolve = async (node: MeshNode, repository: string, tag = 'latest') => {
+  const answer = await ask(`${node.mirror}/v2/${repository}/manifests/${tag}?ns=${registryName}`, {
+    method: 'HEAD',
+  })
+  return {
+    status: answer.status,
+    digest: String(answer.headers['docker-content-digest'] ?? ''),
+    source: String(answer.headers['holdfast-source'] ?? ''),
+    tookMs: answer.tookMs,
+  }
+}
+
+t.test(
+  'a mesh grows from one node to five with no restart, and all know what one learned',
+  async t => {
+    const { world, mesh, start } = await setUp(t)
+    const places = await Promise.all(['n1', 'n2', 'n3', 'n4', 'n5'].map(name => mesh.place(name)))
+    const [first] = places
+    if (first === undefined) throw new Error('no place')
+    const image = await world.push('app', 'latest')
+    const nodes = [await start(first)]
+    const [one] = nodes
+    t.equal((await pull(one?.mirror ?? '', registryName, 'app', 'latest')).digest, image.digest)
+    for (const place of places.slice(1)) {
+      nodes.push(await start(place, { seeds: [first] }))
+      await untilMet(nodes)
+    }
+    await untilEqual(nodes)
+
+    world.uplink.refuse()
+    for (const node of nodes) {
+      const pulled = await pull(node.mirror, registryName, 'app', 'latest')
+      t.equal(pulled.digest, image.digest, `${node.name} answers what one of them knows`)
+      t.match(pulled.source, /ledger|peer/, pulled.source)
+    }
+    const last = nodes.at(-1)
+    t.match(await last?.metrics(), /holdfast_mesh_members\{state="alive"\} 4/)
+  },
+)
+
+t.test('one uplink serves all: a node without one asks another that has one', async t => {
+  const { world, mesh, start } = await setUp(t)
+  const [p1, p2] = [await mesh.place('n1'), await mesh.place('n2')]
+  const dead = { upstreams: { [registryName]: { url: 'http://127.0.0.1:9' } } }
+  const nodes = [await start(p1), await start(p2, { seeds: [p1], config: dead })]
+  await untilMet(nodes)
+  const [, cut] = nodes
+  if (cut === undefined) throw new Error('no node')
+
+  const image = await world.push('app', 'latest')
+  const pulled = await until('the other one is asked', async () => {
+    const answer = await pull(cut.mirror, registryName, 'app', 'latest')
+    return answer.status === 200 && answer
+  })
+  t.equal(pulled.digest, image.digest)
+  t.equal(pulled.source, 'peer')
+  const moved = await world.push('app', 'latest', { salt: 'moved' })
+  t.equal((await pull(cut.mirror, registryName, 'app', 'latest')).digest, moved.digest, 'fresh')
+})
+
+t.test('whoever holds no key, a wrong one, or one that was dropped, is out', async t => {
+  const { world, mesh, start } = await setUp(t)
+  const [p1, p2] = [await mesh.place('n1'), await mesh.place('n2')]
+  await world.push('app', 'latest')
+  const one = await start(p1)
+  await pull(one.mirror, registryName, 'app', 'latest')
+
+  const wrong = join(mesh.secretFile, '..', 'wrong.secret')
+  await writeFile(wrong, `${makeKey(9)}\n`)
+  const intruder = await start(p2, { seeds: [p1], mesh: { secretFile: wrong } })
+  await until('it was turned away', async () =>
+    /holdfast_peer_refused|refused|not let in/.test(intruder.output() + one.output()),
+  )
+  t.equal((await one.peers()).members.length, 0)
+  t.equal((await intruder.peers()).members.length, 0)
+  world.uplink.refuse()
+  t.equal((await resolve(intruder, 'app')).status, 404, 'it learned nothing')
+
+  const [host = '', port = ''] = p1.peer.split(':')
+  const ended = await new Promise<string>(done => {
+    const socket = connectTls({ host, port: Number(port), rejectUnauthorized: false }, () => {
+      socket.write('GET /peer/1/manifests/x HTTP/1.1\r\nHost: x\r\n\r\n')
+    })
+    let heard = ''
+    socket.on('data', chunk => {
+      heard += chunk
+    })
+    socket.on('error', error => done(`error ${error.message}`))
+    socket.on('close', () => done(heard === '' ? 'silence' : heard))
+  })
+  t.notMatch(ended, /HTTP/, 'the peer port says nothing to a stranger')
+})
+
+t.test(
+  'a key is changed in three steps without parting the mesh, and then the old one is out',
+  async t => {
+    const { mesh, start } = await setUp(t)
+    const [p1, p2] = [await mesh.place('n1'), await mesh.place('n2')]
+    const nodes = [await start(p1), await start(p2, { seeds: [p1] })]
+    await untilMet(nodes)
+    const before = (await nodes[0]?.peers())?.self?.keyId
+    for (const keys of [[1, 2], [2, 1], [2]]) {
+      await writeFile(mesh.secretFile, keys.map(makeKey).join('\n'))
+      await until('the file was read', () =>
+        nodes.every(node => node.output().split('cluster keys changed').length > 1),
+      )
+      await untilMet(nodes)
+    }
+    await until('all dial with the new key', async () => {
+      const told = await Promise.all(nodes.map(node => node.peers()))
+      return told.every(
+        ({ self, members }) =>
+          self?.keyId !== before && members.every(m => m.keyId !== before && m.state === 'alive'),
+      )
+    })
+    t.ok(true, 'both went over')
+  },
+)
+
+t.test('a node is killed, another stopped for a while: both come back and are alive', async t => {
+  const { world, mesh, start } = await setUp(t)
+  const places = await Promise.all(['n1', 'n2', 'n3'].map(name => mesh.place(name)))
+  const [p1, p2, p3] = places
+  if (p1 === undefined || p2 === undefined || p3 === undefined) throw new Error('no place')
+  const n1 = await start(p1)
+  const n2 = await start(p2, { seeds: [p1] })
+  const n3 = await start(p3, { seeds: [p1] })
+  await untilMet([n1, n2, n3])
+
+  await n2.stop('SIGKILL')
+  const beganMs = performance.now()
+  await until('its death is noticed', async () => {
+    const { members } = await n1.peers()
+    return members.some(({ name, state }) => name === 'n2' && state !== 'alive')
+  })
+  t.comment(`noticed after ${Math.round(performance.now() - beganMs)} ms`)
+  process.kill(n3.pid, 'SIGSTOP')
+  await until(
+    'its silence is noticed',
+    async () => {
+      const { members } = await n1.peers()
+      return members.some(({ name, state }) => name === 'n3' && state !== 'alive')
+    },
+    40_000,
+  )
+  const image = await world.push('late', 'latest')
+  t.equal((await pull(n1.mirror, registryName, 'late', 'latest')).digest, image.digest)
+  process.kill(n3.pid, 'SIGCONT')
+  const again = await start(p2)
+  await untilMet([n1, again, n3], 60_000)
+  await untilEqual([n1, again, n3])
+  world.uplink.refuse()
+  for (const node of [again, n3]) {
+    t.equal((await pull(node.mirror, registryName, 'late', 'latest')).digest, image.digest)
+  }
+})
+
+t.test('the source of a blob dies in the middle, and another goes on', async t => {
+  const { world, mesh, start } = await setUp(t)
+  const places = await Promise.all(['n1', 'n2', 'n3'].map(name => mesh.place(name)))
+  const [p1, p2, p3] = places
+  if (p1 === undefined || p2 === undefined || p3 === undefined) throw new Error('no place')
+  const slow = { uploadBytesPerSecond: '8MiB' }
+  const n1 = await start(p1, { peer: slow })
+  const n2 = await start(p2, { seeds: [p1], peer: slow })
+  const n3 = await start(p3, { seeds: [p1] })
+  await untilMet([n1, n2, n3])
+  const image = await world.push('big', 'latest', { layers: [24_000_000] })
+  for (const node of [n1, n2]) await pull(node.mirror, registryName, 'big', 'latest')
+  world.uplink.refuse()
+
+  const work = pull(n3.mirror, registryName, 'big', 'latest')
+  const victim = await until('one of them sends', async () => {
+    for (const node of [n1, n2]) {
+      const { neighbours } = { neighbours: await node.metrics() }
+      if (/holdfast_bytes_total\{source="peer",direction="out"\} [1-9]/.test(neighbours))
+        return node
+    }
+    return (await n3.metrics()).match(/holdfast_store_partial_bytes [1-9]/) ? n1 : undefined
+  })
+  await victim.stop('SIGKILL')
+  t.equal((await work).digest, image.digest, 'every byte came, in the same transfer')
+})
