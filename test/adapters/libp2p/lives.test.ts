@@ -53,6 +53,7 @@ t.test('a stopped neighbour is found in 10 s, costs little until then, and comes
   const { bus, changes } = await startBus(t)
   const { child, address, output } = await startChild(t)
   await bus.dial(address, soon())
+  await until('it joined', () => output().includes('joined'))
   child.kill('SIGSTOP')
   const before = usedBytes()
   const beganMs = performance.now()
