@@ -14,6 +14,8 @@ export function findSeeds(
     ...(mesh.seeds.length > 0
       ? [createNameSeeds(parts, { name: 'static', hosts: mesh.seeds, port })]
       : []),
-    ...(mesh.dns.length > 0 ? [createNameSeeds(parts, { name: 'dns', hosts: mesh.dns, port })] : []),
+    ...(mesh.dns.length > 0
+      ? [createNameSeeds(parts, { name: 'dns', hosts: mesh.dns, port })]
+      : []),
   ]
 }

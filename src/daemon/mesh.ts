@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { openLibp2pBus } from '../adapters/libp2p/open-bus.ts'
+import { createHostNetwork } from '../adapters/machine/host-network.ts'
 import { createPeerIdentity } from '../adapters/peer-http/certificate.ts'
 import { createPeerClient } from '../adapters/peer-http/client.ts'
 import { createPeerServer } from '../adapters/peer-http/server.ts'
@@ -75,6 +76,7 @@ export async function joinMesh(
   const { zone } = config.node
   const timers = systemTimers
   const random = Math.random
+  const network = createHostNetwork()
   const keys = await openKeys(config, { log }, owned)
   const late: { members?: Members; sync?: Sync } = {}
   const member = (id: NodeId) => late.members?.get(id)
