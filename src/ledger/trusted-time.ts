@@ -1,3 +1,4 @@
+import { agreeOnTime, type TimeSample } from './agree-on-time.ts'
 import { maxAheadMs } from './stamp.ts'
 
 /** No node that runs this lives before it was written: a clock that says so is wrong. ms since the epoch. */
@@ -31,25 +32,32 @@ export interface TimeCorrection {
   readonly sinceMs: number
 }
 
+/** Whose word trusted time rests on: a registry's Date, or that of at least three nodes of the cluster. */
+export type TimeSource = 'registry' | 'peers'
+
 /** The node's idea of the time; a wrong machine clock is expected. */
 export interface TrustedTime {
   /** ms since the epoch. */
   nowMs(): number
-  /** Whether a registry's Date came over verified TLS since the start. */
+  /** Whether a registry's Date came over verified TLS, or the cluster agreed, since the start. */
   isVerified(): boolean
+  /** Whose word it rests on. */
+  source(): TimeSource | undefined
   /** What is added to the machine's wall clock, ms. */
   offsetMs(): number
   /** A registry's Date (ms since the epoch) that came over verified TLS just now. */
   learn(dateMs: number): TimeCorrection | undefined
+  /** What the members of the cluster say, one sample each. Without effect once a registry told the time. */
+  learnFromPeers(samples: readonly TimeSample[]): TimeCorrection | undefined
   known(): KnownTime
 }
 
 /**
  * Trusted time is the median of the last registry Dates, running on by the monotonic clock, so that a wall clock that is set meanwhile
  * changes nothing. One registry with a wrong clock is outvoted once others answered; the first one is believed, for there is
- * nobody else.
+ * nobody else. Before the first Date it is what the cluster agrees on.
  *
- * Before the first Date it is an estimate: of the wall clock as it is and as it was corrected last, the lower that is not before the
+ * Before either it is an estimate: of the wall clock as it is and as it was corrected last, the lower that is not before the
  * highest time ever trusted (a clock repaired while we were down must not be corrected twice); with neither, that highest time
  * itself, running on.
  */
@@ -58,6 +66,8 @@ export function createTrustedTime(clock: MachineClock, known: KnownTime | undefi
   const floorMs = Math.max(known?.highestMs ?? 0, earliestPlausibleMs)
   /** Trusted time less the monotonic clock, one a Date, oldest first. */
   const anchors: number[] = []
+  /** The same by the cluster's word. */
+  let peersAnchor: number | undefined
   let highestMs = known?.highestMs ?? 0
   let frameSinceMs = estimate()
 
@@ -73,26 +83,47 @@ export function createTrustedTime(clock: MachineClock, known: KnownTime | undefi
   }
 
   const nowMs = (): number => {
-    const anchor = median(anchors)
+    const anchor = median(anchors) ?? peersAnchor
     return Math.round(anchor === undefined ? estimate() : anchor + clock.monotonicMs())
+  }
+
+  function source(): TimeSource | undefined {
+    if (anchors.length > 0) return 'registry'
+    return peersAnchor === undefined ? undefined : 'peers'
+  }
+
+  /** After another word counts: what that changed. */
+  function correction(beforeMs: number): TimeCorrection | undefined {
+    const afterMs = nowMs()
+    const errorMs = beforeMs - afterMs
+    if (Math.abs(errorMs) <= maxAheadMs) return undefined
+    const sinceMs = frameSinceMs
+    frameSinceMs = afterMs
+    return { errorMs, sinceMs }
   }
 
   return {
     nowMs,
-    isVerified: () => anchors.length > 0,
+    isVerified: () => source() !== undefined,
+    source,
     offsetMs: () => nowMs() - Math.round(clock.wallMs()),
     learn(dateMs) {
       if (!Number.isSafeInteger(dateMs) || dateMs < earliestPlausibleMs) return undefined
       const beforeMs = nowMs()
       anchors.push(dateMs - clock.monotonicMs())
       if (anchors.length > keptSamples) anchors.shift()
-      const afterMs = nowMs()
-      highestMs = Math.max(highestMs, afterMs)
-      const errorMs = beforeMs - afterMs
-      if (Math.abs(errorMs) <= maxAheadMs) return undefined
-      const sinceMs = frameSinceMs
-      frameSinceMs = afterMs
-      return { errorMs, sinceMs }
+      highestMs = Math.max(highestMs, nowMs())
+      return correction(beforeMs)
+    },
+    learnFromPeers(samples) {
+      if (anchors.length > 0) return undefined
+      const beforeMs = nowMs()
+      const agreed = agreeOnTime(samples, beforeMs - clock.monotonicMs())
+      // Never the highest time trusted: peers that lie together must not bind this node for good.
+      if (agreed !== undefined && agreed + clock.monotonicMs() >= earliestPlausibleMs) {
+        peersAnchor = agreed
+      }
+      return correction(beforeMs)
     },
     known() {
       if (anchors.length > 0) highestMs = Math.max(highestMs, nowMs())

@@ -1,5 +1,6 @@
+import type { TimeSample } from '../ledger/agree-on-time.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { ClusterTime, TimeSample } from '../ports/cluster-time.ts'
+import type { ClusterTime } from '../ports/cluster-time.ts'
 import type { Log } from '../ports/log.ts'
 import type { Member, Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'

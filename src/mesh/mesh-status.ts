@@ -1,5 +1,6 @@
+import type { TimeSource } from '../ledger/trusted-time.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { ClusterTime, TimeSource } from '../ports/cluster-time.ts'
+import type { ClusterTime } from '../ports/cluster-time.ts'
 import type { Member } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { type MeshAlarm, meshAlarms } from './alarms.ts'

@@ -1,13 +1,5 @@
-/** One node's word about the time. */
-export interface TimeSample {
-  /** Its trusted time less this node's monotonic clock, ms. */
-  readonly anchorMs: number
-  /** A registry told it. */
-  readonly isVerified: boolean
-}
-
-/** Whose word trusted time rests on since the start. */
-export type TimeSource = 'registry' | 'peers'
+import type { TimeSample } from '../ledger/agree-on-time.ts'
+import type { TimeSource } from '../ledger/trusted-time.ts'
 
 /** Trusted time as the nodes of a cluster agree on it. */
 export interface ClusterTime {

@@ -108,3 +108,73 @@ t.test('the time of an answer is its Date where that can be believed', async t =
   t.equal(answerTime(today + 5 * minute + 1, time), today)
   t.equal(answerTime(today - 5 * minute - 1, time), today)
 })
+
+const voices = (clock: { monotonicMs(): number }, ...ms: number[]) =>
+  ms.map(nowMs => ({ anchorMs: nowMs - clock.monotonicMs(), isVerified: false }))
+
+t.test('what three members agree on is the time, until a registry says more', async t => {
+  const clock = createMovableClock(today + 3650 * day)
+  const time = createTrustedTime(clock, undefined)
+  t.equal(time.learnFromPeers(voices(clock, today, today)), undefined)
+  t.equal(time.isVerified(), false, 'two cannot decide')
+  t.equal(time.source(), undefined)
+  t.strictSame(time.learnFromPeers(voices(clock, today, today, today)), {
+    errorMs: 3650 * day,
+    sinceMs: today + 3650 * day,
+  })
+  t.equal(time.nowMs(), today)
+  t.equal(time.isVerified(), true)
+  t.equal(time.source(), 'peers')
+  clock.pass(minute)
+  clock.setWall(0)
+  t.equal(time.nowMs(), today + minute, 'a wall clock that is set changes nothing')
+  t.equal(time.learn(today + 2 * minute), undefined)
+  t.equal(time.source(), 'registry')
+  t.equal(time.learnFromPeers(voices(clock, 1e13, 1e13, 1e13)), undefined)
+  t.equal(time.nowMs(), today + 2 * minute, 'the registry has the last word')
+})
+
+t.test('members that confirm the clock as it is make it known and leave it alone', async t => {
+  const clock = createMovableClock(today)
+  const time = createTrustedTime(clock, undefined)
+  t.equal(time.learnFromPeers(voices(clock, today - 10_000, today + 9_000)), undefined)
+  t.equal(time.nowMs(), today)
+  t.equal(time.source(), 'peers')
+})
+
+t.test(
+  'what members agreed on holds after a restart, and binds nobody who knows better',
+  async t => {
+    const clock = createMovableClock(0)
+    const before = createTrustedTime(clock, undefined)
+    before.learnFromPeers(voices(clock, today, today, today))
+    const known = before.known()
+    t.equal(createTrustedTime(clock, known).nowMs(), today)
+    t.equal(createTrustedTime(clock, known).isVerified(), false)
+
+    const liedTo = createTrustedTime(createMovableClock(today), undefined)
+    liedTo.learnFromPeers(voices(clock, 1e13, 1e13, 1e13))
+    const again = createTrustedTime(createMovableClock(today), liedTo.known())
+    t.equal(again.nowMs(), today, 'three that lie together do not bind it for good')
+  },
+)
+
+t.test('members that live before this was written are not believed', async t => {
+  const clock = createMovableClock(today)
+  const time = createTrustedTime(clock, undefined)
+  time.learnFromPeers(voices(clock, 0, 0, 0))
+  t.equal(time.nowMs(), today)
+  t.equal(time.isVerified(), false)
+})
+
+t.test('nodes that follow each other do not drift away together', async t => {
+  const clock = createMovableClock(today)
+  const time = createTrustedTime(clock, undefined)
+  for (let i = 0; i < 1_000; i++) {
+    clock.pass(1_000)
+    // Each word is a second late.
+    const late = time.nowMs() - 1_000
+    time.learnFromPeers(voices(clock, late, late, late))
+  }
+  t.equal(time.nowMs(), today + 1_000_000)
+})

@@ -1,6 +1,7 @@
+import type { TimeSample } from '../../ledger/agree-on-time.ts'
 import { type Correction, correctState } from '../../ledger/correct.ts'
 import type { KeyState } from '../../ledger/key-state.ts'
-import { believeUntil, type TrustedTime } from '../../ledger/trusted-time.ts'
+import { believeUntil, type TimeCorrection, type TrustedTime } from '../../ledger/trusted-time.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Reader } from './reader.ts'
 import type { WriterThread } from './writer-thread.ts'
@@ -9,6 +10,8 @@ import type { WriterThread } from './writer-thread.ts'
 export interface ClockCorrection {
   /** A registry's Date (ms since the epoch) that came over TLS. Whether it moved trusted time. */
   learn(dateMs: number): boolean
+  /** What the members of the cluster say. Whether it moved trusted time. */
+  learnFromPeers(samples: readonly TimeSample[]): boolean
   /** A stored state as it is once the writer has put it right; until then readers do so for themselves. */
   corrected(state: KeyState): KeyState
 }
@@ -43,23 +46,26 @@ export function createClockCorrection(parts: {
     )
   }
 
+  function learnBy(ask: () => TimeCorrection | undefined): boolean {
+    const wasVerified = time.isVerified()
+    const jump = ask()
+    if (jump !== undefined) {
+      parts.log.warn({ errorMs: jump.errorMs }, 'clock corrected: records are put right')
+    }
+    // Known for the first time, it also tells which of the stored records are ahead.
+    const isNews = jump !== undefined || wasVerified !== time.isVerified()
+    if (isNews) {
+      const { errorMs, sinceMs } = jump ?? noError
+      current = { errorMs, sinceMs, nowMs: time.nowMs(), believeUntilMs: believeUntil(time) }
+      isSent = false
+    }
+    if (current !== undefined && !isSent) send(current)
+    return isNews
+  }
+
   return {
-    learn(dateMs) {
-      const wasVerified = time.isVerified()
-      const jump = time.learn(dateMs)
-      if (jump !== undefined) {
-        parts.log.warn({ errorMs: jump.errorMs }, 'clock corrected: records are put right')
-      }
-      // Known for the first time, it also tells which of the stored records are ahead.
-      const isNews = jump !== undefined || wasVerified !== time.isVerified()
-      if (isNews) {
-        const { errorMs, sinceMs } = jump ?? noError
-        current = { errorMs, sinceMs, nowMs: time.nowMs(), believeUntilMs: believeUntil(time) }
-        isSent = false
-      }
-      if (current !== undefined && !isSent) send(current)
-      return isNews
-    },
+    learn: dateMs => learnBy(() => time.learn(dateMs)),
+    learnFromPeers: samples => learnBy(() => time.learnFromPeers(samples)),
     corrected: state =>
       current === undefined ? state : correctState(state, current, parts.origin),
   }

@@ -30,10 +30,10 @@ export function writeFileAtomically(path: string, bytes: Uint8Array, mode: numbe
   syncDirectoryOf(path)
 }
 
-/** A path's name with the time it was moved aside, fit to sort. */
-export function asideName(path: string, nowMs: number): string {
+/** A path's name with why and when it was moved aside, fit to sort. */
+export function asideName(path: string, nowMs: number, why = 'damaged'): string {
   const time = new Date(nowMs).toISOString().replaceAll(/[-:]/g, '').replace('.', '')
-  return `${path}.damaged-${time}`
+  return `${path}.${why}-${time}`
 }
 
 /** Whether an error says that there is no such file. */

@@ -2,13 +2,18 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { defaultRetentionDays } from '../../ledger/horizon.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { ClusterTime } from '../../ports/cluster-time.ts'
 import type { ContentCatalog } from '../../ports/content-catalog.ts'
 import type { Log } from '../../ports/log.ts'
+import type { MemberStore } from '../../ports/member-store.ts'
+import type { NodeSignature } from '../../ports/node-signature.ts'
 import type { RecordStore } from '../../ports/record-store.ts'
 import type { ResolutionLog } from '../../ports/resolution-log.ts'
 import type { TagLedger } from '../../ports/tag-ledger.ts'
 import { createContentCatalog } from './content-catalog.ts'
-import { openIdentity } from './identity.ts'
+import { createNodeSignature, type Identity, openIdentity } from './identity.ts'
+import type { Machine } from './machine-binding.ts'
+import { createMemberStore } from './member-store.ts'
 import { createReader, type Reader } from './reader.ts'
 import { createRecordStore, type SqliteRecordStore } from './record-store.ts'
 import type { Recovered } from './recover.ts'
@@ -29,6 +34,10 @@ export interface OpenedLedger {
   readonly replication: Replication
   /** What other nodes are told of and what they tell. */
   readonly records: RecordStore
+  readonly members: MemberStore
+  readonly time: ClusterTime
+  readonly identity: Identity
+  readonly signature: NodeSignature
   readonly recovered: Recovered
   /** Takes a snapshot now when anything changed since the last one; says whether it did. Runs hourly by itself. */
   snapshot(): Promise<boolean>
@@ -49,13 +58,16 @@ export async function openLedger(options: {
   readonly retentionDays?: number | undefined
   /** Signed into every record; '' outside of a mesh. */
   readonly clusterId?: string | undefined
+  /** Which machine this is. */
+  readonly machine?: Machine | undefined
   /** Bounds the database, in pages of 4096 bytes, as a full disk would. For tests. */
   readonly maxPages?: number | undefined
 }): Promise<OpenedLedger> {
   const { dataDir, log, clock } = options
   makeDirectory(dataDir, log)
   const file = join(dataDir, 'ledger.db')
-  const { origin, privateKey } = openIdentity(dataDir, log, clock.wallMs())
+  const identity = openIdentity(dataDir, log, clock.wallMs(), options.machine)
+  const { origin, privateKey } = identity
   const existed = existsSync(file)
   let reader: Reader | undefined
   let store: SqliteRecordStore | undefined
@@ -86,7 +98,7 @@ export async function openLedger(options: {
     { reader, writer, time, clock, origin, log, onTimeLearned: () => void stored.keep() },
     { retentionDays: options.retentionDays ?? defaultRetentionDays },
   )
-  const { changed, reaffirm, ...port } = ledger
+  const { changed, reaffirm, learnFromPeers, ...port } = ledger
   const replication = createReplication({
     reader,
     writer,
@@ -117,6 +129,10 @@ export async function openLedger(options: {
     settings,
     replication,
     records,
+    members: createMemberStore({ reader, writer, settings }),
+    time: { nowMs: time.nowMs, source: time.source, learnFromPeers },
+    identity,
+    signature: createNodeSignature(identity),
     recovered: recovered ?? (existed ? 'ok' : 'fresh'),
     snapshot: snapshots.take,
     close() {

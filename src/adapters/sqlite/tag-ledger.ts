@@ -1,3 +1,4 @@
+import type { TimeSample } from '../../ledger/agree-on-time.ts'
 import {
   applyChange,
   emptyKeyState,
@@ -39,6 +40,8 @@ export interface OpenedTagLedger extends TagLedger {
   changed(keys: readonly string[]): void
   /** Says again what this node confirmed of a key, if an older record stands. */
   reaffirm(key: string): Promise<void>
+  /** What the members of the cluster say the time is, one sample each. */
+  learnFromPeers(samples: readonly TimeSample[]): void
 }
 
 /** The ledger over one reader and one writer. */
@@ -88,6 +91,11 @@ export function createTagLedger(
     } catch (err) {
       parts.log.error({ ref: formatTag(key), err }, 'a listener of the ledger failed')
     }
+  }
+
+  function learnFromPeers(samples: readonly TimeSample[]): void {
+    if (correction.learnFromPeers(samples)) used.clear()
+    parts.onTimeLearned()
   }
 
   function learn({ dateMs, overTls }: UpstreamObservation): void {
@@ -206,6 +214,7 @@ export function createTagLedger(
       return () => void listeners.delete(listener)
     },
     changed,
+    learnFromPeers,
     reaffirm: key =>
       submit(key, { type: 'reaffirm', atMs: time.nowMs(), believeUntilMs: believeUntil(time) }),
   }

@@ -17,6 +17,7 @@ import {
 import { createCorrectTime } from './correct-time.ts'
 import { type Connection, isCorruption, isUnwritable } from './database.ts'
 import { createExclusions } from './exclusions.ts'
+import { createMemberWriter } from './member-store.ts'
 import { packRecords } from './pack-records.ts'
 import type { PinJournal } from './pin-journal.ts'
 import { createContentWriter } from './write-content.ts'
@@ -89,6 +90,7 @@ export function createJobWriter(
   })
   const correctTime = createCorrectTime(db, { records, applier, origin, clusterId })
   const content = createContentWriter(db)
+  const writeMembers = createMemberWriter(db)
   /** Leaves in which the running job forgot something. */
   const forgotten = new Set<number>()
   const newestStamp = db.prepare<[string, number], { wallMs: number; counter: number }>(
@@ -137,6 +139,9 @@ export function createJobWriter(
         return forget(job.time)
       case 'setting':
         content.writeSetting(job.name, job.value)
+        return nothing
+      case 'members':
+        writeMembers(job.change)
         return nothing
       case 'catalog':
         content.writeCatalog(job.batch)
@@ -266,6 +271,8 @@ function needsFull(job: PreparedJob): boolean {
       return true
     case 'setting':
       return job.isDurable
+    case 'members':
+      return job.change.names.length > 0
     case 'key':
       return job.operation.type === 'pin' || job.operation.type === 'unpin'
     case 'apply':

@@ -6,6 +6,7 @@ import type { LogFields } from '../../ports/log.ts'
 import type { RecordOutcome } from '../../ports/record-store.ts'
 import type { AgeOutTime } from './age-out.ts'
 import type { ApplyTime } from './apply-records.ts'
+import type { MemberChange } from './member-store.ts'
 import type { Recovered } from './recover.ts'
 import type { CatalogBatch, ResolutionLine } from './write-content.ts'
 
@@ -31,6 +32,7 @@ export type Job =
       /** Whether it must outlive a power cut. */
       readonly isDurable: boolean
     }
+  | { readonly type: 'members'; readonly change: MemberChange }
   | { readonly type: 'catalog'; readonly batch: CatalogBatch }
   | { readonly type: 'resolutions'; readonly lines: readonly ResolutionLine[] }
   | { readonly type: 'snapshot' }

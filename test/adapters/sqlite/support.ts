@@ -68,7 +68,9 @@ export async function openIn(
 ): Promise<OpenedLedger & Pick<HeardLog, 'lines' | 'heard'>> {
   const log = createHeardLog()
   const clock = options.clock ?? createMovableClock(Date.UTC(2026, 5, 1))
-  const opened = await openLedger({ dataDir, log, ...options, clock })
+  // No test depends on the machine it runs on.
+  const machine = { idFile: '/nonexistent/machine-id' }
+  const opened = await openLedger({ dataDir, log, machine, ...options, clock })
   t.teardown(() => opened.close())
   return { ...opened, lines: log.lines, heard: log.heard }
 }

@@ -1,0 +1,335 @@
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { readUpstreamFiles } from '../../src/adapters/registry/upstream-files.ts'
+import { openLedger } from '../../src/adapters/sqlite/open.ts'
+import { openContent } from '../../src/daemon/content.ts'
+import { wirePull } from '../../src/daemon/resolution.ts'
+import { startIndexNode } from '../../src/mesh/index-node.ts'
+import type { Digest } from '../../src/oci/digest.ts'
+import type { TagReference } from '../../src/oci/reference.ts'
+import { systemClock } from '../../src/ports/clock.ts'
+import { silentLog } from '../../src/ports/log.ts'
+import { systemTimers } from '../../src/ports/timers.ts'
+import { isAbsent } from '../../src/pull/absent.ts'
+import type { Mode } from '../../src/pull/ladder.ts'
+import type { ResolveOptions } from '../../src/pull/resolution.ts'
+import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { createFakeUpstream, failure } from '../support/fake-upstream.ts'
+import { makeImage, type TestImage } from '../support/image.ts'
+import { createPeerLab, nodeId } from '../support/peer-lab.ts'
+import { download, stayAlive } from '../support/pull-parts.ts'
+import { configIn } from '../support/start-node.ts'
+
+const key: TagReference = { registry: 'reg.test', repository: 'lab/app', tag: 'latest' }
+const down = { state: 'down', sinceMs: 0, failure: 'unreachable' } as const
+const { signal } = new AbortController()
+const large = makeImage({ salt: 'one', layers: [2_000_000, 1_000] })
+
+interface Written {
+  readonly resolve?: object
+  readonly store?: object
+}
+
+/** Whole nodes in this process, without sockets: real ledgers, stores and indexes; each with an uplink of its own. */
+async function openMesh(t: Test, names: readonly string[], written: Written = {}) {
+  stayAlive(t)
+  const lab = createPeerLab({ patienceMs: 5_000 })
+  for (const name of names) lab.serve(nodeId(name), {})
+  const dir = t.testdir(Object.fromEntries(names.map(name => [name, {}])))
+  const nodes: Awaited<ReturnType<typeof openNode>>[] = []
+  for (const name of names) nodes.push(await openNode(t, lab, name, dir, written))
+  const node = (at: number) => {
+    const found = nodes[at]
+    if (found === undefined) throw new Error(`no node ${at}`)
+    return found
+  }
+  return { lab, nodes, node }
+}
+
+async function openNode(
+  t: Test,
+  lab: ReturnType<typeof createPeerLab>,
+  name: string,
+  dir: string,
+  written: Written,
+) {
+  const owned = new AsyncDisposableStack()
+  t.teardown(() => owned.disposeAsync())
+  const id = nodeId(name)
+  const config = await configIn(join(dir, name), {
+    upstreams: { 'reg.test': { timeouts: { stallMs: 10_000 } } },
+    ...written,
+    resolve: { timeoutMs: 3_000, ...written.resolve },
+  })
+  const files = await readUpstreamFiles(config.upstreams, [], { ownAddresses: [] })
+  const [clock, log, upstream] = [systemClock, silentLog, createFakeUpstream()]
+  const { dataDir } = config
+  const database = await openLedger({ dataDir, log, clock })
+  owned.defer(() => database.close())
+  const metrics = createMetrics({ version: 'test' })
+  const content = await openContent(config, { database, metrics, clock, log }, owned)
+  const members = lab.members(id)
+  const wire = { members, client: lab.client(id) }
+  const { store } = content
+  const index = startIndexNode(
+    { ...wire, store, clock, timers: systemTimers, random: Math.random, log },
+    { zone: undefined },
+  )
+  owned.defer(() => index.close())
+  const state = { mode: 'auto' as Mode }
+  const pull = wirePull(
+    config,
+    {
+      database,
+      upstreams: { upstream, settings: files.upstreams },
+      content,
+      clock,
+      log,
+      mode: () => state.mode,
+      mesh: { ...wire, holders: index.holders, zone: undefined },
+    },
+    owned,
+  )
+  const { forPeers } = pull
+  lab.serve(id, { ...forPeers, answers: new Map([...index.answers, ...(forPeers?.answers ?? [])]) })
+  lab.say(id, { upstreams: ['reg.test'] })
+
+  async function bytesOf(digest: Digest): Promise<Buffer | undefined> {
+    const blob = await pull.blobs.open(key, digest, { signal })
+    return isAbsent(blob) ? undefined : download(blob).whole
+  }
+
+  return {
+    ...pull,
+    ...content,
+    id,
+    state,
+    upstream,
+    ledger: database.ledger,
+    records: database.records,
+    holders: index.holders,
+    publish(image: TestImage): void {
+      upstream.add(image.blobs)
+      upstream.tag(key, image.digest)
+    },
+    resolve: (asking: ResolveOptions['asking'] = 'HEAD') =>
+      pull.resolveTag(key, { asking, signal }),
+    loseUplink(): void {
+      upstream.setReach('reg.test', down)
+      lab.say(id, { upstreams: [] })
+    },
+    bytesOf,
+    /** Pulls as containerd does; the digests it did not get. */
+    async pull(image: TestImage, digest: Digest): Promise<readonly Digest[]> {
+      const missing: Digest[] = []
+      const manifest = image.for('linux/amd64')
+      for (const each of [digest, manifest.digest]) {
+        const got = await pull.manifests.get(key, each, signal)
+        if (isAbsent(got)) missing.push(each)
+      }
+      for (const { digest: blob, bytes } of [manifest.config, ...manifest.layers]) {
+        if (!(await bytesOf(blob))?.equals(bytes)) missing.push(blob)
+      }
+      return missing
+    },
+    /** Holds the whole image for this platform. */
+    async fill(image: TestImage): Promise<void> {
+      const manifest = image.for('linux/amd64')
+      await content.store.put(image.digest, image.bytes)
+      for (const [blob, bytes] of manifest.blobs) await content.store.put(blob, bytes)
+      await until(() => content.completeness.isComplete(image.digest))
+    },
+  }
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise(setImmediate)
+}
+
+type Node = Awaited<ReturnType<typeof openNode>>
+
+/** What one node learned from its registry, the others are told. */
+async function gossip(from: Node, to: readonly Node[]): Promise<void> {
+  for await (const { records } of from.records.all(0)) {
+    for (const node of to) await node.records.apply(records)
+  }
+}
+
+/** An image that its first node pulled while it had an uplink; now nobody has one. */
+async function outage(t: Test, names: readonly string[], written?: Written) {
+  const mesh = await openMesh(t, names, written)
+  const first = mesh.node(0)
+  first.publish(large)
+  await first.resolve()
+  await first.fill(large)
+  for (const node of mesh.nodes) node.loseUplink()
+  await gossip(first, mesh.nodes.slice(1))
+  return mesh
+}
+
+t.test('a tag that only another node holds is answered and pulled without an uplink', async t => {
+  const { node } = await outage(t, ['a', 'b', 'c'])
+  const b = node(1)
+  t.match(await b.resolve(), {
+    found: true,
+    digest: large.digest,
+    source: 'ledger',
+    reason: /other nodes hold/,
+    ageSeconds: Number,
+  })
+  t.strictSame(await b.pull(large, large.digest), [])
+  await until(() => b.completeness.isComplete(large.digest))
+  t.match(await b.resolve(), { digest: large.digest, source: 'ledger' })
+  t.equal(b.upstream.asked.length, 0)
+})
+
+t.test('what was answered out of other nodes becomes complete here', async t => {
+  const { node } = await outage(t, ['a', 'b'])
+  t.match(await node(1).resolve(), { found: true })
+  await until(() => node(1).completeness.isComplete(large.digest))
+})
+
+t.test('a holder that lost a layer is not offered: what it alone has is a clear 404', async t => {
+  const { node } = await outage(t, ['a', 'b', 'c'], {
+    store: { completeTags: false, minFreeBytes: 1 },
+  })
+  const [layer] = large.for('linux/amd64').layers
+  if (layer === undefined) throw new Error('no layer')
+  await node(0).store.delete(layer.digest)
+  const beganMs = performance.now()
+  t.match(await node(1).resolve(), { found: false })
+  t.ok(performance.now() - beganMs < 900)
+  await node(2).store.put(layer.digest, layer.bytes)
+  let answer = await node(1).resolve()
+  while (!answer.found) answer = await node(1).resolve()
+  t.match(answer, { digest: large.digest }, 'the two together have all of it')
+  t.strictSame(await node(1).pull(large, large.digest), [])
+})
+
+t.test('every node of one reach answers with one and the same digest', async t => {
+  const mesh = await outage(t, ['a', 'b', 'c', 'd'])
+  const answers = await Promise.all(mesh.nodes.map(node => node.resolve()))
+  for (const answer of answers) t.match(answer, { found: true, digest: large.digest })
+})
+
+t.test(
+  'when every holder has gone, it is told at once, and when one is back it is served',
+  async t => {
+    const { lab, node } = await outage(t, ['a', 'b', 'c'], {
+      store: { completeTags: false, minFreeBytes: 1 },
+    })
+    t.match(await node(1).resolve(), { found: true })
+    lab.kill(node(0).id)
+    t.notSame(await node(1).pull(large, large.digest), [])
+    const beganMs = performance.now()
+    t.match(await node(1).resolve(), { found: false })
+    t.ok(performance.now() - beganMs < 900)
+    lab.faultsOf(node(0).id).dead = false
+    lab.say(node(0).id, { state: 'alive' })
+    let answer = await node(1).resolve()
+    while (!answer.found) answer = await node(1).resolve()
+    t.match(answer, { digest: large.digest })
+  },
+)
+
+t.test('a pin of what only another node holds is answered', async t => {
+  const { node } = await outage(t, ['a', 'b'])
+  await node(1).ledger.setPin(key, large, {})
+  t.match(await node(1).resolve('GET'), { found: true, source: 'pin', digest: large.digest })
+})
+
+t.test('one uplink serves the cluster: tag, manifests and blobs', async t => {
+  const { node } = await openMesh(t, ['a', 'b'], {
+    store: { completeTags: false, minFreeBytes: 1 },
+  })
+  const [a, b] = [node(0), node(1)]
+  a.publish(large)
+  b.loseUplink()
+  const answer = await b.resolve()
+  t.match(answer, { found: true, digest: large.digest, source: 'peer', saidBy: a.id, fresh: true })
+  t.equal(b.ledger.live(key)?.digest, large.digest)
+  t.strictSame(await b.pull(large, large.digest), [])
+  t.equal(b.upstream.asked.length, 0)
+  const moved = makeImage({ salt: 'two' })
+  a.publish(moved)
+  t.match(await b.resolve(), { digest: moved.digest, source: 'peer' })
+})
+
+t.test('an uplink that is silent is not waited for when another answers', async t => {
+  const { node } = await openMesh(t, ['a', 'b'])
+  const [a, b] = [node(0), node(1)]
+  a.publish(large)
+  b.upstream.answer('resolveTag', () => new Promise(() => {}))
+  const beganMs = performance.now()
+  t.match(await b.resolve(), { digest: large.digest, source: 'peer' })
+  const tookMs = performance.now() - beganMs
+  t.ok(tookMs >= 990 && tookMs < 2_900, `after a third of the time: ${tookMs}`)
+})
+
+t.test('while the own uplink answers, no other node is asked', async t => {
+  const { lab, node } = await openMesh(t, ['a', 'b'])
+  for (const each of [node(0), node(1)]) each.publish(large)
+  t.match(await node(1).resolve(), { source: 'upstream' })
+  t.notOk(lab.asked.some(({ what }) => what === 'call resolve'))
+})
+
+t.test('offline, and where it is switched off, no other node is asked for a tag', async t => {
+  const { lab, node } = await openMesh(t, ['a', 'b'], { resolve: { askPeers: false } })
+  node(0).publish(large)
+  node(1).loseUplink()
+  t.match(await node(1).resolve(), { found: false })
+  node(0).state.mode = 'offline'
+  t.notOk(lab.asked.some(({ what }) => what === 'call resolve'))
+})
+
+t.test('what the registry refused another node is told as that', async t => {
+  const { node } = await openMesh(t, ['a', 'b'])
+  node(1).loseUplink()
+  node(0).upstream.answer('resolveTag', () => Promise.reject(failure('denied')))
+  t.match(await node(1).resolve(), { found: false, failure: 'denied', reason: /deny/ })
+})
+
+t.test('wrong, unsigned, slow and failing answers are passed over', async t => {
+  const { lab, node } = await openMesh(t, ['a', 'b'])
+  const [a, b] = [node(0), node(1)]
+  a.publish(large)
+  b.loseUplink()
+  const answers = new Map(a.forPeers?.answers)
+  const honest = answers.get('resolve')
+  const lies: ((word: Uint8Array) => Uint8Array | Promise<Uint8Array>)[] = [
+    () => Buffer.from('nonsense'),
+    () => new Uint8Array(),
+    word => word.with(word.length - 20, (word[word.length - 20] ?? 0) ^ 1), // in the signature
+    word => word.with(40, (word[40] ?? 0) ^ 1), // in what was signed
+    () => Promise.reject(new Error('inside')),
+    () => new Promise(() => {}),
+  ]
+  let fired = 0
+  for (const lie of lies) {
+    answers.set('resolve', async (...asked) => {
+      const word = (await honest?.(...asked)) ?? new Uint8Array()
+      fired += 1
+      return lie(word)
+    })
+    lab.serve(a.id, { ...a.forPeers, answers })
+    lab.say(a.id, { state: 'alive' })
+    const beganMs = performance.now()
+    t.match(await b.resolve(), { found: false })
+    t.ok(performance.now() - beganMs < 4_500)
+    t.equal(b.ledger.live(key), undefined)
+  }
+  t.equal(fired, lies.length)
+})
+
+t.test('a question is never handed on', async t => {
+  const { lab, node } = await openMesh(t, ['a', 'b', 'c'])
+  node(2).publish(large)
+  node(0).loseUplink()
+  node(1).upstream.setReach('reg.test', down) // and does not know it yet: others think it reaches it
+  lab.say(node(2).id, { upstreams: [] })
+  t.match(await node(0).resolve(), { found: false })
+  t.strictSame(
+    lab.asked.filter(({ what }) => what === 'call resolve').map(({ to }) => to),
+    [node(1).id],
+  )
+})
