@@ -1,6 +1,7 @@
 import type { Sighting } from './history.ts'
 import type { KeyState } from './key-state.ts'
 import { mergeRecords } from './merge.ts'
+import { endedBy } from './pin.ts'
 import type { LedgerRecord } from './record.ts'
 import type { Stamp } from './stamp.ts'
 
@@ -37,7 +38,7 @@ function correctLocal(ms: number, by: Correction): number {
   return ms < by.sinceMs ? ms : Math.min(ms - by.errorMs, by.nowMs)
 }
 
-/** A key put right: own records corrected, others' set aside, local times shifted. Other nodes' pins stay: they are in force. */
+/** A key put right: own records corrected, others' set aside, local times shifted. Other nodes' pins stay in force. */
 export function correctState(state: KeyState, by: Correction, origin: string): KeyState {
   const register = (records: readonly LedgerRecord[]) => correctRegister(records, by, origin)
   return {
@@ -56,7 +57,10 @@ function correctRegister(
 ): readonly LedgerRecord[] {
   const isAhead = (record: LedgerRecord) => record.stamp.wallMs > by.believeUntilMs
   if (!records.some(isAhead)) return records
-  const kept = records.filter(r => !isAhead(r) || r.origin === origin || r.kind === 'pin')
+  const ended = records.flatMap(r => endedBy(r, records, by.believeUntilMs))
+  const kept = records.filter(
+    r => !isAhead(r) || r.origin === origin || (r.kind === 'pin' && !ended.includes(r)),
+  )
   const corrected = kept.map(record =>
     isAhead(record) && record.origin === origin ? correctRecord(record, by) : record,
   )

@@ -34,6 +34,8 @@ export interface KeyChange {
   readonly records?: readonly LedgerRecord[]
   readonly sighting?: Sighting
   readonly held?: RecordTarget
+  /** Pins that are taken out of their register: see `endedBy`. */
+  readonly ended?: readonly LedgerRecord[]
 }
 
 /** A digest that a tag pointed to, as readers see it. */
@@ -60,7 +62,7 @@ export function applyChange(state: KeyState, change: KeyChange): KeyState {
   const observations = mergeKind(state.observations, records, 'observation')
   return {
     observations,
-    pins: mergeKind(state.pins, records, 'pin'),
+    pins: mergeKind(without(state.pins, change.ended ?? []), records, 'pin'),
     uses: mergeKind(state.uses, records, 'use'),
     sightings:
       change.sighting === undefined
@@ -69,6 +71,12 @@ export function applyChange(state: KeyState, change: KeyChange): KeyState {
     held: change.held ?? state.held,
   }
 }
+
+const without = (
+  held: readonly LedgerRecord[],
+  ended: readonly LedgerRecord[],
+): readonly LedgerRecord[] =>
+  ended.length === 0 ? held : held.filter(record => !ended.includes(record))
 
 function mergeKind(
   held: readonly LedgerRecord[],

@@ -1,5 +1,6 @@
 import { type Sighting, sightingOf } from './history.ts'
 import { type Exclusions, type KeyChange, type KeyState, liveRecord } from './key-state.ts'
+import { endedBy } from './pin.ts'
 import type { LedgerRecord, ObservationSource, RecordTarget } from './record.ts'
 import {
   compareStamps,
@@ -44,8 +45,13 @@ export type KeyOperation = { readonly atMs: number } & (
       readonly note: string | undefined
       readonly author: string | undefined
       readonly expiresAtMs: number | undefined
+      readonly believeUntilMs: number
     }
-  | { readonly type: 'unpin'; readonly author: string | undefined }
+  | {
+      readonly type: 'unpin'
+      readonly author: string | undefined
+      readonly believeUntilMs: number
+    }
   | { readonly type: 'use' }
   | {
       /** Says again what the tag's owner confirmed later than what stands now. */
@@ -234,26 +240,33 @@ function observation(
 function decidePin(
   state: KeyState,
   key: string,
-  { target, note, author, expiresAtMs, atMs }: Operation<'pin'>,
+  { target, note, author, expiresAtMs, atMs, believeUntilMs }: Operation<'pin'>,
   { origin }: Decider,
 ): KeyChange {
-  const over = state.pins[0]?.stamp
-  const details = { note, author, expiresAtMs, over }
-  const stamp = stampAfter(atMs, over)
-  return { records: [operatorRecord('pin', key, target, origin, stamp, false, details)] }
+  const details = { note, author, expiresAtMs, over: state.pins[0]?.stamp }
+  const stamp = pinStamp(state, atMs, believeUntilMs)
+  const pin = operatorRecord('pin', key, target, origin, stamp, false, details)
+  return { records: [pin], ended: endedBy(pin, state.pins, believeUntilMs) }
+}
+
+/** After every pin that is believed: what is set over a pin of a wrong clock does not take its time over. */
+function pinStamp(state: KeyState, atMs: number, believeUntilMs: number): Stamp {
+  const believed = state.pins.filter(({ stamp }) => stamp.wallMs <= believeUntilMs)
+  return stampAfter(atMs, newestStamp(believed.map(({ stamp }) => stamp)))
 }
 
 function decideUnpin(
   state: KeyState,
   key: string,
-  { author, atMs }: Operation<'unpin'>,
+  { author, atMs, believeUntilMs }: Operation<'unpin'>,
   { origin }: Decider,
 ): KeyChange | undefined {
   const newest = state.pins[0]
   if (newest === undefined || newest.removed) return undefined
   const details = { author, over: newest.stamp }
-  const stamp = stampAfter(atMs, newest.stamp)
-  return { records: [operatorRecord('pin', key, undefined, origin, stamp, true, details)] }
+  const stamp = pinStamp(state, atMs, believeUntilMs)
+  const pin = operatorRecord('pin', key, undefined, origin, stamp, true, details)
+  return { records: [pin], ended: endedBy(pin, state.pins, believeUntilMs) }
 }
 
 function decideUse(

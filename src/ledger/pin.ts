@@ -29,3 +29,21 @@ export function isConcurrentPin(pin: LedgerRecord, stood: LedgerRecord | undefin
   const { over } = newer.details
   return over === undefined || compareStamps(over, older.stamp) < 0
 }
+
+/**
+ * Pins ahead of what is believed that a believed one puts an end to: it is their origin's own word under the right clock, or was set
+ * over them. Until then they stay in force.
+ */
+export function endedBy(
+  pin: LedgerRecord,
+  held: readonly LedgerRecord[],
+  believeUntilMs: number,
+): readonly LedgerRecord[] {
+  if (pin.kind !== 'pin' || pin.stamp.wallMs > believeUntilMs) return []
+  const { over } = pin.details
+  return held.filter(
+    ({ stamp, origin }) =>
+      stamp.wallMs > believeUntilMs &&
+      (origin === pin.origin || (over !== undefined && compareStamps(over, stamp) >= 0)),
+  )
+}

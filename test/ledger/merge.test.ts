@@ -151,8 +151,10 @@ function operationOf(
     }
     case 'push':
       return { type: 'local', source: 'push', target, atMs, believeUntilMs }
-    case 'pin':
-      return { type, target, note: undefined, author: undefined, expiresAtMs: undefined, atMs }
+    case 'pin': {
+      const details = { note: undefined, author: undefined, expiresAtMs: undefined }
+      return { type, target, ...details, atMs, believeUntilMs }
+    }
   }
 }
 

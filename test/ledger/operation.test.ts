@@ -139,11 +139,64 @@ t.test('a use is written once a week, with the day alone', async t => {
   t.strictSame(later.uses[0]?.stamp, { wallMs: now + useEveryMs, counter: 0 })
 })
 
-t.test('a pin names what it was set over', async t => {
+t.test('a pin set over one of a wrong clock ends it, and does not take its time over', async t => {
   const details = { note: undefined, author: undefined, expiresAtMs: undefined }
+  const ahead = { ...details, atMs: now + 1e11, believeUntilMs: Number.MAX_SAFE_INTEGER }
+  const wrong = carryOut(emptyKeyState, { type: 'pin', target: image('a'), ...ahead })
+  const [pin] = wrong.pins
+  if (pin === undefined) throw new Error('no pin')
+  const held = applyChange(emptyKeyState, { records: [{ ...pin, origin: other }] })
+  const right = { ...details, atMs: now, believeUntilMs: now + 300_000 }
+  const after = carryOut(held, { type: 'pin', target: image('b'), ...right })
+  t.equal(after.pins.length, 1)
+  t.match(after.pins[0], {
+    target: image('b'),
+    stamp: { wallMs: now },
+    details: { over: { wallMs: now + 1e11 } },
+  })
+  const removed = carryOut(held, { type: 'unpin', ...right })
+  t.match(removed.pins, [{ removed: true, stamp: { wallMs: now } }])
+})
+
+t.test('what the owner confirmed later than the record that stands is said again', async t => {
+  const upstream = {
+    type: 'upstream',
+    asked: undefined,
+    isLate: false,
+    believeUntilMs: Number.MAX_SAFE_INTEGER,
+  } as const
+  const seen = carryOut(emptyKeyState, { ...upstream, target: image('a'), wallMs: now, atMs: now })
+  const later = now + 60_000
+  const confirmed = carryOut(seen, {
+    ...upstream,
+    asked: seen.observations[0]?.stamp,
+    target: image('a'),
+    wallMs: later,
+    atMs: later,
+  })
+  const reaffirm = { type: 'reaffirm', atMs: later, believeUntilMs: later } as const
+  t.equal(carryOut(confirmed, reaffirm), confirmed, 'nothing beats it')
+  const older = applyChange(confirmed, { records: [observation(later - 1, 0, other, 'b')] })
+  t.match(carryOut(older, reaffirm).observations[0], {
+    target: image('a'),
+    origin: own,
+    stamp: { wallMs: later, counter: 0 },
+  })
+  const newer = applyChange(confirmed, { records: [observation(later + 1, 0, other, 'b')] })
+  t.equal(carryOut(newer, reaffirm), newer, 'the other knows better')
+})
+
+t.test('a pin names what it was set over', async t => {
+  const believeUntilMs = Number.MAX_SAFE_INTEGER
+  const details = { note: undefined, author: undefined, expiresAtMs: undefined, believeUntilMs }
   const first = carryOut(emptyKeyState, { type: 'pin', target: image('a'), ...details, atMs: now })
   t.equal(first.pins[0]?.details.over, undefined)
-  const removed = carryOut(first, { type: 'unpin', author: 'bob', atMs: now - 5_000 })
+  const removed = carryOut(first, {
+    type: 'unpin',
+    author: 'bob',
+    atMs: now - 5_000,
+    believeUntilMs,
+  })
   t.match(removed.pins[0], {
     removed: true,
     stamp: { wallMs: now, counter: 1 },
@@ -154,7 +207,8 @@ t.test('a pin names what it was set over', async t => {
 t.test("a corrected clock moves own records, sets others' aside and leaves their pins", async t => {
   const errorMs = 1e11
   const by = { nowMs: now, errorMs, sinceMs: now + errorMs, believeUntilMs: now + 300_000 }
-  const details = { note: undefined, author: undefined, expiresAtMs: undefined }
+  const believeUntilMs = Number.MAX_SAFE_INTEGER
+  const details = { note: undefined, author: undefined, expiresAtMs: undefined, believeUntilMs }
   const at = now + errorMs - 60_000
   const pinned = carryOut(emptyKeyState, { type: 'pin', target: image('p'), ...details, atMs: at })
   const pushed = carryOut(pinned, {

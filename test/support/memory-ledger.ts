@@ -110,8 +110,15 @@ export function createMemoryLedger(
         author,
         expiresAtMs,
         atMs: time.nowMs(),
+        believeUntilMs: believeUntil(time),
       }),
-    removePin: (key, author) => write(key, { type: 'unpin', author, atMs: time.nowMs() }),
+    removePin: (key, author) =>
+      write(key, {
+        type: 'unpin',
+        author,
+        atMs: time.nowMs(),
+        believeUntilMs: believeUntil(time),
+      }),
     setHeldByClients(key, { digest, mediaType, size }) {
       void write(key, { type: 'held', target: { digest, mediaType, size }, atMs: time.nowMs() })
     },

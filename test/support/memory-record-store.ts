@@ -19,6 +19,7 @@ import {
   type KeyOperation,
   operatorRecord,
 } from '../../src/ledger/operation.ts'
+import { endedBy } from '../../src/ledger/pin.ts'
 import type { LedgerRecord, RecordKind, SignedRecord } from '../../src/ledger/record.ts'
 import { leafOfRegister, registerOf } from '../../src/ledger/register.ts'
 import { compareStamps, stampAfter } from '../../src/ledger/stamp.ts'
@@ -97,6 +98,11 @@ export function createMemoryRecordStore(options: {
     return isNew
   }
 
+  function drop({ kind, key, origin: by }: LedgerRecord): void {
+    const rest = register(kind, key).filter(r => r.origin !== by)
+    replace(registerOf(kind, key), rest)
+  }
+
   function write(record: LedgerRecord): void {
     const body = encodeRecord({ ...record, origin }, '')
     const signed = { body, signature: signer.sign(body) }
@@ -122,6 +128,7 @@ export function createMemoryRecordStore(options: {
 
   function operate(key: string, operation: KeyOperation): void {
     const change = decide(state(key), key, operation, { origin, exclusions })
+    for (const ended of change?.ended ?? []) drop(ended)
     for (const record of change?.records ?? []) write(record)
     if (change?.sighting !== undefined) see(key, change.sighting)
   }
@@ -145,6 +152,8 @@ export function createMemoryRecordStore(options: {
       return 'quarantined'
     }
     if (isTooOld(record)) return 'too-old'
+    const held = register(record.kind, record.key)
+    for (const ended of endedBy(record, held, believeUntil(time))) drop(ended)
     if (!put(record)) return 'known'
     const { kind, key, target } = record
     if (kind === 'observation' && target !== undefined) remember(key, record, target)
@@ -168,6 +177,10 @@ export function createMemoryRecordStore(options: {
   function correct(by: Correction): void {
     const isWrong = (r: Signed): boolean =>
       r.stamp.wallMs > by.believeUntilMs && (r.origin === origin || r.kind !== 'pin')
+    const ended = [...registers.values()].flatMap(records =>
+      records.flatMap(r => endedBy(r, records, by.believeUntilMs)),
+    )
+    for (const pin of ended) drop(pin)
     for (const [name, records] of [...registers]) {
       const wrong = records.filter(isWrong)
       if (wrong.length === 0) continue

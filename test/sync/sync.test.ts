@@ -244,7 +244,7 @@ t.test('who asks a node that serves others already goes to another one', async t
   lab.partition([a.id, c.id], [b.id])
   c.sync.catchUpWith(a.id)
   await lab.timers.pass(2_000)
-  t.match(c.rounds.at(-1), { with: a.id, result: 'busy' })
+  t.ok(c.rounds.some(({ with: id, result }) => id === a.id && result === 'busy'))
   lab.partition()
   await lab.timers.pass(60_000)
   t.equal(c.store.count(), 50)

@@ -1,9 +1,11 @@
 import { decodeRecord, kindNumbers } from '../../ledger/encode-record.ts'
 import { sightingOf } from '../../ledger/history.ts'
+import { endedBy } from '../../ledger/pin.ts'
 import type { LedgerRecord, SignedRecord } from '../../ledger/record.ts'
 import type { RecordOutcome } from '../../ports/record-store.ts'
 import type { Connection } from './database.ts'
 import { isSignedBy, verifySignature } from './identity.ts'
+import { type RecordRow, recordColumns, recordOf } from './record-row.ts'
 import type { KeyWriter } from './write-key.ts'
 import { isOperatorKind, type RecordWriter } from './write-record.ts'
 
@@ -84,6 +86,9 @@ export function createRecordApplier(
   )
   const drop = db.prepare('DELETE FROM quarantine WHERE wall_ms <= ?')
 
+  const aheadPins = db.prepare<[string, number], RecordRow>(
+    `SELECT ${recordColumns} FROM record WHERE key = ? AND kind = 2 AND wall_ms > ?`,
+  )
   const newestUse = db
     .prepare<[string], number | null>('SELECT max(wall_ms) FROM record WHERE key = ? AND kind = 4')
     .pluck()
@@ -106,9 +111,16 @@ export function createRecordApplier(
       return 'quarantined'
     }
     if (isTooOld(record)) return 'too-old'
+    endAhead(record, time.believeUntilMs)
     if (!parts.records.put(record)) return 'known'
     remember(record, time.atMs)
     return 'applied'
+  }
+
+  function endAhead(record: LedgerRecord, believeUntilMs: number): void {
+    if (record.kind !== 'pin' || !Number.isFinite(believeUntilMs)) return
+    const held = aheadPins.all(record.key, believeUntilMs).map(recordOf)
+    for (const ended of endedBy(record, held, believeUntilMs)) parts.records.remove(ended)
   }
 
   function remember(record: LedgerRecord, atMs: number): void {

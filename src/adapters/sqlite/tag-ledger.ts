@@ -153,11 +153,13 @@ export function createTagLedger(
     },
     setPin(key, { digest, mediaType, size }, { note, author, expiresAtMs }) {
       const target = { digest, mediaType, size }
-      const atMs = time.nowMs()
-      return submit(formatTag(key), { type: 'pin', target, note, author, expiresAtMs, atMs })
+      const when = { atMs: time.nowMs(), believeUntilMs: believeUntil(time) }
+      return submit(formatTag(key), { type: 'pin', target, note, author, expiresAtMs, ...when })
     },
-    removePin: (key, author) =>
-      submit(formatTag(key), { type: 'unpin', author, atMs: time.nowMs() }),
+    removePin(key, author) {
+      const when = { atMs: time.nowMs(), believeUntilMs: believeUntil(time) }
+      return submit(formatTag(key), { type: 'unpin', author, ...when })
+    },
     setHeldByClients(key, { digest, mediaType, size }) {
       const text = formatTag(key)
       if (held(text)?.digest === digest) return

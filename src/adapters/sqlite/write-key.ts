@@ -42,6 +42,7 @@ export function createKeyWriter(
   )
 
   function write(key: string, state: KeyState, change: KeyChange): void {
+    for (const ended of change.ended ?? []) records.remove(ended)
     for (const record of change.records ?? []) records.put(records.sign(record))
     if (change.sighting !== undefined) writeSightings(key, state, applyChange(state, change))
     const { held } = change
