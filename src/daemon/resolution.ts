@@ -1,8 +1,7 @@
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { compileIsPrivate, compileTagSettings } from '../config/rules.ts'
-import { decodeRecord } from '../ledger/encode-record.ts'
-import type { LedgerRecord, SignedRecord } from '../ledger/record.ts'
+import type { SignedRecord } from '../ledger/record.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { Repository, TagReference } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -37,6 +36,14 @@ import { createUpstreamBlobs } from '../pull/upstream-blobs.ts'
 import type { Content } from './content.ts'
 import type { Upstreams } from './upstreams.ts'
 
+/** What a pull needs of the mesh. */
+export interface PullMesh extends Mesh {
+  /** Takes another node's record into the ledger; `false` when it is refused. */
+  readonly applyRecord: (record: SignedRecord) => Promise<boolean>
+  /** The signed record that the ledger answers a tag with. */
+  readonly signedObservation: (key: TagReference) => SignedRecord | undefined
+}
+
 /** The journey of a pull, wired. */
 export interface Pull {
   readonly resolveTag: ResolveTag
@@ -66,22 +73,18 @@ function reaches(registry: string): (member: Member) => boolean {
   return ({ upstreams }) => upstreams.includes(registry)
 }
 
-function isObservationOf({ kind, target }: LedgerRecord, digest: Digest | undefined): boolean {
-  return kind === 'observation' && target !== undefined && target.digest === digest
-}
-
 /** Wires resolution and content to what they need. */
 export function wirePull(
   config: Config,
   parts: {
     readonly database: OpenedLedger
-    readonly upstreams: Upstreams
+    readonly upstreams: Pick<Upstreams, 'upstream' | 'settings'>
     readonly content: Content
     readonly clock: Clock
     readonly log: Log
     readonly mode: () => Mode
     /** Absent: a node alone. */
-    readonly mesh?: Mesh | undefined
+    readonly mesh?: PullMesh | undefined
   },
   owned: AsyncDisposableStack,
 ): Pull {
@@ -197,17 +200,6 @@ export function wirePull(
     { everyMs: refreshEveryMs },
   )
   owned.defer(() => refresh.close())
-  async function applyRecord(record: SignedRecord): Promise<boolean> {
-    const [outcome] = await parts.database.records.apply([record])
-    return outcome === 'applied' || outcome === 'known'
-  }
-  function signedObservation(key: TagReference): SignedRecord | undefined {
-    const live = ledger.live(key)?.digest
-    return parts.database.replication.recordsOf(key).find(signed => {
-      const record = decodeRecord(signed, '')
-      return typeof record !== 'string' && isObservationOf(record, live)
-    })
-  }
   const members =
     mesh &&
     peers &&
@@ -218,7 +210,6 @@ export function wirePull(
         ledger,
         clock,
         log,
-        applyRecord,
         fetchManifest: (repository, digest, from, signal) =>
           manifests.fetchFromPeers(repository, digest, signal, from),
         onAnswer(key, { digest }) {
@@ -279,7 +270,7 @@ export function wirePull(
         [
           resolveSubject,
           createTagAnswer(
-            { askUpstream, reachOf, ledger, signedObservation },
+            { askUpstream, reachOf, ledger, signedObservation: mesh.signedObservation },
             { maxMs: timeoutMs },
           ),
         ],

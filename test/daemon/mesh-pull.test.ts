@@ -86,7 +86,16 @@ async function openNode(
       clock,
       log,
       mode: () => state.mode,
-      mesh: { ...wire, holders: index.holders, zone: undefined },
+      mesh: {
+        ...wire,
+        holders: index.holders,
+        zone: undefined,
+        applyRecord: async record => {
+          const [outcome] = await database.records.apply([record])
+          return outcome === 'applied' || outcome === 'known'
+        },
+        signedObservation: about => database.replication.signedObservation(about),
+      },
     },
     owned,
   )
