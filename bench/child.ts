@@ -10,6 +10,7 @@ export type ChildName =
   | 'upstream'
   | 'peer-server'
   | 'peer-copy'
+  | 'gossip'
 
 /** Where a child's program is. */
 export const childPath = (name: ChildName): string =>

@@ -1,5 +1,5 @@
 /** The value below which that share (0 to 1) of all values lies; NaN of none. */
-function quantile(values: Iterable<number>, share: number): number {
+export function quantile(values: Iterable<number>, share: number): number {
   const sorted = Float64Array.from(values).sort()
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }

@@ -2,7 +2,7 @@
  * Measures what the design promises, each figure beside a peer or a physical limit measured in the same run, and prints one table. A
  * figure that misses its aim is told and fails nothing.
  *
- *     node bench/run.ts [resolve freeze blob pull-through peer-blob start] [--write]
+ *     node bench/run.ts [resolve freeze blob pull-through peer-blob gossip start] [--write]
  *
  * `--write` also puts the table into docs/benchmarks.md.
  */
@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util'
 import { blobFromDisk } from './blob-from-disk.ts'
 import type { Figure } from './figure.ts'
 import { freeze } from './freeze.ts'
+import { meshGossip } from './mesh-gossip.ts'
 import { peerBlob } from './peer-blob.ts'
 import { printTable } from './print-table.ts'
 import { pullThrough } from './pull-through.ts'
@@ -26,6 +27,7 @@ const benches: Readonly<Record<string, Bench>> = {
   blob: blobFromDisk,
   'pull-through': pullThrough,
   'peer-blob': peerBlob,
+  gossip: meshGossip,
   start: startToReady,
 }
 

@@ -67,7 +67,7 @@ export const connectionSettings = {
 
 /** Who is silent is found within their sum. */
 export const monitorSettings = {
-  pingInterval: 3_000,
+  pingInterval: 5_000,
   pingTimeout: { minTimeout: 5_000, maxTimeout: 5_000 },
 }
 
