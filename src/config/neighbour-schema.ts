@@ -39,6 +39,9 @@ export const meshSchema = group('How nodes find each other and what they tell ea
     description: 'Join the other nodes: share what is remembered, and read blobs from each other.',
   }),
   listen: ofKind('listen', { default: '0.0.0.0:5053', description: 'Address of the mesh.' }),
+  advertise: texts(
+    'Addresses (host:port) of the mesh listener that other nodes are told. Default: those found by listening.',
+  ),
   secretFile: Type.Optional(
     ofKind('path', {
       description:
@@ -47,12 +50,35 @@ export const meshSchema = group('How nodes find each other and what they tell ea
     }),
   ),
   seeds: texts('Mesh listeners of other nodes to begin with, host:port.'),
-  dns: texts('DNS names whose addresses are nodes.'),
+  dns: texts(
+    'DNS names whose addresses are nodes: of a headless Service, say. The port is that of mesh.listen unless written.',
+  ),
   mdns: Type.Boolean({ default: false, description: 'Look for nodes on the local network.' }),
-  kubernetes: Type.Record(Type.String(), Type.Unknown(), {
-    default: {},
-    description: 'How nodes are found in Kubernetes.',
-  }),
+  kubernetes: group(
+    'How nodes are found in Kubernetes: behind a Service, or by annotations of the Node objects. Off while neither is named.',
+    {
+      service: Type.Optional(
+        text('The Service whose pods are nodes of the mesh; its EndpointSlices are read.'),
+      ),
+      namespace: Type.Optional(
+        text('The namespace of the Service.', { 'x-derived': "the pod's own" }),
+      ),
+      annotation: Type.Optional(
+        text(
+          'Annotation of Node objects in which nodes write their address and look for others, as in holdfast/mesh.',
+        ),
+      ),
+      nodeName: Type.Optional(
+        text('The Node object that this node writes to.', { 'x-derived': 'node.name' }),
+      ),
+      kubeconfig: Type.Optional(
+        ofKind('path', {
+          description: 'Used in place of the service account of the pod.',
+          'x-file': true,
+        }),
+      ),
+    },
+  ),
   operators: texts('Names of the members whose pins and settings count; empty: all.'),
 })
 

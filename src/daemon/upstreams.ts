@@ -1,6 +1,7 @@
+import { createNameResolver } from '../adapters/names/resolve-name.ts'
 import { createAuthorizer } from '../adapters/registry/authorize.ts'
+import { createChangingFile } from '../adapters/registry/changing-file.ts'
 import { createFindCredential } from '../adapters/registry/find-credential.ts'
-import { createNameResolver } from '../adapters/registry/resolve-name.ts'
 import type { UpstreamsSettings } from '../adapters/registry/settings.ts'
 import { createTransport } from '../adapters/registry/transport.ts'
 import { createRegistryUpstream } from '../adapters/registry/upstream.ts'
@@ -57,7 +58,7 @@ export async function openUpstreams(
     config.upstreamFiles,
     ownAddresses(config),
   )
-  const names = createNameResolver({ clock, log })
+  const names = createNameResolver({ clock, log, watchFile: createChangingFile })
   owned.defer(() => names.close())
   const earliestTimeMs = () => ledger.trustedNowMs() - clockSlackMs
   const transport = createTransport({ resolveName: names.resolve, clock, log, earliestTimeMs })

@@ -1,6 +1,7 @@
+import type { ChangingFile } from '../../ports/changing-file.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
-import { type ChangingFile, createChangingFile } from './changing-file.ts'
+import { createChangingFile } from './changing-file.ts'
 import type { Credential, FindCredential } from './credential.ts'
 import { type AskHelper, createAskHelper } from './credential-helper.ts'
 import {

@@ -1,11 +1,11 @@
 import { isIP } from 'node:net'
 import { UpstreamFailure } from '../../ports/errors.ts'
+import type { ResolveName } from '../../ports/resolve-name.ts'
 import { type AddressKind, classifyAddress, mayContact } from './address-guard.ts'
 import type { Route } from './connector.ts'
 import { describeUrl, sameOrigin, socketHost } from './origin.ts'
 import { isPresetHost } from './presets.ts'
 import { chooseProxy, type ProxyEnvironment } from './proxy.ts'
-import type { ResolveName } from './resolve-name.ts'
 import type { EndpointSettings, TlsSettings } from './settings.ts'
 
 /** Decides how a URL is reached on behalf of an endpoint. */

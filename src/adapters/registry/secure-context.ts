@@ -1,6 +1,7 @@
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
+import type { ChangingFile } from '../../ports/changing-file.ts'
 import { UpstreamFailure } from '../../ports/errors.ts'
-import { type ChangingFile, createChangingFile } from './changing-file.ts'
+import { createChangingFile } from './changing-file.ts'
 import type { TlsSettings } from './settings.ts'
 
 /**

@@ -5,7 +5,6 @@ import { type AddressInfo, createServer as createTcpServer, type Socket } from '
 import { text } from 'node:stream/consumers'
 import type { Test } from 'tap'
 import type { ProxyEnvironment } from '../../../../src/adapters/registry/proxy.ts'
-import type { ResolveName } from '../../../../src/adapters/registry/resolve-name.ts'
 import {
   defaultTimeouts,
   type EndpointSettings,
@@ -17,6 +16,7 @@ import {
   type Transport,
 } from '../../../../src/adapters/registry/transport.ts'
 import type { Log } from '../../../../src/ports/log.ts'
+import type { ResolveName } from '../../../../src/ports/resolve-name.ts'
 
 /** A server on loopback that counts its connections. */
 export interface Listening {

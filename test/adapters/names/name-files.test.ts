@@ -3,7 +3,7 @@ import {
   candidateNames,
   parseHosts,
   parseResolvConf,
-} from '../../../src/adapters/registry/name-files.ts'
+} from '../../../src/adapters/names/name-files.ts'
 
 t.test('resolv.conf is read as resolv.conf(5) says', async t => {
   const conf = parseResolvConf(

@@ -4,8 +4,9 @@ import t, { type Test } from 'tap'
 import {
   createNameResolver,
   type NameResolverOptions,
-} from '../../../src/adapters/registry/resolve-name.ts'
-import { createLookupQueue } from '../../../src/adapters/registry/system-lookup.ts'
+} from '../../../src/adapters/names/resolve-name.ts'
+import { createLookupQueue } from '../../../src/adapters/names/system-lookup.ts'
+import { createChangingFile } from '../../../src/adapters/registry/changing-file.ts'
 import { silentLog } from '../../../src/ports/log.ts'
 import { type NameAnswer, startNameServer } from './support/name-server.ts'
 
@@ -27,7 +28,7 @@ async function setUp(t: Test, { say = () => 'nxdomain', conf = '', hosts, system
   await writeFile(paths.conf, `nameserver ${server.address}\n${conf}`)
   if (hosts !== undefined) await writeFile(paths.hosts, hosts)
   const names = createNameResolver(
-    { clock, log: silentLog },
+    { clock, log: silentLog, watchFile: createChangingFile },
     {
       hostsPath: paths.hosts,
       resolvConfPath: paths.conf,

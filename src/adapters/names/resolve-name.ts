@@ -1,19 +1,14 @@
 import { isIP } from 'node:net'
 import { LRUCache } from 'lru-cache'
+import pTimeout from 'p-timeout'
+import type { ChangingFile } from '../../ports/changing-file.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { UpstreamFailure } from '../../ports/errors.ts'
 import type { Log } from '../../ports/log.ts'
-import { abortable } from './abortable.ts'
-import { type ChangingFile, createChangingFile } from './changing-file.ts'
+import type { ResolveName } from '../../ports/resolve-name.ts'
 import { createDnsQuestioner, type DnsQuestioner } from './dns-question.ts'
 import { parseHosts, parseResolvConf, withoutFinalDot } from './name-files.ts'
 import { lookupInTurn } from './system-lookup.ts'
-
-/**
- * Addresses of a host, at least one.
- * @throws UpstreamFailure `unreachable`/`dns` when there is none; the signal's reason when aborted
- */
-export type ResolveName = (host: string, signal: AbortSignal) => Promise<readonly string[]>
 
 /**
  * Our own resolver: `dns.lookup` blocks the living names behind the dead ones. An address once found is used on whenever its name
@@ -54,12 +49,12 @@ const maxLookupWaitMs = 5_000
 
 /** Makes a resolver; it follows changes of both files by itself. */
 export function createNameResolver(
-  { clock, log }: { clock: Clock; log: Log },
+  { clock, log, watchFile }: { clock: Clock; log: Log; watchFile: (path: string) => ChangingFile },
   options: NameResolverOptions = {},
 ): NameResolver {
   const { tryMs = 300, systemLookup = lookupInTurn } = options
-  const hosts = createHostsFile(createChangingFile(options.hostsPath ?? '/etc/hosts'))
-  const confFile = createChangingFile(options.resolvConfPath ?? '/etc/resolv.conf')
+  const hosts = createHostsFile(watchFile(options.hostsPath ?? '/etc/hosts'))
+  const confFile = watchFile(options.resolvConfPath ?? '/etc/resolv.conf')
   const known = new LRUCache<string, Known>({ max: maxKeptNames })
   const flights = new Map<string, Promise<readonly string[]>>()
   const closed = new AbortController()
@@ -143,7 +138,7 @@ export function createNameResolver(
     if (written !== undefined) return written
     // RFC 6761 section 6.3: never asked for anywhere.
     if (/^(?:.+\.)?localhost\.?$/.test(name)) return ['127.0.0.1', '::1']
-    return abortable(resolveOverNetwork(name), signal)
+    return pTimeout(resolveOverNetwork(name), { milliseconds: Number.POSITIVE_INFINITY, signal })
   }
 
   async function close(): Promise<void> {
