@@ -58,6 +58,7 @@ export function createTrustedTime(clock: MachineClock, known: KnownTime | undefi
   const floorMs = Math.max(known?.highestMs ?? 0, earliestPlausibleMs)
   /** Trusted time less the monotonic clock, one a Date, oldest first. */
   const anchors: number[] = []
+  let anchor: number | undefined
   let highestMs = known?.highestMs ?? 0
   let frameSinceMs = estimate()
 
@@ -72,10 +73,8 @@ export function createTrustedTime(clock: MachineClock, known: KnownTime | undefi
       : Math.max(Math.min(...candidates), runningFloorMs)
   }
 
-  const nowMs = (): number => {
-    const anchor = median(anchors)
-    return Math.round(anchor === undefined ? estimate() : anchor + clock.monotonicMs())
-  }
+  const nowMs = (): number =>
+    Math.round(anchor === undefined ? estimate() : anchor + clock.monotonicMs())
 
   return {
     nowMs,
@@ -86,6 +85,7 @@ export function createTrustedTime(clock: MachineClock, known: KnownTime | undefi
       const beforeMs = nowMs()
       anchors.push(dateMs - clock.monotonicMs())
       if (anchors.length > keptSamples) anchors.shift()
+      anchor = median(anchors)
       const afterMs = nowMs()
       highestMs = Math.max(highestMs, afterMs)
       const errorMs = beforeMs - afterMs
