@@ -79,7 +79,7 @@ t.test('the built program', async t => {
     const [before, after, ...others] = await startsOf('serve')
     t.same(before?.flags, [])
     t.ok(after?.flags.includes('--no-node-snapshot'))
-    t.ok(after?.flags.includes('--semi-space-growth-factor=1'))
+    t.ok(after?.flags.includes('--max-semi-space-size=1'))
     t.equal(after?.pid, before?.pid, 'it is the same process')
     t.same(others, [])
   })
