@@ -76,6 +76,7 @@ export function wirePull(
       reachOf,
       isPrivate,
       onUse,
+      clock,
       log,
       onFailed: completeness.markContentFailed,
     },
