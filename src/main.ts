@@ -53,6 +53,8 @@ if (runningMajor < neededMajor) {
   process.exitCode = 70
 } else {
   startAnew()
+  // Whoever read what we say has gone (EPIPE): no reason to end half way.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   import('./cli/run.ts')
     .then(({ runCli }) =>
       runCli(process.argv.slice(2), { loadDaemon: () => import('./daemon.ts') }),
