@@ -283,6 +283,30 @@ t.test(
   },
 )
 
+t.test(
+  'what a tag of another repository names as well is no secret of the private one',
+  async t => {
+    const { blobs, digest, mediaType } = image
+    const contents = { blobs, tags: new Map([['latest', { digest, mediaType }]]) }
+    const registry = await startRegistry({
+      images: { 'secret/app': contents, 'open/app': contents },
+    })
+    t.teardown(() => registry.close())
+    const rules = [{ match: `${registry.host}/secret/**`, private: 'deny' }]
+    const store = { minFreeBytes: '1MiB', completeTags: false }
+    const node = await startNode(registry, t.testdir(), { resolve: { rules }, store })
+    t.teardown(() => node.close())
+    t.equal((await node.ask('secret/app/manifests/latest')).status, 200)
+    const fault = registry.fault({ do: 'reset' })
+    t.equal((await node.ask(`open/app/manifests/${digest}`)).status, 404)
+    t.ok(fault.hits > 0)
+    fault.heal()
+    t.equal((await node.ask('open/app/manifests/latest', { method: 'HEAD' })).status, 200)
+    registry.freeze()
+    t.equal((await node.ask(`open/app/manifests/${digest}`)).status, 200)
+  },
+)
+
 t.test('what a node keeps to itself is its owner’s alone', async t => {
   const dir = t.testdir()
   const daemon = await startDaemon(await configIn(dir), options)

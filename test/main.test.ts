@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -79,9 +80,21 @@ t.test('the built program', async t => {
     const [before, after, ...others] = await startsOf('serve')
     t.same(before?.flags, [])
     t.ok(after?.flags.includes('--no-node-snapshot'))
-    t.ok(after?.flags.includes('--semi-space-growth-factor=1'))
+    t.ok(after?.flags.includes('--max-semi-space-size=1'))
     t.equal(after?.pid, before?.pid, 'it is the same process')
     t.same(others, [])
+  })
+
+  t.test('ends as it would also when nobody reads what it says', async t => {
+    for (const [argv, code] of [
+      [['--help'], 0],
+      [['nope'], 2],
+    ] as const) {
+      const child = spawn(process.execPath, [main, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] })
+      child.stdout.destroy()
+      child.stderr.destroy()
+      t.strictSame(await once(child, 'exit'), [code, null], argv[0])
+    }
   })
 
   t.test('says on an older Node what to do, and loads nothing else', async t => {

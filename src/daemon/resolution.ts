@@ -111,6 +111,7 @@ export function wirePull(
       peers: peers?.manifests,
       isPrivate,
       onUse,
+      clock,
       log,
       onFailed: completeness.markContentFailed,
     },

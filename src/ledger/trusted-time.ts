@@ -66,8 +66,8 @@ export function createTrustedTime(clock: MachineClock, known: KnownTime | undefi
   const floorMs = Math.max(known?.highestMs ?? 0, earliestPlausibleMs)
   /** Trusted time less the monotonic clock, one a Date, oldest first. */
   const anchors: number[] = []
-  /** The same by the cluster's word. */
-  let peersAnchor: number | undefined
+  /** What is added to the monotonic clock: by registries' word or, without one, by the cluster's. */
+  let anchor: number | undefined
   let highestMs = known?.highestMs ?? 0
   let frameSinceMs = estimate()
 
@@ -82,14 +82,12 @@ export function createTrustedTime(clock: MachineClock, known: KnownTime | undefi
       : Math.max(Math.min(...candidates), runningFloorMs)
   }
 
-  const nowMs = (): number => {
-    const anchor = median(anchors) ?? peersAnchor
-    return Math.round(anchor === undefined ? estimate() : anchor + clock.monotonicMs())
-  }
+  const nowMs = (): number =>
+    Math.round(anchor === undefined ? estimate() : anchor + clock.monotonicMs())
 
   function source(): TimeSource | undefined {
     if (anchors.length > 0) return 'registry'
-    return peersAnchor === undefined ? undefined : 'peers'
+    return anchor === undefined ? undefined : 'peers'
   }
 
   /** After another word counts: what that changed. */
@@ -112,6 +110,7 @@ export function createTrustedTime(clock: MachineClock, known: KnownTime | undefi
       const beforeMs = nowMs()
       anchors.push(dateMs - clock.monotonicMs())
       if (anchors.length > keptSamples) anchors.shift()
+      anchor = median(anchors)
       highestMs = Math.max(highestMs, nowMs())
       return correction(beforeMs)
     },
@@ -121,7 +120,7 @@ export function createTrustedTime(clock: MachineClock, known: KnownTime | undefi
       const agreed = agreeOnTime(samples, beforeMs - clock.monotonicMs())
       // Never the highest time trusted: peers that lie together must not bind this node for good.
       if (agreed !== undefined && agreed + clock.monotonicMs() >= earliestPlausibleMs) {
-        peersAnchor = agreed
+        anchor = agreed
       }
       return correction(beforeMs)
     },

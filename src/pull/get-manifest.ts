@@ -4,6 +4,7 @@ import type { Digest } from '../oci/digest.ts'
 import { OciError } from '../oci/errors.ts'
 import { maxManifestBytes } from '../oci/manifest.ts'
 import { formatRepository, type Repository } from '../oci/reference.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { ContentStore } from '../ports/content-store.ts'
 import { HoldfastError, UpstreamFailure } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
@@ -73,16 +74,21 @@ interface Parts {
   readonly onFailed: (digest: Digest) => void
   /** A client used this content. */
   readonly onUse: (digest: Digest) => void
+  readonly clock: Pick<Clock, 'monotonicMs'>
   readonly log: Log
 }
 
 /** Bytes of manifests kept in memory, so that the popular ones are not read and hashed for every pull. */
 const maxBytesAtHand = 4 * 1024 * 1024
+/** A question that is silent for longer is not the only one, ms: it may hang in an outage that is over, and asking is cheap. */
+const joinableMs = 2_000
 
 interface Flight {
   readonly answer: Promise<GotManifest | Absent>
   /** Settles after `answer`, when the bytes are stored or will not be. */
   readonly ended: Promise<void>
+  /** It is not answered, and should have been. */
+  isOverdue(): boolean
 }
 
 /**
@@ -96,8 +102,10 @@ export function createManifests(
   parts: Parts,
   settings: { readonly deadlineMs: number },
 ): Manifests {
-  const { store, graph, log } = parts
+  const { store, graph, clock, log } = parts
+  /** The newest of each digest. */
   const flights = new Map<string, Flight>()
+  const running = new Set<Promise<void>>()
   /** Read and verified lately. Whether they are still held is asked of the store each time. */
   const atHand = new LRUCache<Digest, GotManifest>({
     maxSize: maxBytesAtHand,
@@ -134,10 +142,21 @@ export function createManifests(
     const answer = askPeers(repository, digest).then(
       got => got ?? whyNotAsked(repository) ?? askUpstream(repository, digest),
     )
-    const ended = answer.then(async got => {
+    const overdueMs = clock.monotonicMs() + joinableMs
+    let hasAnswer = false
+    const stored = answer.then(async got => {
+      hasAnswer = true
       if ('bytes' in got) await put(digest, got.bytes)
     })
-    const flight = { answer, ended: ended.catch(() => {}).finally(() => flights.delete(key)) }
+    const ended = stored
+      .catch(() => {})
+      .finally(() => {
+        running.delete(ended)
+        if (flights.get(key) === flight) flights.delete(key)
+      })
+    const isOverdue = () => !hasAnswer && clock.monotonicMs() >= overdueMs
+    const flight: Flight = { answer, ended, isOverdue }
+    running.add(ended)
     flights.set(key, flight)
     return flight
   }
@@ -216,11 +235,12 @@ export function createManifests(
 
   function join(repository: Repository, digest: Digest): Flight | Absent {
     const key = parts.isPrivate(repository) ? `${formatRepository(repository)}@${digest}` : digest
-    const running = flights.get(key)
-    const why = running === undefined ? whyNotAsked(repository) : undefined
+    const flight = flights.get(key)
+    if (flight?.isOverdue() === false) return flight
+    const why = whyNotAsked(repository)
     const mayPeersHaveIt = parts.reachOf(repository).state !== 'unconfigured' && hasPeers()
-    if (why !== undefined && !mayPeersHaveIt) return why
-    return running ?? launch(key, repository, digest)
+    if (why === undefined || mayPeersHaveIt) return launch(key, repository, digest)
+    return flight ?? why
   }
 
   async function ask(
@@ -280,7 +300,7 @@ export function createManifests(
     },
     async close() {
       closing.abort()
-      await Promise.all([...flights.values()].map(flight => flight.ended))
+      await Promise.all(running)
     },
   }
 }

@@ -28,11 +28,13 @@ export function createSightings(
   parentsOf: (digest: Digest) => Iterable<Digest>,
   { servesUnseen = true }: { readonly servesUnseen?: boolean | undefined } = {},
 ): Sightings {
-  const own = new Map<Digest, Map<string, Repository>>()
-  /** One object a repository, however many digests were seen in it. */
+  /** Lists, as most content is seen in one or two repositories: a map for each digest costs 2 MB in a store of 5 000 blobs. */
+  const own = new Map<Digest, Repository[]>()
+  /** One object a repository, however many digests were seen in it: it is compared by identity. */
   const repositories = new Map<string, Repository>()
 
-  function intern(name: string, { registry, repository }: Repository): Repository {
+  function intern({ registry, repository }: Repository): Repository {
+    const name = formatRepository({ registry, repository })
     const known = repositories.get(name)
     if (known !== undefined) return known
     const fresh = { registry, repository }
@@ -41,7 +43,7 @@ export function createSightings(
   }
 
   /** Nearest first, so that the common case ends at the first. */
-  function* walk(digest: Digest): Generator<readonly [string, Repository]> {
+  function* walk(digest: Digest): Generator<Repository> {
     const known = new Set([digest])
     for (const at of known) {
       yield* own.get(at) ?? []
@@ -51,20 +53,20 @@ export function createSightings(
 
   return {
     add(digest, repository) {
-      const name = formatRepository(repository)
-      const seen = own.get(digest) ?? new Map<string, Repository>()
-      if (seen.has(name)) return false
-      seen.set(name, intern(name, repository))
-      own.set(digest, seen)
+      const one = intern(repository)
+      const seen = own.get(digest)
+      if (seen?.includes(one)) return false
+      if (seen === undefined) own.set(digest, [one])
+      else seen.push(one)
       return true
     },
     forget: digest => void own.delete(digest),
-    seenIn: digest => [...new Map(walk(digest)).values()],
+    seenIn: digest => [...new Set(walk(digest))],
     isServedUnder(digest, repository, isPrivate) {
-      const asked = formatRepository(repository)
+      const asked = repositories.get(formatRepository(repository))
       let seen = false
-      for (const [name, where] of walk(digest)) {
-        if (name === asked || !isPrivate(where)) return true
+      for (const where of walk(digest)) {
+        if (where === asked || !isPrivate(where)) return true
         seen = true
       }
       return servesUnseen && !seen

@@ -106,6 +106,8 @@ async function startAdmin(
       readiness: () => ({ ready: true, degraded: [] }),
       mode: () => 'auto',
       uptimeMs: () => 12_345,
+      monotonicMs: () => 99_000,
+      mesh: undefined,
       ...change,
       token: createTokenFile(tokenPath, { clock: systemClock }),
       log: keepLog().log,

@@ -4,6 +4,7 @@ import { isAbsent } from '../../src/pull/absent.ts'
 import { createFakeUpstream, failure, repositoryOf } from '../support/fake-upstream.ts'
 import { makeImage } from '../support/image.ts'
 import { createMemoryStore } from '../support/memory-store.ts'
+import { createMovableClock } from '../support/movable-clock.ts'
 import { openPull, present } from '../support/pull-parts.ts'
 
 const repository = repositoryOf('lab/app')
@@ -112,6 +113,49 @@ t.test('one that is late is absent, but neither suspect nor given up', async t =
   const stored = held(store)
   answer.resolve({ digest, mediaType, bytes })
   await stored
+})
+
+t.test('who comes while a question hangs is not made to hang with it', async t => {
+  const clock = createMovableClock(0)
+  const { upstream, get } = open(t, { clock })
+  upstream.next('getManifest', (_repository, _digest, ends) => {
+    return new Promise((_, reject) => {
+      ends.addEventListener('abort', () => reject(failure('unreachable')))
+    })
+  })
+  const leaver = new AbortController()
+  const hanging = [get(repository, digest, leaver.signal)]
+  await new Promise(setImmediate)
+  clock.pass(1_999)
+  hanging.push(get(repository, digest, leaver.signal))
+  await new Promise(setImmediate)
+  t.equal(upstream.count('getManifest'), 1, 'at first it is shared')
+  clock.pass(1)
+  upstream.setReach('reg.test', { state: 'down', sinceMs: 0, failure: 'unreachable' })
+  hanging.push(get(repository, digest, leaver.signal))
+  await new Promise(setImmediate)
+  t.equal(
+    upstream.count('getManifest'),
+    1,
+    'what is known to be down is not asked: it is all there is',
+  )
+  upstream.recover('reg.test')
+  present(await get(repository, digest, signal))
+  t.equal(upstream.count('getManifest'), 2)
+  leaver.abort()
+  for (const each of hanging) await t.rejects(each)
+})
+
+t.test('what is verified but not yet durable is shared, however slow the disk', async t => {
+  const clock = createMovableClock(0)
+  const disk = Promise.withResolvers<void>()
+  const store = { ...createMemoryStore(), put: () => disk.promise }
+  const { upstream, get } = open(t, { clock, store })
+  present(await get(repository, digest, signal))
+  clock.pass(60_000)
+  present(await get(repository, digest, signal))
+  t.equal(upstream.count('getManifest'), 1)
+  disk.resolve()
 })
 
 t.test('one that fails as unreachable is suspect; other failures say nothing about it', async t => {

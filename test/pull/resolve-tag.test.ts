@@ -422,6 +422,37 @@ t.test('a pin that is slow to come costs the deadline and not more', async t => 
   t.ok(fromDiskMs < 300, `the disk is slow: ${fromDiskMs} ms`)
 })
 
+t.test(
+  'a client is told of a new digest when it is written down, of a known one at once',
+  async t => {
+    const ladder = open(t, { timeoutMs: 5_000 })
+    const { ledger } = ladder
+    const gate = Promise.withResolvers<void>()
+    const { observeUpstream } = ledger
+    const slowly: typeof observeUpstream = async asked => {
+      await gate.promise
+      return observeUpstream(asked)
+    }
+    Object.assign(ledger, { observeUpstream: slowly })
+    const digest = ladder.publish('one')
+    let isTold = false
+    const telling = answered(ladder).finally(() => {
+      isTold = true
+    })
+    await ladder.upstream.until(() => ladder.upstream.count('getManifest') > 0)
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
+    t.notOk(isTold)
+    gate.resolve()
+    t.equal((await telling).digest, digest)
+    t.equal(ledger.live(key)?.digest, digest)
+
+    Object.assign(ledger, { observeUpstream: never })
+    const beganMs = performance.now()
+    t.match(await answered(ladder), { digest, source: 'upstream' })
+    t.ok(performance.now() - beganMs < 2_000, 'long before the deadline')
+  },
+)
+
 t.test('a client that goes ends its waiting, not the question', async t => {
   const ladder = open(t, { timeoutMs: 2_000 })
   const digest = ladder.publish('one')

@@ -56,7 +56,7 @@ export function openPull(
     log: silentLog,
   }
   const manifests = createManifests(
-    { ...shared, upstream, reachOf, onFailed: completeness.markContentFailed },
+    { ...shared, clock, upstream, reachOf, onFailed: completeness.markContentFailed },
     { deadlineMs: options.deadlineMs ?? 5_000 },
   )
   const blobs = createBlobs(

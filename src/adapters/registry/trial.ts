@@ -35,8 +35,12 @@ interface Patience {
   readonly deadlineMs: number | undefined
 }
 
-/** How long a background question to an endpoint that is down is silent before new connections are tried, and the pause between them; ms. */
+/** How long a background question is silent before new connections are tried, and the pause between them while nobody answers; ms. */
 const lookAsideMs = 1_000
+/** The pause while the endpoint answers others, ms. */
+const lookAgainMs = 2_000
+/** Attempts at one background question at a time. */
+const maxAttempts = 4
 
 /**
  * Asks one question of one endpoint, bounded, and enters in its books what answer and silence say. At a third of the deadline a
@@ -96,7 +100,7 @@ export async function tryEndpoint<T>(
   }
 
   const timers = [schedule(questionMs, () => overdue.abort(silence(endpoint.url, questionMs)))]
-  if (deadlineMs === undefined && health.isDown()) {
+  if (deadlineMs === undefined) {
     timers.push(lookAside({ health, schedule }, race, () => attempts.begin('aside')))
   }
   if (deadlineMs !== undefined) {
@@ -151,8 +155,8 @@ function createAttempts<T>(race: Race<T>, ask: (ends: Ends) => Promise<T>) {
 }
 
 /**
- * The outage may have taken a question's connection with it for good: new ones are tried, one at a time, until the endpoint answers on
- * one; then the question is asked again. Returns what ends it.
+ * The outage may have taken a question's connection with it for good: new ones are tried, one at a time, and whenever the endpoint
+ * answers on one the question is asked again, as what it is about may be back only later. Returns what ends it.
  */
 function lookAside<T>(
   { health, schedule }: { readonly health: Health; readonly schedule: Schedule },
@@ -164,8 +168,8 @@ function lookAside<T>(
   async function look(): Promise<void> {
     const isAlive = await health.ping()
     if (race.isOver()) return
-    if (isAlive) askAgain()
-    else cancel = schedule(lookAsideMs, look)
+    if (isAlive && race.running() < maxAttempts) askAgain()
+    cancel = schedule(isAlive ? lookAgainMs : lookAsideMs, look)
   }
 
   return () => cancel()

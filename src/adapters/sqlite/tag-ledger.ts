@@ -16,11 +16,10 @@ import type { TagLedger, UpstreamObservation } from '../../ports/tag-ledger.ts'
 import { createClockCorrection } from './correct-clock.ts'
 import { createKeyLists } from './key-lists.ts'
 import { createPendingKeys } from './pending-keys.ts'
+import { createPinMemory } from './pin-memory.ts'
 import type { Reader } from './reader.ts'
+import { remember } from './remembered-keys.ts'
 import type { WriterThread } from './writer-thread.ts'
-
-/** Keys whose last use, or last answered question, is remembered in memory; beyond it the oldest go. */
-const rememberedKeys = 50_000
 
 /** What the SQLite ledger is made of. */
 export interface TagLedgerParts {
@@ -51,6 +50,7 @@ export function createTagLedger(
 ): OpenedTagLedger {
   const { reader, writer, time, origin } = parts
   const pending = createPendingKeys()
+  const pins = createPinMemory(reader)
   const listeners = new Set<(key: TagReference) => void>()
   const decider = { origin, exclusions: reader.exclusions }
   const correction = createClockCorrection({ ...parts, onChanged: changed })
@@ -81,6 +81,7 @@ export function createTagLedger(
   }
 
   function changed(keys: readonly string[]): void {
+    pins.forget(keys)
     for (const key of keys) for (const listener of listeners) tell(listener, lists.parse(key))
   }
 
@@ -117,8 +118,7 @@ export function createTagLedger(
     history: key => historyOf(observations(formatTag(key)), reader.exclusions),
     pin(key) {
       const text = formatTag(key)
-      const state =
-        pending.get(text) ?? corrected(reader.read(r => r.keys.readPins(text), emptyKeyState))
+      const state = pending.get(text) ?? corrected(pins.read(text))
       return pinInForce(state, reader.exclusions, time.nowMs())
     },
     askedNow(key) {
@@ -229,12 +229,3 @@ export function createTagLedger(
 
 /** Local notes: the writer has said that it cannot write, and the next note tries again. */
 const ignoreUnusable = (): void => {}
-
-/** Keeps the map small: what was set first goes first. */
-function remember(map: Map<string, number>, key: string, value: number): void {
-  if (map.size >= rememberedKeys && !map.has(key)) {
-    const oldest = map.keys().next().value
-    if (oldest !== undefined) map.delete(oldest)
-  }
-  map.set(key, value)
-}

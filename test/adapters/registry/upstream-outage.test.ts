@@ -125,6 +125,24 @@ t.test(
   },
 )
 
+t.test('nor does one that died while the endpoint answered others', async t => {
+  const { registry, time, upstream, ask } = await makeCase(t)
+  const silence = registry.fault({ do: 'freeze' }, { kind: 'manifest-tag', times: 3 })
+  const late = ask()
+  await seen(registry, 'manifest-tag', 1)
+  time.advance(300)
+  await seen(registry, 'manifest-tag', 2)
+  time.advance(600)
+  t.equal(upstream.reach(at(registry)).state, 'down')
+  time.advance(2_000)
+  await until(() => silence.hits === 3)
+  time.advance(1_000)
+  await until(() => upstream.reach(at(registry)).state === 'reachable')
+  t.equal(registry.count('manifest-tag'), 4)
+  silence.heal()
+  t.match(await late, { digest })
+})
+
 t.test('what an outage swallowed is asked anew as soon as the endpoint answers again', async t => {
   const { registry, time, upstream, ask } = await makeCase(t)
   const swallowed = [

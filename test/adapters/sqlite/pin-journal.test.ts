@@ -71,10 +71,8 @@ t.test('a journal that cannot be read is reported and empty', async t => {
   await writeFile(join(directory, 'x'), '')
 })
 
-t.test(
-  'on a disk that gets full, what was taken is there whole',
-  { skip: canMount ? false : 'needs the right to mount' },
-  async t => {
+if (canMount) {
+  t.test('on a disk that gets full, what was taken is there whole', async t => {
     const disk = await mount(t, ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs'])
     const journal = createPinJournal(join(disk, 'pins.journal'), createHeardLog())
     let taken = 0
@@ -87,5 +85,5 @@ t.test(
       journal.read().slice(0, taken),
       Array.from({ length: taken }, (_, n) => record(`${n}`)),
     )
-  },
-)
+  })
+}
