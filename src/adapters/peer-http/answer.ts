@@ -30,7 +30,7 @@ export type AnswerPeer = (question: Question, asked: PeerRequest) => Promise<voi
 type ContentQuestion<Kind extends Question['kind']> = Extract<Question, { kind: Kind }>
 
 /** A question that is refused as a whole. */
-export class Refused extends Error {
+class Refused extends Error {
   readonly refusal: Refusal
 
   constructor(refusal: Refusal) {

@@ -33,7 +33,7 @@ export const makeIdentity = (): PeerIdentity =>
   createPeerIdentity(generateKeyPairSync('ed25519').privateKey)
 
 /** A service that offers what is given, and nothing else. */
-export const serviceOf = (service: Partial<PeerService>): PeerService => ({
+const serviceOf = (service: Partial<PeerService>): PeerService => ({
   answers: new Map(),
   streams: new Map(),
   openBlob: async () => undefined,
