@@ -16,9 +16,21 @@ export type ChildName =
 export const childPath = (name: ChildName): string =>
   fileURLToPath(new URL(`./process/${name}.ts`, import.meta.url))
 
+/** Children that stand for a node have what a node is started with: see `main.ts`. */
+const nodeFlags = [
+  '--no-node-snapshot',
+  '--no-short-builtin-calls',
+  '--semi-space-growth-factor=1',
+  '--optimize-for-size',
+  '--no-wasm-tier-up',
+  '--no-wasm-dynamic-tiering',
+]
+
 /** Starts a child with one JSON argument. */
-const startChild = (name: ChildName, input: object): Running =>
-  start(process.execPath, [childPath(name), JSON.stringify(input)])
+function startChild(name: ChildName, input: object): Running {
+  const flags = name.startsWith('peer-') ? nodeFlags : []
+  return start(process.execPath, [...flags, childPath(name), JSON.stringify(input)])
+}
 
 /** Runs a child to its end and reads the JSON that it prints. Rejects with its output when it fails. */
 export async function runChild<T>(

@@ -98,9 +98,12 @@ export function wirePull(
   const settingsOf = compileTagSettings({ resolve: config.resolve, upstreams: settings })
   const onUse = lastUse.use
   const { mesh } = parts
+  const { parallelFromBytes } = config.peer
   const closing = new AbortController()
   owned.defer(() => closing.abort())
-  const peers = mesh && createPeerAccess(mesh, { reachOf, clock }, closing)
+  const peers =
+    mesh &&
+    createPeerAccess(mesh, { reachOf, clock }, { parallelFromBytes, signal: closing.signal })
 
   const manifests = createManifests(
     {

@@ -23,6 +23,8 @@ export interface BlobSource {
   readonly raceAfterMs?: number
   /** It has to fetch the blob itself first. */
   readonly isRelay?: boolean
-  /** It alone sent bytes that do not hash to the digest. */
-  lied?(digest: Digest): void
+  /** Several nodes: that its bytes are wrong says of none of them that it was the one. */
+  readonly isMany?: boolean
+  /** It alone sent bytes that do not hash to the digest. Settles when it is told of whom; never rejects. */
+  lied?(digest: Digest): Promise<void>
 }

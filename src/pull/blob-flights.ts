@@ -80,7 +80,14 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
     const key = keyOf(repository, digest)
     const flight: BlobFlight = createBlobFlight(
       {
-        find: () => parts.sources.find({ digest, repository, priority, isRelayed }, ending.signal),
+        async find() {
+          const size = graph.sizeOf(digest)
+          const question = { digest, repository, size, priority, isRelayed }
+          const sources = await parts.sources.find(question, ending.signal)
+          if (sources.some(source => source.isRelay)) relayed.add(flight)
+          else relayed.delete(flight)
+          return sources
+        },
         openWriter: async size => (isStored ? openWriter(digest, size) : undefined),
         isDistrusted: source => (distrusted.get(pair(source, digest)) ?? 0) > clock.monotonicMs(),
         onWrongBytes: source => distrust(source, digest),
@@ -121,7 +128,7 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
     }
   }
 
-  function distrust(source: BlobSource, digest: Digest): void {
+  async function distrust(source: BlobSource, digest: Digest): Promise<void> {
     log.warn(
       { source: source.name, digest },
       'source sent wrong bytes; not asked again for a while',
@@ -129,7 +136,7 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
     const [oldest] = distrusted.keys()
     if (distrusted.size >= maxDistrusted && oldest !== undefined) distrusted.delete(oldest)
     distrusted.set(pair(source, digest), clock.monotonicMs() + distrustMs[source.kind])
-    source.lied?.(digest)
+    await source.lied?.(digest)
   }
 
   function tellBusy(): void {

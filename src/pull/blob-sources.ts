@@ -7,6 +7,8 @@ import type { PeerPriority } from '../ports/peer-port.ts'
 export interface BlobQuestion {
   readonly digest: Digest
   readonly repository: Repository
+  /** Bytes, when a manifest says it. */
+  readonly size: number | undefined
   /** Asked anew for every source: a client may have joined. */
   readonly priority: () => PeerPriority
   /** Another node reads along: only the registry is asked, so that no question goes in circles. */

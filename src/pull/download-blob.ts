@@ -16,7 +16,7 @@ export interface DownloadParts {
   readonly openWriter: (size: number | undefined) => Promise<BlobWriter | undefined>
   readonly isDistrusted: (source: BlobSource) => boolean
   /** This source alone sent bytes that do not hash to the digest. */
-  readonly onWrongBytes: (source: BlobSource) => void
+  readonly onWrongBytes: (source: BlobSource) => Promise<void>
   /** A source answered with this blob. */
   readonly onOpened: (source: BlobSource) => void
   readonly clock: Clock
@@ -125,7 +125,7 @@ export function createDownload(
   /** The one whose word on its own content counts, else the first that can be asked. */
   async function justOne(): Promise<readonly BlobSource[]> {
     const sources = await parts.find()
-    const usable = sources.filter(canBeAsked)
+    const usable = sources.filter(source => canBeAsked(source) && !source.isMany)
     const one = usable.find(source => source.kind === 'upstream') ?? usable[0]
     return one === undefined ? sources : [one]
   }
@@ -149,7 +149,7 @@ export function createDownload(
     retired.push(wrong)
     changed()
     await wrong.discard()
-    if (liar !== undefined) parts.onWrongBytes(liar)
+    if (liar !== undefined) await parts.onWrongBytes(liar)
     if (wholes < maxWholes) return
     throw new UpstreamFailure('unreachable', 'wrong-digest', `${digest}: only wrong bytes came`)
   }

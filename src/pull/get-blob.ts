@@ -159,7 +159,10 @@ export function createBlobs(parts: Parts, settings: FlightSettings): Blobs {
     if (why !== undefined) return why
     const priority = () => 'pull' as const
     const find = () =>
-      parts.sources.find({ digest, repository, priority, isRelayed: false }, signal)
+      parts.sources.find(
+        { digest, repository, size: undefined, priority, isRelayed: false },
+        signal,
+      )
     // A private manifest's word is for its own repository.
     const told = isServed(repository, digest) ? graph.sizeOf(digest) : undefined
     const size = told ?? (await askSize(find, repository, digest, settings.firstByteMs, signal))

@@ -35,7 +35,7 @@ const relayMs = 5_000
 export function createPeerAccess(
   mesh: Mesh,
   parts: { readonly reachOf: ReachOf; readonly clock: Clock },
-  { signal }: { readonly signal: AbortSignal },
+  settings: { readonly signal: AbortSignal; readonly parallelFromBytes: number },
 ): PeerAccess {
   const { zone, ...wire } = mesh
   const book = createPeerBook({ ...wire, ...parts }, { zone })
@@ -43,7 +43,8 @@ export function createPeerAccess(
   const shared = { ...wire, ...parts, book, relaysFor }
   return {
     book,
-    manifests: createPeerManifests(shared, { eachMs: holderMs, relayMs, signal }),
-    blobs: upstream => createPeerBlobs({ ...shared, upstream }, { firstByteMs: holderMs, relayMs }),
+    manifests: createPeerManifests(shared, { ...settings, eachMs: holderMs, relayMs }),
+    blobs: upstream =>
+      createPeerBlobs({ ...shared, upstream }, { ...settings, firstByteMs: holderMs, relayMs }),
   }
 }

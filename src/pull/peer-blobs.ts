@@ -1,7 +1,10 @@
 import type { BlobSource } from '../ports/blob-source.ts'
 import type { Holders } from '../ports/holders.ts'
 import type { Members } from '../ports/members.ts'
-import type { BlobSources } from './blob-sources.ts'
+import type { NodeId } from '../ports/node-id.ts'
+import type { PeerClient } from '../ports/peer-port.ts'
+import type { BlobQuestion, BlobSources } from './blob-sources.ts'
+import { createParallelSource } from './parallel-source.ts'
 import { createPeerSource, type PeerSourceParts } from './peer-source.ts'
 import type { RelaysFor } from './relays.ts'
 
@@ -10,6 +13,7 @@ interface Parts extends PeerSourceParts {
   readonly members: Pick<Members, 'alive'>
   readonly relaysFor: RelaysFor
   readonly holders: Holders
+  readonly client: Pick<PeerClient, 'openBlob' | 'getChunkHashes'>
 }
 
 interface Settings {
@@ -17,7 +21,16 @@ interface Settings {
   readonly firstByteMs: number
   /** The same for a node that has to fetch the blob first, ms. */
   readonly relayMs: number
+  /** Blobs from this size on are fetched from several nodes at once when that is faster, bytes. */
+  readonly parallelFromBytes: number
+  /** Ends what goes on behind. */
+  readonly signal: AbortSignal
 }
+
+/** Nodes that send parts of one blob at the same time, at the most. */
+const maxAtOnce = 4
+/** When several at once were no faster than one, it is not tried again for so long, ms. */
+const notWorthwhileMs = 60_000
 
 /**
  * Whom a member of a mesh asks: nodes that hold the blob, best first, then the registry. What nobody holds is fetched from the registry
@@ -25,7 +38,20 @@ interface Settings {
  * from it while it arrives, and go to the registry themselves when that does not begin soon.
  */
 export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
-  const { upstream, members, holders, book, relaysFor } = parts
+  const { upstream, members, holders, book, relaysFor, clock } = parts
+
+  let notBeforeMs = 0
+
+  /** All of them as one source, where that may be faster. */
+  function together({ size, priority }: BlobQuestion, peers: readonly NodeId[]): BlobSource[] {
+    const isLarge = size !== undefined && size >= settings.parallelFromBytes
+    if (!isLarge || peers.length < 2 || clock.monotonicMs() < notBeforeMs) return []
+    const judged = (isFaster: boolean) => {
+      notBeforeMs = isFaster ? 0 : clock.monotonicMs() + notWorthwhileMs
+    }
+    const ids = peers.slice(0, maxAtOnce)
+    return [createParallelSource({ ...parts, judged }, ids, { ...settings, size, priority })]
+  }
 
   return {
     upstream,
@@ -42,7 +68,7 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
         peers.length > 0
           ? peers.map(id => createPeerSource(parts, id, holding))
           : relaysFor(repository, digest).map(id => createPeerSource(parts, id, relaying))
-      return [...sources, upstream]
+      return [...together(question, peers), ...sources, upstream]
     },
   }
 }

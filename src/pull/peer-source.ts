@@ -81,7 +81,7 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
       }
     },
     // What it relays is not its word but that of who it reads from.
-    ...(!relay && { lied: digest => holders.lied(id, digest) }),
+    ...(!relay && { lied: async digest => holders.lied(id, digest) }),
   }
 }
 

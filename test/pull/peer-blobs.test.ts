@@ -20,8 +20,24 @@ const digest = digestOf(content)
 const { signal } = new AbortController()
 const down = { state: 'down', sinceMs: 0, failure: 'unreachable' } as const
 
+/** A manifest that tells the size of a layer. */
+function manifestOf(layer: Digest, bytes: number) {
+  const type = 'application/vnd.oci.image.manifest.v1+json'
+  const config = { mediaType: 'application/vnd.oci.image.config.v1+json', digest, size }
+  const layers = [
+    { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: layer, size: bytes },
+  ]
+  const text = JSON.stringify({ schemaVersion: 2, mediaType: type, config, layers })
+  const manifest = Buffer.from(text)
+  return [digestOf(manifest), type, manifest] as const
+}
+
 /** Nodes that share an upstream and an index that is what the test says. */
-function openMesh(t: Test, names: readonly string[], { patienceMs = 300 } = {}) {
+function openMesh(
+  t: Test,
+  names: readonly string[],
+  { patienceMs = 300, parallelFromBytes = 2 ** 40 } = {},
+) {
   stayAlive(t)
   const lab = createPeerLab({ patienceMs })
   const index = new Map<Digest, NodeId[]>()
@@ -67,7 +83,7 @@ function openMesh(t: Test, names: readonly string[], { patienceMs = 300 } = {}) 
             relaysFor: createRelays(members, owner.reach),
             clock: systemClock,
           },
-          { firstByteMs: patienceMs, relayMs: 2_000 },
+          { firstByteMs: patienceMs, relayMs: 2_000, parallelFromBytes, signal },
         ),
     })
     t.teardown(() => pull.close())
@@ -292,12 +308,59 @@ t.test('when who fetches for all dies in the middle, the others fetch the rest',
   t.ok((asker.upstream.asked[0]?.offset ?? 0) > 0)
 })
 
+t.test('a large blob comes from several at once, and whoever fails is done without', async t => {
+  const big = randomBytes(60 * 1024 * 1024 + 17)
+  const of = digestOf(big)
+  for (const fault of ['none', 'dies', 'stands still', 'lost it'] as const) {
+    const mesh = openMesh(t, ['a', 'b', 'c', 'd'], { parallelFromBytes: 1_000_000 })
+    const a = nth(mesh, 0)
+    const others = mesh.nodes.slice(1)
+    for (const { store } of others) await store.put(of, big)
+    for (const node of mesh.nodes) node.loseUplink()
+    mesh.index.set(
+      of,
+      others.map(({ id }) => id),
+    )
+    a.graph.learn(...manifestOf(of, big.length))
+    const client = download(present(await a.blobs.open(repository, of, { signal })))
+    await client.reached(18_000_000)
+    const last = nth(mesh, 3)
+    if (fault === 'dies') mesh.lab.kill(last.id)
+    if (fault === 'stands still') mesh.lab.freeze(last.id)
+    if (fault === 'lost it') await last.store.delete(of)
+    t.ok((await client.whole).equals(big), fault)
+    const askers = new Set(mesh.lab.asked.map(({ to }) => to))
+    t.ok(askers.size >= 2, 'of several')
+  }
+})
+
+t.test('who lies among several is found by its own list of hashes', async t => {
+  const big = randomBytes(40 * 1024 * 1024)
+  const of = digestOf(big)
+  const mesh = openMesh(t, ['a', 'b', 'c'], { parallelFromBytes: 1_000_000 })
+  const [a, b, c] = [nth(mesh, 0), nth(mesh, 1), nth(mesh, 2)]
+  for (const node of mesh.nodes) node.loseUplink()
+  for (const { store } of [b, c]) await store.put(of, big)
+  mesh.index.set(of, [b.id, c.id])
+  a.graph.learn(...manifestOf(of, big.length))
+  mesh.lab.faultsOf(c.id).lie = bytes => bytes.map(byte => byte ^ 1)
+  const client = download(present(await a.blobs.open(repository, of, { signal })))
+  await t.rejects(client.whole, { code: 'blob-in-doubt' })
+  t.ok(client.bytes().length < big.length)
+  const again = download(present(await a.blobs.open(repository, of, { signal })))
+  t.ok((await again.whole).equals(big))
+  while (mesh.lying.length === 0) await new Promise(setImmediate)
+  t.strictSame(mesh.lying, [[c.id, of]])
+})
+
 t.test('two who each take the other for the first wait for neither', async t => {
-  const mesh = openMesh(t, ['a', 'b'])
+  const mesh = openMesh(t, ['a', 'b'], { patienceMs: 5_000 })
   const [a, b] = [nth(mesh, 0), nth(mesh, 1)]
-  // Each believes of itself that it has no uplink, and the other that it has one.
+  // Each believes of itself that it has no uplink, and of the other that it has one.
   a.upstream.setReach('reg.test', down)
   b.upstream.setReach('reg.test', down)
+  const beganMs = performance.now()
   const answers = await Promise.all([a.open(), b.open()])
   for (const answer of answers) t.match(answer, { absent: true })
+  t.ok(performance.now() - beganMs < 1_500, 'long before the patience of either ends')
 })

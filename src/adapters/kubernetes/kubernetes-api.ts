@@ -29,8 +29,9 @@ export async function openKubernetesApi(options: {
   readonly namespace?: string | undefined
 }): Promise<KubernetesApi> {
   const config = new k8s.KubeConfig()
-  if (options.kubeconfig === undefined) config.loadFromCluster()
-  else config.loadFromFile(options.kubeconfig)
+  if (options.kubeconfig !== undefined) config.loadFromFile(options.kubeconfig)
+  else if (process.env['KUBERNETES_SERVICE_HOST'] !== undefined) config.loadFromCluster()
+  else throw new Error('this is no pod of Kubernetes, and mesh.kubernetes.kubeconfig is not set')
   const namespace = options.namespace ?? (await ownNamespace(config))
   const core = config.makeApiClient(k8s.CoreV1Api)
   const discovery = config.makeApiClient(k8s.DiscoveryV1Api)

@@ -22,8 +22,8 @@ export interface MdnsOptions {
 /** Addresses that are remembered, and for how long after they were said last, ms. */
 const maxRemembered = 256
 const rememberedMs = 120_000
-/** Any device may ask: each interface answers this seldom, ms. */
-const answerEveryMs = 250
+/** Any device may ask: each interface answers this often in a second. */
+const answersPerSecond = 10
 
 /**
  * Multicast DNS, one socket an interface: the system's default route may lead elsewhere, or there is none. Never fails for good; an
@@ -60,7 +60,8 @@ export function createMdnsSource(
   function openOn(address: string): MulticastDNS {
     const options = { port, ip: group, interface: address, bind: '0.0.0.0', reuseAddr: true }
     const mdns = multicastDns(options)
-    let answeredAtMs = Number.NEGATIVE_INFINITY
+    let second = Number.NEGATIVE_INFINITY
+    let answered = 0
     mdns.on('error', err => {
       const level = failed.has(address) ? 'debug' : 'warn'
       failed.add(address)
@@ -73,8 +74,11 @@ export function createMdnsSource(
         const isMeant = questions.some(
           ({ name, type }) => name.toLowerCase() === serviceName && /^(?:PTR|ANY)$/.test(type),
         )
-        if (!isMeant || parts.nowMs() - answeredAtMs < answerEveryMs) return
-        answeredAtMs = parts.nowMs()
+        const nowSecond = Math.floor(parts.nowMs() / 1_000)
+        if (nowSecond !== second) answered = 0
+        second = nowSecond
+        if (!isMeant || answered >= answersPerSecond) return
+        answered += 1
         mdns.respond(answersFor({ ...parts, keyIds: parts.keyIds(), address }))
       }),
     )

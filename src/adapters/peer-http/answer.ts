@@ -30,7 +30,7 @@ export type AnswerPeer = (question: Question, asked: PeerRequest) => Promise<voi
 type ContentQuestion<Kind extends Question['kind']> = Extract<Question, { kind: Kind }>
 
 /** A question that is refused as a whole. */
-export class Refused extends Error {
+class Refused extends Error {
   readonly refusal: Refusal
 
   constructor(refusal: Refusal) {
@@ -174,16 +174,29 @@ function found<T>(thing: T | undefined): T {
   return thing
 }
 
-async function readBody({ request }: PeerRequest, maxBytes: number): Promise<Buffer> {
+/** The question's bytes. Not by iterating: to leave that early ends the connection, and the refusal with it. */
+async function readBody({ request, signal }: PeerRequest, maxBytes: number): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw new Refused('too-large')
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
   const chunks: Buffer[] = []
   let length = 0
-  for await (const chunk of request) {
+  const onData = (chunk: Buffer): void => {
     length += chunk.length
-    if (length > maxBytes) throw new Refused('too-large')
-    chunks.push(chunk)
+    if (length > maxBytes) reject(new Refused('too-large'))
+    else chunks.push(chunk)
   }
-  return Buffer.concat(chunks, length)
+  const onAbort = (): void => reject(signal.reason)
+  request.on('data', onData)
+  request.once('end', resolve)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    await promise
+    return Buffer.concat(chunks, length)
+  } finally {
+    request.removeListener('data', onData)
+    request.removeListener('end', resolve)
+    signal.removeEventListener('abort', onAbort)
+  }
 }
 
 /** Answers with bytes, and is done with them when this returns: the caller does not change them. */

@@ -121,7 +121,7 @@ function failureOf(error: unknown, what: string): PeerFailure {
     return new PeerFailure('timeout', `${what}: silent for too long`, error)
   }
   const isNonsense =
-    code.startsWith('HPE_') ||
+    (error as Error).name === 'HTTPParserError' ||
     code === 'UND_ERR_HEADERS_OVERFLOW' ||
     code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
   return isNonsense

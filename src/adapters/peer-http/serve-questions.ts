@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Log } from '../../ports/log.ts'
 import type { NodeId } from '../../ports/node-id.ts'
 import { type AnswerPeer, refusalOf, sendRefusal } from './answer.ts'
@@ -30,6 +31,8 @@ interface Needs {
 }
 
 interface Exchange {
+  /** Told apart from the request's, which forgets it. */
+  readonly socket: Socket
   readonly request: IncomingMessage
   readonly response: ServerResponse
 }
@@ -63,15 +66,15 @@ export function createQuestionServer(needs: Needs, bounds: QuestionBounds): Serv
   }
 
   function onRequest(exchange: Exchange): void {
-    const { request, response } = exchange
-    const from = connections.of(request.socket)
+    const { socket, request } = exchange
+    const from = connections.of(socket)
     const question = readQuestion(request.method ?? '', request.url ?? '')
-    if (from === undefined || isBanned(from.id)) request.socket.destroy()
+    if (from === undefined || isBanned(from.id)) socket.destroy()
     else if (question === undefined) refuse(exchange, 'malformed')
     else {
       const leave = enter(question, from.id)
       if (leave === undefined) refuse(exchange, 'busy')
-      else serve(question, { request, response, from }, leave)
+      else serve(question, { ...exchange, from }, leave)
     }
   }
 
@@ -106,20 +109,22 @@ export function createQuestionServer(needs: Needs, bounds: QuestionBounds): Serv
     keepAliveTimeout: idleKeepMs,
     connectionsCheckingInterval: Math.min(1_000, bounds.headMs),
   })
-  server.on('request', (request, response) => onRequest({ request, response }))
+  server.on('request', (request, response) =>
+    onRequest({ socket: request.socket, request, response }),
+  )
   server.on('clientError', (_, socket) => socket.destroy())
   return server
 }
 
 const isTransfer = ({ kind }: Question): boolean => kind === 'blob' || kind === 'stream'
 
-const isOver = ({ request, response }: Exchange): boolean =>
-  response.writableEnded || request.socket.destroyed
+const isOver = ({ socket, response }: Exchange): boolean =>
+  response.writableEnded || socket.destroyed
 
 function fail(exchange: Exchange, error: unknown): void {
   if (isOver(exchange)) return
   // Half an answer must not look like a whole one.
-  if (exchange.response.headersSent) exchange.request.socket.destroy()
+  if (exchange.response.headersSent) exchange.socket.destroy()
   else refuse(exchange, refusalOf(error))
 }
 

@@ -77,7 +77,7 @@ const defaultBounds: Bounds = {
   transfersPerPeer: 64,
   questionBytes: 1024 * 1024,
   headMs: 5_000,
-  requestMs: 30_000,
+  requestMs: 120_000,
   answerMs: 120_000,
   takeWithinMs: 60_000,
 }

@@ -79,7 +79,7 @@ export function createUploadLimits(
 
   function fill(bucket: Bucket, nowMs: number): void {
     const came = ((nowMs - bucket.filledAtMs) / 1_000) * bucket.bytesPerSecond
-    bucket.level = Math.min(bucket.level + came, bucket.bytesPerSecond * burst)
+    bucket.level = Math.min(bucket.level + came, capacityOf(bucket))
     bucket.filledAtMs = nowMs
   }
 
@@ -100,11 +100,7 @@ export function createUploadLimits(
   function tick(): void {
     isTicking = false
     const nowMs = clock.monotonicMs()
-    const inOrder = [
-      ...[...waiting].filter(({ priority }) => priority === 'pull'),
-      ...[...waiting].filter(({ priority }) => priority === 'background'),
-    ]
-    for (const one of inOrder) {
+    for (const one of [...waiting].toSorted((a, b) => rankOf(a, nowMs) - rankOf(b, nowMs))) {
       // A pull that waits for its turn is a pull under way.
       if (one.priority === 'pull') for (const bucket of one.buckets) bucket.pulledAtMs = nowMs
       if (!mayGo(one, nowMs)) continue
@@ -121,11 +117,11 @@ export function createUploadLimits(
     after(tickMs, tick)
   }
 
-  /** An overdrawn bucket is kept: who asks anew would begin with a full one. */
+  /** One that is not full is kept: who asks anew would begin with a full one. */
   function dropUnused(): void {
     for (const [peer, bucket] of perPeer) {
       fill(bucket, clock.monotonicMs())
-      if (bucket.users === 0 && bucket.level > 0) perPeer.delete(peer)
+      if (bucket.users === 0 && bucket.level >= capacityOf(bucket)) perPeer.delete(peer)
     }
   }
 
@@ -168,6 +164,14 @@ export function createUploadLimits(
       }
     },
   }
+}
+
+const capacityOf = ({ bytesPerSecond }: Bucket): number => bytesPerSecond * burst
+
+/** Who has waited for a drop gets it; then pulls, then the rest, each in the order in which they came. */
+function rankOf({ priority, sinceMs }: Waiting, nowMs: number): number {
+  if (priority === 'pull') return 1
+  return nowMs - sinceMs >= trickleMs ? 0 : 2
 }
 
 const isBefore = (other: Waiting, priority: PeerPriority): boolean =>

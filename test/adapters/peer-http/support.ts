@@ -1,4 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import type { Test } from 'tap'
 import {
   createPeerIdentity,
@@ -9,12 +12,15 @@ import {
   type PeerHttpClient,
   type PeerHttpClientParts,
 } from '../../../src/adapters/peer-http/client.ts'
+import { createDialler } from '../../../src/adapters/peer-http/dial.ts'
+import { createGate } from '../../../src/adapters/peer-http/gate.ts'
 import type { PeerPortObserver } from '../../../src/adapters/peer-http/observer.ts'
 import {
   createPeerServer,
   type PeerServer,
   type PeerServerOptions,
 } from '../../../src/adapters/peer-http/server.ts'
+import { tlsTerms } from '../../../src/adapters/peer-http/tls-terms.ts'
 import { systemClock } from '../../../src/ports/clock.ts'
 import type { ClusterKeys } from '../../../src/ports/cluster-keys.ts'
 import { type Log, silentLog } from '../../../src/ports/log.ts'
@@ -27,7 +33,7 @@ export const makeIdentity = (): PeerIdentity =>
   createPeerIdentity(generateKeyPairSync('ed25519').privateKey)
 
 /** A service that offers what is given, and nothing else. */
-export const serviceOf = (service: Partial<PeerService>): PeerService => ({
+const serviceOf = (service: Partial<PeerService>): PeerService => ({
   answers: new Map(),
   streams: new Map(),
   openBlob: async () => undefined,
@@ -96,7 +102,8 @@ export function makeClient(
   addresses: Readonly<Record<NodeId, readonly string[]>>,
   {
     stallMs = 150,
-    connectMs = 1_000,
+    // The machine may be busy with other tests.
+    connectMs = 10_000,
     ...parts
   }: Partial<PeerHttpClientParts> & { readonly stallMs?: number; readonly connectMs?: number } = {},
 ): PeerHttpClient {
@@ -116,3 +123,74 @@ export function makeClient(
 
 export const never = new AbortController().signal
 export const options = { signal: never, timeoutMs: 5_000 }
+
+/** A member that speaks HTTP by hand: `answer` gets the socket and each request's head. Gives its address. */
+export async function startRawServer(
+  t: Test,
+  answer: (socket: TLSSocket, head: string) => void,
+): Promise<{ readonly id: NodeId; readonly address: string }> {
+  const identity = makeIdentity()
+  const gate = createGate(
+    {
+      self: identity.id,
+      keys: createChangingKeys('cluster'),
+      isBanned: () => false,
+      isFull: () => false,
+    },
+    { prefaceMs: 5_000 },
+  )
+  const terms = tlsTerms(identity)
+  const sockets = new Set<TLSSocket>()
+  const onSocket = async (socket: TLSSocket): Promise<void> => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    await gate.admit(socket)
+    let came = ''
+    socket.on('data', chunk => {
+      came += chunk
+      for (let end = came.indexOf('\r\n\r\n'); end >= 0; end = came.indexOf('\r\n\r\n')) {
+        const head = came.slice(0, end)
+        came = came.slice(end + 4)
+        answer(socket, head)
+      }
+    })
+    socket.resume()
+  }
+  const server = createTlsServer(
+    { ...terms, ALPNProtocols: [...terms.ALPNProtocols], requestCert: true },
+    socket => void onSocket(socket),
+  ).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return { id: identity.id, address: `127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
+
+/** A member's connection, to speak HTTP on by hand. */
+export async function connectMember(
+  t: Test,
+  { id, address }: { readonly id: NodeId; readonly address: string },
+): Promise<TLSSocket> {
+  const identity = makeIdentity()
+  const dialler = createDialler(
+    {
+      self: identity.id,
+      terms: tlsTerms(identity),
+      keys: createChangingKeys('cluster'),
+      isBanned: () => false,
+      resolveName: undefined,
+    },
+    { connectMs: 10_000 },
+  )
+  const { socket } = await dialler.dial([address], id, never)
+  socket.resume()
+  t.teardown(() => socket.destroy())
+  return socket
+}
+
+/** Waits for something that another process or thread of events brings about. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise(setImmediate)
+}
