@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { createHostNetwork } from '../adapters/host-network/host-network.ts'
 import { openLibp2pBus } from '../adapters/libp2p/open-bus.ts'
-import { createHostNetwork } from '../adapters/machine/host-network.ts'
 import { createPeerIdentity } from '../adapters/peer-http/certificate.ts'
 import { createPeerClient } from '../adapters/peer-http/client.ts'
 import { createPeerServer } from '../adapters/peer-http/server.ts'
@@ -100,7 +100,18 @@ export async function joinMesh(
     sync: () => late.sync,
   })
   owned.defer(() => facts.close())
-  const seeds = findSeeds(config, parts)
+  const seeds = await findSeeds(
+    config,
+    {
+      ...parts,
+      self: bus.self,
+      keys,
+      network,
+      port: portOf(bus.listening) ?? config.mesh.listen.port,
+      ownAddresses: () => facts.read().meshAddresses,
+    },
+    owned,
+  )
   const mesh = await startMesh(
     {
       bus,
@@ -226,6 +237,11 @@ export async function joinMesh(
       neighbours: bus.neighbours().length,
     }),
   }
+}
+
+/** The port that was bound: the configured one may be 0. */
+function portOf([address]: readonly string[]): number | undefined {
+  return address === undefined ? undefined : Number(address.slice(address.lastIndexOf(':') + 1))
 }
 
 function kindOf(message: Uint8Array): MessageKind {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type HoldfastNode, type NodeOptions, startNode } from './holdfast.ts'
@@ -54,7 +55,8 @@ export interface StartOptions {
 }
 
 /** A key of a cluster as `holdfast mesh secret` makes it. */
-export const makeKey = (byte: number): string => Buffer.alloc(32, byte).toString('hex')
+export const makeKey = (number: number): string =>
+  createHash('sha256').update(`key ${number}`).digest('hex')
 
 /** Makes a mesh whose nodes lie under `dir`; `config` is every node's. */
 export async function makeMesh(
