@@ -70,10 +70,12 @@ const withStandIns: Plugin = {
   name: 'with-stand-ins',
   setup(context) {
     const names = Object.keys(standIns).join('|')
-    context.onResolve({ filter: new RegExp(`^(${names})$`) }, ({ path }) => ({
-      path,
-      namespace: 'stand-in',
-    }))
+    const sources = join(root, 'src')
+    context.onResolve({ filter: new RegExp(`^(${names})$`) }, ({ path, importer }) =>
+      path === 'undici' && !importer.startsWith(sources)
+        ? undefined // a library that wants more of it, and that only some nodes load
+        : { path, namespace: 'stand-in' },
+    )
     context.onLoad({ filter: /./, namespace: 'stand-in' }, ({ path }) => ({
       contents: standIns[path] ?? '',
       resolveDir: root,

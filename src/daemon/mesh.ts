@@ -137,6 +137,7 @@ export async function joinMesh(
   const { members } = mesh
   late.members = members
   facts.onChange(mesh.changed)
+  owned.defer(keys.onChange(mesh.changed))
   const index = startIndexNode(
     { store: content.store, members, client, clock, timers, random, log },
     { zone },
