@@ -6,11 +6,11 @@ import { systemClock } from '../../../src/ports/clock.ts'
 import type { PeerAnswer } from '../../../src/ports/peer-port.ts'
 import { systemTimers } from '../../../src/ports/timers.ts'
 import { testBus } from '../../ports/bus.suite.ts'
-import type { ChangeableKeys } from '../../support/changeable-keys.ts'
+import type { ChangingKeys } from '../../support/cluster-keys.ts'
 import { makeClient, makeIdentity, startServer } from '../peer-http/support.ts'
 
 /** A node with a peer port of its own. */
-async function start(t: Test, keys: ChangeableKeys): Promise<Bus> {
+async function start(t: Test, keys: ChangingKeys): Promise<Bus> {
   const identity = makeIdentity()
   const answers = new Map<string, PeerAnswer>()
   const { address, server } = await startServer(t, { answers }, { identity, keys })
