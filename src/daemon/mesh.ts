@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { createHostNetwork } from '../adapters/host-network/host-network.ts'
 import { openLibp2pBus } from '../adapters/libp2p/open-bus.ts'
-import { createHostNetwork } from '../adapters/machine/host-network.ts'
 import { createPeerIdentity } from '../adapters/peer-http/certificate.ts'
 import { createPeerClient } from '../adapters/peer-http/client.ts'
 import { createPeerServer } from '../adapters/peer-http/server.ts'
@@ -26,7 +26,7 @@ import type { MeshMeter, MessageKind } from '../telemetry/mesh-metrics.ts'
 import type { Content } from './content.ts'
 import { watchFacts } from './mesh-facts.ts'
 import { openKeys } from './mesh-keys.ts'
-import { findSeeds } from './mesh-seeds.ts'
+import { openSeeds } from './mesh-seeds.ts'
 import type { PullMesh } from './resolution.ts'
 import type { Upstreams } from './upstreams.ts'
 
@@ -90,17 +90,20 @@ export async function joinMesh(
   )
   owned.defer(() => opened.close())
   const bus = measureBus(opened, { meter: meter.bus, kindOf })
+  const meshPort = portOf(bus.listening[0]) ?? config.mesh.listen.port
   const facts = await watchFacts(config, {
     ...parts,
     records,
     keys,
     network,
     peerAddress: { host: config.peer.listen.host, port: peerPort.address.port },
-    meshAddresses: bus.listening,
+    meshAddress: { host: config.mesh.listen.host, port: meshPort },
     sync: () => late.sync,
   })
   owned.defer(() => facts.close())
-  const seeds = findSeeds(config, parts)
+  const meshAddresses = () => facts.read().meshAddresses
+  const seedParts = { ...parts, self: bus.self, keys, meshAddresses, meshPort, network, random }
+  const seeds = await openSeeds(config, seedParts, owned)
   const mesh = await startMesh(
     {
       bus,
@@ -226,6 +229,10 @@ export async function joinMesh(
       neighbours: bus.neighbours().length,
     }),
   }
+}
+
+function portOf(address: string | undefined): number | undefined {
+  return address === undefined ? undefined : Number(address.slice(address.lastIndexOf(':') + 1))
 }
 
 function kindOf(message: Uint8Array): MessageKind {
