@@ -12,7 +12,7 @@ export interface Aim {
 export interface Figure {
   readonly what: string
   readonly value: number
-  readonly unit: 'req/s' | 'ms' | 'MB/s' | 'MB' | 'times' | '%'
+  readonly unit: 'req/s' | 'ms' | 'MB/s' | 'MB' | 'kB' | 'times' | '%'
   readonly peer?: Peer | undefined
   /** Absent: told for comparison only. */
   readonly aim?: Aim | undefined

@@ -20,6 +20,7 @@ import { pullThrough } from './pull-through.ts'
 import { resolve } from './resolve.ts'
 import type { Bench } from './scene.ts'
 import { startToReady } from './start-to-ready.ts'
+import { sync } from './sync.ts'
 
 const benches: Readonly<Record<string, Bench>> = {
   resolve,
@@ -29,6 +30,7 @@ const benches: Readonly<Record<string, Bench>> = {
   'peer-blob': peerBlob,
   gossip: meshGossip,
   start: startToReady,
+  sync,
 }
 
 function say(text: string): void {

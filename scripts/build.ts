@@ -117,7 +117,7 @@ const requireForCommonJs =
   "import { createRequire as createRequireOfBundle } from 'node:module';const require = createRequireOfBundle(import.meta.url);"
 
 /**
- * Bundles `src/` into `outdir`, which is emptied first. Native modules stay outside and are found in `node_modules`.
+ * Bundles `src/` into `outdir`, which is emptied first. Native modules, and what hardly any node loads, stay outside and are found in `node_modules`.
  * `daemon.ts` becomes a bundle of its own, so that asking commands do not pay for it.
  */
 export async function buildBundles(outdir: string = join(root, 'dist')): Promise<void> {
@@ -132,7 +132,8 @@ export async function buildBundles(outdir: string = join(root, 'dist')): Promise
       ...(await workerEntries()),
     },
     target: 'node24',
-    external: ['better-sqlite3'],
+    // The client of Kubernetes is larger than all the rest, and few nodes load it.
+    external: ['better-sqlite3', '@kubernetes/client-node'],
     banner: { js: requireForCommonJs },
     splitting: true,
     chunkNames: 'part-[hash]',

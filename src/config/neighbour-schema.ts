@@ -60,16 +60,14 @@ export const meshSchema = group('How nodes find each other and what they tell ea
       service: Type.Optional(
         text('The Service whose pods are nodes of the mesh; its EndpointSlices are read.'),
       ),
-      namespace: Type.Optional(
-        text('The namespace of the Service.', { 'x-derived': "the pod's own" }),
-      ),
+      namespace: Type.Optional(text('The namespace of the Service. Default: that of the pod.')),
       annotation: Type.Optional(
         text(
           'Annotation of Node objects in which nodes write their address and look for others, as in holdfast/mesh.',
         ),
       ),
       nodeName: Type.Optional(
-        text('The Node object that this node writes to.', { 'x-derived': 'node.name' }),
+        text('The Node object that this node writes to. Default: node.name.'),
       ),
       kubeconfig: Type.Optional(
         ofKind('path', {

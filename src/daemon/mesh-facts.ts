@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts'
-import { formatListen, type ListenAddress } from '../config/listen.ts'
+import type { ListenAddress } from '../config/listen.ts'
+import { addressesOf } from '../mesh/advertise.ts'
 import type { OwnFacts } from '../mesh/own-hello.ts'
 import { formatPlatform } from '../oci/platform.ts'
 import type { ClusterKeys } from '../ports/cluster-keys.ts'
@@ -34,11 +35,11 @@ export async function watchFacts(
     readonly records: Pick<RecordStore, 'count'>
     readonly network: HostNetwork
     readonly peerAddress: ListenAddress
-    readonly meshAddresses: readonly string[]
+    readonly meshAddress: ListenAddress
     readonly sync: () => Sync | undefined
   },
 ): Promise<MeshFacts> {
-  const { node, platforms, peer, store } = config
+  const { node, platforms, peer, mesh, store } = config
   let roomBytes = await measure()
   let told = reached().join()
   let tell = (): void => {}
@@ -70,22 +71,13 @@ export async function watchFacts(
     return Math.max(0, Math.min(store.quotaBytes - blobBytes, freeBytes))
   }
 
-  function addressesFor(listen: ListenAddress, advertised: readonly string[]): readonly string[] {
-    if (advertised.length > 0) return advertised
-    const { host, port } = listen
-    const isAny = host === '0.0.0.0' || host === '::'
-    const hosts = isAny ? parts.network.addresses() : [host]
-    const family = host === '0.0.0.0' ? hosts.filter(one => !one.includes(':')) : hosts
-    return family.map(one => formatListen({ host: one, port }))
-  }
-
   return {
     read: () => ({
       name: node.name,
       zone: node.zone,
       platforms: platforms.map(formatPlatform),
-      peerAddresses: addressesFor(parts.peerAddress, peer.advertise),
-      meshAddresses: parts.meshAddresses,
+      peerAddresses: addressesOf(parts.peerAddress, peer.advertise, parts.network),
+      meshAddresses: addressesOf(parts.meshAddress, mesh.advertise, parts.network),
       ledgerRoot: parts.sync()?.root() ?? '',
       records: parts.records.count(),
       upstreams: reached(),

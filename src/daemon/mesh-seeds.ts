@@ -1,4 +1,3 @@
-import { createKubernetesSource } from '../adapters/kubernetes/kubernetes-source.ts'
 import type { Config } from '../config/config.ts'
 import { createNameSeeds } from '../mesh/name-seeds.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -9,59 +8,53 @@ import type { NodeId } from '../ports/node-id.ts'
 import type { SeedSource } from '../ports/seed-source.ts'
 import type { Upstreams } from './upstreams.ts'
 
-/** What the search for other nodes needs. */
+/** What the sources of seeds ask, and what they tell of this node. */
 export interface SeedParts {
   readonly upstreams: Pick<Upstreams, 'resolveName'>
   readonly self: NodeId
   readonly keys: ClusterKeys
+  /** `address:port` where others find this node's mesh listener. */
+  readonly meshAddresses: () => readonly string[]
+  readonly meshPort: number
   readonly network: HostNetwork
-  /** Of this node's mesh listener. */
-  readonly port: number
-  readonly ownAddresses: () => readonly string[]
   readonly clock: Clock
+  readonly random: () => number
   readonly log: Log
 }
 
-/** Where other nodes may be found, in the order it is tried. */
-export async function findSeeds(
+/** Where other nodes may be found, in the order it is tried. What a node does not look at it does not load. */
+export async function openSeeds(
   { mesh, node }: Config,
   parts: SeedParts,
   owned: AsyncDisposableStack,
 ): Promise<readonly SeedSource[]> {
-  const { clock, log, port } = parts
-  const names = { resolve: parts.upstreams.resolveName, random: Math.random }
-  const seeds: SeedSource[] = []
+  const { meshPort, random, log } = parts
+  const names = { resolve: parts.upstreams.resolveName, random }
+  const nowMs = parts.clock.monotonicMs
+  const sources: SeedSource[] = []
   if (mesh.seeds.length > 0) {
-    seeds.push(createNameSeeds(names, { name: 'static', hosts: mesh.seeds, port }))
+    sources.push(createNameSeeds(names, { name: 'static', hosts: mesh.seeds, port: meshPort }))
   }
   if (mesh.dns.length > 0) {
-    seeds.push(createNameSeeds(names, { name: 'dns', hosts: mesh.dns, port }))
+    sources.push(createNameSeeds(names, { name: 'dns', hosts: mesh.dns, port: meshPort }))
   }
   if (mesh.mdns) {
     const { createMdnsSource } = await import('../adapters/mdns/mdns-source.ts')
-    const mdns = createMdnsSource({
-      ...parts,
-      keyIds: () => parts.keys.current().map(({ id }) => id),
-      meshPort: port,
-      nowMs: clock.monotonicMs,
-    })
-    owned.defer(() => mdns.close())
-    seeds.push(mdns)
+    const keyIds = () => parts.keys.current().map(({ id }) => id)
+    const source = createMdnsSource({ ...parts, keyIds, nowMs })
+    owned.defer(() => source.close())
+    sources.push(source)
   }
   const { service, annotation, nodeName = node.name, namespace, kubeconfig } = mesh.kubernetes
   if (service !== undefined || annotation !== undefined) {
+    const { createKubernetesSource } = await import('../adapters/kubernetes/kubernetes-source.ts')
     const openApi = async () => {
       const { openKubernetesApi } = await import('../adapters/kubernetes/kubernetes-api.ts')
-      return openKubernetesApi({ namespace, kubeconfig })
+      return openKubernetesApi({ kubeconfig, namespace })
     }
-    const { ownAddresses } = parts
-    const nowMs = clock.monotonicMs
-    seeds.push(
-      createKubernetesSource(
-        { openApi, ownAddresses, meshPort: port, nowMs, random: Math.random, log },
-        { service, annotation, nodeName },
-      ),
-    )
+    const ownAddresses = parts.meshAddresses
+    const needs = { openApi, ownAddresses, meshPort, nowMs, random, log }
+    sources.push(createKubernetesSource(needs, { service, annotation, nodeName }))
   }
-  return seeds
+  return sources
 }

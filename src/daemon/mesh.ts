@@ -11,6 +11,7 @@ import { startIndexNode } from '../mesh/index-node.ts'
 import { startMesh } from '../mesh/mesh.ts'
 import { byeType, helloType } from '../mesh/mesh-message.ts'
 import type { MeshStatus } from '../mesh/mesh-status.ts'
+import { formatTag } from '../oci/reference.ts'
 import type { Verdict } from '../ports/bus.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
@@ -26,7 +27,7 @@ import type { MeshMeter, MessageKind } from '../telemetry/mesh-metrics.ts'
 import type { Content } from './content.ts'
 import { watchFacts } from './mesh-facts.ts'
 import { openKeys } from './mesh-keys.ts'
-import { findSeeds } from './mesh-seeds.ts'
+import { openSeeds } from './mesh-seeds.ts'
 import type { PullMesh } from './resolution.ts'
 import type { Upstreams } from './upstreams.ts'
 
@@ -60,6 +61,9 @@ export interface MeshParts {
   readonly version: string
 }
 
+/** How often it is looked which records have waited long enough, ms. */
+const releaseEveryMs = 30_000
+
 /** How long running answers to other nodes may go on when this one stops, ms. */
 const graceMs = 2_000
 
@@ -90,28 +94,20 @@ export async function joinMesh(
   )
   owned.defer(() => opened.close())
   const bus = measureBus(opened, { meter: meter.bus, kindOf })
+  const meshPort = portOf(bus.listening[0]) ?? config.mesh.listen.port
   const facts = await watchFacts(config, {
     ...parts,
     records,
     keys,
     network,
     peerAddress: { host: config.peer.listen.host, port: peerPort.address.port },
-    meshAddresses: bus.listening,
+    meshAddress: { host: config.mesh.listen.host, port: meshPort },
     sync: () => late.sync,
   })
   owned.defer(() => facts.close())
-  const seeds = await findSeeds(
-    config,
-    {
-      ...parts,
-      self: bus.self,
-      keys,
-      network,
-      port: portOf(bus.listening) ?? config.mesh.listen.port,
-      ownAddresses: () => facts.read().meshAddresses,
-    },
-    owned,
-  )
+  const meshAddresses = () => facts.read().meshAddresses
+  const seedParts = { ...parts, self: bus.self, keys, meshAddresses, meshPort, network, random }
+  const seeds = await openSeeds(config, seedParts, owned)
   const mesh = await startMesh(
     {
       bus,
@@ -164,6 +160,7 @@ export async function joinMesh(
     sync.forgetRefusals()
   }
   tellOperators()
+  owned.defer(followTime(database, { sync, log }))
   owned.defer(mesh.operators.onChange(tellOperators))
   bus.judge((message, from) => judge(message, from))
   service.add(mesh.answers, index.answers, sync.answers)
@@ -226,6 +223,10 @@ export async function joinMesh(
         return outcome === 'applied' || outcome === 'known'
       },
       signedObservation: key => replication.signedObservation(key),
+      catchUp(key, signal) {
+        const isAlone = members.alive().length === 0
+        return isAlone || !sync.isBehind() ? undefined : sync.fetchKey(formatTag(key), signal)
+      },
     },
     serve: ({ answers, openBlob, getManifest }) => {
       service.add(answers)
@@ -240,9 +241,24 @@ export async function joinMesh(
   }
 }
 
-/** The port that was bound: the configured one may be 0. */
-function portOf([address]: readonly string[]): number | undefined {
+function portOf(address: string | undefined): number | undefined {
   return address === undefined ? undefined : Number(address.slice(address.lastIndexOf(':') + 1))
+}
+
+/** What waited for the time to be known, or to come, is taken. */
+function followTime(
+  { replication, time }: Pick<OpenedLedger, 'replication' | 'time'>,
+  { sync, log }: { readonly sync: Sync; readonly log: Log },
+): () => void {
+  let source = time.source()
+  const timer = setInterval(() => {
+    if (time.source() !== source) sync.forgetRefusals()
+    source = time.source()
+    replication
+      .releaseQuarantine()
+      .catch(err => log.warn({ err }, 'records that waited for their time were not taken'))
+  }, releaseEveryMs).unref()
+  return () => clearInterval(timer)
 }
 
 function kindOf(message: Uint8Array): MessageKind {

@@ -40,6 +40,8 @@ import type { Upstreams } from './upstreams.ts'
 export interface PullMesh extends Mesh {
   /** Takes another node's record into the ledger; `false` when it is refused. */
   readonly applyRecord: (record: SignedRecord) => Promise<boolean>
+  /** Asks others what they know of a tag, while this node has not compared its ledger with theirs; `undefined` afterwards. */
+  readonly catchUp: (key: TagReference, signal: AbortSignal) => Promise<unknown> | undefined
   /** The signed record that the ledger answers a tag with. */
   readonly signedObservation: (key: TagReference) => SignedRecord | undefined
 }
@@ -238,6 +240,7 @@ export function wirePull(
       settingsOf,
       askUpstream,
       members: config.resolve.askPeers ? members : undefined,
+      catchUp: mesh?.catchUp,
       memoryOf: memory.memoryOf,
       confirmationOf: memory.confirmationOf,
       isSlow: memory.isSlow,

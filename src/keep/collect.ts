@@ -3,6 +3,7 @@ import type { BlobInfo, StoreUsage } from '../ports/content-store.ts'
 import type { MaintainedStore } from '../ports/content-upkeep.ts'
 import type { Log } from '../ports/log.ts'
 import { type Candidate, chooseVictims, type Goal, type Victim } from './choose-victims.ts'
+import { type LastCopies, onlyCopies } from './last-copies.ts'
 import type { LastUse } from './last-use.ts'
 
 /** What a collection dropped or, when `dryRun`, would drop. */
@@ -35,6 +36,8 @@ export interface CollectorParts {
   readonly lastUse: Pick<LastUse, 'usedAtMs'>
   /** What must not be dropped now; may take its time, but is right when it comes. */
   readonly protectedContent: () => Promise<ReadonlySet<Digest>> | ReadonlySet<Digest>
+  /** What others rely on, and what may be left to them; a node alone by default. */
+  readonly lastCopies?: Pick<LastCopies, 'mayLeave' | 'drop'>
   readonly nowMs: () => number
   readonly log: Log
 }
@@ -52,12 +55,14 @@ export interface CollectorOptions {
 const dayMs = 86_400_000
 /** What was used within this is in use, on a disk that others fill. */
 const inUseMs = dayMs
+/** Blobs that others are asked to keep for one new one: whoever waits for room does not wait long. */
+const maxLeft = 16
 /** An interrupted download that nobody continued. */
 const partialDays = 7
 
 /** Garbage collection over one store. */
 export function createCollector(parts: CollectorParts, options: CollectorOptions): Collector {
-  const { store, log } = parts
+  const { store, log, lastCopies = onlyCopies } = parts
   const { highWater = 0.95, lowWater = 0.9 } = options
   let last: Promise<unknown> = Promise.resolve()
   let full = false
@@ -95,6 +100,8 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
    */
   async function survey(usage: StoreUsage): Promise<{
     readonly candidates: readonly Candidate[]
+    /** Protected, and to be held by others: given away before new content is turned away. */
+    readonly leavable: readonly Candidate[]
     readonly protectedBytes: number
   }> {
     const isProtected = await parts.protectedContent()
@@ -105,7 +112,11 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
       ({ digest, lastUsedMs }) => isProtected.has(digest) || lastUsedMs > latelyMs,
     )
     const [openPartials, loosePartials] = part([...store.partials()], ({ isOpen }) => isOpen)
+    const leavable = keptBlobs.filter(
+      ({ digest, lastUsedMs }) => lastUsedMs <= latelyMs && lastCopies.mayLeave(digest),
+    )
     return {
+      leavable,
       candidates: [...looseBlobs, ...loosePartials.map(partial => describe(partial, 'partial'))],
       protectedBytes: sizeOf(keptBlobs) + sizeOf(openPartials),
     }
@@ -115,7 +126,13 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
     return { digest, size, kind, lastUsedMs: parts.lastUse.usedAtMs(digest) }
   }
 
-  async function drop(victim: Victim): Promise<boolean> {
+  async function drop(victim: Victim, isProtected: boolean): Promise<boolean> {
+    const { digest, kind } = victim
+    if (kind === 'partial') return dropUnused(victim)
+    return lastCopies.drop(digest, isProtected, () => dropUnused(victim))
+  }
+
+  async function dropUnused(victim: Victim): Promise<boolean> {
     const { digest, kind, lastUsedMs } = victim
     if (parts.lastUse.usedAtMs(digest) !== lastUsedMs) return false // used since it was chosen
     try {
@@ -131,9 +148,10 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
   async function dropAll(
     victims: readonly Victim[],
     protectedBytes: number,
+    isProtected = false,
   ): Promise<CollectionResult> {
     const dropped: Victim[] = []
-    for (const victim of victims) if (await drop(victim)) dropped.push(victim)
+    for (const victim of victims) if (await drop(victim, isProtected)) dropped.push(victim)
     const bytes = sizeOf(dropped)
     if (dropped.length > 0) {
       log.info({ bytes, blobs: dropped.length, protectedBytes }, 'content was collected')
@@ -158,13 +176,28 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
     const spare = Math.ceil(capacity(usage) * (1 - lowWater))
     let freed = 0
     for (let round = 0; round < 3 && freed < bytes; round++) {
-      const { candidates, protectedBytes } = await survey(usage)
+      const { candidates, leavable, protectedBytes } = await survey(usage)
+      const short = bytes - freed - sizeOf(candidates)
+      if (short > 0) freed += await leave(leavable, short)
       if (sizeOf(candidates) < bytes - freed) return refuse(bytes, protectedBytes)
       const victims = chooseVictims(candidates, goal(bytes - freed + spare))
       freed += (await dropAll(victims, protectedBytes)).bytes
     }
     full = freed < bytes
     return !full
+  }
+
+  /** Leaves what is protected to its owners, the least recently used first, until so much is freed; returns the bytes. */
+  async function leave(leavable: readonly Candidate[], bytes: number): Promise<number> {
+    if (sizeOf(leavable) < bytes) return 0
+    let freed = 0
+    const never = { blobsBeforeMs: undefined, partialsBeforeMs: 0 }
+    const victims = chooseVictims(leavable, { ...never, bytes: sizeOf(leavable) })
+    for (const victim of victims.slice(0, maxLeft)) {
+      if (freed >= bytes) break
+      freed += (await dropAll([victim], 0, true)).bytes
+    }
+    return freed
   }
 
   function refuse(bytes: number, protectedBytes: number): boolean {

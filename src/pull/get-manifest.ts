@@ -9,6 +9,7 @@ import type { ContentStore } from '../ports/content-store.ts'
 import { HoldfastError, UpstreamFailure } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
 import type { NodeId } from '../ports/node-id.ts'
+import type { PeerManifest } from '../ports/peer-port.ts'
 import type { Target } from '../ports/tag-ledger.ts'
 import type { Upstream } from '../ports/upstream.ts'
 import { type Absent, absent, isAbsent } from './absent.ts'
@@ -139,9 +140,7 @@ export function createManifests(
   }
 
   function launch(key: string, repository: Repository, digest: Digest): Flight {
-    const answer = askPeers(repository, digest).then(
-      got => got ?? whyNotAsked(repository) ?? askUpstream(repository, digest),
-    )
+    const answer = askAll(repository, digest)
     const overdueMs = clock.monotonicMs() + joinableMs
     let hasAnswer = false
     const stored = answer.then(async got => {
@@ -161,13 +160,31 @@ export function createManifests(
     return flight
   }
 
+  async function askAll(repository: Repository, digest: Digest): Promise<GotManifest | Absent> {
+    const held = await askPeers(repository, digest)
+    if (held !== undefined) return held
+    const why = whyNotAsked(repository)
+    if (why !== undefined) return why
+    const own = await askUpstream(repository, digest)
+    if (!isAbsent(own) || own.failure !== 'unreachable') return own
+    const relayed = await parts.peers?.relay(repository, digest, closing.signal)
+    return readPeers(repository, digest, relayed) ?? own
+  }
+
   async function askPeers(
     repository: Repository,
     digest: Digest,
     signal = closing.signal,
     from?: NodeId,
   ): Promise<GotManifest | undefined> {
-    const got = await parts.peers?.fetch(repository, digest, signal, from)
+    return readPeers(repository, digest, await parts.peers?.fetch(repository, digest, signal, from))
+  }
+
+  function readPeers(
+    repository: Repository,
+    digest: Digest,
+    got: PeerManifest | undefined,
+  ): GotManifest | undefined {
     if (got === undefined) return undefined
     const read = fromBytes(digest, got.bytes, got.mediaType, 'peer')
     if (isAbsent(read)) return undefined

@@ -32,6 +32,10 @@ export interface LadderParts {
   readonly isSlow: (key: TagReference) => boolean
   /** Gets the manifest of a pinned digest from upstream; `false` when it cannot be had. */
   readonly fetchPinned: (key: TagReference, pin: Pin) => Promise<boolean>
+  /** This node may not have heard yet what others know of the tag: asks them for it. Absent: a node alone. */
+  readonly catchUp?:
+    | ((key: TagReference, signal: AbortSignal) => Promise<unknown> | undefined)
+    | undefined
   /** Memory answered: ask upstream behind the client's back, when that is sensible. */
   readonly refreshBehind: (key: TagReference) => void
 }

@@ -33,6 +33,12 @@ export interface PeerManifests {
     signal: AbortSignal,
     from?: NodeId,
   ): Promise<PeerManifest | undefined>
+  /** Has another node fetch it from the registry, which this one asked in vain; `undefined` when none delivers it. Never rejects. */
+  relay(
+    repository: Repository,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<PeerManifest | undefined>
   /** These will be asked for next: who holds them is looked up before. */
   foresee(digests: readonly Digest[]): void
 }
@@ -86,14 +92,13 @@ export function createPeerManifests(
     return book.order(found.get(digest) ?? []).slice(0, maxAsked)
   }
 
-  async function relayed(
+  async function relay(
     repository: Repository,
     digest: Digest,
     signal: AbortSignal,
   ): Promise<PeerManifest | undefined> {
-    if (parts.reachOf(repository).state === 'reachable') return undefined
     const question = encodeManifestQuestion(repository, digest)
-    for (const id of parts.relaysFor(repository, digest)) {
+    for (const id of parts.relaysFor(repository, digest, { hasFailed: true })) {
       const got = await askRelay(id, question, signal)
       if (got !== undefined && digestOf(got.bytes, digestAlgorithm(digest)) === digest) return got
     }
@@ -129,8 +134,10 @@ export function createPeerManifests(
         const got = await ask(id, repository, digest, signal)
         if (got !== undefined) return got
       }
-      return relayed(repository, digest, signal)
+      const isReachable = parts.reachOf(repository).state === 'reachable'
+      return isReachable ? undefined : relay(repository, digest, signal)
     },
+    relay,
     foresee(digests) {
       if (members.alive().length === 0 || digests.length === 0) return
       holders.find(digests.slice(0, maxForeseen), settings.signal).catch(() => {}) // it never does

@@ -10,7 +10,14 @@ import type { ReachOf } from './reach-of.ts'
  *
  * @returns one node while this node reaches the registry itself, else up to three
  */
-export type RelaysFor = (repository: Repository, digest: Digest) => readonly NodeId[]
+export type RelaysFor = (
+  repository: Repository,
+  digest: Digest,
+  options?: {
+    /** This node has just asked the registry itself, in vain. */
+    readonly hasFailed?: boolean
+  },
+) => readonly NodeId[]
 
 const maxRelays = 3
 
@@ -19,13 +26,13 @@ export function createRelays(
   members: Pick<Members, 'self' | 'alive'>,
   reachOf: ReachOf,
 ): RelaysFor {
-  return (repository, digest) => {
+  return (repository, digest, { hasFailed = false } = {}) => {
     const reaching = members
       .alive()
       .filter(({ upstreams }) => upstreams.includes(repository.registry))
       .map(({ id }) => id)
     const { state } = reachOf(repository)
-    if (state !== 'reachable') return rankOwners(digest, reaching, maxRelays)
+    if (hasFailed || state !== 'reachable') return rankOwners(digest, reaching, maxRelays)
     const [first] = rankOwners(digest, [...reaching, members.self], 1)
     return first === undefined || first === members.self ? [] : [first]
   }

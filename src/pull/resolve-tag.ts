@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.ts'
+import type { TagReference } from '../oci/reference.ts'
 import type { Pin } from '../ports/tag-ledger.ts'
 import type { Reach } from '../ports/upstream.ts'
 import type { Confirmed } from './ask-upstream.ts'
@@ -14,7 +15,10 @@ import { recall } from './memory-rungs.ts'
 import { inTime, type OwnerAnswer } from './owner-rung.ts'
 import { askOwnerOrMember } from './peer-rung.ts'
 import { mayServe, type TagSettings, tellFailure } from './policy.ts'
-import type { Resolved, ResolveTag, Unresolved } from './resolution.ts'
+import type { Resolved, ResolveOptions, ResolveTag, Unresolved } from './resolution.ts'
+
+/** Of the deadline: so long a node that has just joined may ask others what they know, before it asks the registry. */
+const catchUpShare = 0.3
 
 /** A slow repository's confirmation is answered without asking while it is younger than this, in ms. */
 const slowFreshMs = 30_000
@@ -39,6 +43,7 @@ export function createResolveTag(
       untilMs: parts.clock.monotonicMs() + settings.timeoutMs,
       steps: options.asking === 'explain' ? [] : undefined,
     }
+    await caughtUp(key, options)
     const pin = ledger.pin(key)
     if (pin !== undefined) return answerPin(question, pin)
     note(question, 'pin', 'no pin')
@@ -49,6 +54,12 @@ export function createResolveTag(
     }
     const tag = parts.settingsOf(key)
     return answerRecent(question, tag, reach) ?? askThenRecall(question, tag, reach)
+  }
+
+  /** What a node that has just joined is asked for comes before its turn. */
+  function caughtUp(key: TagReference, { signal }: ResolveOptions): Promise<unknown> | undefined {
+    const catching = parts.catchUp?.(key, signal)
+    return catching && inTime(catching, settings.timeoutMs * catchUpShare, signal)
   }
 
   async function askThenRecall(

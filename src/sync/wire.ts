@@ -18,7 +18,7 @@ export const recordsMessageType = 1
 const signatureBytes = 64
 
 /** Largest number of records in one message, question or answer. */
-export const maxRecords = 4_096
+const maxRecords = 4_096
 
 /** What a node says of all it holds. */
 export interface RootWord {

@@ -264,7 +264,6 @@ t.test('a secret is never shown, whatever is wrong with it', async t => {
 t.test('what this version cannot do is refused and not left without effect', async t => {
   const { told } = await load(t, {
     yaml: [
-      'mesh: { enabled: true }',
       'store: { kind: containerd }',
       'containerd: { socket: /run/c.sock, namespace: moby }',
       'dropFolder: { path: /in }',
@@ -273,7 +272,6 @@ t.test('what this version cannot do is refused and not left without effect', asy
   })
   const paths = told.map(text => /holdfast.yaml:\d+:\d+: ([\w.]+)/.exec(text)?.[1])
   t.strictSame(paths, [
-    'mesh.enabled',
     'store.kind',
     'containerd.socket',
     'containerd.namespace',

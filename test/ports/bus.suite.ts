@@ -12,13 +12,24 @@ import {
   soon,
 } from './bus.support.ts'
 
+/** What not every bus does. */
+export interface BusAbilities {
+  /** It dials with its second key whom the first one does not open; else a node whose first key is not accepted is unreachable. */
+  readonly dialsWithAnyKey?: boolean
+}
+
 /** Every promise that a bus makes, one subtest each. */
-export function testBus(t: Test, open: OpenNetwork): void {
+export function testBus(
+  t: Test,
+  open: OpenNetwork,
+  { dialsWithAnyKey = true }: BusAbilities = {},
+): void {
   testMessages(t, open)
   testVerdicts(t, open)
   testNeighbours(t, open)
   testGreetings(t, open)
   testKeys(t, open)
+  if (dialsWithAnyKey) testKeysInCommon(t, open)
   testEnds(t, open)
 }
 
@@ -335,21 +346,6 @@ function testKeys(t: Test, open: OpenNetwork): void {
     t.strictSame([...member.changes, ...stranger.changes], [])
   })
 
-  t.test('one key in common is enough, and the dialler’s first is taken', async t => {
-    const start = await open(t)
-    const both = await listen(t, start, 'new', 'old')
-    const old = await listen(t, start, 'old')
-    const fresh = await listen(t, start, 'new')
-    await join(old, both)
-    await join(both, fresh)
-    const idOf = (node: Listener) => node.keys.current()[0]?.id
-    const keyOf = (node: Listener) => both.bus.neighbours().find(({ id }) => id === node.id)?.keyId
-    t.equal(keyOf(old), idOf(old))
-    t.equal(keyOf(fresh), idOf(fresh))
-    await old.say('through both')
-    await fresh.hears('through both')
-  })
-
   t.test('a key is changed in three steps, and nobody loses a neighbour or a word', async t => {
     const start = await open(t)
     const nodes: Listener[] = []
@@ -374,6 +370,34 @@ function testKeys(t: Test, open: OpenNetwork): void {
     }
     const kinds = nodes.map(({ changes }) => changes.map(({ kind }) => kind))
     t.strictSame(kinds, Array(3).fill(['joined', 'joined']))
+  })
+
+  t.test('a dropped key drops who has no other', async t => {
+    const start = await open(t)
+    const one = await listen(t, start, 'leaked')
+    const thief = await listen(t, start, 'leaked')
+    await join(thief, one)
+    one.keys.set('good')
+    await until('the thief is out', () => !isNeighbour(one, thief) && !isNeighbour(thief, one))
+    t.match(await failureOf(dial(thief, one)), { code: 'refused' })
+    t.match(await failureOf(dial(one, thief)), { code: 'refused' })
+  })
+}
+
+function testKeysInCommon(t: Test, open: OpenNetwork): void {
+  t.test('one key in common is enough, and the dialler’s first is taken', async t => {
+    const start = await open(t)
+    const both = await listen(t, start, 'new', 'old')
+    const old = await listen(t, start, 'old')
+    const fresh = await listen(t, start, 'new')
+    await join(old, both)
+    await join(both, fresh)
+    const idOf = (node: Listener) => node.keys.current()[0]?.id
+    const keyOf = (node: Listener) => both.bus.neighbours().find(({ id }) => id === node.id)?.keyId
+    t.equal(keyOf(old), idOf(old))
+    t.equal(keyOf(fresh), idOf(fresh))
+    await old.say('through both')
+    await fresh.hears('through both')
   })
 
   t.test('a dropped key drops whom it let in, and nobody else', async t => {

@@ -1,11 +1,11 @@
 import type { Test } from 'tap'
 import type { Bus, BusFailure, Verdict } from '../../src/ports/bus.ts'
 import type { NodeId } from '../../src/ports/node-id.ts'
-import { type ChangeableKeys, createChangeableKeys } from '../support/changeable-keys.ts'
+import { type ChangingKeys, createChangingKeys } from '../support/cluster-keys.ts'
 import { until } from '../system/support/process.ts'
 
 /** Starts one more node of one network; the test closes it. */
-export type StartBus = (keys: ChangeableKeys) => Promise<Bus>
+export type StartBus = (keys: ChangingKeys) => Promise<Bus>
 
 /** Makes a network without nodes, for one test. */
 export type OpenNetwork = (t: Test) => StartBus | Promise<StartBus>
@@ -13,7 +13,7 @@ export type OpenNetwork = (t: Test) => StartBus | Promise<StartBus>
 /** A node that writes down what it hears. */
 export interface Listener {
   readonly bus: Bus
-  readonly keys: ChangeableKeys
+  readonly keys: ChangingKeys
   readonly id: NodeId
   readonly address: string
   /** Texts it was told, in their order, and by whom. */
@@ -28,7 +28,7 @@ export interface Listener {
 
 /** Starts a node with the keys of these names. */
 export async function listen(t: Test, start: StartBus, ...names: string[]): Promise<Listener> {
-  const keys = createChangeableKeys(...(names.length === 0 ? ['first'] : names))
+  const keys = createChangingKeys(...(names.length === 0 ? ['first'] : names))
   const bus = await start(keys)
   t.teardown(() => bus.close())
   const heard: { text: string; from: NodeId }[] = []

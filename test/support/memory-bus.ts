@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Bus, BusFailure, maxBusBytes, type Verdict } from '../../src/ports/bus.ts'
 import type { ClusterKeys } from '../../src/ports/cluster-keys.ts'
 import type { NodeId } from '../../src/ports/node-id.ts'
-import { createChangeableKeys } from './changeable-keys.ts'
+import { createChangingKeys } from './cluster-keys.ts'
 import { createDueTimes } from './due-times.ts'
 import { createMovableClock, type MovableClock } from './movable-clock.ts'
 import { seededRandom } from './random.ts'
@@ -188,7 +188,7 @@ export function createMemoryNetwork(
     const node: Node = {
       id: given.id ?? createHash('sha256').update(`${seed} ${count}`).digest('hex'),
       address: given.address ?? `10.0.${count >> 8}.${count & 255}:5053`,
-      keys: given.keys ?? createChangeableKeys('first'),
+      keys: given.keys ?? createChangingKeys('first'),
       links: new Map(),
       seen: new Set(),
       listeners: new Set(),

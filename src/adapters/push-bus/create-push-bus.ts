@@ -1,11 +1,11 @@
-import { randomInt } from 'node:crypto'
-import { type Bus, BusFailure, maxBusBytes, type Verdict } from '../../ports/bus.ts'
+import { type Bus, BusFailure, maxBusBytes } from '../../ports/bus.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ClusterKeys } from '../../ports/cluster-keys.ts'
 import type { NodeId } from '../../ports/node-id.ts'
 import { type PeerAnswer, PeerFailure } from '../../ports/peer-port.ts'
 import type { Timers } from '../../ports/timers.ts'
 import { createContacts } from './contacts.ts'
+import { bounded, choose, type Judge, judgeInTime, toBusFailure } from './push-rules.ts'
 import type { PushAnswer, PushWire } from './push-wire.ts'
 import { createSeen } from './seen.ts'
 
@@ -17,7 +17,6 @@ const pingMs = 3_000
 const pushMs = 2_000
 const greetMs = 5_000
 const dialMs = 5_000
-const patienceMs = 100
 /** Messages on their way to one neighbour; what comes on top is dropped. */
 const maxUnderway = 64
 const maxAddressBytes = 300
@@ -53,7 +52,6 @@ export interface PushBus {
   readonly answers: ReadonlyMap<string, PeerAnswer>
 }
 
-type Judge = (message: Uint8Array, from: NodeId) => Verdict | Promise<Verdict>
 type AnswerGreeting = (greeting: Uint8Array, from: NodeId) => Promise<Uint8Array>
 
 /**
@@ -276,37 +274,4 @@ export function createPushBus(parts: PushBusParts, { listening }: PushBusOptions
     },
   }
   return { bus, answers }
-}
-
-async function judgeInTime(judge: Judge, message: Uint8Array, from: NodeId): Promise<Verdict> {
-  const { promise: late, resolve: tooLate } = Promise.withResolvers<Verdict>()
-  const timer = setTimeout(() => tooLate('ignore'), patienceMs)
-  try {
-    return await Promise.race([judge(message, from), late])
-  } catch {
-    return 'ignore'
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-function choose<T>(from: readonly T[], count: number): readonly T[] {
-  const left = [...from]
-  const chosen: T[] = []
-  while (chosen.length < count && left.length > 0) {
-    chosen.push(...left.splice(randomInt(left.length), 1))
-  }
-  return chosen
-}
-
-function bounded(bytes: Uint8Array): Uint8Array {
-  if (bytes.byteLength <= maxBusBytes) return bytes
-  throw new RangeError(`${bytes.byteLength} bytes: ${maxBusBytes} is the most`)
-}
-
-function toBusFailure(error: unknown, who: string): BusFailure {
-  if (error instanceof BusFailure) return error
-  const isRefusal = error instanceof PeerFailure && error.code === 'refused'
-  const code = isRefusal ? 'refused' : 'unreachable'
-  return new BusFailure(code, `${who} ${isRefusal ? 'refuses us' : 'does not answer'}`, error)
 }

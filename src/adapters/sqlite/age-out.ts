@@ -40,14 +40,20 @@ export function createAgeOut(db: Connection): AgeOut {
     const text = get.get()
     return text === undefined ? undefined : Number(text)
   }
+  /** Asked for with every record that is taken. */
+  let known: number | undefined
   return {
     run(time) {
+      known = undefined
       const horizonMs = advanceHorizon(stored(), { ...time, oldestMs: oldest.get() ?? undefined })
       set.run(String(Math.floor(horizonMs)))
       const keys = tooOld.all(horizonMs)
       for (const key of keys) for (const statement of forget) statement.run(key)
       return keys
     },
-    horizonMs: () => stored() ?? 0,
+    horizonMs() {
+      known ??= stored() ?? 0
+      return known
+    },
   }
 }

@@ -19,6 +19,8 @@ export function openWriter(file: string): Connection {
     db.pragma(`cache_size = -${writerCacheKib}`)
     // A checkpoint that a reader held up may have let the log grow: it is cut back once it was copied.
     db.pragma('journal_size_limit = 8388608')
+    // As many pages as that: taking in many records writes the same pages over and over, and copies them once then.
+    db.pragma('wal_autocheckpoint = 2000')
     return db
   } catch (error) {
     db.close()

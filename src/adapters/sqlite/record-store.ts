@@ -9,7 +9,7 @@ import { leafStatements, registersOf, type StoredRecord } from './registers.ts'
 import type { Committed } from './writer-protocol.ts'
 
 /** Records written in one transaction. */
-const batchRecords = 100
+const batchRecords = 200
 
 /** Batches on their way at once: one is verified while another is written. */
 const batchesAtOnce = 3

@@ -68,7 +68,8 @@ export function createKeyWriter(
       if (change !== undefined) write(key, state, change)
     },
     remember(key, sighting) {
-      const state = reader.read(key)
+      // The record was just put: that much of the key is there.
+      const state = reader.readObservations(key)
       writeSightings(key, state, applyChange(state, { sighting }))
       const live = liveRecord(state, decider.exclusions)
       if (live?.origin !== sighting.origin) return false

@@ -1,13 +1,15 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { topic } from '../../../src/adapters/libp2p/settings.ts'
 import { maxBusBytes } from '../../../src/ports/bus.ts'
+import { type Clock, systemClock } from '../../../src/ports/clock.ts'
+import { createMovableClock } from '../../support/movable-clock.ts'
 import { until } from '../../system/support/process.ts'
 import { dialPlain, startBus, startPlain } from './support.ts'
 
 const soon = (): AbortSignal => AbortSignal.timeout(10_000)
 
-async function withMember(t: import('tap').Test) {
-  const one = await startBus(t, { tickMs: 100 })
+async function withMember(t: Test, clock: Clock = systemClock) {
+  const one = await startBus(t, { tickMs: 100, clock })
   const good = await startBus(t, { tickMs: 100 })
   await good.bus.dial(one.address, soon())
   const member = await startPlain(t, 'k')
@@ -113,15 +115,15 @@ t.test('a greeting that is too long, cut short or endless is not answered', asyn
 })
 
 t.test('a flood of messages is cut to what a mesh has to say', async t => {
-  const { one, member, isWell } = await withMember(t)
+  const clock = createMovableClock(0)
+  const { one, member, isWell } = await withMember(t, clock)
   const { gossip } = member.node.services
-  for (let at = 0; at < 6_000; at += 1) {
+  for (let at = 0; at < 2_500; at += 1) {
     await gossip.publish(topic, Buffer.from(`flood ${at}`))
     if (at % 100 === 0) await new Promise(resolve => setImmediate(resolve))
   }
-  await until('the flood came', () => one.heard.length > 1_500)
-  // What may come at once, and what may come in the seconds that this takes.
-  await new Promise(resolve => setTimeout(resolve, 1_000))
-  t.ok(one.heard.length < 5_000, `${one.heard.length} of 6000 were judged`)
+  await until('what may come at once came', () => one.heard.length === 2_000)
+  clock.pass(1_000)
   await isWell('after the flood')
+  t.ok(one.heard.length <= 2_300, `${one.heard.length} of 2500 were judged`)
 })

@@ -3,10 +3,10 @@
  * standard input closes the bus, after which nothing keeps the process.
  */
 
-import { createChangeableKeys } from '../../support/changeable-keys.ts'
+import { createChangingKeys } from '../../support/cluster-keys.ts'
 import { startLibp2p } from './support.ts'
 
-const bus = await startLibp2p(createChangeableKeys('k'))
+const bus = await startLibp2p(createChangingKeys('k'))
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 bus.judge(message => {
   say(`heard ${Buffer.from(message).toString('latin1', 0, 40)}`)

@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import { openLibp2pBus } from '../../../src/adapters/libp2p/open-bus.ts'
 import { systemClock } from '../../../src/ports/clock.ts'
 import { silentLog } from '../../../src/ports/log.ts'
-import { createChangeableKeys } from '../../support/changeable-keys.ts'
+import { createChangingKeys } from '../../support/cluster-keys.ts'
 import { until } from '../../system/support/process.ts'
 import { startBus, startLibp2p } from './support.ts'
 
@@ -100,7 +100,7 @@ t.test('an address that is in use is told as the system tells it', async t => {
   const port = Number(address.split(':')[1])
   const parts = {
     privateKey: generateKeyPairSync('ed25519').privateKey,
-    keys: createChangeableKeys('k'),
+    keys: createChangingKeys('k'),
     clock: systemClock,
     log: silentLog,
   }
@@ -113,5 +113,5 @@ t.test('an address that is in use is told as the system tells it', async t => {
 t.test('who it is comes from the node key alone', async t => {
   const { bus } = await startBus(t)
   t.match(bus.self, /^[0-9a-f]{64}$/)
-  await t.rejects(startLibp2p(createChangeableKeys()), RangeError, 'and no mesh without a key')
+  await t.rejects(startLibp2p(createChangingKeys()), RangeError, 'and no mesh without a key')
 })

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { createKeyedEncrypters } from '../../../src/adapters/libp2p/keyed-encrypters.ts'
-import { keyNamed } from '../../support/changeable-keys.ts'
+import { clusterKeyOf } from '../../support/cluster-keys.ts'
 import { until } from '../../system/support/process.ts'
 import { dialPlain, openSocket, startBus, startPlain, startWith } from './support.ts'
 
@@ -20,7 +20,7 @@ t.test('libp2p without a cluster key is refused both ways, in milliseconds', asy
 t.test('who knows a key id and not the key is refused', async t => {
   const { address, changes } = await startBus(t, { key: 'right' })
   // The same name on the wire, with another secret behind it.
-  const forged = { id: keyNamed('right').id, secret: randomBytes(32) }
+  const forged = { id: clusterKeyOf('right').id, secret: randomBytes(32) }
   const node = await startWith(t, createKeyedEncrypters([forged]).first)
   await t.rejects(dialPlain(node, address), { name: 'EncryptionFailedError' })
   t.strictSame(changes, [])

@@ -14,23 +14,31 @@ import { createKeyedEncrypters } from '../../../src/adapters/libp2p/keyed-encryp
 import { openLibp2pBus } from '../../../src/adapters/libp2p/open-bus.ts'
 import { gossipSettings, topic } from '../../../src/adapters/libp2p/settings.ts'
 import type { Bus } from '../../../src/ports/bus.ts'
-import { systemClock } from '../../../src/ports/clock.ts'
+import { type Clock, systemClock } from '../../../src/ports/clock.ts'
 import type { ClusterKeys } from '../../../src/ports/cluster-keys.ts'
 import { silentLog } from '../../../src/ports/log.ts'
-import { createChangeableKeys, keyNamed } from '../../support/changeable-keys.ts'
+import { clusterKeyOf, createChangingKeys } from '../../support/cluster-keys.ts'
 
 /** A node on a free port of loopback, with a new identity. */
-export function startLibp2p(keys: ClusterKeys, host = '127.0.0.1', tickMs = 1_000): Promise<Bus> {
+export function startLibp2p(
+  keys: ClusterKeys,
+  host = '127.0.0.1',
+  tickMs = 1_000,
+  clock: Clock = systemClock,
+): Promise<Bus> {
   const { privateKey } = generateKeyPairSync('ed25519')
   return openLibp2pBus(
-    { privateKey, keys, clock: systemClock, log: silentLog },
+    { privateKey, keys, clock, log: silentLog },
     { listen: { host, port: 0 }, tickMs },
   )
 }
 
 /** A bus that lasts as long as the test, and what it heard. */
-export async function startBus(t: Test, { host = '127.0.0.1', tickMs = 1_000, key = 'k' } = {}) {
-  const bus = await startLibp2p(createChangeableKeys(key), host, tickMs)
+export async function startBus(
+  t: Test,
+  { host = '127.0.0.1', tickMs = 1_000, key = 'k', clock = systemClock } = {},
+) {
+  const bus = await startLibp2p(createChangingKeys(key), host, tickMs, clock)
   t.teardown(() => bus.close())
   const heard: string[] = []
   const changes: string[] = []
@@ -50,7 +58,7 @@ export async function startPlain(
   keyName?: string,
 ): Promise<{ node: Libp2p<Services>; address: string; heard: string[] }> {
   const encrypter =
-    keyName === undefined ? noise() : createKeyedEncrypters([keyNamed(keyName)]).first
+    keyName === undefined ? noise() : createKeyedEncrypters([clusterKeyOf(keyName)]).first
   const node = await createLibp2p({
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],

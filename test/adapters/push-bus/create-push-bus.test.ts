@@ -1,6 +1,6 @@
 import t from 'tap'
 import { testBus } from '../../ports/bus.suite.ts'
-import { createChangeableKeys } from '../../support/changeable-keys.ts'
+import { createChangingKeys } from '../../support/cluster-keys.ts'
 import { createMemoryPushNetwork } from '../../support/memory-push-wire.ts'
 import { until } from '../../system/support/process.ts'
 
@@ -20,8 +20,8 @@ t.test('who fell silent without a word is gone after two pings, and not before',
       return () => {}
     },
   }
-  const one = network.start(createChangeableKeys('k'), timers)
-  const other = network.start(createChangeableKeys('k'))
+  const one = network.start(createChangingKeys('k'), timers)
+  const other = network.start(createChangingKeys('k'))
   t.teardown(() => Promise.all([one.close(), other.close()]))
   const changes: string[] = []
   one.onNeighbour(({ kind }) => changes.push(kind))
@@ -42,7 +42,7 @@ t.test('who fell silent without a word is gone after two pings, and not before',
 
 t.test('a message is pushed to six at the most, once by each node', async t => {
   const network = createMemoryPushNetwork()
-  const nodes = Array.from({ length: 20 }, () => network.start(createChangeableKeys('k')))
+  const nodes = Array.from({ length: 20 }, () => network.start(createChangingKeys('k')))
   t.teardown(() => Promise.all(nodes.map(node => node.close())))
   let heard = 0
   for (const [at, node] of nodes.entries()) {
@@ -62,8 +62,8 @@ t.test('a message is pushed to six at the most, once by each node', async t => {
 
 t.test('who cannot be reached in return is no neighbour', async t => {
   const network = createMemoryPushNetwork()
-  const one = network.start(createChangeableKeys('k'))
-  const other = network.start(createChangeableKeys('k'))
+  const one = network.start(createChangingKeys('k'))
+  const other = network.start(createChangingKeys('k'))
   t.teardown(() => Promise.all([one.close(), other.close()]))
   network.kill(one.self)
   await t.rejects(one.dial(other.listening[0] ?? '', AbortSignal.timeout(1_000)), {
