@@ -7,6 +7,7 @@ import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { compileIsKept, hasPrivate } from '../config/rules.ts'
 import { type Collector, createCollector } from '../keep/collect.ts'
+import { type LastCopies, onlyCopies } from '../keep/last-copies.ts'
 import { createLastUse, type LastUse } from '../keep/last-use.ts'
 import { protectedContent } from '../keep/protected-content.ts'
 import { createScrub, type Scrub } from '../keep/scrub.ts'
@@ -34,6 +35,8 @@ export interface Content {
   readonly scrub: Scrub
   /** A tag was answered with this digest just now: its tree is not collected while a client may be fetching it. */
   protect(digest: Digest): void
+  /** From now on other nodes count: what they rely on stays, what is theirs to hold may be left to them. */
+  leaveTo(others: Pick<LastCopies, 'mayLeave' | 'drop'>): void
   /** The store's last write failed, and not for want of room. */
   isUnusable(): boolean
   /** Settles when what came a moment ago is in the store; `undefined` when nothing is on its way there. */
@@ -92,20 +95,28 @@ export async function openContent(
   const isComplete = (digest: Digest) => completeness.isComplete(digest)
   const isKept = compileIsKept(config)
   const ledgerRoots = createLedgerRoots({ ledger, isComplete, isKept, clock })
+  let others: Pick<LastCopies, 'mayLeave' | 'drop'> = onlyCopies
+  let onItsWay: ReadonlySet<Digest> = new Set()
   collector = createCollector(
     {
       store,
       lastUse,
+      lastCopies: {
+        mayLeave: digest => !onItsWay.has(digest) && others.mayLeave(digest),
+        drop: (...victim) => others.drop(...victim),
+      },
       nowMs: usageMs,
       log,
       async protectedContent() {
         const { kept, onTheMove } = await ledgerRoots()
+        const inFlight = [...answered.keys()].filter(digest => !isComplete(digest))
+        onItsWay = new Set([...answered.keys()].flatMap(digest => [...graph.reachable(digest)]))
         return protectedContent({
           treeOf: graph.reachable,
           kept: () => kept,
           tagsInUse: () => onTheMove,
           isComplete,
-          inFlight: () => [...answered.keys()].filter(digest => !isComplete(digest)),
+          inFlight: () => inFlight,
         })
       },
     },
@@ -121,7 +132,20 @@ export async function openContent(
   owned.defer(() => upkeep.close())
   const protect = (digest: Digest) => void answered.set(digest, true)
   const { isUnusable } = condition
-  return { store, graph, completeness, lastUse, collector, scrub, protect, isUnusable, settled }
+  return {
+    store,
+    graph,
+    completeness,
+    lastUse,
+    collector,
+    scrub,
+    protect,
+    isUnusable,
+    settled,
+    leaveTo(nodes) {
+      others = nodes
+    },
+  }
 }
 
 /** The last second before a crash is not in the catalog; what tags pointed to is in the ledger, and tells whose content that is. */

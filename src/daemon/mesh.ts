@@ -7,6 +7,8 @@ import { createPeerServer } from '../adapters/peer-http/server.ts'
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { formatListen } from '../config/listen.ts'
+import { createLastCopies, leaseSubject } from '../keep/last-copies.ts'
+import { createOwners } from '../keep/owners.ts'
 import { startIndexNode } from '../mesh/index-node.ts'
 import { startMesh } from '../mesh/mesh.ts'
 import { byeType, helloType } from '../mesh/mesh-message.ts'
@@ -139,6 +141,15 @@ export async function joinMesh(
     { zone },
   )
   owned.defer(() => index.close())
+  const ending = new AbortController()
+  owned.defer(() => ending.abort())
+  const ownersOf = createOwners(members, { copies: config.keep.copies, zone })
+  const lastCopies = createLastCopies(
+    { members, ownersOf, store: content.store, client, clock },
+    ending,
+  )
+  content.leaveTo(lastCopies)
+  service.add(new Map([[leaseSubject, lastCopies.answer]]))
   const sync = startSync({
     store: records,
     bus,

@@ -19,7 +19,7 @@ export interface IndexEntries {
 }
 
 /** What is told counts for so long without a refresh, ms. */
-export const leaseMs = 25 * 60_000
+const leaseMs = 25 * 60_000
 /** Holders kept of one digest: what so many hold is found without the others. */
 const maxHolders = 64
 /** Digests kept of one node, so that no node crowds out the others. */

@@ -13,6 +13,8 @@ export interface Oddities {
 }
 
 const keptNonces = 4
+/** Of those that have one name. */
+const maxTold = 8
 
 /** Looks for them in a table. */
 export function createOddities(
@@ -25,16 +27,19 @@ export function createOddities(
 ): Oddities {
   const { table, clock, log } = parts
 
+  function namesakes(name: string): readonly NodeId[] {
+    const ids: NodeId[] = []
+    for (const { hello, state } of table.values()) {
+      if (hello.name === name && state !== 'gone') ids.push(hello.id)
+    }
+    return ids
+  }
+
   return {
     tell({ hello }) {
       const { id, name, version, protocols } = hello
-      const twins = [...table.values()].filter(
-        other => other.hello.name === name && other.hello.id !== id && other.state !== 'gone',
-      )
-      if (twins.length > 0) {
-        const ids = [id, ...twins.map(twin => twin.hello.id)]
-        log.warn({ name, ids }, 'two members have one name')
-      }
+      const ids = namesakes(name).slice(0, maxTold)
+      if (ids.length > 1) log.warn({ name, ids }, 'two members have one name')
       if (!meet(protocols, options.protocols)) {
         const fields = { member: name, id, version, protocols, ours: options.protocols }
         log.warn(fields, 'a member speaks no version of the protocol that this node speaks')

@@ -121,7 +121,8 @@ export function createMemberTable(
   function setState(entry: MemberEntry, state: Member['state'], why: string): void {
     if (entry.state === state) return
     const { id, name } = entry.hello
-    log.info({ member: name, id, from: entry.state, to: state, why }, 'member changed')
+    const level = state === 'suspect' || entry.state === 'suspect' ? 'debug' : 'info'
+    log[level]({ member: name, id, from: entry.state, to: state, why }, 'member changed')
     entry.state = state
     changed()
   }

@@ -1,3 +1,4 @@
+import pTimeout from 'p-timeout'
 import type { Log } from '../ports/log.ts'
 import type { SeedSource } from '../ports/seed-source.ts'
 
@@ -22,7 +23,8 @@ export function createSeedPool(sources: readonly SeedSource[], log: Log): SeedPo
   async function ask(source: SeedSource, onFound: () => void): Promise<void> {
     try {
       const signal = AbortSignal.any([ending.signal, AbortSignal.timeout(askTimeoutMs)])
-      const found = await source.find(signal)
+      // One that does not look at its signal must not keep the node from stopping.
+      const found = await pTimeout(source.find(signal), { milliseconds: 2 * askTimeoutMs, signal })
       failing.delete(source)
       const known = new Set(said.get(source))
       said.set(source, found)

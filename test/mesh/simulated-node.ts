@@ -34,7 +34,7 @@ export interface SimulatedOptions {
   readonly seeds?: readonly string[]
   readonly sources?: readonly SeedSource[]
   readonly store?: ReturnType<typeof memoryMemberStore>
-  readonly signature?: NodeSignature
+  readonly signature?: NodeSignature | undefined
   readonly name?: string
   readonly operators?: readonly string[]
   readonly protocols?: { readonly lowest: number; readonly highest: number }

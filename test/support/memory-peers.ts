@@ -119,6 +119,7 @@ export function createMemoryPeers({
       while (node.peer.faults.silent && performance.now() < by.deadlineMs) await wait(2)
     }
     await within(until(), by)
+    if (node.peer.faults.silent) throw new PeerFailure('timeout', 'silent for too long')
     if (node.peer.faults.dead) throw node.fails('unreachable', `${node.peer.id} is gone`)
   }
 

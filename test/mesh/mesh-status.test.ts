@@ -1,0 +1,76 @@
+import t from 'tap'
+import { addressOf, simulateMesh } from './simulated-node.ts'
+import { signatureOf } from './support.ts'
+
+t.test('the status tells of each member what an operator asks', async t => {
+  const { time, start } = simulateMesh(t)
+  const a = await start({ address: addressOf(1), name: 'a' })
+  const b = await start({ address: addressOf(2), name: 'b', seeds: [addressOf(1)] })
+  await time.until(() => a.members.alive().length === 1, 10_000)
+  await time.pass(3_000)
+  const { self, members } = a.status()
+  t.match(self, { id: a.id, name: 'a', version: '0.1.0', neighbours: 1, keyId: 'deadbeef' })
+  t.equal(members.length, 1)
+  t.match(members[0], {
+    id: b.id,
+    name: 'b',
+    state: 'alive',
+    isNeighbour: true,
+    isCompatible: true,
+    protocols: { lowest: 1, highest: 1 },
+    clockSkewMs: Number,
+    upstreams: ['docker.io'],
+    keyId: 'deadbeef',
+  })
+  t.ok(Math.abs(members[0]?.clockSkewMs ?? 99) <= 2, `${members[0]?.clockSkewMs} ms apart`)
+  t.ok((members[0]?.lastSeenAgoMs ?? 1e9) <= 4_000)
+  t.doesNotThrow(() => JSON.stringify(a.status()))
+  t.equal(JSON.parse(JSON.stringify(members[0])).state, 'alive', 'plain, also as JSON')
+})
+
+t.test('alarms name what is wrong, and whom it is about', async t => {
+  const { time, start } = simulateMesh(t)
+  const codes = () => a.status().alarms.map(({ code }) => code)
+  const a = await start({ address: addressOf(1), name: 'a' })
+  t.strictSame(codes(), ['clock-unverified'], 'alone nobody confirms the time')
+  const seeds = [addressOf(1)]
+  const b = await start({ address: addressOf(2), name: 'a', seeds })
+  const c = await start({
+    address: addressOf(3),
+    seeds,
+    protocols: { lowest: 2, highest: 2 },
+    time: ({ clock }) => ({
+      nowMs: () => clock.wallMs() + 400_000,
+      source: () => 'registry',
+      learnFromPeers: () => {},
+    }),
+  })
+  await time.until(() => codes().length === 4, 10_000)
+  const alarms = new Map(
+    a.status().alarms.map(({ code, nodes }) => [code, nodes.map(({ id }) => id).sort()]),
+  )
+  t.strictSame(alarms.get('twin-name'), [a.id, b.id].sort())
+  t.strictSame(alarms.get('protocol'), [c.id])
+  t.strictSame(alarms.get('clock-apart'), [c.id])
+  await b.close()
+  t.notOk(codes().includes('twin-name'), 'who is gone is no trouble')
+})
+
+t.test('two nodes with one key are an alarm at both and at who knows both', async t => {
+  const { time, start } = simulateMesh(t)
+  const signature = signatureOf()
+  const a = await start({ address: addressOf(1) })
+  const d = await start({ address: addressOf(4), seeds: [addressOf(1)] })
+  await time.until(() => a.members.alive().length === 1, 10_000)
+  const b = await start({ address: addressOf(2), signature, seeds: [addressOf(1)], name: 'same' })
+  const c = await start({ address: addressOf(3), signature, seeds: [addressOf(4)], name: 'same' })
+  const isTold = (node: typeof a) =>
+    node
+      .status()
+      .alarms.some(({ code, nodes }) => code === 'twin-key' && nodes[0]?.id === signature.self)
+  await time.until(() => [a, b, c, d].every(isTold), 200_000)
+  c.kill()
+  await time.pass(1_000_000)
+  t.notOk(isTold(a), 'and none any more once one of them is gone')
+  t.notOk(isTold(b))
+})
