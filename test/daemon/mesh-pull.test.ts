@@ -94,6 +94,7 @@ async function openNode(
           const [outcome] = await database.records.apply([record])
           return outcome === 'applied' || outcome === 'known'
         },
+        catchUp: () => undefined,
         signedObservation: about => database.replication.signedObservation(about),
       },
     },
