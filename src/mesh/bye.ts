@@ -8,7 +8,7 @@ export interface Bye extends Turn {
 }
 
 /** Of a bye with its signature. */
-export const maxByeBytes = 256
+const maxByeBytes = 256
 
 /** The bytes a node signs. */
 export function encodeBye({ id, incarnation, nonce, sequence }: Bye): Uint8Array {

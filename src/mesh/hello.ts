@@ -5,8 +5,8 @@ import { decodeCbor, encodeCbor, isBytes, isCount } from './cbor.ts'
 export const maxHelloBytes = 4 * 1024
 
 /** How often a node says hello, ms: never beyond these, whatever it says. */
-export const shortestPeriodMs = 5_000
-export const longestPeriodMs = 600_000
+const shortestPeriodMs = 5_000
+const longestPeriodMs = 600_000
 
 /** Versions of the protocol that a node speaks, both included. */
 export interface ProtocolRange {

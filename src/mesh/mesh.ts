@@ -28,7 +28,7 @@ export interface Mesh {
 }
 
 /** Versions of what nodes say to each other that this software speaks. */
-export const spokenProtocols: ProtocolRange = { lowest: 1, highest: 1 }
+const spokenProtocols: ProtocolRange = { lowest: 1, highest: 1 }
 
 /**
  * Joins the mesh, and stays in it for as long as the process runs. Answers the bus' greetings itself; its other messages, and the peer

@@ -90,7 +90,7 @@ export function seededRandom(seed: number): () => number {
 const spkiHead = Buffer.from('302a300506032b6570032100', 'hex')
 
 /** A new node's key. */
-export function makeKey(): KeyObject {
+function makeKey(): KeyObject {
   return generateKeyPairSync('ed25519').privateKey
 }
 
