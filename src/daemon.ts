@@ -39,7 +39,7 @@ export async function startDaemon(
   const metrics = createMetrics({ version })
   const { dataDir } = config
   claim(config, log, owned)
-  const database = await openLedger({ dataDir, log, clock, machine: { name: config.node.name } })
+  const database = await openLedger({ dataDir, log, clock, machine: {} })
   owned.defer(() => database.close())
   const { ledger } = database
   const ageing = setInterval(() => {
