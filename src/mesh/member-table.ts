@@ -14,15 +14,9 @@ import {
   type ProtocolRange,
   type SignedHello,
 } from './hello.ts'
-import {
-  allowance,
-  hostOf,
-  isExpired,
-  isWithinAllowance,
-  type MemberEntry,
-  viewOf,
-} from './member-entry.ts'
+import { allowance, hostOf, isWithinAllowance, type MemberEntry, viewOf } from './member-entry.ts'
 import { createOddities } from './member-oddities.ts'
+import { callListener, createMemberStates } from './member-states.ts'
 import type { ToldHello } from './mesh-message.ts'
 
 /**
@@ -65,10 +59,6 @@ export interface MemberTable extends Members {
 const maxMembers = 10_000
 /** A clock's word this old says nothing any more. */
 const maxSampleAgeMs = 10 * 60_000
-/** Uptime without a word after which a member is no longer dialled, ms. */
-const forgetAfterMs = 7 * 86_400_000
-const firstReprobeMs = 5_000
-const longestReprobeMs = 60_000
 
 /** When a node was heard, and what its clock said. */
 type Seen = Pick<MemberEntry, 'anchorMs'> & { readonly seenMs: number }
@@ -91,9 +81,9 @@ export function createMemberTable(
   const { signature, clock, log } = parts
   const table = new Map<NodeId, MemberEntry>()
   const listeners = new Set<() => void>()
-  const doubters = new Set<(id: NodeId) => void>()
   /** Also those that have not introduced themselves yet. */
   const neighbours = new Map<NodeId, NonNullable<MemberEntry['seenAt']>>()
+  const states = createMemberStates({ clock, log, changed })
   const oddities = createOddities({ table, clock, log }, options)
   let forgotten: NodeId[] = []
   let all: readonly Member[] | undefined
@@ -107,43 +97,7 @@ export function createMemberTable(
   function changed(): void {
     all = undefined
     alive = undefined
-    for (const listener of listeners) guard(listener)
-  }
-
-  function guard(call: () => void): void {
-    try {
-      call()
-    } catch (err) {
-      log.error({ err }, 'a listener of the member table failed')
-    }
-  }
-
-  function setState(entry: MemberEntry, state: Member['state'], why: string): void {
-    if (entry.state === state) return
-    const { id, name } = entry.hello
-    const level = state === 'suspect' || entry.state === 'suspect' ? 'debug' : 'info'
-    log[level]({ member: name, id, from: entry.state, to: state, why }, 'member changed')
-    entry.state = state
-    changed()
-  }
-
-  function doubt(entry: MemberEntry): void {
-    for (const listener of doubters) guard(() => listener(entry.hello.id))
-  }
-
-  function suspect(entry: MemberEntry, why: string): void {
-    setState(entry, 'suspect', why)
-    doubt(entry)
-  }
-
-  /** A word of it that was said at `seenMs`. One that does not answer us stays in doubt, whatever others say. */
-  function revive(entry: MemberEntry, seenMs: number): void {
-    const { downSinceMs } = entry
-    entry.lastSeenMs = Math.max(entry.lastSeenMs, seenMs)
-    entry.unheardMs = 0
-    if (entry.saidBye || isExpired(entry, clock.monotonicMs())) return
-    if (downSinceMs === undefined) setState(entry, 'alive', 'heard')
-    else if (seenMs > downSinceMs && entry.state === 'gone') suspect(entry, 'others hear it')
+    for (const listener of listeners) callListener(log, listener)
   }
 
   function admit(told: ToldHello, { delayMs = 0 }: Arrival = {}): Admission {
@@ -153,7 +107,8 @@ export function createMemberTable(
     const seenMs = clock.monotonicMs() - told.ageMs
     const order = entry === undefined ? 1 : compareTurns(hello, entry.hello)
     if (order > 0) return takeIn(hello, told, { seenMs, anchorMs: anchorOf(hello, told, delayMs) })
-    if (entry !== undefined && order === 0 && seenMs > entry.lastSeenMs) revive(entry, seenMs)
+    if (entry !== undefined && order === 0 && seenMs > entry.lastSeenMs)
+      states.revive(entry, seenMs)
     return 'known'
   }
 
@@ -180,7 +135,7 @@ export function createMemberTable(
     if (table.size >= maxMembers && !dropOne()) return 'limited'
     const entry = put(hello, signed, seen.seenMs)
     entry.anchorMs = seen.anchorMs
-    revive(entry, seen.seenMs)
+    states.revive(entry, seen.seenMs)
     oddities.tell(entry)
     changed()
     return entry.state === 'gone' ? 'known' : 'news'
@@ -222,7 +177,7 @@ export function createMemberTable(
     entry.view = viewOf(entry, viewNeeds)
     // A node that was started anew is another one to reach.
     if (hello.nonce !== before.nonce) entry.downSinceMs = undefined
-    revive(entry, seen.seenMs)
+    states.revive(entry, seen.seenMs)
     if (before.name !== hello.name || before.version !== hello.version) oddities.tell(entry)
     changed()
     return wasGone && entry.state !== 'gone' ? 'news' : 'newer'
@@ -253,26 +208,8 @@ export function createMemberTable(
     if (!signature.isSignedBy(bye.id, 'bye', signed.body, signed.signature)) return 'reject'
     entry.saidBye = true
     entry.downSinceMs = undefined
-    setState(entry, 'gone', 'said bye')
+    states.set(entry, 'gone', 'said bye')
     return 'accept'
-  }
-
-  function sweepOne(entry: MemberEntry): void {
-    const nowMs = clock.monotonicMs()
-    if (entry.state === 'gone') sweepGone(entry, nowMs)
-    else if (isExpired(entry, nowMs)) sweepSilent(entry, nowMs)
-    else if (entry.state === 'suspect' && nowMs >= entry.nextProbeMs) doubt(entry)
-  }
-
-  function sweepGone(entry: MemberEntry, nowMs: number): void {
-    const silentMs = entry.unheardMs + nowMs - entry.lastSeenMs
-    if (silentMs > forgetAfterMs && !entry.isNeighbour) forget(entry)
-  }
-
-  function sweepSilent(entry: MemberEntry, nowMs: number): void {
-    if (!entry.isNeighbour) setState(entry, 'gone', 'silent for long')
-    // Its word may have got lost, or it hangs.
-    else if (nowMs >= entry.nextProbeMs) suspect(entry, 'connected, and silent for long')
   }
 
   return {
@@ -296,11 +233,11 @@ export function createMemberTable(
       entry.downSinceMs = undefined
       const before = entry.roundTripMs ?? roundTripMs
       entry.roundTripMs = before + (roundTripMs - before) / 8
-      setState(entry, 'alive', 'answered')
+      states.set(entry, 'alive', 'answered')
     },
     missed(id) {
       const entry = table.get(id)
-      if (entry?.state === 'alive') suspect(entry, 'did not answer')
+      if (entry?.state === 'alive') states.suspect(entry, 'did not answer')
     },
     onChange(listener) {
       listeners.add(listener)
@@ -327,30 +264,23 @@ export function createMemberTable(
       changed()
       if (entry.saidBye) return
       entry.lastSeenMs = clock.monotonicMs()
-      if (entry.downSinceMs === undefined) setState(entry, 'alive', 'connected')
-      else suspect(entry, 'connected')
+      if (entry.downSinceMs === undefined) states.set(entry, 'alive', 'connected')
+      else states.suspect(entry, 'connected')
     },
     left(id) {
       neighbours.delete(id)
       const entry = table.get(id)
       if (entry === undefined) return
       entry.isNeighbour = false
-      if (entry.state === 'alive') suspect(entry, 'connection ended')
+      if (entry.state === 'alive') states.suspect(entry, 'connection ended')
       changed()
     },
     unanswered(id, sinceMs) {
       const entry = table.get(id)
-      if (entry === undefined || entry.state === 'gone') return
-      const nowMs = clock.monotonicMs()
-      const downForMs = nowMs - (entry.downSinceMs ?? nowMs)
-      // Others hear it: there is no way from here to it, for now.
-      const isHeard = entry.isNeighbour || entry.lastSeenMs > (entry.downSinceMs ?? sinceMs)
-      entry.downSinceMs ??= nowMs
-      entry.nextProbeMs = nowMs + Math.min(Math.max(downForMs, firstReprobeMs), longestReprobeMs)
-      setState(entry, isHeard ? 'suspect' : 'gone', 'does not answer')
+      if (entry !== undefined) states.unanswered(entry, sinceMs)
     },
     sweep() {
-      for (const entry of [...table.values()]) sweepOne(entry)
+      for (const entry of [...table.values()]) if (states.sweep(entry)) forget(entry)
       if (forgotten.length > 0) changed()
     },
     entries: () => table.values(),
@@ -368,10 +298,7 @@ export function createMemberTable(
       }
       return samples
     },
-    onDoubt(listener) {
-      doubters.add(listener)
-      return () => void doubters.delete(listener)
-    },
+    onDoubt: states.onDoubt,
     takeForgotten() {
       const ids = forgotten
       forgotten = []

@@ -230,6 +230,7 @@ t.test('silence of three periods is the end of a member', async t => {
   t.equal(a.table.get(c.id)?.state, 'alive')
   await time.pass(40_000)
   t.equal(a.table.get(c.id)?.state, 'gone')
+  t.ok(a.log.lines.some(({ fields }) => fields['why'] === 'silent for long'))
 })
 
 t.test(

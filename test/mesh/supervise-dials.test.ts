@@ -99,17 +99,17 @@ t.test('who refuses our key is told of once', async t => {
 t.test('connections change now and then, and stay enough', async t => {
   const { time, start } = simulateMesh(t)
   const nodes: SimulatedNode[] = []
-  for (let i = 1; i <= 30; i++) {
+  for (let i = 1; i <= 16; i++) {
     nodes.push(await start({ address: addressOf(i), seeds: [addressOf(1)] }))
   }
   await time.until(() => allKnowAll(nodes), 20_000)
   await time.pass(60_000)
   const links = () => nodes.map(node => node.end.bus.neighbours().map(({ id }) => id))
   const before = links()
-  await time.pass(900_000)
+  await time.pass(700_000)
   const after = links()
   const changed = after.filter((ids, i) => ids.some(id => !before[i]?.includes(id))).length
-  t.ok(changed >= 20, `${changed} of 30 have another neighbour`)
+  t.ok(changed >= 10, `${changed} of 16 have another neighbour`)
   t.ok(
     after.every(ids => ids.length >= 7),
     after.map(ids => ids.length).join(' '),
