@@ -12,7 +12,7 @@ import { createPartials } from './partials.ts'
 import { putBlob } from './put-blob.ts'
 import { openQuarantine, type Quarantine } from './quarantine.ts'
 import { openBlobFile, readBlob } from './read-blob.ts'
-import { makeDirectories, readBlobs, readPartials } from './read-layout.ts'
+import { makeDirectories, readBlobs, readPartials, settleTemporaries } from './read-layout.ts'
 import { matchesSlowly } from './reverify.ts'
 import { createRoom, readFileSystem } from './room.ts'
 import { createSoundFiles } from './sound-files.ts'
@@ -51,6 +51,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   const layout = layoutOf(options.dir)
   const opening = `opening the store in ${options.dir}`
   await tellFailure(makeDirectories(layout), opening)
+  await tellFailure(settleTemporaries(layout), opening)
   const index = createBlobIndex(log, await tellFailure(readBlobs(layout), opening))
   const isHeld = (digest: Digest) => index.get(digest) !== undefined
   const partials = createPartials(await tellFailure(readPartials(layout, isHeld), opening))
