@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { type Digest, digestAlgorithm, digestOf } from '../../oci/digest.ts'
-import type { BlobInfo, BlobReader, StoreChange } from '../../ports/content-store.ts'
+import type { BlobInfo, BlobReader, OpenedEarly, StoreChange } from '../../ports/content-store.ts'
 import type { MaintainedStore, Verdict } from '../../ports/content-upkeep.ts'
 import type { Log } from '../../ports/log.ts'
 import { createBlobIndex } from './blob-index.ts'
@@ -101,6 +101,26 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
     return undefined
   }
 
+  async function openEarly(digest: Digest): Promise<OpenedEarly | undefined> {
+    const info = index.get(digest)
+    const file = info && (await openHeld(info))
+    if (info === undefined || file === undefined) return undefined
+    const reader = readBlob(file, layout.blob(digest), info, () => lose(info, 'damaged'))
+    return { reader, verified: sound.isKnown(digest, file) ? undefined : verify(info, file.state) }
+  }
+
+  /** By a descriptor of its own, as the reader may be closed meanwhile. @param state of the file that is read */
+  async function verify(info: BlobInfo, state: string): Promise<boolean> {
+    const file = await openHeld(info)
+    if (file === undefined) return false
+    if (await isSound(file, info)) {
+      await file.close()
+      return file.state === state
+    }
+    await lose(info, 'damaged')
+    return false
+  }
+
   /** Closes a file that is not what it was. */
   async function isSound(file: OpenFile, { digest }: BlobInfo): Promise<boolean> {
     const path = layout.blob(digest)
@@ -158,6 +178,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   return {
     stat: index.get,
     open,
+    openEarly,
     get,
     put: (digest, bytes) => putBlob(parts, digest, bytes),
     write: (digest, size) => writeBlob(parts, digest, size),
