@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { LRUCache } from 'lru-cache'
+import pTimeout from 'p-timeout'
 import { tellFailure } from '../adapters/disk/disk-failure.ts'
 import { openDiskStore } from '../adapters/disk/open-disk-store.ts'
 import { readFileSystem } from '../adapters/disk/room.ts'
@@ -7,6 +8,7 @@ import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { compileIsKept, hasPrivate } from '../config/rules.ts'
 import { type Collector, createCollector } from '../keep/collect.ts'
+import { finishDownloads } from '../keep/finish-downloads.ts'
 import { type LastCopies, onlyCopies } from '../keep/last-copies.ts'
 import { createLastUse, type LastUse } from '../keep/last-use.ts'
 import { protectedContent } from '../keep/protected-content.ts'
@@ -45,6 +47,8 @@ export interface Content {
 
 /** How long after an answer its image may still be on its way to a client, in ms. */
 const pullMs = 10 * 60_000
+/** The start waits so long, in ms, for what came whole before a crash; questions that come later wait for it within their deadline. */
+const finishMs = 5_000
 /** Gentle enough for a memory card. */
 const scrubBytesPerSecond = 20 * 1024 * 1024
 
@@ -82,6 +86,9 @@ export async function openContent(
   owned.defer(() => completeness.close())
   await graph.load(contents)
   if (keepsSecrets) await recoverSightings(graph, store, ledger)
+  const finished = finishDownloads({ store, sizeOf: graph.sizeOf, log })
+  owned.defer(() => finished)
+  await pTimeout(finished, { milliseconds: finishMs, fallback: () => undefined })
 
   const newestUseMs = contents.uses.reduce((newest, use) => Math.max(newest, use.atMs), 0)
   const usageMs = createUsageClock(clock, newestUseMs > 0 ? newestUseMs : undefined)

@@ -17,6 +17,16 @@ export interface BlobReader {
   close(): Promise<void>
 }
 
+/** A held blob that can be read although nobody knows for certain yet that its bytes are the right ones. */
+export interface OpenedEarly {
+  readonly reader: BlobReader
+  /**
+   * Whether what `reader` gives hashes to the digest; rejects when that cannot be found out. Absent when it is known to. Goes on when the
+   * reader is closed.
+   */
+  readonly verified: Promise<boolean> | undefined
+}
+
 /** A blob on its way in. Exactly one of `commit`, `suspend`, `discard` ends it. */
 export interface BlobWriter {
   readonly digest: Digest
@@ -73,6 +83,8 @@ export interface ContentStore {
   stat(digest: Digest): BlobInfo | undefined
   /** `undefined` when it is not held (any more). */
   open(digest: Digest): Promise<BlobReader | undefined>
+  /** As `open`, which verifies what may have been touched before it settles: this one lets it be read meanwhile. */
+  openEarly?(digest: Digest): Promise<OpenedEarly | undefined>
   /** A small blob whole (`maxBytes` bounds it, larger ones give `undefined`); re-verified, a damaged one is quarantined. */
   get(digest: Digest, maxBytes: number): Promise<Buffer | undefined>
   /** Stores a small blob. Rejects with `wrong-digest`, `store-full`. */

@@ -2,6 +2,19 @@ import type { Digest } from '../oci/digest.ts'
 import type { Descriptor } from '../oci/manifest.ts'
 import type { Repository, TagReference } from '../oci/reference.ts'
 
+/** Who gave an answer, where several speak for one registry. What it gave is told to be of no use, so that the next is asked. */
+export interface Sender {
+  /** Tells senders apart, and people who it is. */
+  readonly name: string
+  /**
+   * What it sends broke off, or what it named cannot be had: for a while it is asked for that after the others. Returns whether one of
+   * those has not failed so.
+   */
+  broke(): boolean
+  /** What it sent is false: for a while it is not asked for that. Returns whether others are left; if none is, all are believed again. */
+  lied(): boolean
+}
+
 /** What a registry said about a tag. */
 export interface TagAnswer {
   readonly digest: Digest
@@ -16,6 +29,7 @@ export interface TagAnswer {
   readonly manifest: Buffer | undefined
   /** URL of the endpoint that answered, without credentials. */
   readonly endpoint: string
+  readonly sender?: Sender
 }
 
 /** A manifest whose bytes hash to the digest that was asked for. */
@@ -33,6 +47,8 @@ export interface BlobAnswer {
   readonly size: number | undefined
   /** Chunks in order. Throws {@link UpstreamFailure} when the source dies or stalls; returning early closes the connection. */
   readonly body: AsyncIterable<Uint8Array>
+  /** Whose bytes these are, where the source speaks for several. */
+  readonly sender?: Sender
 }
 
 export interface TagQuestionOptions {

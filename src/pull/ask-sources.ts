@@ -4,7 +4,7 @@ import { formatRepository, type Repository } from '../oci/reference.ts'
 import type { BlobSource } from '../ports/blob-source.ts'
 import type { Clock } from '../ports/clock.ts'
 import { UpstreamFailure } from '../ports/errors.ts'
-import type { BlobAnswer } from '../ports/upstream.ts'
+import type { BlobAnswer, Sender } from '../ports/upstream.ts'
 import { openFirst } from './open-first.ts'
 import { tellUnconfigured } from './resolve-tag.ts'
 
@@ -27,8 +27,10 @@ export interface BlobSink {
   offset(): number
   /** Size of the whole blob, once known. */
   size(): number | undefined
-  /** An answer came whose offset and size fit; `size` is what it says. */
-  opened(source: BlobSource, size: number | undefined): void
+  /** Whether that is what a manifest says, not just a sender. */
+  isSizeCertain(): boolean
+  /** An answer came whose offset and size fit. */
+  opened(source: BlobSource, answer: BlobAnswer): void
   /** Takes bytes that continue at `offset()`. */
   append(chunk: Uint8Array): Promise<void>
   /** The source ended cleanly without ever having told the size: it is what came. */
@@ -53,7 +55,8 @@ interface Parts {
  * Receives a blob to its end, from whoever has it: sources are asked in order, unless known down, and the next is raced against one that
  * is slow to begin; when one fails the remaining range is asked at once from the next, or after everybody failed, with pauses, from
  * whoever may have it then. Three rounds in which nothing came end it: rejects with the `UpstreamFailure` that says most. A source that
- * denies or does not have the blob is asked no more.
+ * denies or does not have the blob is asked no more. Two senders who do not agree on the size end it, too, with what came so far: it
+ * will not hash.
  */
 export async function receiveBlob(
   { sources: first, find, sink, isDistrusted, clock, signal }: Parts,
@@ -65,14 +68,17 @@ export async function receiveBlob(
   const tried = new Set<string>()
   const failures = new Map<BlobSource['kind'], UpstreamFailure>()
   let round = 1
+  let isContradicted = false
+  /** Who sends now, where the source says it. */
+  let sender: Sender | undefined
 
-  while (!isWhole()) {
+  while (!isWhole() && !isContradicted) {
     signal.throwIfAborted()
     const candidates = await next()
     if (candidates.length === 0) throw tellMost()
     const before = sink.offset()
-    const sender = await receiveFromFirst(candidates)
-    if (sender !== undefined) noteProgress(sender, sink.offset() - before)
+    const source = await receiveFromFirst(candidates)
+    if (source !== undefined) noteProgress(source, sink.offset() - before)
   }
 
   function isWhole(): boolean {
@@ -162,8 +168,11 @@ export async function receiveBlob(
 
   async function receiveBody(source: BlobSource, answer: BlobAnswer): Promise<void> {
     const from = sink.offset()
+    sender = answer.sender
     check(source, answer, from)
-    sink.opened(source, answer.size)
+    sink.opened(source, answer)
+    isContradicted = contradicts(answer)
+    if (isContradicted) return
     // A source that ignores ranges sends what is here already once more.
     let surplus = from - answer.offset
     const watch = watchTrickle(source)
@@ -203,9 +212,14 @@ export async function receiveBlob(
     if (answer.offset !== from && answer.offset !== 0) {
       throw lie(source, `asked for bytes from ${from}, sent from ${answer.offset}`)
     }
-    if (size !== undefined && answer.size !== undefined && answer.size !== size) {
+    if (contradicts(answer) && sink.isSizeCertain()) {
       throw lie(source, `has ${size} bytes by its manifest, ${answer.size} here`)
     }
+  }
+
+  function contradicts(answer: BlobAnswer): boolean {
+    const size = sink.size()
+    return size !== undefined && answer.size !== undefined && answer.size !== size
   }
 
   async function take(source: BlobSource, chunk: Uint8Array): Promise<void> {
@@ -216,9 +230,9 @@ export async function receiveBlob(
     await sink.append(chunk)
   }
 
-  /** What contradicts itself is not asked again. */
+  /** Who contradicts itself is not asked again. */
   function lie(source: BlobSource, what: string): UpstreamFailure {
-    excluded.add(source.name)
+    if (!sender?.lied()) excluded.add(source.name)
     return fault(source, 'protocol', what)
   }
 
@@ -227,7 +241,9 @@ export async function receiveBlob(
     reason: 'reset' | 'protocol' | 'stalled',
     what: string,
   ): UpstreamFailure {
-    return new UpstreamFailure('unreachable', reason, `${digest} from ${source.name}: ${what}`)
+    sender?.broke()
+    const name = sender?.name ?? source.name
+    return new UpstreamFailure('unreachable', reason, `${digest} from ${name}: ${what}`)
   }
 }
 

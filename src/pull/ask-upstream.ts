@@ -70,24 +70,35 @@ export function createAskUpstream(
     async function ask(): Promise<Confirmed> {
       const asked = parts.ledger.askedNow(key)
       const startedMs = parts.clock.monotonicMs()
-      named = await parts.upstream.resolveTag(key, {
-        signal,
-        deadlineMs: settings.timeoutMs,
-        insist: settings.insist(),
-      })
-      const target = await manifestInHand(parts, key, named, signal)
+      const { answer, target } = await askUntilInHand()
       const changed = parts.ledger.live(key)?.digest !== target.digest
       const written = parts.ledger
-        .observeUpstream({ key, ...target, asked, dateMs: named.dateMs, overTls: named.overTls })
+        .observeUpstream({ key, ...target, asked, dateMs: answer.dateMs, overTls: answer.overTls })
         .catch(err => parts.log.warn({ ref: formatTag(key), err }, 'observation not recorded'))
       if (changed) await written // what a client was told survives our death
       const confirmed = {
         ...target,
-        endpoint: named.endpoint,
-        confirmedAtMs: named.dateMs ?? parts.ledger.trustedNowMs(),
+        endpoint: answer.endpoint,
+        confirmedAtMs: answer.dateMs ?? parts.ledger.trustedNowMs(),
       }
       parts.onAnswer(key, confirmed, parts.clock.monotonicMs() - startedMs)
       return confirmed
+    }
+
+    /** Where several endpoints speak for the registry, one that names what cannot be had leaves the word to the next. */
+    async function askUntilInHand(): Promise<{ answer: TagAnswer; target: Target }> {
+      for (;;) {
+        const answer = await parts.upstream.resolveTag(key, {
+          signal,
+          deadlineMs: settings.timeoutMs,
+          insist: settings.insist(),
+        })
+        named = answer
+        const target = await manifestInHand(parts, key, answer, signal)
+        if (target !== undefined) return { answer, target }
+        parts.markSuspect(answer.digest)
+        if (!answer.sender?.broke()) throw notDelivered(key, answer)
+      }
     }
   })
 }
@@ -98,18 +109,16 @@ async function manifestInHand(
   key: TagReference,
   answer: TagAnswer,
   signal: AbortSignal,
-): Promise<Target> {
+): Promise<Target | undefined> {
   if (answer.manifest !== undefined) {
     return parts.keepManifest(key, answer.digest, answer.mediaType, answer.manifest)
   }
   const held = parts.content.describe(answer.digest)
   if (held !== undefined) return held
-  const fetched = await parts.fetchManifest(key, answer.digest, signal)
-  if (fetched !== undefined) return fetched
-  parts.markSuspect(answer.digest)
-  throw new UpstreamFailure(
-    'unreachable',
-    'status',
-    `${key.registry} named ${answer.digest} for ${formatTag(key)} but did not deliver its manifest`,
-  )
+  return parts.fetchManifest(key, answer.digest, signal)
+}
+
+function notDelivered(key: TagReference, { digest, endpoint }: TagAnswer): UpstreamFailure {
+  const message = `${endpoint} named ${digest} for ${formatTag(key)} but did not deliver its manifest`
+  return new UpstreamFailure('unreachable', 'status', message)
 }

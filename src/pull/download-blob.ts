@@ -5,6 +5,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { BlobWriter } from '../ports/content-store.ts'
 import { HoldfastError, UpstreamFailure } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
+import type { BlobAnswer, Sender } from '../ports/upstream.ts'
 import { type FindSources, notAsked, receiveBlob } from './ask-sources.ts'
 import { type Consumers, createPassingBytes } from './passing-bytes.ts'
 import type { ReceivedBytes } from './received-bytes.ts'
@@ -15,7 +16,7 @@ export interface DownloadParts {
   /** Begins or continues the stored download; `undefined` when nothing can be stored. */
   readonly openWriter: (size: number | undefined) => Promise<BlobWriter | undefined>
   readonly isDistrusted: (source: BlobSource) => boolean
-  /** This source alone sent bytes that do not hash to the digest. */
+  /** This source alone sent bytes that do not hash to the digest, and nobody else speaks for it. */
   readonly onWrongBytes: (source: BlobSource) => Promise<void>
   /** A source answered with this blob. */
   readonly onOpened: (source: BlobSource) => void
@@ -52,8 +53,14 @@ export interface Download {
   release(): Promise<void>
 }
 
-/** Whole downloads that may turn out wrong before it is given up. */
+/** Whole downloads that may turn out wrong before it is given up, besides those that told whom to ask no more. */
 const maxWholes = 3
+
+/** One connection's bytes. */
+interface Sent {
+  readonly source: BlobSource
+  readonly sender: Sender | undefined
+}
 
 /**
  * Downloads one blob into the store: continues what an earlier download left, verifies the whole, and when it does not hash, fetches it
@@ -71,7 +78,9 @@ export function createDownload(
   const { clock, log } = parts
   const retired: ReceivedBytes[] = []
   /** Who sent the bytes at hand, a connection each; `undefined` stands for an earlier download. */
-  let senders: (BlobSource | undefined)[] = []
+  let senders: (Sent | undefined)[] = []
+  /** Who is asked no more, by name. */
+  const accused = new Set<string>()
   /** While the bytes go into the store. */
   let storing: { readonly writer: BlobWriter; readonly bytes: StoredBytes } | undefined
   const state = {
@@ -85,7 +94,7 @@ export function createDownload(
 
   async function run(): Promise<void> {
     try {
-      for (let wholes = 1; !state.isVerified; wholes += 1) await fetchWhole(wholes)
+      for (let wholes = 1; !state.isVerified; ) wholes += await fetchWhole(wholes)
       changed()
       await state.bytes?.keep().catch(err => log.warn({ digest, err }, 'blob not stored'))
     } catch (error) {
@@ -94,7 +103,8 @@ export function createDownload(
     }
   }
 
-  async function fetchWhole(wholes: number): Promise<void> {
+  /** Returns what it counts for, of {@link maxWholes}. */
+  async function fetchWhole(wholes: number): Promise<number> {
     const find = wholes > 1 ? justOne : parts.find
     const sources = await find()
     if (!sources.some(canBeAsked)) throw notAsked(sources, digest, repository)
@@ -104,7 +114,7 @@ export function createDownload(
     await state.bytes.flush().catch(letPass)
     const whole = state.bytes
     state.isVerified = await whole.verify()
-    if (!state.isVerified) await startOver(whole, wholes)
+    return state.isVerified ? 0 : startOver(whole, wholes)
   }
 
   async function open(): Promise<ReceivedBytes> {
@@ -135,11 +145,10 @@ export function createDownload(
   }
 
   /** What clients have of these bytes is in doubt; who sent all of them has lied. */
-  async function startOver(wrong: ReceivedBytes, wholes: number): Promise<void> {
-    const [sender] = senders
-    const isSame = senders.every(other => other === sender)
-    const liar = isSame && (senders.length === 1 || wholes > 1) ? sender : undefined
-    log.warn({ digest, source: liar?.name }, 'a blob does not hash to its digest; dropped')
+  async function startOver(wrong: ReceivedBytes, wholes: number): Promise<number> {
+    const liar = findLiar(wholes)
+    const source = liar?.sender?.name ?? liar?.source.name
+    log.warn({ digest, source }, 'a blob does not hash to its digest; dropped')
     Object.assign(state, {
       bytes: undefined,
       size: expected,
@@ -149,9 +158,22 @@ export function createDownload(
     retired.push(wrong)
     changed()
     await wrong.discard()
-    if (liar !== undefined) await parts.onWrongBytes(liar)
-    if (wholes < maxWholes) return
+    if (liar?.sender?.lied() && !accused.has(liar.sender.name)) {
+      accused.add(liar.sender.name)
+      return 0
+    }
+    if (liar !== undefined) await parts.onWrongBytes(liar.source)
+    else for (const sent of senders.slice(0, -1)) sent?.sender?.broke() // the next whole comes from another
+    if (wholes < maxWholes) return 1
     throw new UpstreamFailure('unreachable', 'wrong-digest', `${digest}: only wrong bytes came`)
+  }
+
+  function findLiar(wholes: number): Sent | undefined {
+    const [first] = senders
+    const isSame = senders.every(
+      other => other?.source === first?.source && other?.sender?.name === first?.sender?.name,
+    )
+    return isSame && (senders.length === 1 || wholes > 1) ? first : undefined
   }
 
   async function suspend(): Promise<void> {
@@ -166,9 +188,10 @@ export function createDownload(
   const sink = {
     offset: () => state.bytes?.offset ?? 0,
     size: () => state.size,
-    opened(source: BlobSource, told: number | undefined) {
-      senders.push(source)
-      state.size ??= told
+    isSizeCertain: () => expected !== undefined,
+    opened(source: BlobSource, { size, sender }: BlobAnswer) {
+      senders.push({ source, sender })
+      state.size ??= size
       parts.onOpened(source)
     },
     async append(chunk: Uint8Array) {
@@ -213,7 +236,7 @@ export function createDownload(
       return storing !== undefined
     },
     get sender() {
-      return senders.at(-1)?.kind
+      return senders.at(-1)?.source.kind
     },
     get hasProgressed() {
       return state.hasProgressed

@@ -4,9 +4,13 @@ import type { Clock } from '../ports/clock.ts'
 import type { BlobReader } from '../ports/content-store.ts'
 import { HoldfastError } from '../ports/errors.ts'
 import type { Download } from './download-blob.ts'
+import type { ReceivedBytes } from './received-bytes.ts'
 
 /** What a reader looks at in its download. */
-type DownloadView = Pick<Download, 'size' | 'bytes' | 'generation' | 'isVerified' | 'progressAtMs'>
+export interface DownloadView
+  extends Pick<Download, 'size' | 'generation' | 'isVerified' | 'progressAtMs'> {
+  readonly bytes: Pick<ReceivedBytes, 'offset' | 'read'> | undefined
+}
 
 /** How a reader and its flight talk. */
 export interface FlightNews {

@@ -7,6 +7,8 @@ import { notAsked } from './ask-sources.ts'
 import type { BlobFlight, BlobRange, FlightSettings } from './blob-flight.ts'
 import { type BlobFlights, createBlobFlights, type FlightsParts } from './blob-flights.ts'
 import type { ContentGraph } from './content-graph.ts'
+import { inTime } from './owner-rung.ts'
+import { readEarly } from './read-early.ts'
 
 /**
  * A blob's bytes, held or still arriving: `read` waits for those that are not here yet, never gives the last byte of what was asked for
@@ -67,8 +69,11 @@ export interface Blobs extends Pick<BlobFlights, 'isBusy' | 'onBusyChange'> {
   close(): Promise<void>
 }
 
+/** What is verified in this time, ms, is verified before its first byte: if it is damaged, nobody has begun with it. */
+const verifiedWithinMs = 1_000
+
 interface Parts extends FlightsParts {
-  readonly store: Pick<ContentStore, 'stat' | 'open' | 'write' | 'partial'>
+  readonly store: Pick<ContentStore, 'stat' | 'open' | 'openEarly' | 'write' | 'partial'>
   readonly graph: ContentGraph
   /** A client used this content. */
   readonly onUse: (digest: Digest) => void
@@ -98,10 +103,40 @@ export function createBlobs(parts: Parts, settings: FlightSettings): Blobs {
     return absent(message, code)
   }
 
-  async function fromStore(digest: Digest): Promise<OpenedBlob | undefined> {
+  async function fromStore(
+    digest: Digest,
+    range: BlobRange,
+    signal: AbortSignal,
+  ): Promise<OpenedBlob | undefined> {
     if (store.stat(digest) === undefined) return undefined
-    const reader = await store.open(digest)
+    const reader = await openHeld(digest, range, signal)
     return reader && withSource(reader, 'store')
+  }
+
+  /** To verify a blob that was touched takes as long as reading it: of a large one on a slow disk clients get bytes meanwhile. */
+  async function openHeld(
+    digest: Digest,
+    range: BlobRange,
+    signal: AbortSignal,
+  ): Promise<BlobReader | undefined> {
+    if (store.openEarly === undefined) return store.open(digest)
+    const opened = await store.openEarly(digest)
+    if (opened?.verified === undefined) return opened?.reader
+    const { reader, verified } = opened
+    try {
+      const verdict = await inTime(verified, verifiedWithinMs, signal)
+      if (verdict === true) return reader
+      if (verdict === undefined) {
+        const { clock } = parts
+        const { holdMs } = settings
+        return readEarly(digest, { reader, verified }, range, { holdMs, clock, signal })
+      }
+    } catch (error) {
+      await reader.close()
+      throw error
+    }
+    await reader.close()
+    return undefined
   }
 
   function fromFlight(
@@ -173,8 +208,10 @@ export function createBlobs(parts: Parts, settings: FlightSettings): Blobs {
     async open(repository, digest, { start = 0, end, signal }) {
       const refusal = refuse(repository, digest)
       if (refusal !== undefined) return refusal
+      const range = { start, end }
       const opened =
-        (await fromStore(digest)) ?? (await fromFlight(repository, digest, { start, end }, signal))
+        (await fromStore(digest, range, signal)) ??
+        (await fromFlight(repository, digest, range, signal))
       if (!isAbsent(opened)) parts.onUse(digest)
       return opened
     },

@@ -1,3 +1,4 @@
+import type { Digest } from '../oci/digest.ts'
 import type { BlobWriter, ContentStore } from '../ports/content-store.ts'
 import { HoldfastError, type HoldfastErrorCode } from '../ports/errors.ts'
 
@@ -27,10 +28,12 @@ export function measureStore<Store extends ContentStore>(store: Store, meter: St
     }
   }
 
+  const { openEarly } = store
   store.onChange(({ kind, size }) => meter.changed(kind, size))
   return {
     ...store,
     open: digest => measure('open', store.open(digest)),
+    ...(openEarly && { openEarly: (digest: Digest) => measure('open', openEarly(digest)) }),
     get: (digest, maxBytes) => measure('get', store.get(digest, maxBytes)),
     put: (digest, bytes) => measure('put', store.put(digest, bytes)),
     delete: digest => measure('delete', store.delete(digest)),

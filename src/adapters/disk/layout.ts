@@ -24,7 +24,7 @@ export interface Layout {
   blob(digest: Digest): string
   /** Of an interrupted or running download; one a digest, so that the next one goes on with it. */
   partial(digest: Digest): string
-  /** Of a small blob on its way in; what a crash leaves under such a name is removed at the next start. */
+  /** Of a small blob on its way in; what a crash leaves under such a name is named or removed at the next start. */
   temporary(digest: Digest): string
 }
 
@@ -57,7 +57,7 @@ export function parseFlatName(name: string): Digest | undefined {
   return parseDigest(name.replace('-', ':'))
 }
 
-/** Whether a name is one of {@link Layout.temporary}'s. */
-export function isTemporary(name: string): boolean {
-  return name.endsWith(temporaryEnding) && parseFlatName(name.split('.')[0] ?? '') !== undefined
+/** The digest in the name of a {@link Layout.temporary}; `undefined` for every other name. */
+export function temporaryDigest(name: string): Digest | undefined {
+  return name.endsWith(temporaryEnding) ? parseFlatName(name.split('.')[0] ?? '') : undefined
 }

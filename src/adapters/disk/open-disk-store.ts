@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { type Digest, digestAlgorithm, digestOf } from '../../oci/digest.ts'
-import type { BlobInfo, BlobReader, StoreChange } from '../../ports/content-store.ts'
+import type { BlobInfo, BlobReader, OpenedEarly, StoreChange } from '../../ports/content-store.ts'
 import type { MaintainedStore, Verdict } from '../../ports/content-upkeep.ts'
 import type { Log } from '../../ports/log.ts'
 import { createBlobIndex } from './blob-index.ts'
@@ -12,7 +12,7 @@ import { createPartials } from './partials.ts'
 import { putBlob } from './put-blob.ts'
 import { openQuarantine, type Quarantine } from './quarantine.ts'
 import { openBlobFile, readBlob } from './read-blob.ts'
-import { makeDirectories, readBlobs, readPartials } from './read-layout.ts'
+import { makeDirectories, readBlobs, readPartials, settleTemporaries } from './read-layout.ts'
 import { matchesSlowly } from './reverify.ts'
 import { createRoom, readFileSystem } from './room.ts'
 import { createSoundFiles } from './sound-files.ts'
@@ -51,6 +51,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   const layout = layoutOf(options.dir)
   const opening = `opening the store in ${options.dir}`
   await tellFailure(makeDirectories(layout), opening)
+  await tellFailure(settleTemporaries(layout), opening)
   const index = createBlobIndex(log, await tellFailure(readBlobs(layout), opening))
   const isHeld = (digest: Digest) => index.get(digest) !== undefined
   const partials = createPartials(await tellFailure(readPartials(layout, isHeld), opening))
@@ -98,6 +99,26 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
     }
     await lose(info, 'damaged')
     return undefined
+  }
+
+  async function openEarly(digest: Digest): Promise<OpenedEarly | undefined> {
+    const info = index.get(digest)
+    const file = info && (await openHeld(info))
+    if (info === undefined || file === undefined) return undefined
+    const reader = readBlob(file, layout.blob(digest), info, () => lose(info, 'damaged'))
+    return { reader, verified: sound.isKnown(digest, file) ? undefined : verify(info, file.state) }
+  }
+
+  /** By a descriptor of its own, as the reader may be closed meanwhile. @param state of the file that is read */
+  async function verify(info: BlobInfo, state: string): Promise<boolean> {
+    const file = await openHeld(info)
+    if (file === undefined) return false
+    if (await isSound(file, info)) {
+      await file.close()
+      return file.state === state
+    }
+    await lose(info, 'damaged')
+    return false
   }
 
   /** Closes a file that is not what it was. */
@@ -157,6 +178,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   return {
     stat: index.get,
     open,
+    openEarly,
     get,
     put: (digest, bytes) => putBlob(parts, digest, bytes),
     write: (digest, size) => writeBlob(parts, digest, size),

@@ -1,9 +1,10 @@
 import { lstat, type Stats } from 'node:fs'
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Digest, parseDigest } from '../../oci/digest.ts'
+import { type Digest, digestAlgorithm, digestOf, parseDigest } from '../../oci/digest.ts'
 import type { BlobInfo } from '../../ports/content-store.ts'
-import { algorithms, isTemporary, type Layout, parseFlatName } from './layout.ts'
+import { algorithms, type Layout, parseFlatName, temporaryDigest } from './layout.ts'
+import { openFile } from './open-file.ts'
 import { syncDirectory } from './syncing.ts'
 
 /** Files asked about at the same time. */
@@ -28,16 +29,37 @@ export async function readBlobs(layout: Layout): Promise<readonly BlobInfo[]> {
 }
 
 /**
- * What interrupted downloads left. Removes what no download can go on with: small blobs that a crash caught on their way in, empty
- * files, and what is held whole.
+ * Gives the small blobs that a crash caught on their way in their names where they are whole: clients may have been given them. Removes
+ * the others.
  */
+export async function settleTemporaries(layout: Layout): Promise<void> {
+  for (const name of await readdir(layout.partialDir)) {
+    const digest = temporaryDigest(name)
+    if (digest === undefined) continue
+    const path = join(layout.partialDir, name)
+    await publishWhole(layout, path, digest).catch(() => {}) // nobody was promised more than to be asked anew
+    await rm(path, { force: true })
+  }
+}
+
+async function publishWhole(layout: Layout, path: string, digest: Digest): Promise<void> {
+  const algorithm = digestAlgorithm(digest)
+  if (digestOf(await readFile(path), algorithm) !== digest) return
+  const file = await openFile(path, 'grow')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(path, layout.blob(digest))
+  await syncDirectory(layout.blobDir(algorithm))
+}
+
+/** What interrupted downloads left. Removes what no download can go on with: empty files, and what is held whole. */
 export async function readPartials(
   layout: Layout,
   isHeld: (digest: Digest) => boolean,
 ): Promise<readonly BlobInfo[]> {
-  for (const name of await readdir(layout.partialDir)) {
-    if (isTemporary(name)) await rm(join(layout.partialDir, name), { force: true })
-  }
   const found = await readSizes(layout.partialDir, parseFlatName)
   const isUseless = ({ digest, size }: BlobInfo) => size === 0 || isHeld(digest)
   for (const { digest } of found.filter(isUseless))

@@ -10,6 +10,8 @@ import { type OpenFile, stateOf } from './open-file.ts'
 export interface SoundFiles {
   /** What lies under this path has just been verified. */
   remember(digest: Digest, path: string): Promise<void>
+  /** Nobody has touched the file since it was last found to hash to its digest. */
+  isKnown(digest: Digest, file: OpenFile): boolean
   /**
    * Whether the file hashes to its digest: from memory when nobody has touched it since that was last found out, else found out now,
    * which takes as long as reading it. Rejects when it cannot be read.
@@ -42,12 +44,15 @@ export function createSoundFiles(parts: {
     return isSound
   }
 
+  const isKnown = (digest: Digest, file: OpenFile) => sound.get(digest) === file.state
+
   return {
+    isKnown,
     async remember(digest, path) {
       sound.set(digest, stateOf(await stat(path)))
     },
     async isSound(digest, path, file) {
-      if (sound.get(digest) === file.state) return true
+      if (isKnown(digest, file)) return true
       const key = `${digest} ${file.state}`
       const running = verifying.get(key)
       if (running !== undefined) return running

@@ -1,6 +1,6 @@
 import type { Digest } from '../../oci/digest.ts'
 import { UpstreamFailure } from '../../ports/errors.ts'
-import type { BlobAnswer } from '../../ports/upstream.ts'
+import type { BlobAnswer, Sender } from '../../ports/upstream.ts'
 import { abortedFailure, lengthOf, refuseEncoding } from './answer-body.ts'
 import type { Answered } from './ask.ts'
 import { headerOf, protocolFailure } from './classify.ts'
@@ -30,6 +30,7 @@ interface Extent {
  */
 export async function askBlob(
   inquirer: Inquirer,
+  sender: Sender,
   digest: Digest,
   offset: number,
 ): Promise<OpenBlob> {
@@ -42,7 +43,8 @@ export async function askBlob(
     return {
       offset: extent.offset,
       size: extent.size,
-      body: { [Symbol.asyncIterator]: () => readBody(answer, extent, inquirer.attempt) },
+      body: { [Symbol.asyncIterator]: () => readBody(answer, extent, inquirer.attempt, sender) },
+      sender,
       drop: () => body.destroy(),
     }
   } catch (error) {
@@ -94,6 +96,7 @@ function readBody(
   answer: Answered,
   { length }: Extent,
   { signal, witness, broke }: Attempt,
+  sender: Sender,
 ): AsyncIterator<Uint8Array> {
   const { body, url } = answer
   const chunks: AsyncIterator<Buffer> = body[Symbol.asyncIterator]()
@@ -103,6 +106,7 @@ function readBody(
     body.destroy()
     if (signal.aborted) return abortedFailure(signal, url)
     const failure = failureOf(error, describeUrl(url))
+    sender.broke()
     // A link that drops a connection can be asked again at once, and tells then whether it is down.
     if (failure.reason !== 'reset') broke(failure)
     return failure

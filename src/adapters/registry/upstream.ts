@@ -1,16 +1,18 @@
-import type { Repository } from '../../oci/reference.ts'
+import { formatRepository, type Repository } from '../../oci/reference.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { UpstreamFailure } from '../../ports/errors.ts'
 import type { Log } from '../../ports/log.ts'
-import type { Upstream } from '../../ports/upstream.ts'
+import type { Sender, Upstream } from '../../ports/upstream.ts'
 import { createAsk } from './ask.ts'
 import type { Authorizer } from './authorize.ts'
 import { askBlob, type OpenBlob } from './blob.ts'
+import { createDoubts } from './doubts.ts'
 import { askInOrder } from './endpoints.ts'
 import type { Health, Subject } from './health.ts'
 import { createInquirer, type Inquirer } from './inquirer.ts'
 import { askReferrers, askTags } from './lists.ts'
 import { askManifest, askTag } from './manifest.ts'
+import { describeUrl } from './origin.ts'
 import { createPing } from './ping.ts'
 import { type Schedule, systemSchedule } from './probe.ts'
 import { createRegistries } from './registries.ts'
@@ -33,12 +35,14 @@ export interface UpstreamParts {
 /** A question to whichever endpoint answers. */
 interface Asking<T> {
   readonly kind: Subject['kind']
+  /** What it is about within the repository. */
+  readonly item: string
   readonly signal: AbortSignal
   /** Default: most of the time that headers may take. */
   readonly deadlineMs?: number
   readonly insist?: boolean
   readonly mayRepeat?: boolean
-  readonly ask: (inquirer: Inquirer) => Promise<T>
+  readonly ask: (inquirer: Inquirer, sender: Sender) => Promise<T>
   readonly drop?: (answer: T) => void
 }
 
@@ -60,6 +64,7 @@ export function createRegistryUpstream(
   const ask = createAsk({ transport, authorizer, clock })
   const listeners = new Set<(registry: string, repository: string | undefined) => void>()
   const closing = new AbortController()
+  const doubts = createDoubts(clock)
   const registries = createRegistries(
     {
       clock,
@@ -75,13 +80,20 @@ export function createRegistryUpstream(
     settings.upstreams,
   )
 
-  function trialAt<T>(health: Health, { registry, repository }: Repository, asking: Asking<T>) {
+  function trialAt<T>(
+    health: Health,
+    { registry, repository }: Repository,
+    asking: Asking<T>,
+    sender: Sender,
+  ) {
     const isOwner = health === registries.find(registry).at(-1)
     const namespace = isOwner ? undefined : registry
     return {
       subject: { repository, kind: asking.kind },
-      ask: (attempt: Inquirer['attempt']) =>
-        asking.ask(createInquirer(ask, health.endpoint, { repository, namespace, attempt })),
+      ask(attempt: Inquirer['attempt']) {
+        const about = { repository, namespace, attempt }
+        return asking.ask(createInquirer(ask, health.endpoint, about), sender)
+      },
       drop: asking.drop,
       mayRepeat: asking.mayRepeat,
     }
@@ -95,10 +107,15 @@ export function createRegistryUpstream(
     const deadlineMs = asking.deadlineMs ?? patienceOf(owner.endpoint)
     const startedMs = clock.monotonicMs()
 
+    const item = `${asking.kind} ${formatRepository(about)} ${asking.item}`
+    const names = healths.map(({ endpoint }) => describeUrl(endpoint.url))
     const candidates = healths.map(health => {
-      const trial = trialAt(health, about, asking)
+      const name = describeUrl(health.endpoint.url)
+      const trial = trialAt(health, about, asking, doubts.sender(item, name, names))
+      const lie = doubts.hasLied(item, name) ? liar(name, asking.item) : undefined
       return {
-        refusal: health.refusal(trial.subject, insist),
+        refusal: lie ?? health.refusal(trial.subject, insist),
+        lastBroke: doubts.lastBroke(item, name),
         ask() {
           // Silence counts when whoever asked has waited long enough, not each endpoint for itself.
           const leftMs = deadlineMs - (clock.monotonicMs() - startedMs)
@@ -114,29 +131,34 @@ export function createRegistryUpstream(
     resolveTag: (key, { signal, deadlineMs, insist }) =>
       question(key, {
         kind: 'manifest',
+        item: key.tag,
         signal,
         deadlineMs,
         insist,
         mayRepeat: true,
-        ask: inquirer => askTag(inquirer, key.tag),
+        ask: async (inquirer, sender) => ({ ...(await askTag(inquirer, key.tag)), sender }),
       }),
     getManifest: (repository, digest, signal) =>
       question(repository, {
         kind: 'manifest',
+        item: digest,
         signal,
         ask: inquirer => askManifest(inquirer, digest),
       }),
     getBlob: (repository, digest, offset, signal) =>
       question<OpenBlob>(repository, {
         kind: 'blob',
+        item: digest,
         signal,
-        ask: inquirer => askBlob(inquirer, digest, offset),
+        ask: (inquirer, sender) => askBlob(inquirer, sender, digest, offset),
         drop: blob => blob.drop(),
       }),
-    listTags: (repository, signal) => question(repository, { kind: 'list', signal, ask: askTags }),
+    listTags: (repository, signal) =>
+      question(repository, { kind: 'list', item: 'tags', signal, ask: askTags }),
     listReferrers: (repository, digest, signal) =>
       question(repository, {
         kind: 'list',
+        item: digest,
         signal,
         ask: inquirer => askReferrers(inquirer, digest),
       }),
@@ -163,6 +185,10 @@ export function createRegistryUpstream(
 
 function patienceOf({ timeouts }: EndpointSettings): number {
   return Math.min(timeouts.headersMs * patientShare, maxPatienceMs)
+}
+
+function liar(url: string, item: string): UpstreamFailure {
+  return new UpstreamFailure('unreachable', 'wrong-digest', `${url} sent what is not ${item}`)
 }
 
 function unconfigured(registry: string): UpstreamFailure {

@@ -102,6 +102,18 @@ t.test(
   },
 )
 
+t.test('a start names the small blobs that a crash left whole', async t => {
+  const dir = t.testdir()
+  await openStore(t, dir)
+  const [whole, wrong] = [contentFrom(30, 100), contentFrom(31, 100)]
+  await writeFile(`${partialPath(dir, whole.digest)}.123-4.new`, whole.content)
+  await writeFile(`${partialPath(dir, wrong.digest)}.123-5.new`, whole.content)
+  const after = await openStore(t, dir)
+  t.strictSame([...after.list()], [{ digest: whole.digest, size: 100 }])
+  t.strictSame(await filesIn(dir), [whole.digest.slice(7)])
+  t.strictSame(await after.get(whole.digest, 100), whole.content)
+})
+
 t.test('a blob whose file vanished is absent, and that is told', async t => {
   const dir = t.testdir()
   const store = await openStore(t, dir)

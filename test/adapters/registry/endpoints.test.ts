@@ -9,13 +9,18 @@ function fail(message: string): UpstreamFailure {
   return new UpstreamFailure('unreachable', 'connect', message)
 }
 
-function makeCandidates(names: readonly string[], refused: readonly string[] = []) {
+function makeCandidates(
+  names: readonly string[],
+  refused: readonly string[] = [],
+  broken: readonly string[] = [],
+) {
   const time = stopTime()
   const asked: string[] = []
   const dropped: string[] = []
   const pending = new Map<string, PromiseWithResolvers<string>>()
   const candidates: Candidate<string>[] = names.map(name => ({
     refusal: refused.includes(name) ? fail(`${name} is known to be down`) : undefined,
+    lastBroke: broken.indexOf(name) + 1,
     ask() {
       asked.push(name)
       const question = Promise.withResolvers<string>()
@@ -91,3 +96,17 @@ t.test('when the registry itself is known to be down, its mirror cannot speak fo
   pending.get('a')?.reject(new UpstreamFailure('not-found', 'not-found', 'not in a'))
   await t.rejects(answer, { message: 'b is known to be down' })
 })
+
+t.test(
+  'whose answer broke off comes after the others, and the registry itself still speaks last',
+  async t => {
+    const { asked, pending, answer } = makeCandidates(['a', 'b', 'c'], [], ['c', 'a'])
+    pending.get('b')?.reject(fail('b'))
+    await settled()
+    pending.get('c')?.reject(new UpstreamFailure('not-found', 'not-found', 'not in c'))
+    await settled()
+    pending.get('a')?.reject(fail('a'))
+    await t.rejects(answer, { message: 'not in c' })
+    t.strictSame(asked, ['b', 'c', 'a'])
+  },
+)
