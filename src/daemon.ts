@@ -5,7 +5,7 @@ import { openContent } from './daemon/content.ts'
 import { type Addresses, openFaces } from './daemon/faces.ts'
 import type { JoinedMesh, MeshParts } from './daemon/mesh.ts'
 import { wirePull } from './daemon/resolution.ts'
-import { checkUpstreamFiles, openUpstreams } from './daemon/upstreams.ts'
+import { checkUpstreamFiles, openUpstreams, readUpstreams } from './daemon/upstreams.ts'
 import { type Clock, systemClock } from './ports/clock.ts'
 import type { Log } from './ports/log.ts'
 import { createLog } from './telemetry/log.ts'
@@ -34,6 +34,7 @@ export async function startDaemon(
   options: { readonly version: string; readonly log?: Log; readonly clock?: Clock },
 ): Promise<Daemon> {
   const { version, clock = systemClock } = options
+  const files = await readUpstreams(config) // what is wrong there is told before anything is opened
   await using owned = new AsyncDisposableStack()
   const log = options.log ?? openLog(config, owned)
   const metrics = createMetrics({ version })
@@ -48,7 +49,7 @@ export async function startDaemon(
   owned.defer(() => clearInterval(ageing))
 
   const content = await openContent(config, { database, metrics, clock, log }, owned)
-  const upstreams = await openUpstreams(config, { ledger, metrics, clock, log }, owned)
+  const upstreams = openUpstreams(files, { ledger, metrics, clock, log }, owned)
   const mode = () => config.mode
   const shared = { database, content, upstreams, clock, log, mode }
   const mesh = await join(config, { ...shared, metrics, version }, owned)

@@ -318,3 +318,16 @@ t.test('what a node keeps to itself is its owner’s alone', async t => {
   t.equal(await modeOf('ledger.db'), 0o600)
   t.match(await readFile(join(dir, 'data', 'admin.token'), 'utf8'), /^[\w-]{43}\n$/)
 })
+
+t.test(
+  'a file of upstreams that cannot be read stops a node only where nobody is left',
+  async t => {
+    const dir = t.testdir()
+    const upstreamFiles = [join(dir, 'registries.yaml')]
+    const alone = await configIn(dir, { upstreams: {}, upstreamFiles })
+    await t.rejects(startDaemon(alone, options), { code: 'config-invalid', message: /no registry/ })
+    await t.rejects(stat(join(dir, 'data')), { code: 'ENOENT' }, 'and nothing was opened')
+    const daemon = await startDaemon(await configIn(dir, { upstreamFiles }), options)
+    await daemon.close()
+  },
+)

@@ -5,7 +5,7 @@ import { createFindCredential } from '../adapters/registry/find-credential.ts'
 import type { UpstreamsSettings } from '../adapters/registry/settings.ts'
 import { createTransport } from '../adapters/registry/transport.ts'
 import { createRegistryUpstream } from '../adapters/registry/upstream.ts'
-import { readUpstreamFiles } from '../adapters/registry/upstream-files.ts'
+import { readUpstreamFiles, type UpstreamFiles } from '../adapters/registry/upstream-files.ts'
 import type { Config } from '../config/config.ts'
 import type { Fault } from '../config/faults.ts'
 import { formatListen } from '../config/listen.ts'
@@ -47,17 +47,17 @@ export async function checkUpstreamFiles(config: Config): Promise<readonly Fault
 /** Holdfast's own endpoint in `registries.yaml` is no upstream. */
 const ownAddresses = ({ mirror }: Config) => ({ ownAddresses: [formatListen(mirror.listen)] })
 
+/** Reads what the configuration and the files it names say of registries. @throws HoldfastError `config-invalid` */
+export function readUpstreams(config: Config): Promise<UpstreamFiles> {
+  return readUpstreamFiles(config.upstreams, config.upstreamFiles, ownAddresses(config))
+}
+
 /** Makes the client of all configured registries; nothing is contacted before the first question. */
-export async function openUpstreams(
-  config: Config,
+export function openUpstreams(
+  { upstreams, dockerConfigPaths }: UpstreamFiles,
   { ledger, metrics, clock, log }: { ledger: TagLedger; metrics: Metrics; clock: Clock; log: Log },
   owned: AsyncDisposableStack,
-): Promise<Upstreams> {
-  const { upstreams, dockerConfigPaths } = await readUpstreamFiles(
-    config.upstreams,
-    config.upstreamFiles,
-    ownAddresses(config),
-  )
+): Upstreams {
   const names = createNameResolver({ clock, log, watchFile: createChangingFile })
   owned.defer(() => names.close())
   const earliestTimeMs = () => ledger.trustedNowMs() - clockSlackMs

@@ -171,7 +171,8 @@ export function createDownload(
   function findLiar(wholes: number): Sent | undefined {
     const [first] = senders
     const isSame = senders.every(
-      other => other?.source === first?.source && other?.sender?.name === first?.sender?.name,
+      other =>
+        other?.source.name === first?.source.name && other?.sender?.name === first?.sender?.name,
     )
     return isSame && (senders.length === 1 || wholes > 1) ? first : undefined
   }

@@ -39,12 +39,16 @@ export interface Health {
   ping(): Promise<boolean>
   /** A question about this was answered. */
   succeed(subject: Subject): void
-  /** A question failed. `again` asks it in the background if that makes something known to be down. */
+  /**
+   * A question failed. `again` asks it in the background if that makes something known to be down; `wasWaitedFor`: it failed between two
+   * hosts, and only after a good part of the deadline.
+   */
   blame(
     subject: Subject,
     who: 'endpoint' | 'repository',
     failure: UpstreamFailure,
     again: Again,
+    wasWaitedFor?: boolean,
   ): void
   /** The registry asked not to be asked. */
   pause(subject: Subject, forMs: number): void
@@ -152,11 +156,12 @@ export function createHealth(parts: HealthParts, endpoint: EndpointSettings): He
       return pinging
     },
     succeed: ({ kind, repository }) => lanes[kind].succeed(repository),
-    blame({ kind, repository }, who, failure, again) {
+    blame({ kind, repository }, who, failure, again, wasWaitedFor = false) {
       if (closing.aborted) return
       const breaker = who === 'endpoint' ? whole : lanes[kind].open(repository)
-      // Who waited for a whole deadline need not do so twice. Only blobs may be late: a registry may have to fetch them itself.
-      const isSettled = failure.reason === 'timeout' && (who === 'endpoint' || kind === 'manifest')
+      // Who waited need not do so twice. Only blobs may be late: a registry may have to fetch them itself.
+      const tookLong = failure.reason === 'timeout' || wasWaitedFor
+      const isSettled = tookLong && (who === 'endpoint' || kind === 'manifest')
       if (isSettled) breaker.open(failure, again)
       else breaker.fail(failure, again)
     },

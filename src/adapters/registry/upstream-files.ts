@@ -20,7 +20,8 @@ export interface UpstreamFiles {
 
 /**
  * Reads `registries.yaml` and `config.json` files, told apart by their content, and joins them with the configured upstreams. What is
- * configured wins, key by key; of several files the first.
+ * configured wins, key by key; of several files the first. One
+ * that cannot be read is passed over while others name upstreams: a node starts without what only the uplink needs.
  * @throws HoldfastError `config-invalid` that names the file, the place in it and the cure
  */
 export async function readUpstreamFiles(
@@ -30,8 +31,13 @@ export async function readUpstreamFiles(
 ): Promise<UpstreamFiles> {
   const files: RegistriesFile[] = []
   const dockerConfigPaths: string[] = []
+  let unread: Unread | undefined
   for (const path of paths) {
     const text = await readText(path)
+    if (typeof text !== 'string') {
+      unread ??= text
+      continue
+    }
     if (isDockerConfig(text)) {
       parseDockerConfig(text, path)
       dockerConfigPaths.push(path)
@@ -39,7 +45,9 @@ export async function readUpstreamFiles(
       files.push(parseRegistriesYaml(text, path, options))
     }
   }
-  return { upstreams: files.reduce(mergeUpstreams, configured), dockerConfigPaths }
+  const upstreams = files.reduce(mergeUpstreams, configured)
+  if (unread !== undefined && Object.keys(upstreams).length === 0) throw nobodyLeft(unread)
+  return { upstreams, dockerConfigPaths }
 }
 
 /** Adds what a `registries.yaml` says to what is known: registries, and for those known each key that is not set. */
@@ -107,13 +115,22 @@ function hostOf(url: string | undefined): string | undefined {
   return url !== undefined && URL.canParse(url) ? new URL(url).host : undefined
 }
 
-async function readText(path: string): Promise<string> {
+interface Unread {
+  readonly path: string
+  readonly cause: unknown
+}
+
+function nobodyLeft({ path, cause }: Unread): HoldfastError {
+  const { code = 'unknown' } = cause as NodeJS.ErrnoException
+  const message = `no registry can be asked, because ${path} cannot be read (${code}): mend the path in upstreamFiles, let Holdfast read it, or name registries under upstreams`
+  return new HoldfastError('config-invalid', message, cause)
+}
+
+async function readText(path: string): Promise<string | Unread> {
   try {
     return await readFile(path, 'utf8')
   } catch (cause) {
-    const { code = 'unknown' } = cause as NodeJS.ErrnoException
-    const message = `${path}: cannot be read (${code}): mend the path in upstreamFiles, or let Holdfast read it`
-    throw new HoldfastError('config-invalid', message, cause)
+    return { path, cause }
   }
 }
 

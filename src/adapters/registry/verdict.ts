@@ -15,7 +15,7 @@ export interface Verdict {
   readonly witness: Witness
   /** The endpoint spoke in answer to this very question. */
   wasHeard(): boolean
-  /** From here on it matters whether the endpoint says anything to anybody. */
+  /** A third of the deadline has passed: from here on it matters whether the endpoint says anything to anybody. */
   listen(): void
   /** The deadline is used up without an answer. */
   silent(failure: UpstreamFailure): void
@@ -28,6 +28,8 @@ export function createVerdict(health: Health, subject: Subject, again: Again): V
   let isElsewhere = false
   let wasHeard = false
   let wasSilent = false
+  /** Whoever asked has waited for a good part of the deadline. */
+  let isLate = false
 
   function guilty({ reason }: UpstreamFailure): 'endpoint' | 'repository' {
     if (isElsewhere) return 'repository'
@@ -37,7 +39,8 @@ export function createVerdict(health: Health, subject: Subject, again: Again): V
   }
 
   function blame(failure: UpstreamFailure): void {
-    health.blame(subject, guilty(failure), failure, again)
+    const wasWaitedFor = isLate && linkReasons.has(failure.reason)
+    health.blame(subject, guilty(failure), failure, again, wasWaitedFor)
   }
 
   return {
@@ -53,6 +56,7 @@ export function createVerdict(health: Health, subject: Subject, again: Again): V
     },
     wasHeard: () => wasHeard,
     listen() {
+      isLate = true
       heardBefore = health.heardCount()
     },
     silent(failure) {

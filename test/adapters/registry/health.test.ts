@@ -45,6 +45,12 @@ t.test('a deadline used up opens at once, other failures when there are two', as
   t.equal(health.isDown(), true)
 })
 
+t.test('a link that fails late opens at once', async t => {
+  const { health, again } = makeHealth()
+  health.blame(tag, 'endpoint', refused, again('endpoint'), true)
+  t.equal(health.isDown(), true)
+})
+
 t.test('a blob may be late once: a registry may have to fetch it itself', async t => {
   const { health, again } = makeHealth()
   const blob = { repository, kind: 'blob' } as const

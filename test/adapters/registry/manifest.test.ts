@@ -20,7 +20,8 @@ t.test('a HEAD with all headers tells digest, type, size, time and who said so',
     do: 'headers',
     headers: { date: 'Tue, 03 Mar 2026 10:00:00 GMT', age: '120' },
   })
-  const answer = await askLatest(upstreamOf(t, registry), registry)
+  const { sender, ...answer } = await askLatest(upstreamOf(t, registry), registry)
+  t.equal(sender?.name, registry.url)
   t.strictSame(answer, {
     digest,
     mediaType,

@@ -60,12 +60,21 @@ t.test('credentials for a host that "*" allows are used for it', async t => {
   t.strictSame(Object.keys(closed.upstreams), ['a.test'], 'a credential alone opens nothing')
 })
 
-t.test('a file that cannot be read is named', async t => {
+t.test('a file that cannot be read is named when it leaves nobody to ask', async t => {
   const path = join(t.testdir({}), 'absent.yaml')
   await t.rejects(readUpstreamFiles({}, [path]), {
     code: 'config-invalid',
-    message: /absent\.yaml: cannot be read \(ENOENT\): mend the path/,
+    message: /absent\.yaml cannot be read \(ENOENT\): mend the path/,
   })
+})
+
+t.test('a file that cannot be read is passed over while others name upstreams', async t => {
+  const dir = t.testdir({ 'r.yaml': 'mirrors: {ghcr.test: {}}' })
+  const [absent, present] = [join(dir, 'absent.yaml'), join(dir, 'r.yaml')]
+  const { upstreams } = await readUpstreamFiles({}, [absent, present])
+  t.strictSame(Object.keys(upstreams), ['ghcr.test'])
+  const own = await readUpstreamFiles({ 'a.test': defaultUpstream }, [absent])
+  t.strictSame(Object.keys(own.upstreams), ['a.test'])
 })
 
 t.test('a broken Docker file is refused at once', async t => {

@@ -1,7 +1,15 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Test } from 'tap'
 import t from 'tap'
+import { createNameResolver } from '../../../src/adapters/names/resolve-name.ts'
+import { createChangingFile } from '../../../src/adapters/registry/changing-file.ts'
+import { systemClock } from '../../../src/ports/clock.ts'
+import { silentLog } from '../../../src/ports/log.ts'
 import type { ScriptedRegistry } from '../../support/registry.ts'
+import { startNameServer } from '../names/support/name-server.ts'
 import { stopTime } from './support/stopped-time.ts'
+import { makeTransport } from './support/transport.ts'
 import {
   askLatest,
   at,
@@ -474,4 +482,23 @@ t.test('a 429', async t => {
     const failure = await failsAs(t, ask(), 'rate-limited', 'rate-limited')
     t.equal(failure.retryAfterMs, 60_000)
   })
+})
+
+t.test('a silent name server is waited for once', async t => {
+  const server = await startNameServer(() => 'silence')
+  t.teardown(() => server.close())
+  const resolvConfPath = join(t.testdir({}), 'resolv.conf')
+  await writeFile(resolvConfPath, `nameserver ${server.address}\n`)
+  const names = createNameResolver(
+    { clock: systemClock, log: silentLog, watchFile: createChangingFile },
+    { resolvConfPath },
+  )
+  t.teardown(() => names.close())
+  const transport = makeTransport(t, { resolveName: names.resolve })
+  const url = 'http://registry.test'
+  const upstream = makeUpstream(t, { 'registry.test': { url, timeouts: long } }, { transport })
+  await failsAs(t, askLatest(upstream, url.slice(7), { deadlineMs: 1_000 }), 'unreachable', 'dns')
+  t.ok(server.asked.length > 0)
+  const again = askLatest(upstream, url.slice(7), { deadlineMs: 1_000 })
+  await failsAs(t, again, 'unreachable', 'known-down')
 })
