@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, verify } from 'node:crypto'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { signBody } from '../src/adapters/sqlite/identity.ts'
@@ -76,6 +76,7 @@ export async function sync(scene: Scene): Promise<readonly Figure[]> {
       aim: atMost(8_000),
     },
     { what: 'joiner: processor time of both nodes', value: joined.cpuMs, unit: 'ms' },
+    { what: 'of it what the signatures alone take', value: joined.signaturesMs, unit: 'ms' },
     { what: 'joiner: bytes', value: joined.bytes / 1e6, unit: 'MB' },
     {
       what: 'joiner: a tag asked for at once, slowest of 100',
@@ -117,7 +118,20 @@ async function join100k(first: Node, joiner: Node) {
   const { user, system } = process.cpuUsage(cpu)
   const cpuMs = (user + system) / 1_000
   const bytes = joiner.snapshots.reduce((sum, { bytesIn }) => sum + bytesIn, 0)
-  return { allMs, cpuMs, askedMs, ownMs, bytes, loopMs: delay.percentile(99) / 1e6 }
+  const signaturesMs = tags * verifyMs()
+  return { allMs, cpuMs, signaturesMs, askedMs, ownMs, bytes, loopMs: delay.percentile(99) / 1e6 }
+}
+
+/** Processor time of one signature check, on this machine and now. */
+function verifyMs(): number {
+  const checks = 1_000
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  const bytes = Buffer.alloc(230)
+  const signature = signBody(bytes, privateKey)
+  const before = process.cpuUsage()
+  for (let i = 0; i < checks; i++) verify(null, bytes, publicKey, signature)
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1_000 / checks
 }
 
 function ownObservation({ opened }: Node, i: number): Promise<void> {
@@ -181,7 +195,8 @@ async function open(scene: Scene, name: string): Promise<Node> {
     },
     clock: systemClock,
     timers: {
-      after: (ms, run) => (ms > 5_000 ? () => {} : systemTimers.after(Math.min(ms, 1), run)),
+      // Nothing that is done now and then, and no waiting for others that are not there.
+      after: (ms, run) => (ms > 5_000 ? () => {} : systemTimers.after(ms <= 300 ? 1 : ms, run)),
     },
     random: Math.random,
     log: silentLog,

@@ -17,8 +17,11 @@ const frameBytes = 64 * 1024
 /** Largest frame that is taken, bytes: a leaf is never divided. */
 const maxFrameBytes = 8 * 1024 * 1024
 
-/** Frames applied at once: while one is written the next ones are verified. */
-const framesAtOnce = 3
+/**
+ * Records taken at once, bytes: the store writes them in the order of their keys, and the more of them the fewer pages it changes for
+ * each. While they are written as many more are fetched.
+ */
+const takenBytes = 4 * 1024 * 1024
 
 /**
  * Answers with all records from a leaf on, in frames: four bytes of length, then records of whole leaves in ascending order. `tryServe`
@@ -82,29 +85,37 @@ export function createSnapshotFetch(parts: {
 }): (id: NodeId, from: number, signal: AbortSignal) => Promise<SnapshotProgress> {
   const { intake, peers } = parts
 
-  /** Takes pieces in their order, some at once. */
+  /** Takes pieces in their order. */
   function createQueue(id: NodeId, from: number) {
     const progress = { nextLeaf: from, received: 0, bytesIn: 0 }
-    const applying: { readonly until: number; readonly taken: Promise<number> }[] = []
+    let gathered: LeafRecords[] = []
+    let gatheredBytes = 0
+    let taking: Promise<void> = Promise.resolve()
 
-    async function settleOldest(): Promise<void> {
-      const oldest = applying.shift()
-      if (oldest === undefined) return
-      progress.received += await oldest.taken
-      progress.nextLeaf = Math.max(progress.nextLeaf, oldest.until)
+    async function take(leaves: readonly LeafRecords[]): Promise<void> {
+      progress.received += await intake.take(leaves, id)
+      progress.nextLeaf = Math.max(progress.nextLeaf, 1 + (leaves.at(-1)?.leaf ?? -1))
+    }
+
+    async function takeGathered(): Promise<void> {
+      await taking
+      taking = take(gathered)
+      // Awaited in its turn; until then its failure is nobody's.
+      taking.catch(() => {})
+      gathered = []
+      gatheredBytes = 0
     }
 
     return {
       progress,
-      async add(leaves: readonly LeafRecords[]): Promise<void> {
-        const taken = intake.take(leaves, id)
-        // Awaited in its turn; until then its failure is nobody's.
-        taken.catch(() => {})
-        applying.push({ until: 1 + (leaves.at(-1)?.leaf ?? -1), taken })
-        if (applying.length >= framesAtOnce) await settleOldest()
+      async add(leaves: readonly LeafRecords[], bytes: number): Promise<void> {
+        for (const leaf of leaves) gathered.push(leaf)
+        gatheredBytes += bytes
+        if (gatheredBytes >= takenBytes) await takeGathered()
       },
       async end(): Promise<void> {
-        while (applying.length > 0) await settleOldest()
+        await takeGathered()
+        await taking
       },
     }
   }
@@ -121,7 +132,7 @@ export function createSnapshotFetch(parts: {
       const leaves = decodeLeafRecords(content)
       if (leaves === 'busy') return 'busy'
       if (leaves === undefined) throw new Nonsense(`${id} sent a snapshot that makes no sense`)
-      await queue.add(leaves)
+      await queue.add(leaves, content.length)
     }
     await queue.end()
     return 'whole'
@@ -129,14 +140,25 @@ export function createSnapshotFetch(parts: {
 
   return async (id, from, signal) => {
     const queue = createQueue(id, from)
+    let result: SnapshotProgress['result'] = 'failed'
     try {
-      const result = await fetchAll(id, queue, signal)
-      return { ...queue.progress, result }
+      result = await fetchAll(id, queue, signal)
     } catch (err) {
       signal.throwIfAborted()
       if (err instanceof Nonsense) parts.onNonsense(id)
       parts.onFailure(id, err)
-      return { ...queue.progress, result: 'failed' }
+      await takeTheRest(queue, id)
+    }
+    signal.throwIfAborted()
+    return { ...queue.progress, result }
+  }
+
+  /** What came whole before the source ended need not come again. */
+  async function takeTheRest(queue: ReturnType<typeof createQueue>, id: NodeId): Promise<void> {
+    try {
+      await queue.end()
+    } catch (err) {
+      parts.onFailure(id, err)
     }
   }
 }

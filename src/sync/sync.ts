@@ -23,8 +23,9 @@ import { createStrikes } from './strikes.ts'
 /** How long one key is asked for, ms. */
 const keyMs = 1_000
 
-/** The root is computed at most so often while records come, ms. */
+/** The root is computed at most so often while records come, ms, and for at most this share of the time. */
 const rootEveryMs = 1_000
+const rootShare = 0.1
 
 /** A horizon is moved on another node's word at most so often, ms. */
 const horizonEveryMs = 3_600_000
@@ -187,21 +188,31 @@ export function startSync(parts: SyncParts): Sync {
 
 /** Computes the root when records came, and not more often than it must. */
 function createRootWatch(
-  parts: Pick<SyncParts, 'store' | 'timers' | 'log'> & { readonly onRoot: (root: string) => void },
+  parts: Pick<SyncParts, 'store' | 'clock' | 'timers' | 'log'> & {
+    readonly onRoot: (root: string) => void
+  },
 ): { refresh(): void; close(): void } {
   let cancel: (() => void) | undefined
+  let lastMs = 0
+
+  async function compute(): Promise<void> {
+    const startMs = parts.clock.monotonicMs()
+    try {
+      parts.onRoot(rootText(treeOf(await parts.store.fingerprint())))
+    } catch (err) {
+      parts.log.warn({ err }, 'the ledger has no fingerprint')
+    }
+    lastMs = parts.clock.monotonicMs() - startMs
+  }
 
   function refresh(): void {
     cancel?.()
     cancel = undefined
-    parts.store.fingerprint().then(
-      fingerprint => parts.onRoot(rootText(treeOf(fingerprint))),
-      err => parts.log.warn({ err }, 'the ledger has no fingerprint'),
-    )
+    void compute()
   }
 
   const stop = parts.store.onRecords(() => {
-    cancel ??= parts.timers.after(rootEveryMs, refresh)
+    cancel ??= parts.timers.after(Math.max(rootEveryMs, lastMs / rootShare), refresh)
   })
   refresh()
   return {

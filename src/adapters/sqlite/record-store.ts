@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { keyBytesOf } from '../../ledger/key-bytes.ts'
 import { leafCount, markOf } from '../../ledger/leaf.ts'
 import type { SignedRecord } from '../../ledger/record.ts'
 import type { RecordOutcome, RecordStore } from '../../ports/record-store.ts'
@@ -8,8 +9,8 @@ import type { Reader } from './reader.ts'
 import { leafStatements, registersOf, type StoredRecord } from './registers.ts'
 import type { Committed } from './writer-protocol.ts'
 
-/** Records written in one transaction. */
-const batchRecords = 200
+/** Records written in one transaction, about: what this node learns itself waits for one to end. */
+const batchRecords = 1_000
 
 /** Batches on their way at once: one is verified while another is written. */
 const batchesAtOnce = 3
@@ -43,27 +44,34 @@ export function createRecordStore(parts: {
     if (records.length > 0) for (const listener of recordListeners) listener(records, by)
   }
 
-  async function applyBatch(records: readonly SignedRecord[]): Promise<readonly RecordOutcome[]> {
+  async function applyBatch(batch: readonly Placed[], outcomes: RecordOutcome[]): Promise<void> {
+    const records = batch.map(({ signed }) => signed)
+    const ofBatch = await parts.apply(records)
+    for (const [i, { at }] of batch.entries()) outcomes[at] = ofBatch[i] ?? 'known'
+    tell(
+      records.filter((_, i) => ofBatch[i] === 'applied'),
+      'others',
+    )
+  }
+
+  /** Few records do not wait for many: they may be what somebody asks for. */
+  async function inTurn(apply: () => Promise<void>): Promise<void> {
     while (running.size >= batchesAtOnce) await Promise.race(running)
-    const applying = parts.apply(records)
+    const applying = apply()
     const settle = (): void => void running.delete(settled)
     const settled: Promise<void> = applying.then(settle, settle)
     running.add(settled)
-    const outcomes = await applying
-    tell(
-      records.filter((_, i) => outcomes[i] === 'applied'),
-      'others',
-    )
-    return outcomes
+    await applying
   }
 
   return {
     async apply(records) {
-      const batches: Promise<readonly RecordOutcome[]>[] = []
-      for (let start = 0; start < records.length; start += batchRecords) {
-        batches.push(applyBatch(records.slice(start, start + batchRecords)))
-      }
-      return (await Promise.all(batches)).flat()
+      const outcomes: RecordOutcome[] = records.map(() => 'known')
+      const batches = batchesByKey(records)
+      const [only] = batches
+      if (batches.length === 1 && only !== undefined) await applyBatch(only, outcomes)
+      else await Promise.all(batches.map(batch => inTurn(() => applyBatch(batch, outcomes))))
+      return outcomes
     },
     fingerprint: fingerprint.get,
     rows: leaf => reader.read(({ db }) => readRows(db, leaf), []),
@@ -114,6 +122,33 @@ export function createRecordStore(parts: {
       for (const key of keys) for (const listener of beatenListeners) listener(key)
     },
   }
+}
+
+interface Placed {
+  readonly signed: SignedRecord
+  /** Where it stood. */
+  readonly at: number
+  readonly key: Uint8Array
+}
+
+/**
+ * Batches in the order of their keys, so that a transaction changes few pages however the records came (nodes send them by a hash of
+ * the key). A key is not divided: its use says whether its observation is too old.
+ */
+function batchesByKey(records: readonly SignedRecord[]): readonly (readonly Placed[])[] {
+  const placed = records.map((signed, at) => ({ signed, at, key: keyBytesOf(signed.body) }))
+  if (placed.length <= batchRecords) return [placed]
+  placed.sort((a, b) => Buffer.compare(a.key, b.key))
+  const batches: Placed[][] = []
+  for (const one of placed) {
+    const batch = batches.at(-1)
+    const last = batch?.at(-1)
+    const isFull = batch === undefined || batch.length >= batchRecords
+    if (isFull && (last === undefined || Buffer.compare(last.key, one.key) !== 0))
+      batches.push([one])
+    else batch?.push(one)
+  }
+  return batches
 }
 
 const readLeaf = (db: Connection, leaf: number): readonly StoredRecord[] =>

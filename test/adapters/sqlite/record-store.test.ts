@@ -86,3 +86,37 @@ t.test("a client's observation does not wait for a large apply", async t => {
   await applied
   t.equal(records.count(), 3_001)
 })
+
+t.test('what became of each of many records is told in their order', async t => {
+  const clock = createMovableClock(today)
+  const { records } = await openIn(t, await makeDirectory(t), { clock })
+  const peer = makePeer()
+  const many = Array.from({ length: 3_000 }, (_, i) =>
+    peer.observe(`${i}`, today, `docker.io/library/app-${(i * 7) % 3_000}:1`),
+  )
+  const forged = new Set([0, 1_234, 2_999])
+  const given = many.map((signed, i) =>
+    forged.has(i) ? { ...signed, signature: new Uint8Array(64) } : signed,
+  )
+  const outcomes = await records.apply(given)
+  t.strictSame(
+    outcomes,
+    given.map((_, i) => (forged.has(i) ? 'signature' : 'applied')),
+  )
+})
+
+t.test('one record does not wait for many', async t => {
+  const clock = createMovableClock(today)
+  const { records } = await openIn(t, await makeDirectory(t), { clock })
+  const peer = makePeer()
+  const many = Array.from({ length: 10_000 }, (_, i) =>
+    peer.observe(`${i}`, today, `docker.io/library/app-${i}:1`),
+  )
+  let areApplied = false
+  const applied = records.apply(many).then(() => {
+    areApplied = true
+  })
+  t.strictSame(await records.apply([peer.observe('one', today)]), ['applied'])
+  t.notOk(areApplied)
+  await applied
+})
