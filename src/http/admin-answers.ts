@@ -115,6 +115,7 @@ export function createAdminAnswers(
         })),
         ledger: { observations, pins, writable, clockVerified, clockOffsetMs },
         store: usage,
+        mesh: summarize(parts.mesh?.()),
       }
     },
     peers() {
@@ -141,6 +142,20 @@ export function createAdminAnswers(
         indexEntries,
       }
     },
+  }
+}
+
+function summarize(view: MeshView | undefined): StatusAnswer['mesh'] {
+  if (view === undefined) {
+    return { enabled: false, members: 0, alive: 0, neighbours: 0, alarms: [] }
+  }
+  const { self, members, alarms } = view
+  return {
+    enabled: true,
+    members: members.length,
+    alive: members.filter(({ state }) => state === 'alive').length,
+    neighbours: self.neighbours,
+    alarms: alarms.map(({ code }) => code),
   }
 }
 

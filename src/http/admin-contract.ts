@@ -118,6 +118,13 @@ export const statusAnswer = Type.Object({
     freeBytes: Type.Integer(),
     totalBytes: Type.Integer(),
   }),
+  mesh: Type.Object({
+    enabled: Type.Boolean(),
+    members: Type.Integer(),
+    alive: Type.Integer(),
+    neighbours: Type.Integer(),
+    alarms: Type.Array(text),
+  }),
 })
 
 const node = {

@@ -13,6 +13,7 @@ import { Value } from 'typebox/value'
 import { type AdminOptions, createAdmin } from '../../src/http/admin.ts'
 import type { AdminParts } from '../../src/http/admin-answers.ts'
 import {
+  peersAnswer,
   problem,
   resolutionsAnswer,
   resolveAnswer,
@@ -485,4 +486,71 @@ t.test('the token is made once, for its owner only', async t => {
   t.equal(await readFile(path, 'utf8'), made)
   await writeFile(path, '\n')
   await t.rejects(ensureAdminToken(path), { code: 'config-invalid' })
+})
+
+t.test('the other nodes are told as this node sees them', async t => {
+  const node = {
+    id: 'ab'.repeat(32),
+    name: 'galley',
+    zone: undefined,
+    platforms: ['linux/amd64'],
+    peerAddresses: ['10.0.0.2:5052'],
+    meshAddresses: ['10.0.0.2:5053'],
+    version: '1.2.3',
+    protocols: { lowest: 1, highest: 1 },
+    ledgerRoot: 'aa',
+    records: 7,
+    upstreams: ['docker.io'],
+    roomBytes: 5,
+    keyId: '0badcafe',
+    clockSource: 'registry',
+  } as const
+  const { ask, token } = await startAdmin(t, {
+    mesh: () => ({
+      self: { ...node, neighbours: 1 },
+      members: [
+        {
+          ...node,
+          state: 'suspect',
+          isCompatible: true,
+          isNeighbour: false,
+          isLedgerEqual: true,
+          lastSeenAgoMs: 10,
+          roundTripMs: undefined,
+          clockSkewMs: 3,
+        },
+      ],
+      alarms: [{ code: 'clock-apart', nodes: [{ id: node.id, name: node.name }] }],
+      sync: {
+        root: 'aa',
+        records: 7,
+        isBehind: false,
+        snapshotShare: undefined,
+        rounds: 3,
+        convergedAtMs: 98_000,
+        lastRound: undefined,
+        refused: 0,
+      },
+      indexEntries: 4,
+    }),
+  })
+  const authorized = { headers: { authorization: `Bearer ${token}` } }
+  const peers = await ask('/api/v1/peers', authorized)
+  t.ok(Value.Check(peersAnswer, peers.body))
+  t.match(peers.body, {
+    enabled: true,
+    members: [{ name: 'galley', state: 'suspect', clockSkewMs: 3 }],
+    sync: { convergedAgoMs: 1_000 },
+    indexEntries: 4,
+  })
+  t.match((await ask('/api/v1/status', authorized)).body, {
+    mesh: { enabled: true, members: 1, alive: 0, neighbours: 1, alarms: ['clock-apart'] },
+  })
+})
+
+t.test('a node without a mesh says so', async t => {
+  const { ask, token } = await startAdmin(t)
+  const { body } = await ask('/api/v1/peers', { headers: { authorization: `Bearer ${token}` } })
+  t.ok(Value.Check(peersAnswer, body))
+  t.match(body, { enabled: false, members: [] })
 })
