@@ -40,6 +40,8 @@ interface Settings {
 const foundMs = 5_000
 /** That nobody was found is believed only so long that one burst of questions asks once: what comes to be is found at once, ms. */
 const notFoundMs = 100
+/** How long answers may take: they are of use to the next who asks, and waited for when nobody else can be asked, ms. */
+const lateMs = 500
 /** When somebody is known for every digest, the other owners' answers are waited for only so long, ms. */
 const graceMs = 3
 /** Nodes nearby that are asked themselves when no owner knows a holder. */
@@ -68,6 +70,8 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
 
   /** Look-ups under way, so that many who ask at once ask once. */
   const running = new Map<Digest, Promise<void>>()
+  /** Questions about a digest that are not answered yet. */
+  const pending = new Map<Digest, Set<Promise<void>>>()
 
   function cached(digest: Digest): Found | undefined {
     const found = cache.get(digest)
@@ -163,11 +167,23 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
     )
   }
 
-  async function askOne(id: NodeId, subject: string, digests: readonly Digest[]): Promise<void> {
-    const { signal, budgetMs } = settings
+  function askOne(id: NodeId, subject: string, digests: readonly Digest[]): Promise<void> {
+    const work = learnFrom(id, subject, digests).finally(() => {
+      for (const digest of digests) {
+        const left = pending.get(digest)
+        left?.delete(work)
+        if (left?.size === 0) pending.delete(digest)
+      }
+    })
+    for (const digest of digests) {
+      pending.set(digest, (pending.get(digest) ?? new Set()).add(work))
+    }
+    return work
+  }
+
+  async function learnFrom(id: NodeId, subject: string, digests: readonly Digest[]): Promise<void> {
     try {
-      // Late answers are of use to the next who asks.
-      const options = { signal, timeoutMs: budgetMs * 4 }
+      const options = { signal: settings.signal, timeoutMs: lateMs }
       const answer = await client.call(id, subject, encodeDigests(digests), options)
       for (const [at, ids] of (decodeHolders(answer, digests.length) ?? []).entries()) {
         const digest = digests[at]
@@ -203,11 +219,11 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
     return promise
   }
 
-  /** Ends with the budget, or when whoever asks goes. */
-  function inBudget(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  /** Ends with the time, or when whoever asks goes. */
+  function within(ms: number, work: Promise<unknown>, signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const end = () => resolve()
-    const stop = timers.after(settings.budgetMs, end)
+    const stop = timers.after(ms, end)
     signal.addEventListener('abort', end)
     work.then(end, end)
     return promise.finally(() => {
@@ -228,14 +244,22 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
     }
   }
 
+  /** Waits for those who were asked and have not answered, until somebody is known for every digest. */
+  async function waitForLate(digests: readonly Digest[], signal: AbortSignal): Promise<void> {
+    const missing = digests.filter(digest => usable(digest).length === 0)
+    const late = new Set(missing.flatMap(digest => [...(pending.get(digest) ?? [])]))
+    if (late.size > 0) await within(lateMs, untilKnown(missing, [...late]), signal)
+  }
+
   return {
-    async find(digests, signal) {
+    async find(digests, signal, { isLastResort = false } = {}) {
       const wanted = [...new Set(digests)].slice(0, maxFound)
       const unknown = wanted.filter(digest => cached(digest) === undefined)
       const isAlone = members.alive().length === 0
       if (unknown.length > 0 && !isAlone && !signal.aborted) {
-        await inBudget(lookUp(unknown), signal)
+        await within(settings.budgetMs, lookUp(unknown), signal)
       }
+      if (isLastResort && !signal.aborted) await waitForLate(wanted, signal)
       const found = wanted.map(digest => [digest, usable(digest)] as const)
       return new Map(found.filter(([, ids]) => ids.length > 0))
     },

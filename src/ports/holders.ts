@@ -5,11 +5,13 @@ import type { NodeId } from './node-id.ts'
 export interface Holders {
   /**
    * Live members that say they hold each of the digests, nearest first; digests that nobody holds have no entry. Settles within the
-   * index' budget (50 ms), with what is known by then; never rejects.
+   * index' budget (50 ms), with what is known by then; as the last resort, when nobody is known then, with the answers that still come
+   * (500 ms): a node that is busy or far away is better than none. Never rejects.
    */
   find(
     digests: readonly Digest[],
     signal: AbortSignal,
+    options?: { readonly isLastResort?: boolean },
   ): Promise<ReadonlyMap<Digest, readonly NodeId[]>>
   /** A member was asked and does not have it. */
   lacks(id: NodeId, digest: Digest): void

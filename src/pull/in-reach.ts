@@ -84,7 +84,7 @@ export function createInReach(parts: Parts, settings: { readonly budgetMs: numbe
 
   async function areHeld(needs: readonly NeededContent[], signal: AbortSignal): Promise<boolean> {
     const digests = needs.map(({ digest }) => digest)
-    const found = await holders.find(digests, signal)
+    const found = await holders.find(digests, signal, { isLastResort: true })
     return digests.every(digest => found.has(digest))
   }
 

@@ -59,7 +59,8 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
     async find(question, signal) {
       const { digest, repository, priority, isRelayed } = question
       if (isRelayed || members.alive().length === 0) return [upstream]
-      const found = await holders.find([digest], signal)
+      const isLastResort = upstream.reach(repository).state !== 'reachable'
+      const found = await holders.find([digest], signal, { isLastResort })
       const peers = book.order(found.get(digest) ?? [])
       const { firstByteMs, relayMs } = settings
       const holding = { priority, relay: false, firstByteMs }

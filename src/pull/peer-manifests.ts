@@ -87,8 +87,13 @@ export function createPeerManifests(
     return undefined
   }
 
-  async function holding(digest: Digest, signal: AbortSignal): Promise<readonly NodeId[]> {
-    const found = await holders.find([digest], signal)
+  async function holding(
+    repository: Repository,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<readonly NodeId[]> {
+    const isLastResort = parts.reachOf(repository).state !== 'reachable'
+    const found = await holders.find([digest], signal, { isLastResort })
     return book.order(found.get(digest) ?? []).slice(0, maxAsked)
   }
 
@@ -129,7 +134,7 @@ export function createPeerManifests(
     hasPeers: () => members.alive().length > 0,
     async fetch(repository, digest, signal, from) {
       if (members.alive().length === 0) return undefined
-      const ids = from === undefined ? await holding(digest, signal) : [from]
+      const ids = from === undefined ? await holding(repository, digest, signal) : [from]
       for (const id of ids) {
         const got = await ask(id, repository, digest, signal)
         if (got !== undefined) return got

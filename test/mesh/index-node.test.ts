@@ -284,3 +284,30 @@ t.test('layers are looked up together', async t => {
   t.equal((await finding).size, 50)
   t.equal(calls('index/find').length, 2, 'one question for each of the two others')
 })
+
+t.test('an answer that is late is waited for when nobody else can be asked', async t => {
+  for (const answersAtAll of [true, false]) {
+    const { time, lab, node } = openMesh(t, ['a', 'b'])
+    const [asker, holder] = [node(0), node(1)]
+    lab.serve(asker.id, {}) // is told nothing: it has to ask
+    await holder.store.put(digest, content)
+    await time.pass(200)
+    const gate = Promise.withResolvers<void>()
+    const late = [...holder.answers].map(([subject, answer]) => {
+      const answerLate: typeof answer = async (...asked) => {
+        await gate.promise
+        return answer(...asked)
+      }
+      return [subject, answerLate] as const
+    })
+    lab.serve(holder.id, { answers: new Map(late) })
+    t.strictSame(await asker.find(), [], 'who has others to ask does not wait')
+    const finding = asker.holders.find([digest], signal, { isLastResort: true })
+    if (answersAtAll) gate.resolve()
+    await time.pass(answersAtAll ? 0 : 500)
+    const found = (await finding).get(digest)
+    t.strictSame(found, answersAtAll ? [holder.id] : undefined)
+    gate.resolve()
+    await time.settle()
+  }
+})
