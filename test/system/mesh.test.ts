@@ -1,67 +1,20 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
-import t, { type Test } from 'tap'
-import { ask, pull } from './support/client.ts'
-import {
-  type MeshNode,
-  makeKey,
-  makeMesh,
-  type TestMesh,
-  untilEqual,
-  untilMet,
-} from './support/mesh.ts'
+import t from 'tap'
+import { pull } from './support/client.ts'
+import { makeKey, untilEqual, untilMet } from './support/mesh.ts'
+import { askTag, setScene } from './support/mesh-scene.ts'
 import { until } from './support/process.ts'
 import { requireSystem } from './support/requirements.ts'
-import { registryName, startWorld, type World } from './support/world.ts'
+import { registryName } from './support/world.ts'
 
 requireSystem()
-
-interface Scene {
-  readonly world: World
-  readonly mesh: TestMesh
-  /** Starts a node that is killed when the test ends. */
-  start(...args: Parameters<TestMesh['start']>): Promise<MeshNode>
-}
-
-async function setUp(t: Test, config: Readonly<Record<string, unknown>> = {}): Promise<Scene> {
-  const world = await startWorld()
-  const dir = await mkdtemp(join(tmpdir(), 'holdfast-mesh-'))
-  const nodes: MeshNode[] = []
-  t.teardown(async () => {
-    await Promise.all(nodes.map(node => node.stop('SIGKILL')))
-    await world.close()
-    await rm(dir, { recursive: true, force: true, maxRetries: 5 })
-  })
-  const mesh = await makeMesh(dir, { ...world.config, ...config })
-  return {
-    world,
-    mesh,
-    async start(place, options) {
-      const node = await mesh.start(place, options)
-      nodes.push(node)
-      return node
-    },
-  }
-}
-
-const resolve = async (node: MeshNode, repository: string, tag = 'latest') => {
-  const answer = await ask(`${node.mirror}/v2/${repository}/manifests/${tag}?ns=${registryName}`, {
-    method: 'HEAD',
-  })
-  return {
-    status: answer.status,
-    digest: String(answer.headers['docker-content-digest'] ?? ''),
-    source: String(answer.headers['holdfast-source'] ?? ''),
-    tookMs: answer.tookMs,
-  }
-}
 
 t.test(
   'a mesh grows from one node to five with no restart, and all know what one learned',
   async t => {
-    const { world, mesh, start } = await setUp(t)
+    const { world, mesh, start } = await setScene(t)
     const places = await Promise.all(['n1', 'n2', 'n3', 'n4', 'n5'].map(name => mesh.place(name)))
     const [first] = places
     if (first === undefined) throw new Error('no place')
@@ -87,7 +40,7 @@ t.test(
 )
 
 t.test('one uplink serves all: a node without one asks another that has one', async t => {
-  const { world, mesh, start } = await setUp(t)
+  const { world, mesh, start } = await setScene(t)
   const [p1, p2] = [await mesh.place('n1'), await mesh.place('n2')]
   const dead = { upstreams: { [registryName]: { url: 'http://127.0.0.1:9' } } }
   const nodes = [await start(p1), await start(p2, { seeds: [p1], config: dead })]
@@ -107,7 +60,7 @@ t.test('one uplink serves all: a node without one asks another that has one', as
 })
 
 t.test('whoever holds no key, a wrong one, or one that was dropped, is out', async t => {
-  const { world, mesh, start } = await setUp(t)
+  const { world, mesh, start } = await setScene(t)
   const [p1, p2] = [await mesh.place('n1'), await mesh.place('n2')]
   await world.push('app', 'latest')
   const one = await start(p1)
@@ -122,7 +75,7 @@ t.test('whoever holds no key, a wrong one, or one that was dropped, is out', asy
   t.equal((await one.peers()).members.length, 0)
   t.equal((await intruder.peers()).members.length, 0)
   world.uplink.refuse()
-  t.equal((await resolve(intruder, 'app')).status, 404, 'it learned nothing')
+  t.equal((await askTag(intruder, 'app')).status, 404, 'it learned nothing')
 
   const [host = '', port = ''] = p1.peer.split(':')
   const ended = await new Promise<string>(done => {
@@ -142,7 +95,7 @@ t.test('whoever holds no key, a wrong one, or one that was dropped, is out', asy
 t.test(
   'a key is changed in three steps without parting the mesh, and then the old one is out',
   async t => {
-    const { mesh, start } = await setUp(t)
+    const { mesh, start } = await setScene(t)
     const [p1, p2] = [await mesh.place('n1'), await mesh.place('n2')]
     const nodes = [await start(p1), await start(p2, { seeds: [p1] })]
     await untilMet(nodes)
@@ -168,7 +121,7 @@ t.test(
 )
 
 t.test('a node is killed, another stopped for a while: both come back and are alive', async t => {
-  const { world, mesh, start } = await setUp(t)
+  const { world, mesh, start } = await setScene(t)
   const places = await Promise.all(['n1', 'n2', 'n3'].map(name => mesh.place(name)))
   const [p1, p2, p3] = places
   if (p1 === undefined || p2 === undefined || p3 === undefined) throw new Error('no place')
@@ -203,31 +156,4 @@ t.test('a node is killed, another stopped for a while: both come back and are al
   for (const node of [again, n3]) {
     t.equal((await pull(node.mirror, registryName, 'late', 'latest')).digest, image.digest)
   }
-})
-
-t.test('the source of a blob dies in the middle, and another goes on', async t => {
-  const { world, mesh, start } = await setUp(t)
-  const places = await Promise.all(['n1', 'n2', 'n3'].map(name => mesh.place(name)))
-  const [p1, p2, p3] = places
-  if (p1 === undefined || p2 === undefined || p3 === undefined) throw new Error('no place')
-  const slow = { uploadBytesPerSecond: '8MiB' }
-  const n1 = await start(p1, { peer: slow })
-  const n2 = await start(p2, { seeds: [p1], peer: slow })
-  const n3 = await start(p3, { seeds: [p1] })
-  await untilMet([n1, n2, n3])
-  const image = await world.push('big', 'latest', { layers: [24_000_000] })
-  for (const node of [n1, n2]) await pull(node.mirror, registryName, 'big', 'latest')
-  world.uplink.refuse()
-
-  const work = pull(n3.mirror, registryName, 'big', 'latest')
-  const victim = await until('one of them sends', async () => {
-    for (const node of [n1, n2]) {
-      const { neighbours } = { neighbours: await node.metrics() }
-      if (/holdfast_bytes_total\{source="peer",direction="out"\} [1-9]/.test(neighbours))
-        return node
-    }
-    return (await n3.metrics()).match(/holdfast_store_partial_bytes [1-9]/) ? n1 : undefined
-  })
-  await victim.stop('SIGKILL')
-  t.equal((await work).digest, image.digest, 'every byte came, in the same transfer')
 })

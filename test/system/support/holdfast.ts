@@ -8,6 +8,9 @@ const nodeBinary = join(root, 'node_modules', '.bin', 'node')
 /** The built program, as users run it. */
 export const program = join(root, 'dist', 'main.js')
 
+/** Far more than a start takes: several nodes may start at once on a small machine. */
+const readyMs = 60_000
+
 export interface NodeOptions {
   /** The node's folder; kept over restarts. */
   readonly dir: string
@@ -18,6 +21,8 @@ export interface NodeOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Where this test reaches the node; by default loopback. Unreachable from here: the caller waits for readiness himself. */
   readonly reach?: 'loopback' | 'elsewhere'
+  /** Called with the ports it will listen on, before it starts: makes them reachable from here. */
+  readonly open?: (ports: readonly number[]) => Promise<void>
 }
 
 /** A real Holdfast process. */
@@ -38,7 +43,9 @@ export interface HoldfastNode {
 export async function startNode(options: NodeOptions): Promise<HoldfastNode> {
   const { dir, config, through = [], reach = 'loopback' } = options
   await mkdir(dir, { recursive: true })
-  const [mirror, admin, health] = await freePorts(3)
+  const ports = await freePorts(3)
+  const [mirror, admin, health] = ports
+  await options.open?.(ports)
   const dataDir = join(dir, 'data')
   const file = join(dir, 'holdfast.yaml')
   const settings = {
@@ -63,10 +70,17 @@ export async function startNode(options: NodeOptions): Promise<HoldfastNode> {
   const running: Running = start(command, args, { env, cwd: dir })
   const healthUrl = `http://127.0.0.1:${health}`
   if (reach === 'loopback') {
-    await until('the node is ready', async () => {
-      if (running.child.exitCode !== null) throw new Error(`it ended:\n${running.output()}`)
-      const answer = await fetch(`${healthUrl}/readyz`).catch(() => undefined)
-      return answer?.status === 200
+    await until(
+      'the node is ready',
+      async () => {
+        if (running.child.exitCode !== null) throw new Error(`it ended:\n${running.output()}`)
+        const answer = await fetch(`${healthUrl}/readyz`).catch(() => undefined)
+        return answer?.status === 200
+      },
+      readyMs,
+    ).catch(async error => {
+      await running.stop('SIGKILL') // nobody else knows of it yet
+      throw error
     })
   }
   return {

@@ -92,7 +92,7 @@ export async function makeMesh(
           ...options.config,
         },
         through: [...(place.host?.within ?? []), ...through],
-        reach: place.host === undefined ? 'loopback' : 'elsewhere',
+        ...(place.host !== undefined && { open: place.host.open }),
         ...(env !== undefined && { env }),
       })
       return { ...node, name: place.name, peers: () => node.ask<Peers>('/api/v1/peers') }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** A real process of a test, with what it printed. */
@@ -75,13 +75,25 @@ export async function until<T>(
   }
 }
 
+/** Below those that the system gives to outgoing connections: nobody gets one of them by accident before it is listened on. */
+const [lowestPort, portCount] = [10_000, 22_000]
+
 /** Ports of the loopback interface that nobody listens on just now, each another. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map(server => once(server, 'listening')))
-  const ports = servers.map(server => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map(server => new Promise(done => server.close(done))))
+  const ports: number[] = []
+  while (ports.length < count) {
+    const port = lowestPort + Math.floor(Math.random() * portCount)
+    if (!ports.includes(port) && (await isFree(port))) ports.push(port)
+  }
   return ports
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer()
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  server.once('error', () => resolve(false))
+  server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  return promise
 }
 
 /** One such port. */
