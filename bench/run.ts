@@ -2,7 +2,7 @@
  * Measures what the design promises, each figure beside a peer or a physical limit measured in the same run, and prints one table. A
  * figure that misses its aim is told and fails nothing.
  *
- *     node bench/run.ts [resolve freeze blob pull-through peer-blob gossip start] [--write]
+ *     node bench/run.ts [resolve freeze blob pull-through peer-blob gossip nodes mesh-pull start sync] [--write]
  *
  * `--write` also puts the table into docs/benchmarks.md.
  */
@@ -14,6 +14,8 @@ import { blobFromDisk } from './blob-from-disk.ts'
 import type { Figure } from './figure.ts'
 import { freeze } from './freeze.ts'
 import { meshGossip } from './mesh-gossip.ts'
+import { meshNodes } from './mesh-nodes.ts'
+import { meshPull } from './mesh-pull.ts'
 import { peerBlob } from './peer-blob.ts'
 import { printTable } from './print-table.ts'
 import { pullThrough } from './pull-through.ts'
@@ -29,6 +31,8 @@ const benches: Readonly<Record<string, Bench>> = {
   'pull-through': pullThrough,
   'peer-blob': peerBlob,
   gossip: meshGossip,
+  nodes: meshNodes,
+  'mesh-pull': meshPull,
   start: startToReady,
   sync,
 }

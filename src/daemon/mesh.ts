@@ -30,6 +30,7 @@ import type { Content } from './content.ts'
 import { watchFacts } from './mesh-facts.ts'
 import { openKeys } from './mesh-keys.ts'
 import { openSeeds } from './mesh-seeds.ts'
+import { createOutcasts } from './outcasts.ts'
 import type { PullMesh } from './resolution.ts'
 import type { Upstreams } from './upstreams.ts'
 
@@ -87,11 +88,13 @@ export async function joinMesh(
   const late: { members?: Members; sync?: Sync } = {}
   const member = (id: NodeId) => late.members?.get(id)
 
+  const outcasts = createOutcasts({ bans: replication, clock, log })
+  owned.defer(() => outcasts.close())
   const service = createService()
   const peerPort = await openPeerPort()
   const { client } = peerPort
   const opened = await openLibp2pBus(
-    { privateKey: identity.privateKey, keys, clock, log },
+    { privateKey: identity.privateKey, keys, isKeptOut: outcasts.isOut, clock, log },
     { listen: config.mesh.listen },
   )
   owned.defer(() => opened.close())
@@ -160,7 +163,7 @@ export async function joinMesh(
     random,
     log,
     ageOut: database.ledger.ageOut,
-    onMisbehaviour: id => void bus.hangUp(id),
+    onMisbehaviour: outcasts.expel,
     observer: meter.sync,
   })
   owned.defer(() => sync.close())
@@ -173,6 +176,7 @@ export async function joinMesh(
   tellOperators()
   owned.defer(followTime(database, { sync, log }))
   owned.defer(mesh.operators.onChange(tellOperators))
+  outcasts.onMore(partWithOutcasts)
   bus.judge((message, from) => judge(message, from))
   service.add(mesh.answers, index.answers, sync.answers)
   service.addStreams(sync.streams)
@@ -189,11 +193,21 @@ export async function joinMesh(
     }
   }
 
+  /** Ends what is under way with them, and doubts that they are there. */
+  function partWithOutcasts(): void {
+    const met = [...members.all(), ...bus.neighbours(), ...peerPort.connections()]
+    for (const id of new Set(met.map(({ id }) => id).filter(outcasts.isOut))) {
+      peerPort.hangUp(id)
+      bus.hangUp(id).catch(err => log.debug({ peer: id, err }, 'a connection ended badly'))
+      members.missed(id)
+    }
+  }
+
   async function openPeerPort() {
     const shared = {
       identity: createPeerIdentity(identity.privateKey),
       keys,
-      isBanned: replication.isBanned,
+      isBanned: outcasts.isOut,
     }
     const server = createPeerServer(
       { ...shared, service: service.offered, clock, log, observer: meter.peerPort },
@@ -216,7 +230,15 @@ export async function joinMesh(
     )
     owned.defer(() => client.close())
     owned.defer(() => server.close())
-    return { address: await server.listen(), client }
+    return {
+      address: await server.listen(),
+      client,
+      connections: () => [...server.connections(), ...client.connections()],
+      hangUp(id: NodeId) {
+        server.hangUp(id)
+        client.hangUp(id)
+      },
+    }
   }
 
   return {

@@ -20,3 +20,13 @@ export function decodeCbor(bytes: Uint8Array): unknown {
     return undefined
   }
 }
+
+/** A whole number from 0 to `max`. */
+export function isCount(value: unknown, max: number = Number.MAX_SAFE_INTEGER): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= max
+}
+
+/** Bytes of a length within bounds; of just `min` without `max`. */
+export function isBytes(value: unknown, min: number, max: number = min): value is Uint8Array {
+  return value instanceof Uint8Array && value.length >= min && value.length <= max
+}

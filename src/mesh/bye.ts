@@ -1,5 +1,5 @@
+import { decodeCbor, encodeCbor, isBytes, isCount } from '../ledger/cbor.ts'
 import type { NodeId } from '../ports/node-id.ts'
-import { decodeCbor, encodeCbor, isBytes, isCount } from './cbor.ts'
 import type { Turn } from './hello.ts'
 
 /** A node's last word before it stops. */

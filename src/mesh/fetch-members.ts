@@ -1,7 +1,7 @@
+import { decodeCbor, encodeCbor } from '../ledger/cbor.ts'
 import type { Log } from '../ports/log.ts'
 import { type NodeId, parseNodeId } from '../ports/node-id.ts'
 import type { PeerAnswer, PeerClient } from '../ports/peer-port.ts'
-import { decodeCbor, encodeCbor } from './cbor.ts'
 import type { MemberTable } from './member-table.ts'
 import {
   decodeGreeting,

@@ -1,5 +1,5 @@
+import { decodeCbor, encodeCbor, isBytes, isCount } from '../ledger/cbor.ts'
 import type { NodeId } from '../ports/node-id.ts'
-import { decodeCbor, encodeCbor, isBytes, isCount } from './cbor.ts'
 
 /** Of a hello's signed bytes. */
 export const maxHelloBytes = 4 * 1024

@@ -1,3 +1,4 @@
+import { createAliveIds } from '../ports/alive-ids.ts'
 import type { ContentStore } from '../ports/content-store.ts'
 import type { Log } from '../ports/log.ts'
 import type { Members } from '../ports/members.ts'
@@ -45,6 +46,8 @@ export function startIndexAnnouncer(parts: Parts): IndexAnnouncer {
   /** Owners that did not take what they were told, and how often. */
   const failures = new Map<NodeId, number>()
   const ending = new AbortController()
+  const aliveIds = createAliveIds(members)
+  let alive = aliveIds()
   let stopTimer = () => {}
   let stopRefresh = () => {}
   let dueInMs = Number.POSITIVE_INFINITY
@@ -61,7 +64,10 @@ export function startIndexAnnouncer(parts: Parts): IndexAnnouncer {
       schedule(kind === 'added' ? batchMs : 0)
     }),
     members.onChange(() => {
-      forgetAbsent()
+      const now = aliveIds()
+      if (now === alive) return
+      alive = now
+      forgetAbsent(new Set(now))
       schedule(batchMs)
     }),
   ]
@@ -69,10 +75,9 @@ export function startIndexAnnouncer(parts: Parts): IndexAnnouncer {
   refreshLater()
 
   /** Who was away may have lost what it was told. */
-  function forgetAbsent(): void {
-    const alive = new Set(members.alive().map(({ id }) => id))
-    for (const id of told.owners()) if (!alive.has(id)) told.forget(id)
-    for (const id of [...failures.keys()]) if (!alive.has(id)) failures.delete(id)
+  function forgetAbsent(present: ReadonlySet<NodeId>): void {
+    for (const id of told.owners()) if (!present.has(id)) told.forget(id)
+    for (const id of [...failures.keys()]) if (!present.has(id)) failures.delete(id)
   }
 
   function schedule(inMs: number): void {

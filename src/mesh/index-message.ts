@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
+import { decodeCbor, encodeCbor, isBytes, isCount } from '../ledger/cbor.ts'
 import { type Digest, digestAlgorithm, digestHex, parseDigest } from '../oci/digest.ts'
 import type { NodeId } from '../ports/node-id.ts'
-import { decodeCbor, encodeCbor, isBytes, isCount } from './cbor.ts'
 
 /** Parts of the index, each kept by nodes of its own. */
 export const shardCount = 256

@@ -1,4 +1,4 @@
-import { decodeCbor, encodeCbor, isBytes, isCount } from './cbor.ts'
+import { decodeCbor, encodeCbor, isBytes, isCount } from '../ledger/cbor.ts'
 import { maxHelloBytes, type SignedHello } from './hello.ts'
 
 /** First byte of a message on the bus. */

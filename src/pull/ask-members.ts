@@ -31,7 +31,7 @@ export interface AskMembers {
 interface Parts {
   readonly members: Pick<Members, 'alive'>
   readonly client: Pick<PeerClient, 'call'>
-  readonly book: Pick<PeerBook, 'order' | 'failed'>
+  readonly book: Pick<PeerBook, 'order' | 'failed' | 'answered' | 'failedLately'>
   readonly ledger: Pick<TagLedger, 'live' | 'trustedNowMs'>
   readonly clock: Pick<Clock, 'monotonicMs'>
   readonly log: Log
@@ -48,12 +48,13 @@ interface Parts {
   readonly onAnswer: (key: TagReference, confirmed: Confirmed) => void
 }
 
-/** Members asked about one tag: when the first is silent for half of the time, the second. */
+/** Members asked about one tag: when the first is silent for half of the time, or says nothing of use, the second. */
 const maxAsked = 2
 
 /**
  * Asks a member that says it reaches the registry, which asks it and nobody else. Its answer is a signed observation: what is not signed,
- * is of another tag or does not count in the ledger is passed over, and so is one whose manifest cannot be had.
+ * is of another tag or does not count in the ledger is passed over, and so is one whose manifest cannot be had. Who gives no answer is
+ * not asked for a while: what it costs a client to find that out is not to be paid with each tag.
  *
  * @param settings.timeoutMs how long a client waits
  */
@@ -68,37 +69,55 @@ export function createAskMembers(
       .alive()
       .filter(({ upstreams }) => upstreams.includes(registry))
       .map(({ id }) => id)
-    return book.order(ids).slice(0, maxAsked)
+    return book
+      .order(ids)
+      .filter(id => !book.failedLately(id))
+      .slice(0, maxAsked)
   }
 
   async function askAll(key: TagReference): Promise<MemberAnswer> {
     const ending = new AbortController()
     const deadline = AbortSignal.timeout(settings.timeoutMs)
     const signal = AbortSignal.any([settings.signal, ending.signal, deadline])
-    const asked = reaching(key.registry).map((id, at) => askLater(id, key, at, signal))
+    const sinceMs = clock.monotonicMs()
+    const leftMs = (): number => Math.max(sinceMs + settings.timeoutMs - clock.monotonicMs(), 0)
+    let before: Promise<MemberAnswer> | undefined
+    const asked = reaching(key.registry).map(id => {
+      const turn = before && isTurn(before, signal)
+      before = askInTurn(id, turn)
+      return before
+    })
     try {
       return await firstOf(asked)
     } finally {
       ending.abort()
     }
+
+    async function askInTurn(id: NodeId, turn?: Promise<boolean>): Promise<MemberAnswer> {
+      if (turn !== undefined && !(await turn)) return undefined
+      try {
+        const answer = await askOne(id, key, leftMs(), signal)
+        book.answered(id)
+        return answer
+      } catch (err) {
+        const isNeeded = deadline.aborted || !signal.aborted
+        if (isNeeded) blame(id, key, err, deadline.aborted)
+        return undefined
+      }
+    }
   }
 
-  async function askLater(
-    id: NodeId,
-    key: TagReference,
-    turn: number,
-    signal: AbortSignal,
-  ): Promise<MemberAnswer> {
-    const inMs = (turn * settings.timeoutMs) / maxAsked
-    if (inMs > 0 && !(await passed(inMs, signal))) return undefined
-    try {
-      return await askOne(id, key, settings.timeoutMs - inMs, signal)
-    } catch (err) {
-      if (signal.aborted) return undefined
-      if (err instanceof PeerFailure) book.failed(id)
-      log.debug({ peer: id, ref: formatTag(key), err }, 'a node gave no answer for a tag')
-      return undefined
-    }
+  function blame(id: NodeId, key: TagReference, err: unknown, isLate: boolean): void {
+    // That it cannot ask the registry either is an answer, and a quick one.
+    const isFailure = err instanceof PeerFailure && err.code !== 'absent'
+    if (isLate || isFailure) book.failed(id)
+    log.debug({ peer: id, ref: formatTag(key), err }, 'a node gave no answer for a tag')
+  }
+
+  /** The next one's turn: the one before is silent for half of the time, or gave no answer. */
+  function isTurn(before: Promise<MemberAnswer>, signal: AbortSignal): Promise<boolean> {
+    const late = passed(settings.timeoutMs / maxAsked, signal)
+    return Promise.race([late, before.then(answer => (answer === undefined ? true : late))])
   }
 
   async function askOne(
@@ -111,14 +130,16 @@ export function createAskMembers(
     const options = { signal, timeoutMs, maxBytes: maxWordBytes }
     const askedAtMs = clock.monotonicMs()
     const word = decodeWord(await parts.client.call(id, resolveSubject, question, options))
-    if (word === undefined) return undefined
+    if (word === undefined) throw new PeerFailure('protocol', `${id} answered with nonsense`)
     if (word.kind === 'failed') {
       return { kind: 'failed', failure: word.failure, outcome: `node ${id}: ${word.reason}` }
     }
     const target = await takeIn(key, word.signed)
-    if (target === undefined) return undefined
+    if (target === undefined) throw new PeerFailure('protocol', `${id} named what does not count`)
     const inHand = await parts.fetchManifest(key, target.digest, id, signal)
-    if (inHand === undefined) return undefined
+    if (inHand === undefined) {
+      throw new PeerFailure('absent', `${target.digest} of ${id} cannot be had`)
+    }
     const ageMs = word.ageMs + clock.monotonicMs() - askedAtMs
     const confirmed = {
       ...inHand,

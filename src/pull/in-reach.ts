@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import pTimeout from 'p-timeout'
 import type { Digest } from '../oci/digest.ts'
 import type { Repository } from '../oci/reference.ts'
+import { createAliveIds } from '../ports/alive-ids.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Holders } from '../ports/holders.ts'
 import type { Members } from '../ports/members.ts'
@@ -30,8 +31,11 @@ interface Parts {
   readonly clock: Pick<Clock, 'monotonicMs'>
 }
 
-/** A verdict is believed for so long, ms: everything may be gone a moment later, and is then asked from the next. */
-const believedMs = { yes: 5_000, no: 1_000 } as const
+/**
+ * A verdict is believed for so long, ms: everything may be gone a moment later, and is then asked from the next. What could not be told
+ * in time may be told the next time, when its manifests have come.
+ */
+const believedMs = { yes: 5_000, no: 1_000, unknown: 100 } as const
 const maxVerdicts = 1_000
 /** An index in an index in an index is the deepest that is looked into. */
 const maxRounds = 4
@@ -45,7 +49,13 @@ export function createInReach(parts: Parts, settings: { readonly budgetMs: numbe
     max: maxVerdicts,
   })
   const running = new Map<Digest, Promise<boolean>>()
-  const stopListening = members.onChange(() => verdicts.clear())
+  const aliveIds = createAliveIds(members)
+  let alive = aliveIds()
+  const stopListening = members.onChange(() => {
+    const now = aliveIds()
+    if (now !== alive) verdicts.clear()
+    alive = now
+  })
 
   function lately(target: Digest): boolean | undefined {
     const known = verdicts.get(target)
@@ -56,12 +66,12 @@ export function createInReach(parts: Parts, settings: { readonly budgetMs: numbe
     const ending = new AbortController()
     const verdict = await pTimeout(look(repository, target, ending.signal), {
       milliseconds: settings.budgetMs,
-      fallback: () => false,
-    }).catch(() => false)
+      fallback: () => undefined,
+    }).catch(() => undefined)
     ending.abort()
-    const ttlMs = believedMs[verdict ? 'yes' : 'no']
-    verdicts.set(target, { verdict, untilMs: clock.monotonicMs() + ttlMs })
-    return verdict
+    const ttlMs = verdict === undefined ? believedMs.unknown : believedMs[verdict ? 'yes' : 'no']
+    verdicts.set(target, { verdict: verdict === true, untilMs: clock.monotonicMs() + ttlMs })
+    return verdict === true
   }
 
   async function look(

@@ -14,6 +14,10 @@ export interface PeerBook {
   sent(id: NodeId, bytes: number, tookMs: number): void
   /** It did not answer, or broke off. */
   failed(id: NodeId): void
+  /** It answered as it should: its failures are forgotten. */
+  answered(id: NodeId): void
+  /** It failed a moment ago: for longer after each failure in a row. */
+  failedLately(id: NodeId): boolean
   /** Silence of so long is unusual for it, ms. */
   raceAfterMs(id: NodeId): number
   /** Bytes a millisecond, lately; `undefined` when never measured. */
@@ -72,6 +76,11 @@ export function createPeerBook(
     return (pages.get(id)?.avoidUntilMs ?? 0) > clock.monotonicMs()
   }
 
+  function forgive(page: Page): void {
+    page.failures = 0
+    page.avoidUntilMs = 0
+  }
+
   function expectedMs(id: NodeId): number {
     const page = pages.get(id)
     const member = members.get(id)
@@ -100,8 +109,7 @@ export function createPeerBook(
     },
     sent(id, bytes, tookMs) {
       const page = pageOf(id)
-      page.failures = 0
-      page.avoidUntilMs = 0
+      forgive(page)
       if (bytes >= measurableBytes) {
         page.bytesPerMs = smooth(page.bytesPerMs, bytes / Math.max(tookMs, 1))
       }
@@ -112,6 +120,8 @@ export function createPeerBook(
       page.failures += 1
       page.avoidUntilMs = clock.monotonicMs() + avoidMs
     },
+    answered: id => forgive(pageOf(id)),
+    failedLately: isAvoided,
     raceAfterMs(id) {
       const usualMs = pages.get(id)?.beginsMs ?? 0
       return Math.min(Math.max(2 * usualMs, raceMs.least), raceMs.most)

@@ -2,8 +2,10 @@ import type { SignedRecord } from '../ledger/record.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import type { PeerClient } from '../ports/peer-port.ts'
 import type { LeafRecords, RecordStore } from '../ports/record-store.ts'
+import type { Timers } from '../ports/timers.ts'
 import { differences, type HashTree, hashBytes, leavesPerNode, treeOf } from './hash-tree.ts'
 import type { Intake } from './intake.ts'
+import { inOneTurn } from './one-turn.ts'
 import { encodeMarks } from './refusals.ts'
 import { encodeRows, type LeafRows, rowBytes, type WireRow, wireRow } from './row-bytes.ts'
 import { createTurns } from './turns.ts'
@@ -68,6 +70,7 @@ export function createCatchUp(parts: {
   readonly store: RecordStore
   readonly intake: Intake
   readonly peers: Pick<PeerClient, 'call'>
+  readonly timers: Timers
   /** What another node said of all it holds. */
   readonly onRoot: (root: RootWord) => void
   /** Whether so much is missing, by the number of records there and here, that it is fetched as a whole. */
@@ -80,13 +83,15 @@ export function createCatchUp(parts: {
 }): CatchUp {
   const { store, intake, peers } = parts
 
-  return async (id, signal) => {
+  return (id, given) => inOneTurn(parts.timers, given, signal => round(id, given, signal))
+
+  async function round(id: NodeId, given: AbortSignal, signal: AbortSignal): Promise<Round> {
     const told = { leaves: 0, received: 0, sent: 0, bytesOut: 0, bytesIn: 0 }
     const end = (result: Round['result']): Round => ({ with: id, result, ...told })
     try {
       return end(await compare())
     } catch (err) {
-      signal.throwIfAborted()
+      given.throwIfAborted()
       if (err instanceof Busy) return end('busy')
       if (err instanceof Nonsense) parts.onNonsense(id)
       parts.onFailure(id, err)

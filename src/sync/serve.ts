@@ -37,8 +37,6 @@ const maxLeaves = 256
 /** Tells what this node holds. */
 export interface SyncServer {
   readonly answers: ReadonlyMap<string, PeerAnswer>
-  /** Runs a long answer unless there are too many. */
-  tryServe(): (() => void) | undefined
 }
 
 /** Answers the others' side of a catch-up. */
@@ -51,23 +49,17 @@ export function createSyncServer(parts: {
   const { store, intake } = parts
   let served = 0
 
-  function tryServe(): (() => void) | undefined {
-    if (served >= maxServed) return undefined
-    served++
-    return () => void served--
-  }
-
   /** What cannot be read is answered like what cannot be served now: there is nothing to say to it. */
   function bounded(
     answer: (question: Uint8Array, from: NodeId) => Promise<Uint8Array | undefined>,
   ): PeerAnswer {
     return async (question, from) => {
-      const done = tryServe()
-      if (done === undefined) return busyAnswer
+      if (served >= maxServed) return busyAnswer
+      served++
       try {
         return (await answer(question, from)) ?? busyAnswer
       } finally {
-        done()
+        served--
       }
     }
   }
@@ -141,7 +133,6 @@ export function createSyncServer(parts: {
   }
 
   return {
-    tryServe,
     answers: new Map([
       ['sync/root', answerRoot],
       ['sync/nodes', bounded(answerNodes)],

@@ -1,7 +1,10 @@
+import { leafCount } from '../ledger/leaf.ts'
 import type { NodeId } from '../ports/node-id.ts'
-import type { PeerClient, PeerStream } from '../ports/peer-port.ts'
+import { type PeerClient, PeerFailure, type PeerStream } from '../ports/peer-port.ts'
 import type { LeafRecords, RecordStore } from '../ports/record-store.ts'
+import type { Timers } from '../ports/timers.ts'
 import type { Intake } from './intake.ts'
+import { inOneTurn, turnMs } from './one-turn.ts'
 import {
   busyAnswer,
   bytesOf,
@@ -23,25 +26,44 @@ const maxFrameBytes = 8 * 1024 * 1024
  */
 const takenBytes = 4 * 1024 * 1024
 
+/** Snapshots sent at once, and to one node: how long they take is up to who reads them. */
+const maxSent = 2
+const maxSentToOne = 1
+
 /**
- * Answers with all records from a leaf on, in frames: four bytes of length, then records of whole leaves in ascending order. `tryServe`
- * gives what ends the serving, or nothing when there is too much to do already.
+ * Answers with all records from a leaf on, in frames: four bytes of length, then records of whole leaves in ascending order. Whoever
+ * takes them so slowly that his turn is over before the end is cut, and may ask for the rest.
  */
-export function createSnapshotServer(parts: {
-  readonly store: RecordStore
-  readonly tryServe: () => (() => void) | undefined
+export function createSnapshotServer({
+  store,
+  timers,
+}: {
+  readonly store: Pick<RecordStore, 'all'>
+  readonly timers: Timers
 }): PeerStream {
-  return async function* serve(question) {
+  const sentTo: NodeId[] = []
+
+  function isFull(id: NodeId): boolean {
+    const already = sentTo.filter(other => other === id).length
+    return sentTo.length >= maxSent || already >= maxSentToOne
+  }
+
+  return async function* serve(question, asker) {
     const from = decodeWord(question)
-    const done = typeof from === 'number' ? parts.tryServe() : undefined
-    if (typeof from !== 'number' || done === undefined) {
+    if (typeof from !== 'number' || isFull(asker)) {
       yield frame(busyAnswer)
       return
     }
+    sentTo.push(asker)
+    let isOver = false
+    const cancel = timers.after(turnMs, () => {
+      isOver = true
+    })
     try {
       let leaves: LeafRecords[] = []
       let bytes = 0
-      for await (const leaf of parts.store.all(from)) {
+      for await (const leaf of store.all(from)) {
+        if (isOver) throw new PeerFailure('busy', 'its turn is over')
         leaves.push(leaf)
         bytes += bytesOf(leaf.records)
         if (bytes < frameBytes) continue
@@ -51,7 +73,8 @@ export function createSnapshotServer(parts: {
       }
       yield frame(encodeLeafRecords(leaves))
     } finally {
-      done()
+      cancel()
+      sentTo.splice(sentTo.indexOf(asker), 1)
     }
   }
 }
@@ -80,6 +103,7 @@ export interface SnapshotProgress {
 export function createSnapshotFetch(parts: {
   readonly intake: Intake
   readonly peers: Pick<PeerClient, 'stream'>
+  readonly timers: Timers
   readonly onNonsense: (id: NodeId) => void
   readonly onFailure: (id: NodeId, err: unknown) => void
 }): (id: NodeId, from: number, signal: AbortSignal) => Promise<SnapshotProgress> {
@@ -127,11 +151,15 @@ export function createSnapshotFetch(parts: {
   ): Promise<SnapshotProgress['result']> {
     const question = encodeWord(queue.progress.nextLeaf)
     const chunks = peers.stream(id, 'sync/snapshot', question, { signal })
+    let next = queue.progress.nextLeaf
     for await (const content of framesOf(chunks)) {
       queue.progress.bytesIn += content.length
       const leaves = decodeLeafRecords(content)
       if (leaves === 'busy') return 'busy'
-      if (leaves === undefined) throw new Nonsense(`${id} sent a snapshot that makes no sense`)
+      if (leaves === undefined || leaves.some(({ leaf }, i) => leaf < next + i)) {
+        throw new Nonsense(`${id} sent a snapshot that makes no sense`)
+      }
+      next = 1 + (leaves.at(-1)?.leaf ?? leafCount)
       await queue.add(leaves, content.length)
     }
     await queue.end()
@@ -142,7 +170,7 @@ export function createSnapshotFetch(parts: {
     const queue = createQueue(id, from)
     let result: SnapshotProgress['result'] = 'failed'
     try {
-      result = await fetchAll(id, queue, signal)
+      result = await inOneTurn(parts.timers, signal, turn => fetchAll(id, queue, turn))
     } catch (err) {
       signal.throwIfAborted()
       if (err instanceof Nonsense) parts.onNonsense(id)

@@ -113,7 +113,7 @@ export function startSync(parts: SyncParts): Sync {
       if (isLittle(store.count(), count) && join.share() === undefined) schedule.soon(from)
     },
   })
-  const shared = { store, intake, peers, onNonsense, onFailure }
+  const shared = { store, intake, peers, timers, onNonsense, onFailure }
   const join = createJoin({ ...shared, clock, fetch: createSnapshotFetch(shared) })
   const catchUp = createCatchUp({
     ...shared,
@@ -140,6 +140,8 @@ export function startSync(parts: SyncParts): Sync {
     if (round.result === 'equal' || round.result === 'done') {
       told.convergedAtMs = clock.monotonicMs()
     }
+    // Who always has more, and never anything new, waits for its turn like everybody.
+    if (round.result === 'more' && round.received === 0) return 'done'
     if (round.result !== 'snapshot') return round.result
     const progress = await join.run(id, closing.signal)
     observer.snapshot?.(progress)
@@ -158,9 +160,7 @@ export function startSync(parts: SyncParts): Sync {
   return {
     judge: receiver.judge,
     answers: server.answers,
-    streams: new Map([
-      ['sync/snapshot', createSnapshotServer({ store, tryServe: server.tryServe })],
-    ]),
+    streams: new Map([['sync/snapshot', createSnapshotServer({ store, timers })]]),
     fetchKey: createFetchKey({ intake, peers, members, random, log }, { timeoutMs: keyMs }),
     isBehind,
     root: () => told.root,

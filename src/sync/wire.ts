@@ -1,4 +1,4 @@
-import { decodeCbor, encodeCbor } from '../ledger/cbor.ts'
+import { decodeCbor, encodeCbor, isBytes, isCount } from '../ledger/cbor.ts'
 import { maxRecordBytes } from '../ledger/encode-record.ts'
 import { leafCount } from '../ledger/leaf.ts'
 import type { SignedRecord } from '../ledger/record.ts'
@@ -68,12 +68,6 @@ export function isLaterFormat(bytes: Uint8Array): boolean {
 }
 
 const isBusy = (fields: readonly unknown[]): boolean => fields[0] === 'busy'
-
-const isCount = (value: unknown, max: number = Number.MAX_SAFE_INTEGER): value is number =>
-  Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= max
-
-const isBytes = (value: unknown, length: number): value is Uint8Array =>
-  value instanceof Uint8Array && value.length === length
 
 /** Writes a {@link RootWord}. */
 export const encodeRoot = ({ root, horizonMs, count }: RootWord): Uint8Array =>

@@ -299,13 +299,29 @@ t.test('what the registry refused another node is told as that', async t => {
   t.match(await node(1).resolve(), { found: false, failure: 'denied', reason: /deny/ })
 })
 
-t.test('wrong, unsigned, slow and failing answers are passed over', async t => {
-  const { lab, node } = await openMesh(t, ['a', 'b'])
+/** Two nodes: the first changes what it answers for tags, the second has no uplink. */
+async function openLiar(
+  t: Test,
+  lie: (word: Uint8Array) => Uint8Array | Promise<Uint8Array>,
+  others: readonly string[] = [],
+) {
+  const { lab, node } = await openMesh(t, ['a', 'b', ...others])
   const [a, b] = [node(0), node(1)]
-  a.publish(large)
+  for (const each of [a, ...others.map((_, at) => node(at + 2))]) each.publish(large)
   b.loseUplink()
   const answers = new Map(a.forPeers?.answers)
   const honest = answers.get('resolve')
+  let asked = 0
+  answers.set('resolve', async (...question) => {
+    const word = (await honest?.(...question)) ?? new Uint8Array()
+    asked += 1
+    return lie(word)
+  })
+  lab.serve(a.id, { ...a.forPeers, answers })
+  return { lab, a, b, asked: () => asked }
+}
+
+t.test('wrong, unsigned, slow and failing answers are passed over', async t => {
   const lies: ((word: Uint8Array) => Uint8Array | Promise<Uint8Array>)[] = [
     () => Buffer.from('nonsense'),
     () => new Uint8Array(),
@@ -314,21 +330,36 @@ t.test('wrong, unsigned, slow and failing answers are passed over', async t => {
     () => Promise.reject(new Error('inside')),
     () => new Promise(() => {}),
   ]
-  let fired = 0
   for (const lie of lies) {
-    answers.set('resolve', async (...asked) => {
-      const word = (await honest?.(...asked)) ?? new Uint8Array()
-      fired += 1
-      return lie(word)
-    })
-    lab.serve(a.id, { ...a.forPeers, answers })
-    lab.say(a.id, { state: 'alive' })
+    const { b, asked } = await openLiar(t, lie)
     const beganMs = performance.now()
     t.match(await b.resolve(), { found: false })
     t.ok(performance.now() - beganMs < 4_500)
     t.equal(b.ledger.live(key), undefined)
+    t.equal(asked(), 1)
   }
-  t.equal(fired, lies.length)
+})
+
+t.test('a member that is silent costs one question its time, not each', async t => {
+  const { lab, a, b, asked } = await openLiar(t, () => new Promise(() => {}))
+  t.match(await b.resolve(), { found: false })
+  lab.say(a.id, { state: 'alive' }) // it answers all else
+  const beganMs = performance.now()
+  t.match(await b.resolve(), { found: false })
+  t.ok(performance.now() - beganMs < 600)
+  t.equal(asked(), 1)
+})
+
+t.test('where the first answers nonsense, the next one is asked at once', async t => {
+  let isLying = false
+  for (let tries = 0; tries < 8 && !isLying; tries += 1) {
+    const { b, asked } = await openLiar(t, () => Buffer.from('nonsense'), ['c'])
+    const beganMs = performance.now()
+    t.match(await b.resolve(), { found: true, digest: large.digest, source: 'peer' })
+    isLying = asked() > 0
+    t.ok(performance.now() - beganMs < 1_300, 'not after half of the time')
+  }
+  t.ok(isLying, 'the liar was asked first')
 })
 
 t.test('a question is never handed on', async t => {

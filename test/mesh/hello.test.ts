@@ -1,7 +1,7 @@
 import { encode, rfc8949EncodeOptions } from 'cborg'
 import fc from 'fast-check'
 import t from 'tap'
-import { decodeCbor } from '../../src/mesh/cbor.ts'
+import { decodeCbor } from '../../src/ledger/cbor.ts'
 import {
   compareTurns,
   decodeHello,

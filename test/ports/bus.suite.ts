@@ -12,24 +12,14 @@ import {
   soon,
 } from './bus.support.ts'
 
-/** What not every bus does. */
-export interface BusAbilities {
-  /** It dials with its second key whom the first one does not open; else a node whose first key is not accepted is unreachable. */
-  readonly dialsWithAnyKey?: boolean
-}
-
 /** Every promise that a bus makes, one subtest each. */
-export function testBus(
-  t: Test,
-  open: OpenNetwork,
-  { dialsWithAnyKey = true }: BusAbilities = {},
-): void {
+export function testBus(t: Test, open: OpenNetwork): void {
   testMessages(t, open)
   testVerdicts(t, open)
   testNeighbours(t, open)
   testGreetings(t, open)
   testKeys(t, open)
-  if (dialsWithAnyKey) testKeysInCommon(t, open)
+  testKeysInCommon(t, open)
   testEnds(t, open)
 }
 

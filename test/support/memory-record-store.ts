@@ -72,13 +72,14 @@ export function createMemoryRecordStore(options: {
 
   const register = (kind: RecordKind, key: string): readonly Signed[] =>
     registers.get(registerOf(kind, key)) ?? []
-  const isSaid = (kind: 'ban' | 'block', key: string): boolean => {
-    const newest = register(kind, key)[0]
+  const isSaid = (kind: 'ban' | 'block', key: string, counts: (by: string) => boolean): boolean => {
+    const newest = register(kind, key).find(({ origin }) => counts(origin))
     return newest !== undefined && !newest.removed
   }
+  const isBanned = (of: string): boolean => isSaid('ban', of, by => by !== of)
   const exclusions = {
-    isBanned: (of: string) => isSaid('ban', of),
-    isBlocked: (digest: string) => isSaid('block', digest),
+    isBanned,
+    isBlocked: (digest: string) => isSaid('block', digest, by => !isBanned(by)),
   }
 
   function replace(name: string, records: readonly Signed[]): void {

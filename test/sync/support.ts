@@ -3,7 +3,7 @@ import type { Verdict } from '../../src/ports/bus.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import type { Member } from '../../src/ports/members.ts'
 import type { NodeId } from '../../src/ports/node-id.ts'
-import { PeerFailure } from '../../src/ports/peer-port.ts'
+import { PeerFailure, type PeerStream } from '../../src/ports/peer-port.ts'
 import type { RecordStore } from '../../src/ports/record-store.ts'
 import type { Round } from '../../src/sync/catch-up.ts'
 import { type Sync, startSync } from '../../src/sync/sync.ts'
@@ -26,6 +26,8 @@ export interface LabNode {
     answer?: (subject: string, answer: Uint8Array) => Uint8Array
     /** Breaks a stream after so many chunks. */
     cutAfterChunks?: number
+    /** Sends these instead of what it has, for ever. */
+    stream?: () => Promise<Uint8Array>
     dead?: boolean
   }
 }
@@ -159,13 +161,12 @@ export function createSyncLab(seed = 1, wallMs = today): SyncLab {
           nodeAt(id, to)
           return node.faults.answer?.(subject, bytes) ?? bytes
         },
-        async *stream(to, subject, question) {
+        async *stream(to, subject, question, { signal }) {
           asked.push(`${id} ${to} ${subject}`)
           const node = nodeAt(id, to)
-          const stream = node.sync.streams.get(subject)
-          if (stream === undefined) throw new PeerFailure('absent', subject)
+          if (node.faults.stream !== undefined) yield* repeat(node.faults.stream, signal)
           let chunks = 0
-          for await (const chunk of stream(question, id, AbortSignal.timeout(60_000))) {
+          for await (const chunk of streamOf(node, subject)(question, id, signal)) {
             nodeAt(id, to)
             if (chunks++ >= (node.faults.cutAfterChunks ?? Number.POSITIVE_INFINITY)) {
               throw new PeerFailure('unreachable', `${to} died`)
@@ -257,6 +258,20 @@ export function createSyncLab(seed = 1, wallMs = today): SyncLab {
       for (const { sync } of nodes.values()) sync.close()
     },
   }
+}
+
+function streamOf({ sync }: LabNode, subject: string): PeerStream {
+  const stream = sync.streams.get(subject)
+  if (stream === undefined) throw new PeerFailure('absent', subject)
+  return stream
+}
+
+async function* repeat(chunk: () => Promise<Uint8Array>, signal: AbortSignal) {
+  const ended = new Promise<never>((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+  )
+  ended.catch(() => {})
+  for (;;) yield await Promise.race([chunk(), ended])
 }
 
 /** All a store holds, as texts in order. */

@@ -2,7 +2,15 @@ import t, { type Test } from 'tap'
 import { leafCount, leafHashBytes } from '../../src/ledger/leaf.ts'
 import { formatTag } from '../../src/oci/reference.ts'
 import { treeOf } from '../../src/sync/hash-tree.ts'
-import { decodeNodes, encodeTree, encodeWord } from '../../src/sync/wire.ts'
+import {
+  decodeNodes,
+  encodeLeafRecords,
+  encodeNodes,
+  encodeRoot,
+  encodeRowsWord,
+  encodeTree,
+  encodeWord,
+} from '../../src/sync/wire.ts'
 import { day, hour, image, nginx, today } from '../ports/tag-ledger.support.ts'
 import { createMemoryRecordStore } from '../support/memory-record-store.ts'
 import { makePeer } from '../support/signing-node.ts'
@@ -233,27 +241,78 @@ t.test('nonsense in a question is answered and changes nothing', async t => {
   t.equal(a.store.count(), 5)
 })
 
-t.test('a node that serves two says so to the third, until one is done', async t => {
+t.test('one node is sent one snapshot at a time, two nodes are, and comparing goes on', async t => {
   const lab = openLab(t)
   const a = addNode(lab)
-  await fill(a.store, 50)
+  await fill(a.store, 3_000)
   const signal = AbortSignal.timeout(60_000)
-  const snapshot = () => {
+  const snapshot = (to: string) => {
     const stream = a.sync.streams.get('sync/snapshot')
     if (stream === undefined) throw new Error('no snapshot')
-    return stream(encodeWord(0), 'x', signal)[Symbol.asyncIterator]()
+    return stream(encodeWord(0), to, signal)[Symbol.asyncIterator]()
   }
+  const isSent = async (one: ReturnType<typeof snapshot>): Promise<boolean> =>
+    ((await one.next()).value?.length ?? 0) > 100
   const nodes = async () => {
     const tree = treeOf(new Uint8Array(leafCount * leafHashBytes))
     const answer = await a.sync.answers.get('sync/nodes')?.(encodeTree(tree), 'x', signal)
     return answer === undefined ? undefined : decodeNodes(answer)
   }
-  const held = [snapshot(), snapshot()]
-  for (const one of held) await one.next()
-  t.equal(await nodes(), 'busy')
-  await held[0]?.return?.(undefined)
-  t.not(await nodes(), 'busy')
-  await held[1]?.return?.(undefined)
+  const x = snapshot('x')
+  t.ok(await isSent(x))
+  t.notOk(await isSent(snapshot('x')))
+  const y = snapshot('y')
+  t.ok(await isSent(y))
+  t.notOk(await isSent(snapshot('z')))
+  t.not(await nodes(), 'busy', 'who reads slowly keeps nobody from comparing')
+  await lab.timers.pass(119_000)
+  t.ok(await isSent(x))
+  await x.return?.(undefined)
+  const z = snapshot('z')
+  t.ok(await isSent(z), 'there is room again')
+  await lab.timers.pass(2_000)
+  await t.rejects(y.next(), { code: 'busy' }, 'its turn is over')
+  t.ok(await isSent(z))
+  await z.return?.(undefined)
+})
+
+t.test(
+  'who drips a snapshot, or sends one that does not go on, holds up nobody for long',
+  async t => {
+    const lab = openLab(t)
+    const [a, liar, c] = [addNode(lab), addNode(lab), addNode(lab)]
+    const root = encodeRoot({ root: new Uint8Array(16), horizonMs: 0, count: 1_000_000 })
+    liar.faults.answer = () => root
+    const nothing = encodeLeafRecords([{ leaf: 7, records: [] }])
+    const frame = Buffer.concat([Buffer.of(0, 0, 0, nothing.length), nothing])
+    for (const chunks of [() => new Promise<never>(() => {}), async () => frame]) {
+      liar.faults.stream = chunks
+      a.rounds.length = 0
+      a.sync.catchUpWith(liar.id)
+      await lab.timers.pass(2_000)
+      await c.store.apply([makePeer().observe('new', today, keyOf(lab.asked.length))])
+      a.sync.catchUpWith(c.id)
+      await lab.timers.pass(150_000)
+      t.ok(a.rounds.some(({ with: id, result }) => id === c.id && result !== 'failed'))
+      t.strictSame(await contentsOf(a.store), await contentsOf(c.store))
+    }
+  },
+)
+
+t.test('who says each time that there is more is not asked again and again', async t => {
+  const lab = openLab(t)
+  const [a, liar] = [addNode(lab), addNode(lab)]
+  await fill(a.store, 5)
+  const words: Readonly<Record<string, Uint8Array>> = {
+    'sync/root': encodeRoot({ root: new Uint8Array(16), horizonMs: 0, count: 5 }),
+    'sync/nodes': encodeNodes({ differing: [0], leaves: new Uint8Array(64 * 8).fill(1) }),
+    'sync/leaves': encodeRowsWord({ records: [], wants: [], isCut: true }),
+  }
+  liar.faults.answer = subject => words[subject] ?? new Uint8Array()
+  a.sync.catchUpWith(liar.id)
+  await lab.timers.pass(60_000)
+  t.ok(a.rounds.some(({ result }) => result === 'more'))
+  t.ok(a.rounds.length < 10, `${a.rounds.length} rounds`)
 })
 
 t.test(

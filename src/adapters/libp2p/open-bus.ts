@@ -39,6 +39,8 @@ export interface BusParts {
   /** The node's Ed25519 key: who it is. */
   readonly privateKey: KeyObject
   readonly keys: ClusterKeys
+  /** Who gets no connection, whatever keys it has. */
+  readonly isKeptOut?: (id: NodeId) => boolean
   readonly clock: Clock
   readonly log: Log
 }
@@ -64,7 +66,7 @@ const verdicts: Readonly<Record<Verdict, TopicValidatorResult>> = {
  * should. Rejects with the system's error, as `EADDRINUSE`, when it cannot listen.
  */
 export async function openLibp2pBus(parts: BusParts, options: BusOptions): Promise<Bus> {
-  const { keys, clock, log } = parts
+  const { keys, clock, log, isKeptOut = () => false } = parts
   const privateKey = toPrivateKey(parts.privateKey)
   const judging = createJudging()
   const penalties = createPenalties(clock)
@@ -72,7 +74,7 @@ export async function openLibp2pBus(parts: BusParts, options: BusOptions): Promi
   let neighbourhood: Neighbourhood | undefined
   const gate = createGate({
     isNeighbour: id => neighbourhood?.isConnected(id) === true,
-    isKeptOut: penalties.isKeptOut,
+    isKeptOut: id => penalties.isKeptOut(id) || isKeptOut(id),
   })
   const { host, port } = options.listen
   const node = await createLibp2p({

@@ -11,6 +11,7 @@ import { sendBlob } from '../../wire/send-blob.ts'
 import type { ChunkHashes } from './chunk-hashes.ts'
 import type { PeerConnection } from './connections.ts'
 import type { PeerPortObserver } from './observer.ts'
+import { createQuestionBudget, type QuestionShare } from './question-budget.ts'
 import type { Question } from './read-question.ts'
 import { type Refusal, statusOf } from './statuses.ts'
 import type { UploadLimits } from './upload-limits.ts'
@@ -40,6 +41,8 @@ class Refused extends Error {
 }
 
 const binary = 'application/octet-stream'
+/** What is held of long questions at a time, of all nodes and of each. */
+const questionBudget = { totalBytes: 32 * 1024 * 1024, bytesPerPeer: 8 * 1024 * 1024 }
 /** The head of a blob comes with its first bytes: who asked must be able to turn elsewhere until then. */
 const headHeldMs = 600_000
 
@@ -55,6 +58,7 @@ export function createAnswerPeer(
 ): AnswerPeer {
   const { service, chunkHashes, uploads, observer } = needs
   const pool: BufferPool = createBufferPool()
+  const budget = createQuestionBudget(questionBudget)
 
   return async (question, asked) => {
     switch (question.kind) {
@@ -72,13 +76,19 @@ export function createAnswerPeer(
   }
 
   async function call(answer: PeerAnswer, asked: PeerRequest): Promise<void> {
-    const bytes = await answer(await readBody(asked, maxQuestionBytes), asked.from.id, asked.signal)
-    sendBytes(asked.response, bytes, ['Content-Type', binary])
+    const share = budget.begin(asked.from.id)
+    try {
+      const question = await readBody(asked, maxQuestionBytes, share)
+      const bytes = await answer(question, asked.from.id, asked.signal)
+      sendBytes(asked.response, bytes, ['Content-Type', binary])
+    } finally {
+      share.end()
+    }
   }
 
   async function stream(start: PeerStream, asked: PeerRequest): Promise<void> {
     const { response, from, signal } = asked
-    const question = await readBody(asked, maxQuestionBytes)
+    const question = await readStreamQuestion(asked)
     const upload = uploads.begin(from.id, 'background')
     try {
       let hasBegun = false
@@ -96,6 +106,16 @@ export function createAnswerPeer(
       response.end()
     } finally {
       upload?.end()
+    }
+  }
+
+  /** It says from where on, and so is short. */
+  async function readStreamQuestion(asked: PeerRequest): Promise<Buffer> {
+    const share = budget.begin(asked.from.id)
+    try {
+      return await readBody(asked, maxQuestionBytes, share)
+    } finally {
+      share.end()
     }
   }
 
@@ -175,7 +195,11 @@ function found<T>(thing: T | undefined): T {
 }
 
 /** The question's bytes. Not by iterating: to leave that early ends the connection, and the refusal with it. */
-async function readBody({ request, signal }: PeerRequest, maxBytes: number): Promise<Buffer> {
+async function readBody(
+  { request, signal }: PeerRequest,
+  maxBytes: number,
+  share: QuestionShare,
+): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw new Refused('too-large')
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const chunks: Buffer[] = []
@@ -183,7 +207,8 @@ async function readBody({ request, signal }: PeerRequest, maxBytes: number): Pro
   const onData = (chunk: Buffer): void => {
     length += chunk.length
     if (length > maxBytes) reject(new Refused('too-large'))
-    else chunks.push(chunk)
+    else if (share.take(chunk.length)) chunks.push(chunk)
+    else reject(new Refused('busy'))
   }
   const onAbort = (): void => reject(signal.reason)
   request.on('data', onData)

@@ -1,6 +1,6 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls'
-import type { ClusterKeys } from '../../ports/cluster-keys.ts'
+import type { ClusterKey, ClusterKeys } from '../../ports/cluster-keys.ts'
 import type { NodeId } from '../../ports/node-id.ts'
 import { PeerFailure } from '../../ports/peer-port.ts'
 import { type Address, formatAddress, parseAddress } from './address.ts'
@@ -41,6 +41,18 @@ interface Needs {
   readonly isBanned: (id: NodeId) => boolean
   readonly resolveName: ResolveName | undefined
 }
+
+/** One address, and who is to be there. */
+interface Target {
+  readonly address: Address
+  /** The address as text. */
+  readonly at: string
+  readonly wanted: NodeId | undefined
+  readonly signal: AbortSignal
+}
+
+/** Who is there does not accept the key that was shown. */
+class UnknownKey extends PeerFailure {}
 
 /** Addresses beyond these are not tried. */
 const maxAddresses = 8
@@ -85,31 +97,49 @@ export function createDialler(
     const limit = new AbortController()
     const timer = setTimeout(() => limit.abort(silent(at, connectMs)), connectMs)
     const cut = AbortSignal.any([signal, limit.signal])
+    try {
+      return await connectWithAny(keys.current(), { address, at, wanted, signal: cut })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** The next key is for whoever does not know the one before: keys change on one node after the other. */
+  async function connectWithAny(
+    [key, ...others]: readonly ClusterKey[],
+    target: Target,
+  ): Promise<Dialled> {
+    if (key === undefined) throw new PeerFailure('refused', 'this node has no cluster key')
+    try {
+      return await connectWith(key, target)
+    } catch (error) {
+      if (!(error instanceof UnknownKey) || others.length === 0) throw error
+      return connectWithAny(others, target)
+    }
+  }
+
+  async function connectWith(key: ClusterKey, target: Target): Promise<Dialled> {
+    const { address, at, signal } = target
     const tcp = connectTcp({ ...address, noDelay: true })
     tcp.setKeepAlive(true, keepAliveAfterMs)
     try {
-      const socket = await shakeHands(tcp, secure, at, cut)
-      const { id, keyId } = await introduce(socket, wanted, at, cut)
-      return { socket, id, keyId, address: at }
+      const socket = await shakeHands(tcp, secure, at, signal)
+      const id = await introduce(socket, key, target)
+      return { socket, id, keyId: key.id, address: at }
     } catch (error) {
       tcp.destroy()
       throw error
-    } finally {
-      clearTimeout(timer)
     }
   }
 
   /** Sees who is there before anything is said, shows our proof, and demands the same. */
   async function introduce(
     socket: TLSSocket,
-    wanted: NodeId | undefined,
-    at: string,
-    signal: AbortSignal,
-  ): Promise<{ id: NodeId; keyId: string }> {
+    key: ClusterKey,
+    { wanted, at, signal }: Target,
+  ): Promise<NodeId> {
     const id = idOf(socket, wanted, at)
-    const [key] = keys.current()
     if (isBanned(id)) throw new PeerFailure('refused', `${id} at ${at} is banned`)
-    if (key === undefined) throw new PeerFailure('refused', 'this node has no cluster key')
     const ends = { client: self, server: id }
     const own = { keyId: key.id, proof: proofOf(key, 'client', ends, socket) }
     socket.write(encodePreface('accepted', own))
@@ -117,7 +147,7 @@ export function createDialler(
     if (!isSameProof(answer.proof, proofOf(key, 'server', ends, socket))) {
       throw new PeerFailure('refused', `${id} at ${at} has not the cluster key ${key.id}`)
     }
-    return { id, keyId: key.id }
+    return id
   }
 
   return {
@@ -176,9 +206,11 @@ function readVerdict(answer: Preface | undefined, who: string): Preface {
   if (answer === undefined) throw new PeerFailure('unreachable', `${who} did not introduce itself`)
   const { verdict } = answer
   if (verdict === 'accepted') return answer
-  throw verdict === 'full'
-    ? new PeerFailure('busy', `${who} takes no more connections`)
-    : new PeerFailure('refused', `${who} does not let us in: ${verdict}`)
+  if (verdict === 'full') throw new PeerFailure('busy', `${who} takes no more connections`)
+  const message = `${who} does not let us in: ${verdict}`
+  throw verdict === 'unknown-key'
+    ? new UnknownKey('refused', message)
+    : new PeerFailure('refused', message)
 }
 
 const silent = (at: string, ms: number): PeerFailure =>

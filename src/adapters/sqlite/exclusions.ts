@@ -8,20 +8,37 @@ export interface LoadedExclusions extends Exclusions {
   any(): boolean
 }
 
-/** Loads what is banned and blocked. A register's newest record decides; a tombstone lifts. */
+interface Word {
+  readonly key: string
+  readonly origin: string
+  readonly removed: number
+}
+
+/**
+ * Loads what is banned and blocked. The newest record of a register whose origin counts decides; a tombstone lifts. Nobody's word about
+ * himself counts, or a ban would be lifted by the one it is meant for; what to block is not said by who is banned.
+ */
 export function createExclusions(db: Connection): LoadedExclusions {
-  const newest = db.prepare<[number], { key: string; removed: number }>(
-    `SELECT key, removed FROM (SELECT key, removed, row_number() OVER
-      (PARTITION BY key ORDER BY wall_ms DESC, counter DESC, origin DESC) AS place
-      FROM record WHERE kind = ? AND kind NOT IN (1, 4)) WHERE place = 1 AND removed = 0`,
+  const words = db.prepare<[number], Word>(
+    `SELECT key, origin, removed FROM record WHERE kind = ? AND kind NOT IN (1, 4)
+     ORDER BY key, wall_ms DESC, counter DESC, origin DESC`,
   )
   let banned = new Set<string>()
   let blocked = new Set<string>()
-  const load = (kind: number) => new Set(newest.all(kind).map(row => row.key))
-  const reload = (): void => {
-    banned = load(3)
-    blocked = load(8)
+
+  function load(kind: number, counts: (word: Word) => boolean): Set<string> {
+    const newest = new Map<string, Word>()
+    for (const word of words.iterate(kind)) {
+      if (!newest.has(word.key) && counts(word)) newest.set(word.key, word)
+    }
+    return new Set([...newest.values()].filter(({ removed }) => removed === 0).map(w => w.key))
   }
+
+  function reload(): void {
+    banned = load(3, ({ key, origin }) => key !== origin)
+    blocked = load(8, ({ origin }) => !banned.has(origin))
+  }
+
   reload()
   return {
     reload,

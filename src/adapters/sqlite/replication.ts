@@ -44,6 +44,8 @@ export interface Replication {
   signedObservation(key: TagReference): SignedRecord | undefined
   /** Whether a node's word does not count, by its public key. */
   isBanned(origin: string): boolean
+  /** Calls back after a ban or a block was set or lifted. */
+  onExclusions(listener: () => void): () => void
   /** Pins and removals of a tag, newest first. */
   pinHistory(key: TagReference): readonly PastPin[]
 }
@@ -58,12 +60,16 @@ export function createReplication(parts: {
   readonly onBeaten: (keys: readonly string[]) => void
 }): Replication {
   const { reader, writer, time, origin } = parts
+  const listeners = new Set<() => void>()
   let operators: readonly string[] | undefined
 
   const applyTime = () => ({ atMs: time.nowMs(), believeUntilMs: believeUntil(time), operators })
 
   function tell(result: JobResult): JobResult {
-    if (result.exclusionsChanged) reader.exclusions.reload()
+    if (result.exclusionsChanged) {
+      reader.exclusions.reload()
+      for (const listener of listeners) listener()
+    }
     parts.onChanged(result.changed)
     parts.onBeaten(result.beaten)
     return result
@@ -113,6 +119,10 @@ export function createReplication(parts: {
       return live && { body: live.body, signature: live.signature }
     },
     isBanned: reader.exclusions.isBanned,
+    onExclusions(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
     pinHistory: key =>
       reader.read(
         ({ db }) =>

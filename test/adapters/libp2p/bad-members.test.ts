@@ -50,6 +50,21 @@ t.test('who sends too much that is rejected is hung up on and kept out', async t
   await isWell('without it')
 })
 
+t.test(
+  'who is kept out by another’s word neither comes in nor is dialled, until it is let in',
+  async t => {
+    const out = new Set<string>()
+    const one = await startBus(t, { tickMs: 100, isKeptOut: id => out.has(id) })
+    const other = await startBus(t, { tickMs: 100 })
+    out.add(other.bus.self)
+    await t.rejects(other.bus.dial(one.address, soon()), { name: 'BusFailure' })
+    await t.rejects(one.bus.dial(other.address, soon()), { name: 'BusFailure' })
+    t.strictSame(one.changes, [])
+    out.clear()
+    t.equal(await one.bus.dial(other.address, soon()), other.bus.self)
+  },
+)
+
 t.test('garbage and endless frames on the gossip stream end that stream alone', async t => {
   const { one, connection, isWell } = await withMember(t)
   for (const bytes of [

@@ -17,6 +17,7 @@ import type { Bus } from '../../../src/ports/bus.ts'
 import { type Clock, systemClock } from '../../../src/ports/clock.ts'
 import type { ClusterKeys } from '../../../src/ports/cluster-keys.ts'
 import { silentLog } from '../../../src/ports/log.ts'
+import type { NodeId } from '../../../src/ports/node-id.ts'
 import { clusterKeyOf, createChangingKeys } from '../../support/cluster-keys.ts'
 
 /** A node on a free port of loopback, with a new identity. */
@@ -25,10 +26,11 @@ export function startLibp2p(
   host = '127.0.0.1',
   tickMs = 1_000,
   clock: Clock = systemClock,
+  isKeptOut: (id: NodeId) => boolean = () => false,
 ): Promise<Bus> {
   const { privateKey } = generateKeyPairSync('ed25519')
   return openLibp2pBus(
-    { privateKey, keys, clock, log: silentLog },
+    { privateKey, keys, isKeptOut, clock, log: silentLog },
     { listen: { host, port: 0 }, tickMs },
   )
 }
@@ -36,9 +38,15 @@ export function startLibp2p(
 /** A bus that lasts as long as the test, and what it heard. */
 export async function startBus(
   t: Test,
-  { host = '127.0.0.1', tickMs = 1_000, key = 'k', clock = systemClock } = {},
+  {
+    host = '127.0.0.1',
+    tickMs = 1_000,
+    key = 'k',
+    clock = systemClock,
+    isKeptOut = (_: NodeId): boolean => false,
+  } = {},
 ) {
-  const bus = await startLibp2p(createChangingKeys(key), host, tickMs, clock)
+  const bus = await startLibp2p(createChangingKeys(key), host, tickMs, clock, isKeptOut)
   t.teardown(() => bus.close())
   const heard: string[] = []
   const changes: string[] = []

@@ -272,6 +272,26 @@ t.test('keys change one after the other without anybody being refused', async t 
   t.same(keysUsed(), new Set([clusterKeyOf('new').id]))
 })
 
+t.test('whoever has one of several keys is reached with it, in the order they stand', async t => {
+  const client = { keys: createChangingKeys('new', 'old', 'older') }
+  for (const [known, used] of [
+    [['older', 'old'], 'old'],
+    [['older'], 'older'],
+    [['old', 'new'], 'new'],
+  ] as const) {
+    const keys = createChangingKeys(...known)
+    const { id, address, server } = await startServer(t, echo, { keys })
+    t.same(await makeClient(t, { [id]: [address] }, client).call(id, 'echo', one, options), one)
+    t.match(server.connections(), [{ keyId: clusterKeyOf(used).id }], known.join())
+  }
+  const { id, address, refused } = await startServer(t, echo, {
+    keys: createChangingKeys('another'),
+  })
+  const asking = makeClient(t, { [id]: [address] }, client).call(id, 'echo', one, options)
+  await t.rejects(asking, { code: 'refused' })
+  t.same(refused, ['unknown-key', 'unknown-key', 'unknown-key'])
+})
+
 t.test(
   'a dropped key ends the connections made with it, on either side, and no others',
   async t => {
@@ -292,7 +312,8 @@ t.test(
       while (server.connections().length > 1) await new Promise(setImmediate)
       t.match(server.connections(), [{ keyId: clusterKeyOf('new').id }])
       if (dropper === 'server') {
-        await t.rejects(client.call(id, 'echo', one, options), { code: 'refused' })
+        await client.call(id, 'echo', one, options)
+        t.match(client.connections(), [{ keyId: clusterKeyOf('new').id }], 'the next key is tried')
       }
     }
   },

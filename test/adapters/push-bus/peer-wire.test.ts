@@ -29,5 +29,5 @@ async function start(t: Test, keys: ChangingKeys): Promise<Bus> {
 }
 
 t.test('over the peer port a push bus keeps the promises of a bus', async t => {
-  testBus(t, t => keys => start(t, keys), { dialsWithAnyKey: false })
+  testBus(t, t => keys => start(t, keys))
 })

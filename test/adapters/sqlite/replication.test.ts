@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { operatorRecord } from '../../../src/ledger/operation.ts'
 import { formatTag, type TagReference } from '../../../src/oci/reference.ts'
 import {
   answer,
@@ -99,6 +100,36 @@ t.test('a ban takes a node its word, and lifting it gives it back', async t => {
   await replication.say({ ...ban, removed: true })
   t.match(ledger.live(nginx), image('b'))
   t.match(ledger.pin(nginx), image('p'))
+})
+
+t.test('nobody lifts a ban of himself, and who is banned blocks nothing', async t => {
+  const { ledger, replication } = await open(t)
+  const [liar, other] = [makePeer(), makePeer()]
+  let told = 0
+  replication.onExclusions(() => {
+    told += 1
+  })
+  await answer(ledger, 'a', { dateMs: today })
+  const word = (
+    of: typeof liar,
+    kind: 'ban' | 'block',
+    about: string,
+    removed: boolean,
+    at: number,
+  ) =>
+    of.sign(
+      operatorRecord(kind, about, undefined, of.origin, { wallMs: at, counter: 0 }, removed, {}),
+    )
+  await replication.applyRecords([word(liar, 'block', image('a').digest, false, today)])
+  t.equal(ledger.live(nginx), undefined)
+  await replication.applyRecords([word(other, 'ban', liar.origin, false, today)])
+  t.ok(replication.isBanned(liar.origin))
+  t.match(ledger.live(nginx), image('a'))
+  await replication.applyRecords([word(liar, 'ban', liar.origin, true, today + 1)])
+  t.ok(replication.isBanned(liar.origin))
+  t.equal(told, 3)
+  await replication.applyRecords([word(other, 'ban', liar.origin, true, today + 2)])
+  t.notOk(replication.isBanned(liar.origin))
 })
 
 t.test('a blocked digest is no answer, also after a restart', async t => {
