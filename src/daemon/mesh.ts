@@ -19,19 +19,21 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
-import type { PeerAnswer, PeerService, PeerStream } from '../ports/peer-port.ts'
+import type { PeerService } from '../ports/peer-port.ts'
 import { systemTimers } from '../ports/timers.ts'
 import type { Mode } from '../pull/ladder.ts'
 import { type Sync, type SyncStatus, startSync } from '../sync/sync.ts'
 import { recordsMessageType } from '../sync/wire.ts'
 import { measureBus } from '../telemetry/measured-bus.ts'
 import { measureHolders, measurePeers } from '../telemetry/measured-peers.ts'
-import type { MeshMeter, MessageKind } from '../telemetry/mesh-metrics.ts'
+import type { MeshMeter } from '../telemetry/mesh-metrics.ts'
 import type { Content } from './content.ts'
 import { watchFacts } from './mesh-facts.ts'
 import { openKeys } from './mesh-keys.ts'
 import { openSeeds } from './mesh-seeds.ts'
+import { kindOf } from './message-kind.ts'
 import { createOutcasts } from './outcasts.ts'
+import { createPeerServiceBook } from './peer-service.ts'
 import type { PullMesh } from './resolution.ts'
 import type { Upstreams } from './upstreams.ts'
 
@@ -91,7 +93,7 @@ export async function joinMesh(
 
   const outcasts = createOutcasts({ bans: replication, clock, log })
   owned.defer(() => outcasts.close())
-  const service = createService()
+  const service = createPeerServiceBook()
   const peerPort = await openPeerPort()
   const { client } = peerPort
   const opened = await openLibp2pBus(
@@ -293,43 +295,4 @@ function followTime(
       .catch(err => log.warn({ err }, 'records that waited for their time were not taken'))
   }, releaseEveryMs).unref()
   return () => clearInterval(timer)
-}
-
-function kindOf(message: Uint8Array): MessageKind {
-  switch (message[0]) {
-    case recordsMessageType:
-      return 'records'
-    case helloType:
-      return 'hello'
-    case byeType:
-      return 'bye'
-    default:
-      return 'other'
-  }
-}
-
-/** What others are offered grows while the node starts: before, it is as if nothing were held. */
-function createService() {
-  const answers = new Map<string, PeerAnswer>()
-  const streams = new Map<string, PeerStream>()
-  const late: Partial<Pick<PeerService, 'openBlob' | 'getManifest'>> = {}
-  const offered: PeerService = {
-    answers,
-    streams,
-    openBlob: async (question, from, signal) => late.openBlob?.(question, from, signal),
-    getManifest: async (digest, repository, signal) =>
-      late.getManifest?.(digest, repository, signal),
-  }
-  return {
-    offered,
-    add(...more: readonly ReadonlyMap<string, PeerAnswer>[]): void {
-      for (const each of more) for (const [subject, answer] of each) answers.set(subject, answer)
-    },
-    addStreams(more: ReadonlyMap<string, PeerStream>): void {
-      for (const [subject, stream] of more) streams.set(subject, stream)
-    },
-    serve(openBlob: PeerService['openBlob'], getManifest: PeerService['getManifest']): void {
-      Object.assign(late, { openBlob, getManifest })
-    },
-  }
 }
