@@ -20,7 +20,10 @@ export async function startMeshOf(
   for (let from = 0; from < count; from += startedAtOnce) {
     const group = places.slice(from, from + startedAtOnce).map(async (place, i) => {
       const seeds = places.slice(0, 3).filter(seed => seed !== place)
-      return own(scene, await mesh.start(place, { seeds, config: configOf(from + i) }))
+      return own(
+        scene,
+        await startOnFreePorts(() => mesh.start(place, { seeds, config: configOf(from + i) })),
+      )
     })
     nodes.push(...(await Promise.all(group)))
   }
@@ -28,7 +31,18 @@ export async function startMeshOf(
   return nodes
 }
 
-/** Stops them all, in groups, and waits for it. */
+/** A port that was free a moment ago may be another's by now. */
+async function startOnFreePorts(start: () => Promise<MeshNode>): Promise<MeshNode> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await start()
+    } catch (error) {
+      if (tries === 4 || !/in use by another process/.test(String(error))) throw error
+    }
+  }
+}
+
+/** Kills them all and waits for it. */
 export async function stopAll(nodes: readonly MeshNode[]): Promise<void> {
   await Promise.all(nodes.map(node => node.stop('SIGKILL')))
 }

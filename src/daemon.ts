@@ -70,8 +70,9 @@ async function join(
 ): Promise<JoinedMesh | undefined> {
   if (!config.mesh.enabled) return undefined
   const { joinMesh } = await import('./daemon/mesh.ts')
-  const { registry } = parts.metrics
-  const mesh = await joinMesh(config, { ...parts, meter: createMeshMetrics(registry) }, owned)
+  const { registry, receivedFromPeer } = parts.metrics
+  const meter = createMeshMetrics(registry, receivedFromPeer)
+  const mesh = await joinMesh(config, { ...parts, meter }, owned)
   watchMesh(registry, mesh.report, parts.clock)
   return mesh
 }

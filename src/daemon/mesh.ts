@@ -9,7 +9,7 @@ import type { Config } from '../config/config.ts'
 import { formatListen } from '../config/listen.ts'
 import { createLastCopies, leaseSubject } from '../keep/last-copies.ts'
 import { createOwners } from '../keep/owners.ts'
-import { startIndexNode } from '../mesh/index-node.ts'
+import { lookUpMs, startIndexNode } from '../mesh/index-node.ts'
 import { startMesh } from '../mesh/mesh.ts'
 import { byeType, helloType } from '../mesh/mesh-message.ts'
 import type { MeshStatus } from '../mesh/mesh-status.ts'
@@ -25,6 +25,7 @@ import type { Mode } from '../pull/ladder.ts'
 import { type Sync, type SyncStatus, startSync } from '../sync/sync.ts'
 import { recordsMessageType } from '../sync/wire.ts'
 import { measureBus } from '../telemetry/measured-bus.ts'
+import { measureHolders, measurePeers } from '../telemetry/measured-peers.ts'
 import type { MeshMeter, MessageKind } from '../telemetry/mesh-metrics.ts'
 import type { Content } from './content.ts'
 import { watchFacts } from './mesh-facts.ts'
@@ -248,8 +249,8 @@ export async function joinMesh(
     },
     forPull: {
       members,
-      holders: index.holders,
-      client,
+      holders: measureHolders(index.holders, { meter: meter.peers, clock, budgetMs: lookUpMs }),
+      client: measurePeers(client, meter.peers),
       zone,
       async applyRecord(record) {
         const [outcome] = await records.apply([record])

@@ -67,8 +67,8 @@ const contentDeadlineMs = 5_000
 const refreshEveryMs = 200
 /** How often it is looked which answers were enough by themselves, in ms. */
 const settleEveryMs = 5_000
-/** How long a client waits for the verdict whether other nodes have what this one lacks, in ms. */
-const reachBudgetMs = 300
+/** How long it is looked whether other nodes have what this one lacks, in ms: longer than a client waits, for who asks next. */
+const reachBudgetMs = 3_000
 const completing = { concurrency: 2, quietMs: 500, retryMs: 5_000 } as const
 
 function reaches(registry: string): (member: Member) => boolean {

@@ -22,8 +22,8 @@ export interface IndexNode {
   close(): Promise<void>
 }
 
-/** For a whole look-up. */
-const budgetMs = 50
+/** For a whole look-up, ms. */
+export const lookUpMs = 50
 /** How often it is looked whose lease has ended, ms. */
 const sweepMs = 60_000
 
@@ -49,7 +49,7 @@ export function startIndexNode(
   const ownersOf = createShardOwners(members)
   const entries = createIndexEntries(parts, { zone })
   const announcer = startIndexAnnouncer({ ...parts, ownersOf })
-  const settings = { zone, budgetMs, signal: ending.signal }
+  const settings = { zone, budgetMs: lookUpMs, signal: ending.signal }
   let stopSweeping = () => {}
   const sweepLater = () => {
     stopSweeping = timers.after(sweepMs, () => {

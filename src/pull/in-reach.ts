@@ -42,7 +42,7 @@ const maxRounds = 4
 /** Manifests and blobs of one image that are looked up. */
 const maxNeeds = 256
 
-/** @param settings.budgetMs how long a client may be kept waiting for a verdict */
+/** @param settings.budgetMs how long it is looked for a verdict; whoever waits for less hears of it the next time */
 export function createInReach(parts: Parts, settings: { readonly budgetMs: number }): InReach {
   const { members, holders, completeness, manifests, clock } = parts
   const verdicts = new LRUCache<Digest, { readonly verdict: boolean; readonly untilMs: number }>({

@@ -45,11 +45,12 @@ export async function recall(
 /** Where an image is; `undefined`: neither here nor in reach. */
 type Locate = (image: Observation) => Promise<'here' | 'in reach' | undefined>
 
-/** However many digests are looked for elsewhere, nobody waits for longer than this, ms. */
+/** However many digests are looked for elsewhere, nobody waits for longer than the deadline, or this where it has passed, ms. */
 const elsewhereMs = 300
 
-function createLocate({ content, clock }: Parts, { key, options }: Question): Locate {
-  const untilMs = clock.monotonicMs() + elsewhereMs
+function createLocate({ content, clock }: Parts, question: Question): Locate {
+  const { key, options } = question
+  const untilMs = Math.max(question.untilMs, clock.monotonicMs() + elsewhereMs)
   return async ({ digest }) => {
     if (content.isComplete(digest)) return 'here'
     const leftMs = Math.max(untilMs - clock.monotonicMs(), 0)

@@ -57,14 +57,14 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
     upstream,
     hasPeers: () => members.alive().length > 0,
     async find(question, signal) {
-      const { digest, repository, priority, isRelayed } = question
+      const { digest, repository, size, priority, isRelayed } = question
       if (isRelayed || members.alive().length === 0) return [upstream]
       const isLastResort = upstream.reach(repository).state !== 'reachable'
       const found = await holders.find([digest], signal, { isLastResort })
       const peers = book.order(found.get(digest) ?? [])
       const { firstByteMs, relayMs } = settings
       const holding = { priority, relay: false, firstByteMs }
-      const relaying = { priority, relay: true, firstByteMs: relayMs }
+      const relaying = { priority, relay: true, firstByteMs: relayMs, size }
       const sources =
         peers.length > 0
           ? peers.map(id => createPeerSource(parts, id, holding))

@@ -22,6 +22,8 @@ export interface PeerAsk {
   readonly priority: () => PeerPriority
   /** How long it is waited for when there is nobody to race it, ms. */
   readonly firstByteMs: number
+  /** Of the blob, bytes, when it is known. */
+  readonly size?: number | undefined
 }
 
 const gone: Reach = { state: 'down', sinceMs: 0, failure: 'unreachable' }
@@ -65,7 +67,7 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
     kind: 'peer',
     isRelay: relay,
     reach: () => (book.isAlive(id) ? there : gone),
-    raceAfterMs: relay ? relayRacedMs : book.raceAfterMs(id),
+    raceAfterMs: relay ? relayRacedMs(ask.size) : book.raceAfterMs(id),
     async open(digest, repository, offset, signal) {
       const askedAtMs = clock.monotonicMs()
       const question = { digest, repository, offset, relay, priority: ask.priority() }
@@ -85,5 +87,16 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
   }
 }
 
-/** A node that fetches for everybody is waited for so long before this one fetches too, ms. */
-const relayRacedMs = 300
+/** A node that fetches for everybody is waited for so long before this one fetches too, ms, and longest. */
+const relayPatienceMs = 300
+const longestPatienceMs = 2_000
+/** Bytes that a fast registry sends in a millisecond. */
+const fastBytesPerMs = 50_000
+
+/**
+ * It asks the registry first, which takes a second where a token and a redirect are in the way; two nodes that fetch a large blob take
+ * each other's share of the uplink. The larger the blob, the less the waiting counts.
+ */
+function relayRacedMs(size: number | undefined): number {
+  return Math.min(longestPatienceMs, relayPatienceMs + (size ?? 0) / fastBytesPerMs)
+}

@@ -89,7 +89,7 @@ export function createResolveTag(
     const isHeld =
       content.isComplete(pin.digest) ||
       (options.asking !== 'GET' && ledger.heldByClients(key)?.digest === pin.digest) ||
-      (await content.isInReach(key, pin.digest)) ||
+      (await isInReach(question, pin.digest)) ||
       (await canBeHad(question, pin))
     if (!isHeld) {
       note(question, 'pin', `${pin.digest} is neither complete here nor to be had from upstream`)
@@ -102,6 +102,12 @@ export function createResolveTag(
       confirmedAtMs: pin.stamp.wallMs,
       saidBy: pin.author,
     })
+  }
+
+  /** Within what is left of the deadline: that is looked for beyond it, for whoever asks next. */
+  async function isInReach({ key, options, untilMs }: Question, digest: Digest): Promise<boolean> {
+    const leftMs = Math.max(untilMs - parts.clock.monotonicMs(), settings.timeoutMs / 10)
+    return (await inTime(content.isInReach(key, digest), leftMs, options.signal)) ?? false
   }
 
   async function canBeHad({ key, options }: Question, pin: Pin): Promise<boolean> {

@@ -4,6 +4,7 @@ import type { Verdict } from '../ports/bus.ts'
 import type { RecordOutcome } from '../ports/record-store.ts'
 import type { Round } from '../sync/catch-up.ts'
 import type { SyncObserver, SyncStatus } from '../sync/sync.ts'
+import type { PeerMeter } from './measured-peers.ts'
 
 /** What a message on the bus is about. */
 export type MessageKind = 'records' | 'hello' | 'bye' | 'other'
@@ -15,6 +16,7 @@ export interface MeshMeter {
     judged(kind: MessageKind, verdict: Verdict, bytes: number): void
   }
   readonly sync: Partial<SyncObserver>
+  readonly peers: PeerMeter
   readonly peerPort: {
     refused(reason: string): void
     blobSent(priority: 'pull' | 'background', outcome: string, bytes: number): void
@@ -31,7 +33,11 @@ export interface MeshState extends Pick<MeshStatus, 'members' | 'alarms'> {
 const memberStates = ['alive', 'suspect', 'gone'] as const
 
 /** Makes the counters of the mesh in a registry. Labels come from closed sets: no member is named. */
-export function createMeshMetrics(registry: Registry): MeshMeter {
+export function createMeshMetrics(
+  registry: Registry,
+  /** Bytes of content that came from other nodes, which are counted with those from elsewhere. */
+  received: (bytes: number) => void = () => {},
+): MeshMeter {
   const registers = [registry]
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Counter<L>({ name, help, labelNames: [...labelNames], registers })
@@ -65,6 +71,11 @@ export function createMeshMetrics(registry: Registry): MeshMeter {
     'holdfast_sync_announced_records_total',
     'Records of this node that it announced.',
     [],
+  )
+  const lookUps = counter(
+    'holdfast_index_lookups_total',
+    'Questions who holds content: found, missed (nobody does), late (nobody was known in time).',
+    ['result'],
   )
   const refused = counter(
     'holdfast_peer_refused_connections_total',
@@ -105,6 +116,7 @@ export function createMeshMetrics(registry: Registry): MeshMeter {
       },
       snapshot: ({ bytesIn }) => syncBytes.inc({ direction: 'in' }, bytesIn),
     },
+    peers: { received, lookedUp: result => lookUps.inc({ result }) },
     peerPort: {
       refused: reason => refused.inc({ reason }),
       blobSent(priority, outcome, bytes) {

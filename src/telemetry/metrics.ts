@@ -23,6 +23,8 @@ export interface Metrics {
   readonly upstream: UpstreamMeter
   readonly store: StoreMeter
   readonly mirror: MirrorMeter
+  /** Bytes of content that came from another node. */
+  receivedFromPeer(bytes: number): void
   collected(counts: CollectionCounts): void
   /** Everything in the Prometheus text format. */
   expose(): Promise<{ readonly contentType: string; readonly text: string }>
@@ -79,7 +81,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   })
   const bytes = new Counter({
     name: 'holdfast_bytes_total',
-    help: 'Bytes of content: in from upstreams, out to clients by where they came from.',
+    help: 'Bytes of content: in from upstreams and other nodes, out to clients by where they came from.',
     labelNames: ['source', 'direction'],
     registers,
   })
@@ -163,6 +165,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
         bytes.inc({ source, direction: 'out' }, count)
       },
     },
+    receivedFromPeer: count => bytes.inc({ source: 'peer', direction: 'in' }, count),
     collected: counts => {
       collections.inc()
       collectedBlobs.inc(counts.blobs)

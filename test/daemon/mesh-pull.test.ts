@@ -193,6 +193,20 @@ t.test('a tag that only another node holds is answered and pulled without an upl
   t.equal(b.upstream.asked.length, 0)
 })
 
+t.test(
+  'slow holders are waited for as long as the deadline allows, and are known then',
+  async t => {
+    const { lab, node } = await outage(t, ['a', 'b', 'c'], {
+      store: { completeTags: false, minFreeBytes: 1 },
+    })
+    for (const other of [node(0), node(2)]) lab.faultsOf(other.id).delayMs = 350
+    t.match(await node(1).resolve(), { found: true, digest: large.digest })
+    const beganMs = performance.now()
+    t.match(await node(1).resolve(), { found: true, digest: large.digest })
+    t.ok(performance.now() - beganMs < 300, 'told from what was found out')
+  },
+)
+
 t.test('what was answered out of other nodes becomes complete here', async t => {
   const { node } = await outage(t, ['a', 'b'])
   t.match(await node(1).resolve(), { found: true })
