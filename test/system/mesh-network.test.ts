@@ -261,6 +261,7 @@ t.test('two that dial each other at the same instant are one mesh, every time', 
     await pullFrom(at(nodes, 0), `both${round}`)
     await untilEqual(nodes)
     world.uplink.refuse()
+    await untilAllSay(nodes, `both${round}`, digest)
     t.equal((await pullFrom(at(nodes, 1), `both${round}`)).digest, digest)
     await world.uplink.accept()
     await until('one connection is left', async () => {

@@ -15,6 +15,7 @@ export interface Peers {
     readonly state: string
     readonly isLedgerEqual: boolean
     readonly keyId: string
+    readonly upstreams: readonly string[]
     readonly clockSkewMs?: number
   }[]
   readonly alarms: readonly { readonly code: string }[]

@@ -1,0 +1,264 @@
+import { rm } from 'node:fs/promises'
+import { get } from 'node:http'
+import { join } from 'node:path'
+import t from 'tap'
+import type { Digest } from '../../src/oci/digest.ts'
+import { makeImage } from '../support/image.ts'
+import { startRegistry } from '../support/registry.ts'
+import { ask, pull } from './support/client.ts'
+import { type MeshNode, untilEqual, untilMet } from './support/mesh.ts'
+import { askTag, at, setScene } from './support/mesh-scene.ts'
+import { freePort, run, until } from './support/process.ts'
+import { fakeTimeLibrary, requireSystem } from './support/requirements.ts'
+import { registryName } from './support/world.ts'
+
+requireSystem()
+
+const platforms = ['linux/amd64']
+const stallMs = 2_000
+/** What a busy machine may add. */
+const slackMs = 3_000
+
+const pullFrom = (node: MeshNode, repository: string) =>
+  pull(node.mirror, registryName, repository, 'latest')
+
+/** Settings of a node whose registry was never there. */
+async function withoutUplink() {
+  return { upstreams: { [registryName]: { url: `http://127.0.0.1:${await freePort()}` } } }
+}
+
+const blobUrl = (node: MeshNode, repository: string, digest: Digest) =>
+  `${node.mirror}/v2/${repository}/blobs/${digest}?ns=${registryName}`
+
+/** A transfer that is watched while it runs. */
+function transfer(url: string) {
+  const seen = { bytes: 0 }
+  const ended = new Promise<'whole' | 'cut' | number>(done => {
+    get(url, answer => {
+      if (answer.statusCode !== 200) return done(answer.statusCode ?? 0)
+      answer.on('data', chunk => {
+        seen.bytes += chunk.length
+      })
+      answer.on('error', () => done('cut'))
+      answer.on('close', () => done(answer.complete ? 'whole' : 'cut'))
+    }).on('error', () => done('cut'))
+  })
+  return { seen, ended }
+}
+
+// Measured on a busy machine: 2 to 5 copies. Who waits 300 ms for the node that fetches for all goes to the registry himself.
+const todo = 'the node that fetches for all is raced too soon'
+t.test('five pull at once what nobody holds: the registry sends one copy', { todo }, async t => {
+  const image = makeImage({ platforms, layers: [20_000_000, 20_000_000] })
+  const { digest, mediaType } = image
+  const tags = new Map([['latest', { digest, mediaType }]])
+  const registry = await startRegistry({ images: { big: { blobs: image.blobs, tags } } })
+  t.teardown(() => registry.close())
+  const { places, startAll } = await setScene(t, {
+    upstreams: { [registryName]: { url: registry.url } },
+  })
+  const nodes = await startAll(
+    ...(await places('n1', 'n2', 'n3', 'n4', 'n5')).map(place => [place] as [typeof place]),
+  )
+  // A node says that it reaches a registry once it was answered: before, everybody fetches for himself.
+  await Promise.all(nodes.map(node => askTag(node, 'big', 'none')))
+  for (const node of nodes) {
+    await until(`${node.name} knows who reaches the registry`, async () => {
+      const { members } = await node.peers()
+      return members.every(({ upstreams }) => upstreams.includes(registryName))
+    })
+  }
+  const slow = registry.fault({ do: 'slow', bytesPerSecond: 10_000_000 }, { kind: 'blob' })
+  const beganMs = performance.now()
+  for (const pulled of await Promise.all(nodes.map(node => pullFrom(node, 'big')))) {
+    t.equal(pulled.digest, digest)
+  }
+  t.comment(`${Math.round(performance.now() - beganMs)} ms`)
+  const manifest = image.for('linux/amd64')
+  const one = [manifest.config, ...manifest.layers].reduce((sum, { size }) => sum + size, 0)
+  const sent = registry.bytesSent('blob')
+  t.ok(slow.hits > 0, 'the registry was slow')
+  t.ok(sent <= 1.05 * one, `${(sent / one).toFixed(3)} copies`)
+})
+
+for (const how of ['SIGKILL', 'SIGSTOP'] as const) {
+  t.test(`the only holder gets ${how} in the middle of a blob: a clean cut, then 404`, async t => {
+    const peer = { stallMs, uploadBytesPerSecond: '4MiB' }
+    const { world, places, start, startAll } = await setScene(t)
+    const [p1, p2, p3] = await places('n1', 'n2', 'n3')
+    if (p1 === undefined || p2 === undefined || p3 === undefined) throw new Error('no place')
+    const config = await withoutUplink()
+    const nodes = await startAll([p1, { peer }], [p2, { peer, config }])
+    const [n1, n2] = [at(nodes, 0), at(nodes, 1)]
+    const image = await world.push('big', 'latest', { platforms, layers: [24_000_000] })
+    await pullFrom(n1, 'big')
+    world.uplink.refuse()
+    const layer = at(image.for('linux/amd64').layers, 0).digest
+
+    const { seen, ended } = transfer(blobUrl(n2, 'big', layer))
+    await until('bytes come', () => seen.bytes > 2_000_000)
+    process.kill(n1.pid, how)
+    const hitMs = performance.now()
+    t.ok(seen.bytes < 24_000_000, 'it is in the middle')
+    t.equal(await ended, 'cut')
+    const cutMs = performance.now() - hitMs
+    t.ok(cutMs < stallMs + slackMs, `cut after ${Math.round(cutMs)} ms`)
+    const next = await ask(blobUrl(n2, 'big', layer))
+    t.equal(next.status, 404)
+    t.ok(next.tookMs < 1_000, `the next is told after ${Math.round(next.tookMs)} ms`)
+
+    // Another one that holds it comes, and the rest of the same bytes is read from it.
+    if (how === 'SIGSTOP') {
+      process.kill(n1.pid, 'SIGCONT')
+    } else {
+      await start(p1, { peer })
+    }
+    await until('it is to be had again', async () => {
+      const { status } = await ask(blobUrl(n2, 'big', layer))
+      return status === 200
+    })
+  })
+
+  t.test(`a holder gets ${how} in the middle of a blob, and another goes on`, async t => {
+    const { world, places, startAll } = await setScene(t)
+    const [p1, p2, p3] = await places('n1', 'n2', 'n3')
+    if (p1 === undefined || p2 === undefined || p3 === undefined) throw new Error('no place')
+    const peer = { stallMs, uploadBytesPerSecond: '6MiB' }
+    const inZone = (name: string, zone: string) => ({ peer, config: { node: { name, zone } } })
+    const nodes = await startAll(
+      [p1, inZone('n1', 'near')],
+      [p2, inZone('n2', 'far')],
+      [p3, inZone('n3', 'near')],
+    )
+    const [n1, n2, n3] = [at(nodes, 0), at(nodes, 1), at(nodes, 2)]
+    const size = 24_000_000
+    const image = await world.push('big', 'latest', { platforms, layers: [size] })
+    for (const node of [n1, n2]) await pullFrom(node, 'big')
+    world.uplink.refuse()
+    const layer = at(image.for('linux/amd64').layers, 0)
+    const sentBy = async (node: MeshNode) =>
+      [...(await node.metrics()).matchAll(/^holdfast_peer_sent_bytes_total\{.*\} (\d+)$/gm)].reduce(
+        (sum, [, bytes]) => sum + Number(bytes),
+        0,
+      )
+    const before = await sentBy(n2)
+
+    const { seen, ended } = transfer(blobUrl(n3, 'big', layer.digest))
+    await until('bytes come', () => seen.bytes > 3_000_000)
+    process.kill(n1.pid, how)
+    const had = seen.bytes
+    t.equal(await ended, 'whole')
+    t.equal(seen.bytes, layer.size)
+    const rest = (await sentBy(n2)) - before
+    t.ok(rest > 0 && rest < layer.size, `${had} bytes came before, ${rest} from the other one`)
+  })
+}
+
+t.test('a holder that lost a layer is not offered for it', async t => {
+  const { world, places, startAll, mesh } = await setScene(t)
+  const [p1, p2] = await places('n1', 'n2')
+  if (p1 === undefined || p2 === undefined) throw new Error('no place')
+  const nodes = await startAll([p1], [p2, { config: await withoutUplink() }])
+  const [n1, n2] = [at(nodes, 0), at(nodes, 1)]
+  const image = await world.push('app', 'latest', { platforms, layers: [500_000] })
+  await pullFrom(n1, 'app')
+  world.uplink.refuse()
+  await until('it is offered', async () => (await askTag(n2, 'app')).digest === image.digest)
+  const layer = at(image.for('linux/amd64').layers, 0).digest
+  const [, hex = ''] = layer.split(':')
+  const found = await run('find', [join(mesh.secretFile, '..', 'n1'), '-name', `*${hex}*`])
+  const files = found.trim().split('\n')
+  t.ok(files.length > 0 && found.includes(hex), 'the file is there')
+  for (const file of files) await rm(file)
+
+  t.equal((await ask(blobUrl(n2, 'app', layer))).status, 404, 'nobody has it')
+  const lostMs = performance.now()
+  await until('the tag is no longer answered', async () => (await askTag(n2, 'app')).status === 404)
+  const tookMs = performance.now() - lostMs
+  t.ok(tookMs < 1_000 + slackMs, `${Math.round(tookMs)} ms`)
+  t.equal((await askTag(n1, 'app')).status, 404, 'nor by the one that lost it')
+})
+
+t.test('who joins late answers thousands of tags rightly at once, and converges', async t => {
+  const count = 2_000
+  const { places, start, startAll } = await setScene(t)
+  const image = makeImage({ platforms, layers: [10_000] })
+  const tag = (index: number) => `v${index}`
+  const { digest, mediaType } = image
+  const tags = new Map(Array.from({ length: count }, (_, i) => [tag(i), { digest, mediaType }]))
+  tags.set('latest', { digest, mediaType })
+  const registry = await startRegistry({ images: { many: { blobs: image.blobs, tags } } })
+  t.teardown(() => registry.close())
+  const [p1, p2, p3] = await places('n1', 'n2', 'n3')
+  if (p1 === undefined || p2 === undefined || p3 === undefined) throw new Error('no place')
+  const config = { upstreams: { [registryName]: { url: registry.url } } }
+  const nodes = await startAll([p1, { config }], [p2, { config }])
+  const n1 = at(nodes, 0)
+  await pullFrom(n1, 'many')
+  let next = 0
+  const work = Array.from({ length: 8 }, async () => {
+    for (let index = next++; index < count; index = next++) await askTag(n1, 'many', tag(index))
+  })
+  await Promise.all(work)
+  await untilEqual(nodes)
+  await registry.refuse()
+
+  const joiner = await start(p3, { seeds: [p1], config: await withoutUplink() })
+  const beganMs = performance.now()
+  await until('it met one', async () => ((await joiner.peers()).self?.neighbours ?? 0) > 0)
+  for (const index of [0, 999, count - 1]) {
+    const told = await until(`it answers ${tag(index)}`, async () => {
+      const answer = await askTag(joiner, 'many', tag(index))
+      return answer.status === 200 && answer
+    })
+    t.equal(told.digest, digest)
+  }
+  const answeredMs = performance.now() - beganMs
+  t.ok(answeredMs < 3_000 + slackMs, `right answers after ${Math.round(answeredMs)} ms`)
+  await untilEqual([...nodes, joiner])
+  t.comment(`equal after ${Math.round(performance.now() - beganMs)} ms`)
+  t.ok(((await joiner.peers()).sync?.records ?? 0) > count, 'all records came')
+})
+
+t.test(
+  'a node comes back after a month; then all restart with no seeds and no registry',
+  async t => {
+    const { world, places, start, startAll } = await setScene(t)
+    const [p1, p2, p3] = await places('n1', 'n2', 'n3')
+    if (p1 === undefined || p2 === undefined || p3 === undefined) throw new Error('no place')
+
+    const env = {
+      LD_PRELOAD: fakeTimeLibrary(),
+      FAKETIME: '-30d',
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+      DONT_FAKE_MONOTONIC: '1',
+    }
+    const layers = [200_000]
+    const old = await world.push('app', 'latest', { platforms, layers, salt: 'old' })
+    const away = await start(p3, { env })
+    t.equal((await pullFrom(away, 'app')).digest, old.digest)
+    t.equal(await away.stop(), 0)
+    const [, firstMs = 0] = /"time":(\d+)/.exec(away.output()) ?? []
+    t.ok(Date.now() - Number(firstMs) > 29 * 86_400_000, 'that was a month ago')
+
+    const nodes = await startAll([p1], [p2])
+    const current = await world.push('app', 'latest', { platforms, layers, salt: 'current' })
+    t.equal((await pullFrom(at(nodes, 0), 'app')).digest, current.digest)
+    await untilEqual(nodes)
+    const config = await withoutUplink()
+    world.uplink.refuse()
+    nodes.push(await start(p3, { seeds: [p1], config }))
+    await untilMet(nodes)
+    await untilEqual(nodes)
+    for (const node of nodes) {
+      t.equal((await pullFrom(node, 'app')).digest, current.digest, `${node.name} does not go back`)
+    }
+
+    await Promise.all(nodes.map(node => node.stop('SIGKILL')))
+    const again = await Promise.all([p1, p2, p3].map(place => start(place, { config })))
+    await untilMet(again, 60_000)
+    for (const node of again) {
+      t.equal((await pullFrom(node, 'app')).digest, current.digest, `${node.name} remembers`)
+    }
+  },
+)
