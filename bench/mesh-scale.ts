@@ -2,7 +2,7 @@
  * What a node costs the others and itself, by the number of nodes: whole journeys (membership, sync, index) in one process, over a
  * network in memory and in a time of its own, and from that what larger clusters come to. Prints the tables of docs/scale.md.
  *
- *     node bench/mesh-scale.ts
+ *     [BENCH_SIZES=3,10] node bench/mesh-scale.ts
  */
 import { createHash } from 'node:crypto'
 import { helloPeriodMs } from '../src/mesh/announce.ts'
@@ -17,10 +17,11 @@ import { addressOf, type SimulatedMesh, simulateMesh } from '../test/mesh/simula
 import { createMemoryRecordStore } from '../test/support/memory-record-store.ts'
 import { seededRandom } from '../test/support/random.ts'
 
-const sizes = [3, 10, 30, 100]
+const sizes = (process.env['BENCH_SIZES'] ?? '3,10,30,100').split(',').map(Number)
 const computed = [1_000, 5_000]
-const settleMs = 120_000
-const measuredMs = 1_200_000
+const settleMs = 60_000
+/** Long enough for the index to be told again. */
+const measuredMs = 900_000
 /** Learned in the whole cluster, one after the other. */
 const recordEveryMs = 10_000
 const blobs = 100
