@@ -30,7 +30,10 @@ t.test(
 
     world.uplink.refuse()
     for (const node of nodes) {
-      const pulled = await pull(node.mirror, registryName, 'app', 'latest')
+      const pulled = await until(`${node.name} answers`, async () => {
+        const one = await pull(node.mirror, registryName, 'app', 'latest')
+        return one.status === 200 && one
+      })
       t.equal(pulled.digest, image.digest, `${node.name} answers what one of them knows`)
       t.match(pulled.source, /ledger|peer/, pulled.source)
     }
