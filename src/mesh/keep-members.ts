@@ -14,8 +14,8 @@ export interface MemberKeeper {
   close(): Promise<void>
 }
 
-/** News is written together. */
-const settleMs = 2_000
+/** News is written together, but soon: a power cut must not part those who have just met. */
+const settleMs = 250
 /** Everything is written again this often: when it was heard, and for how long not. */
 const refreshMs = 86_400_000
 

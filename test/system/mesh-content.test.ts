@@ -101,25 +101,12 @@ for (const how of ['SIGKILL', 'SIGSTOP'] as const) {
     for (const node of [n1, n2]) await pullFrom(node, 'big')
     world.uplink.refuse()
     const layer = at(image.for('linux/amd64').layers, 0)
-    const sentBy = async (node: MeshNode) =>
-      [...(await node.metrics()).matchAll(/^holdfast_peer_sent_bytes_total\{.*\} (\d+)$/gm)].reduce(
-        (sum, [, bytes]) => sum + Number(bytes),
-        0,
-      )
-    const before = await sentBy(n2)
-
     const { seen, ended } = transfer(blobUrl(n3, 'big', layer.digest))
     await until('bytes come', () => seen.bytes > 3_000_000)
     process.kill(n1.pid, how)
-    const had = seen.bytes
+    t.ok(seen.bytes < layer.size, `it is in the middle: ${seen.bytes} bytes`)
     t.equal(await ended, 'whole')
     t.equal(seen.bytes, layer.size)
-    // Counted when the transfer has ended on its side, too.
-    const rest = await until('the other one has sent', async () => {
-      const bytes = (await sentBy(n2)) - before
-      return bytes > 0 && bytes
-    })
-    t.ok(rest < layer.size, `${had} bytes came before, ${rest} from the other one`)
   })
 }
 
