@@ -88,7 +88,10 @@ export async function receiveBlob(
   function noteFailure(source: BlobSource, error: UpstreamFailure): void {
     tried.add(source.name)
     if (error.code !== 'unreachable') excluded.add(source.name)
-    if (source.kind === 'upstream' || !failures.has('peer')) failures.set(source.kind, error)
+    // That it was not asked again says less than why it failed when it was.
+    const isSaid = failures.has(source.kind) && error.reason === 'known-down'
+    if (isSaid || (source.kind === 'peer' && failures.has('peer'))) return
+    failures.set(source.kind, error)
   }
 
   /** What the owner says weighs more than what another node lacks, and so does that it cannot be asked. */
