@@ -11,7 +11,6 @@ import { createLastCopies, leaseSubject } from '../keep/last-copies.ts'
 import { createOwners } from '../keep/owners.ts'
 import { lookUpMs, startIndexNode } from '../mesh/index-node.ts'
 import { startMesh } from '../mesh/mesh.ts'
-import { byeType, helloType } from '../mesh/mesh-message.ts'
 import type { MeshStatus } from '../mesh/mesh-status.ts'
 import { formatTag } from '../oci/reference.ts'
 import type { Verdict } from '../ports/bus.ts'
@@ -23,7 +22,6 @@ import type { PeerService } from '../ports/peer-port.ts'
 import { systemTimers } from '../ports/timers.ts'
 import type { Mode } from '../pull/ladder.ts'
 import { type Sync, type SyncStatus, startSync } from '../sync/sync.ts'
-import { recordsMessageType } from '../sync/wire.ts'
 import { measureBus } from '../telemetry/measured-bus.ts'
 import { measureHolders, measurePeers } from '../telemetry/measured-peers.ts'
 import type { MeshMeter } from '../telemetry/mesh-metrics.ts'
@@ -180,18 +178,18 @@ export async function joinMesh(
   owned.defer(followTime(database, { sync, log }))
   owned.defer(mesh.operators.onChange(tellOperators))
   outcasts.onMore(partWithOutcasts)
-  bus.judge((message, from) => judge(message, from))
+  bus.judge(judge)
   service.add(mesh.answers, index.answers, sync.answers)
   service.addStreams(sync.streams)
 
   function judge(message: Uint8Array, from: NodeId): Verdict | Promise<Verdict> {
-    switch (message[0]) {
-      case recordsMessageType:
+    switch (kindOf(message)) {
+      case 'records':
         return sync.judge(message, from)
-      case helloType:
-      case byeType:
+      case 'hello':
+      case 'bye':
         return mesh.judge(message, from)
-      default:
+      case 'other':
         return 'ignore' // of a later version
     }
   }
