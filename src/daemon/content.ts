@@ -9,8 +9,9 @@ import type { Config } from '../config/config.ts'
 import { compileIsKept, hasPrivate } from '../config/rules.ts'
 import { type Collector, createCollector } from '../keep/collect.ts'
 import { finishDownloads } from '../keep/finish-downloads.ts'
-import { type LastCopies, onlyCopies } from '../keep/last-copies.ts'
+import { keepAlone, type LastCopies } from '../keep/last-copies.ts'
 import { createLastUse, type LastUse } from '../keep/last-use.ts'
+import { createLeases, type Leases } from '../keep/leases.ts'
 import { protectedContent } from '../keep/protected-content.ts'
 import { createScrub, type Scrub } from '../keep/scrub.ts'
 import { startUpkeep } from '../keep/upkeep.ts'
@@ -35,10 +36,11 @@ export interface Content {
   readonly lastUse: LastUse
   readonly collector: Collector
   readonly scrub: Scrub
+  readonly leases: Leases
   /** A tag was answered with this digest just now: its tree is not collected while a client may be fetching it. */
   protect(digest: Digest): void
   /** From now on other nodes count: what they rely on stays, what is theirs to hold may be left to them. */
-  leaveTo(others: Pick<LastCopies, 'mayLeave' | 'drop'>): void
+  leaveTo(others: Omit<LastCopies, 'answer'>): void
   /** The store's last write failed, and not for want of room. */
   isUnusable(): boolean
   /** Settles when what came a moment ago is in the store; `undefined` when nothing is on its way there. */
@@ -102,13 +104,15 @@ export async function openContent(
   const isComplete = (digest: Digest) => completeness.isComplete(digest)
   const isKept = compileIsKept(config)
   const ledgerRoots = createLedgerRoots({ ledger, isComplete, isKept, clock })
-  let others: Pick<LastCopies, 'mayLeave' | 'drop'> = onlyCopies
+  const leases = createLeases({ store, kept: database.leases, nowMs: usageMs, log })
+  let others: Omit<LastCopies, 'answer'> = keepAlone(leases)
   let onItsWay: ReadonlySet<Digest> = new Set()
   collector = createCollector(
     {
       store,
       lastUse,
       lastCopies: {
+        isLeased: digest => others.isLeased(digest),
         mayLeave: digest => !onItsWay.has(digest) && others.mayLeave(digest),
         drop: (...victim) => others.drop(...victim),
       },
@@ -146,6 +150,7 @@ export async function openContent(
     lastUse,
     collector,
     scrub,
+    leases,
     protect,
     isUnusable,
     settled,

@@ -21,6 +21,7 @@ import type { NodeId } from '../ports/node-id.ts'
 import type { PeerService } from '../ports/peer-port.ts'
 import { systemTimers } from '../ports/timers.ts'
 import type { Mode } from '../pull/ladder.ts'
+import { createPlatformFit } from '../pull/platform-fit.ts'
 import { type Sync, type SyncStatus, startSync } from '../sync/sync.ts'
 import { measureBus } from '../telemetry/measured-bus.ts'
 import { measureHolders, measurePeers } from '../telemetry/measured-peers.ts'
@@ -147,9 +148,17 @@ export async function joinMesh(
   owned.defer(() => index.close())
   const ending = new AbortController()
   owned.defer(() => ending.abort())
-  const ownersOf = createOwners(members, { copies: config.keep.copies, zone })
+  const fitOf = createPlatformFit(content.graph)
+  const { platforms } = config
+  const ownersOf = createOwners(members, { copies: config.keep.copies, zone, platforms }, fitOf)
   const lastCopies = createLastCopies(
-    { members, ownersOf, store: content.store, client, clock },
+    {
+      members,
+      ownersOf,
+      leases: content.leases,
+      isForUs: digest => fitOf(digest)(platforms),
+      client,
+    },
     ending,
   )
   content.leaveTo(lastCopies)

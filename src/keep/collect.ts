@@ -3,7 +3,7 @@ import type { BlobInfo, StoreUsage } from '../ports/content-store.ts'
 import type { MaintainedStore } from '../ports/content-upkeep.ts'
 import type { Log } from '../ports/log.ts'
 import { type Candidate, chooseVictims, type Goal, type Victim } from './choose-victims.ts'
-import { type LastCopies, onlyCopies } from './last-copies.ts'
+import type { LastCopies } from './last-copies.ts'
 import type { LastUse } from './last-use.ts'
 
 /** What a collection dropped or, when `dryRun`, would drop. */
@@ -36,8 +36,8 @@ export interface CollectorParts {
   readonly lastUse: Pick<LastUse, 'usedAtMs'>
   /** What must not be dropped now; may take its time, but is right when it comes. */
   readonly protectedContent: () => Promise<ReadonlySet<Digest>> | ReadonlySet<Digest>
-  /** What others rely on, and what may be left to them; a node alone by default. */
-  readonly lastCopies?: Pick<LastCopies, 'mayLeave' | 'drop'>
+  /** What others rely on, and what may be left to them; nothing by default. */
+  readonly lastCopies?: Omit<LastCopies, 'answer'>
   readonly nowMs: () => number
   readonly log: Log
 }
@@ -53,6 +53,13 @@ export interface CollectorOptions {
 }
 
 const dayMs = 86_400_000
+
+const noOthers: Omit<LastCopies, 'answer'> = {
+  isLeased: () => false,
+  mayLeave: () => false,
+  drop: (_digest, _isProtected, drop) => drop(),
+}
+
 /** What was used within this is in use, on a disk that others fill. */
 const inUseMs = dayMs
 /** Blobs that others are asked to keep for one new one: whoever waits for room does not wait long. */
@@ -62,7 +69,7 @@ const partialDays = 7
 
 /** Garbage collection over one store. */
 export function createCollector(parts: CollectorParts, options: CollectorOptions): Collector {
-  const { store, log, lastCopies = onlyCopies } = parts
+  const { store, log, lastCopies = noOthers } = parts
   const { highWater = 0.95, lowWater = 0.9 } = options
   let last: Promise<unknown> = Promise.resolve()
   let full = false
@@ -109,7 +116,8 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
     const blobs = [...store.list()].map(blob => describe(blob, 'blob'))
     const [keptBlobs, looseBlobs] = part(
       blobs,
-      ({ digest, lastUsedMs }) => isProtected.has(digest) || lastUsedMs > latelyMs,
+      ({ digest, lastUsedMs }) =>
+        isProtected.has(digest) || lastUsedMs > latelyMs || lastCopies.isLeased(digest),
     )
     const [openPartials, loosePartials] = part([...store.partials()], ({ isOpen }) => isOpen)
     const leavable = keptBlobs.filter(

@@ -1,9 +1,8 @@
 import { type Digest, parseDigest } from '../oci/digest.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { ContentStore } from '../ports/content-store.ts'
 import type { Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { type PeerAnswer, type PeerClient, PeerFailure } from '../ports/peer-port.ts'
+import type { Leases } from './leases.ts'
 import type { OwnersOf } from './owners.ts'
 
 /** Subject on the peer port: keep this, I drop mine. */
@@ -11,6 +10,8 @@ export const leaseSubject = 'lease'
 
 /** Sees to it that nodes which collect at the same time do not drop the last copies of what is protected. */
 export interface LastCopies {
+  /** Whether others rely on this node for it: it stays. */
+  isLeased(digest: Digest): boolean
   /** Whether this node may try to leave a protected digest to others: it is to be held by others, and nobody relies on this one. */
   mayLeave(digest: Digest): boolean
   /**
@@ -22,10 +23,7 @@ export interface LastCopies {
   readonly answer: PeerAnswer
 }
 
-const leaseMs = 3_600_000
 const askMs = 2_000
-/** Promises remembered; with more, nothing more is promised. */
-const maxLeases = 100_000
 
 const granted = Uint8Array.of(1)
 const refused = Uint8Array.of(0)
@@ -35,36 +33,14 @@ export function createLastCopies(
   parts: {
     readonly members: Pick<Members, 'self'>
     readonly ownersOf: OwnersOf
-    readonly store: Pick<ContentStore, 'stat'>
+    readonly leases: Leases
+    /** Whether a node of this kind is to hold it: what is of no use here would go as soon as the promise is over. */
+    readonly isForUs: (digest: Digest) => boolean
     readonly client: Pick<PeerClient, 'call'>
-    readonly clock: Pick<Clock, 'monotonicMs'>
   },
   { signal }: { readonly signal: AbortSignal },
 ): LastCopies {
-  const { members, ownersOf, store, client, clock } = parts
-  /** Until when this node keeps what others left to it, on the monotonic clock. */
-  const leases = new Map<Digest, number>()
-  const leaving = new Set<Digest>()
-
-  function isLeased(digest: Digest): boolean {
-    const untilMs = leases.get(digest)
-    if (untilMs === undefined) return false
-    if (untilMs > clock.monotonicMs()) return true
-    leases.delete(digest)
-    return false
-  }
-
-  function grant(digest: Digest): boolean {
-    if (store.stat(digest) === undefined || leaving.has(digest)) return false
-    if (leases.size >= maxLeases && !leases.has(digest)) forgetOver()
-    if (leases.size >= maxLeases && !leases.has(digest)) return false
-    leases.set(digest, clock.monotonicMs() + leaseMs)
-    return true
-  }
-
-  function forgetOver(): void {
-    for (const digest of [...leases.keys()]) isLeased(digest)
-  }
+  const { members, ownersOf, leases, isForUs, client } = parts
 
   async function isPromised(digest: Digest): Promise<boolean> {
     for (const owner of ownersOf(digest)) {
@@ -85,30 +61,30 @@ export function createLastCopies(
   }
 
   return {
+    isLeased: leases.has,
     mayLeave(digest) {
       const owners = ownersOf(digest)
-      return owners.length > 0 && !owners.includes(members.self) && !isLeased(digest)
+      return owners.length > 0 && !owners.includes(members.self) && !leases.has(digest)
     },
-    async drop(digest, isProtected, drop) {
-      if (leaving.has(digest) || isLeased(digest)) return false
-      leaving.add(digest) // from here on nobody is promised this one
-      try {
-        return (!isProtected || (await isPromised(digest))) && (await drop())
-      } finally {
-        leaving.delete(digest)
-      }
-    },
+    drop: (digest, isProtected, drop) =>
+      leases.whileLeaving(
+        digest,
+        async () => (!isProtected || (await isPromised(digest))) && (await drop()),
+      ),
     async answer(question) {
       const digest =
         question.length > 200 ? undefined : parseDigest(Buffer.from(question).toString())
       if (digest === undefined) throw new PeerFailure('protocol', 'no digest to keep')
-      return grant(digest) ? granted : refused
+      return isForUs(digest) && (await leases.grant(digest)) ? granted : refused
     },
   }
 }
 
-/** A node alone: what is protected stays, all else may go. */
-export const onlyCopies: Pick<LastCopies, 'mayLeave' | 'drop'> = {
-  mayLeave: () => false,
-  drop: (_digest, _isProtected, drop) => drop(),
+/** A node that meets nobody (yet): what is protected, and what was promised to others before, stays; all else may go. */
+export function keepAlone(leases: Leases): Omit<LastCopies, 'answer'> {
+  return {
+    isLeased: leases.has,
+    mayLeave: () => false,
+    drop: (digest, _isProtected, drop) => leases.whileLeaving(digest, drop),
+  }
 }

@@ -17,7 +17,7 @@ export function parsePlatform(text: string): Platform | undefined {
   if (!grammar.test(text)) return undefined
   const [os = '', architecture = '', variant] = text.split('/')
   const platform = normalise({ os, architecture, variant })
-  return isUnknown(platform) ? undefined : platform
+  return isUnknownPlatform(platform) ? undefined : platform
 }
 
 /**
@@ -88,7 +88,8 @@ function normaliseVariant(named: string, architecture: string, variant: string):
   }
 }
 
-const isUnknown = (platform: Platform): boolean =>
+/** `unknown/unknown` and the like: what is no image, an attestation for one, stands so in an index. */
+export const isUnknownPlatform = (platform: Platform): boolean =>
   platform.os === 'unknown' || platform.architecture === 'unknown'
 
 /**
@@ -127,7 +128,7 @@ function rankOf(
   if (offered === undefined) return preference.length
   // Go reads an absent `os` as the system it runs on.
   const entry = normalise({ ...offered, os: offered.os === '' ? wanted.os : offered.os })
-  if (isUnknown(entry) || entry.os !== wanted.os || !isVersionFit(entry, wanted)) return -1
+  if (isUnknownPlatform(entry) || entry.os !== wanted.os || !isVersionFit(entry, wanted)) return -1
   if (entry.osFeatures?.some(feature => !wanted.osFeatures?.includes(feature))) return -1
   return preference.indexOf(key(entry.architecture, entry.variant))
 }

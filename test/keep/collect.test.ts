@@ -237,3 +237,33 @@ t.test('a blob that cannot be deleted does not stop the collection', async t => 
   t.notOk(held().includes('b'))
   t.strictSame(book.told('error'), ['a blob could not be collected'])
 })
+
+t.test('what others rely on does not keep the rest from making room', async t => {
+  const store = createMemoryStore({ quotaBytes: 1000 })
+  const blobs = [...'abcdef'].map(name => contentOf(name, 100))
+  for (const { digest, content } of blobs) await store.put(digest, content)
+  const order = blobs.map(({ digest }) => digest)
+  const relied = new Set(order.slice(0, 3))
+  const collector = createCollector(
+    {
+      store,
+      // The oldest are those that others rely on: they are the first in line.
+      lastUse: { usedAtMs: digest => order.indexOf(digest) },
+      lastCopies: {
+        isLeased: digest => relied.has(digest),
+        mayLeave: () => false,
+        drop: async (digest, _isProtected, drop) => !relied.has(digest) && drop(),
+      },
+      protectedContent: () => new Set<Digest>(),
+      nowMs: () => 1_000,
+      log: createLogBook().log,
+    },
+    { quotaBytes: 1000, minFreeBytes: 0, unusedForDays: 0 },
+  )
+  t.equal(await collector.makeRoom(200), true)
+  t.strictSame(
+    order.slice(0, 3).map(digest => store.stat(digest) !== undefined),
+    [true, true, true],
+  )
+  t.equal(collector.isFull(), false)
+})

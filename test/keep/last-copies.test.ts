@@ -1,16 +1,18 @@
 import t from 'tap'
 import { createCollector } from '../../src/keep/collect.ts'
 import { createLastCopies, type LastCopies } from '../../src/keep/last-copies.ts'
+import { createLeases } from '../../src/keep/leases.ts'
 import { createOwners } from '../../src/keep/owners.ts'
 import { digestOf } from '../../src/oci/digest.ts'
+import type { Platform } from '../../src/oci/platform.ts'
 import type { NodeId } from '../../src/ports/node-id.ts'
 import { type PeerAnswer, PeerFailure } from '../../src/ports/peer-port.ts'
 import { createMemoryStore, type MemoryStore } from '../support/memory-store.ts'
-import { createMovableClock } from '../support/movable-clock.ts'
 import { createPeerLab, nodeId } from '../support/peer-lab.ts'
-import { contentOf, createLogBook } from './support.ts'
+import { contentOf, createLogBook, createMemoryLeases } from './support.ts'
 
 const { signal } = new AbortController()
+const amd64 = { os: 'linux', architecture: 'amd64' }
 const content = Buffer.from('the last of its kind')
 const digest = digestOf(content)
 
@@ -21,7 +23,6 @@ interface Node {
 
 /** Nodes that all hold the digest and each believe others to be its owners; what travels between them waits to be delivered. */
 async function openNodes(views: Readonly<Record<string, readonly string[]>>) {
-  const clock = createMovableClock(0)
   const waiting: (() => void)[] = []
   const nodes = new Map<NodeId, Node>()
   const turn = () => new Promise<void>(resolve => waiting.push(resolve))
@@ -37,7 +38,10 @@ async function openNodes(views: Readonly<Record<string, readonly string[]>>) {
         return answer
       },
     }
-    const parts = { members: { self: name }, ownersOf: () => owners, store, client, clock }
+    const { log } = createLogBook()
+    const leases = createLeases({ store, kept: createMemoryLeases(), nowMs: () => 0, log })
+    const isForUs = () => true
+    const parts = { members: { self: name }, ownersOf: () => owners, leases, isForUs, client }
     nodes.set(name, { copies: createLastCopies(parts, { signal }), store })
   }
   const collect = ({ copies, store }: Node) =>
@@ -47,7 +51,6 @@ async function openNodes(views: Readonly<Record<string, readonly string[]>>) {
       return true
     })
   return {
-    clock,
     waiting,
     nodes,
     collect,
@@ -113,20 +116,33 @@ t.test('nor do three, whatever each of them believes', async t => {
   t.ok(dropped > 0)
 })
 
-t.test('who promised to keep something drops it for an hour on no account', async t => {
-  const { clock, nodes } = await openNodes({ a: ['b'], b: [] })
+t.test('what others rely on is not dropped, nor left to anybody', async t => {
+  const { nodes } = await openNodes({ a: ['b'], b: ['a'] })
   const b = nodes.get('b')
   if (b === undefined) throw new Error('no node')
   const ask = (answer: PeerAnswer) => answer(Buffer.from(digest), 'a', signal)
+  t.equal(b.copies.mayLeave(digest), true)
   t.strictSame([...(await ask(b.copies.answer))], [1])
-  const drop = () => b.copies.drop(digest, false, async () => true)
-  t.equal(await drop(), false, 'not even as what nobody protects')
+  t.equal(await b.copies.drop(digest, false, async () => true), false, 'as what nobody protects')
   t.equal(b.copies.mayLeave(digest), false)
-  clock.pass(3_600_001)
-  t.equal(await drop(), true)
-  await b.store.delete(digest)
-  t.strictSame([...(await ask(b.copies.answer))], [0], 'what is not held is not promised')
+  t.equal(b.copies.isLeased(digest), true)
   await t.rejects(b.copies.answer(Buffer.from('nonsense'), 'a', signal), { code: 'protocol' })
+})
+
+t.test('what is for other platforms than its own a node does not promise to keep', async t => {
+  const store = createMemoryStore()
+  await store.put(digest, content)
+  const { log } = createLogBook()
+  const leases = createLeases({ store, kept: createMemoryLeases(), nowMs: () => 0, log })
+  const client = { call: async () => Uint8Array.of(1) }
+  for (const isForUs of [true, false]) {
+    const copies = createLastCopies(
+      { members: { self: 'b' }, ownersOf: () => [], leases, isForUs: () => isForUs, client },
+      { signal },
+    )
+    const answer = await copies.answer(Buffer.from(digest), 'a', signal)
+    t.strictSame([...answer], [Number(isForUs)])
+  }
 })
 
 t.test('owners are spread over zones, and have room', async t => {
@@ -138,7 +154,8 @@ t.test('owners are spread over zones, and have room', async t => {
   }
   const zoneOf = (id: NodeId) => (names.map(nodeId).indexOf(id) < 3 ? 'east' : 'west')
   const members = lab.members(nodeId('a'))
-  const owners = createOwners(members, { copies: 2, zone: 'east' })
+  const settings = { copies: 2, zone: 'east', platforms: [amd64] }
+  const owners = createOwners(members, settings, () => () => true)
   for (let at = 0; at < 50; at += 1) {
     const ids = owners(digestOf(Buffer.from(`${at}`)))
     t.strictSame(new Set(ids.map(zoneOf)).size, 2)
@@ -146,7 +163,30 @@ t.test('owners are spread over zones, and have room', async t => {
   for (const name of ['d', 'e', 'f']) lab.say(nodeId(name), { roomBytes: 0 })
   t.equal(owners(digest).length, 2, 'one zone is better than one copy')
   t.ok(owners(digest).every(id => zoneOf(id) === 'east'))
-  t.equal(createOwners(members, { copies: 9, zone: 'east' })(digest).length, 3)
+  const all = createOwners(members, { ...settings, copies: 9 }, () => () => true)
+  t.equal(all(digest).length, 3)
+})
+
+t.test('owners have clients with a use for it', async t => {
+  const lab = createPeerLab()
+  const names = ['a', 'b', 'c', 'd', 'e', 'f']
+  for (const [at, name] of names.entries()) {
+    lab.serve(nodeId(name), {})
+    lab.say(nodeId(name), { platforms: [at < 3 ? 'linux/amd64' : 'linux/arm64'] })
+  }
+  const [self = '', ...others] = names.map(nodeId)
+  const isForArm = (platforms: readonly Platform[]) =>
+    platforms.some(({ architecture }) => architecture === 'arm64')
+  const settings = { copies: 2, zone: undefined, platforms: [amd64] }
+  const owners = createOwners(lab.members(self), settings, () => isForArm)
+  const arms = others.slice(2)
+  for (let at = 0; at < 50; at += 1) {
+    const ids = owners(digestOf(Buffer.from(`${at}`)))
+    t.equal(ids.length, 2)
+    t.ok(ids.every(id => arms.includes(id)))
+  }
+  for (const id of arms) lab.say(id, { state: 'gone' })
+  t.strictSame(owners(digest), [], 'nobody rather than one that would not hold it')
 })
 
 t.test(
@@ -157,6 +197,7 @@ t.test(
       const store = createMemoryStore({ quotaBytes: 100 })
       await store.put(one.digest, one.content)
       const lastCopies = {
+        isLeased: () => false,
         mayLeave: () => !isOwner,
         drop: async (_digest: string, isProtected: boolean, drop: () => Promise<boolean>) => {
           t.equal(isProtected, true)

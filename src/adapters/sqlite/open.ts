@@ -4,6 +4,7 @@ import { defaultRetentionDays } from '../../ledger/horizon.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ClusterTime } from '../../ports/cluster-time.ts'
 import type { ContentCatalog } from '../../ports/content-catalog.ts'
+import type { LeaseStore } from '../../ports/lease-store.ts'
 import type { Log } from '../../ports/log.ts'
 import type { MemberStore } from '../../ports/member-store.ts'
 import type { NodeSignature } from '../../ports/node-signature.ts'
@@ -12,6 +13,7 @@ import type { ResolutionLog } from '../../ports/resolution-log.ts'
 import type { TagLedger } from '../../ports/tag-ledger.ts'
 import { createContentCatalog } from './content-catalog.ts'
 import { createNodeSignature, type Identity, openIdentity } from './identity.ts'
+import { createLeaseStore } from './lease-store.ts'
 import type { Machine } from './machine-binding.ts'
 import { createMemberStore } from './member-store.ts'
 import { createReader, type Reader } from './reader.ts'
@@ -35,6 +37,7 @@ export interface OpenedLedger {
   /** What other nodes are told of and what they tell. */
   readonly records: RecordStore
   readonly members: MemberStore
+  readonly leases: LeaseStore
   readonly time: ClusterTime
   readonly identity: Identity
   readonly signature: NodeSignature
@@ -130,6 +133,7 @@ export async function openLedger(options: {
     replication,
     records,
     members: createMemberStore({ reader, writer, settings }),
+    leases: createLeaseStore({ reader, writer }),
     time: { nowMs: time.nowMs, source: time.source, learnFromPeers },
     identity,
     signature: createNodeSignature(identity),

@@ -17,6 +17,7 @@ import {
 import { createCorrectTime } from './correct-time.ts'
 import { type Connection, isCorruption, isUnwritable } from './database.ts'
 import { createExclusions } from './exclusions.ts'
+import { createLeaseWriter } from './lease-store.ts'
 import { createMemberWriter } from './member-store.ts'
 import { packRecords } from './pack-records.ts'
 import type { PinJournal } from './pin-journal.ts'
@@ -91,6 +92,7 @@ export function createJobWriter(
   const correctTime = createCorrectTime(db, { records, applier, origin, clusterId })
   const content = createContentWriter(db)
   const writeMembers = createMemberWriter(db)
+  const writeLease = createLeaseWriter(db)
   /** Leaves in which the running job forgot something. */
   const forgotten = new Set<number>()
   const newestStamp = db.prepare<[string, number], { wallMs: number; counter: number }>(
@@ -142,6 +144,9 @@ export function createJobWriter(
         return nothing
       case 'members':
         writeMembers(job.change)
+        return nothing
+      case 'lease':
+        writeLease(job.change)
         return nothing
       case 'catalog':
         content.writeCatalog(job.batch)
@@ -268,6 +273,7 @@ function needsFull(job: PreparedJob): boolean {
   switch (job.type) {
     case 'operator':
     case 'correct':
+    case 'lease':
       return true
     case 'setting':
       return job.isDurable

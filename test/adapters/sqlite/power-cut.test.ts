@@ -49,6 +49,17 @@ if (canMount) {
     t.equal(after.recovered, 'rebuilt')
     t.match(after.ledger.pin(nginx), image('second'))
   })
+
+  t.test('a power cut takes nothing that was promised to another node', async t => {
+    const { disk, cutPower } = await openDisk(t)
+    const dataDir = join(disk, 'data')
+    await mkdir(dataDir)
+    const { leases } = await openIn(t, dataDir)
+    await leases.keep(image('left').digest, 1_000, 0)
+
+    const after = await openIn(t, join(await cutPower(), 'data'))
+    t.strictSame(after.leases.load(0), new Map([[image('left').digest, 1_000]]))
+  })
 } else {
   t.pass('no right to mount a disk: no power was cut')
 }
