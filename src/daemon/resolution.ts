@@ -217,7 +217,7 @@ export function wirePull(
         clock,
         log,
         fetchManifest: (repository, digest, from, signal) =>
-          manifests.fetchFromPeers(repository, digest, signal, from),
+          manifests.fetchFromPeers(repository, digest, signal, { from }),
         onAnswer(key, { digest }) {
           graph.addSighting(digest, key)
           content.protect(digest)

@@ -1,4 +1,5 @@
 import { createAliveIds } from '../ports/alive-ids.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { ContentStore } from '../ports/content-store.ts'
 import type { Log } from '../ports/log.ts'
 import type { Members } from '../ports/members.ts'
@@ -20,12 +21,13 @@ interface Parts {
   readonly members: Pick<Members, 'self' | 'alive' | 'onChange'>
   readonly ownersOf: (shard: number) => readonly NodeId[]
   readonly client: Pick<PeerClient, 'call'>
+  readonly clock: Pick<Clock, 'monotonicMs'>
   readonly timers: Timers
   readonly random: () => number
   readonly log: Log
 }
 
-/** What comes in is told together with what else comes within this, ms. */
+/** Rounds are so far apart, ms: what comes in after a pause is told at once, and what follows it together. */
 const batchMs = 200
 /** What was told is told again after about this, ms: well within its lease. */
 const refreshMs = 10 * 60_000
@@ -41,7 +43,7 @@ const withdrawMs = 1_000
  * whoever became its owner. To an owner that knows a shard already only its hash is sent.
  */
 export function startIndexAnnouncer(parts: Parts): IndexAnnouncer {
-  const { store, members, ownersOf, client, timers, random, log } = parts
+  const { store, members, ownersOf, client, clock, timers, random, log } = parts
   const told = createToldHoldings()
   /** Owners that did not take what they were told, and how often. */
   const failures = new Map<NodeId, number>()
@@ -51,6 +53,7 @@ export function startIndexAnnouncer(parts: Parts): IndexAnnouncer {
   let stopTimer = () => {}
   let stopRefresh = () => {}
   let dueInMs = Number.POSITIVE_INFINITY
+  let toldAtMs = Number.NEGATIVE_INFINITY
   let telling: Promise<void> | undefined
   let isWanted = false
   let isRefreshing = false
@@ -61,7 +64,7 @@ export function startIndexAnnouncer(parts: Parts): IndexAnnouncer {
     store.onChange(({ kind, digest }) => {
       if (kind === 'added') told.add(digest)
       else told.remove(digest)
-      schedule(kind === 'added' ? batchMs : 0)
+      schedule(kind === 'added' ? Math.max(0, toldAtMs + batchMs - clock.monotonicMs()) : 0)
     }),
     members.onChange(() => {
       const now = aliveIds()
@@ -104,6 +107,7 @@ export function startIndexAnnouncer(parts: Parts): IndexAnnouncer {
       isWanted = true
       return
     }
+    toldAtMs = clock.monotonicMs()
     const isRefresh = isRefreshing
     isRefreshing = false
     telling = tellAll(isRefresh).finally(() => {

@@ -6,6 +6,7 @@ import type { Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import type { PeerClient } from '../ports/peer-port.ts'
 import type { Timers } from '../ports/timers.ts'
+import { createHolderDoubts } from './holder-doubts.ts'
 import { indexSubjects } from './index-answers.ts'
 import type { IndexEntries } from './index-entries.ts'
 import {
@@ -47,12 +48,6 @@ const graceMs = 3
 /** Nodes nearby that are asked themselves when no owner knows a holder. */
 const maxAskedDirectly = 8
 const maxCached = 10_000
-/** A holder that did not have it, or lied, is not named again for so long, ms. */
-const lackedMs = 10_000
-const liedMs = 10 * 60_000
-const maxDoubted = 10_000
-/** Lies about different blobs after which a node is named for none. */
-const maxLies = 3
 
 interface Found {
   readonly holders: ReadonlySet<NodeId>
@@ -63,10 +58,7 @@ interface Found {
 export function createIndexFinder(parts: Parts, settings: Settings): Holders {
   const { members, ownersOf, entries, client, clock, timers, random } = parts
   const cache = new LRUCache<Digest, Found>({ max: maxCached })
-  const doubted = new LRUCache<string, number>({ max: maxDoubted })
-  const lies = new LRUCache<NodeId, { readonly count: number; readonly untilMs: number }>({
-    max: 1_000,
-  })
+  const doubts = createHolderDoubts({ clock })
 
   /** Look-ups under way, so that many who ask at once ask once. */
   const running = new Map<Digest, Promise<void>>()
@@ -85,14 +77,10 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
     cache.set(digest, { holders, untilMs: clock.monotonicMs() + ttlMs })
   }
 
-  function isOver(untilMs: number | undefined): boolean {
-    return (untilMs ?? 0) <= clock.monotonicMs()
-  }
-
   /** Live members that may be asked for it, those of the own zone first. */
   function usable(digest: Digest): readonly NodeId[] {
     const ids = [...(cached(digest)?.holders ?? [])].filter(
-      id => members.get(id)?.state === 'alive' && isBelieved(id, digest),
+      id => members.get(id)?.state === 'alive' && doubts.isBelieved(id, digest),
     )
     const { zone } = settings
     return zone === undefined
@@ -104,17 +92,11 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
     return members.get(id)?.zone !== settings.zone
   }
 
-  function isBelieved(id: NodeId, digest: Digest): boolean {
-    const liar = lies.get(id)
-    const isLiar = liar !== undefined && liar.count >= maxLies && !isOver(liar.untilMs)
-    return !isLiar && isOver(doubted.get(`${id} ${digest}`))
-  }
-
   /** Asks for those that nobody is asked about yet; settles when all are known, or everybody has answered. */
-  function lookUp(digests: readonly Digest[]): Promise<unknown> {
+  function lookUp(digests: readonly Digest[], saidBy: NodeId | undefined): Promise<unknown> {
     const fresh = digests.filter(digest => !running.has(digest))
     if (fresh.length > 0) {
-      const work = ask(fresh).finally(() => {
+      const work = ask(fresh, saidBy).finally(() => {
         for (const digest of fresh) running.delete(digest)
       })
       for (const digest of fresh) running.set(digest, work)
@@ -122,18 +104,25 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
     return Promise.all(digests.map(digest => running.get(digest)))
   }
 
-  async function ask(digests: readonly Digest[]): Promise<void> {
-    const missing = await askOwners(digests)
+  async function ask(digests: readonly Digest[], saidBy: NodeId | undefined): Promise<void> {
+    const missing = await askOwners(digests, saidBy)
     if (missing.length > 0) await askDirectly(missing)
     for (const digest of digests) if (cached(digest) === undefined) learn(digest, [])
   }
 
-  async function askOwners(digests: readonly Digest[]): Promise<readonly Digest[]> {
+  /** And who spoke of it: what it has may not have got around yet. */
+  async function askOwners(
+    digests: readonly Digest[],
+    saidBy: NodeId | undefined,
+  ): Promise<readonly Digest[]> {
     for (const digest of digests) {
       const ids = entries.holders(digest, members.self)
       if (ids.length > 0) learn(digest, ids)
     }
     const asking = [...byOwner(digests)].map(([owner, of]) => askOne(owner, indexSubjects.find, of))
+    if (saidBy !== undefined && members.get(saidBy)?.state === 'alive') {
+      asking.push(askOne(saidBy, indexSubjects.have, digests))
+    }
     // One that stands still leaves time to ask others.
     await Promise.race([untilKnown(digests, asking), pause(settings.budgetMs / 2)])
     return digests.filter(digest => usable(digest).length === 0)
@@ -252,30 +241,32 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
   }
 
   return {
-    async find(digests, signal, { isLastResort = false } = {}) {
+    async find(digests, signal, { isLastResort = false, saidBy } = {}) {
       const wanted = [...new Set(digests)].slice(0, maxFound)
-      const unknown = wanted.filter(digest => cached(digest) === undefined)
+      const unknown = wanted.filter(digest => isUnknown(digest, saidBy))
       const isAlone = members.alive().length === 0
       if (unknown.length > 0 && !isAlone && !signal.aborted) {
-        await within(settings.budgetMs, lookUp(unknown), signal)
+        await within(settings.budgetMs, lookUp(unknown, saidBy), signal)
       }
       if (isLastResort && !signal.aborted) await waitForLate(wanted, signal)
       const found = wanted.map(digest => [digest, usable(digest)] as const)
       return new Map(found.filter(([, ids]) => ids.length > 0))
     },
     lacks(id, digest) {
-      doubted.set(`${id} ${digest}`, clock.monotonicMs() + lackedMs)
+      doubts.lacked(id, digest)
       forget(id, digest)
       reportLack(id, digest)
     },
     lied(id, digest) {
-      const untilMs = clock.monotonicMs() + liedMs
-      const before = lies.get(id)
-      const count = before !== undefined && !isOver(before.untilMs) ? before.count : 0
-      lies.set(id, { count: count + 1, untilMs })
-      doubted.set(`${id} ${digest}`, untilMs)
+      doubts.lied(id, digest)
       forget(id, digest)
     },
+  }
+
+  /** That nobody was found says nothing of who was not asked. */
+  function isUnknown(digest: Digest, saidBy: NodeId | undefined): boolean {
+    const found = cached(digest)
+    return found === undefined || (saidBy !== undefined && found.holders.size === 0)
   }
 
   /** What else was found stays; when nobody is left, it is looked up anew at once. */

@@ -7,11 +7,13 @@ export interface Holders {
    * Live members that say they hold each of the digests, nearest first; digests that nobody holds have no entry. Settles within the
    * index' budget (50 ms), with what is known by then; as the last resort, when nobody is known then, with the answers that still come
    * (500 ms): a node that is busy or far away is better than none. Never rejects.
+   *
+   * `saidBy`: a node that spoke of them. It is asked together with the index, which may not have been told yet.
    */
   find(
     digests: readonly Digest[],
     signal: AbortSignal,
-    options?: { readonly isLastResort?: boolean },
+    options?: { readonly isLastResort?: boolean; readonly saidBy?: NodeId | undefined },
   ): Promise<ReadonlyMap<Digest, readonly NodeId[]>>
   /** A member was asked and does not have it. */
   lacks(id: NodeId, digest: Digest): void

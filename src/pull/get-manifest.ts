@@ -8,14 +8,13 @@ import type { Clock } from '../ports/clock.ts'
 import type { ContentStore } from '../ports/content-store.ts'
 import { HoldfastError, UpstreamFailure } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
-import type { NodeId } from '../ports/node-id.ts'
 import type { PeerManifest } from '../ports/peer-port.ts'
 import type { Target } from '../ports/tag-ledger.ts'
 import type { Upstream } from '../ports/upstream.ts'
 import { type Absent, absent, isAbsent } from './absent.ts'
 import type { ContentGraph } from './content-graph.ts'
 import { childrenOf } from './manifest-edges.ts'
-import type { PeerManifests } from './peer-manifests.ts'
+import type { HolderHint, PeerManifests } from './peer-manifests.ts'
 import type { ReachOf } from './reach-of.ts'
 import { tellUnconfigured } from './resolve-tag.ts'
 
@@ -48,13 +47,13 @@ export interface Manifests {
   /**
    * Makes a manifest known from other nodes, and stores it where there is room; `undefined` when none delivers it.
    *
-   * @param from who said that there is such a manifest
+   * @param hint who may have it before the index is told
    */
   fetchFromPeers(
     repository: Repository,
     digest: Digest,
     signal: AbortSignal,
-    from?: NodeId,
+    hint?: HolderHint,
   ): Promise<Target | undefined>
   /** Stores a manifest that came, verified, with another answer of this repository's registry. Throws `OciError` when it is none. */
   keep(repository: Repository, digest: Digest, mediaType: string, bytes: Buffer): Promise<Target>
@@ -175,9 +174,9 @@ export function createManifests(
     repository: Repository,
     digest: Digest,
     signal = closing.signal,
-    from?: NodeId,
+    hint?: HolderHint,
   ): Promise<GotManifest | undefined> {
-    return readPeers(repository, digest, await parts.peers?.fetch(repository, digest, signal, from))
+    return readPeers(repository, digest, await parts.peers?.fetch(repository, digest, signal, hint))
   }
 
   function readPeers(
@@ -301,10 +300,10 @@ export function createManifests(
       const got = (await held(repository, digest)) ?? whyNotAsked(repository)
       return got ?? ask(repository, digest, signal)
     },
-    async fetchFromPeers(repository, digest, signal, from) {
+    async fetchFromPeers(repository, digest, signal, hint) {
       const ends = AbortSignal.any([signal, closing.signal])
       const known = await held(repository, digest)
-      const got = known ?? (await askPeers(repository, digest, ends, from))
+      const got = known ?? (await askPeers(repository, digest, ends, hint))
       if (got === undefined || isAbsent(got)) return undefined
       if (known === undefined) await put(digest, got.bytes)
       return { digest, mediaType: got.mediaType, size: got.bytes.byteLength }

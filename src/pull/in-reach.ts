@@ -6,6 +6,7 @@ import { createAliveIds } from '../ports/alive-ids.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Holders } from '../ports/holders.ts'
 import type { Members } from '../ports/members.ts'
+import type { NodeId } from '../ports/node-id.ts'
 import type { Completeness, NeededContent } from './completeness.ts'
 import type { Manifests } from './get-manifest.ts'
 
@@ -14,8 +15,10 @@ export interface InReach {
   /**
    * Whether everything this node's clients need of an image is held here or by a live member. What its manifests say is fetched from
    * their holders first. Settles within `budgetMs`: what could not be told by then is not in reach. Never rejects.
+   *
+   * @param saidBy who observed it, and is likely to hold it before the index is told
    */
-  isInReach(repository: Repository, target: Digest): Promise<boolean>
+  isInReach(repository: Repository, target: Digest, saidBy?: NodeId): Promise<boolean>
   /** What was found out in the last seconds; `undefined` when nothing was. */
   lately(target: Digest): boolean | undefined
   /** Something could not be had: verdicts are to be made anew. */
@@ -35,8 +38,20 @@ interface Parts {
  * A verdict is believed for so long, ms: everything may be gone a moment later, and is then asked from the next. What could not be told
  * in time may be told the next time, when its manifests have come.
  */
-const believedMs = { yes: 5_000, no: 1_000, unknown: 100 } as const
+const believedMs = { yes: 5_000, unknown: 100 } as const
+/** A no is believed for a share of the time that it has been one, ms: what a node has just learned of is there a moment later. */
+const noMs = { share: 0.5, least: 25, most: 1_000 } as const
 const maxVerdicts = 1_000
+/** What was found out of an image, on the monotonic clock, ms. */
+interface Belief {
+  readonly verdict: boolean
+  /** Since when it has been so. */
+  readonly sinceMs: number
+  readonly untilMs: number
+  /** Who was asked for having observed it. */
+  readonly asked: ReadonlySet<NodeId>
+}
+
 /** An index in an index in an index is the deepest that is looked into. */
 const maxRounds = 4
 /** Manifests and blobs of one image that are looked up. */
@@ -45,9 +60,7 @@ const maxNeeds = 256
 /** @param settings.budgetMs how long it is looked for a verdict; whoever waits for less hears of it the next time */
 export function createInReach(parts: Parts, settings: { readonly budgetMs: number }): InReach {
   const { members, holders, completeness, manifests, clock } = parts
-  const verdicts = new LRUCache<Digest, { readonly verdict: boolean; readonly untilMs: number }>({
-    max: maxVerdicts,
-  })
+  const verdicts = new LRUCache<Digest, Belief>({ max: maxVerdicts })
   const running = new Map<Digest, Promise<boolean>>()
   const aliveIds = createAliveIds(members)
   let alive = aliveIds()
@@ -62,49 +75,84 @@ export function createInReach(parts: Parts, settings: { readonly budgetMs: numbe
     return known !== undefined && clock.monotonicMs() < known.untilMs ? known.verdict : undefined
   }
 
-  async function judge(repository: Repository, target: Digest): Promise<boolean> {
+  async function judge(
+    repository: Repository,
+    target: Digest,
+    saidBy: NodeId | undefined,
+  ): Promise<boolean> {
     const ending = new AbortController()
-    const verdict = await pTimeout(look(repository, target, ending.signal), {
+    const verdict = await pTimeout(look(repository, target, saidBy, ending.signal), {
       milliseconds: settings.budgetMs,
       fallback: () => undefined,
     }).catch(() => undefined)
     ending.abort()
-    const ttlMs = verdict === undefined ? believedMs.unknown : believedMs[verdict ? 'yes' : 'no']
-    verdicts.set(target, { verdict: verdict === true, untilMs: clock.monotonicMs() + ttlMs })
+    believe(target, verdict, saidBy)
     return verdict === true
+  }
+
+  function believe(target: Digest, verdict: boolean | undefined, saidBy: NodeId | undefined): void {
+    const nowMs = clock.monotonicMs()
+    const before = verdicts.get(target)
+    // One that nobody asked about for long says nothing of the time since.
+    const lasts = before?.verdict === false && nowMs - before.untilMs < noMs.most
+    const sinceMs = lasts ? before.sinceMs : nowMs
+    const asked = new Set(lasts ? before.asked : [])
+    if (saidBy !== undefined) asked.add(saidBy)
+    const untilMs = nowMs + ttlMs(verdict, nowMs - sinceMs)
+    verdicts.set(target, { verdict: verdict === true, sinceMs, untilMs, asked })
+  }
+
+  function ttlMs(verdict: boolean | undefined, forMs: number): number {
+    if (verdict === undefined) return believedMs.unknown
+    if (verdict) return believedMs.yes
+    return Math.min(Math.max(forMs * noMs.share, noMs.least), noMs.most)
+  }
+
+  /** A no says nothing of who was not asked. */
+  function believed(target: Digest, saidBy: NodeId | undefined): boolean | undefined {
+    const verdict = lately(target)
+    const wasAsked = saidBy === undefined || verdicts.get(target)?.asked.has(saidBy) === true
+    return verdict === false && !wasAsked ? undefined : verdict
   }
 
   async function look(
     repository: Repository,
     target: Digest,
+    saidBy: NodeId | undefined,
     signal: AbortSignal,
   ): Promise<boolean> {
     for (let round = 0; round < maxRounds; round += 1) {
       const needs = completeness.needs(target)
       if (needs === undefined || needs.length > maxNeeds) return false
       const unread = needs.filter(({ isUnread }) => isUnread)
-      if (unread.length === 0) return areHeld(needs, signal)
+      if (unread.length === 0) return areHeld(needs, saidBy, signal)
       const came = await Promise.all(
-        unread.map(({ digest }) => manifests.fetchFromPeers(repository, digest, signal)),
+        unread.map(({ digest }) =>
+          manifests.fetchFromPeers(repository, digest, signal, { saidBy }),
+        ),
       )
       if (came.includes(undefined)) return false
     }
     return false
   }
 
-  async function areHeld(needs: readonly NeededContent[], signal: AbortSignal): Promise<boolean> {
+  async function areHeld(
+    needs: readonly NeededContent[],
+    saidBy: NodeId | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const digests = needs.map(({ digest }) => digest)
-    const found = await holders.find(digests, signal, { isLastResort: true })
+    const found = await holders.find(digests, signal, { isLastResort: true, saidBy })
     return digests.every(digest => found.has(digest))
   }
 
   return {
-    async isInReach(repository, target) {
+    async isInReach(repository, target, saidBy) {
       if (completeness.isComplete(target)) return true
       if (members.alive().length === 0) return false
-      const known = lately(target)
+      const known = believed(target, saidBy)
       if (known !== undefined) return known
-      const work = running.get(target) ?? judge(repository, target)
+      const work = running.get(target) ?? judge(repository, target, saidBy)
       running.set(target, work)
       return work.finally(() => running.delete(target))
     },

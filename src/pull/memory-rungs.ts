@@ -51,10 +51,10 @@ const elsewhereMs = 300
 function createLocate({ content, clock }: Parts, question: Question): Locate {
   const { key, options } = question
   const untilMs = Math.max(question.untilMs, clock.monotonicMs() + elsewhereMs)
-  return async ({ digest }) => {
+  return async ({ digest, origin }) => {
     if (content.isComplete(digest)) return 'here'
     const leftMs = Math.max(untilMs - clock.monotonicMs(), 0)
-    const isInReach = await inTime(content.isInReach(key, digest), leftMs, options.signal)
+    const isInReach = await inTime(content.isInReach(key, digest, origin), leftMs, options.signal)
     return isInReach ? 'in reach' : undefined
   }
 }

@@ -17,6 +17,14 @@ import {
 } from './relay-manifest.ts'
 import type { RelaysFor } from './relays.ts'
 
+/** Who may have something before the index is told of it. */
+export interface HolderHint {
+  /** It said so a moment ago, and is asked alone. */
+  readonly from?: NodeId
+  /** It observed the digest, and is asked together with the index. */
+  readonly saidBy?: NodeId | undefined
+}
+
 /** Manifests that other nodes hold. */
 export interface PeerManifests {
   /** Whether other nodes can be asked now. */
@@ -25,13 +33,13 @@ export interface PeerManifests {
    * A manifest whose bytes hash to the digest, from who holds it or, while the registry is not to be reached from here, fetched there by
    * another node; `undefined` when no node delivers it soon. Never rejects.
    *
-   * @param from who said that there is such a manifest, and may not have told the index yet
+   * @param hint who may have it before the index is told
    */
   fetch(
     repository: Repository,
     digest: Digest,
     signal: AbortSignal,
-    from?: NodeId,
+    hint?: HolderHint,
   ): Promise<PeerManifest | undefined>
   /** Has another node fetch it from the registry, which this one asked in vain; `undefined` when none delivers it. Never rejects. */
   relay(
@@ -91,9 +99,10 @@ export function createPeerManifests(
     repository: Repository,
     digest: Digest,
     signal: AbortSignal,
+    saidBy: NodeId | undefined,
   ): Promise<readonly NodeId[]> {
     const isLastResort = parts.reachOf(repository).state !== 'reachable'
-    const found = await holders.find([digest], signal, { isLastResort })
+    const found = await holders.find([digest], signal, { isLastResort, saidBy })
     return book.order(found.get(digest) ?? []).slice(0, maxAsked)
   }
 
@@ -132,9 +141,9 @@ export function createPeerManifests(
 
   return {
     hasPeers: () => members.alive().length > 0,
-    async fetch(repository, digest, signal, from) {
+    async fetch(repository, digest, signal, { from, saidBy } = {}) {
       if (members.alive().length === 0) return undefined
-      const ids = from === undefined ? await holding(repository, digest, signal) : [from]
+      const ids = from === undefined ? await holding(repository, digest, signal, saidBy) : [from]
       for (const id of ids) {
         const got = await ask(id, repository, digest, signal)
         if (got !== undefined) return got

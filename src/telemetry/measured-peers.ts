@@ -45,9 +45,9 @@ export function measureHolders(
   const { meter, clock, budgetMs } = parts
   return {
     ...holders,
-    async find(digests, signal) {
+    async find(digests, signal, options) {
       const sinceMs = clock.monotonicMs()
-      const found = await holders.find(digests, signal)
+      const found = await holders.find(digests, signal, options)
       const isLate = clock.monotonicMs() - sinceMs >= budgetMs
       if (digests.every(digest => found.has(digest))) meter.lookedUp('found')
       else meter.lookedUp(isLate ? 'late' : 'missed')

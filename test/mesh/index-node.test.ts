@@ -42,8 +42,8 @@ function openMesh(t: Test, names: readonly string[], zones: Readonly<Record<stri
       store,
       members,
       ...index,
-      async find(of: Digest = digest): Promise<readonly NodeId[]> {
-        const finding = index.holders.find([of], signal)
+      async find(of: Digest = digest, saidBy?: NodeId): Promise<readonly NodeId[]> {
+        const finding = index.holders.find([of], signal, { saidBy })
         await time.pass(60)
         return (await finding).get(of) ?? []
       },
@@ -89,6 +89,40 @@ t.test('what a node holds is found by all, in one hop', async t => {
   t.equal(calls('index/have').length, 0)
   t.strictSame(await asker.find(), [holder.id])
   t.equal(calls('index/find').length, 3, 'for a while it is remembered')
+})
+
+t.test('what comes after a pause is told at once, and what follows it together', async t => {
+  const { time, holder, calls } = openTen(t)
+  await time.pass(1_000)
+  await holder.store.put(digest, content)
+  await time.pass(1)
+  t.equal(calls('index/put').length, 3)
+  const others = ['another layer', 'and one more'].map(text => Buffer.from(text))
+  for (const bytes of others) await holder.store.put(digestOf(bytes), bytes)
+  await time.pass(190)
+  t.equal(calls('index/put').length, 3)
+  await time.pass(10)
+  const owners = calls('index/put')
+    .slice(3)
+    .map(({ to }) => to)
+  t.ok(owners.length > 0)
+  t.equal(new Set(owners).size, owners.length, 'each owner once')
+})
+
+t.test('who spoke of something is asked for it, though the index was not told', async t => {
+  const names = Array.from({ length: 20 }, (_, i) => `n${i}`)
+  const { lab, node, nodes } = openMesh(t, names)
+  const owners = createShardOwners(node(0).members)(shardOf(digest))
+  for (const { id, answers } of nodes.filter(({ id }) => owners.includes(id))) {
+    const deaf = [...answers].filter(([subject]) => subject !== 'index/put')
+    lab.serve(id, { answers: new Map(deaf) })
+  }
+  const others = nodes.filter(({ id }) => !owners.includes(id))
+  const [asker, holder] = [others[0], others.at(-1)]
+  if (asker === undefined || holder === undefined) throw new Error('few')
+  await holder.store.put(digest, content)
+  t.strictSame(await asker.find(), [], 'it is not among those that are asked at random')
+  t.strictSame(await asker.find(digest, holder.id), [holder.id])
 })
 
 t.test('what was asked for in vain is found as soon as it is there', async t => {

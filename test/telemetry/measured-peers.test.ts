@@ -29,6 +29,26 @@ t.test('content of other nodes is counted by its bytes', async t => {
   t.match((await metrics.expose()).text, 'holdfast_bytes_total{source="peer",direction="in"} 1040')
 })
 
+t.test('a look-up is measured as it was asked for', async t => {
+  const asked: unknown[] = []
+  const holders = measureHolders(
+    {
+      async find(...question: unknown[]) {
+        asked.push(question)
+        return new Map()
+      },
+    } as unknown as Holders,
+    {
+      meter: { received() {}, lookedUp() {} },
+      clock: { monotonicMs: () => 0 },
+      budgetMs: 50,
+    },
+  )
+  const options = { isLastResort: true, saidBy: 'a' }
+  await holders.find([digest], signal, options)
+  t.strictSame(asked, [[[digest], signal, options]])
+})
+
 t.test('a look-up is found, missed or late', async t => {
   let nowMs = 0
   const results: string[] = []
