@@ -8,6 +8,7 @@ import type { PeerClient } from '../ports/peer-port.ts'
 import type { Timers } from '../ports/timers.ts'
 import { indexSubjects } from './index-answers.ts'
 import { decodeShards, encodePut, maxPut, type ShardHoldings, shardCount } from './index-message.ts'
+import { refreshedAtOnce, refreshMs } from './index-refresh.ts'
 import { createToldHoldings } from './index-told.ts'
 
 /** Tells the owners of the shards what this node holds. */
@@ -29,8 +30,6 @@ interface Parts {
 
 /** Rounds are so far apart, ms: what comes in after a pause is told at once, and what follows it together. */
 const batchMs = 200
-/** What was told is told again after about this, ms: well within its lease. */
-const refreshMs = 10 * 60_000
 /** An owner that did not take it is told again after about this, ms, and later and later up to the refresh. */
 const retryMs = 2_000
 const putMs = 5_000
@@ -40,7 +39,7 @@ const withdrawMs = 1_000
 
 /**
  * Follows the store and the members: what is new is told at once (in batches), what is lost without waiting, and each shard again to
- * whoever became its owner. To an owner that knows a shard already only its hash is sent.
+ * whoever became its owner. To an owner that knows a shard already only its hash is sent, to some of them now and then in turn.
  */
 export function startIndexAnnouncer(parts: Parts): IndexAnnouncer {
   const { store, members, ownersOf, client, clock, timers, random, log } = parts
@@ -128,8 +127,11 @@ export function startIndexAnnouncer(parts: Parts): IndexAnnouncer {
   /** What each owner is to be told now. */
   function due(isRefresh: boolean): ReadonlyMap<NodeId, readonly ShardHoldings[]> {
     const byOwner = new Map<NodeId, ShardHoldings[]>()
+    const refreshed = new Set(
+      isRefresh ? told.owners().slice(0, refreshedAtOnce(alive.length)) : [],
+    )
     for (const [owner, shard] of owned()) {
-      const news = told.newsFor(owner, shard, isRefresh)
+      const news = told.newsFor(owner, shard, refreshed.has(owner))
       if (news !== undefined) byOwner.set(owner, [...(byOwner.get(owner) ?? []), news])
     }
     return byOwner

@@ -3,6 +3,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { hashDigests, maxInShard, maxTold, type ShardHoldings, shardOf } from './index-message.ts'
+import { leaseMs } from './index-refresh.ts'
 
 /** What others told this node that they hold, of the shards it keeps. */
 export interface IndexEntries {
@@ -18,8 +19,8 @@ export interface IndexEntries {
   size(): number
 }
 
-/** What is told counts for so long without a refresh, ms. */
-const leaseMs = 25 * 60_000
+/** What a member told is kept for so long after it went, ms: one that was only not heard here does not know that it has to tell it again. */
+const absentMs = 25 * 60_000
 /** Holders kept of one digest: what so many hold is found without the others. */
 const maxHolders = 64
 /** Digests kept of one node, so that no node crowds out the others. */
@@ -30,13 +31,14 @@ const maxEntries = 400_000
 interface Told {
   readonly hash: string
   readonly digests: ReadonlySet<Digest>
-  untilMs: number
+  /** When, monotonic. */
+  toldMs: number
 }
 
 /** Keeps entries in bounded memory: what does not fit is not kept, and its holder found by asking. */
 export function createIndexEntries(
   parts: {
-    readonly members: Pick<Members, 'get'>
+    readonly members: Pick<Members, 'get' | 'alive'>
     readonly clock: Pick<Clock, 'monotonicMs'>
     readonly random: () => number
   },
@@ -45,6 +47,7 @@ export function createIndexEntries(
   const { members, clock, random } = parts
   const told = new Map<NodeId, Map<number, Told>>()
   const holdersOf = new Map<Digest, Set<NodeId>>()
+  const goneSince = new Map<NodeId, number>()
   let entries = 0
 
   function add(id: NodeId, digest: Digest): void {
@@ -74,10 +77,20 @@ export function createIndexEntries(
   }
 
   function forgetOld(id: NodeId): void {
-    const nowMs = clock.monotonicMs()
-    for (const [shard, { untilMs }] of [...(told.get(id) ?? [])]) {
-      if (untilMs < nowMs) forget(id, shard)
+    const sinceMs = clock.monotonicMs() - leaseMs(members.alive().length)
+    for (const [shard, { toldMs }] of [...(told.get(id) ?? [])]) {
+      if (toldMs < sinceMs) forget(id, shard)
     }
+  }
+
+  /** Looked at with each sweep. */
+  function isLongGone(id: NodeId): boolean {
+    const nowMs = clock.monotonicMs()
+    const member = members.get(id)
+    if (member === undefined) return true
+    if (member.state !== 'gone') goneSince.delete(id)
+    else if (!goneSince.has(id)) goneSince.set(id, nowMs)
+    return nowMs - (goneSince.get(id) ?? nowMs) >= absentMs
   }
 
   function countOf(id: NodeId): number {
@@ -93,7 +106,7 @@ export function createIndexEntries(
     for (const digest of before ?? []) if (!now.has(digest)) remove(from, digest)
     for (const digest of now) add(from, digest)
     const shards = told.get(from) ?? new Map<number, Told>()
-    shards.set(shard, { hash, digests: now, untilMs: clock.monotonicMs() + leaseMs })
+    shards.set(shard, { hash, digests: now, toldMs: clock.monotonicMs() })
     told.set(from, shards)
   }
 
@@ -106,7 +119,7 @@ export function createIndexEntries(
       return false
     }
     if (known?.hash !== hash) return true
-    known.untilMs = clock.monotonicMs() + leaseMs
+    known.toldMs = clock.monotonicMs()
     // What did not fit before may do so by now.
     for (const digest of known.digests) add(from, digest)
     return false
@@ -142,10 +155,10 @@ export function createIndexEntries(
     },
     sweep() {
       for (const id of [...told.keys()]) {
-        const member = members.get(id)
-        if (member === undefined || member.state === 'gone') forgetAll(id)
+        if (isLongGone(id)) forgetAll(id)
         else forgetOld(id)
       }
+      for (const id of goneSince.keys()) if (!told.has(id)) goneSince.delete(id)
     },
     size: () => holdersOf.size,
   }

@@ -4,7 +4,7 @@ import type { Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 
 /** Members that keep one shard. Up to so many members, everybody keeps everything. */
-const ownersPerShard = 3
+export const ownersPerShard = 3
 
 /** Who keeps which shard of the index: worked out alike by all who see the same members, this node among them. */
 export function createShardOwners(

@@ -12,7 +12,7 @@ export interface ToldHoldings {
   took(owner: NodeId, shards: readonly ShardHoldings[]): void
   /** It is not known what an owner has of these shards. */
   doubt(owner: NodeId, shards: Iterable<number>): void
-  /** Owners that were told something. */
+  /** Owners that were told something, those first that were told longest ago that nothing changed. */
   owners(): readonly NodeId[]
   forget(owner: NodeId): void
 }
@@ -45,6 +45,13 @@ export function createToldHoldings(): ToldHoldings {
     told.set(owner, shards)
   }
 
+  function moveToEnd(owner: NodeId): void {
+    const shards = told.get(owner)
+    if (shards === undefined) return
+    told.delete(owner)
+    told.set(owner, shards)
+  }
+
   return {
     add(digest) {
       const shard = shardOf(digest)
@@ -65,6 +72,7 @@ export function createToldHoldings(): ToldHoldings {
       return isRefresh ? { shard, hash, digests: undefined } : undefined
     },
     took(owner, shards) {
+      if (shards.some(({ digests }) => digests === undefined)) moveToEnd(owner)
       for (const { shard, hash, digests } of shards) {
         if (digests?.length === 0) told.get(owner)?.delete(shard)
         else remember(owner, shard, hash)
