@@ -1,28 +1,20 @@
 import { claimDirectory } from './adapters/sqlite/claim-directory.ts'
-import { openLedger } from './adapters/sqlite/open.ts'
+import { type OpenedLedger, openLedger } from './adapters/sqlite/open.ts'
 import type { Config } from './config/config.ts'
-import { openContent } from './daemon/content.ts'
-import { type Addresses, openFaces } from './daemon/faces.ts'
-import type { JoinedMesh, MeshParts } from './daemon/mesh.ts'
-import { wirePull } from './daemon/resolution.ts'
-import { checkUpstreamFiles, openUpstreams, readUpstreams } from './daemon/upstreams.ts'
+import { checkUpstreamFiles, readUpstreams } from './daemon/upstream-files.ts'
+import type { WiredAddresses } from './daemon/wire-node.ts'
 import { type Clock, systemClock } from './ports/clock.ts'
 import type { Log } from './ports/log.ts'
 import { createLog } from './telemetry/log.ts'
-import { createMeshMetrics, watchMesh } from './telemetry/mesh-metrics.ts'
-import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 
 export { checkUpstreamFiles }
 
 /** A running node. */
 export interface Daemon {
-  readonly addresses: Addresses & Partial<JoinedMesh['addresses']>
+  readonly addresses: WiredAddresses
   /** Stops: no new connections, running answers end or are cut in bounded time, what was learned is written. */
   close(): Promise<void>
 }
-
-/** How often it is looked what nobody used for long, in ms. */
-const ageOutEveryMs = 3_600_000
 
 /**
  * Starts a node: opens, wires, listens; what was opened is closed in reverse order, also when a later step fails.
@@ -34,47 +26,25 @@ export async function startDaemon(
   options: { readonly version: string; readonly log?: Log; readonly clock?: Clock },
 ): Promise<Daemon> {
   const { version, clock = systemClock } = options
-  const files = await readUpstreams(config) // what is wrong there is told before anything is opened
+  const upstreamFiles = await readUpstreams(config) // what is wrong there is told before anything is opened
   await using owned = new AsyncDisposableStack()
   const log = options.log ?? openLog(config, owned)
-  const metrics = createMetrics({ version })
   const { dataDir } = config
   claim(config, log, owned)
-  const database = await openLedger({ dataDir, log, clock, machine: {} })
-  owned.defer(() => database.close())
-  const { ledger } = database
-  const ageing = setInterval(() => {
-    ledger.ageOut().catch(err => log.warn({ err }, 'old observations were not dropped'))
-  }, ageOutEveryMs).unref()
-  owned.defer(() => clearInterval(ageing))
-
-  const content = await openContent(config, { database, metrics, clock, log }, owned)
-  const upstreams = openUpstreams(files, { ledger, metrics, clock, log }, owned)
-  const mode = () => config.mode
-  const shared = { database, content, upstreams, clock, log, mode }
-  const mesh = await join(config, { ...shared, metrics, version }, owned)
-  const pull = wirePull(config, { ...shared, mesh: mesh?.forPull }, owned)
-  if (mesh !== undefined && pull.forPeers !== undefined) mesh.serve(pull.forPeers)
-  const faces = await openFaces(config, { ...shared, mesh, pull, metrics, version }, owned)
-  const addresses = { ...faces, ...mesh?.addresses }
+  const opening = own(openLedger({ dataDir, log, clock, machine: {} }), owned)
+  // Most of the program is loaded while the ledger's own thread comes up: a quarter of the time to the first answer.
+  const { wireNode } = await import('./daemon/wire-node.ts')
+  const addresses = await wireNode(config, { upstreamFiles, opening, clock, log, version }, owned)
   log.info({ version, dataDir, ...addresses }, 'ready')
   const open = owned.move()
   return { addresses, close: () => open.disposeAsync() }
 }
 
-/** A node alone loads nothing of the mesh. */
-async function join(
-  config: Config,
-  parts: Omit<MeshParts, 'meter'> & { readonly metrics: Metrics },
-  owned: AsyncDisposableStack,
-): Promise<JoinedMesh | undefined> {
-  if (!config.mesh.enabled) return undefined
-  const { joinMesh } = await import('./daemon/mesh.ts')
-  const { registry, receivedFromPeer } = parts.metrics
-  const meter = createMeshMetrics(registry, receivedFromPeer)
-  const mesh = await joinMesh(config, { ...parts, meter }, owned)
-  watchMesh(registry, mesh.report, parts.clock)
-  return mesh
+/** Closes what is being opened as soon as it is open; a failure is told to who waits for it. */
+function own(opening: Promise<OpenedLedger>, owned: AsyncDisposableStack): Promise<OpenedLedger> {
+  const closable = opening.catch(() => undefined)
+  owned.defer(async () => (await closable)?.close())
+  return opening
 }
 
 /** Another node may share neither what this one remembers nor its blobs. */

@@ -54,31 +54,64 @@ const finishMs = 5_000
 /** Gentle enough for a memory card. */
 const scrubBytesPerSecond = 20 * 1024 * 1024
 
-/** Opens the store and everything that is derived from it. */
-export async function openContent(
+/** The store, before anything is known of what is in it. */
+export interface OpenedStore {
+  readonly store: MaintainedStore
+  readonly minFreeBytes: number
+  readonly settled: Content['settled']
+  readonly isUnusable: Content['isUnusable']
+  /** From now on room is made in a full store, as {@link Collector.makeRoom} does. */
+  makeRoomBy(makeRoom: Collector['makeRoom']): void
+}
+
+/** Opens the store. */
+export async function openStore(
   config: Config,
-  {
-    database,
-    metrics,
-    clock,
-    log,
-  }: { database: OpenedLedger; metrics: Metrics; clock: Clock; log: Log },
+  { metrics, log }: { metrics: Metrics; log: Log },
   owned: AsyncDisposableStack,
-): Promise<Content> {
-  const { dir, quotaBytes, unusedForDays } = config.store
+): Promise<OpenedStore> {
+  const { dir, quotaBytes } = config.store
   const minFreeBytes = await freeBytesToKeep(config)
-  let collector: Collector | undefined
+  let makeRoom: Collector['makeRoom'] = async () => false
   const disk = await openDiskStore({
     dir,
     log,
     quotaBytes,
     minFreeBytes,
-    makeRoom: async bytes => (await collector?.makeRoom(bytes)) ?? false,
+    makeRoom: bytes => makeRoom(bytes),
   })
   owned.defer(() => disk.close())
-  const condition = watchStore(metrics.store)
-  const { store, settled } = trackCommits(measureStore(disk, condition.meter))
+  const { meter, isUnusable } = watchStore(metrics.store)
+  return {
+    ...trackCommits(measureStore(disk, meter)),
+    minFreeBytes,
+    isUnusable,
+    makeRoomBy(how) {
+      makeRoom = how
+    },
+  }
+}
 
+/** Derives from the store and the catalog what is known of the content. */
+export async function openContent(
+  config: Config,
+  {
+    opened,
+    database,
+    metrics,
+    clock,
+    log,
+  }: {
+    opened: OpenedStore
+    database: OpenedLedger
+    metrics: Metrics
+    clock: Clock
+    log: Log
+  },
+  owned: AsyncDisposableStack,
+): Promise<Content> {
+  const { store, minFreeBytes, settled, isUnusable } = opened
+  const { quotaBytes, unusedForDays } = config.store
   const { catalog, ledger } = database
   const contents = catalog.load()
   const keepsSecrets = hasPrivate(config)
@@ -107,7 +140,7 @@ export async function openContent(
   const leases = createLeases({ store, kept: database.leases, nowMs: usageMs, log })
   let others: Omit<LastCopies, 'answer'> = keepAlone(leases)
   let onItsWay: ReadonlySet<Digest> = new Set()
-  collector = createCollector(
+  const collector = createCollector(
     {
       store,
       lastUse,
@@ -133,6 +166,7 @@ export async function openContent(
     },
     { quotaBytes, minFreeBytes, unusedForDays },
   )
+  opened.makeRoomBy(collector.makeRoom)
   const scrub = createScrub({ store, log }, { bytesPerSecond: scrubBytesPerSecond })
   const upkeep = startUpkeep({
     store,
@@ -142,7 +176,6 @@ export async function openContent(
   })
   owned.defer(() => upkeep.close())
   const protect = (digest: Digest) => void answered.set(digest, true)
-  const { isUnusable } = condition
   return {
     store,
     graph,

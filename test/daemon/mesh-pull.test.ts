@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readUpstreamFiles } from '../../src/adapters/registry/upstream-files.ts'
 import { openLedger } from '../../src/adapters/sqlite/open.ts'
-import { openContent } from '../../src/daemon/content.ts'
+import { openContent, openStore } from '../../src/daemon/content.ts'
 import { wirePull } from '../../src/daemon/resolution.ts'
 import { startIndexNode } from '../../src/mesh/index-node.ts'
 import type { Digest } from '../../src/oci/digest.ts'
@@ -67,7 +67,8 @@ async function openNode(
   const database = await openLedger({ dataDir, log, clock })
   owned.defer(() => database.close())
   const metrics = createMetrics({ version: 'test' })
-  const content = await openContent(config, { database, metrics, clock, log }, owned)
+  const opened = await openStore(config, { metrics, log }, owned)
+  const content = await openContent(config, { opened, database, metrics, clock, log }, owned)
   const members = lab.members(id)
   const wire = { members, client: lab.client(id) }
   const { store } = content

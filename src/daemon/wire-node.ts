@@ -1,0 +1,74 @@
+import type { UpstreamFiles } from '../adapters/registry/upstream-files.ts'
+import type { OpenedLedger } from '../adapters/sqlite/open.ts'
+import type { Config } from '../config/config.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { TagLedger } from '../ports/tag-ledger.ts'
+import { createMeshMetrics, watchMesh } from '../telemetry/mesh-metrics.ts'
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import { openContent, openStore } from './content.ts'
+import { type Addresses, openFaces } from './faces.ts'
+import type { JoinedMesh, MeshParts } from './mesh.ts'
+import { wirePull } from './resolution.ts'
+import { openUpstreams } from './upstreams.ts'
+
+/** Where a node listens. */
+export type WiredAddresses = Addresses & Partial<JoinedMesh['addresses']>
+
+export interface WireParts {
+  readonly upstreamFiles: UpstreamFiles
+  /** Belongs to the caller, who closes it after all that is opened here. */
+  readonly opening: Promise<OpenedLedger>
+  readonly clock: Clock
+  readonly log: Log
+  readonly version: string
+}
+
+/** How often it is looked what nobody used for long, in ms. */
+const ageOutEveryMs = 3_600_000
+
+/** Puts a node together around its ledger and lets it listen; the store is read while the ledger is still being opened. */
+export async function wireNode(
+  config: Config,
+  { upstreamFiles, opening, clock, log, version }: WireParts,
+  owned: AsyncDisposableStack,
+): Promise<WiredAddresses> {
+  const metrics = createMetrics({ version })
+  const storing = openStore(config, { metrics, log }, owned)
+  await Promise.allSettled([opening, storing]) // neither is left on its way when the other fails
+  const database = await opening
+  const opened = await storing
+  const { ledger } = database
+  startAgeing(ledger, log, owned)
+  const content = await openContent(config, { opened, database, metrics, clock, log }, owned)
+  const upstreams = openUpstreams(upstreamFiles, { ledger, metrics, clock, log }, owned)
+  const mode = () => config.mode
+  const shared = { database, content, upstreams, clock, log, mode }
+  const mesh = await join(config, { ...shared, metrics, version }, owned)
+  const pull = wirePull(config, { ...shared, mesh: mesh?.forPull }, owned)
+  if (mesh !== undefined && pull.forPeers !== undefined) mesh.serve(pull.forPeers)
+  const faces = await openFaces(config, { ...shared, mesh, pull, metrics, version }, owned)
+  return { ...faces, ...mesh?.addresses }
+}
+
+function startAgeing(ledger: TagLedger, log: Log, owned: AsyncDisposableStack): void {
+  const ageing = setInterval(() => {
+    ledger.ageOut().catch(err => log.warn({ err }, 'old observations were not dropped'))
+  }, ageOutEveryMs).unref()
+  owned.defer(() => clearInterval(ageing))
+}
+
+/** A node alone loads nothing of the mesh. */
+async function join(
+  config: Config,
+  parts: Omit<MeshParts, 'meter'> & { readonly metrics: Metrics },
+  owned: AsyncDisposableStack,
+): Promise<JoinedMesh | undefined> {
+  if (!config.mesh.enabled) return undefined
+  const { joinMesh } = await import('./mesh.ts')
+  const { registry, receivedFromPeer } = parts.metrics
+  const meter = createMeshMetrics(registry, receivedFromPeer)
+  const mesh = await joinMesh(config, { ...parts, meter }, owned)
+  watchMesh(registry, mesh.report, parts.clock)
+  return mesh
+}
