@@ -77,6 +77,17 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
     cache.set(digest, { holders, untilMs: clock.monotonicMs() + ttlMs })
   }
 
+  /** Who was found before and cannot be asked is forgotten. */
+  function learnNobody(digest: Digest): void {
+    cache.set(digest, { holders: new Set(), untilMs: clock.monotonicMs() + notFoundMs })
+  }
+
+  /** Whether there is no need to ask: somebody who was found can be asked, or a moment ago there was nobody. */
+  function isAnswered(digest: Digest): boolean {
+    const found = cached(digest)
+    return found !== undefined && (found.holders.size === 0 || usable(digest).length > 0)
+  }
+
   /** Live members that may be asked for it, those of the own zone first. */
   function usable(digest: Digest): readonly NodeId[] {
     const ids = [...(cached(digest)?.holders ?? [])].filter(
@@ -107,7 +118,7 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
   async function ask(digests: readonly Digest[], saidBy: NodeId | undefined): Promise<void> {
     const missing = await askOwners(digests, saidBy)
     if (missing.length > 0) await askDirectly(missing)
-    for (const digest of digests) if (cached(digest) === undefined) learn(digest, [])
+    for (const digest of digests) if (!isAnswered(digest)) learnNobody(digest)
   }
 
   /** And who spoke of it: what it has may not have got around yet. */
@@ -265,8 +276,7 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
 
   /** That nobody was found says nothing of who was not asked. */
   function isUnknown(digest: Digest, saidBy: NodeId | undefined): boolean {
-    const found = cached(digest)
-    return found === undefined || (saidBy !== undefined && found.holders.size === 0)
+    return !isAnswered(digest) || (saidBy !== undefined && usable(digest).length === 0)
   }
 
   /** What else was found stays; when nobody is left, it is looked up anew at once. */

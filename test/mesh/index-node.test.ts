@@ -101,6 +101,30 @@ t.test('a dead holder is forgotten at once, and by the owners when it is reporte
   for (const keeper of keepers) t.equal(keeper.size(), 0)
 })
 
+t.test('who was found a moment ago and is dead by now hides nobody who has it since', async t => {
+  const { time, lab, holder, third, asker, calls } = openTen(t)
+  await holder.store.put(digest, content)
+  await time.pass(200)
+  t.strictSame(await asker.find(), [holder.id])
+  await third.store.put(digest, content)
+  await time.pass(200)
+  lab.kill(holder.id)
+  lab.say(holder.id, { state: 'gone' })
+  t.strictSame(await asker.find(), [third.id])
+
+  // With nobody left it is not asked for with every question.
+  lab.kill(third.id)
+  lab.say(third.id, { state: 'gone' })
+  t.strictSame(await asker.find(), [])
+  const asked = calls('index/find').length
+  const finding = [1, 2, 3].map(() => asker.holders.find([digest], signal))
+  t.strictSame(
+    (await Promise.all(finding)).map(found => found.size),
+    [0, 0, 0],
+  )
+  t.equal(calls('index/find').length, asked)
+})
+
 t.test('an owner that is dead or stands still hides nobody', async t => {
   for (const fault of ['kill', 'freeze'] as const) {
     const { time, lab, holder, asker, keepers } = openTen(t)
