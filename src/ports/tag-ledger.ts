@@ -125,4 +125,6 @@ export interface TagLedger {
   ageOut(): Promise<number>
   stats(): LedgerStats
   onChanged(listener: (key: TagReference) => void): () => void
+  /** Called when a ban or a block was set or lifted: any key may read otherwise from then on. */
+  onExclusions(listener: () => void): () => void
 }

@@ -23,7 +23,7 @@ export interface TagMemory {
 }
 
 /**
- * Caches in front of the ledger, emptied key by key as the ledger changes.
+ * Caches in front of the ledger, emptied key by key as the ledger changes, and as a whole when other records count.
  *
  * @param settings `timeoutMs`: an answer that took longer makes its repository slow, one in time ends that
  */
@@ -34,7 +34,13 @@ export function createTagMemory(
   const memories = new LRUCache<string, KeyMemory>({ max: settings.maxTags })
   const confirmations = new LRUCache<string, Confirmation>({ max: settings.maxTags })
   const slow = new LRUCache<string, true>({ max: 1_000 })
-  const stop = ledger.onChanged(key => memories.delete(formatTag(key)))
+  const stops = [
+    ledger.onChanged(key => memories.delete(formatTag(key))),
+    ledger.onExclusions(() => {
+      memories.clear()
+      confirmations.clear()
+    }),
+  ]
 
   function read(key: TagReference): KeyMemory {
     let history: readonly Observation[] | undefined
@@ -72,6 +78,8 @@ export function createTagMemory(
       slow.set(repository, true)
       return isNew
     },
-    close: stop,
+    close() {
+      for (const stop of stops) stop()
+    },
   }
 }

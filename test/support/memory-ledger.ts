@@ -170,6 +170,7 @@ export function createMemoryLedger(
       clockVerified: time.isVerified(),
       clockOffsetMs: time.offsetMs(),
     }),
+    onExclusions: () => () => {},
     onChanged(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

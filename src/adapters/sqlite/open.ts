@@ -126,7 +126,7 @@ export async function openLedger(options: {
   let closing: Promise<void> | undefined
 
   return {
-    ledger: port,
+    ledger: { ...port, onExclusions: replication.onExclusions },
     catalog,
     resolutions,
     settings,

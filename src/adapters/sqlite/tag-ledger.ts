@@ -34,7 +34,7 @@ export interface TagLedgerParts {
 }
 
 /** The ledger and what only the rest of this folder asks of it. */
-export interface OpenedTagLedger extends TagLedger {
+export interface OpenedTagLedger extends Omit<TagLedger, 'onExclusions'> {
   /** Tells listeners of keys that others changed. */
   changed(keys: readonly string[]): void
   /** Says again what this node confirmed of a key, if an older record stands. */
