@@ -34,6 +34,7 @@ import { kindOf } from './message-kind.ts'
 import { createOutcasts } from './outcasts.ts'
 import { createPeerServiceBook } from './peer-service.ts'
 import type { PullMesh } from './resolution.ts'
+import { takeRecord } from './take-record.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /** The mesh as people are shown it. */
@@ -261,10 +262,7 @@ export async function joinMesh(
       holders: measureHolders(index.holders, { meter: meter.peers, clock, budgetMs: lookUpMs }),
       client: measurePeers(client, meter.peers),
       zone,
-      async applyRecord(record) {
-        const [outcome] = await records.apply([record])
-        return outcome === 'applied' || outcome === 'known'
-      },
+      takeRecord: record => takeRecord(database, record),
       signedObservation: key => replication.signedObservation(key),
       catchUp(key, signal) {
         const isAlone = members.alive().length === 0

@@ -10,7 +10,7 @@ import type { Member } from '../ports/members.ts'
 import type { PeerService } from '../ports/peer-port.ts'
 import { isAbsent } from '../pull/absent.ts'
 import { createTagAnswer } from '../pull/answer-members.ts'
-import { createAskMembers } from '../pull/ask-members.ts'
+import { createAskMembers, type TakeRecord } from '../pull/ask-members.ts'
 import { createAskUpstream } from '../pull/ask-upstream.ts'
 import { onlyUpstream } from '../pull/blob-sources.ts'
 import { createCompleteTags } from '../pull/complete-tag.ts'
@@ -38,8 +38,7 @@ import type { Upstreams } from './upstreams.ts'
 
 /** What a pull needs of the mesh. */
 export interface PullMesh extends Mesh {
-  /** Takes another node's record into the ledger; `false` when it is refused. */
-  readonly applyRecord: (record: SignedRecord) => Promise<boolean>
+  readonly takeRecord: TakeRecord
   /** Asks others what they know of a tag, while this node has not compared its ledger with theirs; `undefined` afterwards. */
   readonly catchUp: (key: TagReference, signal: AbortSignal) => Promise<unknown> | undefined
   /** The signed record that the ledger answers a tag with. */

@@ -1,5 +1,6 @@
 import { decodeRecord } from '../ledger/encode-record.ts'
-import type { SignedRecord } from '../ledger/record.ts'
+import type { LedgerRecord, SignedRecord } from '../ledger/record.ts'
+import { compareStamps, lowestStamp } from '../ledger/stamp.ts'
 import type { Digest } from '../oci/digest.ts'
 import { formatTag, type Repository, type TagReference } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -28,6 +29,12 @@ export interface AskMembers {
   ask(key: TagReference): Promise<Flight<MemberAnswer>>
 }
 
+/**
+ * Takes another node's observation into the ledger, after its signature was verified. `unkept`: it counts, and the ledger cannot be written
+ * for now.
+ */
+export type TakeRecord = (record: SignedRecord) => Promise<'taken' | 'unkept' | 'refused'>
+
 interface Parts {
   readonly members: Pick<Members, 'alive'>
   readonly client: Pick<PeerClient, 'call'>
@@ -35,8 +42,7 @@ interface Parts {
   readonly ledger: Pick<TagLedger, 'live' | 'trustedNowMs'>
   readonly clock: Pick<Clock, 'monotonicMs'>
   readonly log: Log
-  /** Takes another node's record into the ledger, after its signature was verified; `false` when it is refused. */
-  readonly applyRecord: (record: SignedRecord) => Promise<boolean>
+  readonly takeRecord: TakeRecord
   /** The manifest in hand, verified, from here or from the node that named it; `undefined` when it cannot be had. */
   readonly fetchManifest: (
     repository: Repository,
@@ -150,14 +156,22 @@ export function createAskMembers(
     return { kind: 'answer', confirmed, saidBy: id }
   }
 
-  /** What the record names, once the ledger answers with it. */
+  /** What the record names, once the ledger answers with it, or would if it could be written. */
   async function takeIn(key: TagReference, signed: SignedRecord): Promise<Target | undefined> {
     const record = decodeRecord(signed, '')
     if (typeof record === 'string' || record.target === undefined) return undefined
     const isAnswer =
       record.kind === 'observation' && !record.removed && record.key === formatTag(key)
-    if (!isAnswer || !(await parts.applyRecord(signed))) return undefined
-    return ledger.live(key)?.digest === record.target.digest ? record.target : undefined
+    const outcome = isAnswer ? await parts.takeRecord(signed) : 'refused'
+    if (outcome === 'refused') return undefined
+    return isNewest(key, record, outcome === 'unkept') ? record.target : undefined
+  }
+
+  /** @param isApart whether it stands beside the ledger, which does not have it */
+  function isNewest(key: TagReference, { target, stamp }: LedgerRecord, isApart: boolean): boolean {
+    const live = ledger.live(key)
+    if (live?.digest === target?.digest) return true
+    return isApart && compareStamps(stamp, live?.stamp ?? lowestStamp) > 0
   }
 
   return {

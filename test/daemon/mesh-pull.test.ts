@@ -4,6 +4,7 @@ import { readUpstreamFiles } from '../../src/adapters/registry/upstream-files.ts
 import { openLedger } from '../../src/adapters/sqlite/open.ts'
 import { openContent, openStore } from '../../src/daemon/content.ts'
 import { wirePull } from '../../src/daemon/resolution.ts'
+import { takeRecord } from '../../src/daemon/take-record.ts'
 import { startIndexNode } from '../../src/mesh/index-node.ts'
 import type { Digest } from '../../src/oci/digest.ts'
 import type { TagReference } from '../../src/oci/reference.ts'
@@ -91,10 +92,7 @@ async function openNode(
         ...wire,
         holders: index.holders,
         zone: undefined,
-        applyRecord: async record => {
-          const [outcome] = await database.records.apply([record])
-          return outcome === 'applied' || outcome === 'known'
-        },
+        takeRecord: record => takeRecord(database, record),
         catchUp: () => undefined,
         signedObservation: about => database.replication.signedObservation(about),
       },

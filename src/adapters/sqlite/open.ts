@@ -107,6 +107,7 @@ export async function openLedger(options: {
     writer,
     time,
     origin,
+    clusterId: options.clusterId ?? '',
     onChanged: changed,
     onBeaten: keys => records.beaten(keys),
   })

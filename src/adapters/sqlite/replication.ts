@@ -4,6 +4,7 @@ import { believeUntil, type TrustedTime } from '../../ledger/trusted-time.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { formatTag, type TagReference } from '../../oci/reference.ts'
 import type { RecordOutcome } from '../../ports/record-store.ts'
+import { checkRecord } from './apply-records.ts'
 import { packRecords } from './pack-records.ts'
 import type { Reader } from './reader.ts'
 import type { JobResult, OperatorWord } from './writer-protocol.ts'
@@ -32,6 +33,8 @@ export interface Replication {
    * nothing. Rejects with `ledger-unusable`.
    */
   applyRecords(records: readonly SignedRecord[]): Promise<readonly RecordOutcome[]>
+  /** Whether an observation would be answered with if it were the newest: signed, of its time, of nobody banned, with nothing blocked. */
+  isCredible(record: SignedRecord): boolean
   /** Whose operators' words count from now on, by origin; everybody's when `undefined`. */
   setOperators(origins: readonly string[] | undefined): void
   /** Takes from the quarantine what is no longer ahead of trusted time. */
@@ -56,10 +59,11 @@ export function createReplication(parts: {
   readonly writer: WriterThread
   readonly time: TrustedTime
   readonly origin: string
+  readonly clusterId: string
   readonly onChanged: (keys: readonly string[]) => void
   readonly onBeaten: (keys: readonly string[]) => void
 }): Replication {
-  const { reader, writer, time, origin } = parts
+  const { reader, writer, time, origin, clusterId } = parts
   const listeners = new Set<() => void>()
   let operators: readonly string[] | undefined
 
@@ -80,6 +84,14 @@ export function createReplication(parts: {
     async applyRecords(signed) {
       const records = packRecords(signed)
       return tell(await writer.submit({ type: 'apply', records, time: applyTime() })).outcomes
+    },
+    isCredible(signed) {
+      const record = checkRecord(signed, clusterId)
+      if (typeof record === 'string' || record.kind !== 'observation') return false
+      const { isBanned, isBlocked } = reader.exclusions
+      const isOfItsTime = record.stamp.wallMs <= believeUntil(time)
+      const isSeen = record.target !== undefined && !isBlocked(record.target.digest)
+      return isOfItsTime && isSeen && !isBanned(record.origin)
     },
     setOperators(origins) {
       operators = origins
