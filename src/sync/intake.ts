@@ -13,6 +13,9 @@ export interface Intake {
   take(leaves: readonly LeafRecords[], from: NodeId): Promise<number>
 }
 
+/** Called with records that others gave, and what became of each. */
+export type OnTaken = (outcomes: readonly RecordOutcome[], records: readonly SignedRecord[]) => void
+
 /** Outcomes of records whose signature was found good. */
 const verified: ReadonlySet<RecordOutcome> = new Set([
   'known',
@@ -26,7 +29,7 @@ export function createIntake(parts: {
   readonly store: RecordStore
   readonly refusals: Refusals
   readonly strikes: Strikes
-  readonly onTaken: (outcomes: readonly RecordOutcome[]) => void
+  readonly onTaken: OnTaken
 }): Intake {
   const { refusals } = parts
 
@@ -42,7 +45,7 @@ export function createIntake(parts: {
       if (records.length === 0) return 0
       const leafOf = leaves.flatMap(({ leaf, records }) => records.map(() => leaf))
       const outcomes = await parts.store.apply(records)
-      parts.onTaken(outcomes)
+      parts.onTaken(outcomes, records)
       if (isFoul(outcomes)) parts.strikes.add(from)
       for (const [i, signed] of records.entries()) {
         refuse(leafOf[i] ?? 0, signed, outcomes[i] ?? 'known', from)

@@ -2,8 +2,9 @@ import type { SignedRecord } from '../ledger/record.ts'
 import type { Verdict } from '../ports/bus.ts'
 import type { Log } from '../ports/log.ts'
 import type { NodeId } from '../ports/node-id.ts'
-import type { RecordOutcome, RecordStore } from '../ports/record-store.ts'
+import type { RecordStore } from '../ports/record-store.ts'
 import type { Timers } from '../ports/timers.ts'
+import type { OnTaken } from './intake.ts'
 import type { Strikes } from './strikes.ts'
 import { verdictOf } from './verdicts.ts'
 import { decodeRecords, isLaterFormat, recordsMessageType } from './wire.ts'
@@ -30,7 +31,7 @@ export function createReceiver(parts: {
   readonly strikes: Strikes
   readonly timers: Timers
   readonly log: Log
-  readonly onTaken: (outcomes: readonly RecordOutcome[]) => void
+  readonly onTaken: OnTaken
 }): Receiver {
   const { store, strikes, timers } = parts
   const waiting = new Map<NodeId, number>()
@@ -47,7 +48,7 @@ export function createReceiver(parts: {
     count(from, records.length)
     try {
       const outcomes = await store.apply(records)
-      parts.onTaken(outcomes)
+      parts.onTaken(outcomes, records)
       const verdict = verdictOf(outcomes)
       if (verdict === 'reject') strikes.add(from)
       return verdict

@@ -10,8 +10,9 @@ import { createAnnouncer } from './announce.ts'
 import { createCatchUp, type Round } from './catch-up.ts'
 import { createFetchKey, type FetchKey } from './fetch-key.ts'
 import { rootText, treeOf } from './hash-tree.ts'
-import { createIntake } from './intake.ts'
+import { createIntake, type OnTaken } from './intake.ts'
 import { createJoin, isLittle } from './join.ts'
+import { createPretenderLog } from './pretender-log.ts'
 import { startReaffirming } from './reaffirm.ts'
 import { createReceiver } from './receive.ts'
 import { createRefusals } from './refusals.ts'
@@ -101,7 +102,11 @@ export function startSync(parts: SyncParts): Sync {
   const onNonsense = (id: NodeId): void => strikes.add(id)
   const onFailure = (id: NodeId, err: unknown): void =>
     log.debug({ peer: id, err }, 'a node did not answer in a catch-up')
-  const onTaken = (outcomes: readonly RecordOutcome[]): void => observer.received?.(outcomes)
+  const tellPretenders = createPretenderLog(log)
+  const onTaken: OnTaken = (outcomes, records) => {
+    observer.received?.(outcomes)
+    tellPretenders(outcomes, records)
+  }
   const intake = createIntake({ store, refusals: createRefusals(clock), strikes, onTaken })
   const onHorizon = createHorizonWatch(parts)
   const server = createSyncServer({
