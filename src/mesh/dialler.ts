@@ -38,6 +38,8 @@ export function createDialler(parts: {
   readonly random: () => number
   readonly log: Log
   readonly signal: AbortSignal
+  /** Whoever is at an address has this node's own key. */
+  readonly onSelf: (address: string) => void
 }): Dialler {
   const { bus, table, backOff, clock, timers, random, log, signal } = parts
   const found = new Map<string, { readonly id: NodeId; readonly untilMs: number }>()
@@ -84,17 +86,20 @@ export function createDialler(parts: {
     const code = err instanceof BusFailure ? err.code : 'unreachable'
     counts[code] += 1
     backOff.failed(address)
-    if (code === 'self') find(address, bus.self)
-    else found.delete(address)
+    if (code === 'self') {
+      // Two copies of one node that dial each other at once look like one; that they do so again at once is unlikely.
+      find(address, bus.self, foundForMs * (0.5 + 0.4 * random()))
+      parts.onSelf(address)
+    } else found.delete(address)
     const isNews = code === 'refused' && !refused.has(address)
     if (isNews && refused.size < maxFound) refused.add(address)
     const message = isNews ? 'a node does not accept our key, or is none' : 'nobody met'
     log[isNews ? 'warn' : 'debug']({ address, code, err }, message)
   }
 
-  function find(address: string, id: NodeId): void {
+  function find(address: string, id: NodeId, forMs = foundForMs): void {
     if (found.size >= maxFound) found.clear()
-    found.set(address, { id, untilMs: clock.monotonicMs() + foundForMs })
+    found.set(address, { id, untilMs: clock.monotonicMs() + forMs })
   }
 
   function foundAt(address: string): NodeId | undefined {

@@ -28,6 +28,7 @@ import {
 import { createOwnHello, type OwnFacts, type OwnHello } from './own-hello.ts'
 import { createProber, pingSubject } from './probe-members.ts'
 import { sample } from './sample.ts'
+import { createTwinWatch } from './watch-twin.ts'
 
 /** What membership needs. */
 export interface MembershipParts {
@@ -61,6 +62,8 @@ export interface Membership {
   judge(message: Uint8Array, from: NodeId): Verdict
   /** Answers a greeting; to be set with `Bus.answerGreetings`. */
   answerGreeting(greeting: Uint8Array, from: NodeId): Promise<Uint8Array>
+  /** A dial led to this node's own key: to this node, or to a twin. */
+  metSelf(address: string): void
   /** For the peer port, by subject. */
   readonly answers: ReadonlyMap<string, PeerAnswer>
   /** Something that this node tells of itself changed: all are told soon. */
@@ -123,6 +126,8 @@ export async function startMembership(
     else meet(id)
   })
   for (const { id } of bus.neighbours()) meet(id)
+  const twins = createTwinWatch({ timers, onTwin: own.meetTwin })
+  const stopWatching = bus.onOwnKey(twins.arrived)
   const introducer = startIntroducer({ ...parts, greeting, hear: hearGreeting })
   let cancelSweep = timers.after(sweepEveryMs, sweep)
   let cancelLearn: (() => void) | undefined
@@ -251,12 +256,15 @@ export async function startMembership(
       [membersSubject, createMembersAnswer({ table, tell })],
     ]),
     changed: announcer.soon,
+    metSelf: twins.dialled,
     counts: () => ({ ...sent, hellosHeard: { ...heard } }),
     async close() {
       cancelSweep()
       cancelLearn?.()
       announcer.close()
       stopListening()
+      stopWatching()
+      twins.close()
       prober.close()
       ending.abort()
       await sayBye()

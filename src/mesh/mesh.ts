@@ -62,6 +62,7 @@ export async function startMesh(
       table,
       ownAddresses: () => parts.facts().meshAddresses,
       onNetworkChanged: membership.changed,
+      onSelf: membership.metSelf,
     },
     options.limits,
   )

@@ -1,6 +1,6 @@
 import type { Clock } from '../ports/clock.ts'
 import type { ClusterTime } from '../ports/cluster-time.ts'
-import type { Log } from '../ports/log.ts'
+import type { Log, LogFields } from '../ports/log.ts'
 import type { NodeSignature } from '../ports/node-signature.ts'
 import { encodeBye } from './bye.ts'
 import { encodeHello, type Hello, type ProtocolRange, type SignedHello } from './hello.ts'
@@ -31,6 +31,8 @@ export interface OwnHello {
   bye(): SignedHello
   /** Another hello by this node's key was heard: of an earlier start, or of another node that has its key. */
   meetOwn(hello: Hello): void
+  /** Another node has this node's key: it was met where this one dialled, or dialled this one. */
+  meetTwin(address: string | undefined): void
   /** Another node has this node's key: when that was last certain, monotonic ms. */
   twinSeenMs(): number | undefined
 }
@@ -84,6 +86,16 @@ export function createOwnHello(
     return { ...signed, ageMs: 0 }
   }
 
+  function noteTwin(where: LogFields): void {
+    if (twinSeenMs === undefined) {
+      log.error(
+        { id, ...where },
+        'another node uses the key of this one: remove node.key from the one that is the copy',
+      )
+    }
+    twinSeenMs = clock.monotonicMs()
+  }
+
   return {
     renew,
     current() {
@@ -99,14 +111,7 @@ export function createOwnHello(
       if (hello.nonce === nonce) return
       // An earlier start of this node cannot know how this one calls itself.
       if (hello.twin === nonce) {
-        if (twinSeenMs === undefined) {
-          const addresses = hello.meshAddresses
-          log.error(
-            { id, name: hello.name, addresses },
-            'another node uses the key of this one: remove node.key from the one that is the copy',
-          )
-        }
-        twinSeenMs = clock.monotonicMs()
+        noteTwin({ name: hello.name, addresses: hello.meshAddresses })
       }
       if (hello.incarnation < incarnation) return
       incarnation = hello.incarnation + 1
@@ -114,6 +119,7 @@ export function createOwnHello(
       latest = undefined
       parts.onOutdated(incarnation)
     },
+    meetTwin: address => noteTwin(address === undefined ? {} : { addresses: [address] }),
     twinSeenMs: () => twinSeenMs,
   }
 }

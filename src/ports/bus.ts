@@ -47,6 +47,8 @@ export interface Bus {
   greet(id: NodeId, greeting: Uint8Array, signal: AbortSignal): Promise<Uint8Array>
   /** Sets the one who answers greetings. */
   answerGreetings(answer: (greeting: Uint8Array, from: NodeId) => Promise<Uint8Array>): void
+  /** Called when somebody who has this node's own key dialled it: this node itself, or one that has a copy of its key. */
+  onOwnKey(listener: () => void): () => void
   /** Ends all connections with a node. */
   hangUp(id: NodeId): Promise<void>
   close(): Promise<void>
@@ -56,7 +58,7 @@ export interface Bus {
 export class BusFailure extends Error {
   override readonly name = 'BusFailure'
   /**
-   * `unreachable`: nobody answers there; `refused`: it does not accept our key, or is no node; `self`: it is this node; `closed`: the
+   * `unreachable`: nobody answers there; `refused`: it does not accept our key, or is no node; `self`: whoever is there has this node's key, as this node itself; `closed`: the
    * bus is closed or the connection ended.
    */
   readonly code: 'unreachable' | 'refused' | 'self' | 'closed'

@@ -326,6 +326,31 @@ t.test(
   },
 )
 
+t.test(
+  'two nodes with one key find out with nobody else there, and do not wear each other out',
+  async t => {
+    const { time, start } = world()
+    const signature = signatureOf()
+    const a = await start(t, '10.0.0.1:5053', { signature, store: memoryMemberStore() })
+    const b = await start(t, '10.0.0.2:5053', { signature, store: memoryMemberStore() })
+    for (const node of [a, b]) {
+      // A dial to oneself, as over the address of a service, is none to a twin.
+      void dial(node, node).catch(() => node.metSelf(node.address))
+    }
+    await time.pass(10_000)
+    t.strictSame([a.own.twinSeenMs(), b.own.twinSeenMs()], [undefined, undefined])
+    for (let times = 0; times < 3; times += 1) {
+      void dial(a, b).catch(() => a.metSelf(b.address))
+      await time.pass(10_000)
+    }
+    for (const node of [a, b]) {
+      t.not(node.own.twinSeenMs(), undefined)
+      const told = node.log.lines.filter(({ message }) => message.startsWith('another node uses'))
+      t.equal(told.length, 1, 'told once')
+    }
+  },
+)
+
 t.test('two nodes with one key find out, both of them, and so does who knows both', async t => {
   const { time, start } = world()
   const signature = signatureOf()

@@ -33,6 +33,7 @@ interface Node extends SimulatedEnd {
   readonly address: string
   readonly links: Map<Node, 'inbound' | 'outbound'>
   readonly seen: Set<string>
+  readonly ownKeyListeners: Set<() => void>
   readonly listeners: Set<(change: { kind: 'joined' | 'left'; id: NodeId }) => void>
   judge: (message: Uint8Array, from: NodeId) => Verdict | Promise<Verdict>
   greet: (greeting: Uint8Array, from: NodeId) => Promise<Uint8Array>
@@ -49,6 +50,12 @@ export function simulateNetwork(time: SimulatedTime): SimulatedNetwork {
     a.isUp && b.isUp && (groupOf === undefined || groupOf.get(a.address) === groupOf.get(b.address))
 
   const pause = (ms: number) => new Promise<void>(resolve => void time.timers.after(ms, resolve))
+
+  function assertOther(node: Node, other: Node): void {
+    if (other.id !== node.id) return
+    for (const listener of other.ownKeyListeners) listener()
+    throw new BusFailure('self', 'whoever is there has our key')
+  }
 
   function connect(a: Node, b: Node): void {
     if (a.links.has(b)) return
@@ -123,7 +130,7 @@ export function simulateNetwork(time: SimulatedTime): SimulatedNetwork {
           throw new BusFailure('unreachable', `nobody at ${address}`)
         }
         await pause(2)
-        if (other.id === node.id) throw new BusFailure('self', 'that is this node')
+        assertOther(node, other)
         if (!reach(node, other)) throw new BusFailure('unreachable', `nobody at ${address}`)
         connect(node, other)
         return other.id
@@ -138,6 +145,10 @@ export function simulateNetwork(time: SimulatedTime): SimulatedNetwork {
       },
       answerGreetings(answer) {
         node.greet = answer
+      },
+      onOwnKey(listener) {
+        node.ownKeyListeners.add(listener)
+        return () => node.ownKeyListeners.delete(listener)
       },
       async hangUp(id) {
         for (const link of [...node.links.keys()]) if (link.id === id) disconnect(node, link)
@@ -173,6 +184,7 @@ export function simulateNetwork(time: SimulatedTime): SimulatedNetwork {
         address,
         links: new Map(),
         seen: new Set(),
+        ownKeyListeners: new Set(),
         listeners: new Set(),
         judge: () => 'ignore',
         greet: async () => new Uint8Array(),

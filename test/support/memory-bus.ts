@@ -51,6 +51,7 @@ interface Node {
   readonly keys: ClusterKeys
   readonly links: Map<NodeId, Link>
   readonly seen: Set<string>
+  readonly ownKeyListeners: Set<() => void>
   readonly listeners: Set<(change: Change) => void>
   judge: (message: Uint8Array, from: NodeId) => Verdict | Promise<Verdict>
   answer: ((greeting: Uint8Array, from: NodeId) => Promise<Uint8Array>) | undefined
@@ -166,7 +167,10 @@ export function createMemoryNetwork(
     if (signal.aborted || other === undefined || !isReachable(node, other)) {
       throw new BusFailure('unreachable', `${address} does not answer`, signal.reason)
     }
-    if (other === node) throw new BusFailure('self', `${address} is this node`)
+    if (other === node) {
+      for (const listener of node.ownKeyListeners) listener()
+      throw new BusFailure('self', `${address} is this node`)
+    }
     if (!node.links.has(other.id)) link(node, other)
     return other.id
   }
@@ -192,6 +196,7 @@ export function createMemoryNetwork(
       links: new Map(),
       seen: new Set(),
       listeners: new Set(),
+      ownKeyListeners: new Set(),
       judge: () => 'ignore',
       answer: undefined,
       isClosed: false,
@@ -242,6 +247,10 @@ export function createMemoryNetwork(
       },
       answerGreetings(answer) {
         node.answer = answer
+      },
+      onOwnKey(listener) {
+        node.ownKeyListeners.add(listener)
+        return () => node.ownKeyListeners.delete(listener)
       },
       async hangUp(id) {
         const link = node.links.get(id)

@@ -70,7 +70,12 @@ export async function openLibp2pBus(parts: BusParts, options: BusOptions): Promi
   const privateKey = toPrivateKey(parts.privateKey)
   const judging = createJudging()
   const penalties = createPenalties(clock)
-  const encrypters = createKeyedEncrypters(keys.current())
+  const ownKeyListeners = new Set<() => void>()
+  const encrypters = createKeyedEncrypters(keys.current(), peer => {
+    // libp2p drops such a connection without asking anybody.
+    if (!peer.equals(node.peerId)) return
+    for (const listener of ownKeyListeners) listener()
+  })
   let neighbourhood: Neighbourhood | undefined
   const gate = createGate({
     isNeighbour: id => neighbourhood?.isConnected(id) === true,
@@ -177,6 +182,10 @@ export async function openLibp2pBus(parts: BusParts, options: BusOptions): Promi
       return await greetings.greet(connection, greeting, signal)
     },
     answerGreetings: greetings.answer,
+    onOwnKey(listener) {
+      ownKeyListeners.add(listener)
+      return () => ownKeyListeners.delete(listener)
+    },
     hangUp: watched.hangUp,
     async close() {
       if (isClosed) return

@@ -64,6 +64,7 @@ export function createPushBus(parts: PushBusParts, { listening }: PushBusOptions
   const seen = createSeen()
   const underway = new Map<NodeId, number>()
   const closed = new AbortController()
+  const ownKeyListeners = new Set<() => void>()
   let judge: Judge = () => 'ignore'
   let answerGreeting: AnswerGreeting | undefined
 
@@ -159,6 +160,11 @@ export function createPushBus(parts: PushBusParts, { listening }: PushBusOptions
     }
   }
 
+  function hearOwnKey(): Uint8Array {
+    for (const listener of ownKeyListeners) listener()
+    return nothing
+  }
+
   const ofNeighbours =
     (answer: PeerAnswer): PeerAnswer =>
     (question, from, signal) => {
@@ -172,7 +178,7 @@ export function createPushBus(parts: PushBusParts, { listening }: PushBusOptions
     [
       subject.join,
       async (question, from, signal) => {
-        if (from === self) return nothing
+        if (from === self) return hearOwnKey()
         if (closed.signal.aborted) throw new PeerFailure('refused', 'closed')
         if (question.byteLength > maxAddressBytes) throw new PeerFailure('refused', 'no address')
         const address = Buffer.from(question).toString()
@@ -263,6 +269,10 @@ export function createPushBus(parts: PushBusParts, { listening }: PushBusOptions
     },
     answerGreetings(answer) {
       answerGreeting = answer
+    },
+    onOwnKey(listener) {
+      ownKeyListeners.add(listener)
+      return () => ownKeyListeners.delete(listener)
     },
     hangUp: leave,
     async close() {
