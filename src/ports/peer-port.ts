@@ -16,7 +16,7 @@ export interface PeerBlobQuestion {
   readonly offset: number
   /** Last byte wanted; the blob's end when absent. */
   readonly end?: number | undefined
-  /** Have the other node fetch it from upstream when it does not hold it, and read along. Never handed on a second time. */
+  /** Have the other node fetch it for us when it does not hold it, and read along. */
   readonly relay: boolean
   readonly priority: PeerPriority
 }
@@ -75,6 +75,20 @@ export interface PeerCallOptions {
   readonly maxBytes?: number
 }
 
+export interface OpenBlobOptions {
+  readonly signal: AbortSignal
+  /** For the head of the answer, ms. */
+  readonly firstByteMs: number
+  /**
+   * The other node has no byte yet of what it was to fetch (`relay`), but lives and is at it: called every {@link workingEveryMs} until
+   * it answers. Silence then means that it, and not who it fetches from, stands still.
+   */
+  readonly onWorking?: (() => void) | undefined
+}
+
+/** How often a node that fetches for another one tells it that it is at it, ms. */
+export const workingEveryMs = 200
+
 /**
  * Asks other nodes over their peer port. Where a node listens is looked up by its id; that it is the one is verified. An aborted
  * `signal` rejects with its reason, everything else with `PeerFailure`.
@@ -111,11 +125,7 @@ export interface PeerClient {
    * silence of `peer.stallMs`; fewer bytes than announced throw. Whoever does not read the body to its end returns its iterator, or
    * aborts.
    */
-  openBlob(
-    id: NodeId,
-    question: PeerBlobQuestion,
-    options: { readonly signal: AbortSignal; readonly firstByteMs: number },
-  ): Promise<BlobAnswer>
+  openBlob(id: NodeId, question: PeerBlobQuestion, options: OpenBlobOptions): Promise<BlobAnswer>
   /** What the other node has in its chunks of a blob that it holds. */
   getChunkHashes(
     id: NodeId,

@@ -11,6 +11,7 @@ import {
   type PeerService,
   type PeerStream,
   peerChunkBytes,
+  workingEveryMs,
 } from '../../src/ports/peer-port.ts'
 import type { BlobAnswer } from '../../src/ports/upstream.ts'
 
@@ -416,6 +417,32 @@ export function testPeerPort(t: Test, open: OpenPeers): void {
     const asking = client.openBlob(other, question, { signal: never, firstByteMs: 100 })
     await t.rejects(asking, { name: 'PeerFailure', code: 'timeout' })
     await closed
+  })
+
+  t.test('who fetches for another one says that it is at it, until it answers', async t => {
+    for (const relay of [true, false]) {
+      const begin = Promise.withResolvers<undefined>()
+      const { reader } = readerOf(bytes, () => begin.promise)
+      const { client, other } = await open(t, offering(reader))
+      let said = 0
+      const onWorking = () => {
+        said += 1
+        if (said === 2) begin.resolve(undefined)
+      }
+      if (!relay) setTimeout(() => begin.resolve(undefined), 2.5 * workingEveryMs)
+      const answer = await client.openBlob(other, { ...question, relay }, { ...opening, onWorking })
+      t.equal(said, relay ? 2 : 0)
+      t.ok((await collect(answer.body)).equals(bytes))
+      t.equal(said, relay ? 2 : 0, 'and then no more')
+    }
+  })
+
+  t.test('who is at it may still fail', async t => {
+    const refuse = Promise.withResolvers<undefined>()
+    const { client, other } = await open(t, { openBlob: () => refuse.promise })
+    const onWorking = () => refuse.resolve(undefined)
+    const asking = client.openBlob(other, { ...question, relay: true }, { ...opening, onWorking })
+    await t.rejects(asking, { name: 'PeerFailure', code: 'absent' })
   })
 
   t.test('a blob that stalls is a timeout, and is closed', async t => {

@@ -7,6 +7,7 @@ import {
   type PeerClient,
   PeerFailure,
   type PeerService,
+  workingEveryMs,
 } from '../../src/ports/peer-port.ts'
 import type { BlobAnswer } from '../../src/ports/upstream.ts'
 
@@ -170,9 +171,14 @@ export function createMemoryPeers({
           return { mediaType: found.mediaType, bytes: bounded(bytes, maxBytes) }
         })
       },
-      async openBlob(id, question, { signal, firstByteMs }) {
+      async openBlob(id, question, { signal, firstByteMs, onWorking }) {
         const by = { signal, deadlineMs: performance.now() + firstByteMs }
-        return tell(id, async () => {
+        const say = (): void => {
+          const { silent = false, dead = false } = nodes.get(id)?.peer.faults ?? {}
+          if (question.relay && !silent && !dead) onWorking?.()
+        }
+        const saying = setInterval(say, workingEveryMs)
+        const answer = tell(id, async () => {
           const node = await arrive(
             self,
             id,
@@ -185,6 +191,7 @@ export function createMemoryPeers({
             throw new PeerFailure('absent', `no ${question.digest} at ${id}`)
           return send(node, reader, question, by, tell)
         })
+        return answer.finally(() => clearInterval(saying))
       },
       async getChunkHashes(id, question, { signal, timeoutMs }) {
         const by = { signal, deadlineMs: performance.now() + timeoutMs }

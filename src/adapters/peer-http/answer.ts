@@ -4,6 +4,7 @@ import {
   PeerFailure,
   type PeerService,
   type PeerStream,
+  workingEveryMs,
 } from '../../ports/peer-port.ts'
 import { type BufferPool, createBufferPool } from '../../wire/buffer-pool.ts'
 import { type ByteSpan, parseRange, type RequestedRange, spanOf } from '../../wire/byte-range.ts'
@@ -144,6 +145,19 @@ export function createAnswerPeer(
   }
 
   async function blob(question: ContentQuestion<'blob'>, asked: PeerRequest): Promise<void> {
+    const stopSaying = question.relay ? sayWorking(asked.response) : () => {}
+    try {
+      await openAndSend(question, asked, stopSaying)
+    } finally {
+      stopSaying()
+    }
+  }
+
+  async function openAndSend(
+    question: ContentQuestion<'blob'>,
+    asked: PeerRequest,
+    onBegin: () => void,
+  ): Promise<void> {
     const { response, from, signal } = asked
     const { digest, repository, relay, priority } = question
     const range = parseRange(asked.request.headers.range)
@@ -160,7 +174,10 @@ export function createAnswerPeer(
     if (isPart) headers.push('Content-Range', `bytes ${span.start}-${span.end - 1}/${size}`)
     const upload = uploads.begin(from.id, priority)
     try {
-      const begin = () => void response.writeHead(isPart ? 206 : 200, headers)
+      const begin = (): void => {
+        onBegin()
+        response.writeHead(isPart ? 206 : 200, headers)
+      }
       const outcome = await sendBlob(response, reader, span, {
         pool,
         pace: upload,
@@ -173,6 +190,13 @@ export function createAnswerPeer(
       upload?.end()
     }
   }
+}
+
+/** Tells who waits for what is still being fetched that this node is at it; until the head goes out. */
+function sayWorking(response: ServerResponse): () => void {
+  const timer = setInterval(() => response.writeProcessing(), workingEveryMs)
+  response.once('close', () => clearInterval(timer))
+  return () => clearInterval(timer)
 }
 
 /** A suffix has no place before the size is known. */

@@ -19,6 +19,8 @@ export interface PeerAsking {
   readonly limits: 'head' | 'whole'
   /** It asks others in turn: its slowness says nothing of the node. */
   readonly isRelayed?: boolean
+  /** An interim answer came: it is at work. */
+  readonly onInterim?: (() => void) | undefined
 }
 
 /** Settles with the head of a good answer (200, 206). Rejects with `PeerFailure`, or the signal's reason. */
@@ -62,7 +64,7 @@ export function createAskPeer(
   }
 
   return async asking => {
-    const { id, path, method, headers = {}, body, limitMs, limits } = asking
+    const { id, path, method, headers = {}, body, limitMs, limits, onInterim } = asking
     const what = `${path} of ${id}`
     if (isBanned(id)) throw new PeerFailure('refused', `${id} is banned`)
     const bound = startBound(asking.signal, limitMs, what)
@@ -76,7 +78,7 @@ export function createAskPeer(
     try {
       const lane = peers.get(id)[asking.lane]
       ends.push(await enter(lane, signal, what))
-      answer = await lane.send({ method, path, headers, body, signal, stallMs, what })
+      answer = await lane.send({ method, path, headers, body, signal, stallMs, what, onInterim })
     } catch (error) {
       end(error)
       throw error

@@ -2,6 +2,7 @@ import { formatRepository } from '../../oci/reference.ts'
 import type { ClusterKeys } from '../../ports/cluster-keys.ts'
 import type { NodeId } from '../../ports/node-id.ts'
 import {
+  type OpenBlobOptions,
   type PeerBlobQuestion,
   type PeerCallOptions,
   type PeerClient,
@@ -34,7 +35,10 @@ export interface PeerHttpClientParts {
 export interface PeerHttpClientOptions {
   /** Silence that is borne in the middle of an answer, ms. */
   readonly stallMs: number
-  /** One address: TCP, TLS and the proofs of both sides, ms. Default 1000. */
+  /**
+   * One address: TCP, TLS and the proofs of both sides, ms. Default 3000: who asks gives up in his own time, and a handshake that is given
+   * up and begun anew is what two busy nodes can do least with.
+   */
   readonly connectMs?: number
 }
 
@@ -56,7 +60,7 @@ const maxQuestionBytes = 1024 * 1024
 /** Makes the client; it connects when it is asked. */
 export function createPeerClient(
   parts: PeerHttpClientParts,
-  { stallMs, connectMs = 1_000 }: PeerHttpClientOptions,
+  { stallMs, connectMs = 3_000 }: PeerHttpClientOptions,
 ): PeerHttpClient {
   const { onHeard = () => {}, onMissed = () => {}, isBanned } = parts
   const peers = createPeers(parts, { connectMs })
@@ -79,7 +83,7 @@ export function createPeerClient(
   async function openBlob(
     id: NodeId,
     question: PeerBlobQuestion,
-    options: { readonly signal: AbortSignal; readonly firstByteMs: number },
+    options: OpenBlobOptions,
   ): Promise<BlobAnswer> {
     const { offset, end, relay } = question
     const isPart = offset > 0 || end !== undefined
@@ -94,6 +98,7 @@ export function createPeerClient(
       limitMs: options.firstByteMs,
       limits: 'head',
       isRelayed: relay,
+      onInterim: options.onWorking,
     })
     try {
       const extent = readExtent(answer, question, `${path} of ${id}`)

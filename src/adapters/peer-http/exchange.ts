@@ -14,6 +14,8 @@ export interface Asked {
   readonly stallMs: number
   /** Names node and question, for failures. */
   readonly what: string
+  /** An interim answer came (RFC 9110, 15.2). */
+  readonly onInterim?: (() => void) | undefined
 }
 
 /** The head of an answer, and its body to come. */
@@ -79,8 +81,7 @@ export function exchange(dispatcher: Dispatcher, asked: Asked): Promise<Answer> 
       if (isOver) started.abort(abandoned)
     },
     onResponseStart(_, status, headers) {
-      // Interim answers say nothing.
-      if (status < 200) return
+      if (status < 200) return void asked.onInterim?.()
       const roundTripMs = performance.now() - sentAtMs
       head.resolve({ status, headers, roundTripMs, body, ended: ended.promise })
     },
