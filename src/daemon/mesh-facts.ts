@@ -5,7 +5,9 @@ import type { OwnFacts } from '../mesh/own-hello.ts'
 import { formatPlatform } from '../oci/platform.ts'
 import type { ClusterKeys } from '../ports/cluster-keys.ts'
 import type { HostNetwork } from '../ports/host-network.ts'
+import { anyRegistry } from '../ports/members.ts'
 import type { RecordStore } from '../ports/record-store.ts'
+import type { EndpointState } from '../ports/upstream.ts'
 import type { Mode } from '../pull/ladder.ts'
 import type { Sync } from '../sync/sync.ts'
 import type { Content } from './content.ts'
@@ -24,6 +26,21 @@ const lookEveryMs = 1_000
 /** How often the store is measured, ms. */
 const measureEveryMs = 30_000
 
+/**
+ * Registries of which an endpoint is not known to be down. Who allows any, and knows of none that is down, says that too: before it is
+ * asked for the first image of a registry it has no book of it, and others would take it for one that cannot ask it.
+ */
+export function reachedOf(
+  endpoints: readonly Pick<EndpointState, 'registry' | 'state'>[],
+  isAnyAllowed: boolean,
+): readonly string[] {
+  const open = endpoints.filter(({ state }) => state === 'closed').map(({ registry }) => registry)
+  const reached = new Set(open)
+  const isAnyDown = endpoints.some(({ registry }) => !reached.has(registry))
+  if (isAnyAllowed && !isAnyDown) reached.add(anyRegistry)
+  return [...reached].sort()
+}
+
 /** Gathers what goes into this node's hello. */
 export async function watchFacts(
   config: Config,
@@ -40,6 +57,7 @@ export async function watchFacts(
   },
 ): Promise<MeshFacts> {
   const { node, platforms, peer, mesh, store } = config
+  const isAnyAllowed = Object.hasOwn(config.upstreams, anyRegistry)
   let roomBytes = await measure()
   let told = reached().join()
   let tell = (): void => {}
@@ -58,12 +76,9 @@ export async function watchFacts(
     )
   }, measureEveryMs).unref()
 
-  /** Registries of which an endpoint is not known to be down. */
   function reached(): readonly string[] {
     if (parts.mode() === 'offline') return []
-    const endpoints = parts.upstreams.upstream.endpoints()
-    const open = endpoints.filter(({ state }) => state === 'closed')
-    return [...new Set(open.map(({ registry }) => registry))].sort()
+    return reachedOf(parts.upstreams.upstream.endpoints(), isAnyAllowed)
   }
 
   async function measure(): Promise<number> {

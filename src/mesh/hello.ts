@@ -47,7 +47,7 @@ export interface Hello {
   readonly ledgerRoot: string
   /** Records in its ledger. */
   readonly records: number
-  /** Registries that answer it now. */
+  /** Registries that it may ask and does not know to be down; `*` among them: also those it was never asked for. */
   readonly upstreams: readonly string[]
   readonly clock: ClockWord
   /** It can take this many bytes of others' content. */

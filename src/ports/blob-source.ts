@@ -18,11 +18,15 @@ export interface BlobSource {
     repository: Repository,
     offset: number,
     signal: AbortSignal,
+    /** It has no byte yet, but says that it is at it. */
+    onWorking?: () => void,
   ): Promise<BlobAnswer>
-  /** So long without a first byte is unusual, ms: then the next source is raced against it. Absent: it is waited for alone. */
+  /** So long without a word of it is unusual, ms: then the next source is raced against it. Absent: it is waited for alone. */
   readonly raceAfterMs?: number
-  /** It has to fetch the blob itself first. */
-  readonly isRelay?: boolean
+  /** So long without a first byte is, when it says that it is at it, ms. Default: `raceAfterMs`. */
+  readonly raceWorkingAfterMs?: number
+  /** It may be waiting for this node in turn. */
+  readonly mayWaitForUs?: boolean
   /** Several nodes: that its bytes are wrong says of none of them that it was the one. */
   readonly isMany?: boolean
   /** It alone sent bytes that do not hash to the digest. Settles when it is told of whom; never rejects. */

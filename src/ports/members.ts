@@ -19,7 +19,7 @@ export interface Member {
   readonly lastSeenMs: number
   /** Root of its ledger's fingerprint as it said last, hex. */
   readonly ledgerRoot: string
-  /** Registries that answer it now. */
+  /** Registries that it may ask and does not know to be down; {@link anyRegistry} among them: also those it was never asked for. */
   readonly upstreams: readonly string[]
   /** Its trusted time less ours when it said so, ms; `undefined` while unknown. */
   readonly clockSkewMs: number | undefined
@@ -31,6 +31,14 @@ export interface Member {
   readonly keyId: string
   /** It can take this many bytes of others' content. */
   readonly roomBytes: number
+}
+
+/** Stands in {@link Member.upstreams} for every registry. */
+export const anyRegistry = '*'
+
+/** Whether asking a node for content of a registry makes sense by what it says. */
+export function mayReach({ upstreams }: Pick<Member, 'upstreams'>, registry: string): boolean {
+  return upstreams.includes(registry) || upstreams.includes(anyRegistry)
 }
 
 /** Who is in the mesh, as far as this node knows. */

@@ -152,8 +152,8 @@ export async function receiveBlob(
   async function receiveFromFirst(
     candidates: readonly BlobSource[],
   ): Promise<BlobSource | undefined> {
-    const open = (source: BlobSource, ends: AbortSignal) =>
-      source.open(digest, repository, sink.offset(), ends)
+    const open = (source: BlobSource, ends: AbortSignal, onWorking: () => void) =>
+      source.open(digest, repository, sink.offset(), ends, onWorking)
     const opened = await openFirst(candidates, { open, failed: noteFailure, signal })
     if (opened === undefined) return undefined
     const { source, answer } = opened

@@ -40,7 +40,7 @@ export interface BlobFlights {
   ): Promise<T>
   /** Starts a download that later clients join. */
   launch(repository: Repository, digest: Digest, options: LaunchOptions): BlobFlight
-  /** Whether another node that was asked to fetch for this one would wait for itself by reading along. */
+  /** Whether another node that was asked to fetch for this one may wait for itself by reading along. */
   waitsForOthers(flight: BlobFlight): boolean
   /** Whether blobs are being downloaded that clients asked for. */
   isBusy(): boolean
@@ -64,7 +64,8 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
   const { store, graph, clock, log } = parts
   const joinable = new Map<string, BlobFlight>()
   const flights = new Set<BlobFlight>()
-  const relayed = new Set<BlobFlight>()
+  /** Those that lean on nodes which may lean on this one. */
+  const leaning = new Set<BlobFlight>()
   const distrusted = new Map<string, number>()
   const busyListeners = new Set<() => void>()
   let wasBusy = false
@@ -76,16 +77,21 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
     { isStored, isRelayed = false }: LaunchOptions,
   ): BlobFlight {
     const ending = new AbortController()
-    const priority = () => (flight.isForClients() ? 'pull' : 'background')
+    // The first search for sources begins before there is a flight to ask.
+    let launched: BlobFlight | undefined
+    const isForClients = () => launched?.isForClients() ?? false
+    const priority = () => (isForClients() ? 'pull' : 'background')
     const key = keyOf(repository, digest)
     const flight: BlobFlight = createBlobFlight(
       {
         async find() {
           const size = graph.sizeOf(digest)
-          const question = { digest, repository, size, priority, isRelayed }
+          // Once a client is there, it is a question of this node's own.
+          const isForOthers = isRelayed && !isForClients()
+          const question = { digest, repository, size, priority, isRelayed: isForOthers }
           const sources = await parts.sources.find(question, ending.signal)
-          if (sources.some(source => source.isRelay)) relayed.add(flight)
-          else relayed.delete(flight)
+          if (sources.some(source => source.mayWaitForUs)) leaning.add(flight)
+          else leaning.delete(flight)
           return sources
         },
         openWriter: async size => (isStored ? openWriter(digest, size) : undefined),
@@ -97,7 +103,7 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
         onOver(failure) {
           ending.abort()
           flights.delete(flight)
-          relayed.delete(flight)
+          leaning.delete(flight)
           if (joinable.get(key) === flight) joinable.delete(key)
           if (failure instanceof UpstreamFailure) parts.onContentFailed(digest, failure)
           tellBusy()
@@ -109,6 +115,7 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
       { digest, repository, size: graph.sizeOf(digest) },
       settings,
     )
+    launched = flight
     flights.add(flight)
     joinable.set(key, flight)
     return flight
@@ -164,7 +171,7 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
       }
     },
     launch,
-    waitsForOthers: flight => relayed.has(flight) && !flight.hasProgressed(),
+    waitsForOthers: flight => leaning.has(flight) && !flight.hasProgressed(),
     isBusy,
     onBusyChange(listener) {
       busyListeners.add(listener)

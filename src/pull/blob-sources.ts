@@ -11,7 +11,7 @@ export interface BlobQuestion {
   readonly size: number | undefined
   /** Asked anew for every source: a client may have joined. */
   readonly priority: () => PeerPriority
-  /** Another node reads along: only the registry is asked, so that no question goes in circles. */
+  /** Only other nodes read along: the registry is asked, or a node before this one in the order in which they fetch for each other. */
   readonly isRelayed: boolean
 }
 

@@ -56,8 +56,8 @@ export interface Blobs extends Pick<BlobFlights, 'isBusy' | 'onBusyChange'> {
   readonly open: OpenBlob
   readonly stat: StatBlob
   /**
-   * Opens a blob for another node: from the store or, where that node has it fetched (`isRelayed`), from a download that gets its
-   * bytes by itself, or from the registry; never from a third node.
+   * Opens a blob for another node: from the store or, where that node has it fetched (`isRelayed`), from a download; never from one that
+   * may wait for that node in turn.
    */
   readonly openForPeer: OpenForPeer
   /**

@@ -11,7 +11,11 @@ export interface OpenedSource {
 }
 
 interface Parts {
-  readonly open: (source: BlobSource, signal: AbortSignal) => Promise<BlobAnswer>
+  readonly open: (
+    source: BlobSource,
+    signal: AbortSignal,
+    onWorking: () => void,
+  ) => Promise<BlobAnswer>
   /** A source that was asked failed, or was cut off for another. */
   readonly failed: (source: BlobSource, failure: UpstreamFailure) => void
   readonly signal: AbortSignal
@@ -62,8 +66,8 @@ export async function openFirst(
 
   function start(source: BlobSource | undefined): void {
     if (source === undefined) return
-    const lateMs = queue.length > 0 ? source.raceAfterMs : undefined
-    racing.set(source, createRacer(source, { open, signal, lateMs, isRace }))
+    const mayBeLate = queue.length > 0
+    racing.set(source, createRacer(source, { open, signal, mayBeLate, isRace }))
   }
 }
 
@@ -84,15 +88,17 @@ function createRacer(
   {
     open,
     signal,
-    lateMs,
+    mayBeLate,
     isRace,
   }: Pick<Parts, 'open' | 'signal'> & {
-    readonly lateMs: number | undefined
+    /** There is another to race it. */
+    readonly mayBeLate: boolean
     readonly isRace: boolean
   },
 ): Racer {
   const connection = new AbortController()
   const close = () => connection.abort()
+  const watch = watchFirstByte(mayBeLate ? source : {})
   const end = opened().then(
     (answer): News => ({ kind: 'opened', source, opened: { source, answer, close } }),
     (error): News => {
@@ -100,27 +106,52 @@ function createRacer(
       return { kind: 'failed', source, error }
     },
   )
-  let isLate = false
-  const late = new Promise<News>(resolve => {
-    if (lateMs === undefined) return
-    const timer = setTimeout(() => {
-      isLate = true
-      resolve({ kind: 'late' })
-    }, lateMs).unref()
-    end.finally(() => clearTimeout(timer)).catch(() => {})
-  })
+  const late = watch.late.then((): News => ({ kind: 'late' }))
+  end.finally(watch.stop).catch(() => {})
 
   /** In a race it is the first byte that counts; alone, the head of the answer is news enough. */
   async function opened(): Promise<BlobAnswer> {
     const ends = AbortSignal.any([signal, connection.signal])
-    const answer = await open(source, ends)
+    const answer = await open(source, ends, watch.heard)
     return isRace ? withFirstChunk(answer) : answer
   }
 
   return {
-    isLate: () => isLate,
-    next: () => (isLate ? end : Promise.race([end, late])),
+    isLate: watch.isLate,
+    next: () => (watch.isLate() ? end : Promise.race([end, late])),
     cut: close,
+  }
+}
+
+/** Tells when a source is late: silent for too long, or at work for too long. */
+function watchFirstByte(limits: Pick<BlobSource, 'raceAfterMs' | 'raceWorkingAfterMs'>) {
+  const { raceAfterMs: silentMs, raceWorkingAfterMs: workingMs = silentMs } = limits
+  const { promise: late, resolve } = Promise.withResolvers<void>()
+  const sinceMs = performance.now()
+  let isLate = false
+  let timer: NodeJS.Timeout | undefined
+
+  function wait(ms: number): void {
+    clearTimeout(timer)
+    timer = setTimeout(() => {
+      isLate = true
+      resolve()
+    }, ms).unref()
+  }
+
+  if (silentMs !== undefined) wait(silentMs)
+  return {
+    late,
+    isLate: () => isLate,
+    /** It said that it is at work. */
+    heard(): void {
+      if (timer === undefined || silentMs === undefined || workingMs === undefined) return
+      wait(Math.min(silentMs, sinceMs + workingMs - performance.now()))
+    },
+    stop(): void {
+      clearTimeout(timer)
+      timer = undefined
+    },
   }
 }
 

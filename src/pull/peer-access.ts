@@ -39,7 +39,7 @@ export function createPeerAccess(
 ): PeerAccess {
   const { zone, ...wire } = mesh
   const book = createPeerBook({ ...wire, ...parts }, { zone })
-  const relaysFor = createRelays(mesh.members, parts.reachOf)
+  const relaysFor = createRelays({ ...wire, ...parts, book })
   const shared = { ...wire, ...parts, book, relaysFor }
   return {
     book,

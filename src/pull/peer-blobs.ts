@@ -1,3 +1,4 @@
+import type { Digest } from '../oci/digest.ts'
 import type { BlobSource } from '../ports/blob-source.ts'
 import type { Holders } from '../ports/holders.ts'
 import type { Members } from '../ports/members.ts'
@@ -29,13 +30,15 @@ interface Settings {
 
 /** Nodes that send parts of one blob at the same time, at the most. */
 const maxAtOnce = 4
+const none: ReadonlyMap<Digest, readonly NodeId[]> = new Map()
 /** When several at once were no faster than one, it is not tried again for so long, ms. */
 const notWorthwhileMs = 60_000
 
 /**
  * Whom a member of a mesh asks: nodes that hold the blob, best first, then the registry. What nobody holds is fetched from the registry
  * once for all: by the first in an order that all members work out alike, of those that say they reach that registry. The others read
- * from it while it arrives, and go to the registry themselves when that does not begin soon.
+ * from it while it arrives. When it fails or stands still, the next in that order goes to the registry, and the others read from that
+ * one: never all at once.
  */
 export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
   const { upstream, members, holders, book, relaysFor, clock } = parts
@@ -58,9 +61,12 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
     hasPeers: () => members.alive().length > 0,
     async find(question, signal) {
       const { digest, repository, size, priority, isRelayed } = question
-      if (isRelayed || members.alive().length === 0) return [upstream]
       const isLastResort = upstream.reach(repository).state !== 'reachable'
-      const found = await holders.find([digest], signal, { isLastResort })
+      // Whoever fetches for another leans only on those before it: so no question goes in circles.
+      if (isRelayed && isLastResort) return [upstream]
+      const isAlone = members.alive().length === 0
+      const found =
+        isRelayed || isAlone ? none : await holders.find([digest], signal, { isLastResort })
       const peers = book.order(found.get(digest) ?? [])
       const { firstByteMs, relayMs } = settings
       const holding = { priority, relay: false, firstByteMs }
@@ -68,7 +74,9 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
       const sources =
         peers.length > 0
           ? peers.map(id => createPeerSource(parts, id, holding))
-          : relaysFor(repository, digest).map(id => createPeerSource(parts, id, relaying))
+          : relaysFor(repository, digest).map(id =>
+              createPeerSource(parts, id, { ...relaying, mayWaitForUs: isLastResort }),
+            )
       return [...together(question, peers), ...sources, upstream]
     },
   }

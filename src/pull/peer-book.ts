@@ -20,6 +20,8 @@ export interface PeerBook {
   failedLately(id: NodeId): boolean
   /** Silence of so long is unusual for it, ms. */
   raceAfterMs(id: NodeId): number
+  /** Whoever was asked to fetch something lives, and says so: silence of so long means that it stands still or is gone, ms. */
+  silentAfterMs(id: NodeId): number
   /** Bytes a millisecond, lately; `undefined` when never measured. */
   speed(id: NodeId): number | undefined
 }
@@ -47,6 +49,10 @@ const shortestAvoidMs = 1_000
 const longestAvoidMs = 60_000
 /** Nobody is raced sooner, nor waited for longer, ms. */
 const raceMs = { least: 300, most: 3_000 } as const
+/** A busy machine may let its processes wait for that long, ms. */
+const silenceMs = 1_000
+/** TCP, TLS, the proofs and the question itself. */
+const roundTripsToAsk = 5
 
 /**
  * Keeps smoothed times of each node, in bounded memory.
@@ -125,6 +131,10 @@ export function createPeerBook(
     raceAfterMs(id) {
       const usualMs = pages.get(id)?.beginsMs ?? 0
       return Math.min(Math.max(2 * usualMs, raceMs.least), raceMs.most)
+    },
+    silentAfterMs(id) {
+      const connectMs = roundTripsToAsk * (members.get(id)?.roundTripMs ?? 0)
+      return Math.min(silenceMs + connectMs, raceMs.most)
     },
     speed: id => pages.get(id)?.bytesPerMs,
   }

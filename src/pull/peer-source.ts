@@ -4,6 +4,7 @@ import type { Holders } from '../ports/holders.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { type PeerClient, PeerFailure, type PeerPriority } from '../ports/peer-port.ts'
 import type { Reach } from '../ports/upstream.ts'
+import { verifiedFirstBytes } from './flight-reader.ts'
 import type { PeerBook } from './peer-book.ts'
 import { asSourceFailure } from './peer-failure.ts'
 
@@ -19,6 +20,8 @@ export interface PeerSourceParts {
 export interface PeerAsk {
   /** Have it fetch the blob from upstream when it does not hold it. */
   readonly relay: boolean
+  /** It may have this node fetch the same blob. */
+  readonly mayWaitForUs?: boolean
   readonly priority: () => PeerPriority
   /** How long it is waited for when there is nobody to race it, ms. */
   readonly firstByteMs: number
@@ -33,6 +36,9 @@ const there: Reach = { state: 'reachable' }
 export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAsk): BlobSource {
   const { client, holders, book, clock } = parts
   const { relay } = ask
+  const silentMs = relay ? book.silentAfterMs(id) : book.raceAfterMs(id)
+  const workingMs = raceWorkingMs(ask.size)
+  const passedMs = (atMs: number): number => clock.monotonicMs() - atMs
 
   async function* measured(
     body: AsyncIterable<Uint8Array>,
@@ -57,28 +63,40 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
 
   function fail(error: unknown, isCut: AbortSignal): unknown {
     if (isCut.aborted) return error
-    const isAbsent = error instanceof PeerFailure && error.code === 'absent'
-    if (!isAbsent) book.failed(id)
+    if (!isAbsence(error)) book.failed(id)
     return asSourceFailure(error)
+  }
+
+  /** A relay that was given up because it was late is not to cost the next blob the same time. */
+  function blameIfLate(askedAtMs: number, heardAtMs: number): void {
+    const isLate = passedMs(heardAtMs) >= silentMs || passedMs(askedAtMs) >= workingMs
+    if (relay && isLate) book.failed(id)
   }
 
   return {
     name: relay ? `relay ${id}` : `peer ${id}`,
     kind: 'peer',
-    isRelay: relay,
-    reach: () => (book.isAlive(id) ? there : gone),
-    raceAfterMs: relay ? relayRacedMs(ask.size) : book.raceAfterMs(id),
-    async open(digest, repository, offset, signal) {
+    mayWaitForUs: ask.mayWaitForUs ?? false,
+    // Whether a relay is there is found out by asking: it was chosen knowing that it may be in doubt.
+    reach: () => (relay || book.isAlive(id) ? there : gone),
+    raceAfterMs: silentMs,
+    ...(relay && { raceWorkingAfterMs: workingMs }),
+    async open(digest, repository, offset, signal, onWorking) {
       const askedAtMs = clock.monotonicMs()
       const question = { digest, repository, offset, relay, priority: ask.priority() }
+      let heardAtMs = askedAtMs
+      const heard = (): void => {
+        heardAtMs = clock.monotonicMs()
+        onWorking?.()
+      }
       try {
-        const answer = await client.openBlob(id, question, { signal, firstByteMs: ask.firstByteMs })
-        if (!relay) book.began(id, clock.monotonicMs() - askedAtMs)
+        const options = { signal, firstByteMs: ask.firstByteMs, onWorking: heard }
+        const answer = await client.openBlob(id, question, options)
+        if (!relay) book.began(id, passedMs(askedAtMs))
         return { ...answer, body: measured(answer.body, signal) }
       } catch (error) {
-        if (error instanceof PeerFailure && error.code === 'absent' && !relay) {
-          holders.lacks(id, digest)
-        }
+        if (signal.aborted) blameIfLate(askedAtMs, heardAtMs)
+        else if (!relay && isAbsence(error)) holders.lacks(id, digest)
         throw fail(error, signal)
       }
     },
@@ -87,16 +105,16 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
   }
 }
 
-/** A node that fetches for everybody is waited for so long before this one fetches too, ms, and longest. */
-const relayPatienceMs = 300
-const longestPatienceMs = 2_000
-/** Bytes that a fast registry sends in a millisecond. */
-const fastBytesPerMs = 50_000
+function isAbsence(error: unknown): boolean {
+  return error instanceof PeerFailure && error.code === 'absent'
+}
 
 /**
- * It asks the registry first, which takes a second where a token and a redirect are in the way; two nodes that fetch a large blob take
- * each other's share of the uplink. The larger the blob, the less the waiting counts.
+ * A node that fetches for everybody and says that it is at it, without a byte so far, is waited for so long, ms. A registry takes a
+ * second where a token and a redirect are in the way. The few bytes of a small blob are sooner fetched twice than waited for.
  */
-function relayRacedMs(size: number | undefined): number {
-  return Math.min(longestPatienceMs, relayPatienceMs + (size ?? 0) / fastBytesPerMs)
+const workingLimits = { largeMs: 2_000, smallMs: 500 } as const
+
+function raceWorkingMs(size = Number.POSITIVE_INFINITY): number {
+  return size < verifiedFirstBytes ? workingLimits.smallMs : workingLimits.largeMs
 }

@@ -1,20 +1,89 @@
 import t from 'tap'
-import { createPeerSource, type PeerSourceParts } from '../../src/pull/peer-source.ts'
+import { digestOf } from '../../src/oci/digest.ts'
+import { type PeerClient, PeerFailure } from '../../src/ports/peer-port.ts'
+import { createPeerSource } from '../../src/pull/peer-source.ts'
+import { repositoryOf } from '../support/fake-upstream.ts'
+import { createMovableClock } from '../support/movable-clock.ts'
 
-const parts = { book: { raceAfterMs: () => 50 } } as unknown as PeerSourceParts
 const id = 'ab'.repeat(32)
+const digest = digestOf(Buffer.from('a blob'))
+const repository = repositoryOf('lab/app')
 
-const racedAfterMs = (relay: boolean, size?: number): number | undefined =>
-  createPeerSource(parts, id, { relay, priority: () => 'pull', firstByteMs: 5_000, size })
-    .raceAfterMs
+/** A node that is asked for a blob and never answers. */
+function openSource(relay: boolean, size?: number) {
+  const clock = createMovableClock(0)
+  const failed: string[] = []
+  let say = (): void => {}
+  const client: Pick<PeerClient, 'openBlob'> = {
+    openBlob(_id, _question, { signal, onWorking = () => {} }) {
+      say = onWorking
+      return new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason))
+      })
+    },
+  }
+  const book = {
+    ...{ order: () => [], isAlive: () => false, began() {}, sent() {}, answered() {} },
+    failed: (other: string) => void failed.push(other),
+    failedLately: () => false,
+    raceAfterMs: () => 50,
+    silentAfterMs: () => 1_000,
+    speed: () => undefined,
+  }
+  const holders = { lacks() {}, lied() {} }
+  const ask = { relay, priority: () => 'pull' as const, firstByteMs: 5_000, size }
+  const source = createPeerSource({ client, holders, book, clock }, id, ask)
+  const cut = new AbortController()
+  const opening = source.open(digest, repository, 0, cut.signal)
+  return {
+    source,
+    clock,
+    failed,
+    say: () => say(),
+    async giveUp() {
+      cut.abort(new PeerFailure('timeout', 'another one was first'))
+      await opening.catch(() => {})
+    },
+  }
+}
 
-t.test('who fetches for all is given the longer the larger the blob is', async t => {
-  t.equal(racedAfterMs(true), 300)
-  t.equal(racedAfterMs(true, 1_000_000), 320)
-  t.equal(racedAfterMs(true, 50_000_000), 1_300)
-  t.equal(racedAfterMs(true, 10_000_000_000), 2_000)
+t.test('who fetches for all is waited for as long as it says that it is at it', async t => {
+  for (const size of [undefined, 1_048_576, 10_000_000_000]) {
+    const { source } = openSource(true, size)
+    t.match(source, { raceAfterMs: 1_000, raceWorkingAfterMs: 2_000 })
+  }
+  t.match(openSource(true, 1_000).source, { raceAfterMs: 1_000, raceWorkingAfterMs: 500 })
 })
 
 t.test('a holder is raced by what is usual for it', async t => {
-  t.equal(racedAfterMs(false, 50_000_000), 50)
+  const { source } = openSource(false, 50_000_000)
+  t.equal(source.raceAfterMs, 50)
+  t.equal(source.raceWorkingAfterMs, undefined)
+})
+
+t.test('who fetches for all may be in doubt, a holder may not', async t => {
+  t.equal(openSource(true).source.reach(repository).state, 'reachable')
+  t.equal(openSource(false).source.reach(repository).state, 'down')
+})
+
+t.test('who is given up because it is late is not asked again for a while', async t => {
+  const silent = openSource(true)
+  silent.clock.pass(1_000)
+  await silent.giveUp()
+  t.strictSame(silent.failed, [id])
+
+  const working = openSource(true)
+  working.clock.pass(900)
+  working.say()
+  working.clock.pass(900)
+  await working.giveUp()
+  t.strictSame(working.failed, [], 'one that was only slow is')
+
+  const late = openSource(true)
+  for (let said = 0; said < 10; said += 1) {
+    late.clock.pass(200)
+    late.say()
+  }
+  await late.giveUp()
+  t.strictSame(late.failed, [id], 'one that is at it and comes to nothing is not')
 })
