@@ -303,7 +303,8 @@ export function createManifests(
     async fetchFromPeers(repository, digest, signal, hint) {
       const ends = AbortSignal.any([signal, closing.signal])
       const known = await held(repository, digest)
-      const got = known ?? (await askPeers(repository, digest, ends, hint))
+      const got =
+        known ?? (await askPeers(repository, digest, ends, { ...hint, isLastResort: true }))
       if (got === undefined || isAbsent(got)) return undefined
       if (known === undefined) await put(digest, got.bytes)
       return { digest, mediaType: got.mediaType, size: got.bytes.byteLength }

@@ -7,6 +7,7 @@ import type { Holders } from '../ports/holders.ts'
 import type { Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { type PeerClient, PeerFailure, type PeerManifest } from '../ports/peer-port.ts'
+import { askInTurn } from './ask-in-turn.ts'
 import type { PeerBook } from './peer-book.ts'
 import type { ReachOf } from './reach-of.ts'
 import {
@@ -17,12 +18,16 @@ import {
 } from './relay-manifest.ts'
 import type { RelaysFor } from './relays.ts'
 
-/** Who may have something before the index is told of it. */
+/** Who may have something before the index is told of it, and how much is at stake. */
 export interface HolderHint {
   /** It said so a moment ago, and is asked alone. */
   readonly from?: NodeId
   /** It observed the digest, and is asked together with the index. */
   readonly saidBy?: NodeId | undefined
+  /**
+   * The registry is not going to be asked, whether or not it is known to be down by now: who is slow to say what it holds is waited for.
+   */
+  readonly isLastResort?: boolean
 }
 
 /** Manifests that other nodes hold. */
@@ -99,10 +104,11 @@ export function createPeerManifests(
     repository: Repository,
     digest: Digest,
     signal: AbortSignal,
-    saidBy: NodeId | undefined,
+    { saidBy, isLastResort = false }: HolderHint,
   ): Promise<readonly NodeId[]> {
-    const isLastResort = parts.reachOf(repository).state !== 'reachable'
-    const found = await holders.find([digest], signal, { isLastResort, saidBy })
+    const isDown = parts.reachOf(repository).state !== 'reachable'
+    const how = { isLastResort: isLastResort || isDown, saidBy }
+    const found = await holders.find([digest], signal, how)
     return book.order(found.get(digest) ?? []).slice(0, maxAsked)
   }
 
@@ -112,11 +118,12 @@ export function createPeerManifests(
     signal: AbortSignal,
   ): Promise<PeerManifest | undefined> {
     const question = encodeManifestQuestion(repository, digest)
-    for (const id of parts.relaysFor(repository, digest, { hasFailed: true })) {
-      const got = await askRelay(id, question, signal)
-      if (got !== undefined && digestOf(got.bytes, digestAlgorithm(digest)) === digest) return got
+    const ask = async (id: NodeId, ends: AbortSignal) => {
+      const got = await askRelay(id, question, ends)
+      return got && digestOf(got.bytes, digestAlgorithm(digest)) === digest ? got : undefined
     }
-    return undefined
+    const ids = parts.relaysFor(repository, digest, { hasFailed: true })
+    return askInTurn(ids, { ask, lateAfterMs: book.silentAfterMs }, signal)
   }
 
   async function askRelay(
@@ -141,9 +148,10 @@ export function createPeerManifests(
 
   return {
     hasPeers: () => members.alive().length > 0,
-    async fetch(repository, digest, signal, { from, saidBy } = {}) {
+    async fetch(repository, digest, signal, hint = {}) {
       if (members.alive().length === 0) return undefined
-      const ids = from === undefined ? await holding(repository, digest, signal, saidBy) : [from]
+      const { from } = hint
+      const ids = from === undefined ? await holding(repository, digest, signal, hint) : [from]
       for (const id of ids) {
         const got = await ask(id, repository, digest, signal)
         if (got !== undefined) return got

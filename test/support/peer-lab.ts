@@ -8,13 +8,24 @@ import { createMemoryPeers } from './memory-peers.ts'
 export const nodeId = (name: string): NodeId => createHash('sha256').update(name).digest('hex')
 
 type Said = Partial<
-  Pick<Member, 'zone' | 'upstreams' | 'roomBytes' | 'platforms' | 'isNeighbour' | 'state'>
+  Pick<
+    Member,
+    | 'zone'
+    | 'upstreams'
+    | 'roomBytes'
+    | 'platforms'
+    | 'isNeighbour'
+    | 'state'
+    | 'lastSeenMs'
+    | 'roundTripMs'
+  >
 >
 
 /** A mesh in one process: nodes that ask each other without a socket, and the table of members each of them sees. */
 export function createPeerLab({ patienceMs = 60 }: { readonly patienceMs?: number } = {}) {
   const peers = createMemoryPeers({ stallMs: patienceMs })
   const said = new Map<NodeId, Said>()
+  const hidden = new Set<string>()
   const listeners = new Set<() => void>()
 
   function say(id: NodeId, what: Said): void {
@@ -73,6 +84,11 @@ export function createPeerLab({ patienceMs = 60 }: { readonly patienceMs?: numbe
     },
     /** What a node says of itself. */
     say,
+    /** One node never heard of another. */
+    hide(id: NodeId, from: NodeId): void {
+      hidden.add(`${id} ${from}`)
+      for (const listener of listeners) listener()
+    },
     /** The client of a node, which may join later. */
     client(id: NodeId): PeerClient {
       const own = () => {
@@ -90,7 +106,8 @@ export function createPeerLab({ patienceMs = 60 }: { readonly patienceMs?: numbe
     },
     /** Everybody who joined, as one of them sees it. */
     members(self: NodeId): Members {
-      const all = () => [...said.keys()].filter(id => id !== self).map(memberOf)
+      const isSeen = (id: NodeId) => id !== self && !hidden.has(`${id} ${self}`)
+      const all = () => [...said.keys()].filter(isSeen).map(memberOf)
       let alive: readonly Member[] | undefined
       listeners.add(() => {
         alive = undefined
@@ -102,7 +119,7 @@ export function createPeerLab({ patienceMs = 60 }: { readonly patienceMs?: numbe
           alive ??= all().filter(({ state }) => state === 'alive')
           return alive
         },
-        get: id => (said.has(id) && id !== self ? memberOf(id) : undefined),
+        get: id => (said.has(id) && isSeen(id) ? memberOf(id) : undefined),
         heard: id => setState(id, 'alive'),
         missed: id => setState(id, 'suspect'),
         onChange(listener) {
