@@ -54,8 +54,13 @@ interface Parts {
   readonly onAnswer: (key: TagReference, confirmed: Confirmed) => void
 }
 
-/** Members asked about one tag: when the first is silent for half of the time, or says nothing of use, the second. */
-const maxAsked = 2
+/**
+ * Members asked about one tag, one after the other: each that cannot ask the registry either says so at once, and before they have tried
+ * all but one may be such.
+ */
+const maxAsked = 5
+/** When the first is silent for this share of the time, the second is asked, too. */
+const silentShare = 1 / 2
 
 /**
  * Asks a member that says it reaches the registry, which asks it and nobody else. Its answer is a signed observation: what is not signed,
@@ -88,8 +93,8 @@ export function createAskMembers(
     const sinceMs = clock.monotonicMs()
     const leftMs = (): number => Math.max(sinceMs + settings.timeoutMs - clock.monotonicMs(), 0)
     let before: Promise<MemberAnswer> | undefined
-    const asked = reaching(key.registry).map(id => {
-      const turn = before && isTurn(before, signal)
+    const asked = reaching(key.registry).map((id, place) => {
+      const turn = before && isTurn(before, place, signal).then(isNext => isNext && leftMs() > 1)
       before = askInTurn(id, turn)
       return before
     })
@@ -120,9 +125,14 @@ export function createAskMembers(
     log.debug({ peer: id, ref: formatTag(key), err }, 'a node gave no answer for a tag')
   }
 
-  /** The next one's turn: the one before is silent for half of the time, or gave no answer. */
-  function isTurn(before: Promise<MemberAnswer>, signal: AbortSignal): Promise<boolean> {
-    const late = passed(settings.timeoutMs / maxAsked, signal)
+  /** The next one's turn: the one before gave no answer or, for the second, is silent for half of the time. */
+  async function isTurn(
+    before: Promise<MemberAnswer>,
+    place: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (place > 1) return (await before) === undefined
+    const late = passed(settings.timeoutMs * silentShare, signal)
     return Promise.race([late, before.then(answer => (answer === undefined ? true : late))])
   }
 
