@@ -20,11 +20,19 @@ export async function askOwnerOrMember(
   const early = await inTime(byOwner, timeoutMs / 3, question.options.signal)
   if (early !== undefined && !isSilence(early)) return early
 
+  lookAhead(parts, question)
   const leftMs = Math.max(timeoutMs - (parts.clock.monotonicMs() - sinceMs), 0)
   const byMember = askMember(parts, question, leftMs)
   byMember.catch(() => {})
   const first = await firstAnswer(byOwner, byMember)
   return first ?? (await byOwner)
+}
+
+/** What the ledger remembers is looked for while a member is asked: when none gives an answer there is no time left for both. */
+function lookAhead({ ledger, content }: LadderParts, { key }: Question): void {
+  const live = ledger.live(key)
+  if (live === undefined || content.isComplete(live.digest)) return
+  void content.isInReach(key, live.digest, live.origin)
 }
 
 function mayAskMembers(parts: LadderParts, { key }: Question): boolean {
