@@ -79,6 +79,7 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
     const ending = new AbortController()
     // The first search for sources begins before there is a flight to ask.
     let launched: BlobFlight | undefined
+    let isAgain = false
     const isForClients = () => launched?.isForClients() ?? false
     const priority = () => (isForClients() ? 'pull' : 'background')
     const key = keyOf(repository, digest)
@@ -88,7 +89,8 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
           const size = graph.sizeOf(digest)
           // Once a client is there, it is a question of this node's own.
           const isForOthers = isRelayed && !isForClients()
-          const question = { digest, repository, size, priority, isRelayed: isForOthers }
+          const question = { digest, repository, size, priority, isRelayed: isForOthers, isAgain }
+          isAgain = true
           const sources = await parts.sources.find(question, ending.signal)
           if (sources.some(source => source.mayWaitForUs)) leaning.add(flight)
           else leaning.delete(flight)

@@ -13,6 +13,8 @@ export interface BlobQuestion {
   readonly priority: () => PeerPriority
   /** Only other nodes read along: the registry is asked, or a node before this one in the order in which they fetch for each other. */
   readonly isRelayed: boolean
+  /** Everybody named before has failed. */
+  readonly isAgain?: boolean
 }
 
 /** Whom to ask for blobs. */

@@ -60,10 +60,12 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
     upstream,
     hasPeers: () => members.alive().length > 0,
     async find(question, signal) {
-      const { digest, repository, size, priority, isRelayed } = question
-      const isLastResort = upstream.reach(repository).state !== 'reachable'
+      const { digest, repository, size, priority, isRelayed, isAgain = false } = question
+      const isDown = upstream.reach(repository).state !== 'reachable'
+      // One failure does not make the registry known to be down, but whoever is slow to say what it holds is now waited for.
+      const isLastResort = isDown || isAgain
       // Whoever fetches for another leans only on those before it: so no question goes in circles.
-      if (isRelayed && isLastResort) return [upstream]
+      if (isRelayed && isDown) return [upstream]
       const isAlone = members.alive().length === 0
       const found =
         isRelayed || isAlone ? none : await holders.find([digest], signal, { isLastResort })
@@ -75,7 +77,7 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
         peers.length > 0
           ? peers.map(id => createPeerSource(parts, id, holding))
           : relaysFor(repository, digest).map(id =>
-              createPeerSource(parts, id, { ...relaying, mayWaitForUs: isLastResort }),
+              createPeerSource(parts, id, { ...relaying, mayWaitForUs: isDown }),
             )
       return [...together(question, peers), ...sources, upstream]
     },

@@ -50,6 +50,7 @@ function openMesh(
   stayAlive(t)
   const lab = createPeerLab({ patienceMs })
   const index = new Map<Digest, NodeId[]>()
+  const busy = { isIndex: false }
   const lacking: [NodeId, Digest][] = []
   const lying: [NodeId, Digest][] = []
   const drop = (id: NodeId, of: Digest) =>
@@ -67,8 +68,14 @@ function openMesh(
       { zone: undefined },
     )
     const holders = {
-      find: async (digests: readonly Digest[]) =>
-        new Map(digests.map(of => [of, index.get(of) ?? []] as const)),
+      async find(
+        digests: readonly Digest[],
+        _signal: AbortSignal,
+        { isLastResort = false }: { readonly isLastResort?: boolean } = {},
+      ) {
+        const known = (of: Digest) => (busy.isIndex && !isLastResort ? [] : (index.get(of) ?? []))
+        return new Map(digests.map(of => [of, known(of)] as const))
+      },
       lacks(other: NodeId, of: Digest) {
         lacking.push([other, of])
         drop(other, of)
@@ -118,7 +125,7 @@ function openMesh(
       },
     }
   }
-  return { lab, index, lacking, lying, nodes }
+  return { lab, index, busy, lacking, lying, nodes }
 }
 
 type Mesh = ReturnType<typeof openMesh>
@@ -216,6 +223,23 @@ t.test('a peer that lies is told of, and its bytes are never completed', async t
   t.ok((await (await a.get()).whole).equals(content), 'from the other one')
   t.strictSame(mesh.lying, [[b.id, digest]])
 })
+
+t.test(
+  'a holder is found at the first question, before the registry is known to be down',
+  async t => {
+    const mesh = openMesh(t, ['a', 'b'])
+    const [a, b] = [nth(mesh, 0), nth(mesh, 1)]
+    await b.hold()
+    mesh.busy.isIndex = true
+    for (const { upstream } of mesh.nodes) {
+      upstream.answer('getBlob', () => Promise.reject(failure('unreachable')))
+    }
+    const sinceMs = performance.now()
+    t.ok((await (await a.get()).whole).equals(content))
+    t.ok(performance.now() - sinceMs < 500, 'at the second look')
+    t.equal(a.upstream.count('getBlob') + b.upstream.count('getBlob'), 1)
+  },
+)
 
 t.test('32 clients of one holder all get it', async t => {
   const mesh = openMesh(t, ['a', 'b'])
