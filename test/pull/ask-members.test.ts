@@ -36,7 +36,7 @@ function open(t: Test, names: readonly string[], answerOf: (name: string) => Pee
       ledger: { live: () => undefined, trustedNowMs: () => 0 },
       clock: systemClock,
       log: silentLog,
-      applyRecord: async () => false,
+      takeRecord: async () => 'refused',
       fetchManifest: async () => undefined,
       onAnswer() {},
     },
