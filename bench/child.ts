@@ -11,6 +11,7 @@ export type ChildName =
   | 'peer-server'
   | 'peer-copy'
   | 'gossip'
+  | 'scale'
 
 /** Where a child's program is. */
 export const childPath = (name: ChildName): string =>
@@ -26,15 +27,20 @@ const nodeFlags = [
   '--no-wasm-dynamic-tiering',
 ]
 
+function flagsOf(name: ChildName): readonly string[] {
+  if (name === 'scale') return ['--expose-gc']
+  return name.startsWith('peer-') ? nodeFlags : []
+}
+
 /** Starts a child with one JSON argument. */
 function startChild(name: ChildName, input: object): Running {
-  const flags = name.startsWith('peer-') ? nodeFlags : []
+  const flags = flagsOf(name)
   return start(process.execPath, [...flags, childPath(name), JSON.stringify(input)])
 }
 
 /** Runs a child to its end and reads the JSON that it prints. Rejects with its output when it fails. */
 export async function runChild<T>(
-  name: 'load' | 'download' | 'copy' | 'peer-copy',
+  name: 'load' | 'download' | 'copy' | 'peer-copy' | 'scale',
   input: object,
 ): Promise<T> {
   const running = startChild(name, input)

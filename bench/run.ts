@@ -2,7 +2,7 @@
  * Measures what the design promises, each figure beside a peer or a physical limit measured in the same run, and prints one table. A
  * figure that misses its aim is told and fails nothing.
  *
- *     node bench/run.ts [resolve freeze blob pull-through peer-blob gossip nodes mesh-pull start sync] [--write]
+ *     node bench/run.ts [resolve freeze blob pull-through peer-blob gossip nodes mesh-pull scale start sync] [--write]
  *
  * `--write` also puts the table into docs/benchmarks.md.
  */
@@ -16,6 +16,7 @@ import { freeze } from './freeze.ts'
 import { meshGossip } from './mesh-gossip.ts'
 import { meshNodes } from './mesh-nodes.ts'
 import { meshPull } from './mesh-pull.ts'
+import { meshScale } from './mesh-scale.ts'
 import { peerBlob } from './peer-blob.ts'
 import { printTable } from './print-table.ts'
 import { pullThrough } from './pull-through.ts'
@@ -33,6 +34,7 @@ const benches: Readonly<Record<string, Bench>> = {
   gossip: meshGossip,
   nodes: meshNodes,
   'mesh-pull': meshPull,
+  scale: meshScale,
   start: startToReady,
   sync,
 }
