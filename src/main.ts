@@ -9,11 +9,13 @@ const runningMajor = Number(process.versions.node.split('.')[0])
  * network buffers, which costs 10 MB idle and 40 under load, and pulls through are slower, as no buffer is met again in the processor's
  * cache. The old one grows by a tenth, not by as much as there is: 100 MB less after a burst of pulls. (`--optimize-for-size` does both,
  * and costs a fifth more processor a request.) The HTTP client's parser is WebAssembly; to optimize it costs 7 MB and gains nothing.
- * `bench/` shows all of it. Threads inherit this.
+ * `--expose-gc` lets the peer port collect the young generation during a transfer (`adapters/peer-http/collect-young`). `bench/` shows all
+ * of it. Threads inherit this.
  */
 const memoryFlags = [
   '--max-semi-space-size=1',
   '--heap-growing-percent=10',
+  '--expose-gc',
   '--no-wasm-tier-up',
   '--no-wasm-dynamic-tiering',
 ]
