@@ -6,6 +6,7 @@ import { makeImage } from '../../support/image.ts'
 import { type ScriptedRegistry, startRegistry } from '../../support/registry.ts'
 import { type DockerRegistry, startDockerRegistry } from './docker-registry.ts'
 import { type HoldfastNode, type NodeOptions, startNode } from './holdfast.ts'
+import { freePort } from './process.ts'
 
 /** The registry's name, as pods write it. */
 export const registryName = 'registry.lab'
@@ -22,6 +23,11 @@ export interface World {
   /** Makes an image, pushes it, and tags it. */
   push(repository: string, tag: string, options?: ImageOptions): Promise<TestImage>
   close(): Promise<void>
+}
+
+/** Settings of a node whose registry was never there. */
+export async function withoutUplink() {
+  return { upstreams: { [registryName]: { url: `http://127.0.0.1:${await freePort()}` } } }
 }
 
 /** Starts a world of its own. Whoever starts it closes it. */

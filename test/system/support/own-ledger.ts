@@ -1,0 +1,53 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { type OpenedLedger, openLedger } from '../../../src/adapters/sqlite/open.ts'
+import type { PastPin } from '../../../src/adapters/sqlite/replication.ts'
+import { systemClock } from '../../../src/ports/clock.ts'
+import { silentLog } from '../../../src/ports/log.ts'
+import type { MeshPlace } from './mesh.ts'
+
+/** Works on the ledger of a node that is stopped as that node itself would: with its key, under its rules. */
+export async function withLedger<T>(
+  place: MeshPlace,
+  work: (opened: OpenedLedger) => Promise<T>,
+): Promise<T> {
+  const dataDir = join(place.dir, 'data')
+  const opened = await openLedger({ dataDir, log: silentLog, clock: systemClock, machine: {} })
+  try {
+    return await work(opened)
+  } finally {
+    await opened.close()
+  }
+}
+
+/** Pins of a tag that a running node knows of, as its database has them, newest first. */
+export function pinsOf(place: MeshPlace, key: string): Pick<PastPin, 'digest' | 'isConflict'>[] {
+  const db = openToRead(place)
+  try {
+    const rows = db
+      .prepare<[string], { digest: PastPin['digest']; isConflict: number }>(
+        `SELECT digest, is_conflict AS isConflict FROM pin_history WHERE key = ?
+         ORDER BY wall_ms DESC, counter DESC`,
+      )
+      .all(key)
+    return rows.map(({ digest, isConflict }) => ({ digest, isConflict: isConflict === 1 }))
+  } finally {
+    db.close()
+  }
+}
+
+/** Stamps of the records of a tag, ms since the epoch, newest first. */
+export function stampsOf(place: MeshPlace, key: string): number[] {
+  const db = openToRead(place)
+  try {
+    return db
+      .prepare<[string], number>('SELECT wall_ms FROM record WHERE key = ? ORDER BY wall_ms DESC')
+      .pluck()
+      .all(key)
+  } finally {
+    db.close()
+  }
+}
+
+const openToRead = (place: MeshPlace): Database.Database =>
+  new Database(join(place.dir, 'data', 'ledger.db'), { readonly: true })
