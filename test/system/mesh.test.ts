@@ -1,10 +1,10 @@
-import { writeFile } from 'node:fs/promises'
+import { cp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
 import { pull } from './support/client.ts'
 import { makeKey, untilEqual, untilMet } from './support/mesh.ts'
-import { askTag, setScene } from './support/mesh-scene.ts'
+import { askTag, at, setScene, untilAllSay } from './support/mesh-scene.ts'
 import { until } from './support/process.ts'
 import { requireSystem } from './support/requirements.ts'
 import { registryName } from './support/world.ts'
@@ -98,7 +98,7 @@ t.test('whoever holds no key, a wrong one, or one that was dropped, is out', asy
 t.test(
   'a key is changed in three steps without parting the mesh, and then the old one is out',
   async t => {
-    const { mesh, start } = await setScene(t)
+    const { world, mesh, start } = await setScene(t)
     const [p1, p2] = [await mesh.place('n1'), await mesh.place('n2')]
     const nodes = [await start(p1), await start(p2, { seeds: [p1] })]
     await untilMet(nodes)
@@ -119,7 +119,21 @@ t.test(
           self?.keyId !== before && members.every(m => m.keyId !== before && m.state === 'alive'),
       )
     })
-    t.ok(true, 'both went over')
+
+    // Who still has the dropped one alone is out: nobody takes it for a member, and it hears nothing.
+    const old = join(mesh.secretFile, '..', 'old.secret')
+    await writeFile(old, `${makeKey(1)}\n`)
+    const stale = await start(await mesh.place('n3'), { seeds: [p1], mesh: { secretFile: old } })
+    await until('it was turned away', () => /does not accept our key/.test(stale.output()))
+    await world.push('app', 'latest')
+    await pull(nodes[0]?.mirror ?? '', registryName, 'app', 'latest')
+    await untilEqual(nodes)
+    world.uplink.refuse()
+    t.equal((await askTag(stale, 'app')).status, 404, 'it learned nothing')
+    t.strictSame((await stale.peers()).members, [])
+    for (const node of nodes) {
+      t.equal((await node.peers()).members.length, 1, `${node.name} knows the other alone`)
+    }
   },
 )
 
@@ -141,6 +155,7 @@ t.test('a node is killed, another stopped for a while: both come back and are al
   })
   t.comment(`noticed after ${Math.round(performance.now() - beganMs)} ms`)
   process.kill(n3.pid, 'SIGSTOP')
+  const stoppedMs = performance.now()
   await until(
     'its silence is noticed',
     async () => {
@@ -151,6 +166,11 @@ t.test('a node is killed, another stopped for a while: both come back and are al
   )
   const image = await world.push('late', 'latest')
   t.equal((await pull(n1.mirror, registryName, 'late', 'latest')).digest, image.digest)
+  await until(
+    'it stood still for thirty seconds',
+    () => performance.now() - stoppedMs > 30_000,
+    40_000,
+  )
   process.kill(n3.pid, 'SIGCONT')
   const again = await start(p2)
   await untilMet([n1, again, n3], 60_000)
@@ -159,4 +179,63 @@ t.test('a node is killed, another stopped for a while: both come back and are al
   for (const node of [again, n3]) {
     t.equal((await pull(node.mirror, registryName, 'late', 'latest')).digest, image.digest)
   }
+})
+
+t.test('two that dial each other at the same instant are one mesh, every time', async t => {
+  const { world, mesh, start } = await setScene(t)
+  for (const round of [1, 2, 3]) {
+    const [p1, p2] = [await mesh.place(`a${round}`), await mesh.place(`b${round}`)]
+    const nodes = await Promise.all([start(p1, { seeds: [p2] }), start(p2, { seeds: [p1] })])
+    await untilMet(nodes)
+    const { digest } = await world.push(`both${round}`, 'latest')
+    await pull(at(nodes, 0).mirror, registryName, `both${round}`, 'latest')
+    await untilEqual(nodes)
+    world.uplink.refuse()
+    await untilAllSay(nodes, `both${round}`, digest)
+    t.equal(
+      (await pull(at(nodes, 1).mirror, registryName, `both${round}`, 'latest')).digest,
+      digest,
+    )
+    await world.uplink.accept()
+    await until('one connection is left', async () => {
+      const told = await Promise.all(nodes.map(node => node.peers()))
+      return told.every(({ self }) => self?.neighbours === 1)
+    })
+    await Promise.all(nodes.map(node => node.stop('SIGKILL')))
+  }
+})
+
+t.test('a copied disk on the same machine: both copies are told, and live on', async t => {
+  const { world, mesh, start } = await setScene(t)
+  const p1 = await mesh.place('n1')
+  const first = await start(p1)
+  const image = await world.push('app', 'latest')
+  await pull(first.mirror, registryName, 'app', 'latest')
+  await first.stop()
+  const p2 = { ...(await mesh.place('n1')), dir: `${p1.dir}-copy` }
+  await cp(p1.dir, p2.dir, { recursive: true })
+  const nodes = [await start(p1), await start(p2, { seeds: [p1] })]
+  const ids = await Promise.all(nodes.map(async node => (await node.peers()).self?.id))
+  t.equal(ids[0], ids[1], 'they have one key')
+  for (const node of nodes) {
+    await until('it is told', async () => {
+      const { alarms } = await node.peers()
+      return alarms.some(({ code }) => code === 'twin-key')
+    })
+    const line = /another node uses the key of this one: remove node\.key/
+    await until('so says the log', () => line.test(node.output()))
+  }
+  world.uplink.refuse()
+  for (const node of nodes) {
+    t.equal((await pull(node.mirror, registryName, 'app', 'latest')).digest, image.digest)
+    t.equal(node.output().split('another node uses the key').length, 2, 'told once')
+  }
+
+  // As it is told: the copy gets a key of its own, and they are two.
+  const [one, copy] = [at(nodes, 0), at(nodes, 1)]
+  await copy.stop()
+  await rm(join(p2.dir, 'data', 'node.key'))
+  const other = await start(p2, { seeds: [p1], config: { node: { name: 'n2' } } })
+  await until('they met', async () => (await one.peers()).members.some(m => m.state === 'alive'))
+  await untilEqual([one, other])
 })

@@ -5,6 +5,7 @@ import type { Test } from 'tap'
 import { type Answer, ask } from './client.ts'
 import { type Lan, layLan } from './lan.ts'
 import { type MeshNode, type MeshPlace, makeMesh, type TestMesh, untilMet } from './mesh.ts'
+import { until } from './process.ts'
 import { registryName, startWorld, type World } from './world.ts'
 
 /** A world and the nodes of a mesh in it; all of it ends with the test. */
@@ -83,6 +84,21 @@ export async function askTag(node: MeshNode, repository: string, tag = 'latest')
     source: String(headers['holdfast-source'] ?? ''),
     ageSeconds: Number(headers['age'] ?? 0),
     tookMs,
+  }
+}
+
+/** Waits until every one of the nodes answers the tag with this digest. */
+export async function untilAllSay(
+  nodes: readonly MeshNode[],
+  repository: string,
+  digest: string,
+): Promise<void> {
+  for (const node of nodes) {
+    await until(
+      `${node.name} says ${digest} of ${repository}`,
+      async () => (await askTag(node, repository)).digest === digest,
+      40_000,
+    )
   }
 }
 

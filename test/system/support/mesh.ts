@@ -16,6 +16,7 @@ export interface Peers {
     readonly isLedgerEqual: boolean
     readonly keyId: string
     readonly upstreams: readonly string[]
+    readonly peerAddresses: readonly string[]
     readonly clockSkewMs?: number
   }[]
   readonly alarms: readonly { readonly code: string }[]
