@@ -7,11 +7,10 @@ import type { ClusterKeys } from '../ports/cluster-keys.ts'
 import type { HostNetwork } from '../ports/host-network.ts'
 import { anyRegistry } from '../ports/members.ts'
 import type { RecordStore } from '../ports/record-store.ts'
-import type { EndpointState } from '../ports/upstream.ts'
+import type { EndpointState, Upstream } from '../ports/upstream.ts'
 import type { Mode } from '../pull/ladder.ts'
 import type { Sync } from '../sync/sync.ts'
 import type { Content } from './content.ts'
-import type { Upstreams } from './upstreams.ts'
 
 /** What this node says of itself, kept at hand. */
 export interface MeshFacts {
@@ -23,21 +22,25 @@ export interface MeshFacts {
 
 /** How often it is looked which registries answer, ms. */
 const lookEveryMs = 1_000
+/** How often registries that were never heard are asked whether they are there, ms: others may count on this node for them. */
+const tryEveryMs = 15_000
 /** How often the store is measured, ms. */
 const measureEveryMs = 30_000
 
 /**
- * Registries of which an endpoint is not known to be down. Who allows any, and knows of none that is down, says that too: before it is
- * asked for the first image of a registry it has no book of it, and others would take it for one that cannot ask it.
+ * Registries of which an endpoint has answered and is not known to be down. Who allows any, and knows of none that is down, says that
+ * too: before it is asked for the first image of a registry it has no book of it, and others would take it for one that cannot ask it.
  */
 export function reachedOf(
-  endpoints: readonly Pick<EndpointState, 'registry' | 'state'>[],
+  endpoints: readonly Pick<EndpointState, 'registry' | 'state' | 'hasAnswered'>[],
   isAnyAllowed: boolean,
 ): readonly string[] {
-  const open = endpoints.filter(({ state }) => state === 'closed').map(({ registry }) => registry)
-  const reached = new Set(open)
-  const isAnyDown = endpoints.some(({ registry }) => !reached.has(registry))
-  if (isAnyAllowed && !isAnyDown) reached.add(anyRegistry)
+  const open = endpoints.filter(({ state }) => state === 'closed')
+  const reached = new Set(open.filter(one => one.hasAnswered).map(({ registry }) => registry))
+  const openNames = new Set(open.map(({ registry }) => registry))
+  const isAnyDown = endpoints.some(({ registry }) => !openNames.has(registry))
+  const hasAnyAnswered = reached.size > 0 || endpoints.length === 0
+  if (isAnyAllowed && !isAnyDown && hasAnyAnswered) reached.add(anyRegistry)
   return [...reached].sort()
 }
 
@@ -45,8 +48,8 @@ export function reachedOf(
 export async function watchFacts(
   config: Config,
   parts: {
-    readonly content: Pick<Content, 'store'>
-    readonly upstreams: Pick<Upstreams, 'upstream'>
+    readonly content: { readonly store: Pick<Content['store'], 'usage'> }
+    readonly upstreams: { readonly upstream: Pick<Upstream, 'endpoints' | 'tryUnheard'> }
     readonly mode: () => Mode
     readonly keys: ClusterKeys
     readonly records: Pick<RecordStore, 'count'>
@@ -67,6 +70,8 @@ export async function watchFacts(
     told = now
     tell()
   }, lookEveryMs).unref()
+  const trying = setInterval(tryUnheard, tryEveryMs).unref()
+  tryUnheard()
   const measuring = setInterval(() => {
     measure().then(
       bytes => {
@@ -75,6 +80,10 @@ export async function watchFacts(
       () => {}, // the store says elsewhere that it cannot be used
     )
   }, measureEveryMs).unref()
+
+  function tryUnheard(): void {
+    if (parts.mode() !== 'offline') parts.upstreams.upstream.tryUnheard()
+  }
 
   function reached(): readonly string[] {
     if (parts.mode() === 'offline') return []
@@ -104,6 +113,7 @@ export async function watchFacts(
     },
     close() {
       clearInterval(looking)
+      clearInterval(trying)
       clearInterval(measuring)
     },
   }

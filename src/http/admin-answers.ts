@@ -109,7 +109,7 @@ export function createAdminAnswers(
         uptimeSeconds: Math.floor(parts.uptimeMs() / 1000),
         ready,
         degraded: [...degraded],
-        endpoints: parts.endpoints().map(({ lastFailure, ...endpoint }) => ({
+        endpoints: parts.endpoints().map(({ lastFailure, hasAnswered: _, ...endpoint }) => ({
           ...endpoint,
           ...defined({ lastFailure }),
         })),

@@ -79,6 +79,8 @@ export interface EndpointState {
   readonly registry: string
   readonly url: string
   readonly state: 'closed' | 'open' | 'half-open'
+  /** It spoke as a registry does since the start: before that, `closed` says only that nobody has found out. */
+  readonly hasAnswered: boolean
   /** Repositories whose own breaker is open. */
   readonly openRepositories: number
   readonly lastFailure: string | undefined
@@ -111,6 +113,8 @@ export interface Upstream {
   /** Whether a registry is configured (or allowed by `"*"`). */
   isConfigured(registry: string): boolean
   endpoints(): readonly EndpointState[]
+  /** Asks in the background whether those are there that have not answered since the start and are not known to be down. */
+  tryUnheard(): void
   /** Calls back when something that was down answers again: `repository` is absent when a whole endpoint came back. */
   onRecovered(listener: (registry: string, repository: string | undefined) => void): () => void
 }

@@ -319,6 +319,7 @@ t.test('status tells who, what and how well', async t => {
         registry: 'docker.io',
         url: 'https://registry-1.docker.io',
         state: 'open',
+        hasAnswered: true,
         openRepositories: 0,
         lastFailure: 'timeout',
       },

@@ -130,6 +130,7 @@ export function createFakeUpstream() {
       reaches.get(repository.registry) ?? { state: 'reachable' },
     isConfigured: registry => reaches.get(registry)?.state !== 'unconfigured',
     endpoints: () => [],
+    tryUnheard() {},
     onRecovered(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

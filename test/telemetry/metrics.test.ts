@@ -100,6 +100,7 @@ t.test(
       reach: () => ({ state: 'reachable' }),
       isConfigured: () => true,
       endpoints: () => [],
+      tryUnheard() {},
       onRecovered: () => () => {},
     }
     const upstream = measureUpstream(inner, { meter: metrics.upstream, clock: steppingClock() })
@@ -241,7 +242,12 @@ function nodeState(change: Partial<NodeState> = {}): NodeState {
 t.test('the state of the node is read when somebody asks', async t => {
   const metrics = createMetrics({ version: '1' })
   let looks = 0
-  const endpoint = { openRepositories: 0, lastFailure: undefined, url: 'https://u:p@secret' }
+  const endpoint = {
+    hasAnswered: true,
+    openRepositories: 0,
+    lastFailure: undefined,
+    url: 'https://u:p@secret',
+  }
   watchNode(
     metrics.registry,
     nodeState({

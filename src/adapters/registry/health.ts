@@ -174,6 +174,7 @@ export function createHealth(parts: HealthParts, endpoint: EndpointSettings): He
       registry,
       url,
       state: whole.state(),
+      hasAnswered: heardCount > 0,
       openRepositories: lanes.manifest.openCount(),
       lastFailure: whole.lastFailure()?.message,
     }),

@@ -169,6 +169,11 @@ export function createRegistryUpstream(
     },
     isConfigured: registry => registries.find(registry).length > 0,
     endpoints: () => registries.all().map(health => health.state()),
+    tryUnheard() {
+      for (const health of registries.all()) {
+        if (health.heardCount() === 0 && !health.isDown()) void health.ping()
+      }
+    },
     onRecovered(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

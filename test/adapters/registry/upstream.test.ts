@@ -236,3 +236,25 @@ t.test('a certificate of another time, while our own clock is wrong, is told as 
   t.match(upstream.reach(at(registry)), { state: 'down', failure: 'clock' })
   await failsAs(t, askLatest(upstream, registry), 'clock', 'known-down')
 })
+
+t.test('who was never heard is asked whether it is there, and nobody else', async t => {
+  const { mirror, owner, upstream } = await makeMirrored(t)
+  const answered = () => upstream.endpoints().map(({ hasAnswered }) => hasAnswered)
+  t.strictSame(answered(), [false, false], 'nothing is known at the start')
+  await mirror.refuse()
+  upstream.tryUnheard()
+  await owner.waitFor(log => log.length > 0)
+  t.match(owner.log, [{ method: 'GET', path: '/v2/' }])
+  while (answered()[1] !== true) await new Promise(setImmediate)
+  t.strictSame(answered(), [false, true])
+  t.match(
+    upstream.endpoints(),
+    [{ state: 'closed' }, { state: 'closed' }],
+    'and blamed for nothing',
+  )
+  upstream.tryUnheard()
+  await mirror.accept()
+  upstream.tryUnheard()
+  await mirror.waitFor(log => log.length > 0)
+  t.equal(owner.log.length, 1)
+})
