@@ -1,7 +1,7 @@
+import { sample } from '../ledger/sample.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import type { BackOff } from './back-off.ts'
 import type { MemberEntry } from './member-entry.ts'
-import { sample } from './sample.ts'
 
 /** Somebody to dial: a member at its addresses, or whoever listens at one that a seed named. */
 export interface Candidate {

@@ -6,6 +6,7 @@ import type { Timers } from '../ports/timers.ts'
 import type { BackOff } from './back-off.ts'
 import type { Candidate } from './dial-candidates.ts'
 import type { MemberTable } from './member-table.ts'
+import { pause } from './pause.ts'
 
 /** Dials since the start, by how they ended. */
 export type DialCounts = Readonly<Record<'connected' | BusFailure['code'], number>>
@@ -47,7 +48,7 @@ export function createDialler(parts: {
   const counts = { connected: 0, unreachable: 0, refused: 0, self: 0, closed: 0 }
 
   async function dialStranger(candidate: Candidate): Promise<void> {
-    await pause(strangerJitterMs * random())
+    await pause(strangerJitterMs * random(), timers, signal)
     const [address = ''] = candidate.addresses
     const id = foundAt(address)
     const isMet = bus.neighbours().some(n => n.id === id || n.address === address)
@@ -105,17 +106,6 @@ export function createDialler(parts: {
   function foundAt(address: string): NodeId | undefined {
     const entry = found.get(address)
     return entry !== undefined && clock.monotonicMs() < entry.untilMs ? entry.id : undefined
-  }
-
-  function pause(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const cancel = timers.after(ms, resolve)
-    signal.addEventListener('abort', stop, { once: true })
-    function stop(): void {
-      cancel()
-      resolve()
-    }
-    return promise.finally(() => signal.removeEventListener('abort', stop))
   }
 
   return {

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { sample } from '../ledger/sample.ts'
 import type { Bus, Verdict } from '../ports/bus.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ClusterTime } from '../ports/cluster-time.ts'
@@ -27,7 +28,6 @@ import {
 } from './mesh-message.ts'
 import { createOwnHello, type OwnFacts, type OwnHello } from './own-hello.ts'
 import { createProber, pingSubject } from './probe-members.ts'
-import { sample } from './sample.ts'
 import { createTwinWatch } from './watch-twin.ts'
 
 /** What membership needs. */

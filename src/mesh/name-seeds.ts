@@ -1,7 +1,7 @@
+import { sample } from '../ledger/sample.ts'
 import type { ResolveName } from '../ports/resolve-name.ts'
 import type { SeedSource } from '../ports/seed-source.ts'
 import { formatMeshAddress, parseMeshAddress } from './mesh-address.ts'
-import { sample } from './sample.ts'
 
 const resolveTimeoutMs = 3_000
 /** A headless service may have thousands of addresses: some at random lead to the rest. */

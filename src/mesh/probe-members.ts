@@ -3,6 +3,7 @@ import type { NodeId } from '../ports/node-id.ts'
 import { type PeerClient, PeerFailure } from '../ports/peer-port.ts'
 import type { Timers } from '../ports/timers.ts'
 import type { MemberTable } from './member-table.ts'
+import { pause } from './pause.ts'
 
 /** Subject of the peer port that a probe asks. */
 export const pingSubject = 'mesh/ping'
@@ -53,7 +54,7 @@ export function createProber(parts: {
   async function probe(id: NodeId): Promise<void> {
     const sinceMs = clock.monotonicMs()
     for (let tried = 0; tried < tries && !signal.aborted; tried++) {
-      if (tried > 0) await pause(betweenTriesMs)
+      if (tried > 0) await pause(betweenTriesMs, timers, signal)
       if (await answers(id)) return
     }
     if (!signal.aborted) table.unanswered(id, sinceMs)
@@ -72,18 +73,6 @@ export function createProber(parts: {
     }
     if (!signal.aborted) table.heard(id, clock.monotonicMs() - startedMs)
     return true
-  }
-
-  function pause(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const cancel = timers.after(ms, done)
-    signal.addEventListener('abort', done, { once: true })
-    function done(): void {
-      cancel()
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    return promise
   }
 
   return {

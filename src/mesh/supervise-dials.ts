@@ -1,3 +1,4 @@
+import { sample } from '../ledger/sample.ts'
 import type { Bus } from '../ports/bus.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { HostNetwork } from '../ports/host-network.ts'
@@ -9,7 +10,6 @@ import { createBackOff } from './back-off.ts'
 import { type Candidate, findCandidates } from './dial-candidates.ts'
 import { createDialler, type DialCounts } from './dialler.ts'
 import type { MemberTable } from './member-table.ts'
-import { sample } from './sample.ts'
 import { createSeedPool } from './seed-pool.ts'
 
 /** Keeps this node connected, for as long as it runs. */

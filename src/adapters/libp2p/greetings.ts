@@ -2,6 +2,7 @@ import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import { BusFailure, maxBusBytes } from '../../ports/bus.ts'
 import type { NodeId } from '../../ports/node-id.ts'
 import { readFrame, writeFrame } from './frame.ts'
+import { asError } from './links.ts'
 import { toNodeId } from './node-key.ts'
 
 const protocol = '/holdfast/greet/1'
@@ -70,6 +71,3 @@ function bounded(bytes: Uint8Array): Uint8Array {
   if (bytes.byteLength <= maxBusBytes) return bytes
   throw new RangeError(`a greeting of ${bytes.byteLength} bytes: ${maxBusBytes} is the most`)
 }
-
-const asError = (error: unknown): Error =>
-  error instanceof Error ? error : new Error(String(error))

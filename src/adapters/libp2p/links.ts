@@ -43,7 +43,8 @@ export async function closeStream(stream: Stream): Promise<void> {
   clearTimeout(timer)
 }
 
-const asError = (error: unknown): Error =>
+/** What was thrown, as an error. */
+export const asError = (error: unknown): Error =>
   error instanceof Error ? error : new Error(String(error))
 
 /**

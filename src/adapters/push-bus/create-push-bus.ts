@@ -1,11 +1,13 @@
+import { sample } from '../../ledger/sample.ts'
 import { type Bus, BusFailure, maxBusBytes } from '../../ports/bus.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ClusterKeys } from '../../ports/cluster-keys.ts'
+import { createJudging } from '../../ports/judging.ts'
 import type { NodeId } from '../../ports/node-id.ts'
 import { type PeerAnswer, PeerFailure } from '../../ports/peer-port.ts'
 import type { Timers } from '../../ports/timers.ts'
 import { createContacts } from './contacts.ts'
-import { bounded, choose, type Judge, judgeInTime, toBusFailure } from './push-rules.ts'
+import { bounded, toBusFailure } from './push-rules.ts'
 import type { PushAnswer, PushWire } from './push-wire.ts'
 import { createSeen } from './seen.ts'
 
@@ -65,7 +67,7 @@ export function createPushBus(parts: PushBusParts, { listening }: PushBusOptions
   const underway = new Map<NodeId, number>()
   const closed = new AbortController()
   const ownKeyListeners = new Set<() => void>()
-  let judge: Judge = () => 'ignore'
+  const judging = createJudging()
   let answerGreeting: AnswerGreeting | undefined
 
   function ask(
@@ -109,14 +111,14 @@ export function createPushBus(parts: PushBusParts, { listening }: PushBusOptions
 
   async function spread(message: Uint8Array, except?: NodeId): Promise<number> {
     const others = contacts.all().filter(({ id }) => id !== except)
-    const chosen = choose(others, fanOut)
+    const chosen = sample(others, fanOut, Math.random)
     const taken = await Promise.all(chosen.map(({ id }) => push(id, message)))
     return taken.filter(Boolean).length
   }
 
   async function receive(message: Uint8Array, from: NodeId): Promise<void> {
     if (message.byteLength > maxBusBytes || !seen.add(message)) return
-    if ((await judgeInTime(judge, message, from)) === 'accept') await spread(message, from)
+    if ((await judging.ask(message, from)) === 'accept') await spread(message, from)
   }
 
   async function ping(id: NodeId): Promise<void> {
@@ -243,9 +245,7 @@ export function createPushBus(parts: PushBusParts, { listening }: PushBusOptions
       const sent = Uint8Array.from(message)
       return seen.add(sent) ? await spread(sent) : 0
     },
-    judge(next) {
-      judge = next
-    },
+    judge: judging.set,
     neighbours: contacts.all,
     onNeighbour: contacts.onChange,
     async dial(address, signal) {

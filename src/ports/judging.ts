@@ -1,15 +1,16 @@
-import type { Verdict } from '../../ports/bus.ts'
-import type { NodeId } from '../../ports/node-id.ts'
+import type { Verdict } from './bus.ts'
+import type { NodeId } from './node-id.ts'
 
+/** Says what is to become of a message of the bus. */
 type Judge = (message: Uint8Array, from: NodeId) => Verdict | Promise<Verdict>
 
-/** A judge that is slower than this has not spoken. */
+/** A judge that is slower than this has not spoken, ms. */
 const patienceMs = 100
 
 /** Messages that may wait for their verdict at a time; more are dropped: a flood must not fill the memory. */
 const maxWaiting = 256
 
-/** Asks the judge in bounded time and number. */
+/** Asks the judge of a bus in bounded time and number, as every bus does. */
 export interface Judging {
   set(judge: Judge): void
   /** Never rejects. */
