@@ -100,8 +100,9 @@ export function createIndexEntries(
   }
 
   function replace(from: NodeId, shard: number, digests: readonly Digest[], hash: string): void {
-    const kept = digests.slice(0, Math.min(maxInShard, maxOfNode - countOf(from)))
     const before = told.get(from)?.get(shard)?.digests
+    const others = countOf(from) - (before?.size ?? 0)
+    const kept = digests.slice(0, Math.min(maxInShard, maxOfNode - others))
     const now = new Set(kept)
     for (const digest of before ?? []) if (!now.has(digest)) remove(from, digest)
     for (const digest of now) add(from, digest)

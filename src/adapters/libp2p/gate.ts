@@ -5,6 +5,8 @@ import { toNodeId } from './node-key.ts'
 
 /** Handshakes that one address may have under way. Each may take its time to say nothing. */
 const maxPendingPerHost = 64
+/** Addresses whose nodes are remembered until they are asked for: most are not. */
+const maxMet = 256
 
 /** Decides who comes in, and remembers who was met behind an address. */
 export interface Gate {
@@ -43,6 +45,13 @@ export function createGate({ isNeighbour, isKeptOut }: GateParts): Gate {
     return true
   }
 
+  function remember(address: string, id: NodeId): void {
+    met.delete(address) // to the end: the oldest is forgotten first
+    met.set(address, id)
+    const [oldest] = met.keys()
+    if (met.size > maxMet && oldest !== undefined) met.delete(oldest)
+  }
+
   const leaving = new Map<MultiaddrConnection, () => void>()
 
   return {
@@ -59,7 +68,7 @@ export function createGate({ isNeighbour, isKeptOut }: GateParts): Gate {
         const id = toNodeId(peer)
         if (id === undefined || isKeptOut(id)) return true
         const address = fromMultiaddr(connection.remoteAddr)
-        if (address !== undefined) met.set(address, id)
+        if (address !== undefined) remember(address, id)
         return isNeighbour(id) && !seconds.has(id)
       },
     },
