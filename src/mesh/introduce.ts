@@ -3,7 +3,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import type { Timers } from '../ports/timers.ts'
-import type { Admission } from './member-table.ts'
+import type { Admission } from './admit-hellos.ts'
 import { decodeGreeting, encodeGreeting, type Greeting } from './mesh-message.ts'
 
 /** Exchanges greetings with neighbours. */

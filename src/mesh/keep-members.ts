@@ -34,15 +34,17 @@ export function keepMembers(parts: {
   readonly log: Log
 }): MemberKeeper {
   const { table, store, clock, time, timers, log } = parts
+  /** Forgotten and not yet written. */
+  let forgotten: readonly NodeId[] = []
   const written = new Map<NodeId, { readonly gist: string; readonly atMs: number }>()
   let cancel: (() => void) | undefined
   let isClosing = false
 
   function restore(): void {
     const nowMs = clock.monotonicMs()
-    for (const { id, body, signature, lastSeenMs, unheardMs } of store.load().members) {
-      const agoMs = Math.max(0, time.nowMs() - lastSeenMs)
-      table.restore({ body, signature }, nowMs - agoMs, unheardMs)
+    for (const { id, body, signature, ...known } of store.load().members) {
+      const agoMs = Math.max(0, time.nowMs() - known.lastSeenMs)
+      table.restore({ body, signature }, { ...known, lastSeenMs: nowMs - agoMs })
       const entry = table.entry(id)
       if (entry !== undefined) written.set(id, { gist: gist(entry.hello), atMs: nowMs })
     }
@@ -56,20 +58,26 @@ export function keepMembers(parts: {
 
   async function save(isDueNow: (entry: MemberEntry) => boolean): Promise<void> {
     const due = [...table.entries()].filter(isDueNow)
-    const forgotten = table.takeForgotten()
-    if (due.length === 0 && forgotten.length === 0) return
+    // Who came back meanwhile is not forgotten.
+    const gone = [...forgotten, ...table.takeForgotten()].filter(
+      id => table.entry(id) === undefined,
+    )
+    forgotten = []
+    if (due.length === 0 && gone.length === 0) return
     const atMs = clock.monotonicMs()
     for (const { hello } of due) written.set(hello.id, { gist: gist(hello), atMs })
-    for (const id of forgotten) written.delete(id)
+    for (const id of gone) written.delete(id)
     try {
-      await store.save({ members: due.map(stored), forgotten, names: new Map() })
+      await store.save({ members: due.map(stored), forgotten: gone, names: new Map() })
     } catch (err) {
       for (const { hello } of due) written.delete(hello.id)
+      forgotten = [...gone, ...forgotten]
       log.debug({ err, members: due.length }, 'members not written')
     }
   }
 
-  function stored({ hello, signed, lastSeenMs, unheardMs, state }: MemberEntry): StoredMember {
+  function stored(entry: MemberEntry): StoredMember {
+    const { hello, signed, lastSeenMs, unheardMs, state, wasMet } = entry
     const silentMs = clock.monotonicMs() - lastSeenMs
     return {
       id: hello.id,
@@ -77,6 +85,7 @@ export function keepMembers(parts: {
       signature: signed.signature,
       lastSeenMs: Math.max(0, Math.round(time.nowMs() - silentMs)),
       unheardMs: state === 'gone' ? Math.round(unheardMs + silentMs) : 0,
+      wasMet,
     }
   }
 

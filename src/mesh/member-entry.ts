@@ -6,7 +6,9 @@ export interface MemberEntry {
   signed: SignedHello
   hello: Hello
   state: Member['state']
-  /** When it was heard last, by its own word, an answer or what others say. Monotonic, as all times here, ms. */
+  /** When it came into the table. Monotonic, as all times here, ms. */
+  readonly knownSinceMs: number
+  /** When it was heard last, by its own word, an answer or what others say. */
   lastSeenMs: number
   /** Its trusted time less our monotonic clock; `undefined` when its hello is too old to tell. */
   anchorMs: number | undefined
@@ -15,6 +17,8 @@ export interface MemberEntry {
   /** When one that is down is probed next. */
   nextProbeMs: number
   saidBye: boolean
+  /** This node met it: it answered or was connected, under its own key. Of others there is only their word. */
+  wasMet: boolean
   isNeighbour: boolean
   /** Host it was reached or seen at over the bus. */
   seenAt: { readonly host: string; readonly isDialled: boolean } | undefined
@@ -34,8 +38,39 @@ export interface MemberEntry {
 /** Silence for so many of its periods is the end of a member. */
 const periodsToExpiry = 3
 /** Hellos of one node that are taken at once, and how often one is added to that. */
-export const allowance = 20
+const allowance = 20
 const allowanceEveryMs = 1_000
+
+/** Makes the entry of a node that is just known of; whoever makes it says whether it is there. */
+export function createEntry(
+  { hello, signed, seenAt }: Pick<MemberEntry, 'hello' | 'signed' | 'seenAt'>,
+  times: { readonly nowMs: number; readonly lastSeenMs: number },
+  viewNeeds: ViewNeeds,
+): MemberEntry {
+  const draft: Omit<MemberEntry, 'view'> = {
+    signed,
+    hello,
+    state: 'gone',
+    knownSinceMs: times.nowMs,
+    lastSeenMs: times.lastSeenMs,
+    anchorMs: undefined,
+    downSinceMs: undefined,
+    nextProbeMs: 0,
+    saidBye: false,
+    wasMet: seenAt !== undefined,
+    isNeighbour: seenAt !== undefined,
+    seenAt,
+    roundTripMs: undefined,
+    unheardMs: 0,
+    formerNonces: [],
+    twinSeenMs: undefined,
+    allowance,
+    allowanceAtMs: times.nowMs,
+  }
+  const entry = draft as MemberEntry
+  entry.view = viewOf(entry, viewNeeds)
+  return entry
+}
 
 /** Whether it was silent for too long. */
 export function isExpired({ lastSeenMs, hello }: MemberEntry, nowMs: number): boolean {
@@ -52,11 +87,15 @@ export function isWithinAllowance(entry: MemberEntry, nowMs: number): boolean {
   return true
 }
 
+/** What a view of an entry is made with. */
+export interface ViewNeeds {
+  readonly protocols: ProtocolRange
+  /** What a clock is ahead of ours now, by its anchor, ms. */
+  readonly skewMs: (anchorMs: number) => number
+}
+
 /** The port's view of an entry, with what moves fast read live. */
-export function viewOf(
-  entry: MemberEntry,
-  needs: { readonly protocols: ProtocolRange; readonly skewMs: (anchorMs: number) => number },
-): Member {
+export function viewOf(entry: MemberEntry, needs: ViewNeeds): Member {
   const { hello } = entry
   const { highest } = hello.protocols
   return {

@@ -9,6 +9,8 @@ export interface MemberStates {
   set(entry: MemberEntry, state: Member['state'], why: string): void
   /** In doubt from now on, and to be probed. */
   suspect(entry: MemberEntry, why: string): void
+  /** To be asked whether it is there; until it did not answer that is not in doubt. */
+  lookFor(entry: MemberEntry): void
   /** A word of it that was said at `seenMs`. One that does not answer us stays in doubt, whatever others say. */
   revive(entry: MemberEntry, seenMs: number): void
   /** None of the probes that began at `sinceMs` was answered. */
@@ -51,7 +53,6 @@ export function createMemberStates(parts: {
     doubt(entry)
   }
 
-  /** A word of it that was said at `seenMs`. One that does not answer us stays in doubt, whatever others say. */
   function revive(entry: MemberEntry, seenMs: number): void {
     const { downSinceMs } = entry
     entry.lastSeenMs = Math.max(entry.lastSeenMs, seenMs)
@@ -94,6 +95,10 @@ export function createMemberStates(parts: {
   return {
     set,
     suspect,
+    lookFor(entry) {
+      entry.nextProbeMs = clock.monotonicMs() + longestReprobeMs
+      doubt(entry)
+    },
     revive,
     unanswered,
     sweep,

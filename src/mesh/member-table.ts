@@ -5,39 +5,16 @@ import type { Log } from '../ports/log.ts'
 import type { Member, Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import type { NodeSignature } from '../ports/node-signature.ts'
-import { decodeBye } from './bye.ts'
-import {
-  compareTurns,
-  decodeHello,
-  type Hello,
-  meet,
-  type ProtocolRange,
-  type SignedHello,
-} from './hello.ts'
-import { allowance, hostOf, isWithinAllowance, type MemberEntry, viewOf } from './member-entry.ts'
+import { createHelloAdmission, type HelloAdmission } from './admit-hellos.ts'
+import { decodeHello, type Hello, meet, type ProtocolRange, type SignedHello } from './hello.ts'
+import { createEntry, hostOf, type MemberEntry, type ViewNeeds, viewOf } from './member-entry.ts'
 import { createOddities } from './member-oddities.ts'
 import { callListener, createMemberStates } from './member-states.ts'
-import type { ToldHello } from './mesh-message.ts'
-
-/**
- * What became of a hello. `news`: of a node that was not here; `newer`: in place of an earlier one; `known`: nothing new, or older;
- * `own`: by this node's own key; `limited`: too many of one node, or too many nodes; `unreadable`: not as this version reads them; `forged`: that node did not sign it.
- */
-export type Admission = 'news' | 'newer' | 'known' | 'own' | 'limited' | 'unreadable' | 'forged'
-
-/** How a hello came. */
-export interface Arrival {
-  /** Half a round trip, ms. */
-  readonly delayMs?: number
-}
 
 /** All that is known of other nodes. */
-export interface MemberTable extends Members {
-  admit(told: ToldHello, arrival?: Arrival): Admission
-  /** A node's last word: whether it is taken. */
-  admitBye(signed: SignedHello): 'accept' | 'ignore' | 'reject'
+export interface MemberTable extends Members, HelloAdmission {
   /** Puts one in as it was known before a restart. */
-  restore(signed: SignedHello, lastSeenMs: number, unheardMs: number): void
+  restore(signed: SignedHello, known: RestoredMember): void
   joined(id: NodeId, address: string, isDialled: boolean): void
   left(id: NodeId): void
   /** None of the probes that began at `sinceMs` was answered. */
@@ -55,13 +32,8 @@ export interface MemberTable extends Members {
   takeForgotten(): readonly NodeId[]
 }
 
-/** Most nodes that are remembered: whoever holds the secret can make up any number of names. */
-const maxMembers = 10_000
-/** A clock's word this old says nothing any more. */
-const maxSampleAgeMs = 10 * 60_000
-
-/** When a node was heard, and what its clock said. */
-type Seen = Pick<MemberEntry, 'anchorMs'> & { readonly seenMs: number }
+/** What was known of a member before a restart, beside its word. */
+export type RestoredMember = Pick<MemberEntry, 'lastSeenMs' | 'unheardMs' | 'wasMet'>
 
 /** Makes an empty table. `onOwn` is handed hellos that this node's own key signed, and this start of it did not. */
 export function createMemberTable(
@@ -76,6 +48,8 @@ export function createMemberTable(
     readonly protocols: ProtocolRange
     /** Of this node's own hellos. */
     readonly nonce: string
+    /** Nodes that are remembered; only tests change it. */
+    readonly maxMembers?: number
   },
 ): MemberTable {
   const { signature, clock, log } = parts
@@ -89,7 +63,7 @@ export function createMemberTable(
   let all: readonly Member[] | undefined
   let alive: readonly Member[] | undefined
 
-  const viewNeeds = {
+  const viewNeeds: ViewNeeds = {
     protocols: options.protocols,
     skewMs: (anchorMs: number) => anchorMs + clock.monotonicMs() - parts.time.nowMs(),
   }
@@ -100,98 +74,12 @@ export function createMemberTable(
     for (const listener of listeners) callListener(log, listener)
   }
 
-  function admit(told: ToldHello, { delayMs = 0 }: Arrival = {}): Admission {
-    const hello = decodeHello(told.body)
-    if (hello === undefined) return 'unreadable'
-    const entry = table.get(hello.id)
-    const seenMs = clock.monotonicMs() - told.ageMs
-    const order = entry === undefined ? 1 : compareTurns(hello, entry.hello)
-    if (order > 0) return takeIn(hello, told, { seenMs, anchorMs: anchorOf(hello, told, delayMs) })
-    if (entry !== undefined && order === 0 && seenMs > entry.lastSeenMs)
-      states.revive(entry, seenMs)
-    return 'known'
-  }
-
-  function anchorOf({ clock: word }: Hello, { ageMs }: ToldHello, delayMs: number) {
-    if (ageMs > maxSampleAgeMs) return undefined
-    return word.trustedMs + ageMs + delayMs - clock.monotonicMs()
-  }
-
-  function takeIn(hello: Hello, told: ToldHello, seen: Seen): Admission {
-    const entry = table.get(hello.id)
-    if (hello.nonce === options.nonce) return 'own'
-    if (entry !== undefined && !isWithinAllowance(entry, clock.monotonicMs())) return 'limited'
-    if (!signature.isSignedBy(hello.id, 'hello', told.body, told.signature)) return 'forged'
-    if (hello.id === signature.self) {
-      parts.onOwn(hello)
-      return 'own'
-    }
-    // Copies: what came may be a piece of something larger.
-    const signed = { body: Uint8Array.from(told.body), signature: Uint8Array.from(told.signature) }
-    return entry === undefined ? add(hello, signed, seen) : replace(entry, hello, signed, seen)
-  }
-
-  function add(hello: Hello, signed: SignedHello, seen: Seen): Admission {
-    if (table.size >= maxMembers && !dropOne()) return 'limited'
-    const entry = put(hello, signed, seen.seenMs)
-    entry.anchorMs = seen.anchorMs
-    states.revive(entry, seen.seenMs)
-    oddities.tell(entry)
-    changed()
-    return entry.state === 'gone' ? 'known' : 'news'
-  }
-
   function put(hello: Hello, signed: SignedHello, lastSeenMs: number): MemberEntry {
-    const draft: Omit<MemberEntry, 'view'> = {
-      signed,
-      hello,
-      state: 'gone',
-      lastSeenMs,
-      anchorMs: undefined,
-      downSinceMs: undefined,
-      nextProbeMs: 0,
-      saidBye: false,
-      isNeighbour: neighbours.has(hello.id),
-      seenAt: neighbours.get(hello.id),
-      roundTripMs: undefined,
-      unheardMs: 0,
-      formerNonces: [],
-      twinSeenMs: undefined,
-      allowance,
-      allowanceAtMs: clock.monotonicMs(),
-    }
-    const entry = draft as MemberEntry
-    entry.view = viewOf(entry, viewNeeds)
+    const seenAt = neighbours.get(hello.id)
+    const times = { nowMs: clock.monotonicMs(), lastSeenMs }
+    const entry = createEntry({ hello, signed, seenAt }, times, viewNeeds)
     table.set(hello.id, entry)
     return entry
-  }
-
-  function replace(entry: MemberEntry, hello: Hello, signed: SignedHello, seen: Seen): Admission {
-    const wasGone = entry.state === 'gone'
-    const before = entry.hello
-    oddities.noticeTwin(entry, hello)
-    entry.hello = hello
-    entry.signed = signed
-    entry.anchorMs = seen.anchorMs
-    entry.saidBye = false
-    entry.view = viewOf(entry, viewNeeds)
-    // A node that was started anew is another one to reach.
-    if (hello.nonce !== before.nonce) entry.downSinceMs = undefined
-    states.revive(entry, seen.seenMs)
-    if (before.name !== hello.name || before.version !== hello.version) oddities.tell(entry)
-    changed()
-    return wasGone && entry.state !== 'gone' ? 'news' : 'newer'
-  }
-
-  /** Makes room for a new node: whoever is gone longest goes. */
-  function dropOne(): boolean {
-    let oldest: MemberEntry | undefined
-    for (const entry of table.values()) {
-      if (entry.state !== 'gone' || entry.isNeighbour) continue
-      if (oldest === undefined || entry.lastSeenMs < oldest.lastSeenMs) oldest = entry
-    }
-    if (oldest !== undefined) forget(oldest)
-    return oldest !== undefined
   }
 
   function forget({ hello }: MemberEntry): void {
@@ -199,20 +87,27 @@ export function createMemberTable(
     forgotten.push(hello.id)
   }
 
-  function admitBye(signed: SignedHello): 'accept' | 'ignore' | 'reject' {
-    const bye = decodeBye(signed.body)
-    if (bye === undefined) return 'reject'
-    const entry = table.get(bye.id)
-    if (entry === undefined || entry.saidBye || compareTurns(bye, entry.hello) <= 0) return 'ignore'
-    if (!isWithinAllowance(entry, clock.monotonicMs())) return 'ignore'
-    if (!signature.isSignedBy(bye.id, 'bye', signed.body, signed.signature)) return 'reject'
-    entry.saidBye = true
-    entry.downSinceMs = undefined
-    states.set(entry, 'gone', 'said bye')
-    return 'accept'
-  }
+  const admission = createHelloAdmission(
+    {
+      ...parts,
+      table,
+      states,
+      oddities,
+      isNeighbour: id => neighbours.has(id),
+      put,
+      renew(entry, hello, signed) {
+        entry.hello = hello
+        entry.signed = signed
+        entry.view = viewOf(entry, viewNeeds)
+      },
+      forget,
+      changed,
+    },
+    options,
+  )
 
   return {
+    ...admission,
     self: signature.self,
     all() {
       all ??= [...table.values()].map(entry => entry.view)
@@ -228,6 +123,7 @@ export function createMemberTable(
     heard(id, roundTripMs) {
       const entry = table.get(id)
       if (entry === undefined || entry.saidBye) return
+      entry.wasMet = true
       entry.lastSeenMs = clock.monotonicMs()
       entry.unheardMs = 0
       entry.downSinceMs = undefined
@@ -243,14 +139,13 @@ export function createMemberTable(
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    admit,
-    admitBye,
-    restore(signed, lastSeenMs, unheardMs) {
+    restore(signed, { lastSeenMs, unheardMs, wasMet }) {
       const hello = decodeHello(signed.body)
       if (hello === undefined || hello.id === signature.self || table.has(hello.id)) return
       const entry = put(hello, signed, Math.min(lastSeenMs, clock.monotonicMs()))
       // Only uptime counts: the time that we were off is no silence of its.
       entry.unheardMs = unheardMs - (clock.monotonicMs() - entry.lastSeenMs)
+      entry.wasMet ||= wasMet
       changed()
     },
     joined(id, address, isDialled) {
@@ -259,6 +154,7 @@ export function createMemberTable(
       const entry = table.get(id)
       if (entry === undefined) return
       entry.isNeighbour = true
+      entry.wasMet = true
       entry.seenAt = seenAt
       entry.view = viewOf(entry, viewNeeds)
       changed()

@@ -9,12 +9,13 @@ import type { NodeId } from '../ports/node-id.ts'
 import type { NodeSignature } from '../ports/node-signature.ts'
 import type { PeerAnswer, PeerClient } from '../ports/peer-port.ts'
 import type { Timers } from '../ports/timers.ts'
+import type { Admission } from './admit-hellos.ts'
 import { helloPeriodMs, startAnnouncer } from './announce.ts'
 import { createMembersAnswer, fetchMembers, membersSubject } from './fetch-members.ts'
 import { decodeHello, type ProtocolRange } from './hello.ts'
 import { startIntroducer } from './introduce.ts'
 import { keepMembers } from './keep-members.ts'
-import { type Admission, createMemberTable, type MemberTable } from './member-table.ts'
+import { createMemberTable, type MemberTable } from './member-table.ts'
 import {
   byeType,
   decodeByeMessage,

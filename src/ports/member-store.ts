@@ -10,11 +10,13 @@ export interface StoredMember {
   readonly lastSeenMs: number
   /** How long this node has been up and heard nothing of it, ms. */
   readonly unheardMs: number
+  /** This node met it: it answered or was connected, under its own key. */
+  readonly wasMet: boolean
 }
 
 /** What is remembered of the mesh, so that a node that starts again finds the others with nothing else to go by. */
 export interface MemberStore {
-  /** All members, and which node a name was first known by. */
+  /** All members, the longest known first, and which node a name was first known by. */
   load(): {
     readonly members: readonly StoredMember[]
     readonly names: ReadonlyMap<string, NodeId>

@@ -39,11 +39,12 @@ export function createMemberStore(parts: {
 
 function loadMembers(db: Connection): StoredMember[] {
   return db
-    .prepare<[], StoredMember>(
-      `SELECT id, body, signature, last_seen_ms AS lastSeenMs, unheard_ms AS unheardMs
-       FROM member ORDER BY last_seen_ms DESC`,
+    .prepare<[], Omit<StoredMember, 'wasMet'> & { readonly wasMet: number }>(
+      `SELECT id, body, signature, last_seen_ms AS lastSeenMs, unheard_ms AS unheardMs, was_met AS wasMet
+       FROM member ORDER BY rowid`,
     )
     .all()
+    .map(row => ({ ...row, wasMet: row.wasMet === 1 }))
 }
 
 function loadNames(db: Connection): [string, NodeId][] {
@@ -53,7 +54,10 @@ function loadNames(db: Connection): [string, NodeId][] {
 /** Writes changes of the member table; call inside a transaction. */
 export function createMemberWriter(db: Connection): (change: MemberChange) => void {
   const put = db.prepare(
-    'INSERT OR REPLACE INTO member (id, body, signature, last_seen_ms, unheard_ms) VALUES (?, ?, ?, ?, ?)',
+    // A row keeps its number: they are in the order in which members became known.
+    `INSERT INTO member (id, body, signature, last_seen_ms, unheard_ms, was_met) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (id) DO UPDATE SET body = excluded.body, signature = excluded.signature,
+       last_seen_ms = excluded.last_seen_ms, unheard_ms = excluded.unheard_ms, was_met = excluded.was_met`,
   )
   const forget = db.prepare('DELETE FROM member WHERE id = ?')
   // The first node keeps the name.
@@ -61,8 +65,9 @@ export function createMemberWriter(db: Connection): (change: MemberChange) => vo
 
   return ({ members, forgotten, names }) => {
     for (const id of forgotten) forget.run(id)
-    for (const { id, body, signature, lastSeenMs, unheardMs } of members) {
-      put.run(id, body, signature, Math.round(lastSeenMs), Math.round(unheardMs))
+    for (const { id, body, signature, lastSeenMs, unheardMs, wasMet } of members) {
+      const [seenMs, silentMs] = [Math.round(lastSeenMs), Math.round(unheardMs)]
+      put.run(id, body, signature, seenMs, silentMs, Number(wasMet))
     }
     for (const [name, id] of names) putName.run(name, id)
   }

@@ -15,6 +15,7 @@ function memberOf(digits: string, change: Partial<StoredMember> = {}): StoredMem
     signature: Buffer.alloc(64, 7),
     lastSeenMs: today,
     unheardMs: 0,
+    wasMet: false,
     ...change,
   }
 }
@@ -22,13 +23,16 @@ function memberOf(digits: string, change: Partial<StoredMember> = {}): StoredMem
 t.test('members and names outlive a restart', async t => {
   const dataDir = await makeDirectory(t)
   const first = await openIn(t, dataDir)
-  const [a, b] = [memberOf('aa'), memberOf('bb', { lastSeenMs: today + day, unheardMs: 5 })]
+  const [a, b] = [
+    memberOf('aa'),
+    memberOf('bb', { lastSeenMs: today + day, unheardMs: 5, wasMet: true }),
+  ]
   t.strictSame(first.members.load(), { members: [], names: new Map() })
   await first.members.save({ members: [a, b], forgotten: [], names: new Map([['edge', a.id]]) })
   await first.close()
 
   const again = await openIn(t, dataDir)
-  t.strictSame(again.members.load(), { members: [b, a], names: new Map([['edge', a.id]]) })
+  t.strictSame(again.members.load(), { members: [a, b], names: new Map([['edge', a.id]]) })
   const moved = memberOf('aa', { lastSeenMs: today + 2 * day })
   await again.members.save({
     members: [moved],
@@ -36,6 +40,17 @@ t.test('members and names outlive a restart', async t => {
     names: new Map([['edge', b.id]]),
   })
   t.strictSame(again.members.load(), { members: [moved], names: new Map([['edge', a.id]]) })
+})
+
+t.test('members are kept in the order in which they became known', async t => {
+  const { members } = await openIn(t, await makeDirectory(t))
+  const [a, b, c] = [memberOf('cc'), memberOf('bb'), memberOf('aa')]
+  await members.save({ members: [a, b], forgotten: [], names: new Map() })
+  const heard = { ...a, lastSeenMs: today + day }
+  await members.save({ members: [c, heard], forgotten: [], names: new Map() })
+  t.strictSame(members.load().members, [heard, b, c])
+  await members.save({ members: [b], forgotten: [a.id], names: new Map() })
+  t.strictSame(members.load().members, [b, c])
 })
 
 t.test('the boot number outlives a restart', async t => {
