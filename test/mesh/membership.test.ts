@@ -433,3 +433,23 @@ t.test('what was silent for a week of uptime is forgotten, and not before', asyn
   await again.close()
   t.equal(again.store.members.size, 0)
 })
+
+t.test('who was forgotten and comes back before that is written is kept', async t => {
+  const { time, network, start } = world()
+  const a = await start(t, '10.0.0.1:5053')
+  const b = await start(t, '10.0.0.2:5053')
+  void dial(a, b)
+  await time.until(() => a.table.alive().length === 1, 100)
+  await a.close()
+  const day = 86_400_000
+  const kept = a.store.members.get(b.id)
+  if (kept === undefined) throw new Error('not kept')
+  a.store.members.set(b.id, { ...kept, unheardMs: 7 * day - 1_000 })
+  network.unplug(b.address)
+  const again = await start(t, '10.0.0.6:5053', { store: a.store })
+  await time.until(() => again.table.all().length === 0, 10_000)
+  again.table.admit({ ...kept, ageMs: 0 })
+  t.equal(again.table.all().length, 1)
+  await time.pass(5_000)
+  t.ok(a.store.members.has(b.id))
+})
