@@ -1,4 +1,4 @@
-import { decode, encode, rfc8949EncodeOptions } from 'cborg'
+import { decodeCbor, encodeCbor, isCount } from '../ledger/cbor.ts'
 import { maxRecordBytes } from '../ledger/encode-record.ts'
 import type { SignedRecord } from '../ledger/record.ts'
 import { formatTag, parseReference, type TagReference } from '../oci/reference.ts'
@@ -25,7 +25,7 @@ const maxReasonLength = 300
 
 /** A question for a tag. @param deadlineMs how long the asker waits */
 export function encodeTagQuestion(key: TagReference, deadlineMs: number): Uint8Array {
-  return write([1, formatTag(key), Math.max(0, Math.round(deadlineMs))])
+  return encodeCbor([1, formatTag(key), Math.max(0, Math.round(deadlineMs))])
 }
 
 /** `undefined` when it is none. Never throws. */
@@ -52,9 +52,14 @@ function parseKey(name: string): TagReference | undefined {
 /** A node's answer. */
 export function encodeWord(word: PeerWord): Uint8Array {
   if (word.kind === 'failed') {
-    return write([2, classes.indexOf(word.failure), word.reason.slice(0, maxReasonLength)])
+    return encodeCbor([2, classes.indexOf(word.failure), word.reason.slice(0, maxReasonLength)])
   }
-  return write([1, word.signed.body, word.signed.signature, Math.max(0, Math.round(word.ageMs))])
+  return encodeCbor([
+    1,
+    word.signed.body,
+    word.signed.signature,
+    Math.max(0, Math.round(word.ageMs)),
+  ])
 }
 
 /** `undefined` when it is none. Never throws; the record in it is not looked at. */
@@ -73,19 +78,7 @@ export function decodeWord(bytes: Uint8Array): PeerWord | undefined {
   return { kind: 'observation', signed: { body: first, signature: second }, ageMs: third }
 }
 
-function write(fields: readonly unknown[]): Uint8Array {
-  return encode(fields, rfc8949EncodeOptions)
-}
-
 function read(bytes: Uint8Array): readonly unknown[] {
-  try {
-    const value: unknown = decode(bytes, { strict: true, allowIndefinite: false, useMaps: true })
-    return Array.isArray(value) && value.length <= 8 ? value : []
-  } catch {
-    return []
-  }
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0
+  const value = decodeCbor(bytes)
+  return Array.isArray(value) && value.length <= 8 ? value : []
 }

@@ -1,4 +1,4 @@
-import { decode, encode, rfc8949EncodeOptions } from 'cborg'
+import { decodeCbor, encodeCbor } from '../ledger/cbor.ts'
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import { maxManifestBytes } from '../oci/manifest.ts'
 import { formatRepository, parseReference, type Repository } from '../oci/reference.ts'
@@ -14,7 +14,7 @@ const maxTypeLength = 255
 
 /** A question for a manifest. */
 export function encodeManifestQuestion(repository: Repository, digest: Digest): Uint8Array {
-  return encode([formatRepository(repository), digest], rfc8949EncodeOptions)
+  return encodeCbor([formatRepository(repository), digest])
 }
 
 function decodeManifestQuestion(
@@ -47,15 +47,11 @@ export function createManifestRelay(manifests: Pick<Manifests, 'getForPeer'>): P
     if (asked === undefined) throw new PeerFailure('protocol', 'no question for a manifest')
     const got = await manifests.getForPeer(asked.repository, asked.digest, signal)
     if (isAbsent(got)) throw new PeerFailure('absent', got.reason)
-    return encode([got.mediaType, got.bytes], rfc8949EncodeOptions)
+    return encodeCbor([got.mediaType, got.bytes])
   }
 }
 
 function read(bytes: Uint8Array): readonly unknown[] {
-  try {
-    const value: unknown = decode(bytes, { strict: true, allowIndefinite: false, useMaps: true })
-    return Array.isArray(value) && value.length === 2 ? value : []
-  } catch {
-    return []
-  }
+  const value = decodeCbor(bytes)
+  return Array.isArray(value) && value.length === 2 ? value : []
 }
