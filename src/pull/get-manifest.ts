@@ -1,30 +1,18 @@
 import { LRUCache } from 'lru-cache'
 import pTimeout from 'p-timeout'
 import type { Digest } from '../oci/digest.ts'
-import { OciError } from '../oci/errors.ts'
 import { maxManifestBytes } from '../oci/manifest.ts'
 import { formatRepository, type Repository } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ContentStore } from '../ports/content-store.ts'
-import { HoldfastError, UpstreamFailure } from '../ports/errors.ts'
+import { HoldfastError } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
-import type { PeerManifest } from '../ports/peer-port.ts'
 import type { Target } from '../ports/tag-ledger.ts'
-import type { Upstream } from '../ports/upstream.ts'
 import { type Absent, absent, isAbsent } from './absent.ts'
+import { type AskManifestParts, createAskManifest, type GotManifest } from './ask-manifest.ts'
 import type { ContentGraph } from './content-graph.ts'
 import { childrenOf } from './manifest-edges.ts'
-import type { HolderHint, PeerManifests } from './peer-manifests.ts'
-import type { ReachOf } from './reach-of.ts'
-import { tellUnconfigured } from './resolve-tag.ts'
-
-/** A manifest as it came, with the type it is served with. */
-export interface GotManifest {
-  readonly digest: Digest
-  readonly mediaType: string
-  readonly bytes: Buffer
-  readonly source: 'store' | 'upstream' | 'peer'
-}
+import type { HolderHint } from './peer-manifests.ts'
 
 /** Gets a manifest by digest. Settles within the deadline; rejects only when `signal` (the client's) aborts. */
 export type GetManifest = (
@@ -61,17 +49,11 @@ export interface Manifests {
   close(): Promise<void>
 }
 
-interface Parts {
+interface Parts extends AskManifestParts {
   readonly store: Pick<ContentStore, 'get' | 'put' | 'stat'>
   readonly graph: ContentGraph
-  readonly upstream: Pick<Upstream, 'getManifest'>
-  readonly reachOf: ReachOf
-  /** Other nodes, asked before the registry. */
-  readonly peers?: PeerManifests | undefined
   /** By rule; remembers what it worked out. */
   readonly isPrivate: (repository: Repository) => boolean
-  /** Upstream could not deliver this manifest (class `unreachable`). */
-  readonly onFailed: (digest: Digest) => void
   /** A client used this content. */
   readonly onUse: (digest: Digest) => void
   readonly clock: Pick<Clock, 'monotonicMs'>
@@ -112,34 +94,20 @@ export function createManifests(
     sizeCalculation: ({ bytes }) => bytes.byteLength + 1,
   })
   const closing = new AbortController()
-
-  function fromBytes(
-    digest: Digest,
-    bytes: Buffer,
-    type: string | undefined,
-    source: GotManifest['source'],
-  ): GotManifest | Absent {
-    try {
-      const { mediaType } = graph.learn(digest, type, bytes)
-      return { digest, mediaType, bytes, source }
-    } catch (error) {
-      if (error instanceof OciError) return absent(`${digest}: ${error.message}`)
-      throw error
-    }
-  }
+  const asking = createAskManifest(parts, closing)
 
   async function fromStore(digest: Digest): Promise<GotManifest | Absent | undefined> {
     if (store.stat(digest) === undefined) return undefined
     const known = atHand.get(digest)
     if (known !== undefined) return known
     const bytes = await store.get(digest, maxManifestBytes)
-    const got = bytes && fromBytes(digest, bytes, undefined, 'store')
+    const got = bytes && asking.read(digest, bytes, undefined, 'store')
     if (got !== undefined && 'bytes' in got) atHand.set(digest, got)
     return got
   }
 
   function launch(key: string, repository: Repository, digest: Digest): Flight {
-    const answer = askAll(repository, digest)
+    const answer = asking.all(repository, digest)
     const overdueMs = clock.monotonicMs() + joinableMs
     let hasAnswer = false
     const stored = answer.then(async got => {
@@ -159,57 +127,6 @@ export function createManifests(
     return flight
   }
 
-  async function askAll(repository: Repository, digest: Digest): Promise<GotManifest | Absent> {
-    const held = await askPeers(repository, digest)
-    if (held !== undefined) return held
-    const why = whyNotAsked(repository)
-    if (why !== undefined) return why
-    const own = await askUpstream(repository, digest)
-    if (!isAbsent(own) || own.failure !== 'unreachable') return own
-    const relayed = await parts.peers?.relay(repository, digest, closing.signal)
-    return readPeers(repository, digest, relayed) ?? own
-  }
-
-  async function askPeers(
-    repository: Repository,
-    digest: Digest,
-    signal = closing.signal,
-    hint?: HolderHint,
-  ): Promise<GotManifest | undefined> {
-    return readPeers(repository, digest, await parts.peers?.fetch(repository, digest, signal, hint))
-  }
-
-  function readPeers(
-    repository: Repository,
-    digest: Digest,
-    got: PeerManifest | undefined,
-  ): GotManifest | undefined {
-    if (got === undefined) return undefined
-    const read = fromBytes(digest, got.bytes, got.mediaType, 'peer')
-    if (isAbsent(read)) return undefined
-    graph.addSighting(digest, repository) // the holder may serve it there: so may we
-    return read
-  }
-
-  async function askUpstream(
-    repository: Repository,
-    digest: Digest,
-  ): Promise<GotManifest | Absent> {
-    try {
-      const { mediaType, bytes } = await parts.upstream.getManifest(
-        repository,
-        digest,
-        closing.signal,
-      )
-      graph.addSighting(digest, repository)
-      return fromBytes(digest, bytes, mediaType, 'upstream')
-    } catch (error) {
-      if (!(error instanceof UpstreamFailure)) throw error
-      if (error.code === 'unreachable' && !closing.signal.aborted) parts.onFailed(digest)
-      return absent(error.message, error.code)
-    }
-  }
-
   async function put(digest: Digest, bytes: Buffer): Promise<void> {
     try {
       await store.put(digest, bytes)
@@ -218,14 +135,6 @@ export function createManifests(
       if (full) log.info({ digest }, 'manifest not stored: the store is full')
       else log.warn({ digest, err }, 'manifest not stored')
     }
-  }
-
-  function whyNotAsked(repository: Repository): Absent | undefined {
-    const reach = parts.reachOf(repository)
-    if (reach.state === 'unconfigured') return absent(tellUnconfigured(repository.registry))
-    if (reach.state === 'reachable') return undefined
-    const why = `${formatRepository(repository)} is not to be reached (${reach.failure})`
-    return absent(`${why} and the manifest is not held for it`, reach.failure)
   }
 
   function hasPeers(): boolean {
@@ -253,7 +162,7 @@ export function createManifests(
     const key = parts.isPrivate(repository) ? `${formatRepository(repository)}@${digest}` : digest
     const flight = flights.get(key)
     if (flight?.isOverdue() === false) return flight
-    const why = whyNotAsked(repository)
+    const why = asking.whyNot(repository)
     const mayPeersHaveIt = parts.reachOf(repository).state !== 'unconfigured' && hasPeers()
     if (why === undefined || mayPeersHaveIt) return launch(key, repository, digest)
     return flight ?? why
@@ -297,14 +206,14 @@ export function createManifests(
     },
     async getForPeer(repository, digest, signal) {
       // A node that reaches the registry has nobody else fetch for it.
-      const got = (await held(repository, digest)) ?? whyNotAsked(repository)
+      const got = (await held(repository, digest)) ?? asking.whyNot(repository)
       return got ?? ask(repository, digest, signal)
     },
     async fetchFromPeers(repository, digest, signal, hint) {
       const ends = AbortSignal.any([signal, closing.signal])
       const known = await held(repository, digest)
-      const got =
-        known ?? (await askPeers(repository, digest, ends, { ...hint, isLastResort: true }))
+      const asked = { ...hint, isLastResort: true }
+      const got = known ?? (await asking.peers(repository, digest, ends, asked))
       if (got === undefined || isAbsent(got)) return undefined
       if (known === undefined) await put(digest, got.bytes)
       return { digest, mediaType: got.mediaType, size: got.bytes.byteLength }
