@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
+import type { KeyOperation } from '../../src/ledger/key-operation.ts'
 import { applyChange, emptyKeyState, type KeyState } from '../../src/ledger/key-state.ts'
 import { isEquivocation, maxOrigins, mergeRecords } from '../../src/ledger/merge.ts'
-import { decide, type KeyOperation } from '../../src/ledger/operation.ts'
+import { decide } from '../../src/ledger/operation.ts'
 import { compareRecords, type LedgerRecord } from '../../src/ledger/record.ts'
 import { image, key, meetingRecords, observation, originOf } from './support.ts'
 

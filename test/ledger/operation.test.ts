@@ -1,5 +1,6 @@
 import t from 'tap'
 import { correctState } from '../../src/ledger/correct.ts'
+import type { KeyOperation } from '../../src/ledger/key-operation.ts'
 import {
   applyChange,
   type Exclusions,
@@ -7,12 +8,8 @@ import {
   type KeyState,
   liveTarget,
 } from '../../src/ledger/key-state.ts'
-import {
-  decide,
-  type KeyOperation,
-  restampAfterMs,
-  useEveryMs,
-} from '../../src/ledger/operation.ts'
+import { restampAfterMs, useEveryMs } from '../../src/ledger/observe.ts'
+import { decide } from '../../src/ledger/operation.ts'
 import type { Stamp } from '../../src/ledger/stamp.ts'
 import { image, key, observation, originOf } from './support.ts'
 

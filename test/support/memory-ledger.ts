@@ -1,5 +1,6 @@
 import { correctState } from '../../src/ledger/correct.ts'
 import { advanceHorizon, defaultRetentionDays } from '../../src/ledger/horizon.ts'
+import type { KeyOperation } from '../../src/ledger/key-operation.ts'
 import {
   applyChange,
   type Exclusions,
@@ -8,7 +9,7 @@ import {
   type KeyState,
   liveTarget,
 } from '../../src/ledger/key-state.ts'
-import { decide, type KeyOperation } from '../../src/ledger/operation.ts'
+import { decide } from '../../src/ledger/operation.ts'
 import { pinInForce } from '../../src/ledger/pin.ts'
 import { compareTexts } from '../../src/ledger/record.ts'
 import { answerTime, believeUntil, createTrustedTime } from '../../src/ledger/trusted-time.ts'

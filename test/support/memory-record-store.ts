@@ -3,6 +3,7 @@ import { type Correction, correctRecord } from '../../src/ledger/correct.ts'
 import { decodeRecord, encodeRecord, type RecordFault } from '../../src/ledger/encode-record.ts'
 import { mergeSighting, type Sighting, sightingOf } from '../../src/ledger/history.ts'
 import { advanceHorizon, defaultRetentionDays } from '../../src/ledger/horizon.ts'
+import type { KeyOperation } from '../../src/ledger/key-operation.ts'
 import { emptyKeyState, type KeyState, liveRecord } from '../../src/ledger/key-state.ts'
 import {
   compareRows,
@@ -13,12 +14,9 @@ import {
   type RecordRow,
 } from '../../src/ledger/leaf.ts'
 import { mergeRecords } from '../../src/ledger/merge.ts'
-import {
-  beatenConfirmation,
-  decide,
-  type KeyOperation,
-  operatorRecord,
-} from '../../src/ledger/operation.ts'
+import { beatenConfirmation } from '../../src/ledger/observe.ts'
+import { decide } from '../../src/ledger/operation.ts'
+import { operatorRecord } from '../../src/ledger/own-record.ts'
 import { endedBy } from '../../src/ledger/pin.ts'
 import type { LedgerRecord, RecordKind, SignedRecord } from '../../src/ledger/record.ts'
 import { leafOfRegister, registerOf } from '../../src/ledger/register.ts'

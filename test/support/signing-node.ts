@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { isSignedBy, signBody } from '../../src/adapters/sqlite/identity.ts'
 import { encodeRecord } from '../../src/ledger/encode-record.ts'
-import { operatorRecord } from '../../src/ledger/operation.ts'
+import { operatorRecord } from '../../src/ledger/own-record.ts'
 import type { LedgerRecord, SignedRecord } from '../../src/ledger/record.ts'
 import { formatTag } from '../../src/oci/reference.ts'
 import { image, nginx } from '../ports/tag-ledger.support.ts'

@@ -1,4 +1,5 @@
 import type { TimeSample } from '../../ledger/agree-on-time.ts'
+import type { KeyOperation } from '../../ledger/key-operation.ts'
 import {
   applyChange,
   emptyKeyState,
@@ -6,7 +7,8 @@ import {
   type KeyState,
   liveTarget,
 } from '../../ledger/key-state.ts'
-import { decide, type KeyOperation, useEveryMs } from '../../ledger/operation.ts'
+import { useEveryMs } from '../../ledger/observe.ts'
+import { decide } from '../../ledger/operation.ts'
 import { pinInForce } from '../../ledger/pin.ts'
 import { answerTime, believeUntil, type TrustedTime } from '../../ledger/trusted-time.ts'
 import { formatTag, type TagReference } from '../../oci/reference.ts'

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { kindNumbers } from '../../ledger/encode-record.ts'
-import { operatorRecord } from '../../ledger/operation.ts'
+import { operatorRecord } from '../../ledger/own-record.ts'
 import type { LedgerRecord, SignedRecord } from '../../ledger/record.ts'
 import { leafOf } from '../../ledger/register.ts'
 import { stampAfter } from '../../ledger/stamp.ts'

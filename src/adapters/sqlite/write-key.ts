@@ -1,11 +1,8 @@
 import type { Sighting } from '../../ledger/history.ts'
+import type { Decider, KeyOperation } from '../../ledger/key-operation.ts'
 import { applyChange, type KeyChange, type KeyState, liveRecord } from '../../ledger/key-state.ts'
-import {
-  beatenConfirmation,
-  type Decider,
-  decide,
-  type KeyOperation,
-} from '../../ledger/operation.ts'
+import { beatenConfirmation } from '../../ledger/observe.ts'
+import { decide } from '../../ledger/operation.ts'
 import { compareStamps } from '../../ledger/stamp.ts'
 import type { Connection } from './database.ts'
 import { createKeyReader } from './read-key.ts'

@@ -1,5 +1,5 @@
 import type { Correction } from '../../ledger/correct.ts'
-import type { KeyOperation } from '../../ledger/operation.ts'
+import type { KeyOperation } from '../../ledger/key-operation.ts'
 import type { LedgerRecord, SignedRecord } from '../../ledger/record.ts'
 import type { HoldfastErrorCode } from '../../ports/errors.ts'
 import type { LogFields } from '../../ports/log.ts'

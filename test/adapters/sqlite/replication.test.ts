@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { operatorRecord } from '../../../src/ledger/operation.ts'
+import { operatorRecord } from '../../../src/ledger/own-record.ts'
 import { formatTag, type TagReference } from '../../../src/oci/reference.ts'
 import {
   answer,
