@@ -1,9 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createHostNetwork } from '../adapters/host-network/host-network.ts'
 import { openLibp2pBus } from '../adapters/libp2p/open-bus.ts'
-import { createPeerIdentity } from '../adapters/peer-http/certificate.ts'
-import { createPeerClient } from '../adapters/peer-http/client.ts'
-import { createPeerServer } from '../adapters/peer-http/server.ts'
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { formatListen } from '../config/listen.ts'
@@ -32,6 +29,7 @@ import { openKeys } from './mesh-keys.ts'
 import { openSeeds } from './mesh-seeds.ts'
 import { kindOf } from './message-kind.ts'
 import { createOutcasts } from './outcasts.ts'
+import { openPeerPort } from './peer-port.ts'
 import { createPeerServiceBook } from './peer-service.ts'
 import type { PullMesh } from './resolution.ts'
 import { takeRecord } from './take-record.ts'
@@ -70,9 +68,6 @@ export interface MeshParts {
 /** How often it is looked which records have waited long enough, ms. */
 const releaseEveryMs = 30_000
 
-/** How long running answers to other nodes may go on when this one stops, ms. */
-const graceMs = 2_000
-
 /**
  * Opens the peer port and the bus, and joins the other nodes. Only a node that has a mesh loads this module: libp2p costs 40 MB.
  */
@@ -89,12 +84,25 @@ export async function joinMesh(
   const network = createHostNetwork()
   const keys = await openKeys(config, { log }, owned)
   const late: { members?: Members; sync?: Sync } = {}
-  const member = (id: NodeId) => late.members?.get(id)
 
   const outcasts = createOutcasts({ bans: replication, clock, log })
   owned.defer(() => outcasts.close())
   const service = createPeerServiceBook()
-  const peerPort = await openPeerPort()
+  const peerPort = await openPeerPort(
+    config,
+    {
+      privateKey: identity.privateKey,
+      keys,
+      isOut: outcasts.isOut,
+      service: service.offered,
+      members: () => late.members,
+      resolveName: parts.upstreams.resolveName,
+      observer: meter.peerPort,
+      clock,
+      log,
+    },
+    owned,
+  )
   const { client } = peerPort
   const opened = await openLibp2pBus(
     { privateKey: identity.privateKey, keys, isKeptOut: outcasts.isOut, clock, log },
@@ -211,44 +219,6 @@ export async function joinMesh(
       peerPort.hangUp(id)
       bus.hangUp(id).catch(err => log.debug({ peer: id, err }, 'a connection ended badly'))
       members.missed(id)
-    }
-  }
-
-  async function openPeerPort() {
-    const shared = {
-      identity: createPeerIdentity(identity.privateKey),
-      keys,
-      isBanned: outcasts.isOut,
-    }
-    const server = createPeerServer(
-      { ...shared, service: service.offered, clock, log, observer: meter.peerPort },
-      {
-        address: config.peer.listen,
-        uploadBytesPerSecond: config.peer.uploadBytesPerSecond,
-        uploadPerPeerBytesPerSecond: config.peer.uploadPerPeerBytesPerSecond,
-        graceMs,
-      },
-    )
-    const client = createPeerClient(
-      {
-        ...shared,
-        addressesOf: id => member(id)?.peerAddresses ?? [],
-        resolveName: parts.upstreams.resolveName,
-        onHeard: (id, roundTripMs) => late.members?.heard(id, roundTripMs),
-        onMissed: id => late.members?.missed(id),
-      },
-      { stallMs: config.peer.stallMs },
-    )
-    owned.defer(() => client.close())
-    owned.defer(() => server.close())
-    return {
-      address: await server.listen(),
-      client,
-      connections: () => [...server.connections(), ...client.connections()],
-      hangUp(id: NodeId) {
-        server.hangUp(id)
-        client.hangUp(id)
-      },
     }
   }
 
