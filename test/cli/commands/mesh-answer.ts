@@ -1,0 +1,26 @@
+const id = 'ab'.repeat(32)
+const member = {
+  id,
+  name: 'galley',
+  zone: 'ship',
+  state: 'alive',
+  version: '1.2.3',
+  peerAddresses: ['10.0.0.2:5052', '10.0.0.3:5052'],
+  upstreams: ['docker.io'],
+  isLedgerEqual: true,
+  lastSeenAgoMs: 4_200,
+  roundTripMs: 1.234,
+  clockSkewMs: -62,
+  keyId: '0badcafe',
+}
+/** What the admin API answers of a mesh with one live member and one that is gone. */
+export const meshAnswer = {
+  enabled: true,
+  self: { id: 'cd'.repeat(32), name: 'bridge', version: '1.2.3', keyId: '0badcafe', neighbours: 1 },
+  members: [
+    member,
+    { ...member, name: 'hold', state: 'gone', clockSkewMs: undefined, upstreams: [] },
+  ],
+  alarms: [{ code: 'twin-key', nodes: [{ id, name: 'galley' }] }],
+  sync: { records: 12, isBehind: false, convergedAgoMs: 3_000, refused: 0 },
+}
