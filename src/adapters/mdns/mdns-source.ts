@@ -92,7 +92,9 @@ export function createMdnsSource(
     const keyIds = new Set(parts.keyIds())
     for (const node of readAnswers([...answers, ...additionals])) {
       const isOurs = node.keyIds.some(id => keyIds.has(id))
-      if (node.id === parts.self || !isOurs) continue
+      // The same id from elsewhere is another node with this node's key: whoever dials it finds out.
+      const isSelf = node.id === parts.self && parts.network.addresses().includes(from)
+      if (isSelf || !isOurs) continue
       const address = `${from}:${node.port}`
       remembered.delete(address)
       remembered.set(address, parts.nowMs())

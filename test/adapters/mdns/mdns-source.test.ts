@@ -45,6 +45,15 @@ t.test('nodes on one network find each other, and not themselves', async t => {
   t.strictSame(await a.source.find(never), ['127.0.0.1:111'])
 })
 
+t.test('a copy of the node on another machine is found', async t => {
+  const port = await freePort()
+  const a = startNode(t, '0a', port)
+  const copy = startNode(t, '0a', port)
+  copy.state.addresses = ['127.0.0.2']
+  await copy.source.find(never)
+  t.strictSame(await a.source.find(never), ['127.0.0.2:110'])
+})
+
 t.test(
   'a node of another cluster is not found; one that accepts an older key of ours is',
   async t => {
