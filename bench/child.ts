@@ -10,6 +10,7 @@ export type ChildName =
   | 'upstream'
   | 'peer-server'
   | 'peer-copy'
+  | 'peer-relay'
   | 'gossip'
   | 'scale'
 
@@ -23,6 +24,7 @@ const nodeFlags = [
   '--no-short-builtin-calls',
   '--semi-space-growth-factor=1',
   '--optimize-for-size',
+  '--expose-gc',
   '--no-wasm-tier-up',
   '--no-wasm-dynamic-tiering',
 ]
@@ -32,25 +34,30 @@ function flagsOf(name: ChildName): readonly string[] {
   return name.startsWith('peer-') ? nodeFlags : []
 }
 
-/** Starts a child with one JSON argument. */
-function startChild(name: ChildName, input: object): Running {
-  const flags = flagsOf(name)
-  return start(process.execPath, [...flags, childPath(name), JSON.stringify(input)])
+/** Starts a child with one JSON argument, behind the prefix of a command. */
+function startChild(name: ChildName, input: object, within: readonly string[] = []): Running {
+  const own = [...flagsOf(name), childPath(name), JSON.stringify(input)]
+  const [command = process.execPath, ...args] = [...within, process.execPath, ...own]
+  return start(command, args)
 }
 
-/** Runs a child to its end and reads the JSON that it prints. Rejects with its output when it fails. */
+/** Runs a child to its end, `within` another network, and reads the JSON that it prints. Rejects with its output when it fails. */
 export async function runChild<T>(
   name: 'load' | 'download' | 'copy' | 'peer-copy' | 'scale',
   input: object,
+  within: readonly string[] = [],
 ): Promise<T> {
-  const running = startChild(name, input)
+  const running = startChild(name, input, within)
   const code = await running.ended
   if (code !== 0) throw new Error(`${name} ended with ${code}: ${running.output()}`)
   return JSON.parse(running.output()) as T
 }
 
 /** Starts a child that serves, and waits for the URL that it prints. */
-export async function startServer(name: 'bare-route' | 'peer-server', input: object) {
+export async function startServer(
+  name: 'bare-route' | 'peer-server' | 'peer-relay',
+  input: object,
+) {
   const running = startChild(name, input)
   const url = await until(`${name} listens`, () => /^http:\S+$/m.exec(running.output())?.[0])
   return { url, pid: running.pid, stop: () => running.stop() }
