@@ -108,6 +108,30 @@ for (const how of ['SIGKILL', 'SIGSTOP'] as const) {
   })
 }
 
+t.test('32 clients pull an image of one holder at once, and none misses a byte', async t => {
+  const { world, places, startAll } = await setScene(t)
+  const [p1, p2] = await places('n1', 'n2')
+  if (p1 === undefined || p2 === undefined) throw new Error('no place')
+  const nodes = await startAll([p1], [p2, { config: await withoutUplink() }])
+  const [n1, n2] = [at(nodes, 0), at(nodes, 1)]
+  const layers = Array.from({ length: 16 }, (_, i) => (i % 2 === 0 ? 1_100_000 : 20_000))
+  const image = await world.push('app', 'latest', { platforms, layers })
+  await pullFrom(n1, 'app')
+  world.uplink.refuse()
+  await until('it is offered', async () => (await askTag(n2, 'app')).digest === image.digest)
+  const pulls = await Promise.all(Array.from({ length: 32 }, () => pullFrom(n2, 'app')))
+  const whole = image.for('linux/amd64')
+  const bytes = [image, whole, whole.config, ...whole.layers].reduce(
+    (sum, { size }) => sum + size,
+    0,
+  )
+  t.strictSame(
+    pulls.map(({ status, digest, bytes }) => ({ status, digest, bytes })),
+    pulls.map(() => ({ status: 200, digest: image.digest, bytes })),
+  )
+  t.match(await n1.metrics(), /^holdfast_peer_sent_bytes_total\{.*\} [1-9]/m, 'from the other node')
+})
+
 t.test('a holder that lost a layer is not offered for it', async t => {
   const { world, places, startAll, mesh } = await setScene(t)
   const [p1, p2] = await places('n1', 'n2')
