@@ -2,7 +2,7 @@
  * Measures what the design promises, each figure beside a peer or a physical limit measured in the same run, and prints one table. A
  * figure that misses its aim is told and fails nothing.
  *
- *     node bench/run.ts [resolve freeze blob pull-through peer-blob gossip nodes mesh-pull scale start sync] [--write]
+ *     node bench/run.ts [resolve freeze blob pull-through peer-blob gossip nodes mesh-pull spegel scale start sync] [--write]
  *
  * `--write` also puts the table into docs/benchmarks.md.
  */
@@ -10,6 +10,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { besideSpegel } from './beside-spegel.ts'
 import { blobFromDisk } from './blob-from-disk.ts'
 import type { Figure } from './figure.ts'
 import { freeze } from './freeze.ts'
@@ -35,6 +36,7 @@ const benches: Readonly<Record<string, Bench>> = {
   nodes: meshNodes,
   'mesh-pull': meshPull,
   scale: meshScale,
+  spegel: besideSpegel,
   start: startToReady,
   sync,
 }

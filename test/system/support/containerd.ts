@@ -38,11 +38,12 @@ type Unary = (request: object, options: object, done: (e: Error | null, r: unkno
 type Client = Record<string, Unary> & { close(): void }
 type Stub = new (address: string, credentials: grpc.ChannelCredentials, o?: object) => Client
 
-/** Starts a containerd under `dir`; `pauseArchive` is an OCI archive that holds {@link pauseImage}. */
+/** Starts a containerd under `dir`, behind the prefix `within`; `pauseArchive` is an OCI archive that holds {@link pauseImage}. */
 export async function startContainerd(
   version: ContainerdVersion,
   dir: string,
   pauseArchive: string,
+  within: readonly string[] = [],
 ): Promise<Containerd> {
   for (const name of ['root', 'state', 'certs.d', 'opt', 'cni/net.d', 'logs']) {
     await mkdir(join(dir, name), { recursive: true })
@@ -52,7 +53,9 @@ export async function startContainerd(
   await writeFile(config, version === '2.1' ? configV3(dir) : configV2(dir))
   const bin = join(cacheDir, 'bin', version)
   const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}:/usr/sbin:/sbin` }
-  const daemon: Running = start(join(bin, 'containerd'), ['--config', config], { env })
+  const program = join(bin, 'containerd')
+  const [command = program, ...args] = [...within, program, '--config', config]
+  const daemon: Running = start(command, args, { env })
   const ctr = (...args: string[]) => run(join(bin, 'ctr'), ['-a', socket, ...args], { env })
   await until(`containerd ${version} answers`, async () => {
     if (daemon.child.exitCode !== null) throw new Error(daemon.output())
