@@ -8,7 +8,7 @@ import { createPeerClient, type PeerHttpClient } from '../../../src/adapters/pee
 import { createPeerServer } from '../../../src/adapters/peer-http/server.ts'
 import { createNodeSignature, signBody } from '../../../src/adapters/sqlite/identity.ts'
 import { encodeRecord } from '../../../src/ledger/encode-record.ts'
-import { operatorRecord } from '../../../src/ledger/operation.ts'
+import { operatorRecord } from '../../../src/ledger/own-record.ts'
 import type { LedgerRecord, RecordTarget, SignedRecord } from '../../../src/ledger/record.ts'
 import { indexSubjects } from '../../../src/mesh/index-answers.ts'
 import {
