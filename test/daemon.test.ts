@@ -307,6 +307,26 @@ t.test(
   },
 )
 
+t.test('a node that is its own upstream answers at once, after one question', async t => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const { port } = taken.address() as AddressInfo
+  await new Promise(resolve => taken.close(resolve))
+  const listen = `127.0.0.1:${port}`
+  const upstreams = { 'reg.lab': { url: `http://localhost:${port}` } }
+  const config = await configIn(t.testdir({}), { mirror: { listen }, upstreams })
+  const daemon = await startDaemon(config, options)
+  t.teardown(() => daemon.close())
+  const beganMs = performance.now()
+  const answer = await fetch(`http://${listen}/v2/app/manifests/latest?ns=reg.lab`)
+  t.equal(answer.status, 404)
+  t.match(await answer.text(), /508/, 'it says what came back')
+  t.ok(performance.now() - beganMs < 5000)
+  const metrics = await (await fetch(`http://${daemon.addresses.health}/metrics`)).text()
+  const looped = /holdfast_mirror_requests_total\{kind="other",status="508"\} (\d+)/.exec(metrics)
+  t.ok(Number(looped?.[1]) >= 1 && Number(looped?.[1]) < 10, `${looped?.[1]} came back`)
+})
+
 t.test('what a node keeps to itself is its owner’s alone', async t => {
   const dir = t.testdir()
   const daemon = await startDaemon(await configIn(dir), options)

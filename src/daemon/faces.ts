@@ -34,6 +34,8 @@ export interface FaceParts {
   readonly log: Log
   readonly mode: () => Mode
   readonly version: string
+  /** What this process sends with its questions to registries. */
+  readonly mark: string
 }
 
 /** Where a node listens, as `host:port`. */
@@ -153,6 +155,7 @@ function buildMirror(config: Config, parts: FaceParts): Listener {
       clock,
       log,
       observer: metrics.mirror,
+      mark: parts.mark,
     },
     { address: listen, defaultRegistry: defaultUpstream },
   )

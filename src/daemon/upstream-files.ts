@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os'
 import { readUpstreamFiles, type UpstreamFiles } from '../adapters/registry/upstream-files.ts'
 import type { Config } from '../config/config.ts'
 import type { Fault } from '../config/faults.ts'
@@ -18,8 +19,16 @@ export async function checkUpstreamFiles(config: Config): Promise<readonly Fault
   return faults
 }
 
-/** Holdfast's own endpoint in `registries.yaml` is no upstream. */
-const ownAddresses = ({ mirror }: Config) => ({ ownAddresses: [formatListen(mirror.listen)] })
+/** Holdfast's own endpoint in `registries.yaml` is no upstream, by whatever address of this machine it is written. */
+function ownAddresses({ mirror }: Config): { readonly ownAddresses: readonly string[] } {
+  const { host, port } = mirror.listen
+  const isEverywhere = host === '0.0.0.0' || host === '::'
+  const own = Object.values(networkInterfaces()).flatMap(
+    list => list?.map(one => one.address) ?? [],
+  )
+  const hosts = isEverywhere ? ['127.0.0.1', ...own] : [host]
+  return { ownAddresses: hosts.map(one => formatListen({ host: one, port })) }
+}
 
 /** Reads what the configuration and the files it names say of registries. @throws HoldfastError `config-invalid` */
 export function readUpstreams(config: Config): Promise<UpstreamFiles> {

@@ -26,16 +26,26 @@ export interface Upstreams {
   readonly resolveName: ResolveName
 }
 
+interface UpstreamParts {
+  readonly ledger: TagLedger
+  readonly metrics: Metrics
+  readonly clock: Clock
+  readonly log: Log
+  /** What this process sends with its questions. */
+  readonly mark: string
+}
+
 /** Makes the client of all configured registries; nothing is contacted before the first question. */
 export function openUpstreams(
   { upstreams, dockerConfigPaths }: UpstreamFiles,
-  { ledger, metrics, clock, log }: { ledger: TagLedger; metrics: Metrics; clock: Clock; log: Log },
+  { ledger, metrics, clock, log, mark }: UpstreamParts,
   owned: AsyncDisposableStack,
 ): Upstreams {
   const names = createNameResolver({ clock, log, watchFile: createChangingFile })
   owned.defer(() => names.close())
   const earliestTimeMs = () => ledger.trustedNowMs() - clockSlackMs
-  const transport = createTransport({ resolveName: names.resolve, clock, log, earliestTimeMs })
+  const { resolve: resolveName } = names
+  const transport = createTransport({ resolveName, clock, log, earliestTimeMs }, { mark })
   owned.defer(() => transport.close())
   const findCredential = createFindCredential({ clock, log }, { dockerConfigPaths })
   const authorizer = createAuthorizer({ transport, clock, log, findCredential })

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { UpstreamFiles } from '../adapters/registry/upstream-files.ts'
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
@@ -41,9 +42,10 @@ export async function wireNode(
   const { ledger } = database
   startAgeing(ledger, log, owned)
   const content = await openContent(config, { opened, database, metrics, clock, log }, owned)
-  const upstreams = openUpstreams(upstreamFiles, { ledger, metrics, clock, log }, owned)
+  const mark = randomUUID()
+  const upstreams = openUpstreams(upstreamFiles, { ledger, metrics, clock, log, mark }, owned)
   const mode = () => config.mode
-  const shared = { database, content, upstreams, clock, log, mode }
+  const shared = { database, content, upstreams, clock, log, mode, mark }
   const mesh = await join(config, { ...shared, metrics, version }, owned)
   const pull = wirePull(config, { ...shared, mesh: mesh?.forPull }, owned)
   if (mesh !== undefined && pull.forPeers !== undefined) mesh.serve(pull.forPeers)

@@ -35,6 +35,8 @@ export interface MirrorParts {
   readonly clock: Clock
   readonly log: Log
   readonly observer: MirrorObserver
+  /** What this process sends with its own questions to registries. */
+  readonly mark?: string
 }
 
 export interface MirrorOptions {
@@ -65,6 +67,17 @@ export function createMirror(parts: MirrorParts, options: MirrorOptions): Listen
   const blob = createAnswerBlob(parts, { headHeldMs })
   const tags = createAnswerTags(parts)
   const referrers = createAnswerReferrers(parts)
+
+  function receive(request: IncomingMessage, response: ServerResponse): void {
+    const sentBy = request.headers['holdfast-node']
+    if (sentBy === undefined || sentBy !== parts.mark) {
+      serve(request, response)
+      return
+    }
+    // No status that a registry gives: what came back to us is nobody's answer.
+    sendError(response, 508, loop)
+    observer.answered('other', 508)
+  }
 
   function serve(request: IncomingMessage, response: ServerResponse): void {
     const refused = refuse(request)
@@ -144,7 +157,7 @@ export function createMirror(parts: MirrorParts, options: MirrorOptions): Listen
     sendError(response, status, { code, message: isExpected ? message : 'internal failure' })
   }
 
-  const app = createMirrorApp(serve)
+  const app = createMirrorApp(receive)
   const listener = createListener(app, { address: options.address, graceMs })
   return {
     listen: listener.listen,
@@ -158,6 +171,11 @@ export function createMirror(parts: MirrorParts, options: MirrorOptions): Listen
 const apiVersion = ['Docker-Distribution-Api-Version', 'registry/2.0'] as const
 
 const overdue = { code: 'UNKNOWN', message: 'not answered in time' } as const
+
+const loop = {
+  code: 'UNKNOWN',
+  message: 'this is the mirror itself: it is configured as its own upstream',
+} as const
 
 function notConfigured(registry: string): { code: OciErrorCode; message: string } {
   const key = JSON.stringify(registry)

@@ -114,6 +114,23 @@ t.test('a registry nobody configured is refused with the key that would allow it
   t.notOk(isAsked)
 })
 
+t.test('a question of its own that comes back is ended, and no other', async t => {
+  let asked = 0
+  const { client } = await startMirror(t, {
+    mark: 'me',
+    resolveTag: async () => {
+      asked += 1
+      return resolved()
+    },
+  })
+  const looped = await client.ask('GET', byTag, { 'Holdfast-Node': 'me' })
+  t.equal(looped.status, 508, 'no status that a registry gives')
+  t.match(errorOf(looped.body), { message: /its own upstream/ })
+  t.equal((await client.ask('GET', '/v2/', { 'Holdfast-Node': 'me' })).status, 508)
+  t.equal(asked, 0)
+  t.equal((await client.ask('HEAD', byTag, { 'Holdfast-Node': 'another' })).status, 200)
+})
+
 t.test('a HEAD by tag has digest, type, length, namespace and source', async t => {
   const asked: unknown[] = []
   const { client } = await startMirror(t, {

@@ -70,7 +70,11 @@ export function createTransport(
     readonly log: Log
     readonly earliestTimeMs: () => number
   },
-  options: { readonly environment?: ProxyEnvironment } = {},
+  options: {
+    readonly environment?: ProxyEnvironment
+    /** Sent with every question, so that the mirror of this process knows those that come back to it. */
+    readonly mark?: string
+  } = {},
 ): Transport {
   const { resolveName, clock, log, earliestTimeMs } = needs
   const connector = createConnector({
@@ -85,7 +89,13 @@ export function createTransport(
     environment: options.environment ?? process.env,
   })
 
-  async function request(question: HttpQuestion): Promise<HttpAnswer> {
+  const marked = (question: HttpQuestion): HttpQuestion =>
+    options.mark === undefined
+      ? question
+      : { ...question, headers: { 'holdfast-node': options.mark, ...question.headers } }
+
+  async function request(asked: HttpQuestion): Promise<HttpAnswer> {
+    const question = marked(asked)
     question.signal.throwIfAborted()
     const deadline = startDeadline(question)
     try {

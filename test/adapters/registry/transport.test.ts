@@ -32,6 +32,19 @@ t.test('an answer comes as it is, redirects included', async t => {
   t.equal(await bodyOf(answer), 'GET /v2/a?n=1 text/x')
 })
 
+t.test('every question carries the mark of its process, where it has one', async t => {
+  const { port } = await serve(t, (request, response) => {
+    response.end(`${request.headers['holdfast-node']} ${request.headers.accept}`)
+  })
+  const url = `http://127.0.0.1:${port}`
+  const ask = async (mark: { readonly mark?: string }) => {
+    const asked = question(`${url}/v2/a`, endpointAt(url), { headers: { accept: 'text/x' } })
+    return bodyOf(await makeTransport(t, mark).request(asked))
+  }
+  t.equal(await ask({ mark: 'me' }), 'me text/x')
+  t.equal(await ask({}), 'undefined text/x')
+})
+
 t.test('a HEAD needs no reading, and a POST sends its body', async t => {
   const { port, connections } = await serve(t, async (request, response) => {
     const sent = (await request.toArray()).join('')

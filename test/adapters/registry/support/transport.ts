@@ -96,6 +96,7 @@ export interface TransportSetting {
   readonly wallMs?: () => number
   readonly earliestTimeMs?: () => number
   readonly log?: Log
+  readonly mark?: string
 }
 
 /** A transport with names of its own, closed with the test. */
@@ -108,7 +109,10 @@ export function makeTransport(t: Test, setting: TransportSetting = {}): Transpor
       log: setting.log ?? log,
       earliestTimeMs: setting.earliestTimeMs ?? (() => 0),
     },
-    { environment: setting.environment ?? {} },
+    {
+      environment: setting.environment ?? {},
+      ...(setting.mark !== undefined && { mark: setting.mark }),
+    },
   )
   t.teardown(() => transport.close())
   return transport
