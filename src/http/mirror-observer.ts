@@ -15,6 +15,8 @@ export type RequestKind =
 export interface MirrorObserver {
   /** Every request, once its answer is on its way. */
   answered(kind: RequestKind, status: number): void
+  /** A request that came by another way than the first, counted in `answered` as well. */
+  cameBy(target: Target): void
   /** A blob's body ended. `bytes` went to the socket. */
   blobSent(
     source: 'store' | 'upstream' | 'peer' | 'flight',
@@ -23,5 +25,8 @@ export interface MirrorObserver {
   ): void
 }
 
+/** Which of the ways that `hosts.toml` lists a client took, beginning with the second; a closed set. */
+export type Target = '2' | '3' | '4' | 'other'
+
 /** Listens to nothing. */
-export const silentObserver: MirrorObserver = { answered() {}, blobSent() {} }
+export const silentObserver: MirrorObserver = { answered() {}, cameBy() {}, blobSent() {} }

@@ -69,6 +69,7 @@ export function createMirror(parts: MirrorParts, options: MirrorOptions): Listen
   const referrers = createAnswerReferrers(parts)
 
   function receive(request: IncomingMessage, response: ServerResponse): void {
+    countTarget(request)
     const sentBy = request.headers['holdfast-node']
     if (sentBy === undefined || sentBy !== parts.mark) {
       serve(request, response)
@@ -94,6 +95,11 @@ export function createMirror(parts: MirrorParts, options: MirrorOptions): Listen
       sendError(response, 404, { code: 'NAME_UNKNOWN', message: 'there is no catalog here' })
       observer.answered('other', 404)
     }
+  }
+
+  function countTarget({ headers }: IncomingMessage): void {
+    const text = headers['holdfast-target']
+    if (text !== undefined) observer.cameBy(targets.find(one => one === text) ?? 'other')
   }
 
   function refuse(request: IncomingMessage): OciError | undefined {
@@ -167,6 +173,8 @@ export function createMirror(parts: MirrorParts, options: MirrorOptions): Listen
     },
   }
 }
+
+const targets = ['2', '3', '4'] as const
 
 const apiVersion = ['Docker-Distribution-Api-Version', 'registry/2.0'] as const
 

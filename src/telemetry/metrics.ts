@@ -13,6 +13,7 @@ export interface CollectionCounts {
 /** Told by the mirror; the same shape as its observer. */
 export interface MirrorMeter {
   answered(kind: string, status: number): void
+  cameBy(target: string): void
   blobSent(source: 'store' | 'upstream' | 'peer' | 'flight', outcome: string, bytes: number): void
 }
 
@@ -91,6 +92,12 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     labelNames: ['kind', 'status'],
     registers,
   })
+  const mirrorTargets = new Counter({
+    name: 'holdfast_mirror_target_requests_total',
+    help: 'Requests to the mirror that came by another way than the first in hosts.toml, by its place there.',
+    labelNames: ['target'],
+    registers,
+  })
   const blobAnswers = new Counter({
     name: 'holdfast_blob_answers_total',
     help: 'Blob bodies by where they came from and how they ended; client-left is normal with ranges.',
@@ -160,6 +167,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     },
     mirror: {
       answered: (kind, status) => mirrorRequests.inc({ kind, status }),
+      cameBy: target => mirrorTargets.inc({ target }),
       blobSent: (source, outcome, count) => {
         blobAnswers.inc({ source, outcome })
         bytes.inc({ source, direction: 'out' }, count)

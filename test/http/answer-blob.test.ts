@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import t from 'tap'
+import { silentObserver } from '../../src/http/mirror-observer.ts'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { HoldfastError } from '../../src/ports/errors.ts'
 import { connectRaw } from '../support/raw-http.ts'
@@ -145,7 +146,7 @@ t.test(
         return blob
       },
       observer: {
-        answered() {},
+        ...silentObserver,
         blobSent: (_source, kind) => {
           outcomes.push(kind)
           if (outcomes.length === 8) left.resolve()

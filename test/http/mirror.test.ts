@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import t from 'tap'
-import type { RequestKind } from '../../src/http/mirror-observer.ts'
+import { type RequestKind, silentObserver, type Target } from '../../src/http/mirror-observer.ts'
 import { OciError } from '../../src/oci/errors.ts'
 import { UpstreamFailure } from '../../src/ports/errors.ts'
 import { connectRaw } from '../support/raw-http.ts'
@@ -393,10 +393,23 @@ t.test('a journey that ends after its answer was overdue changes nothing', async
   t.equal((await client.ask('GET', '/v2/')).status, 200)
 })
 
+t.test('requests by further ways are counted apart, under a closed set', async t => {
+  const ways: Target[] = []
+  const { client } = await startMirror(t, {
+    observer: { ...silentObserver, cameBy: target => ways.push(target) },
+    resolveTag: async () => resolved(),
+  })
+  for (const way of [undefined, '2', '4', '99', 'x'.repeat(999)]) {
+    const headers = way === undefined ? {} : { 'Holdfast-Target': way }
+    t.equal((await client.ask('HEAD', byTag, headers)).status, 200)
+  }
+  t.same(ways, ['2', '4', 'other', 'other'])
+})
+
 t.test('every request is counted under a kind of a closed set', async t => {
   const counted: [RequestKind, number][] = []
   const { client } = await startMirror(t, {
-    observer: { answered: (kind, status) => counted.push([kind, status]), blobSent() {} },
+    observer: { ...silentObserver, answered: (kind, status) => counted.push([kind, status]) },
     resolveTag: async () => resolved(),
     openBlob: async () => blobOf(Buffer.from('abc')),
   })
