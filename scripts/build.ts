@@ -40,6 +40,7 @@ const bundlesBeside: Plugin = {
       ['./cli/run.ts', './holdfast.js'],
       ['./daemon.ts', './daemon.js'],
       ['./adapters/cluster-keys/key-file.ts', './key-file.js'],
+      ['./daemon/containerd-setup.ts', './containerd-setup.js'],
     ])
     context.onResolve({ filter: /^\.\// }, ({ path }) => {
       const bundle = bundles.get(path)
@@ -128,6 +129,7 @@ export async function buildBundles(outdir: string = join(root, 'dist')): Promise
     entryPoints: {
       holdfast: join(root, 'src/cli/run.ts'),
       'key-file': join(root, 'src/adapters/cluster-keys/key-file.ts'),
+      'containerd-setup': join(root, 'src/daemon/containerd-setup.ts'),
       ...((await exists(daemon)) ? { daemon } : {}),
       ...(await workerEntries()),
     },

@@ -92,6 +92,7 @@ const forbidden: Readonly<Record<string, readonly string[]>> = {
     'fastify',
     'libp2p',
   ],
+  'src/adapters/containerd-setup/x.ts': ['../registry/x.ts', '../../cli/run.ts', 'fastify'],
   'src/adapters/libp2p/x.ts': ['../registry/x.ts', '../../pull/policy.ts'],
   'src/wire/x.ts': [
     '../http/mirror.ts',
@@ -179,6 +180,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'node:tls',
   ],
   'src/wire/y.ts': ['./byte-range.ts', '../ports/content-store.ts', 'node:http'],
+  'src/adapters/containerd-setup/y.ts': ['../../ports/errors.ts', 'smol-toml', 'node:fs/promises'],
   'src/adapters/disk/y.ts': ['../../ports/content-store.ts', 'node:fs/promises'],
   'src/http/y.ts': [
     '../wire/send-blob.ts',

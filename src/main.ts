@@ -62,6 +62,7 @@ if (runningMajor < neededMajor) {
       runCli(process.argv.slice(2), {
         loadDaemon: () => import('./daemon.ts'),
         loadKeyFiles: () => import('./adapters/cluster-keys/key-file.ts'),
+        loadContainerdSetup: () => import('./daemon/containerd-setup.ts'),
       }),
     )
     .then(exitCode => {

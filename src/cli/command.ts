@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts'
 import type { Fault } from '../config/faults.ts'
 import type { LoadedConfig } from '../config/load.ts'
+import type { ContainerdSetup } from './containerd-setup.ts'
 import type { ExitCode } from './exit-codes.ts'
 
 /** Where a command writes: results to `out`, everything else to `err`. */
@@ -57,6 +58,10 @@ export interface Parts {
     readonly checkUpstreamFiles: CheckUpstreamFiles
   }>
   loadKeyFiles(): Promise<KeyFiles>
+  loadContainerdSetup(): Promise<{
+    /** Rejects with an error whose message says what to do. */
+    openContainerdSetup(config: Config): Promise<ContainerdSetup>
+  }>
 }
 
 /** Everything a command may use. */

@@ -1,4 +1,5 @@
 import type { Command, Option } from './command.ts'
+import { containerdCommands } from './containerd-commands.ts'
 
 /** Options of every command. */
 export const globalOptions: readonly Option[] = [
@@ -216,6 +217,7 @@ export const commands: readonly Command[] = [
     asks: false,
     load: () => import('./commands/mesh-secret.ts'),
   },
+  ...containerdCommands,
   {
     name: 'check-config',
     summary: 'tell everything that is wrong with the configuration',

@@ -82,10 +82,12 @@ export const meshSchema = group('How nodes find each other and what they tell ea
 
 /** `containerd`: what lies beside us on this node. */
 export const containerdSchema = group(
-  `The containerd beside this node (${noContainerd}: only the defaults).`,
+  'The containerd beside this node, for `holdfast containerd`.',
   {
     socket: Type.Optional(
-      ofKind('path', { description: 'Its socket.', 'x-unsupported': noContainerd }),
+      ofKind('path', {
+        description: 'Its socket. Default: looked for, that of K3s and RKE2 included.',
+      }),
     ),
     namespace: text('Its namespace that holds the images.', {
       default: 'k8s.io',
@@ -94,16 +96,27 @@ export const containerdSchema = group(
     contentDir: Type.Optional(
       ofKind('path', { description: 'Its content directory.', 'x-unsupported': noContainerd }),
     ),
+    configFile: Type.Optional(
+      ofKind('path', {
+        description: 'Its own configuration. Default: looked for, /etc/containerd/config.toml say.',
+      }),
+    ),
+    registriesFile: Type.Optional(
+      ofKind('path', {
+        description:
+          'registries.yaml of K3s or RKE2. Default: looked for, /etc/rancher/k3s/registries.yaml say.',
+      }),
+    ),
     certsDir: Type.Optional(
       ofKind('path', {
-        description: 'Its directory of hosts.toml files.',
-        'x-unsupported': 'this version does not write hosts.toml',
+        description:
+          'Its directory of hosts.toml files. Default: what config_path names, else looked for.',
       }),
     ),
     fallback: Type.Enum(['auto', 'upstream', 'none'], {
       default: 'auto',
-      description: 'What stands behind the mirror in hosts.toml.',
-      'x-unsupported': 'this version does not write hosts.toml',
+      description:
+        'What stands behind the mirror in hosts.toml. upstream: the registry, also while it hangs. none: nobody. auto: none in this version.',
     }),
   },
 )

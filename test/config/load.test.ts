@@ -265,7 +265,7 @@ t.test('what this version cannot do is refused and not left without effect', asy
   const { told } = await load(t, {
     yaml: [
       'store: { kind: containerd }',
-      'containerd: { socket: /run/c.sock, namespace: moby }',
+      'containerd: { contentDir: /content, namespace: moby }',
       'dropFolder: { path: /in }',
       'warm: { images: [nginx], schedule: "0 3 * * *" }',
     ].join('\n'),
@@ -273,7 +273,7 @@ t.test('what this version cannot do is refused and not left without effect', asy
   const paths = told.map(text => /holdfast.yaml:\d+:\d+: ([\w.]+)/.exec(text)?.[1])
   t.strictSame(paths, [
     'store.kind',
-    'containerd.socket',
+    'containerd.contentDir',
     'containerd.namespace',
     'dropFolder.path',
     'warm.images',

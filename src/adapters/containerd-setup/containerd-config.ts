@@ -1,0 +1,102 @@
+import { glob, readFile } from 'node:fs/promises'
+import { dirname, isAbsolute, join } from 'node:path'
+import { parse, TomlError } from 'smol-toml'
+import { HoldfastError } from '../../ports/errors.ts'
+import { ifThere } from './whole-file.ts'
+
+/** What containerd's configuration says of pulling, its imports included. */
+export interface ContainerdConfig {
+  readonly path: string
+  /** Directories of `hosts.toml` files, in the order in which they are searched. */
+  readonly configPath: readonly string[]
+  /** Layers are dropped from the content store once they are unpacked. */
+  readonly discardUnpackedLayers: boolean
+  /** Old keys that containerd reads in place of `hosts.toml` files, or that stop it when both are there. */
+  readonly oldRegistryKeys: readonly string[]
+  /** 2.1 and later pull through the transfer service unless this is set. */
+  readonly useLocalImagePull: boolean
+  readonly contentRoot: string | undefined
+  readonly socket: string | undefined
+}
+
+type Table = Readonly<Record<string, unknown>>
+
+/** Reads the file with what it imports; absent where there is none. Throws `HoldfastError` when it cannot be understood. */
+export async function readContainerdConfig(path: string): Promise<ContainerdConfig | undefined> {
+  const toml = await readMerged(path, new Set())
+  return toml === undefined ? undefined : interpret(toml, path)
+}
+
+/** What is imported later wins, key by key, as containerd merges it. */
+async function readMerged(path: string, seen: Set<string>): Promise<Table | undefined> {
+  if (seen.has(path)) return {}
+  seen.add(path)
+  const text = await ifThere(readFile(path, 'utf8'))
+  if (text === undefined) return undefined
+  let merged = parseConfig(text, path)
+  const imports = merged['imports']
+  for (const pattern of Array.isArray(imports) ? imports.map(String) : []) {
+    const absolute = isAbsolute(pattern) ? pattern : join(dirname(path), pattern)
+    const files: string[] = []
+    for await (const file of glob(absolute)) files.push(file)
+    for (const file of files.sort()) merged = merge(merged, (await readMerged(file, seen)) ?? {})
+  }
+  return merged
+}
+
+function parseConfig(text: string, path: string): Table {
+  try {
+    return parse(text)
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error
+    const message = `${path}: line ${error.line} is no TOML: containerd does not start with it either`
+    throw new HoldfastError('config-invalid', message)
+  }
+}
+
+function merge(one: Table, other: Table): Table {
+  const merged: Record<string, unknown> = { ...one }
+  for (const [key, value] of Object.entries(other)) {
+    const known = merged[key]
+    merged[key] = isTable(known) && isTable(value) ? merge(known, value) : value
+  }
+  return merged
+}
+
+/** Sections by version of the file: 3, 2, 1. containerd 2 reads all of them. */
+const sections = ['io.containerd.cri.v1.images', 'io.containerd.grpc.v1.cri', 'cri'] as const
+
+function interpret(toml: Table, path: string): ContainerdConfig {
+  const plugins = tableAt(toml, 'plugins')
+  const images = tableAt(plugins, sections.find(name => isTable(plugins[name])) ?? '')
+  const registry = tableAt(images, 'registry')
+  const { config_path: dirs, ...others } = registry
+  const old = ['mirrors', 'configs', 'auths'].filter(
+    key => Object.keys(tableAt(others, key)).length > 0,
+  )
+  const root = typeof toml['root'] === 'string' ? toml['root'] : undefined
+  const inContainerd = tableAt(images, 'containerd')
+  const discard = images['discard_unpacked_layers'] ?? inContainerd['discard_unpacked_layers']
+  return {
+    path,
+    configPath: typeof dirs === 'string' ? dirs.split(':').filter(dir => dir !== '') : [],
+    discardUnpackedLayers: discard === true,
+    oldRegistryKeys: old,
+    useLocalImagePull: images['use_local_image_pull'] === true,
+    contentRoot: root === undefined ? undefined : join(root, 'io.containerd.content.v1.content'),
+    socket: textAt(tableAt(toml, 'grpc'), 'address'),
+  }
+}
+
+const isTable = (value: unknown): value is Table =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function tableAt(table: Table, key: string): Table {
+  const value = table[key]
+  return isTable(value) ? value : {}
+}
+
+function textAt(table: Table, key: string): string | undefined {
+  const value = table[key]
+  return typeof value === 'string' && value !== '' ? value : undefined
+}

@@ -1,0 +1,147 @@
+import { isDeepStrictEqual } from 'node:util'
+import {
+  type Document,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml'
+import { HoldfastError } from '../../ports/errors.ts'
+
+/** `registries.yaml` of K3s and RKE2: https://docs.k3s.io/installation/private-registry */
+interface Registries {
+  /** Registries for whose `hosts.toml` K3s answers: it writes them anew at each start. `_default` for `*`. */
+  readonly named: readonly string[]
+  /** Those of them under `mirrors`. */
+  readonly mirrored: readonly string[]
+  /** Those among them whose first endpoint this is. */
+  firstIs(url: string): readonly string[]
+}
+
+/** Reads the file. Throws `HoldfastError` that names the place, never a credential. */
+export function readRegistries(text: string, path: string): Registries {
+  const document = parse(text, path)
+  const mirrored = keysOf(document, 'mirrors').map(nameOf)
+  return {
+    named: [...new Set([...mirrored, ...keysOf(document, 'configs').map(nameOf)])],
+    mirrored,
+    firstIs: url =>
+      keysOf(document, 'mirrors')
+        .filter(key => endpointsOf(document, key, path)[0] === url)
+        .map(nameOf),
+  }
+}
+
+/**
+ * The text with `url` as first endpoint of these registries; comments and order stay. Throws `HoldfastError` when the file cannot be
+ * understood.
+ */
+export function withEndpoint(
+  text: string,
+  path: string,
+  registries: readonly string[],
+  url: string,
+): string {
+  const document = parse(text, path)
+  for (const registry of registries) {
+    const key =
+      keysOf(document, 'mirrors').find(one => nameOf(one) === registry) ?? keyFor(registry)
+    const endpoints = endpointsOf(document, key, path)
+    if (endpoints[0] === url) continue
+    putFirst(document, key, url, endpoints)
+  }
+  return print(document, text)
+}
+
+/** The text without `url` among the endpoints; a registry that has nothing left to say goes where `added` names it. */
+export function withoutEndpoint(
+  text: string,
+  path: string,
+  url: string,
+  added: readonly string[],
+): string {
+  const document = parse(text, path)
+  for (const key of keysOf(document, 'mirrors')) {
+    const list = document.getIn(['mirrors', key, 'endpoint'])
+    if (!isSeq(list)) continue
+    list.items = list.items.filter(item => !(isScalar(item) && item.value === url))
+    if (list.items.length > 0) continue
+    document.deleteIn(['mirrors', key, 'endpoint'])
+    const rest = document.getIn(['mirrors', key])
+    const isEmpty = isMap(rest) && rest.items.length === 0
+    if (isEmpty && added.includes(nameOf(key))) document.deleteIn(['mirrors', key])
+  }
+  return print(document, text)
+}
+
+/** Whether two texts say the same. */
+export function saysTheSame(one: string, other: string, path: string): boolean {
+  return isDeepStrictEqual(parse(one, path).toJS(), parse(other, path).toJS())
+}
+
+function putFirst(
+  document: Document,
+  key: string,
+  url: string,
+  endpoints: readonly string[],
+): void {
+  const place = ['mirrors', key, 'endpoint']
+  const list = document.getIn(place)
+  if (isSeq(list)) {
+    list.items = list.items.filter(item => !(isScalar(item) && item.value === url))
+    const first = document.createNode(url)
+    // A comment above the first item is about that item.
+    list.items.unshift(first)
+    return
+  }
+  if (!isMap(document.getIn(['mirrors', key]))) {
+    if (!isMap(document.get('mirrors'))) document.set('mirrors', document.createNode({}))
+    document.setIn(['mirrors', key], document.createNode({}))
+  }
+  document.setIn(place, document.createNode([url, ...endpoints]))
+}
+
+/** With the indentation that the text has. */
+function print(document: Document, text: string): string {
+  const [, spaces = '  '] = /^( +)[^\s#]/m.exec(text) ?? []
+  return document.toString({ lineWidth: 0, indent: spaces.length })
+}
+
+/** K3s: `*` stands for every registry that is not named. */
+const nameOf = (key: string): string => (key === '*' ? '_default' : key)
+const keyFor = (registry: string): string => (registry === '_default' ? '*' : registry)
+
+function parse(text: string, path: string): Document {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const [error] = document.errors
+  if (error !== undefined) {
+    const { line, col } = lines.linePos(error.pos[0])
+    throw fault(path, `line ${line}, column ${col} is not YAML (${error.code})`)
+  }
+  const { contents } = document
+  if (contents !== null && !isMap(contents) && document.toJS() !== null) {
+    throw fault(path, 'is not a mapping')
+  }
+  return document
+}
+
+function keysOf(document: Document, section: 'mirrors' | 'configs'): readonly string[] {
+  const map: unknown = document.get(section)
+  if (!isMap(map)) return []
+  return (map as YAMLMap<unknown>).items.map(({ key }) => String(isScalar(key) ? key.value : key))
+}
+
+function endpointsOf(document: Document, key: string, path: string): readonly string[] {
+  const list = document.getIn(['mirrors', key, 'endpoint'])
+  if (list === undefined || list === null) return []
+  if (isSeq(list)) {
+    return list.items.map(item => String(isScalar(item) ? item.value : item))
+  }
+  throw fault(path, `mirrors[${JSON.stringify(key)}].endpoint is not a list`)
+}
+
+const fault = (path: string, problem: string): HoldfastError =>
+  new HoldfastError('config-invalid', `${path}: ${problem}`)

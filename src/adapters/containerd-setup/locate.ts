@@ -1,0 +1,97 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type ContainerdConfig, readContainerdConfig } from './containerd-config.ts'
+import { ifThere } from './whole-file.ts'
+
+/** The containerd beside us. */
+export interface ContainerdPlace {
+  readonly kind: 'k3s' | 'rke2' | 'containerd'
+  /** Where its `hosts.toml` files are to be written. */
+  readonly certsDir: string
+  readonly socket: string
+  readonly configFile: string
+  /** Absent: there is no such file, or it may not be read. */
+  readonly config: ContainerdConfig | undefined
+  /** Of K3s and RKE2. */
+  readonly registriesYaml: string | undefined
+}
+
+/** What the operator says of it; all else is looked for. */
+export interface PlaceWishes {
+  readonly certsDir: string | undefined
+  readonly configFile: string | undefined
+  /** Makes it a K3s or RKE2. */
+  readonly registriesFile: string | undefined
+  readonly socket: string | undefined
+}
+
+interface Layout {
+  readonly kind: ContainerdPlace['kind']
+  readonly home: string
+  readonly certsDir: string
+  readonly configFile: string
+  readonly socket: string
+  readonly registriesYaml: string | undefined
+}
+
+const rancher = (kind: 'k3s' | 'rke2'): Layout => ({
+  kind,
+  home: `/var/lib/rancher/${kind}/agent/etc/containerd`,
+  certsDir: `/var/lib/rancher/${kind}/agent/etc/containerd/certs.d`,
+  configFile: `/var/lib/rancher/${kind}/agent/etc/containerd/config.toml`,
+  socket: '/run/k3s/containerd/containerd.sock',
+  registriesYaml: `/etc/rancher/${kind}/registries.yaml`,
+})
+
+const plain: Layout = {
+  kind: 'containerd',
+  home: '/etc/containerd',
+  certsDir: '/etc/containerd/certs.d',
+  configFile: '/etc/containerd/config.toml',
+  socket: '/run/containerd/containerd.sock',
+  registriesYaml: undefined,
+}
+
+/**
+ * Finds the containerd of this node: that of K3s or RKE2 where one is, else the plain one. `root` is put before every path that is looked
+ * for. Throws `HoldfastError` when its configuration cannot be understood.
+ */
+export async function locateContainerd(wishes: PlaceWishes, root = ''): Promise<ContainerdPlace> {
+  const layout = await findLayout(root)
+  const { kind, registriesYaml } = kindOf(layout, wishes)
+  const configFile = wishes.configFile ?? join(root, layout.configFile)
+  const config = await readContainerdConfig(configFile)
+  return {
+    kind,
+    certsDir: wishes.certsDir ?? lastingDir(config) ?? join(root, layout.certsDir),
+    socket: wishes.socket ?? config?.socket ?? join(root, layout.socket),
+    configFile,
+    config,
+    registriesYaml:
+      wishes.registriesFile ??
+      (registriesYaml === undefined ? undefined : join(root, registriesYaml)),
+  }
+}
+
+async function findLayout(root: string): Promise<Layout> {
+  for (const layout of [rancher('k3s'), rancher('rke2')]) {
+    if ((await ifThere(stat(join(root, layout.home)))) !== undefined) return layout
+  }
+  return plain
+}
+
+/** Directories elsewhere belong to another containerd than that of K3s, unless its `registries.yaml` is named. */
+function kindOf(layout: Layout, { certsDir, configFile, registriesFile }: PlaceWishes): Layout {
+  if (registriesFile !== undefined) {
+    if (layout.kind !== 'containerd') return layout
+    return rancher(registriesFile.includes('rke2') ? 'rke2' : 'k3s')
+  }
+  const named = [certsDir, configFile].filter(path => path !== undefined)
+  const isElsewhere = named.some(path => !path.startsWith(`${layout.home}/`))
+  return isElsewhere ? plain : layout
+}
+
+/** Of several directories the first that outlives a reboot. */
+function lastingDir(config: ContainerdConfig | undefined): string | undefined {
+  return config?.configPath.find(dir => !/^(\/var)?\/run\//.test(dir))
+}

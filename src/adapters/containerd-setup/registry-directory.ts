@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto'
+import { lstat, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type HostsFault, type HostsToml, readHosts } from './hosts-toml.ts'
+import { backupPath, type JournalEntry } from './journal.ts'
+import { ifThere } from './whole-file.ts'
+
+/** What containerd finds for one registry. */
+export interface Found {
+  /** Name of the directory. */
+  readonly directory: string
+  /** Of its `hosts.toml`, whether it is there or not. */
+  readonly path: string
+  readonly hasDirectory: boolean
+  /** Absent: no file. */
+  readonly file: HostsToml | HostsFault | undefined
+  readonly sha256: string | undefined
+  /** `aside`: another file was there before install. `in-place`: the same, for install was cut short before it was replaced. */
+  readonly backup: 'none' | 'aside' | 'in-place'
+  /** Files of the old form (`*.crt`, `*.cert`, `*.key`), which containerd reads only while there is no `hosts.toml`. */
+  readonly certificates: readonly string[]
+}
+
+/** To whom a file belongs. `edited`: written by us, and changed since. */
+export type Owner = 'nobody' | 'holdfast' | 'edited' | 'k3s' | 'other'
+
+/** Looks where containerd would look for a registry: `host_port_` before `host:port`. */
+export async function findDirectory(certsDir: string, registry: string): Promise<Found> {
+  const [underscored, plain] = directoryNames(registry)
+  const isThere = (await ifThere(lstat(join(certsDir, underscored)))) !== undefined
+  return look(certsDir, isThere ? underscored : plain)
+}
+
+/** Looks into a directory by its name. */
+export async function look(certsDir: string, directory: string): Promise<Found> {
+  const path = join(certsDir, directory, 'hosts.toml')
+  const names = await ifThere(readdir(join(certsDir, directory)))
+  const entry = await ifThere(lstat(path))
+  // A link that leads nowhere is a file that says nothing.
+  const text = entry && ((await ifThere(readFile(path, 'utf8'))) ?? '')
+  const kept = await ifThere(lstat(backupPath(certsDir, directory)))
+  return {
+    directory,
+    path,
+    hasDirectory: names !== undefined,
+    file: text === undefined ? undefined : readHosts(text),
+    sha256: text === undefined ? undefined : sha256(text),
+    backup: kept === undefined ? 'none' : kept.ino === entry?.ino ? 'in-place' : 'aside',
+    certificates: (names ?? []).filter(name => /\.(crt|cert|key)$/.test(name)),
+  }
+}
+
+/** Whose file it is, by its hash and header. */
+export function ownerOf({ file, sha256: hash }: Found, entry: JournalEntry | undefined): Owner {
+  if (file === undefined || hash === undefined) return 'nobody'
+  if (entry?.written.includes(hash)) return 'holdfast'
+  if ('problem' in file) return 'other'
+  return file.author === 'holdfast' ? 'edited' : file.author
+}
+
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+/** https://github.com/containerd/containerd/blob/v2.1.0/core/remotes/docker/config/config_unix.go */
+function directoryNames(registry: string): readonly [string, string] {
+  const colon = registry.lastIndexOf(':')
+  return colon <= 0
+    ? [registry, registry]
+    : [`${registry.slice(0, colon)}_${registry.slice(colon + 1)}_`, registry]
+}

@@ -1,0 +1,55 @@
+import type { Behind } from './hosts-toml.ts'
+import { readJournal } from './journal.ts'
+import { findDirectory, ownerOf } from './registry-directory.ts'
+
+/** How one registry is set up. */
+export interface HostsState {
+  readonly registry: string
+  readonly path: string
+  readonly owner: ReturnType<typeof ownerOf>
+  /** What install was told to put behind the mirror; absent where the file is not ours. */
+  readonly fallback?: Behind | 'auto'
+  /** A file that was there before lies in the backup. */
+  readonly hasBackup: boolean
+  /** Why containerd ignores the file, if it does. */
+  readonly problem?: string
+  /** Whom containerd asks, in this order. */
+  readonly asks: readonly string[]
+}
+
+/** Tells of each registry, and of all that were ever installed. Throws `HoldfastError` when the journal cannot be read. */
+export async function readStatus(
+  certsDir: string,
+  registries: readonly string[],
+): Promise<readonly HostsState[]> {
+  const { entries } = await readJournal(certsDir)
+  const installed = Object.values(entries).map(({ registry }) => registry)
+  const states: HostsState[] = []
+  for (const registry of new Set([...registries, ...installed])) {
+    const found = await findDirectory(certsDir, registry)
+    const entry = entries[found.directory]
+    const owner = ownerOf(found, entry)
+    const isOurs = owner === 'holdfast' || owner === 'edited'
+    const { file, path } = found
+    states.push({
+      registry,
+      path,
+      owner,
+      ...(isOurs && entry !== undefined && { fallback: entry.fallback }),
+      hasBackup: entry?.hadFile ?? false,
+      ...(file !== undefined && 'problem' in file && { problem: file.problem }),
+      asks: file === undefined || 'problem' in file ? [] : asked(file),
+    })
+  }
+  return states
+}
+
+function asked({
+  hosts,
+  server,
+}: {
+  hosts: readonly string[]
+  server: string | undefined
+}): string[] {
+  return [...new Set([...hosts, ...(server === undefined ? ['the registry itself'] : [server])])]
+}

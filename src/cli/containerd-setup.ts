@@ -1,0 +1,82 @@
+/** The containerd beside this node, as the command line sets it up. */
+export interface ContainerdSetup {
+  /** Directory of its `hosts.toml` files. */
+  readonly certsDir: string
+  /** Rejects with an error whose message says what to do. */
+  install(order: {
+    /** Those named; empty: all that are configured. `_default` stands for all without a file of their own. */
+    readonly registries: readonly string[]
+    /** Absent: as configured. */
+    readonly fallback: Fallback | undefined
+    /** URLs asked after the mirror. */
+    readonly targets: readonly string[]
+    readonly prepend: boolean
+    readonly force: boolean
+    /** Edit `registries.yaml` where K3s answers for a registry; else the edit is told. */
+    readonly write: boolean
+  }): Promise<InstallReport>
+  uninstall(order: { readonly force: boolean }): Promise<readonly Uninstalled[]>
+  status(): Promise<readonly HostsState[]>
+  /** What to write where, for a program that is set up by hand. */
+  print(order: {
+    readonly program: Program
+    readonly registries: readonly string[]
+    readonly fallback: Fallback | undefined
+    readonly targets: readonly string[]
+  }): Promise<readonly Snippet[]>
+}
+
+/** Whose files are printed. */
+export type Program = 'containerd' | 'podman' | 'crio' | 'docker'
+
+/** A file with what it is to say. */
+export interface Snippet {
+  readonly path: string
+  readonly text: string
+}
+
+interface InstallReport {
+  readonly items: readonly Installed[]
+  /** What K3s has to be told in its own file; absent where it names none of the registries. */
+  readonly edit?: RegistriesEdit
+  readonly notes: readonly string[]
+}
+
+/** An edit of `registries.yaml`. */
+export interface RegistriesEdit {
+  readonly path: string
+  readonly registries: readonly string[]
+  /** The whole text as it is to be. */
+  readonly text: string
+  readonly outcome: 'unchanged' | 'to-be-edited' | 'edited'
+}
+
+/** What stands behind the mirror. */
+export type Fallback = 'auto' | 'upstream' | 'none'
+
+interface Installed {
+  readonly registry: string
+  readonly path: string
+  readonly outcome: 'written' | 'replaced' | 'prepended' | 'unchanged' | 'refused'
+  readonly reason?: string
+}
+
+interface Uninstalled {
+  /** Absent: a file that is about several. */
+  readonly registry?: string
+  readonly path: string
+  /** `edited`: it was changed since, and lost the mirror alone. */
+  readonly outcome: 'restored' | 'removed' | 'edited' | 'left' | 'refused'
+  readonly reason?: string
+}
+
+/** How one registry is set up. */
+export interface HostsState {
+  readonly registry: string
+  readonly path: string
+  readonly owner: 'nobody' | 'holdfast' | 'edited' | 'k3s' | 'other'
+  readonly fallback?: Fallback
+  readonly hasBackup: boolean
+  readonly problem?: string
+  readonly asks: readonly string[]
+}

@@ -1,0 +1,183 @@
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import {
+  editRegistries,
+  namedRegistries,
+  restoreRegistries,
+} from '../adapters/containerd-setup/edit-registries.ts'
+import {
+  type Behind,
+  type MirrorAccess,
+  type RegistryAccess,
+  writeHosts,
+} from '../adapters/containerd-setup/hosts-toml.ts'
+import { installHosts } from '../adapters/containerd-setup/install.ts'
+import { type ContainerdPlace, locateContainerd } from '../adapters/containerd-setup/locate.ts'
+import { writeRegistriesConf } from '../adapters/containerd-setup/registries-conf.ts'
+import { readStatus } from '../adapters/containerd-setup/status.ts'
+import { uninstallHosts } from '../adapters/containerd-setup/uninstall.ts'
+import type { UpstreamSettings, UpstreamsSettings } from '../adapters/registry/settings.ts'
+import type { ContainerdSetup, Program, Snippet } from '../cli/containerd-setup.ts'
+import type { Config } from '../config/config.ts'
+import { parseRegistry } from '../oci/reference.ts'
+import { HoldfastError } from '../ports/errors.ts'
+import { mirrorUrl } from './mirror-url.ts'
+import { readUpstreams } from './upstream-files.ts'
+
+/** Finds the containerd of this machine. Throws `HoldfastError` when a file of its or of ours cannot be understood. */
+export async function openContainerdSetup(config: Config): Promise<ContainerdSetup> {
+  const { certsDir: dir, configFile, registriesFile, socket } = config.containerd
+  const place = await locateContainerd({
+    certsDir: absolute(dir),
+    configFile: absolute(configFile),
+    registriesFile: absolute(registriesFile),
+    socket,
+  })
+  const { upstreams } = await readUpstreams(config)
+  const { certsDir, registriesYaml } = place
+  return {
+    certsDir,
+    async install({ registries, fallback = config.containerd.fallback, write, ...wishes }) {
+      const { prepend, force, targets } = wishes
+      const mirror = { url: mirrorUrl(config), targets, token: await readToken(config) }
+      const chosen = chooseRegistries(registries, upstreams)
+      const named = registriesYaml === undefined ? [] : await namedRegistries(registriesYaml)
+      const own = chosen.filter(({ name }) => !named.includes(name))
+      const others = chosen.map(({ name }) => name).filter(name => named.includes(name))
+      const order = { certsDir, registries: own, mirror, fallback, prepend, force }
+      const items = await installHosts(order)
+      const isRefused = items.some(({ outcome }) => outcome === 'refused')
+      const notes = [...notesAbout(place, fallback, own), ...notesAboutK3s(place, others, fallback)]
+      if (registriesYaml === undefined || others.length === 0 || isRefused) return { items, notes }
+      const edit = await editRegistries(registriesYaml, others, mirror.url, { write })
+      return { items, edit, notes }
+    },
+    async uninstall({ force }) {
+      const items = await uninstallHosts({ certsDir, force })
+      if (registriesYaml === undefined) return items
+      const outcome = await restoreRegistries(registriesYaml)
+      if (outcome === undefined) return items
+      return [...items, { path: registriesYaml, outcome }]
+    },
+    status: () => readStatus(certsDir, Object.keys(upstreams).map(directoryName)),
+    async print({ program, registries, fallback = config.containerd.fallback, targets }) {
+      const mirror = { url: mirrorUrl(config), targets, token: await readToken(config) }
+      const behind = fallback === 'upstream' ? 'upstream' : 'none'
+      return snippets(program, chooseRegistries(registries, upstreams), mirror, behind, certsDir)
+    },
+  }
+}
+
+const absolute = (path: string | undefined): string | undefined =>
+  path === undefined ? undefined : resolve(path)
+
+function snippets(
+  program: Program,
+  registries: readonly RegistryAccess[],
+  mirror: MirrorAccess,
+  behind: Behind,
+  certsDir: string,
+): readonly Snippet[] {
+  switch (program) {
+    case 'containerd':
+      return registries.map(registry => ({
+        path: join(certsDir, registry.name, 'hosts.toml'),
+        text: writeHosts(registry, mirror, behind),
+      }))
+    case 'podman':
+    case 'crio': {
+      const path = '/etc/containers/registries.conf.d/50-holdfast.conf'
+      return [{ path, text: writeRegistriesConf(registries, mirror, behind) }]
+    }
+    case 'docker': {
+      // Docker asks mirrors for its own registry alone, and goes on to that.
+      const value = { 'registry-mirrors': [mirror.url, ...mirror.targets] }
+      return [{ path: '/etc/docker/daemon.json', text: `${JSON.stringify(value, null, 2)}\n` }]
+    }
+  }
+}
+
+/** `*` allows every registry; `_default` is what containerd calls that. */
+const directoryName = (registry: string): string => (registry === '*' ? '_default' : registry)
+
+async function readToken({ mirror }: Config): Promise<string | undefined> {
+  if (mirror.tokenFile === undefined) return undefined
+  const lines = (await readFile(mirror.tokenFile, 'utf8')).split('\n').map(line => line.trim())
+  return lines.find(line => line !== '' && !line.startsWith('#'))
+}
+
+function chooseRegistries(
+  named: readonly string[],
+  upstreams: UpstreamsSettings,
+): readonly RegistryAccess[] {
+  const names = named.length === 0 ? Object.keys(upstreams).map(directoryName) : named.map(readName)
+  return [...new Set(names)].map(name => accessTo(name, upstreams))
+}
+
+function readName(text: string): string {
+  if (text === '*' || text === '_default') return '_default'
+  const name = parseRegistry(text)
+  if (name !== undefined) return name
+  throw new HoldfastError(
+    'config-invalid',
+    `${JSON.stringify(text)} is no registry, as docker.io is`,
+  )
+}
+
+/** What Holdfast would ask, containerd is to ask as well. */
+function accessTo(name: string, upstreams: UpstreamsSettings): RegistryAccess {
+  if (name === '_default') return { name, url: undefined }
+  const upstream: UpstreamSettings | undefined = upstreams[name] ?? upstreams['*']
+  if (upstream === undefined) {
+    const message = `${name} is not configured, and the mirror would not answer for it: name it under upstreams first`
+    throw new HoldfastError('config-invalid', message)
+  }
+  const { url, tls } = upstream
+  return {
+    name,
+    url: url ?? (name === 'docker.io' ? 'https://registry-1.docker.io' : `https://${name}`),
+    caFile: absolute(tls?.caFile),
+    certFile: absolute(tls?.certFile),
+    keyFile: absolute(tls?.keyFile),
+    insecureSkipVerify: tls?.insecureSkipVerify,
+  }
+}
+
+function notesAbout(
+  { config, configFile, certsDir }: ContainerdPlace,
+  fallback: 'auto' | 'upstream' | 'none',
+  registries: readonly RegistryAccess[],
+): readonly string[] {
+  const notes: string[] = []
+  if (fallback === 'auto') {
+    notes.push('auto is none in this version: nobody stands behind the mirror')
+  }
+  if (fallback !== 'upstream' && registries.some(({ name }) => name === '_default')) {
+    notes.push(
+      '_default with nobody behind: registries that Holdfast does not know cannot be pulled from',
+    )
+  }
+  if (config !== undefined && !config.configPath.includes(certsDir)) {
+    notes.push(
+      `${configFile} does not name ${certsDir} as config_path of its registries: before 2.2 containerd does not read it; set it and restart containerd`,
+    )
+  }
+  return notes
+}
+
+/** What K3s does by itself with the registries that it names. */
+function notesAboutK3s(
+  { kind, registriesYaml }: ContainerdPlace,
+  named: readonly string[],
+  fallback: 'auto' | 'upstream' | 'none',
+): readonly string[] {
+  if (named.length === 0) return []
+  const [service, agent] = kind === 'rke2' ? ['rke2-server', 'rke2-agent'] : ['k3s', 'k3s-agent']
+  const list = named.map(name => (name === '_default' ? '*' : name)).join(', ')
+  const restart = `${list}: ${registriesYaml} names them; restart ${service} or ${agent} once it is edited`
+  if (fallback === 'upstream') return [restart]
+  return [
+    restart,
+    `${list}: the registry itself stands behind the mirror, unless ${kind} runs with --disable-default-registry-endpoint: ${fallback} is not to be had there`,
+  ]
+}

@@ -1,0 +1,137 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmod, link, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { parse } from 'yaml'
+import {
+  editRegistries,
+  namedRegistries,
+  restoreRegistries,
+} from '../../../src/adapters/containerd-setup/edit-registries.ts'
+
+const url = 'http://127.0.0.1:5050'
+
+const written = `# kept by hand, ask Ann
+mirrors:
+    docker.io:   # the hub
+        endpoint:
+            # ours is faster
+            - "https://hub.example"   # until May
+            - https://other.example
+        rewrite:
+            "^rancher/(.*)": "mirror/$1"
+
+    ghcr.io:
+    quay.io: {}
+    "*":
+        endpoint: [ "https://all.example" ]
+# credentials
+configs:
+    'registry.lab:5000':
+        auth: { username: ann, password: "s#cret" }   # soon gone
+`
+
+function scene(t: Test, text = written) {
+  const dir = t.testdir({ 'registries.yaml': text })
+  const path = join(dir, 'registries.yaml')
+  return { dir, path, read: () => readFileSync(path, 'utf8') }
+}
+
+const all = ['docker.io', 'ghcr.io', 'quay.io', '_default', 'registry.lab:5000']
+
+t.test('mirrors and configs name registries', async t => {
+  const { path, dir } = scene(t)
+  t.strictSame(await namedRegistries(path), all)
+  t.strictSame(await namedRegistries(join(dir, 'none.yaml')), [])
+  t.strictSame(await namedRegistries(scene(t, '# nothing\n').path), [])
+})
+
+t.test('the mirror comes first, and every comment, order and other value stays', async t => {
+  const { path, read } = scene(t)
+  const edit = await editRegistries(path, all, url, { write: true })
+  t.match(edit, { outcome: 'edited', text: read() })
+  const { mirrors, configs } = parse(read())
+  t.strictSame(mirrors['docker.io'].endpoint, [url, 'https://hub.example', 'https://other.example'])
+  t.strictSame(mirrors['docker.io'].rewrite, { '^rancher/(.*)': 'mirror/$1' })
+  t.strictSame(mirrors['*'].endpoint, [url, 'https://all.example'])
+  for (const name of ['ghcr.io', 'quay.io', 'registry.lab:5000']) {
+    t.strictSame(mirrors[name], { endpoint: [url] }, name)
+  }
+  t.strictSame(configs, parse(written).configs)
+  t.strictSame(Object.keys(mirrors).slice(0, 4), ['docker.io', 'ghcr.io', 'quay.io', '*'])
+  for (const comment of [
+    'kept by hand, ask Ann',
+    'the hub',
+    'ours is faster',
+    'until May',
+    'credentials',
+  ]) {
+    t.match(read(), `# ${comment}\n`)
+  }
+  t.match(read(), '# soon gone')
+  t.match(read(), '\n    docker.io:', 'indented as it was')
+  t.match(await editRegistries(path, all, url, { write: true }), { outcome: 'unchanged' })
+})
+
+t.test('back again it is the same file', async t => {
+  const { path, read, dir } = scene(t)
+  await chmod(path, 0o600)
+  const { ino, mtimeMs } = statSync(path)
+  await editRegistries(path, ['docker.io'], url, { write: true })
+  t.equal(statSync(path).mode & 0o777, 0o600, 'credentials stay closed')
+  await editRegistries(path, all, url, { write: true })
+  t.equal(await restoreRegistries(path), 'restored')
+  t.equal(read(), written)
+  t.match(statSync(path), { ino, mtimeMs })
+  t.strictSame(readdirSync(dir), ['registries.yaml'])
+  t.equal(await restoreRegistries(path), undefined)
+})
+
+t.test('what was changed since stays, and only the mirror goes', async t => {
+  const { path, read, dir } = scene(t)
+  await editRegistries(path, all, url, { write: true })
+  writeFileSync(path, `${read()}# added later\n`)
+  t.equal(await restoreRegistries(path), 'edited')
+  t.strictSame(parse(read()), {
+    ...parse(written),
+    mirrors: { ...parse(written).mirrors, 'ghcr.io': {} },
+  })
+  t.match(read(), '# added later')
+  t.match(read(), '# until May')
+  t.strictSame(readdirSync(dir), ['registries.yaml'])
+})
+
+t.test('without write nothing is changed', async t => {
+  const { path, read, dir } = scene(t)
+  const edit = await editRegistries(path, ['docker.io'], url, { write: false })
+  t.equal(edit.outcome, 'to-be-edited')
+  t.strictSame(parse(edit.text).mirrors['docker.io'].endpoint[0], url)
+  t.equal(read(), written)
+  t.strictSame(readdirSync(dir), ['registries.yaml'])
+})
+
+t.test('cut short anywhere, it comes back the same', async t => {
+  const beforeBackup = scene(t)
+  await editRegistries(beforeBackup.path, all, url, { write: true })
+  await rename(`${beforeBackup.path}.before-holdfast`, beforeBackup.path)
+  t.equal(await restoreRegistries(beforeBackup.path), 'restored')
+  t.equal(beforeBackup.read(), written)
+
+  const beforeFile = scene(t)
+  await editRegistries(beforeFile.path, all, url, { write: true })
+  await rm(beforeFile.path)
+  await link(`${beforeFile.path}.before-holdfast`, beforeFile.path)
+  t.equal(await restoreRegistries(beforeFile.path), 'restored')
+  t.equal(beforeFile.read(), written)
+  t.strictSame(readdirSync(beforeFile.dir), ['registries.yaml'])
+})
+
+t.test('what is no registries.yaml is told with its place and without its text', async t => {
+  const broken = scene(t, 'configs:\n  a.example: { auth: { password: s#cret\n')
+  const told = await namedRegistries(broken.path).catch((error: Error) => error.message)
+  t.match(told, /registries\.yaml: line \d+, column \d+ is not YAML/)
+  t.notMatch(told, 's#cret')
+  await t.rejects(namedRegistries(scene(t, '- a\n').path), { code: 'config-invalid' })
+  const { path } = scene(t, 'mirrors: { docker.io: { endpoint: "https://a" } }\n')
+  await t.rejects(editRegistries(path, ['docker.io'], url, { write: true }), /not a list/)
+})

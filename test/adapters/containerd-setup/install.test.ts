@@ -1,0 +1,222 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { link, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import t, { type Test } from 'tap'
+import { type InstallOrder, installHosts } from '../../../src/adapters/containerd-setup/install.ts'
+import { readStatus } from '../../../src/adapters/containerd-setup/status.ts'
+import { uninstallHosts } from '../../../src/adapters/containerd-setup/uninstall.ts'
+
+const names = ['docker.io', 'ghcr.io', 'registry.lab:5000', '_default']
+
+function order(certsDir: string, more: Partial<InstallOrder> = {}): InstallOrder {
+  return {
+    certsDir,
+    registries: names.map(name => ({ name, url: `https://${name}` })),
+    mirror: { url: 'http://127.0.0.1:5050', targets: [], token: undefined },
+    fallback: 'none',
+    prepend: false,
+    force: false,
+    ...more,
+  }
+}
+
+/** Every name with its type, mode, owner, time, link and content. */
+function pictureOf(directory: string): string {
+  const script = `find . -printf '%y %m %u %g %p %l ' \\( -type f -printf '%T@ ' -exec sha256sum {} ';' -o -printf '\\n' \\) | sort`
+  return execFileSync('sh', ['-c', script], { cwd: directory, encoding: 'utf8' })
+}
+
+function furnished(t: Test): string {
+  const root = t.testdir({
+    'certs.d': {
+      'docker.io': {
+        'hosts.toml': '# mine\nserver = "https://registry-1.docker.io"\n[host]\n',
+        'ca.pem': 'x',
+      },
+      'registry.lab_5000_': { 'hosts.toml': '[host."https://a.example"]\n' },
+      'quay.io': { 'hosts.toml': 'not toml\n' },
+    },
+  })
+  const certsDir = join(root, 'certs.d')
+  chmodSync(join(certsDir, 'docker.io/hosts.toml'), 0o640)
+  utimesSync(join(certsDir, 'docker.io/hosts.toml'), 1_000_000, 1_000_000)
+  return certsDir
+}
+
+const text = (certsDir: string, directory: string): string =>
+  readFileSync(join(certsDir, directory, 'hosts.toml'), 'utf8')
+
+t.test(
+  'install, again, with another fallback, and uninstall leave everything as it was',
+  async t => {
+    const certsDir = furnished(t)
+    const before = pictureOf(certsDir)
+    const outcomes = async (more?: Partial<InstallOrder>) =>
+      (await installHosts(order(certsDir, more))).map(({ outcome }) => outcome)
+    t.strictSame(await outcomes(), ['replaced', 'written', 'replaced', 'written'])
+    t.match(
+      text(certsDir, 'registry.lab_5000_'),
+      'server = "http://127.0.0.1:5050"',
+      'the directory that containerd reads',
+    )
+    const installed = pictureOf(certsDir)
+    t.strictSame(await outcomes(), ['unchanged', 'unchanged', 'unchanged', 'unchanged'])
+    t.equal(
+      pictureOf(certsDir).replaceAll(/.*journal.*/g, ''),
+      installed.replaceAll(/.*journal.*/g, ''),
+    )
+    t.strictSame(await outcomes({ fallback: 'upstream' }), [
+      'written',
+      'written',
+      'written',
+      'written',
+    ])
+    t.match(text(certsDir, 'ghcr.io'), 'server = "https://ghcr.io"')
+    const back = await uninstallHosts({ certsDir, force: false })
+    t.strictSame(
+      back.map(({ outcome }) => outcome),
+      ['restored', 'removed', 'restored', 'removed'],
+    )
+    t.equal(pictureOf(certsDir), before)
+    t.strictSame(
+      await uninstallHosts({ certsDir, force: false }),
+      [],
+      'a second time there is nothing to do',
+    )
+  },
+)
+
+t.test('directories that had to be made go again, and no others', async t => {
+  const root = t.testdir({})
+  const certsDir = join(root, 'etc/containerd/certs.d')
+  await installHosts(order(certsDir))
+  await uninstallHosts({ certsDir, force: false })
+  t.notMatch(pictureOf(root), 'etc')
+  await mkdir(join(root, 'etc'))
+  await installHosts(order(certsDir))
+  await writeFile(join(root, 'etc/containerd/config.toml'), '')
+  await uninstallHosts({ certsDir, force: false })
+  t.match(pictureOf(root), './etc/containerd/config.toml')
+  t.notMatch(pictureOf(root), 'certs.d')
+})
+
+t.test('a link is kept as a link', async t => {
+  const root = t.testdir({ 'real.toml': '[host]\n', 'certs.d': { 'ghcr.io': {} } })
+  const certsDir = join(root, 'certs.d')
+  await symlink('../../real.toml', join(certsDir, 'ghcr.io/hosts.toml'))
+  const before = pictureOf(root)
+  await installHosts(order(certsDir))
+  t.equal(readFileSync(join(root, 'real.toml'), 'utf8'), '[host]\n')
+  await uninstallHosts({ certsDir, force: false })
+  t.equal(pictureOf(root), before)
+})
+
+t.test('what is not understood is refused, and then nothing is written', async t => {
+  const certsDir = furnished(t)
+  const before = pictureOf(certsDir)
+  const registries = [...names, 'quay.io'].map(name => ({ name, url: undefined }))
+  const refused = await installHosts(order(certsDir, { registries }))
+  t.match(refused.at(-1), { outcome: 'refused', reason: /not understood.*--force/ })
+  t.equal(pictureOf(certsDir), before)
+  const forced = await installHosts(order(certsDir, { registries, force: true }))
+  t.equal(forced.at(-1)?.outcome, 'replaced')
+  await uninstallHosts({ certsDir, force: false })
+  t.equal(pictureOf(certsDir), before)
+})
+
+t.test(
+  'certificates that containerd would not read any more, and files of K3s, are refused',
+  async t => {
+    const certsDir = t.testdir({
+      'docker.io': { 'ca.crt': 'x' },
+      'ghcr.io': { 'hosts.toml': '# File generated by k3s. DO NOT EDIT.\n[host]\n' },
+    })
+    const refused = await installHosts(order(certsDir))
+    t.match(refused[0], { outcome: 'refused', reason: /ca\.crt/ })
+    t.match(refused[1], { outcome: 'refused', reason: /registries\.yaml/ })
+    t.equal(refused[2]?.outcome, 'unchanged')
+  },
+)
+
+t.test('what was changed since is given up only when forced', async t => {
+  const certsDir = furnished(t)
+  const before = pictureOf(certsDir)
+  await installHosts(order(certsDir))
+  const path = join(certsDir, 'docker.io/hosts.toml')
+  const edited = `${text(certsDir, 'docker.io')}# and more\n`
+  writeFileSync(path, edited)
+  t.match((await installHosts(order(certsDir)))[0], { outcome: 'refused', reason: /changed/ })
+  const back = await uninstallHosts({ certsDir, force: false })
+  t.match(back[0], { outcome: 'refused', reason: /--force/ })
+  t.equal(text(certsDir, 'docker.io'), edited)
+  t.match(await readStatus(certsDir, []), [{ registry: 'docker.io', owner: 'edited' }])
+  t.match(await uninstallHosts({ certsDir, force: true }), [{ outcome: 'restored' }])
+  t.equal(pictureOf(certsDir), before)
+})
+
+t.test('a file that took the place of ours is not lost', async t => {
+  const certsDir = furnished(t)
+  await installHosts(order(certsDir))
+  writeFileSync(join(certsDir, 'docker.io/hosts.toml'), '[host."https://new.example"]\n')
+  writeFileSync(join(certsDir, 'ghcr.io/hosts.toml'), '[host."https://new.example"]\n')
+  t.match(await installHosts(order(certsDir)), [{ outcome: 'refused' }, { outcome: 'unchanged' }])
+  const back = await uninstallHosts({ certsDir, force: false })
+  t.match(back, [{ outcome: 'refused' }, { outcome: 'left' }, {}, {}])
+  t.match(text(certsDir, 'ghcr.io'), 'new.example')
+})
+
+t.test('status tells whom containerd asks', async t => {
+  const certsDir = furnished(t)
+  await installHosts(
+    order(certsDir, {
+      fallback: 'upstream',
+      registries: [{ name: 'ghcr.io', url: 'https://ghcr.io' }],
+    }),
+  )
+  const states = await readStatus(certsDir, ['docker.io', 'quay.io', 'ghcr.io', 'gcr.io'])
+  t.match(states, [
+    { registry: 'docker.io', owner: 'other', asks: ['https://registry-1.docker.io'] },
+    { registry: 'quay.io', owner: 'other', problem: /TOML/, asks: [] },
+    {
+      registry: 'ghcr.io',
+      owner: 'holdfast',
+      fallback: 'upstream',
+      asks: ['http://127.0.0.1:5050', 'https://ghcr.io'],
+    },
+    { registry: 'gcr.io', owner: 'nobody', asks: [] },
+  ])
+})
+
+/** States between the steps of install and uninstall, made from the last one. */
+const cuts: Readonly<Record<string, (file: string, backup: string) => Promise<void>>> = {
+  'after the journal, before the backup': (file, backup) => rename(backup, file),
+  'after the backup, before the file': async (file, backup) => {
+    await rm(file)
+    await link(backup, file)
+  },
+  'while the file was written': async (file, backup) => {
+    await rm(file)
+    await link(backup, file)
+    await writeFile(join(dirname(file), '.holdfast-012345.new'), 'hal')
+  },
+  'after the file': async () => {},
+}
+
+for (const [name, cut] of Object.entries(cuts)) {
+  t.test(`cut short ${name}, everything can be taken back, and installed again`, async t => {
+    for (const again of [false, true]) {
+      const certsDir = furnished(t)
+      const before = pictureOf(certsDir)
+      await installHosts(order(certsDir))
+      const backup = join(certsDir, '.holdfast/before/docker.io/hosts.toml')
+      await cut(join(certsDir, 'docker.io/hosts.toml'), backup)
+      if (again) {
+        await installHosts(order(certsDir))
+        t.match(text(certsDir, 'docker.io'), '127.0.0.1:5050')
+      }
+      await uninstallHosts({ certsDir, force: false })
+      t.equal(pictureOf(certsDir), before, again ? 'after another install' : 'at once')
+    }
+  })
+}
