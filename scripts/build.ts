@@ -134,8 +134,8 @@ export async function buildBundles(outdir: string = join(root, 'dist')): Promise
       ...(await workerEntries()),
     },
     target: 'node24',
-    // The client of Kubernetes is larger than all the rest, and few nodes load it.
-    external: ['better-sqlite3', '@kubernetes/client-node'],
+    // The client of Kubernetes is larger than all the rest, and few nodes load it; that of gRPC speaks HTTP/2, which nothing else does.
+    external: ['better-sqlite3', '@kubernetes/client-node', '@grpc/grpc-js'],
     banner: { js: requireForCommonJs },
     splitting: true,
     chunkNames: 'part-[hash]',

@@ -88,6 +88,31 @@ export const containerdCommands: readonly Command[] = [
     load: () => import('./commands/containerd-status.ts'),
   },
   {
+    name: 'containerd check',
+    summary: 'tell whether pulls of this machine come through the mirror, and what to mend',
+    usage: '[--skip-pull]',
+    words: { min: 0, max: 0 },
+    description:
+      'Looks at containerd (its version, the config_path that it runs with or that its file names, layers that it drops, its transfer ' +
+      'service, its socket and content directory), at the mirror and its ports, at the hosts.toml of each configured registry, and on K3s ' +
+      'for registries that its embedded registry answers first. Then it pulls an image of 4 KB that the mirror makes for this once, under ' +
+      'the name holdfast.check, by the way that pods take, and removes it. Needs to be root. Each finding comes with what to do.',
+    options: [{ name: 'skip-pull', summary: 'pull nothing, and so write nothing' }],
+    examples: [
+      {
+        line: 'holdfast containerd check --config /etc/holdfast/holdfast.yaml',
+        does: 'after install, or when pulls go astray',
+      },
+      {
+        line: 'holdfast containerd check -o json | jq -r \'.findings[] | select(.level == "fault") | .fix\'',
+        does: 'for scripts',
+      },
+    ],
+    exitCodes: ['ok', 'faulty', 'usage', 'configInvalid', 'failed'],
+    asks: false,
+    load: () => import('./commands/containerd-check.ts'),
+  },
+  {
     name: 'containerd print',
     summary: 'print what sends a program to the mirror, and write nothing',
     usage: '[REGISTRY…] [--for PROGRAM]',

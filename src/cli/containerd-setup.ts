@@ -17,6 +17,11 @@ export interface ContainerdSetup {
   }): Promise<InstallReport>
   uninstall(order: { readonly force: boolean }): Promise<readonly Uninstalled[]>
   status(): Promise<readonly HostsState[]>
+  /** Looks at everything that a pull through the mirror needs. */
+  check(order: {
+    /** Pull an image through the mirror, too. */
+    readonly pull: boolean
+  }): Promise<readonly Finding[]>
   /** What to write where, for a program that is set up by hand. */
   print(order: {
     readonly program: Program
@@ -24,6 +29,14 @@ export interface ContainerdSetup {
     readonly fallback: Fallback | undefined
     readonly targets: readonly string[]
   }): Promise<readonly Snippet[]>
+}
+
+/** One thing that was looked at. */
+export interface Finding {
+  readonly id: string
+  readonly level: 'ok' | 'warning' | 'fault'
+  readonly what: string
+  readonly fix?: string
 }
 
 /** Whose files are printed. */

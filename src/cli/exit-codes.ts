@@ -13,6 +13,7 @@ export const exitCodes = {
     code: 6,
     meaning: 'the node could not start or had to stop, or it answered with an error',
   },
+  faulty: { code: 7, meaning: 'checked, and something has to be mended; every finding is listed' },
   internal: { code: 70, meaning: 'a fault of Holdfast itself, or a Node that is too old' },
 } as const
 

@@ -21,6 +21,7 @@ import type { ContainerdSetup, Program, Snippet } from '../cli/containerd-setup.
 import type { Config } from '../config/config.ts'
 import { parseRegistry } from '../oci/reference.ts'
 import { HoldfastError } from '../ports/errors.ts'
+import { checkContainerd } from './containerd-check.ts'
 import { mirrorUrl } from './mirror-url.ts'
 import { readUpstreams } from './upstream-files.ts'
 
@@ -60,6 +61,8 @@ export async function openContainerdSetup(config: Config): Promise<ContainerdSet
       return [...items, { path: registriesYaml, outcome }]
     },
     status: () => readStatus(certsDir, Object.keys(upstreams).map(directoryName)),
+    check: ({ pull }) =>
+      checkContainerd(config, place, Object.keys(upstreams).map(directoryName), pull),
     async print({ program, registries, fallback = config.containerd.fallback, targets }) {
       const mirror = { url: mirrorUrl(config), targets, token: await readToken(config) }
       const behind = fallback === 'upstream' ? 'upstream' : 'none'

@@ -10,8 +10,10 @@ import type { ListTags } from '../pull/list-tags.ts'
 import type { ResolveTag } from '../pull/resolution.ts'
 import type { Admission } from './admission.ts'
 import { createAnswerBlob } from './answer-blob.ts'
+import { answerCheck } from './answer-check.ts'
 import { createAnswerReferrers, createAnswerTags } from './answer-lists.ts'
 import { createAnswerManifest } from './answer-manifest.ts'
+import { checkRegistry } from './check-image.ts'
 import { createListener, type ListenAddress, type Listener } from './listener.ts'
 import { createMirrorApp } from './mirror-app.ts'
 import type { MirrorObserver, RequestKind } from './mirror-observer.ts'
@@ -115,6 +117,11 @@ export function createMirror(parts: MirrorParts, options: MirrorOptions): Listen
   function ask(asked: Asked, request: IncomingMessage, response: ServerResponse): void {
     const { registry } = asked.repository
     const kind = requestKind(asked)
+    if (registry === checkRegistry) {
+      answerCheck(asked, response)
+      observer.answered(kind, response.statusCode)
+      return
+    }
     if (!parts.isServed(registry)) {
       sendError(response, 404, notConfigured(registry))
       observer.answered(kind, 404)

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import t from 'tap'
 import { type RequestKind, silentObserver, type Target } from '../../src/http/mirror-observer.ts'
+import { digestOf } from '../../src/oci/digest.ts'
 import { OciError } from '../../src/oci/errors.ts'
 import { UpstreamFailure } from '../../src/ports/errors.ts'
 import { connectRaw } from '../support/raw-http.ts'
@@ -129,6 +130,25 @@ t.test('a question of its own that comes back is ended, and no other', async t =
   t.equal((await client.ask('GET', '/v2/', { 'Holdfast-Node': 'me' })).status, 508)
   t.equal(asked, 0)
   t.equal((await client.ask('HEAD', byTag, { 'Holdfast-Node': 'another' })).status, 200)
+})
+
+t.test('an image of the check is made here, whole, and no journey is asked', async t => {
+  const { client } = await startMirror(t, { isServed: () => false })
+  const at = (kind: string, what: string) => `/v2/seed1/${kind}/${what}?ns=holdfast.check`
+  const head = await client.ask('HEAD', at('manifests', 'check'))
+  t.match(head, { status: 200, headers: { 'holdfast-source': 'check' } })
+  const digest = head.headers['docker-content-digest'] ?? ''
+  const got = await client.ask('GET', at('manifests', digest))
+  t.equal(digestOf(got.body), digest)
+  const { config, layers } = JSON.parse(got.body.toString())
+  for (const { digest, size, mediaType } of [config, ...layers]) {
+    const { body, headers } = await client.ask('GET', at('blobs', digest))
+    t.strictSame([digestOf(body), body.length, headers['content-type']], [digest, size, mediaType])
+  }
+  const other = await client.ask('GET', at('manifests', 'check').replace('seed1', 'seed2'))
+  t.not(digestOf(other.body), digest, 'another seed is another image')
+  t.equal((await client.ask('GET', at('manifests', manifestDigest))).status, 404)
+  t.equal((await client.ask('GET', at('tags', 'list'))).status, 404)
 })
 
 t.test('a HEAD by tag has digest, type, length, namespace and source', async t => {

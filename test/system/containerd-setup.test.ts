@@ -20,6 +20,9 @@ function pictureOf(directory: string): string {
   return execFileSync('sh', ['-c', script], { cwd: directory, encoding: 'utf8' })
 }
 
+const faultsIn = (findings: readonly { readonly level: string; readonly what: string }[]) =>
+  findings.filter(({ level }) => level !== 'ok').map(({ what }) => what)
+
 /** A containerd and a node on one machine, and the program that sets up the one for the other. */
 interface Scene {
   readonly version: string
@@ -68,7 +71,7 @@ const image = `${registryName}/app:latest`
 const other = 'other.lab'
 
 async function roundTrip(t: Test, scene: Scene): Promise<void> {
-  const { world, client, node, holdfast } = scene
+  const { version, world, client, node, holdfast } = scene
   // A registry of an outdated address, and a directory of somebody else.
   await client.mirror(registryName, 'http://127.0.0.1:1')
   await mkdir(join(client.certsDir, 'other.example'))
@@ -85,6 +88,10 @@ async function roundTrip(t: Test, scene: Scene): Promise<void> {
     t.match(await lastAnswer(scene), image, 'through the mirror')
     await client.remove(image)
   }
+  const { findings } = JSON.parse(await holdfast('check', '-o', 'json'))
+  t.match(findings[0].what, new RegExp(`^containerd v?${version}\\.`))
+  t.match(findings.at(-1), { id: 'pull', level: 'ok' })
+  t.strictSame(faultsIn(findings), [], 'nothing to mend')
   t.match(await holdfast('status'), /registry\.lab +installed +upstream +http:\S+, then http:/)
 
   await holdfast('install', '--fallback', 'none')

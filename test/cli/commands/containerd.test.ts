@@ -147,6 +147,25 @@ t.test('print shows what every program is to read, and writes nothing', async t 
   t.match(await run('status'), { out: /docker\.io +none/ })
 })
 
+t.test(
+  'check lists what has to be mended, each with its cure, and ends with a code of its own',
+  async t => {
+    const { run, root } = scene(t)
+    const socket = ['--containerd.socket', join(root, 'none.sock')]
+    const { code, out } = await run('check', ...socket, '--mirror.listen', '127.0.0.1:1')
+    t.equal(code, 7)
+    t.match(
+      out,
+      /fault +no containerd answers: there is no .*none\.sock\n +→ is containerd running/,
+    )
+    t.match(out, /fault +nobody answers at http:\/\/127\.0\.0\.1:1 .*\n +→ start Holdfast/)
+    t.match(out, /ok +config_path names/)
+    t.match(out, /warning +docker\.io is not sent to the mirror\n +→ holdfast containerd install/)
+    const json = await run('check', ...socket, '--skip-pull', '-o', 'json')
+    t.match(JSON.parse(json.out), { good: false, findings: [{ id: 'containerd', level: 'fault' }] })
+  },
+)
+
 const named = `# by Ann
 mirrors:
   docker.io:

@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, rm } from 'node:fs/promises'
+import { request } from 'node:http'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { HoldfastError } from '../../ports/errors.ts'
+import type { Finding } from './check.ts'
+import type { Cri } from './cri.ts'
+import { type MirrorAccess, writeHosts } from './hosts-toml.ts'
+import { codeOf, writeWhole } from './whole-file.ts'
+
+/** The mirror makes images under this name itself. */
+const checkRegistry = 'holdfast.check'
+
+/** An address that a node listens on, with its key. */
+export interface Listening {
+  readonly key: string
+  readonly host: string
+  readonly port: number
+}
+
+/** Who is at the mirror's address: a Holdfast, another program, or nobody. */
+export async function judgeMirror(mirror: MirrorAccess): Promise<Finding> {
+  const id = 'mirror'
+  const path = `/v2/${newSeed()}/manifests/check?ns=${checkRegistry}`
+  try {
+    const source = await askSource(new URL(path, mirror.url))
+    if (source === 'check') return { id, level: 'ok', what: `the mirror answers at ${mirror.url}` }
+    const fix = 'set mirror.listen to a free port, and install again'
+    return { id, level: 'fault', what: `another program answers at ${mirror.url}`, fix }
+  } catch (error) {
+    const what = `nobody answers at ${mirror.url} (${codeOf(error) ?? 'timeout'})`
+    return { id, level: 'fault', what, fix: 'start Holdfast: holdfast serve' }
+  }
+}
+
+function askSource(url: URL): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(5_000)
+    const asked = request(url, { method: 'HEAD', signal, agent: false }, answer => {
+      answer.resume()
+      const source = answer.headers['holdfast-source']
+      resolve(typeof source === 'string' ? source : undefined)
+    })
+    asked.on('error', reject)
+    asked.end()
+  })
+}
+
+/** Addresses that a node would not get: while none runs here, whoever listens there is somebody else. */
+export async function judgePorts(addresses: readonly Listening[]): Promise<readonly Finding[]> {
+  const findings: Finding[] = []
+  for (const { key, host, port } of addresses) {
+    if (port === 0) continue
+    const code = await tryListening(host, port)
+    if (code === undefined) continue
+    const what = `${key}: ${host}:${port} ${code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be had (${code})`}`
+    findings.push({ id: `port:${key}`, level: 'fault', what, fix: `set ${key} to another` })
+  }
+  return findings
+}
+
+function tryListening(host: string, port: number): Promise<string | undefined> {
+  return new Promise(resolve => {
+    const server = createServer()
+    server.once('error', error => resolve(codeOf(error)))
+    server.listen(port, host, () => server.close(() => resolve(undefined)))
+  })
+}
+
+/** Pulls an image that the mirror makes for this once, by the way that pods' images take, and removes it. */
+export async function judgePull(
+  cri: Cri,
+  certsDir: string,
+  mirror: MirrorAccess,
+): Promise<Finding> {
+  const id = 'pull'
+  const directory = join(certsDir, checkRegistry)
+  const image = `${checkRegistry}/${newSeed()}:check`
+  const beganMs = performance.now()
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o755 })
+    const access = { name: checkRegistry, url: undefined }
+    await writeWhole(join(directory, 'hosts.toml'), writeHosts(access, mirror, 'none'), 0o644)
+    await cri.pull(image)
+    const what = `${image} came through the mirror in ${Math.round(performance.now() - beganMs)} ms`
+    await cri.remove(image)
+    return { id, level: 'ok', what }
+  } catch (error) {
+    if (!(error instanceof HoldfastError) && codeOf(error) === undefined) throw error
+    const what = `${image} did not come through the mirror: ${(error as Error).message}`
+    const fix = `mend what is told above; then containerd's log tells why (${certsDir} has to be what it reads)`
+    return { id, level: 'fault', what, fix }
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+const newSeed = (): string => randomBytes(8).toString('hex')

@@ -1,0 +1,206 @@
+import { access, constants } from 'node:fs/promises'
+import { HoldfastError } from '../../ports/errors.ts'
+import type { Cri, RunningConfig } from './cri.ts'
+import type { ContainerdPlace } from './locate.ts'
+import type { HostsState } from './status.ts'
+import { codeOf } from './whole-file.ts'
+
+/** One thing that was looked at. */
+export interface Finding {
+  /** Stable, for scripts. */
+  readonly id: string
+  /** `fault`: pulls do not come through the mirror. `warning`: something is worse than it could be. */
+  readonly level: 'ok' | 'warning' | 'fault'
+  readonly what: string
+  /** What to do about it. */
+  readonly fix?: string
+}
+
+const ok = (id: string, what: string): Finding => ({ id, level: 'ok', what })
+const warning = (id: string, what: string, fix: string): Finding => ({
+  id,
+  level: 'warning',
+  what,
+  fix,
+})
+const fault = (id: string, what: string, fix: string): Finding => ({
+  id,
+  level: 'fault',
+  what,
+  fix,
+})
+
+/** What containerd says of itself. */
+export interface Answered {
+  readonly version: string | undefined
+  readonly running: RunningConfig | undefined
+  readonly finding: Finding
+}
+
+/** Asks containerd for its version and what its CRI plugin runs with. */
+export async function askContainerd(
+  cri: Cri,
+  { socket, kind }: ContainerdPlace,
+): Promise<Answered> {
+  try {
+    const version = await cri.version()
+    const running = await cri.runningConfig()
+    return { version, running, finding: ok('containerd', `containerd ${version} at ${socket}`) }
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error
+    const reason = await whySilent(socket, error.message)
+    const service = kind === 'containerd' ? 'containerd' : kind
+    const fix = `is ${service} running with its CRI plugin, and is containerd.socket its socket? Run this as root`
+    return {
+      version: undefined,
+      running: undefined,
+      finding: fault('containerd', `no containerd answers: ${reason}`, fix),
+    }
+  }
+}
+
+async function whySilent(socket: string, message: string): Promise<string> {
+  try {
+    await access(socket, constants.R_OK | constants.W_OK)
+    return message
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'ENOENT') return `there is no ${socket}`
+    return code === 'EACCES' ? `this user may not use ${socket}` : message
+  }
+}
+
+/** What the configuration of containerd means for the mirror. */
+export function judgeConfig(place: ContainerdPlace, answered: Answered): readonly Finding[] {
+  const { config, configFile } = place
+  const { version, running } = answered
+  const told = running?.configPath
+  if (told === undefined && config === undefined) {
+    const what = `what containerd is configured to cannot be told: it does not say, and there is no ${configFile}`
+    return [warning('config', what, 'set containerd.configFile, and run this as root')]
+  }
+  const dirs = told?.split(':').filter(dir => dir !== '') ?? config?.configPath ?? []
+  const discards = running?.discardUnpackedLayers ?? config?.discardUnpackedLayers
+  return [
+    judgePath(place, dirs, version, told === undefined ? configFile : 'the running containerd'),
+    ...judgeTransfer(place, dirs, version),
+    discards === true
+      ? warning(
+          'discard-unpacked-layers',
+          'containerd drops layers once they are unpacked',
+          'nothing, while Holdfast has a store of its own; else set discard_unpacked_layers = false',
+        )
+      : ok('discard-unpacked-layers', 'containerd keeps the layers it pulled'),
+  ]
+}
+
+function judgePath(
+  { config, certsDir, configFile }: ContainerdPlace,
+  dirs: readonly string[],
+  version: string | undefined,
+  source: string,
+): Finding {
+  const old = config?.oldRegistryKeys ?? []
+  if (dirs.length > 0 && old.length > 0) {
+    const keys = old.map(key => `registry.${key}`).join(', ')
+    return fault('config-path', `${configFile} has ${keys} beside config_path`, `remove ${keys}`)
+  }
+  if (dirs.includes(certsDir)) return ok('config-path', `config_path names ${certsDir} (${source})`)
+  const section = isAtLeast(version, 2, 0)
+    ? "[plugins.'io.containerd.cri.v1.images'.registry]"
+    : '[plugins."io.containerd.grpc.v1.cri".registry]'
+  const fix = `in ${configFile}, under ${section}: config_path = "${certsDir}"; then restart containerd`
+  if (dirs.length > 0) {
+    const what = `config_path is ${dirs.join(':')}, and not ${certsDir} (${source})`
+    return fault('config-path', what, `set containerd.certsDir to the first of these, or ${fix}`)
+  }
+  if (isAtLeast(version, 2, 2) && old.length === 0 && certsDir === '/etc/containerd/certs.d') {
+    return ok('config-path', `config_path is not set, which is ${certsDir} from 2.2 on`)
+  }
+  return fault(
+    'config-path',
+    `config_path is not set: hosts.toml files are not read (${source})`,
+    fix,
+  )
+}
+
+/** Measured with 2.1.9: the transfer service takes the whole list for one directory, and finds nothing. */
+function judgeTransfer(
+  { config }: ContainerdPlace,
+  dirs: readonly string[],
+  version: string | undefined,
+): readonly Finding[] {
+  if (!isAtLeast(version, 2, 1)) return []
+  const isLocal = config?.useLocalImagePull === true
+  const what = isLocal ? 'containerd pulls by itself' : 'containerd pulls by its transfer service'
+  if (isLocal || dirs.length < 2 || isAtLeast(version, 2, 2)) return [ok('transfer-service', what)]
+  return [
+    fault(
+      'transfer-service',
+      `${what}, which reads no hosts.toml where config_path names several directories (${dirs.join(':')})`,
+      'name one directory, or set use_local_image_pull = true',
+    ),
+  ]
+}
+
+/** Whether what containerd holds can be read without asking it. */
+export async function judgeContent(place: ContainerdPlace, answered: Answered): Promise<Finding> {
+  const known = answered.running?.contentRoot ?? place.config?.contentRoot
+  const path = known ?? '/var/lib/containerd/io.containerd.content.v1.content'
+  try {
+    await access(path, constants.R_OK | constants.X_OK)
+    return ok('content', `${path} can be read`)
+  } catch (error) {
+    const reason = codeOf(error) === 'ENOENT' ? 'is not there' : 'cannot be read'
+    const fix = 'run as root where it is to be read; this version does not need it'
+    return warning('content', `${path} ${reason}`, fix)
+  }
+}
+
+/** Whether the files of the registries say what install wrote. */
+export const judgeHosts = (states: readonly HostsState[]): readonly Finding[] =>
+  states.map(judgeFile)
+
+function judgeFile({ registry, owner, problem, path, asks }: HostsState): Finding {
+  const id = `hosts:${registry}`
+  if (problem !== undefined) {
+    return fault(id, `containerd ignores ${path}: ${problem}`, 'mend it, or install with --force')
+  }
+  switch (owner) {
+    case 'holdfast':
+      return ok(id, `${registry} is asked of ${asks.join(', then ')}`)
+    case 'edited':
+      return warning(id, `${path} was changed since it was written`, 'install with --force')
+    case 'k3s':
+      return warning(
+        id,
+        `${path} is written by K3s`,
+        'name the mirror in registries.yaml: install shows how',
+      )
+    case 'nobody':
+      return warning(id, `${registry} is not sent to the mirror`, 'holdfast containerd install')
+    case 'other':
+      return warning(id, `${path} is somebody else's`, 'install; with --prepend its hosts are kept')
+  }
+}
+
+/** Registries that K3s' own distribution answers before any endpoint of `registries.yaml`. */
+export function judgeEmbedded(embedded: readonly string[]): readonly Finding[] {
+  if (embedded.length === 0) return []
+  const names = embedded.map(name => (name === '_default' ? '*' : name)).join(', ')
+  const what = `embedded-registry: K3s asks its own nodes before the mirror for ${names}, so a tag may be older than the mirror knows`
+  return [
+    warning(
+      'embedded-registry',
+      what,
+      'take these out of registries.yaml, or do without embedded-registry',
+    ),
+  ]
+}
+
+/** Versions of Debian and K3s carry more behind the third number. */
+function isAtLeast(version: string | undefined, major: number, minor: number): boolean {
+  const [, first, second] = /^v?(\d+)\.(\d+)/.exec(version ?? '') ?? []
+  if (first === undefined) return false
+  return Number(first) > major || (Number(first) === major && Number(second) >= minor)
+}

@@ -1,0 +1,57 @@
+import {
+  askContainerd,
+  type Finding,
+  judgeConfig,
+  judgeContent,
+  judgeEmbedded,
+  judgeHosts,
+} from '../adapters/containerd-setup/check.ts'
+import { judgeMirror, judgePorts, judgePull } from '../adapters/containerd-setup/check-mirror.ts'
+import { createCri } from '../adapters/containerd-setup/cri.ts'
+import { embeddedRegistries } from '../adapters/containerd-setup/k3s-embedded.ts'
+import type { ContainerdPlace } from '../adapters/containerd-setup/locate.ts'
+import { readStatus } from '../adapters/containerd-setup/status.ts'
+import type { Config } from '../config/config.ts'
+import { mirrorUrl } from './mirror-url.ts'
+
+/** Everything that a pull through the mirror needs, in the order in which it is met. */
+export async function checkContainerd(
+  config: Config,
+  place: ContainerdPlace,
+  registries: readonly string[],
+  pull: boolean,
+): Promise<readonly Finding[]> {
+  const { certsDir, registriesYaml } = place
+  const mirror = { url: mirrorUrl(config), targets: [], token: undefined }
+  const cri = createCri(place.socket)
+  try {
+    const containerd = await askContainerd(cri, place)
+    const states = await readStatus(certsDir, registries)
+    const embedded =
+      registriesYaml === undefined ? [] : await embeddedRegistries(registriesYaml, states)
+    const answering = await judgeMirror(mirror)
+    const isUp = answering.level === 'ok'
+    const configured = judgeConfig(place, containerd)
+    // Where one of these is wrong, a pull would ask the name service of the world for an image that is nowhere.
+    const needed = [containerd.finding, answering, ...configured]
+    const mayPull = pull && needed.every(({ level }) => level !== 'fault')
+    return [
+      containerd.finding,
+      ...configured,
+      await judgeContent(place, containerd),
+      answering,
+      ...(isUp ? [] : await judgePorts(addressesOf(config))),
+      ...judgeHosts(states),
+      ...judgeEmbedded(embedded),
+      ...(mayPull ? [await judgePull(cri, certsDir, mirror)] : []),
+    ]
+  } finally {
+    cri.close()
+  }
+}
+
+function addressesOf({ mirror, admin, health, peer, mesh }: Config) {
+  const alone = { 'mirror.listen': mirror, 'admin.listen': admin, 'health.listen': health }
+  const all = mesh.enabled ? { ...alone, 'peer.listen': peer, 'mesh.listen': mesh } : alone
+  return Object.entries(all).map(([key, { listen }]) => ({ key, ...listen }))
+}

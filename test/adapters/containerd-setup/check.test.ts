@@ -1,0 +1,213 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Server, ServerCredentials } from '@grpc/grpc-js'
+import t, { type Test } from 'tap'
+import {
+  type Answered,
+  askContainerd,
+  judgeConfig,
+  judgeContent,
+  judgeEmbedded,
+  judgeHosts,
+} from '../../../src/adapters/containerd-setup/check.ts'
+import { judgeMirror, judgePorts } from '../../../src/adapters/containerd-setup/check-mirror.ts'
+import { createCri } from '../../../src/adapters/containerd-setup/cri.ts'
+import { embeddedRegistries } from '../../../src/adapters/containerd-setup/k3s-embedded.ts'
+import { locateContainerd } from '../../../src/adapters/containerd-setup/locate.ts'
+import { encodeMessage } from '../../../src/adapters/containerd-setup/protobuf.ts'
+
+const v2 = '[plugins."io.containerd.grpc.v1.cri".registry]'
+const v3 = "[plugins.'io.containerd.cri.v1.images'.registry]"
+
+/** A machine whose containerd has this configuration. */
+async function place(t: Test, config: string | undefined, certsDir = '/c') {
+  const root = t.testdir(config === undefined ? {} : { 'config.toml': config })
+  const configFile = join(root, 'config.toml')
+  const wishes = { certsDir, configFile, registriesFile: undefined, socket: join(root, 'c.sock') }
+  return locateContainerd(wishes)
+}
+
+const answered = (version: string, configPath?: string): Answered => ({
+  version,
+  running: { configPath, discardUnpackedLayers: undefined, contentRoot: undefined },
+  finding: { id: 'containerd', level: 'ok', what: '' },
+})
+
+const faults = (findings: readonly { readonly level: string; readonly id: string }[]) =>
+  findings.filter(({ level }) => level !== 'ok').map(({ id }) => id)
+
+t.test('config_path is that of the running containerd, else of the file', async t => {
+  const file = await place(t, `version = 2\n${v2}\nconfig_path = "/c"\n`)
+  t.strictSame(faults(judgeConfig(file, answered('1.7.24', '/c'))), [])
+  t.strictSame(faults(judgeConfig(file, answered('2.1.9'))), [])
+  const [running] = judgeConfig(file, answered('1.7.24', ''))
+  t.match(running, {
+    level: 'fault',
+    what: /not set/,
+    fix: /io\.containerd\.grpc\.v1\.cri.*config_path = "\/c"/,
+  })
+  const [other] = judgeConfig(file, answered('1.7.24', '/d'))
+  t.match(other, { level: 'fault', fix: /containerd\.certsDir/ })
+  const [none] = judgeConfig(await place(t, undefined), answered('2.1.9'))
+  t.match(none, { level: 'warning', what: /cannot be told/ })
+})
+
+t.test('from 2.2 on an empty config_path is the usual directory', async t => {
+  const usual = await place(t, 'version = 3\n', '/etc/containerd/certs.d')
+  t.strictSame(faults(judgeConfig(usual, answered('v2.2.0'))), [])
+  const [before] = judgeConfig(usual, answered('v2.1.9'))
+  t.match(before, { level: 'fault', fix: /io\.containerd\.cri\.v1\.images/ })
+})
+
+t.test(
+  'old keys beside config_path, dropped layers, and several directories on 2.1 are told',
+  async t => {
+    const old = await place(
+      t,
+      `version = 2\n${v2}\nconfig_path = "/c"\n${v2.replace(']', '.mirrors.a]')}\nendpoint = ["x"]\n`,
+    )
+    t.match(judgeConfig(old, answered('1.7.24'))[0], {
+      level: 'fault',
+      fix: 'remove registry.mirrors',
+    })
+    const several = await place(t, `version = 3\n${v3}\nconfig_path = "/c:/d"\n`)
+    t.strictSame(faults(judgeConfig(several, answered('2.1.9'))), ['transfer-service'])
+    t.strictSame(faults(judgeConfig(several, answered('2.2.0'))), [])
+    t.strictSame(faults(judgeConfig(several, answered('2.0.0'))), [])
+    const images = "[plugins.'io.containerd.cri.v1.images']"
+    const local = await place(
+      t,
+      `version = 3\n${images}\nuse_local_image_pull = true\ndiscard_unpacked_layers = true\n${v3}\nconfig_path = "/c:/d"\n`,
+    )
+    t.strictSame(faults(judgeConfig(local, answered('2.1.9'))), ['discard-unpacked-layers'])
+  },
+)
+
+t.test('the content directory is the one that is known', async t => {
+  const root = t.testdir({})
+  const at = (contentRoot: string) => {
+    const { running, ...rest } = answered('1.7.24')
+    return { ...rest, running: { ...running, contentRoot } } as Answered
+  }
+  const file = await place(t, undefined)
+  t.match(await judgeContent(file, at(root)), { level: 'ok', what: root })
+  t.match(await judgeContent(file, at(join(root, 'none'))), { level: 'warning', what: /not there/ })
+})
+
+t.test('each file that is not as it was installed is told with what to do', async t => {
+  const state = { registry: 'docker.io', path: '/p', hasBackup: false, asks: ['http://m'] }
+  const owners = ['holdfast', 'edited', 'k3s', 'nobody', 'other'] as const
+  const findings = judgeHosts([
+    ...owners.map(owner => ({ ...state, owner })),
+    { ...state, owner: 'other', problem: 'line 1 is no TOML' },
+  ])
+  t.strictSame(
+    findings.map(({ level }) => level),
+    ['ok', 'warning', 'warning', 'warning', 'warning', 'fault'],
+  )
+  for (const { level, fix } of findings) t.equal(fix === undefined, level === 'ok')
+})
+
+t.test('what the embedded registry of K3s answers first is told', async t => {
+  const root = t.testdir({
+    'registries.yaml': 'mirrors:\n  docker.io:\n  "*":\nconfigs: { quay.io: {} }\n',
+    'config.yaml': 'embedded-registry: true\n',
+    agent: { 'registries.yaml': 'mirrors:\n  docker.io:\n' },
+  })
+  const state = { path: '/p', hasBackup: false, owner: 'k3s' } as const
+  const states = [
+    {
+      ...state,
+      registry: 'ghcr.io',
+      asks: ['https://127.0.0.1:6443/v2', 'http://127.0.0.1:5050/v2'],
+    },
+    { ...state, registry: 'gcr.io', asks: ['http://127.0.0.1:5050/v2'] },
+  ]
+  const server = await embeddedRegistries(join(root, 'registries.yaml'), states)
+  t.strictSame(server, ['ghcr.io', 'docker.io', '_default'])
+  const agent = await embeddedRegistries(join(root, 'agent/registries.yaml'), states)
+  t.strictSame(agent, ['ghcr.io'], 'an agent knows it by the files alone')
+  t.match(judgeEmbedded(server), [{ level: 'warning', what: /ghcr\.io, docker\.io, \*/ }])
+  t.strictSame(judgeEmbedded([]), [])
+})
+
+t.test('a mirror, another program and nobody are told apart', async t => {
+  let source: string | undefined = 'check'
+  const server = createServer((_, response) => {
+    if (source !== undefined) response.setHeader('Holdfast-Source', source)
+    response.end()
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const mirror = { url: `http://127.0.0.1:${port}`, targets: [], token: undefined }
+  t.match(await judgeMirror(mirror), { level: 'ok' })
+  source = undefined
+  t.match(await judgeMirror(mirror), { level: 'fault', what: /another program/ })
+  const at = { key: 'admin.listen', host: '127.0.0.1', port }
+  const taken = await judgePorts([at, { ...at, port: 0 }])
+  t.match(taken, [{ id: 'port:admin.listen', what: /in use by another program/ }])
+  await new Promise(resolve => server.close(resolve))
+  t.strictSame(await judgePorts([at]), [])
+  t.match(await judgeMirror(mirror), { level: 'fault', what: /ECONNREFUSED/ })
+})
+
+t.test(
+  'a containerd tells its version and what it runs with; one that is not there is told',
+  async t => {
+    // The path of a socket is short.
+    const dir = await mkdtemp(join(tmpdir(), 'holdfast-'))
+    t.teardown(() => rm(dir, { recursive: true, force: true }))
+    const here = { ...(await place(t, undefined)), socket: join(dir, 'c.sock') }
+    const nowhere = { ...here, socket: join(dir, 'none.sock') }
+    const absent = createCri(nowhere.socket)
+    t.teardown(() => absent.close())
+    t.match(await askContainerd(absent, nowhere), {
+      finding: { level: 'fault', what: /there is no .*none\.sock/ },
+    })
+
+    const info = JSON.stringify({ registry: { configPath: '/c' }, containerdRootDir: '/root' })
+    const entry = encodeMessage([
+      [1, 'config'],
+      [2, info],
+    ])
+    const server = new Server()
+    const method = (path: string, answer: Buffer) => ({
+      path,
+      requestStream: false as const,
+      responseStream: false as const,
+      requestSerialize: (one: Buffer) => one,
+      requestDeserialize: (one: Buffer) => one,
+      responseSerialize: (one: Buffer) => one,
+      responseDeserialize: (one: Buffer) => one,
+      answer,
+    })
+    const definition = {
+      Version: method('/runtime.v1.RuntimeService/Version', encodeMessage([[3, '1.7.24']])),
+      Status: method('/runtime.v1.RuntimeService/Status', encodeMessage([[2, entry]])),
+    }
+    server.addService(definition, {
+      Version: (_: unknown, done: (e: null, b: Buffer) => void) =>
+        done(null, definition.Version.answer),
+      Status: (_: unknown, done: (e: null, b: Buffer) => void) =>
+        done(null, definition.Status.answer),
+    })
+    await new Promise<void>((resolve, reject) =>
+      server.bindAsync(`unix://${here.socket}`, ServerCredentials.createInsecure(), error =>
+        error === null ? resolve() : reject(error),
+      ),
+    )
+    t.teardown(() => server.forceShutdown())
+    const cri = createCri(here.socket)
+    t.teardown(() => cri.close())
+    const told = await askContainerd(cri, here)
+    t.match(told, { version: '1.7.24', finding: { level: 'ok' } })
+    t.match(told.running, {
+      configPath: '/c',
+      contentRoot: '/root/io.containerd.content.v1.content',
+    })
+    await t.rejects(cri.pull('a/b:c'), { message: /UNIMPLEMENTED/ })
+  },
+)
