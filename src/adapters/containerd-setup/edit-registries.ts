@@ -1,6 +1,5 @@
-import { link, lstat, readFile, rename, rm, stat } from 'node:fs/promises'
-import { HoldfastError } from '../../ports/errors.ts'
-import { readRegistries, saysTheSame, withEndpoint, withoutEndpoint } from './k3s-registries.ts'
+import { link, readFile, rename, rm, stat } from 'node:fs/promises'
+import { readRegistries, withEndpoint, withoutEndpoint } from './k3s-registries.ts'
 import { sha256 } from './registry-directory.ts'
 import { codeOf, ifThere, writeWhole } from './whole-file.ts'
 
@@ -16,7 +15,7 @@ export interface RegistriesEdit {
 
 /** The file as it was before the first edit; beside it, for its directory may lie on another file system than the others. */
 const backupOf = (path: string): string => `${path}.before-holdfast`
-/** What we wrote last, by its hash, and where: `<sha256> <url>`. */
+/** What we wrote: the mirror's URL, then the hashes of the last text and of the one that it replaces, a line each. */
 const noteOf = (path: string): string => `${path}.holdfast`
 
 /** Registries for whose files K3s answers. Throws `HoldfastError` when the file cannot be understood. */
@@ -36,16 +35,47 @@ export async function editRegistries(
   { write }: { readonly write: boolean },
 ): Promise<RegistriesEdit> {
   const before = await readFile(path, 'utf8')
-  const isSet = registries.every(name => readRegistries(before, path).firstIs(url).includes(name))
+  const note = await readNote(path)
+  const text = compose(before, path, registries, url, note)
   const edit = { path, registries }
-  if (isSet) return { ...edit, text: before, outcome: 'unchanged' }
-  const text = withEndpoint(before, path, registries, url)
+  if (text === before) return { ...edit, text, outcome: 'unchanged' }
   if (!write) return { ...edit, text, outcome: 'to-be-edited' }
-  await writeWhole(noteOf(path), `${sha256(text)} ${url}\n`, 0o600)
-  await keepAside(path)
+  const isOurs = note?.hashes.includes(sha256(before)) === true
+  const isFresh = note === undefined || (!isOurs && !names(before, path, note.url))
+  // What others changed since is not in the backup: it would be lost with it.
+  if (!isOurs) await rm(backupOf(path), { force: true })
+  const hashes = [sha256(text), ...(isOurs ? [sha256(before)] : [])]
+  await writeWhole(noteOf(path), `${[url, ...hashes].join('\n')}\n`, 0o600)
+  if (isFresh) await keepAside(path)
   const { mode, uid, gid } = await stat(path)
   await writeWhole(path, text, mode & 0o777, { uid, gid })
   return { ...edit, text, outcome: 'edited' }
+}
+
+function compose(
+  before: string,
+  path: string,
+  registries: readonly string[],
+  url: string,
+  note: Note | undefined,
+): string {
+  const isMoved = note !== undefined && note.url !== url && names(before, path, note.url)
+  const base = isMoved ? withoutEndpoint(before, path, note.url, []) : before
+  const set = readRegistries(base, path).firstIs(url)
+  const missing = registries.filter(name => !set.includes(name))
+  return missing.length === 0 ? base : withEndpoint(base, path, missing, url)
+}
+
+interface Note {
+  readonly url: string
+  readonly hashes: readonly string[]
+}
+
+async function readNote(path: string): Promise<Note | undefined> {
+  const text = await ifThere(readFile(noteOf(path), 'utf8'))
+  if (text === undefined) return undefined
+  const [url = '', ...hashes] = text.trim().split('\n')
+  return { url, hashes }
 }
 
 async function keepAside(path: string): Promise<void> {
@@ -61,36 +91,39 @@ async function keepAside(path: string): Promise<void> {
  * done, or `undefined` when it was never edited.
  */
 export async function restoreRegistries(path: string): Promise<'restored' | 'edited' | undefined> {
-  const note = await ifThere(readFile(noteOf(path), 'utf8'))
+  const note = await readNote(path)
   if (note === undefined) return undefined
-  const [hash = '', url = ''] = note.trim().split(' ')
-  const now = await ifThere(readFile(path, 'utf8'))
-  const isOurs = now !== undefined && sha256(now) === hash
-  const hasBackup = (await ifThere(lstat(backupOf(path)))) !== undefined
-  const original = hasBackup ? await readFile(backupOf(path), 'utf8') : undefined
-  let outcome: 'restored' | 'edited' = 'restored'
-  if (hasBackup && isOurs) {
-    await rename(backupOf(path), path)
-  } else if (now !== undefined && now !== original && hasBackup) {
-    await takeOut(path, now, url, original ?? '')
-    outcome = 'edited'
-  }
+  const outcome = await takeBack(path, note)
   await rm(backupOf(path), { force: true })
   await rm(noteOf(path), { force: true })
   return outcome
 }
 
-async function takeOut(path: string, now: string, url: string, original: string): Promise<void> {
-  const before = readRegistries(original, path).mirrored
-  const added = readRegistries(now, path).mirrored.filter(name => !before.includes(name))
-  const text = withoutEndpoint(now, path, url, added)
-  if (saysTheSame(text, now, path)) return
-  if (readRegistries(text, path).firstIs(url).length > 0) {
-    throw new HoldfastError(
-      'config-invalid',
-      `${path}: ${url} could not be taken out; do so by hand`,
-    )
+async function takeBack(path: string, { url, hashes }: Note): Promise<'restored' | 'edited'> {
+  const now = await ifThere(readFile(path, 'utf8'))
+  const original = await ifThere(readFile(backupOf(path), 'utf8'))
+  if (now !== undefined && hashes.includes(sha256(now)) && original !== undefined) {
+    await rename(backupOf(path), path)
+    return 'restored'
   }
+  // Never written, for the edit was cut short, or taken out by hand.
+  if (now === undefined || !names(now, path, url)) return 'restored'
+  await takeOut(path, now, url, original)
+  return 'edited'
+}
+
+const names = (text: string, path: string, url: string): boolean =>
+  readRegistries(text, path).firstIs(url).length > 0
+
+async function takeOut(
+  path: string,
+  now: string,
+  url: string,
+  original: string | undefined,
+): Promise<void> {
+  const mirrored = (text: string) => readRegistries(text, path).mirrored
+  const before = original === undefined ? mirrored(now) : mirrored(original)
+  const added = mirrored(now).filter(name => !before.includes(name))
   const { mode, uid, gid } = await stat(path)
-  await writeWhole(path, text, mode & 0o777, { uid, gid })
+  await writeWhole(path, withoutEndpoint(now, path, url, added), mode & 0o777, { uid, gid })
 }

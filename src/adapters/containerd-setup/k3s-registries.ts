@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import {
   type Document,
   isMap,
@@ -74,11 +73,6 @@ export function withoutEndpoint(
     if (isEmpty && added.includes(nameOf(key))) document.deleteIn(['mirrors', key])
   }
   return print(document, text)
-}
-
-/** Whether two texts say the same. */
-export function saysTheSame(one: string, other: string, path: string): boolean {
-  return isDeepStrictEqual(parse(one, path).toJS(), parse(other, path).toJS())
 }
 
 function putFirst(

@@ -101,6 +101,44 @@ t.test('what was changed since stays, and only the mirror goes', async t => {
   t.strictSame(readdirSync(dir), ['registries.yaml'])
 })
 
+t.test('without its backup the file loses the mirror alone', async t => {
+  const { path, read, dir } = scene(t)
+  await editRegistries(path, ['docker.io', 'quay.io'], url, { write: true })
+  await rm(`${path}.before-holdfast`)
+  t.equal(await restoreRegistries(path), 'edited')
+  t.strictSame(parse(read()), parse(written))
+  t.strictSame(readdirSync(dir), ['registries.yaml'])
+})
+
+t.test('what others changed between two edits is not lost with the backup', async t => {
+  const { path, read } = scene(t)
+  await editRegistries(path, ['docker.io'], url, { write: true })
+  const more = '  gcr.io:\n    endpoint: ["https://gcr.example"]\n'
+  writeFileSync(
+    path,
+    read().replace('# credentials\n', `${more.replaceAll(/^ {2}/gm, '    ')}# credentials\n`),
+  )
+  t.match(await editRegistries(path, ['gcr.io'], url, { write: true }), { outcome: 'edited' })
+  t.strictSame(parse(read()).mirrors['gcr.io'].endpoint, [url, 'https://gcr.example'])
+  t.equal(await restoreRegistries(path), 'edited')
+  const { mirrors } = parse(read())
+  t.strictSame(mirrors['gcr.io'], { endpoint: ['https://gcr.example'] })
+  t.strictSame(mirrors['docker.io'], parse(written).mirrors['docker.io'])
+})
+
+t.test(
+  'a mirror that moved takes its old place, and the file still comes back the same',
+  async t => {
+    const { path, read } = scene(t)
+    await editRegistries(path, ['docker.io', 'ghcr.io'], url, { write: true })
+    await editRegistries(path, ['docker.io'], 'http://127.0.0.1:5055', { write: true })
+    t.notMatch(read(), url)
+    t.equal(parse(read()).mirrors['docker.io'].endpoint[0], 'http://127.0.0.1:5055')
+    t.equal(await restoreRegistries(path), 'restored')
+    t.equal(read(), written)
+  },
+)
+
 t.test('without write nothing is changed', async t => {
   const { path, read, dir } = scene(t)
   const edit = await editRegistries(path, ['docker.io'], url, { write: false })
