@@ -102,7 +102,7 @@ function compose(
   const behind = order.fallback === 'upstream' ? 'upstream' : 'none'
   const owner = ownerOf(found, entry)
   const text = writeHosts(registry, mirror, behind)
-  if (owner === 'holdfast') return { text, outcome: 'written' }
+  if (owner === 'holdfast' || found.sha256 === sha256(text)) return { text, outcome: 'written' }
   const doubt = force ? undefined : doubtAbout(found, owner)
   if (doubt !== undefined) return { problem: doubt }
   if (owner === 'nobody') return { text, outcome: 'written' }
@@ -142,8 +142,7 @@ async function apply(
   const { directory, path, hasDirectory } = found
   const known = journal.entries[directory]
   const owner = ownerOf(found, known)
-  const isOurs =
-    owner === 'nobody' || owner === 'holdfast' || (owner === 'edited' && known !== undefined)
+  const isOurs = owner === 'nobody' || owner === 'holdfast' || owner === 'edited'
   const hash = sha256(text)
   const entry: JournalEntry = {
     registry,

@@ -95,6 +95,6 @@ async function removeIfEmpty(path: string): Promise<void> {
   try {
     await rmdir(path)
   } catch (error) {
-    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) throw error
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) throw error
   }
 }

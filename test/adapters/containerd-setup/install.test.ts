@@ -166,6 +166,15 @@ t.test('a file that took the place of ours is not lost', async t => {
   t.match(text(certsDir, 'ghcr.io'), 'new.example')
 })
 
+t.test('files of ours whose journal was lost are ours still', async t => {
+  const certsDir = t.testdir({})
+  await installHosts(order(certsDir))
+  await rm(join(certsDir, '.holdfast'), { recursive: true })
+  for (const { outcome } of await installHosts(order(certsDir))) t.equal(outcome, 'unchanged')
+  await uninstallHosts({ certsDir, force: false })
+  t.notMatch(pictureOf(certsDir), 'hosts.toml')
+})
+
 t.test('status tells whom containerd asks', async t => {
   const certsDir = furnished(t)
   await installHosts(
@@ -186,6 +195,19 @@ t.test('status tells whom containerd asks', async t => {
     },
     { registry: 'gcr.io', owner: 'nobody', asks: [] },
   ])
+})
+
+t.test('what is about to be done is written down first', async t => {
+  const certsDir = furnished(t)
+  await symlink('nowhere', join(certsDir, 'ghcr.io')) // no directory can be made there
+  const before = pictureOf(certsDir)
+  await t.rejects(installHosts(order(certsDir)), { code: 'EEXIST' })
+  const back = await uninstallHosts({ certsDir, force: false })
+  t.match(back, [
+    { registry: 'docker.io', outcome: 'restored' },
+    { registry: 'ghcr.io', outcome: 'removed' },
+  ])
+  t.equal(pictureOf(certsDir), before)
 })
 
 /** States between the steps of install and uninstall, made from the last one. */
