@@ -62,6 +62,7 @@ for (const version of containerdVersions) {
     const scene = { version, dir, world, client, node, holdfast }
 
     await t.test('what K3s writes by its edited registries.yaml', t => asK3sStarts(t, scene))
+    await t.test('hosts behind the mirror', t => askBehind(t, scene))
     await t.test('install, pull, uninstall', t => roundTrip(t, scene))
   })
 }
@@ -107,6 +108,24 @@ async function roundTrip(t: Test, scene: Scene): Promise<void> {
 
   await holdfast('uninstall')
   t.equal(pictureOf(client.certsDir), before, 'byte for byte as it was')
+}
+
+/** The mirror itself is where nobody listens, so that whoever stands behind it is asked. */
+async function askBehind(t: Test, scene: Scene): Promise<void> {
+  const { client, node, holdfast, world } = scene
+  const dead = ['--mirror.listen', '127.0.0.1:1', '--fallback', 'none']
+  await holdfast('install', ...dead, '--target', node.mirror)
+  t.ok(await client.pull(image, 30_000), 'another way to a Holdfast')
+  t.match(await node.metrics(), /holdfast_mirror_target_requests_total\{target="2"\} [1-9]/)
+  await client.remove(image)
+  await holdfast('uninstall')
+
+  await client.mirror(registryName, world.origin.url)
+  await holdfast('install', ...dead, '--prepend')
+  t.ok(await client.pull(image, 30_000), 'a host that was there before')
+  await client.remove(image)
+  await holdfast('uninstall')
+  await rm(join(client.certsDir, registryName), { recursive: true })
 }
 
 async function asK3sStarts(t: Test, scene: Scene): Promise<void> {
