@@ -89,7 +89,7 @@ export const containerdCommands: readonly Command[] = [
   },
   {
     name: 'containerd check',
-    summary: 'tell whether pulls of this machine come through the mirror, and what to mend',
+    summary: 'tell whether pulls come through the mirror, and what to mend',
     usage: '[--skip-pull]',
     words: { min: 0, max: 0 },
     description:
