@@ -28,6 +28,8 @@ const dialTimeoutMs = 5_000
 const strangerJitterMs = 1_500
 const maxFound = 4_096
 const foundForMs = 600_000
+/** Whoever has this node's own key may be another node, which is looked for again before its alarm ends. */
+const ownKeyFoundForMs = foundForMs / 2
 
 /** Never rejects: who was not met is told to the back-off. */
 export function createDialler(parts: {
@@ -39,8 +41,6 @@ export function createDialler(parts: {
   readonly random: () => number
   readonly log: Log
   readonly signal: AbortSignal
-  /** Whoever is at an address has this node's own key. */
-  readonly onSelf: (address: string) => void
 }): Dialler {
   const { bus, table, backOff, clock, timers, random, log, signal } = parts
   const found = new Map<string, { readonly id: NodeId; readonly untilMs: number }>()
@@ -87,11 +87,8 @@ export function createDialler(parts: {
     const code = err instanceof BusFailure ? err.code : 'unreachable'
     counts[code] += 1
     backOff.failed(address)
-    if (code === 'self') {
-      // Two copies of one node that dial each other at once look like one; that they do so again at once is unlikely.
-      find(address, bus.self, foundForMs * (0.5 + 0.4 * random()))
-      parts.onSelf(address)
-    } else found.delete(address)
+    if (code === 'self') find(address, bus.self, ownKeyFoundForMs)
+    else found.delete(address)
     const isNews = code === 'refused' && !refused.has(address)
     if (isNews && refused.size < maxFound) refused.add(address)
     const message = isNews ? 'a node does not accept our key, or is none' : 'nobody met'

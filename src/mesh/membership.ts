@@ -29,7 +29,6 @@ import {
 } from './mesh-message.ts'
 import { createOwnHello, type OwnFacts, type OwnHello } from './own-hello.ts'
 import { createProber, pingSubject } from './probe-members.ts'
-import { createTwinWatch } from './watch-twin.ts'
 
 /** What membership needs. */
 export interface MembershipParts {
@@ -63,8 +62,6 @@ export interface Membership {
   judge(message: Uint8Array, from: NodeId): Verdict
   /** Answers a greeting; to be set with `Bus.answerGreetings`. */
   answerGreeting(greeting: Uint8Array, from: NodeId): Promise<Uint8Array>
-  /** A dial led to this node's own key: to this node, or to a twin. */
-  metSelf(address: string): void
   /** For the peer port, by subject. */
   readonly answers: ReadonlyMap<string, PeerAnswer>
   /** Something that this node tells of itself changed: all are told soon. */
@@ -127,8 +124,7 @@ export async function startMembership(
     else meet(id)
   })
   for (const { id } of bus.neighbours()) meet(id)
-  const twins = createTwinWatch({ timers, onTwin: own.meetTwin })
-  const stopWatching = bus.onOwnKey(twins.arrived)
+  const stopWatching = bus.onTwin(own.meetTwin)
   const introducer = startIntroducer({ ...parts, greeting, hear: hearGreeting })
   let cancelSweep = timers.after(sweepEveryMs, sweep)
   let cancelLearn: (() => void) | undefined
@@ -257,7 +253,6 @@ export async function startMembership(
       [membersSubject, createMembersAnswer({ table, tell })],
     ]),
     changed: announcer.soon,
-    metSelf: twins.dialled,
     counts: () => ({ ...sent, hellosHeard: { ...heard } }),
     async close() {
       cancelSweep()
@@ -265,7 +260,6 @@ export async function startMembership(
       announcer.close()
       stopListening()
       stopWatching()
-      twins.close()
       prober.close()
       ending.abort()
       await sayBye()

@@ -62,7 +62,6 @@ export async function startMesh(
       table,
       ownAddresses: () => parts.facts().meshAddresses,
       onNetworkChanged: membership.changed,
-      onSelf: membership.metSelf,
     },
     options.limits,
   )

@@ -56,8 +56,6 @@ export function superviseDials(
     /** `address:port` where others find this node. */
     readonly ownAddresses: () => readonly string[]
     readonly onNetworkChanged: () => void
-    /** A dial led to this node's own key. */
-    readonly onSelf: (address: string) => void
     readonly clock: Clock
     readonly timers: Timers
     readonly random: () => number

@@ -1,4 +1,5 @@
 import type { NodeId } from './node-id.ts'
+import type { TwinListener } from './own-start.ts'
 
 /** Largest message and greeting, bytes. */
 export const maxBusBytes = 64 * 1024
@@ -47,8 +48,8 @@ export interface Bus {
   greet(id: NodeId, greeting: Uint8Array, signal: AbortSignal): Promise<Uint8Array>
   /** Sets the one who answers greetings. */
   answerGreetings(answer: (greeting: Uint8Array, from: NodeId) => Promise<Uint8Array>): void
-  /** Called when somebody who has this node's own key dialled it: this node itself, or one that has a copy of its key. */
-  onOwnKey(listener: () => void): () => void
+  /** Called at each meeting with another node that has a copy of this node's key, at both of them. They do not become neighbours. */
+  onTwin(listener: TwinListener): () => void
   /** Ends all connections with a node. */
   hangUp(id: NodeId): Promise<void>
   close(): Promise<void>

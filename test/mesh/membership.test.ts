@@ -333,15 +333,15 @@ t.test(
     const signature = signatureOf()
     const a = await start(t, '10.0.0.1:5053', { signature, store: memoryMemberStore() })
     const b = await start(t, '10.0.0.2:5053', { signature, store: memoryMemberStore() })
-    for (const node of [a, b]) {
-      // A dial to oneself, as over the address of a service, is none to a twin.
-      void dial(node, node).catch(() => node.metSelf(node.address))
-    }
+    // A dial to oneself, as over the address of a service, is none to a twin.
+    const dials = [a, b].map(node => t.rejects(dial(node, node), { code: 'self' }))
     await time.pass(10_000)
+    await Promise.all(dials)
     t.strictSame([a.own.twinSeenMs(), b.own.twinSeenMs()], [undefined, undefined])
     for (let times = 0; times < 3; times += 1) {
-      void dial(a, b).catch(() => a.metSelf(b.address))
+      const refused = t.rejects(dial(a, b), { code: 'self' })
       await time.pass(10_000)
+      await refused
     }
     for (const node of [a, b]) {
       t.not(node.own.twinSeenMs(), undefined)

@@ -74,3 +74,26 @@ t.test('two nodes with one key are an alarm at both and at who knows both', asyn
   t.notOk(isTold(a), 'and none any more once one of them is gone')
   t.notOk(isTold(b))
 })
+
+t.test(
+  'two nodes with one key and nobody else are an alarm at both, for as long as both are',
+  async t => {
+    const { time, start } = simulateMesh(t)
+    const signature = signatureOf()
+    const a = await start({ address: addressOf(1), signature, seeds: [addressOf(2)] })
+    const b = await start({ address: addressOf(2), signature })
+    const isTold = ({ status }: typeof a) => status().alarms.some(({ code }) => code === 'twin-key')
+    await time.until(() => isTold(a) && isTold(b), 10_000)
+    const told = (node: typeof a) =>
+      node.log.lines.filter(({ message }) => message.startsWith('another node uses the key'))
+    t.match(told(a), [{ fields: { addresses: [addressOf(2)] } }])
+    for (let minute = 0; minute < 60; minute += 1) {
+      await time.pass(60_000)
+      if (!isTold(a) || !isTold(b)) t.fail(`no alarm in minute ${minute}`)
+    }
+    t.equal(told(a).length, 1, 'the log is told once')
+    b.kill()
+    await time.pass(1_000_000)
+    t.notOk(isTold(a))
+  },
+)

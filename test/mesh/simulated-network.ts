@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Bus, BusFailure, type Neighbour, type Verdict } from '../../src/ports/bus.ts'
 import type { NodeId } from '../../src/ports/node-id.ts'
+import type { TwinListener } from '../../src/ports/own-start.ts'
 import { type PeerAnswer, type PeerClient, PeerFailure } from '../../src/ports/peer-port.ts'
 import type { SimulatedTime } from './support.ts'
 
@@ -33,7 +34,7 @@ interface Node extends SimulatedEnd {
   readonly address: string
   readonly links: Map<Node, 'inbound' | 'outbound'>
   readonly seen: Set<string>
-  readonly ownKeyListeners: Set<() => void>
+  readonly twinListeners: Set<TwinListener>
   readonly listeners: Set<(change: { kind: 'joined' | 'left'; id: NodeId }) => void>
   judge: (message: Uint8Array, from: NodeId) => Verdict | Promise<Verdict>
   greet: (greeting: Uint8Array, from: NodeId) => Promise<Uint8Array>
@@ -53,7 +54,10 @@ export function simulateNetwork(time: SimulatedTime): SimulatedNetwork {
 
   function assertOther(node: Node, other: Node): void {
     if (other.id !== node.id) return
-    for (const listener of other.ownKeyListeners) listener()
+    if (other !== node) {
+      for (const listener of node.twinListeners) listener(other.address)
+      for (const listener of other.twinListeners) listener(undefined)
+    }
     throw new BusFailure('self', 'whoever is there has our key')
   }
 
@@ -146,9 +150,9 @@ export function simulateNetwork(time: SimulatedTime): SimulatedNetwork {
       answerGreetings(answer) {
         node.greet = answer
       },
-      onOwnKey(listener) {
-        node.ownKeyListeners.add(listener)
-        return () => node.ownKeyListeners.delete(listener)
+      onTwin(listener) {
+        node.twinListeners.add(listener)
+        return () => node.twinListeners.delete(listener)
       },
       async hangUp(id) {
         for (const link of [...node.links.keys()]) if (link.id === id) disconnect(node, link)
@@ -184,7 +188,7 @@ export function simulateNetwork(time: SimulatedTime): SimulatedNetwork {
         address,
         links: new Map(),
         seen: new Set(),
-        ownKeyListeners: new Set(),
+        twinListeners: new Set(),
         listeners: new Set(),
         judge: () => 'ignore',
         greet: async () => new Uint8Array(),

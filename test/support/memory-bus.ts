@@ -51,7 +51,6 @@ interface Node {
   readonly keys: ClusterKeys
   readonly links: Map<NodeId, Link>
   readonly seen: Set<string>
-  readonly ownKeyListeners: Set<() => void>
   readonly listeners: Set<(change: Change) => void>
   judge: (message: Uint8Array, from: NodeId) => Verdict | Promise<Verdict>
   answer: ((greeting: Uint8Array, from: NodeId) => Promise<Uint8Array>) | undefined
@@ -167,10 +166,7 @@ export function createMemoryNetwork(
     if (signal.aborted || other === undefined || !isReachable(node, other)) {
       throw new BusFailure('unreachable', `${address} does not answer`, signal.reason)
     }
-    if (other === node) {
-      for (const listener of node.ownKeyListeners) listener()
-      throw new BusFailure('self', `${address} is this node`)
-    }
+    if (other === node) throw new BusFailure('self', `${address} is this node`)
     if (!node.links.has(other.id)) link(node, other)
     return other.id
   }
@@ -196,7 +192,6 @@ export function createMemoryNetwork(
       links: new Map(),
       seen: new Set(),
       listeners: new Set(),
-      ownKeyListeners: new Set(),
       judge: () => 'ignore',
       answer: undefined,
       isClosed: false,
@@ -248,10 +243,8 @@ export function createMemoryNetwork(
       answerGreetings(answer) {
         node.answer = answer
       },
-      onOwnKey(listener) {
-        node.ownKeyListeners.add(listener)
-        return () => node.ownKeyListeners.delete(listener)
-      },
+      // Nodes are told apart by their keys here: there are no two with one.
+      onTwin: () => () => {},
       async hangUp(id) {
         const link = node.links.get(id)
         if (link !== undefined) unlink(link)

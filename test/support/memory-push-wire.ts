@@ -17,9 +17,12 @@ interface Port {
 
 /** Peer ports in one process, for push buses. */
 export interface MemoryPushNetwork {
-  start(keys: ClusterKeys, timers?: Timers): Bus
+  /** `id`: its own, or that of another which it is a copy of. */
+  start(keys: ClusterKeys, timers?: Timers, id?: NodeId): Bus
   /** Its process is gone without a word. */
   kill(id: NodeId): void
+  /** A question of its own, as whoever has this id. */
+  ask(from: NodeId, address: string, subject: string, question: Uint8Array): Promise<unknown>
   /** What was asked, by subject. */
   readonly asked: Map<string, number>
 }
@@ -51,9 +54,15 @@ export function createMemoryPushNetwork(): MemoryPushNetwork {
 
   return {
     asked,
-    start(keys, timers = systemTimers) {
+    async ask(from, address, subject, question) {
+      const port = [...ports.values()].find(({ id }) => id === from)
+      if (port === undefined) throw new RangeError(`no node ${from}`)
+      const options = { signal: AbortSignal.timeout(1_000), timeoutMs: 1_000 }
+      return await wireOf(port).ask(address, subject, question, options)
+    },
+    start(keys, timers = systemTimers, given) {
       const address = `127.0.0.1:${10_000 + ports.size}`
-      const id = createHash('sha256').update(address).digest('hex')
+      const id = given ?? createHash('sha256').update(address).digest('hex')
       const port: Port = { id, keys, answers: new Map(), isClosed: false }
       ports.set(address, port)
       const parts = { self: id, wire: wireOf(port), keys, clock: systemClock, timers }

@@ -1,4 +1,4 @@
-import type { KeyObject } from 'node:crypto'
+import { type KeyObject, randomBytes } from 'node:crypto'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { type GossipsubOpts, gossipsub, TopicValidatorResult } from '@libp2p/gossipsub'
 import { identify } from '@libp2p/identify'
@@ -12,6 +12,7 @@ import type { ClusterKeys } from '../../ports/cluster-keys.ts'
 import { createJudging } from '../../ports/judging.ts'
 import type { Log } from '../../ports/log.ts'
 import type { NodeId } from '../../ports/node-id.ts'
+import { createOwnStart, startNonceBytes } from '../../ports/own-start.ts'
 import { toListenAddresses } from './address.ts'
 import { type Budget, createBudget } from './budget.ts'
 import { createDial } from './dial.ts'
@@ -70,12 +71,8 @@ export async function openLibp2pBus(parts: BusParts, options: BusOptions): Promi
   const privateKey = toPrivateKey(parts.privateKey)
   const judging = createJudging()
   const penalties = createPenalties(clock)
-  const ownKeyListeners = new Set<() => void>()
-  const encrypters = createKeyedEncrypters(keys.current(), peer => {
-    // libp2p drops such a connection without asking anybody.
-    if (!peer.equals(node.peerId)) return
-    for (const listener of ownKeyListeners) listener()
-  })
+  const ownStart = createOwnStart(randomBytes(startNonceBytes))
+  const encrypters = createKeyedEncrypters(keys.current(), ownStart)
   let neighbourhood: Neighbourhood | undefined
   const gate = createGate({
     isNeighbour: id => neighbourhood?.isConnected(id) === true,
@@ -182,10 +179,7 @@ export async function openLibp2pBus(parts: BusParts, options: BusOptions): Promi
       return await greetings.greet(connection, greeting, signal)
     },
     answerGreetings: greetings.answer,
-    onOwnKey(listener) {
-      ownKeyListeners.add(listener)
-      return () => ownKeyListeners.delete(listener)
-    },
+    onTwin: ownStart.onTwin,
     hangUp: watched.hangUp,
     async close() {
       if (isClosed) return

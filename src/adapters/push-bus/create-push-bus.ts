@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { sample } from '../../ledger/sample.ts'
 import { type Bus, BusFailure, maxBusBytes } from '../../ports/bus.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ClusterKeys } from '../../ports/cluster-keys.ts'
 import { createJudging } from '../../ports/judging.ts'
 import type { NodeId } from '../../ports/node-id.ts'
+import { createOwnStart, startNonceBytes } from '../../ports/own-start.ts'
 import { type PeerAnswer, PeerFailure } from '../../ports/peer-port.ts'
 import type { Timers } from '../../ports/timers.ts'
 import { createContacts } from './contacts.ts'
@@ -25,6 +27,7 @@ const maxAddressBytes = 300
 
 const subject = {
   join: 'push/join',
+  start: 'push/start',
   ping: 'push/ping',
   message: 'push/message',
   greet: 'push/greet',
@@ -66,7 +69,7 @@ export function createPushBus(parts: PushBusParts, { listening }: PushBusOptions
   const seen = createSeen()
   const underway = new Map<NodeId, number>()
   const closed = new AbortController()
-  const ownKeyListeners = new Set<() => void>()
+  const ownStart = createOwnStart(randomBytes(startNonceBytes))
   const judging = createJudging()
   let answerGreeting: AnswerGreeting | undefined
 
@@ -151,7 +154,11 @@ export function createPushBus(parts: PushBusParts, { listening }: PushBusOptions
     try {
       const own = Buffer.from(listening[0] ?? '')
       const told = await ask(address, subject.join, own, dialMs, signal)
-      if (told.id === self) throw new BusFailure('self', `${address} is this node`)
+      if (told.id === self) {
+        const { answer } = await ask(address, subject.start, ownStart.nonce, dialMs, signal)
+        ownStart.hear(answer, address)
+        throw new BusFailure('self', `${address} has the key of this node`)
+      }
       contacts.heard({ id: told.id, address, direction: 'outbound', keyId: told.keyId })
       return told
     } catch (error) {
@@ -160,11 +167,6 @@ export function createPushBus(parts: PushBusParts, { listening }: PushBusOptions
       dials -= 1
       if (dials === 0) expected.clear()
     }
-  }
-
-  function hearOwnKey(): Uint8Array {
-    for (const listener of ownKeyListeners) listener()
-    return nothing
   }
 
   const ofNeighbours =
@@ -180,7 +182,7 @@ export function createPushBus(parts: PushBusParts, { listening }: PushBusOptions
     [
       subject.join,
       async (question, from, signal) => {
-        if (from === self) return hearOwnKey()
+        if (from === self) return nothing
         if (closed.signal.aborted) throw new PeerFailure('refused', 'closed')
         if (question.byteLength > maxAddressBytes) throw new PeerFailure('refused', 'no address')
         const address = Buffer.from(question).toString()
@@ -190,6 +192,13 @@ export function createPushBus(parts: PushBusParts, { listening }: PushBusOptions
         const { keyId } = back
         if (contacts.heard({ id: from, address, direction: 'inbound', keyId })) return nothing
         throw new PeerFailure('busy', 'enough neighbours')
+      },
+    ],
+    [
+      subject.start,
+      async (nonce, from) => {
+        if (from === self) ownStart.hear(nonce)
+        return ownStart.nonce
       },
     ],
     [
@@ -270,10 +279,7 @@ export function createPushBus(parts: PushBusParts, { listening }: PushBusOptions
     answerGreetings(answer) {
       answerGreeting = answer
     },
-    onOwnKey(listener) {
-      ownKeyListeners.add(listener)
-      return () => ownKeyListeners.delete(listener)
-    },
+    onTwin: ownStart.onTwin,
     hangUp: leave,
     async close() {
       if (closed.signal.aborted) return

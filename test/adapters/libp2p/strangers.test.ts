@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { createKeyedEncrypters } from '../../../src/adapters/libp2p/keyed-encrypters.ts'
+import { createOwnStart } from '../../../src/ports/own-start.ts'
 import { clusterKeyOf } from '../../support/cluster-keys.ts'
 import { until } from '../../system/support/process.ts'
 import { dialPlain, openSocket, startBus, startPlain, startWith } from './support.ts'
@@ -21,7 +22,10 @@ t.test('who knows a key id and not the key is refused', async t => {
   const { address, changes } = await startBus(t, { key: 'right' })
   // The same name on the wire, with another secret behind it.
   const forged = { id: clusterKeyOf('right').id, secret: randomBytes(32) }
-  const node = await startWith(t, createKeyedEncrypters([forged]).first)
+  const node = await startWith(
+    t,
+    createKeyedEncrypters([forged], createOwnStart(randomBytes(8))).first,
+  )
   await t.rejects(dialPlain(node, address), { name: 'EncryptionFailedError' })
   t.strictSame(changes, [])
 })

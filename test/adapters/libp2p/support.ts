@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
@@ -18,6 +18,7 @@ import { type Clock, systemClock } from '../../../src/ports/clock.ts'
 import type { ClusterKeys } from '../../../src/ports/cluster-keys.ts'
 import { silentLog } from '../../../src/ports/log.ts'
 import type { NodeId } from '../../../src/ports/node-id.ts'
+import { createOwnStart } from '../../../src/ports/own-start.ts'
 import { clusterKeyOf, createChangingKeys } from '../../support/cluster-keys.ts'
 
 /** A node on a free port of loopback, with a new identity. */
@@ -66,7 +67,9 @@ export async function startPlain(
   keyName?: string,
 ): Promise<{ node: Libp2p<Services>; address: string; heard: string[] }> {
   const encrypter =
-    keyName === undefined ? noise() : createKeyedEncrypters([clusterKeyOf(keyName)]).first
+    keyName === undefined
+      ? noise()
+      : createKeyedEncrypters([clusterKeyOf(keyName)], createOwnStart(randomBytes(8))).first
   const node = await createLibp2p({
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],

@@ -71,3 +71,39 @@ t.test('who cannot be reached in return is no neighbour', async t => {
   })
   t.strictSame(other.neighbours(), [])
 })
+
+t.test(
+  'of two with one key both are told when one dials the other, and none by itself',
+  async t => {
+    const network = createMemoryPushNetwork()
+    const one = network.start(createChangingKeys('k'))
+    const other = network.start(createChangingKeys('k'), undefined, one.self)
+    t.teardown(() => Promise.all([one.close(), other.close()]))
+    const met: [string, string | undefined][] = []
+    one.onTwin(address => met.push(['one', address]))
+    const stop = other.onTwin(address => met.push(['other', address]))
+    const dial = (from: typeof one, to: typeof one) =>
+      t.rejects(from.dial(to.listening[0] ?? '', AbortSignal.timeout(1_000)), { code: 'self' })
+    await dial(one, one)
+    t.strictSame(met, [])
+    await dial(one, other)
+    t.strictSame(met, [
+      ['other', undefined],
+      ['one', other.listening[0]],
+    ])
+    t.strictSame([one.neighbours(), other.neighbours()], [[], []])
+    stop()
+    await dial(one, other)
+    t.equal(met.length, 3)
+  },
+)
+
+t.test('a stranger that says a nonce is no copy', async t => {
+  const network = createMemoryPushNetwork()
+  const one = network.start(createChangingKeys('k'))
+  const stranger = network.start(createChangingKeys('k'))
+  t.teardown(() => Promise.all([one.close(), stranger.close()]))
+  one.onTwin(() => t.fail('taken for a copy'))
+  await network.ask(stranger.self, one.listening[0] ?? '', 'push/start', Buffer.alloc(8, 1))
+  await network.ask(one.self, one.listening[0] ?? '', 'push/start', Buffer.alloc(9, 1))
+})
