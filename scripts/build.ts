@@ -134,8 +134,9 @@ export async function buildBundles(outdir: string = join(root, 'dist')): Promise
       ...(await workerEntries()),
     },
     target: 'node24',
-    // The client of Kubernetes is larger than all the rest, and few nodes load it; that of gRPC speaks HTTP/2, which nothing else does.
-    external: ['better-sqlite3', '@kubernetes/client-node', '@grpc/grpc-js'],
+    // The client of Kubernetes is larger than all the rest, and few nodes load it; that of gRPC speaks HTTP/2, which nothing else does; hardly any archive
+    // is bzip2.
+    external: ['better-sqlite3', '@kubernetes/client-node', '@grpc/grpc-js', 'seek-bzip'],
     banner: { js: requireForCommonJs },
     splitting: true,
     chunkNames: 'part-[hash]',

@@ -93,6 +93,8 @@ const forbidden: Readonly<Record<string, readonly string[]>> = {
     'libp2p',
   ],
   'src/adapters/containerd-setup/x.ts': ['../registry/x.ts', '../../cli/run.ts', 'fastify'],
+  'src/adapters/tar/x.ts': ['../disk/x.ts', '../../archive/x.ts', 'chokidar'],
+  'src/adapters/drop-folder/x.ts': ['../tar/x.ts', '../../archive/x.ts', 'tar-stream'],
   'src/adapters/libp2p/x.ts': ['../registry/x.ts', '../../pull/policy.ts'],
   'src/wire/x.ts': [
     '../http/mirror.ts',

@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.ts'
+import type { ContentIntake } from './content-intake.ts'
 import type { ContentStore } from './content-store.ts'
 
 /** Bytes that an interrupted or still running download left. `size` in bytes. */
@@ -28,4 +29,4 @@ interface ContentUpkeep {
 }
 
 /** A store that this node has to look after itself. */
-export type MaintainedStore = ContentStore & ContentUpkeep
+export type MaintainedStore = ContentStore & ContentIntake & ContentUpkeep

@@ -1,6 +1,7 @@
 import type { Test } from 'tap'
 import type { StoreChange } from '../../src/ports/content-store.ts'
 import { testBlobWriter, testInterrupted } from './blob-writer.suite.ts'
+import { testIntake } from './content-intake.suite.ts'
 import { makeBlob, type OpenStore, plenty, readAll, slices } from './content-store.support.ts'
 import { testUpkeep } from './content-upkeep.suite.ts'
 
@@ -11,6 +12,7 @@ export function testContentStore(t: Test, openStore: OpenStore): void {
   testBlobWriter(t, openStore)
   testInterrupted(t, openStore)
   testRoom(t, openStore)
+  testIntake(t, openStore)
   testUpkeep(t, openStore)
 }
 

@@ -42,10 +42,10 @@ export function createMemoryStore({
     tell({ kind: 'removed', digest, size: held.length, ...(reason && { reason }) })
   }
 
-  async function reserve(digest: Digest, bytes: number): Promise<void> {
+  async function reserve(what: string, bytes: number): Promise<void> {
     const shortfall = () => blobBytes() + partialBytes() + bytes - quotaBytes
     if (shortfall() > 0 && (await makeRoom(shortfall())) && shortfall() <= 0) return
-    if (shortfall() > 0) throw new HoldfastError('store-full', `no room for ${digest}`)
+    if (shortfall() > 0) throw new HoldfastError('store-full', `no room for ${what}`)
   }
 
   function open(digest: Digest): BlobReader | undefined {
@@ -145,6 +145,26 @@ export function createMemoryStore({
       if (!writing.has(digest)) partials.delete(digest)
     },
     write,
+    async takeIn(algorithm) {
+      const growing = createGrowing()
+      return {
+        async write(chunk) {
+          await reserve(`${algorithm} of an archive`, growing.size + chunk.length)
+          growing.append(chunk)
+        },
+        async commit(expected) {
+          const bytes = growing.bytes()
+          const digest = digestOf(bytes, algorithm)
+          if (expected !== undefined && digest !== expected) {
+            throw new HoldfastError('wrong-digest', `these bytes are not ${expected}`)
+          }
+          const isNew = !blobs.has(digest)
+          if (isNew) add(digest, bytes)
+          return { digest, size: bytes.length, isNew }
+        },
+        discard: async () => {},
+      }
+    },
     partial: digest => partials.get(digest)?.size ?? 0,
     delete: async digest => remove(digest),
     list: () => [...blobs].map(([digest, bytes]) => ({ digest, size: bytes.length })),

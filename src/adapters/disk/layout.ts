@@ -26,9 +26,12 @@ export interface Layout {
   partial(digest: Digest): string
   /** Of a small blob on its way in; what a crash leaves under such a name is named or removed at the next start. */
   temporary(digest: Digest): string
+  /** Of a blob on its way in whose digest is not known yet; the next start removes what a crash leaves. */
+  nameless(): string
 }
 
 const temporaryEnding = '.new'
+const namelessBeginning = 'nameless.'
 let temporaries = 0
 
 /** The layout under one directory. */
@@ -44,6 +47,7 @@ export function layoutOf(dir: string): Layout {
     blob: digest => join(dir, digestAlgorithm(digest), digestHex(digest)),
     partial,
     temporary: digest => `${partial(digest)}.${process.pid}-${temporaries++}${temporaryEnding}`,
+    nameless: () => join(partialDir, `${namelessBeginning}${process.pid}-${temporaries++}`),
   }
 }
 
@@ -60,4 +64,9 @@ export function parseFlatName(name: string): Digest | undefined {
 /** The digest in the name of a {@link Layout.temporary}; `undefined` for every other name. */
 export function temporaryDigest(name: string): Digest | undefined {
   return name.endsWith(temporaryEnding) ? parseFlatName(name.split('.')[0] ?? '') : undefined
+}
+
+/** Whether this is the name of a {@link Layout.nameless}. */
+export function isNameless(name: string): boolean {
+  return name.startsWith(namelessBeginning)
 }

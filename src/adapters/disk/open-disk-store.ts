@@ -17,6 +17,7 @@ import { matchesSlowly } from './reverify.ts'
 import { createRoom, readFileSystem } from './room.ts'
 import { createSoundFiles } from './sound-files.ts'
 import { createSyncs, createTurns } from './syncing.ts'
+import { takeIn } from './take-in.ts'
 import { dropPartialFile, type WriteParts, writeBlob } from './write-blob.ts'
 
 /** How often what was verified is written down, in ms. */
@@ -182,6 +183,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
     get,
     put: (digest, bytes) => putBlob(parts, digest, bytes),
     write: (digest, size) => writeBlob(parts, digest, size),
+    takeIn: algorithm => takeIn(parts, algorithm),
     partial: partials.size,
     delete: digest =>
       inTurn(digest, async () => {

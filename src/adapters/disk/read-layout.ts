@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Digest, digestAlgorithm, digestOf, parseDigest } from '../../oci/digest.ts'
 import type { BlobInfo } from '../../ports/content-store.ts'
-import { algorithms, type Layout, parseFlatName, temporaryDigest } from './layout.ts'
+import { algorithms, isNameless, type Layout, parseFlatName, temporaryDigest } from './layout.ts'
 import { openFile } from './open-file.ts'
 import { syncDirectory } from './syncing.ts'
 
@@ -27,13 +27,14 @@ export async function readBlobs(layout: Layout): Promise<readonly BlobInfo[]> {
 
 /**
  * Gives the small blobs that a crash caught on their way in their names where they are whole: clients may have been given them. Removes
- * the others.
+ * the others, and what has no name yet: nobody was given that.
  */
 export async function settleTemporaries(layout: Layout): Promise<void> {
   for (const name of await readdir(layout.partialDir)) {
+    const path = join(layout.partialDir, name)
+    if (isNameless(name)) await rm(path, { force: true })
     const digest = temporaryDigest(name)
     if (digest === undefined) continue
-    const path = join(layout.partialDir, name)
     await publishWhole(layout, path, digest).catch(() => {}) // nobody was promised more than to be asked anew
     await rm(path, { force: true })
   }

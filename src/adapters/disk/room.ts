@@ -1,5 +1,4 @@
 import { statfs } from 'node:fs/promises'
-import type { Digest } from '../../oci/digest.ts'
 import { HoldfastError } from '../../ports/errors.ts'
 import { tellFailure } from './disk-failure.ts'
 
@@ -15,8 +14,8 @@ export interface Reservation {
 
 /** Decides what may still come in. */
 export interface Room {
-  /** Rejects with `store-full` when no room may be made for `bytes`. */
-  reserve(digest: Digest, bytes: number): Promise<Reservation>
+  /** Rejects with `store-full` when no room may be made for `bytes`; `what` they are is for its message. */
+  reserve(what: string, bytes: number): Promise<Reservation>
 }
 
 /** Free and total bytes of the file system that `dir` lies on, as an ordinary user sees them. */
@@ -52,31 +51,31 @@ export function createRoom(
     return Math.max(overQuota, overFree)
   }
 
-  async function promise(digest: Digest, bytes: number): Promise<void> {
+  async function promise(what: string, bytes: number): Promise<void> {
     const missing = await shortfall(bytes)
     if (missing > 0) {
       const isMade = await parts.makeRoom(missing)
       if (!isMade || (await shortfall(bytes)) > 0) {
-        throw new HoldfastError('store-full', `no room for ${bytes} bytes of ${digest}`)
+        throw new HoldfastError('store-full', `no room for ${bytes} bytes of ${what}`)
       }
     }
     promised += bytes
   }
 
-  function inTurn(digest: Digest, bytes: number): Promise<void> {
+  function inTurn(what: string, bytes: number): Promise<void> {
     if (bytes <= 0) return Promise.resolve()
-    const mine = last.then(() => promise(digest, bytes))
+    const mine = last.then(() => promise(what, bytes))
     last = mine.catch(() => {})
     return mine
   }
 
   return {
-    async reserve(digest, bytes) {
+    async reserve(what, bytes) {
       let mine = Math.max(0, bytes)
-      await inTurn(digest, mine)
+      await inTurn(what, mine)
       return {
         async grow(more) {
-          await inTurn(digest, more)
+          await inTurn(what, more)
           mine += more
         },
         filled(count) {

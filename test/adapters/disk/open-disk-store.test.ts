@@ -319,3 +319,18 @@ t.test('a reader that is closed while it reads finishes its read', async t => {
   t.strictSame(into.subarray(0, got), content.subarray(0, got))
   await t.rejects(reader.read(into, 0), /closed/)
 })
+
+t.test('what had no name yet is gone after a restart', async t => {
+  const dir = t.testdir()
+  const before = await openStore(t, dir)
+  const intake = await before.takeIn('sha256')
+  await intake.write(Buffer.alloc(100_000))
+  t.ok(
+    (await filesIn(dir)).some(name => name.includes('nameless')),
+    'as a crash leaves it',
+  )
+  const after = await openStore(t, dir)
+  t.notOk((await filesIn(dir)).some(name => name.includes('nameless')))
+  t.strictSame([...after.list()], [])
+  await intake.discard()
+})

@@ -1,0 +1,202 @@
+import type { Digest } from '../oci/digest.ts'
+import { formatTag, quote, type Repository } from '../oci/reference.ts'
+import { ArchiveRefusal, type OpenArchive } from '../ports/archive.ts'
+import type { ContentIntake } from '../ports/content-intake.ts'
+import type { ContentStore } from '../ports/content-store.ts'
+import type { TagLedger } from '../ports/tag-ledger.ts'
+import { type CheckedImage, checkImage } from './check-image.ts'
+import { convertDocker } from './convert-docker.ts'
+import { type Root, readLayout } from './read-layout.ts'
+import { takeEntries } from './take-entries.ts'
+
+/** An image that was imported. */
+export interface ImportedImage {
+  /** `registry/repository:tag`; absent where it has no tag. */
+  readonly reference: string | undefined
+  readonly digest: Digest
+  /** Platforms of which everything is here. */
+  readonly platforms: readonly string[]
+  /** Whether this node's clients can run it. */
+  readonly isComplete: boolean
+}
+
+/** What an import brought. */
+export interface ImportReport {
+  readonly images: readonly ImportedImage[]
+  /** Of blobs that were not here before. */
+  readonly addedBytes: number
+  /** What whoever brought it should know, though it was imported. */
+  readonly warnings: readonly string[]
+}
+
+/** What is known of one import beside its bytes. */
+export interface ImportOptions {
+  /** The repository of images that have a tag alone. */
+  readonly within?: Repository | undefined
+  readonly signal: AbortSignal
+}
+
+/**
+ * Imports an archive in one pass: all of it is verified and in the store before the first tag is written. Throws `ArchiveRefusal` for what
+ * is wrong with it, `HoldfastError` when this node cannot take it; then nothing of it is here that was not before.
+ */
+export type ImportArchive = (
+  bytes: AsyncIterable<Uint8Array>,
+  options: ImportOptions,
+) => Promise<ImportReport>
+
+export interface ImportParts {
+  readonly openArchive: OpenArchive
+  readonly store: Pick<ContentStore, 'stat' | 'get' | 'put' | 'delete'> & ContentIntake
+  /** What is in it is not collected. */
+  readonly held: Set<Digest>
+  readonly ledger: Pick<TagLedger, 'observeLocal'>
+  /** Takes up what a manifest that is held refers to. */
+  readonly learn: (digest: Digest, mediaType: string, bytes: Uint8Array) => unknown
+  readonly addSighting: (digest: Digest, repository: Repository) => void
+  /** Somebody else relies on content that came with an archive meanwhile. */
+  readonly isWanted: (digest: Digest) => boolean
+  readonly isComplete: (digest: Digest) => boolean
+  /** Whether clients are answered about this registry. */
+  readonly isServed: (registry: string) => boolean
+}
+
+/** Imports archives one after another: two at once would ask for the room of both. */
+export function createImportArchive(parts: ImportParts): ImportArchive {
+  let last: Promise<unknown> = Promise.resolve()
+  return (bytes, options) => {
+    const mine = last.then(() => importOne(parts, bytes, options))
+    last = mine.catch(() => {})
+    return mine
+  }
+}
+
+async function importOne(
+  parts: ImportParts,
+  bytes: AsyncIterable<Uint8Array>,
+  { within, signal }: ImportOptions,
+): Promise<ImportReport> {
+  const { store, held } = parts
+  const added = new Set<Digest>()
+  /** What stays when this ends. */
+  let kept: ReadonlySet<Digest> = new Set()
+  try {
+    const taken = await takeEntries(parts.openArchive(bytes), { store, held, added }, signal)
+    const roots =
+      readLayout(taken, within) ??
+      (await fromDocker(parts, await convertDocker(taken, store), added))
+    const images = await checkAll(roots, store)
+    signal.throwIfAborted()
+    kept = new Set([...images.values()].flatMap(({ tree }) => [...tree]))
+    publish(parts, roots, images)
+    await writeTags(parts, roots)
+    return report(parts, roots, images, sum(store, added, kept))
+  } finally {
+    const dropped = [...added].filter(digest => !kept.has(digest) && !parts.isWanted(digest))
+    for (const digest of dropped) await store.delete(digest)
+    held.clear()
+  }
+}
+
+async function fromDocker(
+  { store, held }: ImportParts,
+  converted: Awaited<ReturnType<typeof convertDocker>>,
+  added: Set<Digest>,
+): Promise<readonly Root[]> {
+  if (converted === undefined) {
+    const what = 'neither an OCI image layout (oci-layout, index.json) nor what docker save writes'
+    throw new ArchiveRefusal('no-image', `${what} (manifest.json)`)
+  }
+  for (const [digest, bytes] of converted.manifests) {
+    held.add(digest)
+    if (store.stat(digest) === undefined) added.add(digest)
+    await store.put(digest, bytes)
+  }
+  return converted.roots
+}
+
+async function checkAll(
+  roots: readonly Root[],
+  store: Pick<ContentStore, 'stat' | 'get'>,
+): Promise<ReadonlyMap<Digest, CheckedImage>> {
+  if (roots.length === 0) throw new ArchiveRefusal('no-image', 'the archive lists no image')
+  if (roots.every(({ name }) => name === undefined)) {
+    const cure = 'import it with --name REPOSITORY, or save it again under its full name'
+    throw new ArchiveRefusal('no-name', `no image in it says of which repository it is: ${cure}`)
+  }
+  refuseAmbiguity(roots)
+  const images = new Map<Digest, CheckedImage>()
+  for (const root of roots) {
+    if (!images.has(root.digest)) images.set(root.digest, await checkImage(root, store))
+  }
+  return images
+}
+
+/** One name for two images: which of them is meant would depend on who reads it. */
+function refuseAmbiguity(roots: readonly Root[]): void {
+  const named = new Map<string, Digest>()
+  for (const { digest, name } of roots) {
+    if (name?.tag === undefined) continue
+    const reference = formatTag(name.tag)
+    if ((named.get(reference) ?? digest) !== digest) {
+      throw new ArchiveRefusal('duplicate', `${quote(reference)} stands for two images in it`)
+    }
+    named.set(reference, digest)
+  }
+}
+
+function publish(
+  { learn, addSighting }: ImportParts,
+  roots: readonly Root[],
+  images: ReadonlyMap<Digest, CheckedImage>,
+): void {
+  for (const { manifests } of images.values()) {
+    for (const { digest, mediaType, bytes } of manifests) learn(digest, mediaType, bytes)
+  }
+  for (const { digest, name } of roots) {
+    if (name !== undefined) addSighting(digest, name.repository)
+  }
+}
+
+async function writeTags({ ledger }: ImportParts, roots: readonly Root[]): Promise<void> {
+  for (const { digest, mediaType, size, name } of roots) {
+    if (name?.tag === undefined) continue
+    await ledger.observeLocal(name.tag, { digest, mediaType, size }, 'import')
+  }
+}
+
+function sum(
+  store: Pick<ContentStore, 'stat'>,
+  added: ReadonlySet<Digest>,
+  kept: ReadonlySet<Digest>,
+): number {
+  const sizes = [...added].filter(digest => kept.has(digest)).map(d => store.stat(d)?.size ?? 0)
+  return sizes.reduce((total, size) => total + size, 0)
+}
+
+function report(
+  { isComplete, isServed }: ImportParts,
+  roots: readonly Root[],
+  images: ReadonlyMap<Digest, CheckedImage>,
+  addedBytes: number,
+): ImportReport {
+  const imported = roots.map(({ digest, name }) => ({
+    reference: name?.tag && formatTag(name.tag),
+    digest,
+    platforms: images.get(digest)?.platforms ?? [],
+    isComplete: isComplete(digest),
+  }))
+  const strange = new Set(roots.flatMap(({ name }) => name?.repository.registry ?? []))
+  const warnings = [
+    ...imported
+      .filter(image => !image.isComplete && image.reference !== undefined)
+      .map(({ reference }) => `${reference} is not for this node's platform, or not all of it is`),
+    ...imported
+      .filter(image => image.reference === undefined)
+      .map(({ digest }) => `${digest} has no tag: it can be asked for by its digest alone`),
+    ...[...strange]
+      .filter(registry => !isServed(registry))
+      .map(registry => `${registry} is not among the upstreams: clients are not answered about it`),
+  ]
+  return { images: imported, addedBytes, warnings }
+}
