@@ -1,6 +1,7 @@
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
 import { rootCertificates } from 'node:tls'
 import { type Static, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
@@ -17,6 +18,13 @@ export interface AdminApi {
    * wrong), `failed`.
    */
   get<S extends TSchema>(path: string, query: Query, shape: S): Promise<Static<S>>
+  /** Sends bytes, however long that takes, and checks the answer's shape. Throws as `get` does. */
+  post<S extends TSchema>(
+    path: string,
+    query: Query,
+    body: AsyncIterable<Uint8Array>,
+    shape: S,
+  ): Promise<Static<S>>
 }
 
 interface Answer {
@@ -29,35 +37,48 @@ const timeoutMs = 70_000
 
 /** Opens no connection before it is asked. */
 export function createAdminApi(access: AdminAccess): AdminApi {
+  async function exchange<S extends TSchema>(
+    path: string,
+    query: Query,
+    shape: S,
+    body?: AsyncIterable<Uint8Array>,
+  ): Promise<Static<S>> {
+    const url = new URL(path, access.url)
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, String(value))
+    }
+    const answer = await ask(url, access, body)
+    const value = readJson(answer.body)
+    // "There is no such tag" is an answer, with a 404 or without.
+    const isAnswer = answer.status === 200 || Value.Check(noAnswer, value)
+    if (isAnswer && Value.Check(shape, value)) return value
+    throw failureOf(answer, value, access)
+  }
   return {
-    async get(path, query, shape) {
-      const url = new URL(path, access.url)
-      for (const [name, value] of Object.entries(query)) {
-        if (value !== undefined) url.searchParams.set(name, String(value))
-      }
-      const answer = await ask(url, access)
-      const value = readJson(answer.body)
-      // "There is no such tag" is an answer, with a 404 or without.
-      const isAnswer = answer.status === 200 || Value.Check(noAnswer, value)
-      if (isAnswer && Value.Check(shape, value)) return value
-      throw failureOf(answer, value, access)
-    },
+    get: (path, query, shape) => exchange(path, query, shape),
+    post: (path, query, body, shape) => exchange(path, query, shape, body),
   }
 }
 
-async function ask(url: URL, access: AdminAccess): Promise<Answer> {
+async function ask(
+  url: URL,
+  access: AdminAccess,
+  body: AsyncIterable<Uint8Array> | undefined,
+): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>()
   const send = url.protocol === 'https:' ? requestHttps : requestHttp
   const request = send(
     url,
     {
+      method: body === undefined ? 'GET' : 'POST',
       socketPath: access.socketPath,
       headers: {
         accept: 'application/json',
+        ...(body !== undefined && { 'content-type': 'application/octet-stream' }),
         ...(access.token !== undefined && { authorization: `Bearer ${access.token}` }),
       },
       ...(access.ca !== undefined && { ca: [...rootCertificates, access.ca] }),
-      signal: AbortSignal.timeout(timeoutMs),
+      ...(body === undefined && { signal: AbortSignal.timeout(timeoutMs) }),
       agent: false,
     },
     response => {
@@ -65,8 +86,9 @@ async function ask(url: URL, access: AdminAccess): Promise<Answer> {
     },
   )
   request.on('error', reject)
-  request.end()
+  if (body === undefined) request.end()
   try {
+    if (body !== undefined) await Promise.race([promise, pipeline(body, request)])
     return await promise
   } catch (cause) {
     throw unreachable(access, cause)

@@ -98,10 +98,25 @@ export const peersAnswer = Type.Object({
   ),
 })
 
+/** `POST /api/v1/import` */
+export const importAnswer = Type.Object({
+  images: Type.Array(
+    Type.Object({
+      reference: text,
+      digest: Type.String(),
+      platforms: Type.Array(Type.String()),
+      complete: Type.Boolean(),
+    }),
+  ),
+  addedBytes: Type.Number(),
+  warnings: Type.Array(Type.String()),
+})
+
 /** `GET /api/v1/status`: whatever the node tells of itself. */
 export const statusAnswer = Type.Record(Type.String(), Type.Unknown())
 
 export type ResolveAnswer = Static<typeof resolveAnswer>
+export type ImportAnswer = Static<typeof importAnswer>
 export type PeersAnswer = Static<typeof peersAnswer>
 export type TagsAnswer = Static<typeof tagsAnswer>
 export type ResolutionsAnswer = Static<typeof resolutionsAnswer>

@@ -144,6 +144,35 @@ export const commands: readonly Command[] = [
     load: () => import('./commands/status.ts'),
   },
   {
+    name: 'import',
+    summary: 'import an archive of images into the running node',
+    usage: 'FILE|- [--name REPOSITORY]',
+    words: { min: 1, max: 1 },
+    description:
+      'Sends an archive to the node: .tar, plain or packed with gzip, zstd, bzip2 or lz4, holding an OCI image layout or what docker save ' +
+      'writes, one image or many. The node verifies all of it before the first tag is written; of an archive that it refuses nothing ' +
+      'stays. A tag becomes known as any other: an archive that is imported later moves it, and so does the registry when it is asked ' +
+      'again. - reads standard input.',
+    options: [
+      {
+        name: 'name',
+        value: 'REPOSITORY',
+        summary: 'the repository of images that the archive names by a tag alone',
+      },
+    ],
+    examples: [
+      { line: 'holdfast import nginx.tar.zst', does: 'what somebody saved' },
+      { line: 'docker save nginx | holdfast import -', does: 'without a file' },
+      {
+        line: 'holdfast import web.tar --name ghcr.io/acme/web',
+        does: 'where the archive says v1 and no more',
+      },
+    ],
+    exitCodes: ['ok', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/import.ts'),
+  },
+  {
     name: 'peers',
     summary: 'show the other nodes',
     usage: '',

@@ -122,17 +122,14 @@ export const containerdSchema = group(
 )
 
 /** `dropFolder`: images carried by hand. */
-export const dropFolderSchema = group(
-  'Images carried by hand (not in this version: leave it empty).',
-  {
-    path: Type.Optional(
-      ofKind('path', {
-        description: 'Folder whose image archives are imported.',
-        'x-unsupported': 'this version imports no archives',
-      }),
-    ),
-  },
-)
+export const dropFolderSchema = group('Images carried by hand.', {
+  path: Type.Optional(
+    ofKind('path', {
+      description:
+        "Folder whose image archives, and lists of images (.txt), are imported; never K3s' own agent/images.",
+    }),
+  ),
+})
 
 /** `warm`: images fetched ahead. */
 export const warmSchema = group(

@@ -37,6 +37,8 @@ export interface Content {
   readonly collector: Collector
   readonly scrub: Scrub
   readonly leases: Leases
+  /** What an import brought so far; not collected while it runs. */
+  readonly importing: Set<Digest>
   /** A tag was answered with this digest just now: its tree is not collected while a client may be fetching it. */
   protect(digest: Digest): void
   /** From now on other nodes count: what they rely on stays, what is theirs to hold may be left to them. */
@@ -133,6 +135,7 @@ export async function openContent(
   )
   owned.defer(() => lastUse.close())
 
+  const importing = new Set<Digest>()
   const answered = new LRUCache<Digest, true>({ max: 1_000, ttl: pullMs })
   const isComplete = (digest: Digest) => completeness.isComplete(digest)
   const isKept = compileIsKept(config)
@@ -153,7 +156,8 @@ export async function openContent(
       log,
       async protectedContent() {
         const { kept, onTheMove } = await ledgerRoots()
-        const inFlight = [...answered.keys()].filter(digest => !isComplete(digest))
+        const unfinished = [...answered.keys()].filter(digest => !isComplete(digest))
+        const inFlight = [...unfinished, ...importing]
         onItsWay = new Set([...answered.keys()].flatMap(digest => [...graph.reachable(digest)]))
         return protectedContent({
           treeOf: graph.reachable,
@@ -184,6 +188,7 @@ export async function openContent(
     collector,
     scrub,
     leases,
+    importing,
     protect,
     isUnusable,
     settled,

@@ -1,4 +1,5 @@
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
+import type { ImportArchive } from '../archive/import-archive.ts'
 import type { Config } from '../config/config.ts'
 import { formatListen } from '../config/listen.ts'
 import { createAdmin } from '../http/admin.ts'
@@ -27,6 +28,7 @@ export interface FaceParts {
   readonly content: Content
   readonly upstreams: Upstreams
   readonly pull: Pull
+  readonly importArchive: ImportArchive
   /** Absent: a node alone. */
   readonly mesh: JoinedMesh | undefined
   readonly metrics: Metrics
@@ -90,6 +92,7 @@ export async function openFaces(
       uptimeMs: () => parts.clock.monotonicMs() - startedAtMs,
       monotonicMs: parts.clock.monotonicMs,
       mesh: parts.mesh?.report,
+      importArchive: parts.importArchive,
       token: createTokenFile(config.admin.tokenFile, parts),
       log: parts.log,
     },

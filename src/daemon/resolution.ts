@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts'
 import { compileIsPrivate, compileTagSettings } from '../config/rules.ts'
 import type { SignedRecord } from '../ledger/record.ts'
 import type { Digest } from '../oci/digest.ts'
-import type { Repository, TagReference } from '../oci/reference.ts'
+import type { Reference, Repository, TagReference } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Member } from '../ports/members.ts'
@@ -13,6 +13,7 @@ import { createTagAnswer } from '../pull/answer-members.ts'
 import { createAskMembers, type TakeRecord } from '../pull/ask-members.ts'
 import { createAskUpstream } from '../pull/ask-upstream.ts'
 import { onlyUpstream } from '../pull/blob-sources.ts'
+import { completeImage } from '../pull/complete-image.ts'
 import { createCompleteTags } from '../pull/complete-tag.ts'
 import type { ContentView } from '../pull/content-view.ts'
 import { type Blobs, createBlobs } from '../pull/get-blob.ts'
@@ -53,6 +54,8 @@ export interface Pull {
   readonly listTags: ListTags
   readonly listReferrers: ListReferrers
   readonly given: GivenDigests
+  /** Pulls all of an image into the store, as for a client; tells why where it cannot. */
+  readonly pullImage: (reference: Reference, signal: AbortSignal) => Promise<string | undefined>
   /** Images whose rest is being fetched, or waits for it. */
   readonly incompleteImages: () => number
   /** What other nodes are answered with. */
@@ -269,6 +272,15 @@ export function wirePull(
     listTags: createListTags({ upstream, reachOf, ledger, mayServe: mayServeAny }, deadline),
     listReferrers: createListReferrers({ upstream, reachOf, graph, isPrivate }, deadline),
     incompleteImages: completeTags.pending,
+    async pullImage({ tag, digest, ...repository }, signal) {
+      const key = { ...repository, tag: tag ?? 'latest' }
+      const answer = digest ? undefined : await resolveTag(key, { asking: 'GET', signal })
+      if (answer?.found === false) return answer.reason
+      const target = digest ?? answer?.digest
+      if (target === undefined) return 'nothing to pull'
+      const image = { repository, target }
+      return (await completeImage({ completeness, manifests, blobs }, image, signal))?.reason
+    },
     forPeers: mesh && {
       ...createPeerContent({ store, graph, blobs, isPrivate }),
       answers: new Map([

@@ -7,6 +7,7 @@ import type { Log } from '../ports/log.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
 import { createMeshMetrics, watchMesh } from '../telemetry/mesh-metrics.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import { wireArchive } from './archive.ts'
 import { openContent, openStore } from './content.ts'
 import { type Addresses, openFaces } from './faces.ts'
 import type { JoinedMesh, MeshParts } from './mesh.ts'
@@ -49,7 +50,9 @@ export async function wireNode(
   const mesh = await join(config, { ...shared, metrics, version }, owned)
   const pull = wirePull(config, { ...shared, mesh: mesh?.forPull }, owned)
   if (mesh !== undefined && pull.forPeers !== undefined) mesh.serve(pull.forPeers)
-  const faces = await openFaces(config, { ...shared, mesh, pull, metrics, version }, owned)
+  const importArchive = await wireArchive(config, { ...shared, pull, metrics }, owned)
+  const shown = { ...shared, mesh, pull, importArchive, metrics, version }
+  const faces = await openFaces(config, shown, owned)
   return { ...faces, ...mesh?.addresses }
 }
 

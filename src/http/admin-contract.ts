@@ -178,6 +178,26 @@ export const peersAnswer = Type.Object({
   indexEntries: Type.Optional(Type.Integer()),
 })
 
+/** `POST /api/v1/import`. `name`: the repository of images that have a tag alone. */
+export const importQuery = Type.Object({
+  name: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+})
+
+/** What an archive brought. `complete`: this node's clients can run it. */
+export const importAnswer = Type.Object({
+  ...asOf,
+  images: Type.Array(
+    Type.Object({
+      reference: optionalText,
+      digest: text,
+      platforms: Type.Array(text),
+      complete: Type.Boolean(),
+    }),
+  ),
+  addedBytes: Type.Integer(),
+  warnings: Type.Array(text),
+})
+
 /** Any error, as RFC 9457 has it. */
 export const problem = Type.Object({
   type: text,
@@ -192,5 +212,6 @@ export type TagsQuery = Static<typeof tagsQuery>
 export type TagsAnswer = Static<typeof tagsAnswer>
 export type ResolutionsQuery = Static<typeof resolutionsQuery>
 export type ResolutionsAnswer = Static<typeof resolutionsAnswer>
+export type ImportAnswer = Static<typeof importAnswer>
 export type PeersAnswer = Static<typeof peersAnswer>
 export type StatusAnswer = Static<typeof statusAnswer>

@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
+import type { ImportArchive } from '../archive/import-archive.ts'
 import { OciError } from '../oci/errors.ts'
 import { HoldfastError } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
 import { type AdminParts, createAdminAnswers } from './admin-answers.ts'
 import { resolutionsQuery, resolveQuery, tagsQuery } from './admin-contract.ts'
+import { addImport } from './answer-import.ts'
 import { createListener, type ListenAddress, type Listener } from './listener.ts'
 import { sendProblem } from './problem.ts'
 import { QueryFault, readQuery } from './read-query.ts'
@@ -24,15 +26,22 @@ export interface AdminOptions {
   readonly graceMs?: number
 }
 
+/** A connection on which nothing happens for so long is closed, ms: longer than a slow card needs to make a large blob durable. */
+const silentMs = 10 * 60_000
+
 /** An answer is given within this time, in ms: longer than any journey's deadline. */
 const answerWithinMs = 60_000
 
 /**
- * Builds the admin API's read-only part: `GET /api/v1/{resolve,tags,resolutions,status,peers}`, for holders of the token. Here a 401 is right:
- * containerd never asks. Rejects with `config-invalid` when it would be open to the network without TLS.
+ * Builds the admin API as far as it goes: `GET /api/v1/{resolve,tags,resolutions,status,peers}` and `POST /api/v1/import`, for holders of
+ * the token. Here a 401 is right: containerd never asks. Rejects with `config-invalid` when it would be open to the network without TLS.
  */
 export async function createAdmin(
-  parts: AdminParts & { readonly token: TokenFile; readonly log: Log },
+  parts: AdminParts & {
+    readonly importArchive: ImportArchive
+    readonly token: TokenFile
+    readonly log: Log
+  },
   options: AdminOptions,
 ): Promise<Listener> {
   const { address, socket, tls, graceMs = 2_000 } = options
@@ -49,7 +58,9 @@ export async function createAdmin(
     exposeHeadRoutes: false,
     return503OnClosing: false,
     forceCloseConnections: false,
-    requestTimeout: 30_000,
+    // An archive may take as long as its link needs; who sends nothing for long is gone.
+    requestTimeout: 0,
+    connectionTimeout: silentMs,
     frameworkErrors: (error, _request, reply) => {
       sendProblem(reply, { status: 400, title: 'Bad Request', detail: error.message })
     },
@@ -67,6 +78,13 @@ export async function createAdmin(
   guard(app, parts.token, request => onSocket.has(request.raw))
   tellProblems(app, parts.log)
   addRoutes(app, parts, options)
+  addImport(app, {
+    importArchive: parts.importArchive,
+    asOf: () => ({
+      node: options.node,
+      asOf: new Date(parts.ledger.trustedNowMs()).toISOString(),
+    }),
+  })
 
   const listener = createListener(app, { address, graceMs })
   if (socket === undefined) return listener

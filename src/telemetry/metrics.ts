@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { ImportMeter } from './measured-imports.ts'
 import type { ResolutionMeter } from './measured-resolve-tag.ts'
 import type { StoreMeter } from './measured-store.ts'
 import type { UpstreamMeter } from './measured-upstream.ts'
@@ -24,6 +25,7 @@ export interface Metrics {
   readonly upstream: UpstreamMeter
   readonly store: StoreMeter
   readonly mirror: MirrorMeter
+  readonly imports: ImportMeter
   /** Bytes of content that came from another node. */
   receivedFromPeer(bytes: number): void
   collected(counts: CollectionCounts): void
@@ -122,6 +124,23 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     labelNames: ['kind'],
     registers,
   })
+  const imports = new Counter({
+    name: 'holdfast_imports_total',
+    help: 'Archives that were imported, or why not.',
+    labelNames: ['outcome'],
+    registers,
+  })
+  const importedBytes = new Counter({
+    name: 'holdfast_imported_bytes_total',
+    help: 'Bytes of content that came with archives and was not here before.',
+    registers,
+  })
+  const droppedFiles = new Counter({
+    name: 'holdfast_dropped_files_total',
+    help: 'Files of the drop folder that were dealt with; failed ones are tried again.',
+    labelNames: ['outcome'],
+    registers,
+  })
   const collections = new Counter({
     name: 'holdfast_gc_runs_total',
     help: 'Collections of what is needed least.',
@@ -172,6 +191,13 @@ export function createMetrics({ version }: { readonly version: string }): Metric
         blobAnswers.inc({ source, outcome })
         bytes.inc({ source, direction: 'out' }, count)
       },
+    },
+    imports: {
+      imported: (outcome, count) => {
+        imports.inc({ outcome })
+        importedBytes.inc(count)
+      },
+      dropped: outcome => droppedFiles.inc({ outcome }),
     },
     receivedFromPeer: count => bytes.inc({ source: 'peer', direction: 'in' }, count),
     collected: counts => {

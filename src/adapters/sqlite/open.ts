@@ -4,6 +4,7 @@ import { defaultRetentionDays } from '../../ledger/horizon.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ClusterTime } from '../../ports/cluster-time.ts'
 import type { ContentCatalog } from '../../ports/content-catalog.ts'
+import type { DropMemory } from '../../ports/drop-memory.ts'
 import type { LeaseStore } from '../../ports/lease-store.ts'
 import type { Log } from '../../ports/log.ts'
 import type { MemberStore } from '../../ports/member-store.ts'
@@ -12,6 +13,7 @@ import type { RecordStore } from '../../ports/record-store.ts'
 import type { ResolutionLog } from '../../ports/resolution-log.ts'
 import type { TagLedger } from '../../ports/tag-ledger.ts'
 import { createContentCatalog } from './content-catalog.ts'
+import { createDropMemory } from './drop-memory.ts'
 import { createNodeSignature, type Identity, openIdentity } from './identity.ts'
 import { createLeaseStore } from './lease-store.ts'
 import type { Machine } from './machine-binding.ts'
@@ -38,6 +40,7 @@ export interface OpenedLedger {
   readonly records: RecordStore
   readonly members: MemberStore
   readonly leases: LeaseStore
+  readonly dropped: DropMemory
   readonly time: ClusterTime
   readonly identity: Identity
   readonly signature: NodeSignature
@@ -135,6 +138,7 @@ export async function openLedger(options: {
     records,
     members: createMemberStore({ reader, writer, settings }),
     leases: createLeaseStore({ reader, writer }),
+    dropped: createDropMemory({ reader, writer }),
     time: { nowMs: time.nowMs, source: time.source, learnFromPeers },
     identity,
     signature: createNodeSignature(identity),

@@ -16,6 +16,7 @@ import {
 } from './apply-records.ts'
 import { createCorrectTime } from './correct-time.ts'
 import { type Connection, isCorruption, isUnwritable } from './database.ts'
+import { createDropWriter } from './drop-memory.ts'
 import { createExclusions } from './exclusions.ts'
 import { createLeaseWriter } from './lease-store.ts'
 import { createMemberWriter } from './member-store.ts'
@@ -93,6 +94,7 @@ export function createJobWriter(
   const content = createContentWriter(db)
   const writeMembers = createMemberWriter(db)
   const writeLease = createLeaseWriter(db)
+  const writeDropped = createDropWriter(db)
   /** Leaves in which the running job forgot something. */
   const forgotten = new Set<number>()
   const newestStamp = db.prepare<[string, number], { wallMs: number; counter: number }>(
@@ -147,6 +149,9 @@ export function createJobWriter(
         return nothing
       case 'lease':
         writeLease(job.change)
+        return nothing
+      case 'dropped':
+        writeDropped(job.change)
         return nothing
       case 'catalog':
         content.writeCatalog(job.batch)

@@ -6,6 +6,7 @@ import type { LogFields } from '../../ports/log.ts'
 import type { RecordOutcome } from '../../ports/record-store.ts'
 import type { AgeOutTime } from './age-out.ts'
 import type { ApplyTime } from './apply-records.ts'
+import type { DropChange } from './drop-memory.ts'
 import type { LeaseChange } from './lease-store.ts'
 import type { MemberChange } from './member-store.ts'
 import type { Recovered } from './recover.ts'
@@ -35,6 +36,7 @@ export type Job =
     }
   | { readonly type: 'members'; readonly change: MemberChange }
   | { readonly type: 'lease'; readonly change: LeaseChange }
+  | { readonly type: 'dropped'; readonly change: DropChange }
   | { readonly type: 'catalog'; readonly batch: CatalogBatch }
   | { readonly type: 'resolutions'; readonly lines: readonly ResolutionLine[] }
   | { readonly type: 'snapshot' }

@@ -7,7 +7,11 @@ import { decompress } from './decompress.ts'
 export const openTar: OpenArchive = async function* (bytes) {
   const reader = extract()
   let fault: { readonly error: unknown } | undefined
+  let isOver = false
   const input = Readable.from(decompress(bytes), { objectMode: false, highWaterMark: 1 })
+  input.on('end', () => {
+    isOver = true
+  })
   input.on('error', error => {
     fault = { error }
     reader.destroy(error)
@@ -37,13 +41,14 @@ export const openTar: OpenArchive = async function* (bytes) {
   /** What went wrong before the tar was read goes before what the tar reader makes of it. */
   function told(error: unknown): unknown {
     if (fault !== undefined) return fault.error
-    return error instanceof ArchiveRefusal ? error : refusalOf(error)
+    return error instanceof ArchiveRefusal ? error : refusalOf(error, isOver)
   }
 }
 
-function refusalOf(error: unknown): unknown {
+/** @param isOver all of the tar was read: what went wrong is that there is no more */
+function refusalOf(error: unknown, isOver: boolean): unknown {
   const reason = error instanceof Error ? error.message : String(error)
-  return /Unexpected end/.test(reason)
+  return isOver && !/header/i.test(reason)
     ? new ArchiveRefusal('tar', 'the tar is cut short: copy it again', error)
     : new ArchiveRefusal('tar', 'this is no tar, or a broken one', error)
 }

@@ -1,0 +1,142 @@
+import { createReadStream } from 'node:fs'
+import { lstat, mkdir, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, relative, sep } from 'node:path'
+import { watch } from 'chokidar'
+import type { DropFault, DroppedFile, DroppedFiles } from '../../ports/dropped-files.ts'
+import { HoldfastError } from '../../ports/errors.ts'
+import type { Log } from '../../ports/log.ts'
+
+/** Files looked at in one folder; who drops more drops too many. */
+const maxFiles = 10_000
+/** Folders below the folder that are looked into. */
+const maxDepth = 8
+/** Bytes read at a time. */
+const pieceBytes = 256 * 1024
+
+/**
+ * Watches a folder, which may be absent for a time (a stick that is not in). Rejects with `config-invalid` for K3s' own folder.
+ *
+ * @param errorDir where faults are told when the folder cannot be written
+ */
+export async function openDropFolder({
+  path,
+  errorDir,
+  log,
+}: {
+  readonly path: string
+  readonly errorDir: string
+  readonly log: Log
+}): Promise<DroppedFiles> {
+  refuseFolderOfK3s(path)
+  refuseFolderOfK3s(await realpath(path).catch(() => path))
+  const watcher = watch(path, {
+    ignoreInitial: true,
+    followSymlinks: false,
+    depth: maxDepth,
+    ignored: file => isFolderOfK3s(file),
+  })
+  watcher.on('error', err =>
+    log.warn({ path, err }, 'the drop folder is not watched, only looked at'),
+  )
+
+  async function write(file: string, fault: DropFault): Promise<void> {
+    const temporary = `${file}.new`
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(temporary, `${JSON.stringify(fault, undefined, 2)}\n`)
+    await rename(temporary, file)
+  }
+
+  /** Beside the file, and in our own directory. */
+  const placesOf = (name: string) => [
+    `${join(path, name)}.error.json`,
+    `${join(errorDir, name.replaceAll('/', '_'))}.error.json`,
+  ]
+
+  async function tell(name: string, fault: DropFault): Promise<void> {
+    const [beside = '', ours = ''] = placesOf(name)
+    try {
+      await write(beside, fault)
+    } catch {
+      await write(ours, fault)
+    }
+  }
+
+  return {
+    list: () => listFiles(path, log),
+    open: name => createReadStream(join(path, name), { highWaterMark: pieceBytes }),
+    async tell(name, fault) {
+      try {
+        if (fault !== undefined) await tell(name, fault)
+        else for (const place of placesOf(name)) await rm(place, { force: true })
+      } catch (err) {
+        log.warn({ file: name, err }, 'what is wrong with a dropped file could not be written down')
+      }
+    },
+    onChange(listener) {
+      watcher.on('all', listener)
+      return () => void watcher.off('all', listener)
+    },
+    close: () => watcher.close(),
+  }
+}
+
+async function listFiles(root: string, log: Log): Promise<readonly DroppedFile[]> {
+  const found: DroppedFile[] = []
+  let folders: readonly string[] = [root]
+  for (let depth = 0; depth <= maxDepth && folders.length > 0; depth++) {
+    const below: string[] = []
+    for (const folder of folders.slice(0, maxFiles)) {
+      const { files, subfolders } = await listFolder(folder)
+      found.push(...(await statAll(root, files)))
+      below.push(...subfolders)
+    }
+    folders = below
+  }
+  if (found.length > maxFiles) {
+    log.warn(
+      { path: root, files: found.length },
+      `the drop folder holds more than ${maxFiles} files`,
+    )
+  }
+  return found.slice(0, maxFiles)
+}
+
+async function listFolder(
+  folder: string,
+): Promise<{ readonly files: readonly string[]; readonly subfolders: readonly string[] }> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  const pathOf = ({ name }: { readonly name: string }) => join(folder, name)
+  return {
+    files: entries.filter(entry => entry.isFile()).map(pathOf), // a link leads anywhere
+    subfolders: entries
+      .filter(entry => entry.isDirectory())
+      .map(pathOf)
+      .filter(path => !isFolderOfK3s(path)),
+  }
+}
+
+async function statAll(root: string, files: readonly string[]): Promise<readonly DroppedFile[]> {
+  const found: DroppedFile[] = []
+  for (const file of files) {
+    const stats = await lstat(file).catch(() => undefined)
+    if (stats === undefined) continue
+    const path = relative(root, file).split(sep).join('/')
+    found.push({ path, size: stats.size, mtimeMs: Math.floor(stats.mtimeMs) })
+  }
+  return found
+}
+
+/** K3s and RKE2 import what lies there at every start, whatever their data directory is called. */
+function isFolderOfK3s(path: string): boolean {
+  return basename(path) === 'images' && basename(dirname(path)) === 'agent'
+}
+
+function refuseFolderOfK3s(path: string): void {
+  for (let at = path; dirname(at) !== at; at = dirname(at)) {
+    if (!isFolderOfK3s(at)) continue
+    throw new HoldfastError(
+      'config-invalid',
+      `dropFolder.path: K3s imports what lies in ${path} itself, and both would give one docker archive two digests; name another folder`,
+    )
+  }
+}

@@ -1,0 +1,160 @@
+import type { Reference } from '../oci/reference.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { DropMemory, SeenFile } from '../ports/drop-memory.ts'
+import type { DroppedFile, DroppedFiles } from '../ports/dropped-files.ts'
+import type { Log } from '../ports/log.ts'
+import type { Timers } from '../ports/timers.ts'
+import { createDealWithFile } from './deal-with-file.ts'
+import type { ImportArchive } from './import-archive.ts'
+
+/** What became of a file; a closed set. `failed`: this node could not take it now, and tries again. */
+export type DropOutcome = 'imported' | 'refused' | 'failed'
+
+/** Imports what is put into a folder. */
+export interface DropFolder {
+  /** Settles when what is there now and has settled was dealt with. For tests and for the start. */
+  pass(): Promise<void>
+  /** Ends what is under way; it is done again at the next start. */
+  close(): Promise<void>
+}
+
+export interface DropFolderParts {
+  readonly files: DroppedFiles
+  readonly memory: DropMemory
+  readonly importArchive: ImportArchive
+  /** Pulls an image as a client would, all of it; tells why where it cannot. */
+  readonly pullImage: (reference: Reference, signal: AbortSignal) => Promise<string | undefined>
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly log: Log
+  /** Told of every file that was dealt with. */
+  readonly onDone: (outcome: DropOutcome) => void
+}
+
+export interface DropFolderSettings {
+  /** A file whose size and time have not changed for so long is complete, ms. */
+  readonly settleMs: number
+  /** How often the folder is looked at when nothing is heard of it, ms. */
+  readonly lookMs: number
+  /** After so long what this node could not take is tried again, ms. */
+  readonly retryMs: number
+}
+
+const suffixes = /\.(?:tar|tar\.gz|tgz|tar\.zst|tzst|tar\.bz2|tbz|tbz2|tar\.lz4|txt)$/i
+/** What copying programs call a file that is not complete. */
+const isUnfinished = (path: string): boolean => /(?:^|\/)\.[^/]*$/.test(path)
+
+/**
+ * Watches a folder: every archive and list in it is imported once, the oldest first, when its size and time have settled; again when it
+ * changes. What is refused is told beside it, and holds up nothing.
+ */
+export function watchDropFolder(
+  parts: DropFolderParts,
+  { settleMs, lookMs, retryMs }: DropFolderSettings,
+): DropFolder {
+  const { files, memory, clock, timers, log } = parts
+  const seen = new Map(memory.load().map(file => [file.path, file]))
+  const growing = new Map<string, { readonly state: string; readonly sinceMs: number }>()
+  const retries = new Map<string, { readonly state: string; readonly atMs: number }>()
+  const ending = new AbortController()
+  const deal = createDealWithFile(parts, ending.signal)
+  let running: Promise<void> | undefined
+  let stopTimer = () => {}
+
+  /** Whether a file is complete and has to be looked at now. */
+  function isDue(file: DroppedFile, nowMs: number): boolean {
+    const state = stateOf(file)
+    const known = seen.get(file.path)
+    if (known !== undefined && stateOf(known) === state) return false
+    const retry = retries.get(file.path)
+    if (retry?.state === state && nowMs < retry.atMs) return false
+    const before = growing.get(file.path)
+    if (before?.state === state) return nowMs - before.sinceMs >= settleMs
+    growing.set(file.path, { state, sinceMs: nowMs })
+    return false
+  }
+
+  async function remember(file: SeenFile): Promise<void> {
+    seen.set(file.path, file)
+    growing.delete(file.path)
+    retries.delete(file.path)
+    await memory.remember(file)
+  }
+
+  /** The same bytes under another name or with another time: nobody brought anything. */
+  async function isKnownContent(file: DroppedFile, listed: ReadonlySet<string>): Promise<boolean> {
+    const before =
+      seen.get(file.path) ?? [...seen.values()].find(other => isMoved(other, file, listed))
+    if (before?.hash === undefined || before.size !== file.size) return false
+    if ((await deal.hash(file)) !== before.hash) return false
+    if (before.path !== file.path) {
+      seen.delete(before.path)
+      await memory.forget(before.path)
+    }
+    await remember({ ...file, hash: before.hash, outcome: before.outcome })
+    return true
+  }
+
+  async function take(file: DroppedFile, listed: ReadonlySet<string>): Promise<void> {
+    if (await isKnownContent(file, listed)) return
+    const { outcome, hash } = await deal.take(file)
+    parts.onDone(outcome)
+    if (outcome === 'failed') {
+      retries.set(file.path, { state: stateOf(file), atMs: clock.monotonicMs() + retryMs })
+    } else {
+      await remember({ ...file, hash, outcome: outcome === 'refused' ? 'refused' : 'imported' })
+    }
+  }
+
+  async function lookThrough(): Promise<void> {
+    const nowMs = clock.monotonicMs()
+    const listed = (await files.list()).filter(
+      ({ path }) => suffixes.test(path) && !isUnfinished(path),
+    )
+    const paths = new Set(listed.map(({ path }) => path))
+    for (const path of growing.keys()) if (!paths.has(path)) growing.delete(path)
+    const due = listed.filter(file => isDue(file, nowMs))
+    due.sort((a, b) => a.mtimeMs - b.mtimeMs || (a.path < b.path ? -1 : 1))
+    for (const file of due) {
+      if (ending.signal.aborted) return
+      await take(file, paths)
+    }
+  }
+
+  function pass(): Promise<void> {
+    running ??= lookThrough()
+      .catch(err => {
+        if (!ending.signal.aborted) log.error({ err }, 'the drop folder was not looked through')
+      })
+      .finally(() => {
+        running = undefined
+        lookAgain(growing.size > 0 ? settleMs : lookMs)
+      })
+    return running
+  }
+
+  function lookAgain(afterMs: number): void {
+    stopTimer()
+    if (!ending.signal.aborted) stopTimer = timers.after(afterMs, () => void pass())
+  }
+
+  const stopListening = files.onChange(() => void pass())
+  lookAgain(0)
+
+  return {
+    pass,
+    async close() {
+      ending.abort()
+      stopTimer()
+      stopListening()
+      await running
+      await files.close()
+    },
+  }
+}
+
+const stateOf = ({ size, mtimeMs }: Pick<DroppedFile, 'size' | 'mtimeMs'>): string =>
+  `${size} ${mtimeMs}`
+
+const isMoved = (other: SeenFile, file: DroppedFile, listed: ReadonlySet<string>): boolean =>
+  stateOf(other) === stateOf(file) && !listed.has(other.path)

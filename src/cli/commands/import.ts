@@ -1,0 +1,65 @@
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { findAdmin } from '../admin-address.ts'
+import { createAdminApi } from '../admin-api.ts'
+import { type ImportAnswer, importAnswer } from '../answers.ts'
+import type { CommandContext, RunCommand } from '../command.ts'
+import { CommandFailure } from '../command-failure.ts'
+import { print, properties, readReference } from '../print.ts'
+import { createProgress } from '../progress.ts'
+
+/** Bytes sent at a time. */
+const pieceBytes = 256 * 1024
+
+/** `holdfast import FILE|-` */
+export const run: RunCommand = async context => {
+  const file = context.words[0] ?? ''
+  const name = context.options['name']
+  if (name !== undefined) readReference(name)
+  const api = createAdminApi(await findAdmin(context))
+  const { bytes, size } = await open(file)
+  const progress = createProgress(context.terminal, { label: 'import', size })
+  try {
+    const body = counted(bytes, progress.advance)
+    const answer = await api.post('/api/v1/import', { name }, body, importAnswer)
+    progress.end()
+    print(context, answer, () => lines(answer, context))
+    return 'ok'
+  } finally {
+    progress.end()
+    bytes.destroy()
+  }
+}
+
+async function open(file: string): Promise<{ bytes: Readable; size: number | undefined }> {
+  if (file === '-') return { bytes: process.stdin, size: undefined }
+  try {
+    const { size } = await stat(file)
+    return { bytes: createReadStream(file, { highWaterMark: pieceBytes }), size }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new CommandFailure('usage', `${file} cannot be read: ${reason}`, cause)
+  }
+}
+
+async function* counted(bytes: Readable, onBytes: (count: number) => void): AsyncGenerator<Buffer> {
+  for await (const chunk of bytes as AsyncIterable<Buffer>) {
+    onBytes(chunk.length)
+    yield chunk
+  }
+}
+
+function lines({ images, addedBytes, warnings }: ImportAnswer, { terminal }: CommandContext) {
+  for (const warning of warnings) terminal.err(`holdfast: ${warning}\n`)
+  return [
+    ...images.flatMap(({ reference, digest, platforms }) => [
+      reference ?? digest,
+      ...properties([
+        ['digest', digest],
+        ['platforms', platforms.join(', ')],
+      ]),
+    ]),
+    `${addedBytes} bytes were not here before`,
+  ]
+}

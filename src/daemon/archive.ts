@@ -1,0 +1,76 @@
+import { join } from 'node:path'
+import type { OpenedLedger } from '../adapters/sqlite/open.ts'
+import { createImportArchive, type ImportArchive } from '../archive/import-archive.ts'
+import type { Config } from '../config/config.ts'
+import type { OpenArchive } from '../ports/archive.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import { systemTimers } from '../ports/timers.ts'
+import { measureImports } from '../telemetry/measured-imports.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import type { Content } from './content.ts'
+import type { Pull } from './resolution.ts'
+import type { Upstreams } from './upstreams.ts'
+
+/** A file that has not changed for 2 s is complete; a stick that nobody hears of is looked at every 30 s. */
+const watching = { settleMs: 2_000, lookMs: 30_000, retryMs: 60_000 } as const
+
+/** Loaded with the first archive: most nodes never see one. */
+const openArchive: OpenArchive = async function* (bytes) {
+  const { openTar } = await import('../adapters/tar/read-tar.ts')
+  yield* openTar(bytes)
+}
+
+/** Wires what is carried by hand, and begins to watch the drop folder where there is one. */
+export async function wireArchive(
+  config: Config,
+  parts: {
+    readonly database: OpenedLedger
+    readonly content: Content
+    readonly upstreams: Pick<Upstreams, 'upstream'>
+    readonly pull: Pick<Pull, 'pullImage'>
+    readonly metrics: Metrics
+    readonly clock: Clock
+    readonly log: Log
+  },
+  owned: AsyncDisposableStack,
+): Promise<ImportArchive> {
+  const { database, content, metrics, clock, log } = parts
+  const { store, graph, completeness } = content
+  const importArchive = measureImports(
+    createImportArchive({
+      openArchive,
+      store,
+      held: content.importing,
+      ledger: database.ledger,
+      learn: graph.learn,
+      addSighting: graph.addSighting,
+      isWanted: digest => graph.seenIn(digest).length > 0 || graph.parents(digest).size > 0,
+      isComplete: digest => completeness.isComplete(digest),
+      isServed: parts.upstreams.upstream.isConfigured,
+    }),
+    metrics.imports,
+  )
+  const { path } = config.dropFolder
+  if (path === undefined) return importArchive
+  const errorDir = join(config.dataDir, 'drop-errors')
+  const { openDropFolder } = await import('../adapters/drop-folder/open-drop-folder.ts')
+  const { watchDropFolder } = await import('../archive/drop-folder.ts')
+  const files = await openDropFolder({ path, errorDir, log })
+  const { pullImage } = parts.pull
+  const folder = watchDropFolder(
+    {
+      files,
+      memory: database.dropped,
+      importArchive,
+      pullImage,
+      clock,
+      timers: systemTimers,
+      log,
+      onDone: metrics.imports.dropped,
+    },
+    watching,
+  )
+  owned.defer(() => folder.close())
+  return importArchive
+}

@@ -1,0 +1,151 @@
+import { once } from 'node:events'
+import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { zstdCompressSync } from 'node:zlib'
+import t, { type Test } from 'tap'
+import { startDaemon } from '../../src/daemon.ts'
+import { silentLog } from '../../src/ports/log.ts'
+import { fullName, layoutOf } from '../archive/support.ts'
+import { cli } from '../cli/support.ts'
+import { makeImage, type TestImage } from '../support/image.ts'
+import { configIn } from '../support/start-node.ts'
+import { tar } from '../support/tar.ts'
+
+/** A node whose registry does not answer. */
+async function startOffline(t: Test, dir: string, written: Readonly<Record<string, unknown>> = {}) {
+  const silent = createServer(() => {})
+  silent.listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  t.teardown(() => {
+    silent.closeAllConnections()
+    silent.close()
+  })
+  const { port } = silent.address() as AddressInfo
+  const registry = `127.0.0.1:${port}`
+  const upstreams = {
+    [registry]: { url: `http://${registry}` },
+    'reg.lab': { url: `http://${registry}` },
+  }
+  const config = await configIn(dir, { upstreams, mode: 'offline', ...written })
+  const daemon = await startDaemon(config, { version: '0.0.0-test', log: silentLog })
+  const env = {
+    HOLDFAST_ADDRESS: daemon.addresses.admin,
+    HOLDFAST_ADMIN_TOKEN: (await readFile(config.admin.tokenFile, 'utf8')).trim(),
+  }
+  return {
+    ...daemon,
+    env,
+    ask: (path: string) => fetch(`http://${daemon.addresses.mirror}/v2/${path}?ns=reg.lab`),
+    metrics: async () => (await fetch(`http://${daemon.addresses.health}/metrics`)).text(),
+  }
+}
+
+const archiveOf = (image: TestImage, name: string) =>
+  tar(layoutOf([{ image, annotations: fullName(name) }]))
+
+/** Waits until it is true; what is waited for comes by the file system, not by a call. */
+async function until(isTrue: () => Promise<boolean>, withinMs = 20_000): Promise<void> {
+  const endMs = performance.now() + withinMs
+  while (!(await isTrue())) {
+    if (performance.now() > endMs) throw new Error('it did not come true')
+    await delay(50)
+  }
+}
+
+const exists = (path: string) =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
+
+t.test('an archive that is imported by hand is served without a registry', async t => {
+  const dir = t.testdir()
+  const node = await startOffline(t, dir)
+  t.teardown(() => node.close())
+  const image = makeImage()
+  const file = join(dir, 'image.tar.zst')
+  await writeFile(file, zstdCompressSync(archiveOf(image, 'reg.lab/lab/bb:v1')))
+  t.equal((await node.ask('lab/bb/manifests/v1')).status, 404)
+  const ran = await cli(['import', file], { env: node.env })
+  t.match(ran, { code: 0, out: new RegExp(`reg.lab/lab/bb:v1\n.*digest +${image.digest}`, 's') })
+  const answer = await node.ask('lab/bb/manifests/v1')
+  t.equal(answer.headers.get('docker-content-digest'), image.digest)
+  t.equal(answer.headers.get('holdfast-source'), 'ledger')
+  const [layer] = image.for('linux/amd64').layers
+  const blob = await node.ask(`lab/bb/blobs/${layer?.digest}`)
+  t.ok(layer?.bytes.equals(Buffer.from(await blob.arrayBuffer())))
+  t.match(await node.metrics(), /holdfast_imports_total{outcome="ok"} 1/)
+})
+
+t.test('one that is refused says why, and a node that is told so goes on', async t => {
+  const dir = t.testdir()
+  const node = await startOffline(t, dir)
+  t.teardown(() => node.close())
+  const file = join(dir, 'image.tar')
+  const whole = archiveOf(makeImage({ layers: [3_000_000] }), 'reg.lab/lab/bb:v1')
+  await writeFile(file, whole.subarray(0, whole.length - 3_000_000))
+  const ran = await cli(['import', file], { env: node.env })
+  t.match(ran, { code: 6, err: /refused \(tar\): the tar is cut short/ })
+  await writeFile(
+    file,
+    Buffer.concat([Buffer.from('no archive '.repeat(100)), Buffer.alloc(20_000_000, 1)]),
+  )
+  t.match(await cli(['import', file], { env: node.env }), { code: 6, err: /refused \(tar\)/ })
+  await writeFile(file, whole)
+  t.match(await cli(['import', file], { env: node.env }), { code: 0 })
+  t.match(await node.metrics(), /holdfast_imports_total{outcome="tar"} 2/)
+})
+
+t.test('what is put into the folder is served, once, and a newer one moves the tag', async t => {
+  const dir = t.testdir()
+  const drop = join(dir, 'drop')
+  await mkdir(drop)
+  const settings = { dropFolder: { path: drop } }
+  const [older, newer] = [makeImage(), makeImage({ salt: 'newer' })]
+  const digest = async (node: { ask(path: string): Promise<Response> }) =>
+    (await node.ask('lab/bb/manifests/v1')).headers.get('docker-content-digest')
+  const first = await startOffline(t, dir, settings)
+  await mkdir(join(drop, 'below'))
+  await writeFile(
+    join(drop, 'below', 'a.tar.zst'),
+    zstdCompressSync(archiveOf(older, 'reg.lab/lab/bb:v1')),
+  )
+  await writeFile(join(drop, 'bad.tar'), 'no archive')
+  await until(async () => (await digest(first)) === older.digest)
+  await until(() => exists(join(drop, 'bad.tar.error.json')))
+  t.match(JSON.parse(await readFile(join(drop, 'bad.tar.error.json'), 'utf8')), {
+    file: 'bad.tar',
+    code: 'tar',
+  })
+  await writeFile(join(dir, 'b.tar'), archiveOf(newer, 'reg.lab/lab/bb:v1'))
+  await rename(join(dir, 'b.tar'), join(drop, 'b.tar'))
+  await until(async () => (await digest(first)) === newer.digest)
+  t.match(await first.metrics(), /holdfast_dropped_files_total{outcome="imported"} 2/)
+  await first.close()
+
+  const second = await startOffline(t, dir, settings)
+  t.teardown(() => second.close())
+  await writeFile(
+    join(drop, 'bad.tar'),
+    archiveOf(makeImage({ salt: 'mended' }), 'reg.lab/lab/mended'),
+  )
+  await until(async () => !(await exists(join(drop, 'bad.tar.error.json'))))
+  t.equal((await second.ask('lab/mended/manifests/latest')).status, 200)
+  t.match(
+    await second.metrics(),
+    /holdfast_dropped_files_total{outcome="imported"} 1/,
+    'the older archive was not imported anew',
+  )
+  t.equal(await digest(second), newer.digest)
+  await rm(drop, { recursive: true })
+})
+
+t.test("K3s' own folder is no drop folder", async t => {
+  const dir = t.testdir()
+  const path = join(dir, 'rancher/k3s/agent/images')
+  await mkdir(path, { recursive: true })
+  await t.rejects(startOffline(t, dir, { dropFolder: { path } }), { code: 'config-invalid' })
+})
