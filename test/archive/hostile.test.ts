@@ -165,7 +165,11 @@ const cases: readonly (readonly [
   ['a tar in the middle of an entry', 'tar', plain.subarray(0, plain.length - 2 * block - 100)],
   ['a header with a wrong checksum', 'tar', flip(plain, 150)],
   ['a header that is rubbish', 'tar', before(Buffer.alloc(block, 7))],
-  ['a negative size', 'tar', before(header('x', bytes => bytes.fill(0xff, 124, 135).fill(1, 135, 136)))],
+  [
+    'a negative size',
+    'tar',
+    before(header('x', bytes => bytes.fill(0xff, 124, 135).fill(1, 135, 136))),
+  ],
   [
     'a size beyond all numbers',
     'tar',

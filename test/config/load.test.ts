@@ -266,7 +266,6 @@ t.test('what this version cannot do is refused and not left without effect', asy
     yaml: [
       'store: { kind: containerd }',
       'containerd: { contentDir: /content, namespace: moby }',
-      'dropFolder: { path: /in }',
       'warm: { images: [nginx], schedule: "0 3 * * *" }',
     ].join('\n'),
   })
@@ -275,7 +274,6 @@ t.test('what this version cannot do is refused and not left without effect', asy
     'store.kind',
     'containerd.contentDir',
     'containerd.namespace',
-    'dropFolder.path',
     'warm.images',
     'warm.schedule',
   ])

@@ -1,0 +1,61 @@
+import type { DropMemory, SeenFile } from '../../src/ports/drop-memory.ts'
+import type { DropFault, DroppedFiles } from '../../src/ports/dropped-files.ts'
+
+/** A drop folder in memory. */
+export interface MemoryDrop extends DroppedFiles {
+  /** Puts a file there, or changes it. */
+  put(path: string, bytes: Buffer | string, mtimeMs: number): void
+  move(from: string, to: string): void
+  remove(path: string): void
+  /** What is told of each file. */
+  readonly faults: ReadonlyMap<string, DropFault>
+  /** Paths that were opened, in order. */
+  readonly opened: readonly string[]
+}
+
+export function createMemoryDrop(): MemoryDrop {
+  const files = new Map<string, { readonly bytes: Buffer; readonly mtimeMs: number }>()
+  const faults = new Map<string, DropFault>()
+  const listeners = new Set<() => void>()
+  const opened: string[] = []
+  return {
+    faults,
+    opened,
+    put: (path, bytes, mtimeMs) => void files.set(path, { bytes: Buffer.from(bytes), mtimeMs }),
+    move(from, to) {
+      const file = files.get(from)
+      if (file !== undefined) files.set(to, file)
+      files.delete(from)
+    },
+    remove: path => void files.delete(path),
+    list: async () =>
+      [...files].map(([path, { bytes, mtimeMs }]) => ({ path, size: bytes.length, mtimeMs })),
+    async *open(path) {
+      opened.push(path)
+      const file = files.get(path)
+      if (file === undefined) throw new Error(`there is no ${path}`)
+      for (let at = 0; at < file.bytes.length; at += 10_000) {
+        yield file.bytes.subarray(at, at + 10_000)
+      }
+    },
+    async tell(path, fault) {
+      if (fault === undefined) faults.delete(path)
+      else faults.set(path, fault)
+    },
+    onChange(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    close: async () => {},
+  }
+}
+
+/** What was dealt with, in memory: give it to the next one, and that was a restart. */
+export function createMemoryDropMemory(): DropMemory {
+  const seen = new Map<string, SeenFile>()
+  return {
+    load: () => [...seen.values()],
+    remember: async file => void seen.set(file.path, file),
+    forget: async path => void seen.delete(path),
+  }
+}
