@@ -1,9 +1,13 @@
+import type { SignedRecord } from '../ledger/record.ts'
 import type { Digest } from '../oci/digest.ts'
 import { formatTag, quote, type Repository } from '../oci/reference.ts'
 import { ArchiveRefusal, type OpenArchive } from '../ports/archive.ts'
 import type { ContentIntake } from '../ports/content-intake.ts'
 import type { ContentStore } from '../ports/content-store.ts'
+import type { RecordStore } from '../ports/record-store.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
+import { applyOwn } from './apply-own.ts'
+import { decodeRecords, recordsPath } from './bundle-records.ts'
 import { type CheckedImage, checkImage } from './check-image.ts'
 import { convertDocker } from './convert-docker.ts'
 import { type Root, readLayout } from './read-layout.ts'
@@ -51,6 +55,8 @@ export interface ImportParts {
   /** What is in it is not collected. */
   readonly held: Set<Digest>
   readonly ledger: Pick<TagLedger, 'observeLocal'>
+  /** Takes records that nodes signed into the ledger and says what became of each. */
+  readonly applyRecords: RecordStore['apply']
   /** Takes up what a manifest that is held refers to. */
   readonly learn: (digest: Digest, mediaType: string, bytes: Uint8Array) => unknown
   readonly addSighting: (digest: Digest, repository: Repository) => void
@@ -86,10 +92,12 @@ async function importOne(
       readLayout(taken, within) ??
       (await fromDocker(parts, await convertDocker(taken, store), added))
     const images = await checkAll(roots, store)
+    const note = taken.notes.get(recordsPath)
+    const records = note === undefined ? [] : decodeRecords(note)
     signal.throwIfAborted()
     kept = new Set([...images.values()].flatMap(({ tree }) => [...tree]))
     publish(parts, roots, images)
-    await writeTags(parts, roots)
+    await writeTags(parts, roots, records)
     return report(parts, roots, images, sum(store, added, kept))
   } finally {
     const dropped = [...added].filter(digest => !kept.has(digest) && !parts.isWanted(digest))
@@ -158,9 +166,15 @@ function publish(
   }
 }
 
-async function writeTags({ ledger }: ImportParts, roots: readonly Root[]): Promise<void> {
+/** Tags that come with a node's word are known as they were to that node; the others are news of now. */
+async function writeTags(
+  { ledger, applyRecords }: ImportParts,
+  roots: readonly Root[],
+  records: readonly SignedRecord[],
+): Promise<void> {
+  const told = await applyOwn(applyRecords, roots, records)
   for (const { digest, mediaType, size, name } of roots) {
-    if (name?.tag === undefined) continue
+    if (name?.tag === undefined || told.has(formatTag(name.tag))) continue
     await ledger.observeLocal(name.tag, { digest, mediaType, size }, 'import')
   }
 }

@@ -5,6 +5,7 @@ import { type ArchiveEntry, ArchiveRefusal } from '../ports/archive.ts'
 import type { ContentIntake, TakenBlob } from '../ports/content-intake.ts'
 import type { BlobInfo, ContentStore } from '../ports/content-store.ts'
 import { HoldfastError } from '../ports/errors.ts'
+import { recordsPath } from './bundle-records.ts'
 import { readHardLink, readLink, readPath } from './entry-path.ts'
 
 /** A file of the archive that is in the store now. */
@@ -37,7 +38,7 @@ const headBytes = 4
 
 const noteNames: ReadonlySet<string> = new Set([
   ...['oci-layout', 'index.json', 'manifest.json'],
-  'holdfast/records',
+  recordsPath,
 ])
 /** What `docker save` writes for versions of Docker that nobody runs. */
 const isLegacy = (path: string): boolean => /(?:^|\/)(?:repositories|VERSION|json)$/.test(path)

@@ -1,5 +1,6 @@
-import { request as requestHttp } from 'node:http'
+import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { rootCertificates } from 'node:tls'
@@ -8,8 +9,10 @@ import { Value } from 'typebox/value'
 import type { AdminAccess } from './admin-address.ts'
 import { CommandFailure } from './command-failure.ts'
 
-/** Questions of the admin API: parameters that are `undefined` are left out. */
-export type Query = Readonly<Record<string, string | number | boolean | undefined>>
+/** Questions of the admin API: parameters that are `undefined` are left out, lists are parameters that repeat. */
+export type Query = Readonly<
+  Record<string, string | number | boolean | readonly string[] | undefined>
+>
 
 /** A running node's admin API. */
 export interface AdminApi {
@@ -25,6 +28,8 @@ export interface AdminApi {
     body: AsyncIterable<Uint8Array>,
     shape: S,
   ): Promise<Static<S>>
+  /** Asks for bytes and settles when they begin. Throws as `get` does. */
+  download(path: string, query: Query): Promise<Readable>
 }
 
 interface Answer {
@@ -43,29 +48,49 @@ export function createAdminApi(access: AdminAccess): AdminApi {
     shape: S,
     body?: AsyncIterable<Uint8Array>,
   ): Promise<Static<S>> {
-    const url = new URL(path, access.url)
-    for (const [name, value] of Object.entries(query)) {
-      if (value !== undefined) url.searchParams.set(name, String(value))
-    }
-    const answer = await ask(url, access, body)
+    const answer = await readAnswer(await ask(urlOf(path, query), access, body), access)
     const value = readJson(answer.body)
     // "There is no such tag" is an answer, with a 404 or without.
     const isAnswer = answer.status === 200 || Value.Check(noAnswer, value)
     if (isAnswer && Value.Check(shape, value)) return value
     throw failureOf(answer, value, access)
   }
+
+  function urlOf(path: string, query: Query): URL {
+    const url = new URL(path, access.url)
+    for (const [name, value] of Object.entries(query)) {
+      for (const one of [value ?? []].flat()) url.searchParams.append(name, String(one))
+    }
+    return url
+  }
+
   return {
     get: (path, query, shape) => exchange(path, query, shape),
     post: (path, query, body, shape) => exchange(path, query, shape, body),
+    async download(path, query) {
+      const response = await ask(urlOf(path, query), access, undefined)
+      if (response.statusCode === 200) return response
+      const answer = await readAnswer(response, access)
+      throw failureOf(answer, readJson(answer.body), access)
+    },
   }
 }
 
+async function readAnswer(response: IncomingMessage, access: AdminAccess): Promise<Answer> {
+  try {
+    return { status: response.statusCode ?? 0, body: await text(response) }
+  } catch (cause) {
+    throw unreachable(access, cause)
+  }
+}
+
+/** Settles with the answer's head. */
 async function ask(
   url: URL,
   access: AdminAccess,
   body: AsyncIterable<Uint8Array> | undefined,
-): Promise<Answer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   const send = url.protocol === 'https:' ? requestHttps : requestHttp
   const request = send(
     url,
@@ -78,15 +103,13 @@ async function ask(
         ...(access.token !== undefined && { authorization: `Bearer ${access.token}` }),
       },
       ...(access.ca !== undefined && { ca: [...rootCertificates, access.ca] }),
-      ...(body === undefined && { signal: AbortSignal.timeout(timeoutMs) }),
       agent: false,
     },
-    response => {
-      text(response).then(body => resolve({ status: response.statusCode ?? 0, body }), reject)
-    },
+    resolve,
   )
   request.on('error', reject)
-  if (body === undefined) request.end()
+  // An archive takes as long as it takes to arrive.
+  if (body === undefined) request.end().setTimeout(timeoutMs, () => request.destroy(tooLate()))
   try {
     if (body !== undefined) await Promise.race([promise, pipeline(body, request)])
     return await promise
@@ -94,6 +117,8 @@ async function ask(
     throw unreachable(access, cause)
   }
 }
+
+const tooLate = (): Error => new Error(`nothing came for ${timeoutMs / 1000} s`)
 
 function unreachable(access: AdminAccess, cause: unknown): CommandFailure {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''

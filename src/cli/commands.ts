@@ -173,6 +173,36 @@ export const commands: readonly Command[] = [
     load: () => import('./commands/import.ts'),
   },
   {
+    name: 'export',
+    summary: 'write images of the running node into a bundle, to be carried elsewhere',
+    usage: 'REF… -o FILE [--pinned] [--platform LIST] [--referrers]',
+    words: { min: 0, max: Number.POSITIVE_INFINITY },
+    description:
+      'Writes an OCI image layout as .tar.zst: what the node holds of each image (a tag stands for its pin, else for the newest digest that ' +
+      'is whole here), and what the ledger knows of its tag, signed by the node that saw it. `holdfast import`, or a drop folder, learns the ' +
+      'tags from it as they were: a bundle that is older than what a node knows moves nothing back. Other tools read it as an OCI archive.',
+    options: [
+      { name: 'output', short: 'o', value: 'FILE', summary: 'where the bundle is written' },
+      { name: 'pinned', summary: 'whatever is pinned, too' },
+      {
+        name: 'platform',
+        value: 'LIST',
+        summary: 'these platforms alone, as linux/amd64,linux/arm64; all that is here by default',
+      },
+      { name: 'referrers', summary: 'signatures and what else refers to the images, too' },
+    ],
+    examples: [
+      { line: 'holdfast export nginx redis:7 -o stick/base.tar.zst', does: 'two images' },
+      {
+        line: 'holdfast export --pinned --referrers -o pins.tar.zst',
+        does: 'all pins with their signatures',
+      },
+    ],
+    exitCodes: ['ok', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/export.ts'),
+  },
+  {
     name: 'peers',
     summary: 'show the other nodes',
     usage: '',
@@ -286,5 +316,7 @@ export function findCommand(name: string): Command | undefined {
 
 /** Every option that a command takes, apart from the configuration's keys. */
 export function optionsOf(command: Command): readonly Option[] {
-  return [...command.options, ...(command.asks ? askingOptions : []), ...globalOptions]
+  const own = new Set(command.options.map(({ name }) => name))
+  const usual = [...(command.asks ? askingOptions : []), ...globalOptions]
+  return [...command.options, ...usual.filter(({ name }) => !own.has(name))]
 }

@@ -68,7 +68,8 @@ function checkWords({ command, words, options }: CommandLine): void {
   if (surplus !== undefined) {
     throw new CommandFailure('usage', `${JSON.stringify(surplus)} is one word too many; ${usage}`)
   }
-  if (!['text', 'json', undefined].includes(options['output'])) {
+  const isForm = !command.options.some(({ name }) => name === 'output')
+  if (isForm && !['text', 'json', undefined].includes(options['output'])) {
     throw new CommandFailure('usage', '--output is text or json')
   }
 }

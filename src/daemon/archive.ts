@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
+import { createExportImages, type ExportImages } from '../archive/export-images.ts'
 import { createImportArchive, type ImportArchive } from '../archive/import-archive.ts'
 import type { Config } from '../config/config.ts'
 import type { OpenArchive } from '../ports/archive.ts'
@@ -21,6 +22,12 @@ const openArchive: OpenArchive = async function* (bytes) {
   yield* openTar(bytes)
 }
 
+/** Images carried by hand. */
+export interface Archive {
+  readonly importArchive: ImportArchive
+  readonly exportImages: ExportImages
+}
+
 /** Wires what is carried by hand, and begins to watch the drop folder where there is one. */
 export async function wireArchive(
   config: Config,
@@ -34,7 +41,7 @@ export async function wireArchive(
     readonly log: Log
   },
   owned: AsyncDisposableStack,
-): Promise<ImportArchive> {
+): Promise<Archive> {
   const { database, content, metrics, clock, log } = parts
   const { store, graph, completeness } = content
   const importArchive = measureImports(
@@ -43,6 +50,7 @@ export async function wireArchive(
       store,
       held: content.importing,
       ledger: database.ledger,
+      applyRecords: database.records.apply,
       learn: graph.learn,
       addSighting: graph.addSighting,
       isWanted: digest => graph.seenIn(digest).length > 0 || graph.parents(digest).size > 0,
@@ -51,8 +59,21 @@ export async function wireArchive(
     }),
     metrics.imports,
   )
+  const exportImages = createExportImages({
+    store,
+    ledger: database.ledger,
+    manifest: graph.manifest,
+    describe: graph.describe,
+    referrers: graph.referrers,
+    signedObservation: database.replication.signedObservation,
+    protect: content.protect,
+    pack: async function* (files) {
+      const { packTar } = await import('../adapters/tar/write-tar.ts')
+      yield* packTar(files)
+    },
+  })
   const { path } = config.dropFolder
-  if (path === undefined) return importArchive
+  if (path === undefined) return { importArchive, exportImages }
   const errorDir = join(config.dataDir, 'drop-errors')
   const { openDropFolder } = await import('../adapters/drop-folder/open-drop-folder.ts')
   const { watchDropFolder } = await import('../archive/drop-folder.ts')
@@ -72,5 +93,5 @@ export async function wireArchive(
     watching,
   )
   owned.defer(() => folder.close())
-  return importArchive
+  return { importArchive, exportImages }
 }

@@ -1,5 +1,4 @@
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
-import type { ImportArchive } from '../archive/import-archive.ts'
 import type { Config } from '../config/config.ts'
 import { formatListen } from '../config/listen.ts'
 import { createAdmin } from '../http/admin.ts'
@@ -16,6 +15,7 @@ import { rememberAnswers } from '../pull/remember-answers.ts'
 import { measureResolveTag } from '../telemetry/measured-resolve-tag.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { watchNode } from '../telemetry/watch-node.ts'
+import type { Archive } from './archive.ts'
 import type { Content } from './content.ts'
 import type { JoinedMesh } from './mesh.ts'
 import { createReadiness } from './readiness.ts'
@@ -28,7 +28,7 @@ export interface FaceParts {
   readonly content: Content
   readonly upstreams: Upstreams
   readonly pull: Pull
-  readonly importArchive: ImportArchive
+  readonly archive: Archive
   /** Absent: a node alone. */
   readonly mesh: JoinedMesh | undefined
   readonly metrics: Metrics
@@ -92,7 +92,7 @@ export async function openFaces(
       uptimeMs: () => parts.clock.monotonicMs() - startedAtMs,
       monotonicMs: parts.clock.monotonicMs,
       mesh: parts.mesh?.report,
-      importArchive: parts.importArchive,
+      ...parts.archive,
       token: createTokenFile(config.admin.tokenFile, parts),
       log: parts.log,
     },

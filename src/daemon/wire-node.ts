@@ -50,8 +50,8 @@ export async function wireNode(
   const mesh = await join(config, { ...shared, metrics, version }, owned)
   const pull = wirePull(config, { ...shared, mesh: mesh?.forPull }, owned)
   if (mesh !== undefined && pull.forPeers !== undefined) mesh.serve(pull.forPeers)
-  const importArchive = await wireArchive(config, { ...shared, pull, metrics }, owned)
-  const shown = { ...shared, mesh, pull, importArchive, metrics, version }
+  const archive = await wireArchive(config, { ...shared, pull, metrics }, owned)
+  const shown = { ...shared, mesh, pull, archive, metrics, version }
   const faces = await openFaces(config, shown, owned)
   return { ...faces, ...mesh?.addresses }
 }

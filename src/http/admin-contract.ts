@@ -198,6 +198,14 @@ export const importAnswer = Type.Object({
   warnings: Type.Array(text),
 })
 
+/** `GET /api/v1/export`; `ref` and `platform` may repeat. */
+export const exportQuery = Type.Object({
+  ref: Type.Array(Type.String({ minLength: 1, maxLength: 1024 }), { maxItems: 10_000 }),
+  platform: Type.Array(Type.String({ maxLength: 100 }), { maxItems: 100 }),
+  pinned: Type.Boolean({ default: false }),
+  referrers: Type.Boolean({ default: false }),
+})
+
 /** Any error, as RFC 9457 has it. */
 export const problem = Type.Object({
   type: text,

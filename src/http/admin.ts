@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
+import type { ExportImages } from '../archive/export-images.ts'
 import type { ImportArchive } from '../archive/import-archive.ts'
 import { OciError } from '../oci/errors.ts'
 import { HoldfastError } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
 import { type AdminParts, createAdminAnswers } from './admin-answers.ts'
 import { resolutionsQuery, resolveQuery, tagsQuery } from './admin-contract.ts'
+import { addExport } from './answer-export.ts'
 import { addImport } from './answer-import.ts'
 import { createListener, type ListenAddress, type Listener } from './listener.ts'
 import { sendProblem } from './problem.ts'
@@ -33,12 +35,13 @@ const silentMs = 10 * 60_000
 const answerWithinMs = 60_000
 
 /**
- * Builds the admin API as far as it goes: `GET /api/v1/{resolve,tags,resolutions,status,peers}` and `POST /api/v1/import`, for holders of
+ * Builds the admin API as far as it goes: `GET /api/v1/{resolve,tags,resolutions,status,peers,export}`, `POST /api/v1/import`, for holders of
  * the token. Here a 401 is right: containerd never asks. Rejects with `config-invalid` when it would be open to the network without TLS.
  */
 export async function createAdmin(
   parts: AdminParts & {
     readonly importArchive: ImportArchive
+    readonly exportImages: ExportImages
     readonly token: TokenFile
     readonly log: Log
   },
@@ -78,6 +81,7 @@ export async function createAdmin(
   guard(app, parts.token, request => onSocket.has(request.raw))
   tellProblems(app, parts.log)
   addRoutes(app, parts, options)
+  addExport(app, parts.exportImages)
   addImport(app, {
     importArchive: parts.importArchive,
     asOf: () => ({

@@ -44,3 +44,14 @@ export interface ArchiveEntry {
  * or of a kind that image archives do not have; what `bytes` throws passes through.
  */
 export type OpenArchive = (bytes: AsyncIterable<Uint8Array>) => AsyncIterable<ArchiveEntry>
+
+/** A file on its way into an archive. */
+export interface PackedFile {
+  readonly name: string
+  /** Bytes; `content` has just as many. */
+  readonly size: number
+  readonly content: AsyncIterable<Uint8Array>
+}
+
+/** Packs files into an archive as they come, in bounded memory; equal files give equal bytes. What `files` throws passes through. */
+export type PackArchive = (files: AsyncIterable<PackedFile>) => AsyncIterable<Uint8Array>

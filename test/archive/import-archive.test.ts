@@ -37,7 +37,8 @@ t.test('an OCI layout is imported under its full name', async t => {
     { digest: image.digest, mediaType: image.mediaType, size: image.size, source: 'import' },
   )
   t.strictSame(node.digests(), [...image.blobs.keys()].sort())
-  t.ok(node.graph.isServedUnder(image.digest, tag('lab/bb:v1')))
+  t.ok(node.graph.isServedUnder(image.digest, tag('lab/bb:v1'), () => true))
+  t.notOk(node.graph.isServedUnder(image.digest, tag('lab/other:v1'), () => true))
   t.equal(node.held.size, 0)
 })
 

@@ -10,7 +10,7 @@ import { startDaemon } from '../../src/daemon.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import { fullName, layoutOf } from '../archive/support.ts'
 import { cli } from '../cli/support.ts'
-import { makeImage, type TestImage } from '../support/image.ts'
+import { makeImage, makeReferrer, type TestImage } from '../support/image.ts'
 import { configIn } from '../support/start-node.ts'
 import { tar } from '../support/tar.ts'
 
@@ -148,4 +148,58 @@ t.test("K3s' own folder is no drop folder", async t => {
   const path = join(dir, 'rancher/k3s/agent/images')
   await mkdir(path, { recursive: true })
   await t.rejects(startOffline(t, dir, { dropFolder: { path } }), { code: 'config-invalid' })
+})
+
+t.test('a bundle carries an image, its signature and the tag as it was', async t => {
+  const [here, there] = [
+    join(t.testdir({ here: {}, there: {} }), 'here'),
+    join(t.testdirName, 'there'),
+  ]
+  const [from, to] = [await startOffline(t, here), await startOffline(t, there)]
+  t.teardown(() => from.close())
+  t.teardown(() => to.close())
+  const [older, newer] = [makeImage(), makeImage({ salt: 'newer' })]
+  const signature = makeReferrer({ subject: older })
+  const files = ['older.tar', 'newer.tar'].map(name => join(here, name))
+  const [olderFile = '', newerFile = ''] = files
+  const named = { image: older, annotations: fullName('reg.lab/lab/bb:v1') }
+  await writeFile(olderFile, tar(layoutOf([named, { image: signature }])))
+  await writeFile(newerFile, archiveOf(newer, 'reg.lab/lab/bb:v1'))
+  const bundle = join(here, 'bundle.tar.zst')
+
+  t.match(await cli(['export', 'reg.lab/lab/bb:v1', '-o', bundle], { env: from.env }), {
+    code: 6,
+    err: /404: reg.lab\/lab\/bb:v1 is not here/,
+  })
+  t.match(await cli(['import', olderFile], { env: from.env }), { code: 0 })
+  const argv = [
+    'export',
+    'reg.lab/lab/bb:v1',
+    '--referrers',
+    '--platform',
+    'linux/amd64',
+    '-o',
+    bundle,
+  ]
+  t.match(await cli(argv, { env: from.env }), { code: 0, out: `${bundle}\n` })
+  await cli(['import', newerFile], { env: to.env })
+  t.match(await cli(['import', bundle], { env: to.env }), { code: 0 })
+  const digest = async () =>
+    (await to.ask('lab/bb/manifests/v1')).headers.get('docker-content-digest')
+  t.equal(await digest(), newer.digest, 'the bundle is older than what was known')
+  t.equal((await to.ask(`lab/bb/manifests/${older.digest}`)).status, 200)
+  const arm = older.for('linux/arm64').digest
+  t.equal((await to.ask(`lab/bb/manifests/${arm}`)).status, 404, 'it was not asked for')
+  t.match(await (await to.ask(`lab/bb/referrers/${older.digest}`)).json(), {
+    manifests: [{ digest: signature.digest }],
+  })
+
+  const third = await startOffline(t, t.testdirName)
+  t.teardown(() => third.close())
+  await cli(['import', bundle], { env: third.env })
+  const tags = await cli(['tags', '-o', 'json'], { env: third.env })
+  const was = await cli(['tags', '-o', 'json'], { env: from.env })
+  const { items } = JSON.parse(tags.out)
+  t.match(items, [{ reference: 'reg.lab/lab/bb:v1', digest: older.digest, source: 'import' }])
+  t.equal(items[0].confirmedAt, JSON.parse(was.out).items[0].confirmedAt, 'with its stamp')
 })

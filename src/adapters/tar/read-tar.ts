@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { type Entry, extract, type Headers } from 'tar-stream'
+import { extract, type Header } from 'tar-stream'
 import { type ArchiveEntry, ArchiveRefusal, type OpenArchive } from '../../ports/archive.ts'
 import { decompress } from './decompress.ts'
 
@@ -19,8 +19,8 @@ export const openTar: OpenArchive = async function* (bytes) {
   reader.on('close', () => input.destroy())
   input.pipe(reader as unknown as NodeJS.WritableStream)
   try {
-    for await (const entry of reader as AsyncIterable<Entry & AsyncIterable<Uint8Array>>) {
-      yield { ...describe(entry), content: contentOf(entry) }
+    for await (const entry of reader) {
+      yield { ...describe(entry.header), content: contentOf(entry as AsyncIterable<Uint8Array>) }
       entry.resume() // what nobody read
     }
   } catch (error) {
@@ -60,12 +60,11 @@ const kinds: Readonly<Partial<Record<string, ArchiveEntry['kind']>>> = {
   link: 'hardlink',
 }
 
-function describe(entry: Entry): Omit<ArchiveEntry, 'content'> {
-  const { name, type, size = 0, linkname } = entry.header
-  const kind = kinds[type ?? '']
-  if (kind === undefined || isSparse(entry.header)) {
-    const what =
-      kind === undefined ? `of a kind that no image has (${type ?? 'unknown'})` : 'sparse'
+function describe(header: Header): Omit<ArchiveEntry, 'content'> {
+  const { name, type, size, linkname } = header
+  const kind = kinds[type]
+  if (kind === undefined || isSparse(header)) {
+    const what = kind === undefined ? `of a kind that no image has (${type})` : 'sparse'
     throw new ArchiveRefusal('entry', `${JSON.stringify(name.slice(0, 100))} is ${what}`)
   }
   if (!Number.isSafeInteger(size)) {
@@ -75,6 +74,6 @@ function describe(entry: Entry): Omit<ArchiveEntry, 'content'> {
 }
 
 /** What GNU tar packs sparsely is not in the archive as it is on the disk. */
-function isSparse({ pax }: Headers): boolean {
-  return Object.keys(pax ?? {}).some(key => key.startsWith('GNU.sparse.'))
+function isSparse({ pax }: Header): boolean {
+  return Object.keys((pax as object | null) ?? {}).some(key => key.startsWith('GNU.sparse.'))
 }

@@ -1,3 +1,5 @@
+import type { MessagePort } from 'node:worker_threads'
+
 /** What goes between the thread that unpacks and the one that wants it. Each word is answered before the next is said. */
 
 /** To the main thread: give me more; here is some; that was all; it cannot be unpacked. */

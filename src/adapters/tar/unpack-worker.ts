@@ -1,11 +1,9 @@
-import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { unpackBzip2 } from './bzip2.ts'
 import { unpackLz4 } from './lz4.ts'
 import type { UnpackOrder, UnpackReply, UnpackWord } from './unpack-orders.ts'
 
-const { compression, port, replies } = workerData as Omit<UnpackOrder, 'port'> & {
-  readonly port: MessagePort
-}
+const { compression, port, replies } = workerData as UnpackOrder
 const count = new Int32Array(replies)
 
 /** Says a word and sleeps until it is answered. */
