@@ -2,7 +2,7 @@
  * Measures what the design promises, each figure beside a peer or a physical limit measured in the same run, and prints one table. A
  * figure that misses its aim is told and fails nothing.
  *
- *     node bench/run.ts [resolve freeze blob pull-through peer-blob gossip nodes mesh-pull spegel scale start sync] [--write]
+ *     node bench/run.ts [resolve freeze blob pull-through peer-blob gossip nodes mesh-pull spegel scale start sync import] [--write]
  *
  * `--write` also puts the table into docs/benchmarks.md.
  */
@@ -14,6 +14,7 @@ import { besideSpegel } from './beside-spegel.ts'
 import { blobFromDisk } from './blob-from-disk.ts'
 import type { Figure } from './figure.ts'
 import { freeze } from './freeze.ts'
+import { importArchive } from './import.ts'
 import { meshGossip } from './mesh-gossip.ts'
 import { meshNodes } from './mesh-nodes.ts'
 import { meshPull } from './mesh-pull.ts'
@@ -39,6 +40,7 @@ const benches: Readonly<Record<string, Bench>> = {
   spegel: besideSpegel,
   start: startToReady,
   sync,
+  import: importArchive,
 }
 
 function say(text: string): void {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { openTar } from '../../src/adapters/tar/read-tar.ts'
 import { createImportArchive, type ImportOptions } from '../../src/archive/import-archive.ts'
@@ -105,3 +107,7 @@ export async function createImporting(store: MemoryStore = createMemoryStore()) 
       importArchive(piecesOf(tar(entries)), { ...options, ...more }),
   }
 }
+
+/** An archive that another program packed. */
+export const readFixture = (name: string): Buffer =>
+  readFileSync(join(import.meta.dirname, '../fixtures/archives', name))

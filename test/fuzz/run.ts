@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { fuzzArchives } from './archives.ts'
 import { createRandom, mutate, mutateJson, pick, type Random } from './mutate.ts'
 import { ociSubject } from './oci.ts'
 import { claim, type FuzzSubject } from './subject.ts'
@@ -60,6 +61,7 @@ function fuzz(subject: FuzzSubject, random: Random, forMs: number): void {
 
 const { values } = parseArgs({ options: { seconds: { type: 'string' }, seed: { type: 'string' } } })
 const seed = Number(values.seed ?? Date.now() % 2 ** 32)
-const forMs = (Number(values.seconds ?? 20) * 1000) / subjects.length
+const forMs = (Number(values.seconds ?? 20) * 1000) / (subjects.length + 1)
 say(`seed ${seed}`)
 for (const subject of subjects) fuzz(subject, createRandom(seed), forMs)
+say(`archives: no finding; ${await fuzzArchives(createRandom(seed), forMs)}`)
