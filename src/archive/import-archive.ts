@@ -100,9 +100,25 @@ async function importOne(
     await writeTags(parts, roots, records)
     return report(parts, roots, images, sum(store, added, kept))
   } finally {
-    const dropped = [...added].filter(digest => !kept.has(digest) && !parts.isWanted(digest))
-    for (const digest of dropped) await store.delete(digest)
+    await drop(
+      parts,
+      [...added].filter(digest => !kept.has(digest)),
+    )
     held.clear()
+  }
+}
+
+/** Drops what nobody relies on. What is dropped relied on its parts: so long as anything was dropped, the rest is looked at again. */
+async function drop({ store, isWanted }: ImportParts, digests: readonly Digest[]): Promise<void> {
+  let left = digests
+  for (let before = left.length + 1; left.length < before; ) {
+    before = left.length
+    const wanted: Digest[] = []
+    for (const digest of left) {
+      if (isWanted(digest)) wanted.push(digest)
+      else await store.delete(digest)
+    }
+    left = wanted
   }
 }
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -94,6 +94,15 @@ t.test('one that is refused says why, and a node that is told so goes on', async
     Buffer.concat([Buffer.from('no archive '.repeat(100)), Buffer.alloc(20_000_000, 1)]),
   )
   t.match(await cli(['import', file], { env: node.env }), { code: 6, err: /refused \(tar\)/ })
+  const outside = tar([
+    ...layoutOf([{ image: makeImage(), annotations: fullName('reg.lab/lab/bb:v1') }]),
+    // Time for the node to read what came before.
+    ...Array.from({ length: 20 }, (_, i) => ({ name: `${i}`, data: `${i}` })),
+    { name: '../x', data: 'x' },
+  ])
+  await writeFile(file, outside)
+  t.match(await cli(['import', file], { env: node.env }), { code: 6, err: /refused \(path\)/ })
+  t.strictSame(await readdir(join(dir, 'data/blobs/sha256')), [], 'nothing of them stays')
   await writeFile(file, whole)
   t.match(await cli(['import', file], { env: node.env }), { code: 0 })
   t.match(await node.metrics(), /holdfast_imports_total{outcome="tar"} 2/)

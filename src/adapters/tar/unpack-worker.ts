@@ -20,11 +20,15 @@ const read = (): Uint8Array | undefined => {
 }
 const write = (bytes: Uint8Array): void => void ask({ kind: 'bytes', bytes })
 
-try {
-  if (compression === 'bzip2') unpackBzip2(read, write)
-  else unpackLz4(read, write)
-  port.postMessage({ kind: 'end' } satisfies UnpackWord)
-} catch (error) {
-  const reason = error instanceof Error ? error.message : String(error)
-  port.postMessage({ kind: 'failure', reason } satisfies UnpackWord)
+// The last word is not answered: this thread sleeps until it is ended, lest its end be heard before the word.
+ask(unpack())
+
+function unpack(): UnpackWord {
+  try {
+    if (compression === 'bzip2') unpackBzip2(read, write)
+    else unpackLz4(read, write)
+    return { kind: 'end' }
+  } catch (error) {
+    return { kind: 'failure', reason: error instanceof Error ? error.message : String(error) }
+  }
 }
