@@ -59,6 +59,8 @@ export function watchDropFolder(
   const ending = new AbortController()
   const deal = createDealWithFile(parts, ending.signal)
   let running: Promise<void> | undefined
+  /** Something happened since the folder was last listed. */
+  let isStale = false
   let stopTimer = () => {}
 
   /** Whether a file is complete and has to be looked at now. */
@@ -107,6 +109,7 @@ export function watchDropFolder(
   }
 
   async function lookThrough(): Promise<void> {
+    isStale = false
     const nowMs = clock.monotonicMs()
     const listed = (await files.list()).filter(
       ({ path }) => suffixes.test(path) && !isUnfinished(path),
@@ -128,7 +131,7 @@ export function watchDropFolder(
       })
       .finally(() => {
         running = undefined
-        lookAgain(growing.size > 0 ? settleMs : lookMs)
+        lookAgain(isStale || growing.size > 0 ? settleMs : lookMs)
       })
     return running
   }
@@ -138,7 +141,10 @@ export function watchDropFolder(
     if (!ending.signal.aborted) stopTimer = timers.after(afterMs, () => void pass())
   }
 
-  const stopListening = files.onChange(() => void pass())
+  const stopListening = files.onChange(() => {
+    isStale = true
+    void pass()
+  })
   lookAgain(0)
 
   return {

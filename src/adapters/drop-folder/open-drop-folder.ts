@@ -61,13 +61,20 @@ export async function openDropFolder({
     }
   }
 
+  async function takeBack(name: string): Promise<void> {
+    for (const place of placesOf(name)) {
+      // Where nothing can be written nothing was.
+      await rm(place, { force: true }).catch(() => {})
+    }
+  }
+
   return {
     list: () => listFiles(path, log),
     open: name => createReadStream(join(path, name), { highWaterMark: pieceBytes }),
     async tell(name, fault) {
       try {
         if (fault !== undefined) await tell(name, fault)
-        else for (const place of placesOf(name)) await rm(place, { force: true })
+        else await takeBack(name)
       } catch (err) {
         log.warn({ file: name, err }, 'what is wrong with a dropped file could not be written down')
       }

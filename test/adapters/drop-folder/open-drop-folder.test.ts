@@ -1,0 +1,98 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { openDropFolder } from '../../../src/adapters/drop-folder/open-drop-folder.ts'
+import { silentLog } from '../../../src/ports/log.ts'
+
+async function open(t: Test, path: string, errorDir = join(t.testdirName, 'drop-errors')) {
+  const files = await openDropFolder({ path, errorDir, log: silentLog })
+  t.teardown(() => files.close())
+  return files
+}
+
+const fault = { file: 'a.tar', at: '2026-11-21T12:00:00Z', code: 'tar', reason: 'broken' }
+
+t.test(
+  'regular files are listed, below folders too; links and K3s its own folder are not',
+  async t => {
+    const dir = t.testdir({
+      'a.tar': 'aaa',
+      below: { 'b.tar': 'bb', deeper: { 'c.txt': 'c' } },
+      agent: { images: { 'k3s.tar': 'not ours' } },
+    })
+    await symlink('/etc/passwd', join(dir, 'link.tar'))
+    await symlink('/etc', join(dir, 'linked'))
+    const files = await open(t, dir)
+    const listed = await files.list()
+    t.strictSame(listed.map(({ path, size }) => `${path} ${size}`).sort(), [
+      'a.tar 3',
+      'below/b.tar 2',
+      'below/deeper/c.txt 1',
+    ])
+    t.ok(listed.every(({ mtimeMs }) => Number.isInteger(mtimeMs)))
+    const chunks: Uint8Array[] = []
+    for await (const chunk of files.open('below/b.tar')) chunks.push(chunk)
+    t.equal(Buffer.concat(chunks).toString(), 'bb')
+  },
+)
+
+t.test('a folder that is not there holds nothing, and is found when it comes', async t => {
+  const path = join(t.testdir(), 'stick')
+  const files = await open(t, path)
+  t.strictSame(await files.list(), [])
+  await mkdir(path)
+  await writeFile(join(path, 'a.tar'), 'a')
+  t.equal((await files.list()).length, 1)
+})
+
+t.test('what happens in it is heard', async t => {
+  const dir = t.testdir({ 'a.tar': 'a' })
+  const files = await open(t, dir)
+  const heard = Promise.withResolvers<void>()
+  t.teardown(files.onChange(heard.resolve))
+  let written = 0
+  // Who begins to watch is not told when that is: so something happens until it is heard.
+  const writing = setInterval(() => void writeFile(join(dir, 'b.tar'), `${written++}`), 50)
+  await heard.promise
+  clearInterval(writing)
+  t.pass('heard')
+})
+
+t.test('a fault is told beside the file, and taken back', async t => {
+  const dir = t.testdir({ below: { 'a.tar': 'a' } })
+  const files = await open(t, dir)
+  const told = join(dir, 'below/a.tar.error.json')
+  await files.tell('below/a.tar', fault)
+  t.strictSame(JSON.parse(await readFile(told, 'utf8')), fault)
+  await files.tell('below/a.tar', undefined)
+  t.strictSame(await readdir(join(dir, 'below')), ['a.tar'])
+})
+
+t.test('where the folder cannot be written it is told in our own directory', async t => {
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-drop-'))
+  t.teardown(() => rm(dir, { recursive: true, force: true }))
+  const errorDir = join(dir, 'drop-errors')
+  // A file in the place of the folder: root may write everywhere else.
+  await writeFile(join(dir, 'stick'), '')
+  const files = await open(t, join(dir, 'stick'), errorDir)
+  await files.tell('below/a.tar', fault)
+  t.strictSame(await readdir(errorDir), ['below_a.tar.error.json'])
+  await files.tell('below/a.tar', undefined)
+  t.strictSame(await readdir(errorDir), [])
+})
+
+t.test(
+  'K3s its own folder is refused, by a link as well, whatever its data directory is',
+  async t => {
+    const dir = t.testdir({ srv: { k3s: { agent: { images: { sub: {} } } } } })
+    const images = join(dir, 'srv/k3s/agent/images')
+    await symlink(images, join(dir, 'innocent'))
+    for (const path of [images, join(images, 'sub'), join(dir, 'innocent')]) {
+      await t.rejects(openDropFolder({ path, errorDir: dir, log: silentLog }), {
+        code: 'config-invalid',
+        message: /dropFolder.path: .*name another folder/,
+      })
+    }
+  },
+)
