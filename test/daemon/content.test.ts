@@ -166,14 +166,19 @@ async function whole(node: Node): Promise<string[]> {
 
 async function gauge(node: Node, name: string): Promise<number> {
   const metrics = await (await fetch(`http://${node.addresses.health}/metrics`)).text()
-  return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(metrics)?.[1])
+  const line = metrics.split('\n').find(text => text.startsWith(`${name} `))
+  return Number(line?.slice(name.length + 1))
 }
 
 const used = (node: Node) => gauge(node, 'holdfast_store_bytes')
 
-/** Clients have a blob before the disk does: what is still on its way there can neither be let go nor counted as old. */
-async function stored(node: Node): Promise<void> {
-  while ((await gauge(node, 'holdfast_store_partial_bytes')) > 0) await setImmediate()
+/**
+ * Waits for the layers of so many images. Clients have a blob before the disk does: what is still on its way there can neither be let go
+ * nor counted as old.
+ */
+async function stored(node: Node, images: number): Promise<void> {
+  const added = () => gauge(node, 'holdfast_store_changed_bytes_total{kind="added"}')
+  while (!((await added()) >= images * 2 * MiB)) await setImmediate()
 }
 
 t.test('a full store lets go of what was used longest ago, never of what is kept', async t => {
@@ -183,9 +188,9 @@ t.test('a full store lets go of what was used longest ago, never of what is kept
     keep: { patterns: ['*/team/app0:latest'] },
   })
   t.teardown(() => node.close())
-  for (const [name, image] of Object.entries(many)) {
+  for (const [at, [name, image]] of Object.entries(many).entries()) {
     t.strictSame(await pull(node, name, image), [], `${name}, online`)
-    await stored(node)
+    await stored(node, at + 1)
     t.ok((await used(node)) <= 10 * MiB, 'within its quota')
   }
   await registry.refuse()
@@ -198,9 +203,9 @@ t.test('the question for its tag is enough to keep an image', async t => {
   const store = { quotaBytes: '10MiB', minFreeBytes: '1MiB' }
   const node = await startNode(registry, t.testdir(), { store }, { clock })
   t.teardown(() => node.close())
-  for (const [name, image] of Object.entries(many)) {
+  for (const [at, [name, image]] of Object.entries(many).entries()) {
     t.strictSame(await pull(node, name, image), [])
-    await stored(node)
+    await stored(node, at + 1)
     clock.pass(5 * 60_000)
     const head = await node.ask('team/app0/manifests/latest', { method: 'HEAD' })
     t.equal(head.status, 200)
