@@ -23,7 +23,7 @@ export async function matchesSlowly(
   const { openedSize: size } = file
   if (size <= inlineBytes) {
     await pause(size, options)
-    return (await hashFile(file, digest, size)) === digestHex(digest)
+    return (await hashFile(file, digestAlgorithm(digest), size)) === digestHex(digest)
   }
   const hash = hasher.follow(path, digestAlgorithm(digest))
   try {
@@ -37,7 +37,7 @@ export async function matchesSlowly(
     throw error
   }
   const hex = await hash.finish(size).catch(() => undefined) // reading it here tells why
-  return (hex ?? (await hashFile(file, digest, size))) === digestHex(digest)
+  return (hex ?? (await hashFile(file, digestAlgorithm(digest), size))) === digestHex(digest)
 }
 
 async function pause(

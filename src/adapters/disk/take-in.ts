@@ -1,12 +1,10 @@
-import { createHash } from 'node:crypto'
 import { rename, rm } from 'node:fs/promises'
 import { type Digest, type DigestAlgorithm, parseDigest } from '../../oci/digest.ts'
 import type { BlobIntake, TakenBlob } from '../../ports/content-intake.ts'
 import { HoldfastError } from '../../ports/errors.ts'
-import { inlineBytes } from './content-hash.ts'
+import { createFileHash } from './content-hash.ts'
 import { tellFailure } from './disk-failure.ts'
-import type { RunningHash } from './hasher.ts'
-import { type OpenFile, openFile } from './open-file.ts'
+import { openFile } from './open-file.ts'
 import { dropPartialFile, type WriteParts } from './write-blob.ts'
 
 /** Room is asked for in steps of so many bytes. */
@@ -17,7 +15,7 @@ export async function takeIn(parts: WriteParts, algorithm: DigestAlgorithm): Pro
   const path = parts.layout.nameless()
   const file = await tellFailure(openFile(path, 'create'), `opening ${path}`)
   const reservation = await parts.room.reserve(`${algorithm} of an archive`, 0)
-  const hash = createGrowingHash(parts, path, file, algorithm)
+  const hash = createFileHash(parts, file, path, { algorithm })
   let offset = 0
   let promised = 0
 
@@ -29,11 +27,11 @@ export async function takeIn(parts: WriteParts, algorithm: DigestAlgorithm): Pro
     }
     await tellFailure(file.write([chunk], offset), `writing ${path}`)
     offset += chunk.length
-    hash.add(chunk, offset)
+    hash.advance(offset)
   }
 
   async function publish(expected: Digest | undefined): Promise<TakenBlob> {
-    const hex = await tellFailure(hash.finish(offset), `hashing ${path}`)
+    const hex = await tellFailure(hash.hex(offset), `hashing ${path}`)
     const digest = parseDigest(`${algorithm}:${hex}`)
     if (digest === undefined) throw new Error(`${algorithm} gave ${hex}`)
     if (expected !== undefined && digest !== expected) {
@@ -70,65 +68,4 @@ export async function takeIn(parts: WriteParts, algorithm: DigestAlgorithm): Pro
     commit: expected => end(() => publish(expected)),
     discard: () => end(async () => {}),
   }
-}
-
-interface GrowingHash {
-  /** `chunk` was written and ends at `offset`. */
-  add(chunk: Uint8Array, offset: number): void
-  /** In hex. Rejects when what was written cannot be read back. */
-  finish(size: number): Promise<string>
-  stop(): void
-}
-
-/** A small file is hashed as it comes; what grows large is followed by the worker from its beginning. */
-function createGrowingHash(
-  { hasher, log }: Pick<WriteParts, 'hasher' | 'log'>,
-  path: string,
-  file: OpenFile,
-  algorithm: DigestAlgorithm,
-): GrowingHash {
-  const inline = createHash(algorithm)
-  let running: RunningHash | undefined
-  let isEnded = false
-
-  async function byWorker(hash: RunningHash, size: number): Promise<string> {
-    try {
-      return await hash.finish(size)
-    } catch (err) {
-      log.warn({ err }, 'the hash worker failed; hashing on the main thread')
-      return hashAgain(file, algorithm, size)
-    }
-  }
-
-  return {
-    add(chunk, offset) {
-      if (offset > inlineBytes) running ??= hasher.follow(path, algorithm)
-      if (running === undefined) inline.update(chunk)
-      else running.advance(offset)
-    },
-    async finish(size) {
-      isEnded = true
-      return running === undefined ? inline.digest('hex') : byWorker(running, size)
-    },
-    stop() {
-      if (!isEnded) running?.stop()
-      isEnded = true
-    },
-  }
-}
-
-async function hashAgain(
-  file: OpenFile,
-  algorithm: DigestAlgorithm,
-  size: number,
-): Promise<string> {
-  const hash = createHash(algorithm)
-  const buffer = Buffer.allocUnsafe(256 * 1024)
-  for (let done = 0; done < size; ) {
-    const got = await file.read(buffer.subarray(0, Math.min(buffer.length, size - done)), done)
-    if (got === 0) break
-    hash.update(buffer.subarray(0, got))
-    done += got
-  }
-  return hash.digest('hex')
 }
