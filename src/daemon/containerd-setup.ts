@@ -1,12 +1,14 @@
-import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import {
   editRegistries,
   namedRegistries,
   restoreRegistries,
 } from '../adapters/containerd-setup/edit-registries.ts'
+import { everyRegistry, hostsName, keyOf } from '../adapters/containerd-setup/every-registry.ts'
 import {
   type Behind,
+  behindOf,
+  type Fallback,
   type MirrorAccess,
   type RegistryAccess,
   writeHosts,
@@ -16,9 +18,11 @@ import { type ContainerdPlace, locateContainerd } from '../adapters/containerd-s
 import { writeRegistriesConf } from '../adapters/containerd-setup/registries-conf.ts'
 import { readStatus } from '../adapters/containerd-setup/status.ts'
 import { uninstallHosts } from '../adapters/containerd-setup/uninstall.ts'
+import { urlOf } from '../adapters/registry/presets.ts'
 import type { UpstreamSettings, UpstreamsSettings } from '../adapters/registry/settings.ts'
 import type { ContainerdSetup, Program, Snippet } from '../cli/containerd-setup.ts'
 import type { Config } from '../config/config.ts'
+import { readTokens } from '../http/token-file.ts'
 import { parseRegistry } from '../oci/reference.ts'
 import { HoldfastError } from '../ports/errors.ts'
 import { checkContainerd } from './containerd-check.ts'
@@ -40,7 +44,7 @@ export async function openContainerdSetup(config: Config): Promise<ContainerdSet
     certsDir,
     async install({ registries, fallback = config.containerd.fallback, write, ...wishes }) {
       const { prepend, force, targets } = wishes
-      const mirror = { url: mirrorUrl(config), targets, token: await readToken(config) }
+      const mirror = accessToMirror(config, targets)
       const chosen = chooseRegistries(registries, upstreams)
       const named = registriesYaml === undefined ? [] : await namedRegistries(registriesYaml)
       const own = chosen.filter(({ name }) => !named.includes(name))
@@ -60,13 +64,13 @@ export async function openContainerdSetup(config: Config): Promise<ContainerdSet
       if (outcome === undefined) return items
       return [...items, { path: registriesYaml, outcome }]
     },
-    status: () => readStatus(certsDir, Object.keys(upstreams).map(directoryName)),
+    status: () => readStatus(certsDir, Object.keys(upstreams).map(hostsName)),
     check: ({ pull }) =>
-      checkContainerd(config, place, Object.keys(upstreams).map(directoryName), pull),
+      checkContainerd(config, place, Object.keys(upstreams).map(hostsName), pull),
     async print({ program, registries, fallback = config.containerd.fallback, targets }) {
-      const mirror = { url: mirrorUrl(config), targets, token: await readToken(config) }
-      const behind = fallback === 'upstream' ? 'upstream' : 'none'
-      return snippets(program, chooseRegistries(registries, upstreams), mirror, behind, certsDir)
+      const mirror = accessToMirror(config, targets)
+      const chosen = chooseRegistries(registries, upstreams)
+      return snippets(program, chosen, mirror, behindOf(fallback), certsDir)
     },
   }
 }
@@ -100,25 +104,23 @@ function snippets(
   }
 }
 
-/** `*` allows every registry; `_default` is what containerd calls that. */
-const directoryName = (registry: string): string => (registry === '*' ? '_default' : registry)
-
-async function readToken({ mirror }: Config): Promise<string | undefined> {
-  if (mirror.tokenFile === undefined) return undefined
-  const lines = (await readFile(mirror.tokenFile, 'utf8')).split('\n').map(line => line.trim())
-  return lines.find(line => line !== '' && !line.startsWith('#'))
+/** The mirror as files name it. */
+function accessToMirror(config: Config, targets: readonly string[]): MirrorAccess {
+  const { tokenFile } = config.mirror
+  const token = tokenFile === undefined ? undefined : readTokens(tokenFile)[0]
+  return { url: mirrorUrl(config), targets, token }
 }
 
 function chooseRegistries(
   named: readonly string[],
   upstreams: UpstreamsSettings,
 ): readonly RegistryAccess[] {
-  const names = named.length === 0 ? Object.keys(upstreams).map(directoryName) : named.map(readName)
+  const names = named.length === 0 ? Object.keys(upstreams).map(hostsName) : named.map(readName)
   return [...new Set(names)].map(name => accessTo(name, upstreams))
 }
 
 function readName(text: string): string {
-  if (text === '*' || text === '_default') return '_default'
+  if (hostsName(text) === everyRegistry) return everyRegistry
   const name = parseRegistry(text)
   if (name !== undefined) return name
   throw new HoldfastError(
@@ -129,7 +131,7 @@ function readName(text: string): string {
 
 /** What Holdfast would ask, containerd is to ask as well. */
 function accessTo(name: string, upstreams: UpstreamsSettings): RegistryAccess {
-  if (name === '_default') return { name, url: undefined }
+  if (name === everyRegistry) return { name, url: undefined }
   const upstream: UpstreamSettings | undefined = upstreams[name] ?? upstreams['*']
   if (upstream === undefined) {
     const message = `${name} is not configured, and the mirror would not answer for it: name it under upstreams first`
@@ -138,7 +140,7 @@ function accessTo(name: string, upstreams: UpstreamsSettings): RegistryAccess {
   const { url, tls } = upstream
   return {
     name,
-    url: url ?? (name === 'docker.io' ? 'https://registry-1.docker.io' : `https://${name}`),
+    url: url ?? urlOf(name),
     caFile: absolute(tls?.caFile),
     certFile: absolute(tls?.certFile),
     keyFile: absolute(tls?.keyFile),
@@ -148,14 +150,14 @@ function accessTo(name: string, upstreams: UpstreamsSettings): RegistryAccess {
 
 function notesAbout(
   { config, configFile, certsDir }: ContainerdPlace,
-  fallback: 'auto' | 'upstream' | 'none',
+  fallback: Fallback,
   registries: readonly RegistryAccess[],
 ): readonly string[] {
   const notes: string[] = []
   if (fallback === 'auto') {
     notes.push('auto is none in this version: nobody stands behind the mirror')
   }
-  if (fallback !== 'upstream' && registries.some(({ name }) => name === '_default')) {
+  if (fallback !== 'upstream' && registries.some(({ name }) => name === everyRegistry)) {
     notes.push(
       '_default with nobody behind: registries that Holdfast does not know cannot be pulled from',
     )
@@ -172,11 +174,11 @@ function notesAbout(
 function notesAboutK3s(
   { kind, registriesYaml }: ContainerdPlace,
   named: readonly string[],
-  fallback: 'auto' | 'upstream' | 'none',
+  fallback: Fallback,
 ): readonly string[] {
   if (named.length === 0) return []
   const [service, agent] = kind === 'rke2' ? ['rke2-server', 'rke2-agent'] : ['k3s', 'k3s-agent']
-  const list = named.map(name => (name === '_default' ? '*' : name)).join(', ')
+  const list = named.map(keyOf).join(', ')
   const restart = `${list}: ${registriesYaml} names them; restart ${service} or ${agent} once it is edited`
   if (fallback === 'upstream') return [restart]
   return [

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
-import { type CheckBlob, checkRegistry, makeCheckImage } from './check-image.ts'
+import { checkRegistry } from '../ports/check-registry.ts'
+import { type CheckBlob, makeCheckImage } from './check-image.ts'
 import type { Asked } from './mirror-question.ts'
 import { sendAnswer, sendError } from './send-answer.ts'
 

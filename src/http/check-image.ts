@@ -1,9 +1,6 @@
 import { type Digest, digestOf } from '../oci/digest.ts'
 import { hostPlatform } from '../oci/platform.ts'
 
-/** Never asked of anybody: images under this name are made here, so that a whole pull can be tried without any registry. */
-export const checkRegistry = 'holdfast.check'
-
 /** A blob of such an image. */
 export interface CheckBlob {
   readonly mediaType: string

@@ -51,7 +51,8 @@ export function createTokenFile(path: string, { clock }: { readonly clock: Clock
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest()
 
-function readTokens(path: string): readonly string[] {
+/** The tokens of a file, one a line; what begins with `#` is none. Throws when it cannot be read. */
+export function readTokens(path: string): readonly string[] {
   return readFileSync(path, 'utf8')
     .split('\n')
     .map(line => line.trim())

@@ -3,14 +3,12 @@ import { mkdir, rm } from 'node:fs/promises'
 import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { checkRegistry } from '../../ports/check-registry.ts'
 import { HoldfastError } from '../../ports/errors.ts'
 import type { Finding } from './check.ts'
 import type { Cri } from './cri.ts'
 import { type MirrorAccess, writeHosts } from './hosts-toml.ts'
 import { codeOf, writeWhole } from './whole-file.ts'
-
-/** The mirror makes images under this name itself. */
-const checkRegistry = 'holdfast.check'
 
 /** An address that a node listens on, with its key. */
 export interface Listening {

@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises'
 import { HoldfastError } from '../../ports/errors.ts'
 import type { Cri, RunningConfig } from './cri.ts'
+import { keyOf } from './every-registry.ts'
 import type { ContainerdPlace } from './locate.ts'
 import type { HostsState } from './status.ts'
 import { codeOf } from './whole-file.ts'
@@ -187,7 +188,7 @@ function judgeFile({ registry, owner, problem, path, asks }: HostsState): Findin
 /** Registries that K3s' own distribution answers before any endpoint of `registries.yaml`. */
 export function judgeEmbedded(embedded: readonly string[]): readonly Finding[] {
   if (embedded.length === 0) return []
-  const names = embedded.map(name => (name === '_default' ? '*' : name)).join(', ')
+  const names = embedded.map(keyOf).join(', ')
   const what = `embedded-registry: K3s asks its own nodes before the mirror for ${names}, so a tag may be older than the mirror knows`
   return [
     warning(

@@ -1,7 +1,7 @@
 import { glob, readFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join } from 'node:path'
-import { parse, TomlError } from 'smol-toml'
 import { HoldfastError } from '../../ports/errors.ts'
+import { isTable, parseToml, type Table } from './toml.ts'
 import { ifThere } from './whole-file.ts'
 
 /** What containerd's configuration says of pulling, its imports included. */
@@ -18,8 +18,6 @@ export interface ContainerdConfig {
   readonly contentRoot: string | undefined
   readonly socket: string | undefined
 }
-
-type Table = Readonly<Record<string, unknown>>
 
 /** Reads the file with what it imports; absent where there is none. Throws `HoldfastError` when it cannot be understood. */
 export async function readContainerdConfig(path: string): Promise<ContainerdConfig | undefined> {
@@ -45,13 +43,10 @@ async function readMerged(path: string, seen: Set<string>): Promise<Table | unde
 }
 
 function parseConfig(text: string, path: string): Table {
-  try {
-    return parse(text)
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error
-    const message = `${path}: line ${error.line} is no TOML: containerd does not start with it either`
-    throw new HoldfastError('config-invalid', message)
-  }
+  const file = parseToml(text)
+  if ('toml' in file) return file.toml
+  const message = `${path}: ${file.problem}: containerd does not start with it either`
+  throw new HoldfastError('config-invalid', message)
 }
 
 function merge(one: Table, other: Table): Table {
@@ -87,9 +82,6 @@ function interpret(toml: Table, path: string): ContainerdConfig {
     socket: textAt(tableAt(toml, 'grpc'), 'address'),
   }
 }
-
-const isTable = (value: unknown): value is Table =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function tableAt(table: Table, key: string): Table {
   const value = table[key]

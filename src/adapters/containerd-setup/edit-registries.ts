@@ -1,7 +1,7 @@
-import { link, readFile, rename, rm, stat } from 'node:fs/promises'
+import { readFile, rename, rm, stat } from 'node:fs/promises'
 import { readRegistries, withEndpoint, withoutEndpoint } from './k3s-registries.ts'
 import { sha256 } from './registry-directory.ts'
-import { codeOf, ifThere, writeWhole } from './whole-file.ts'
+import { ifThere, linkUnlessThere, writeWhole } from './whole-file.ts'
 
 /** What becomes of `registries.yaml`, whose registries K3s sets up by itself. */
 export interface RegistriesEdit {
@@ -46,7 +46,7 @@ export async function editRegistries(
   if (!isOurs) await rm(backupOf(path), { force: true })
   const hashes = [sha256(text), ...(isOurs ? [sha256(before)] : [])]
   await writeWhole(noteOf(path), `${[url, ...hashes].join('\n')}\n`, 0o600)
-  if (isFresh) await keepAside(path)
+  if (isFresh) await linkUnlessThere(path, backupOf(path))
   const { mode, uid, gid } = await stat(path)
   await writeWhole(path, text, mode & 0o777, { uid, gid })
   return { ...edit, text, outcome: 'edited' }
@@ -76,14 +76,6 @@ async function readNote(path: string): Promise<Note | undefined> {
   if (text === undefined) return undefined
   const [url = '', ...hashes] = text.trim().split('\n')
   return { url, hashes }
-}
-
-async function keepAside(path: string): Promise<void> {
-  try {
-    await link(path, backupOf(path))
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error
-  }
 }
 
 /**

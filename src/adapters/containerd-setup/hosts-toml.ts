@@ -1,7 +1,14 @@
-import { parse, TomlError } from 'smol-toml'
+import { isTable, parseToml, quoted } from './toml.ts'
 
 /** What stands behind the mirror: the registry itself, or nobody. */
 export type Behind = 'upstream' | 'none'
+
+/** What the operator wants behind it. */
+export type Fallback = Behind | 'auto'
+
+/** What is written for it. */
+export const behindOf = (fallback: Fallback): Behind =>
+  fallback === 'upstream' ? 'upstream' : 'none'
 
 /** How containerd reaches a registry by itself. */
 export interface RegistryAccess {
@@ -72,12 +79,10 @@ export function writeHostsBefore(
   const server = behind === 'upstream' ? root : serverLines(registry, mirror, behind)
   const text = join([header, server, hostLines(mirror), tables])
   const read = readHosts(text)
-  if ('problem' in read) return { problem: 'its hosts cannot be put after the mirror' }
   const expected = [mirror.url, ...mirror.targets, ...kept.hosts]
-  const isKept = read.hosts.join('\n') === expected.join('\n')
-  return isKept && hasRootTables(kept.text, behind) === false
-    ? text
-    : { problem: 'its hosts cannot be put after the mirror' }
+  const isKept = 'hosts' in read && read.hosts.join('\n') === expected.join('\n')
+  const isLost = behind !== 'upstream' && hasRootTables(kept.text)
+  return isKept && !isLost ? text : { problem: 'its hosts cannot be put after the mirror' }
 }
 
 /** Reads a file as containerd would; what containerd would ignore is a fault. */
@@ -102,20 +107,6 @@ function authorOf(text: string): HostsToml['author'] {
   return text.startsWith(k3sHeader) ? 'k3s' : 'other'
 }
 
-type Table = Readonly<Record<string, unknown>>
-
-function parseToml(text: string): { readonly toml: Table } | HostsFault {
-  try {
-    return { toml: parse(text) }
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error
-    return { problem: `line ${error.line} is no TOML` }
-  }
-}
-
-const isTable = (value: unknown): value is Table =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 /** One that it does not know makes containerd ignore the whole file; `referrers` is known from 2.2 on. */
 const known: readonly unknown[] = ['pull', 'resolve', 'push', 'referrers']
 
@@ -124,8 +115,7 @@ function areCapabilities(value: unknown): boolean {
 }
 
 /** A header of the old server must not be sent to the mirror, nor its keys be lost unsaid. */
-function hasRootTables(text: string, behind: Behind): boolean {
-  if (behind === 'upstream') return false
+function hasRootTables(text: string): boolean {
   const file = parseToml(text)
   if ('problem' in file) return true
   return Object.entries(file.toml).some(([key, value]) => key !== 'host' && isTable(value))
@@ -175,9 +165,6 @@ const hostTable = (url: string): string =>
     '  capabilities = ["pull", "resolve"]',
     '  dial_timeout = "200ms"',
   ].join('\n')
-
-/** What JSON escapes, TOML reads. */
-const quoted = (text: string): string => JSON.stringify(text)
 
 function join(parts: readonly string[]): string {
   const [first, ...rest] = parts.filter(part => part !== '')

@@ -1,7 +1,8 @@
-import { link, mkdir } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import {
-  type Behind,
+  behindOf,
+  type Fallback,
   type HostsFault,
   type MirrorAccess,
   type RegistryAccess,
@@ -17,14 +18,14 @@ import {
   writeJournal,
 } from './journal.ts'
 import { type Found, findDirectory, ownerOf, sha256 } from './registry-directory.ts'
-import { codeOf, ifThere, syncDirectory, writeWhole } from './whole-file.ts'
+import { ifThere, linkUnlessThere, syncDirectory, writeWhole } from './whole-file.ts'
 
 /** What install is to do. */
 export interface InstallOrder {
   readonly certsDir: string
   readonly registries: readonly RegistryAccess[]
   readonly mirror: MirrorAccess
-  readonly fallback: Behind | 'auto'
+  readonly fallback: Fallback
   /** Keep the hosts of a file that is there after ours. */
   readonly prepend: boolean
   /** Replace what is not understood or was changed since. */
@@ -99,7 +100,7 @@ function compose(
   entry: JournalEntry | undefined,
 ): Composed | HostsFault {
   const { mirror, prepend, force } = order
-  const behind = order.fallback === 'upstream' ? 'upstream' : 'none'
+  const behind = behindOf(order.fallback)
   const owner = ownerOf(found, entry)
   const text = writeHosts(registry, mirror, behind)
   if (owner === 'holdfast' || found.sha256 === sha256(text)) return { text, outcome: 'written' }
@@ -168,10 +169,6 @@ async function apply(
 async function keepAside(certsDir: string, { directory, path }: Found): Promise<void> {
   const backup = backupPath(certsDir, directory)
   await mkdir(dirname(backup), { recursive: true, mode: 0o700 })
-  try {
-    await ifThere(link(path, backup))
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error
-  }
+  await ifThere(linkUnlessThere(path, backup))
   await syncDirectory(dirname(backup))
 }

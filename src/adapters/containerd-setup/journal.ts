@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HoldfastError } from '../../ports/errors.ts'
-import type { Behind } from './hosts-toml.ts'
+import type { Fallback } from './hosts-toml.ts'
 import { ifThere, writeWhole } from './whole-file.ts'
 
 /** What install did to the directory of one registry. */
@@ -11,7 +11,7 @@ export interface JournalEntry {
   readonly hadFile: boolean
   /** The directory itself is ours. */
   readonly madeDirectory: boolean
-  readonly fallback: Behind | 'auto'
+  readonly fallback: Fallback
   /** SHA-256 of what we wrote, and while it is being replaced of what replaces it: the file is ours if it is one of these. */
   readonly written: readonly string[]
 }

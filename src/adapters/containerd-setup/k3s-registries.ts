@@ -6,8 +6,10 @@ import {
   LineCounter,
   parseDocument,
   type YAMLMap,
+  type YAMLSeq,
 } from 'yaml'
 import { HoldfastError } from '../../ports/errors.ts'
+import { hostsName, keyOf } from './every-registry.ts'
 
 /** `registries.yaml` of K3s and RKE2: https://docs.k3s.io/installation/private-registry */
 interface Registries {
@@ -22,14 +24,14 @@ interface Registries {
 /** Reads the file. Throws `HoldfastError` that names the place, never a credential. */
 export function readRegistries(text: string, path: string): Registries {
   const document = parse(text, path)
-  const mirrored = keysOf(document, 'mirrors').map(nameOf)
+  const mirrored = keysOf(document, 'mirrors').map(hostsName)
   return {
-    named: [...new Set([...mirrored, ...keysOf(document, 'configs').map(nameOf)])],
+    named: [...new Set([...mirrored, ...keysOf(document, 'configs').map(hostsName)])],
     mirrored,
     firstIs: url =>
       keysOf(document, 'mirrors')
         .filter(key => endpointsOf(document, key, path)[0] === url)
-        .map(nameOf),
+        .map(hostsName),
   }
 }
 
@@ -46,7 +48,7 @@ export function withEndpoint(
   const document = parse(text, path)
   for (const registry of registries) {
     const key =
-      keysOf(document, 'mirrors').find(one => nameOf(one) === registry) ?? keyFor(registry)
+      keysOf(document, 'mirrors').find(one => hostsName(one) === registry) ?? keyOf(registry)
     const endpoints = endpointsOf(document, key, path)
     if (endpoints[0] === url) continue
     putFirst(document, key, url, endpoints)
@@ -65,12 +67,12 @@ export function withoutEndpoint(
   for (const key of keysOf(document, 'mirrors')) {
     const list = document.getIn(['mirrors', key, 'endpoint'])
     if (!isSeq(list)) continue
-    list.items = list.items.filter(item => !(isScalar(item) && item.value === url))
+    removeFrom(list, url)
     if (list.items.length > 0) continue
     document.deleteIn(['mirrors', key, 'endpoint'])
     const rest = document.getIn(['mirrors', key])
     const isEmpty = isMap(rest) && rest.items.length === 0
-    if (isEmpty && added.includes(nameOf(key))) document.deleteIn(['mirrors', key])
+    if (isEmpty && added.includes(hostsName(key))) document.deleteIn(['mirrors', key])
   }
   return print(document, text)
 }
@@ -84,7 +86,7 @@ function putFirst(
   const place = ['mirrors', key, 'endpoint']
   const list = document.getIn(place)
   if (isSeq(list)) {
-    list.items = list.items.filter(item => !(isScalar(item) && item.value === url))
+    removeFrom(list, url)
     const first = document.createNode(url)
     // A comment above the first item is about that item.
     list.items.unshift(first)
@@ -97,15 +99,15 @@ function putFirst(
   document.setIn(place, document.createNode([url, ...endpoints]))
 }
 
+function removeFrom(list: YAMLSeq, url: string): void {
+  list.items = list.items.filter(item => !(isScalar(item) && item.value === url))
+}
+
 /** With the indentation that the text has. */
 function print(document: Document, text: string): string {
   const [, spaces = '  '] = /^( +)[^\s#]/m.exec(text) ?? []
   return document.toString({ lineWidth: 0, indent: spaces.length })
 }
-
-/** K3s: `*` stands for every registry that is not named. */
-const nameOf = (key: string): string => (key === '*' ? '_default' : key)
-const keyFor = (registry: string): string => (registry === '_default' ? '*' : registry)
 
 function parse(text: string, path: string): Document {
   const lines = new LineCounter()

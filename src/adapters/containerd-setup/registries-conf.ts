@@ -1,4 +1,6 @@
+import { everyRegistry } from './every-registry.ts'
 import type { Behind, MirrorAccess, RegistryAccess } from './hosts-toml.ts'
+import { quoted } from './toml.ts'
 
 /**
  * Sends podman, CRI-O, Buildah and Skopeo to the mirror, which they ask by path:
@@ -11,7 +13,7 @@ export function writeRegistriesConf(
   behind: Behind,
 ): string {
   const tables = registries
-    .filter(({ name }) => name !== '_default')
+    .filter(({ name }) => name !== everyRegistry)
     .map(registry => (behind === 'none' ? onlyMirror(registry, mirror) : before(registry, mirror)))
   return `${tables.join('\n\n')}\n`
 }
@@ -42,5 +44,3 @@ const location = (url: string, name: string): readonly string[] => [
 
 /** Without its scheme, which they choose themselves. */
 const placeOf = (url: string): string => url.replace(/^https?:\/\//, '').replace(/\/+$/, '')
-
-const quoted = (text: string): string => JSON.stringify(text)

@@ -1,4 +1,4 @@
-import type { Behind } from './hosts-toml.ts'
+import type { Fallback } from './hosts-toml.ts'
 import { readJournal } from './journal.ts'
 import { findDirectory, ownerOf } from './registry-directory.ts'
 
@@ -8,7 +8,7 @@ export interface HostsState {
   readonly path: string
   readonly owner: ReturnType<typeof ownerOf>
   /** What install was told to put behind the mirror; absent where the file is not ours. */
-  readonly fallback?: Behind | 'auto'
+  readonly fallback?: Fallback
   /** A file that was there before lies in the backup. */
   readonly hasBackup: boolean
   /** Why containerd ignores the file, if it does. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { open, readdir, rename, rm } from 'node:fs/promises'
+import { link, open, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 /** Writes a file so that whoever reads it finds it whole, as it was or as it is to be, also after a power cut. */
@@ -25,6 +25,15 @@ export async function writeWhole(
     await rm(temporary, { force: true })
   }
   await syncDirectory(dirname(path))
+}
+
+/** Gives a file a second name, unless something has that name already. */
+export async function linkUnlessThere(path: string, name: string): Promise<void> {
+  try {
+    await link(path, name)
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
 }
 
 /** Takes away what a write that was cut short left in a directory. */

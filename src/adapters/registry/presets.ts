@@ -29,6 +29,9 @@ const presets: Readonly<Record<string, Preset>> = {
   },
 }
 
+/** Where a registry is when nobody says. */
+export const urlOf = (registry: string): string => presets[registry]?.url ?? `https://${registry}`
+
 /** What an upstream is when nothing is written under its name. */
 export const defaultUpstream: UpstreamSettings = {
   url: undefined,
@@ -76,7 +79,7 @@ function configuredEndpoints(
   isWildcard: boolean,
 ): readonly EndpointSettings[] {
   const preset = presets[registry]
-  const base = upstream.url ?? preset?.url ?? `https://${registry}`
+  const base = upstream.url ?? urlOf(registry)
   const path = `upstreams["${entry}"]`
   const realms = [...(preset?.realms ?? []), ...upstream.realms]
   const common = { registry, timeouts: upstream.timeouts }
