@@ -42,6 +42,8 @@ export interface MeshView extends MeshStatus {
 
 /** The read-only operations of the admin API. Each throws {@link OciError} when a reference is none. */
 export interface AdminAnswers {
+  /** Whose answer it is, and at what time. */
+  asOf(): { readonly node: string; readonly asOf: string }
   resolve(query: ResolveQuery, signal: AbortSignal): Promise<ResolveAnswer>
   tags(query: TagsQuery): TagsAnswer
   resolutions(query: ResolutionsQuery): ResolutionsAnswer
@@ -58,6 +60,7 @@ export function createAdminAnswers(
   const asOf = (): { node: string; asOf: string } => ({ node, asOf: iso(ledger.trustedNowMs()) })
 
   return {
+    asOf,
     async resolve({ ref, explain }, signal) {
       const key = parseTag(ref)
       // Asked as an explanation in any case: a person's question must not look like a client's pull.

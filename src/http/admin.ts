@@ -6,7 +6,7 @@ import type { ImportArchive } from '../archive/import-archive.ts'
 import { OciError } from '../oci/errors.ts'
 import { HoldfastError } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
-import { type AdminParts, createAdminAnswers } from './admin-answers.ts'
+import { type AdminAnswers, type AdminParts, createAdminAnswers } from './admin-answers.ts'
 import { resolutionsQuery, resolveQuery, tagsQuery } from './admin-contract.ts'
 import { addExport } from './answer-export.ts'
 import { addImport } from './answer-import.ts'
@@ -80,15 +80,10 @@ export async function createAdmin(
   })
   guard(app, parts.token, request => onSocket.has(request.raw))
   tellProblems(app, parts.log)
-  addRoutes(app, parts, options)
+  const answers = createAdminAnswers(parts, options)
+  addRoutes(app, answers)
   addExport(app, parts.exportImages)
-  addImport(app, {
-    importArchive: parts.importArchive,
-    asOf: () => ({
-      node: options.node,
-      asOf: new Date(parts.ledger.trustedNowMs()).toISOString(),
-    }),
-  })
+  addImport(app, { importArchive: parts.importArchive, asOf: answers.asOf })
 
   const listener = createListener(app, { address, graceMs })
   if (socket === undefined) return listener
@@ -154,8 +149,7 @@ function isQuestionable(error: unknown): error is Error {
   )
 }
 
-function addRoutes(app: FastifyInstance, parts: AdminParts, options: AdminOptions): void {
-  const answers = createAdminAnswers(parts, options)
+function addRoutes(app: FastifyInstance, answers: AdminAnswers): void {
   app.get('/api/v1/resolve', ({ query }) =>
     answers.resolve(readQuery(resolveQuery, query), AbortSignal.timeout(answerWithinMs)),
   )
