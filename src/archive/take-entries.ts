@@ -106,10 +106,10 @@ async function takeFile(
   const intake = await store.takeIn(named === undefined ? 'sha256' : algorithmOf(path))
   let isEnded = false
   try {
-    let head = new Uint8Array()
+    let head: Uint8Array = new Uint8Array()
     for await (const chunk of entry.content) {
       signal.throwIfAborted()
-      if (head.length < headBytes) head = Buffer.concat([head, chunk]).subarray(0, headBytes)
+      head = extendHead(head, chunk)
       await intake.write(chunk)
     }
     isEnded = true
@@ -132,12 +132,14 @@ async function commit(committing: () => Promise<TakenBlob>, path: string): Promi
 }
 
 async function headOf(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  let head = new Uint8Array()
-  for await (const chunk of content) {
-    if (head.length < headBytes) head = Buffer.concat([head, chunk]).subarray(0, headBytes)
-  }
+  let head: Uint8Array = new Uint8Array()
+  for await (const chunk of content) head = extendHead(head, chunk)
   return head
 }
+
+/** The first bytes, once more of what follows them is known. */
+const extendHead = (head: Uint8Array, chunk: Uint8Array): Uint8Array =>
+  head.length < headBytes ? Buffer.concat([head, chunk]).subarray(0, headBytes) : head
 
 const algorithmOf = (path: string): DigestAlgorithm =>
   path.startsWith('blobs/sha512/') ? 'sha512' : 'sha256'

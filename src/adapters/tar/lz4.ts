@@ -1,4 +1,5 @@
 import { type ByteReader, createByteReader } from './byte-reader.ts'
+import { isSkippable, lz4Magic } from './compression.ts'
 
 /*
  * LZ4's frame format, decoded. Our own, because what there is takes a whole file into memory or compiles at installation.
@@ -6,9 +7,6 @@ import { type ByteReader, createByteReader } from './byte-reader.ts'
  *
  * Its checksums are not looked at: what an archive holds is verified by the digests in it.
  */
-
-const frameMagic = 0x184d2204
-const skippableMagic = 0x184d2a50
 
 /** How far back a match may reach, in bytes. */
 const windowBytes = 64 * 1024
@@ -21,8 +19,8 @@ export function unpackLz4(
   const reader = createByteReader(read)
   while (!reader.isOver()) {
     const magic = readWord(reader)
-    if (magic === frameMagic) unpackFrame(reader, write)
-    else if ((magic & 0xfffffff0) >>> 0 === skippableMagic) skip(reader, readWord(reader))
+    if (magic === lz4Magic) unpackFrame(reader, write)
+    else if (isSkippable(magic)) skip(reader, readWord(reader))
     else throw new Error('no LZ4 frame begins here')
   }
 }
