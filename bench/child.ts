@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { memoryFlags, startFlags } from '../src/start-flags.ts'
 import { type Running, start, until } from '../test/system/support/process.ts'
 
 /** A program of the bench that has a process of its own, so that it costs nobody else's time. */
@@ -18,16 +19,8 @@ export type ChildName =
 export const childPath = (name: ChildName): string =>
   fileURLToPath(new URL(`./process/${name}.ts`, import.meta.url))
 
-/** Children that stand for a node have what a node is started with: see `main.ts`. */
-const nodeFlags = [
-  '--no-node-snapshot',
-  '--no-short-builtin-calls',
-  '--semi-space-growth-factor=1',
-  '--optimize-for-size',
-  '--expose-gc',
-  '--no-wasm-tier-up',
-  '--no-wasm-dynamic-tiering',
-]
+/** Children that stand for a node have what a node is started with. */
+const nodeFlags = [...startFlags, ...memoryFlags]
 
 function flagsOf(name: ChildName): readonly string[] {
   if (name === 'scale') return ['--expose-gc']

@@ -1,30 +1,11 @@
 #!/usr/bin/env node
-// Parsed by whatever Node the machine has: nothing is imported before the check, and the syntax is that of old Nodes after the build.
+// Parsed by whatever Node the machine has: nothing but a list is imported before the check, and the syntax is that of old Nodes after the
+// build, which puts the list in here.
+
+import { memoryFlags, startFlags } from './start-flags.ts'
 
 const neededMajor = 24
 const runningMajor = Number(process.versions.node.split('.')[0])
-
-/**
- * A node has little memory and lives long. The young generation stays at its first megabyte: grown to its usual 32 it holds as many dead
- * network buffers, which costs 10 MB idle and 40 under load, and pulls through are slower, as no buffer is met again in the processor's
- * cache. The old one grows by a tenth, not by as much as there is: 100 MB less after a burst of pulls. (`--optimize-for-size` does both,
- * and costs a fifth more processor a request.) The HTTP client's parser is WebAssembly; to optimize it costs 7 MB and gains nothing.
- * `--expose-gc` lets the peer port collect the young generation during a transfer (`adapters/peer-http/collect-young`). `bench/` shows all
- * of it. Threads inherit this.
- */
-const memoryFlags = [
-  '--max-semi-space-size=1',
-  '--heap-growing-percent=10',
-  '--expose-gc',
-  '--no-wasm-tier-up',
-  '--no-wasm-dynamic-tiering',
-]
-
-/**
- * What takes effect only when a process starts. Threads start without Node's snapshot, so the main one may do so as well: it is 5 MB that
- * are read once. V8 copies its builtins for each thread to have them near the compiled code, 2 MB each.
- */
-const startFlags = ['--no-node-snapshot', '--no-short-builtin-calls']
 
 /** Of the C library: one heap for all threads instead of one each. 3 MB idle, 5 under load. */
 const startEnvironment = { MALLOC_ARENA_MAX: '1' }
