@@ -33,11 +33,9 @@ const makers: Readonly<Record<string, string>> = {
     'skopeo --insecure-policy copy -q oci-archive:$OCI docker-archive:$OUT.tmp:$NAME && bzip2 < $OUT.tmp > $OUT',
 }
 
-t.test('what other programs archive runs as pods, from the drop folder alone', async t => {
-  const dir = await mkdtemp(join(tmpdir(), 'holdfast-archives-'))
-  const drop = join(dir, 'drop')
-  await mkdir(drop)
-  const node = await startNode({
+/** A node that has nothing but what is dropped. */
+const startOffline = (dir: string, drop: string) =>
+  startNode({
     dir: join(dir, 'node'),
     config: {
       mode: 'offline',
@@ -45,6 +43,12 @@ t.test('what other programs archive runs as pods, from the drop folder alone', a
       dropFolder: { path: drop },
     },
   })
+
+t.test('what other programs archive runs as pods, from the drop folder alone', async t => {
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-archives-'))
+  const drop = join(dir, 'drop')
+  await mkdir(drop)
+  const node = await startOffline(dir, drop)
   t.teardown(async () => {
     await node.stop()
     await rm(dir, { recursive: true, force: true })
@@ -97,14 +101,7 @@ for (const version of containerdVersions) {
       await run('skopeo', [...skopeo, `docker-archive:${saved}:${name}`])
       const drop = join(dir, 'drop')
       await mkdir(drop)
-      const node = await startNode({
-        dir: join(dir, 'node'),
-        config: {
-          mode: 'offline',
-          upstreams: { [registry]: { url: 'http://127.0.0.1:1' } },
-          dropFolder: { path: drop },
-        },
-      })
+      const node = await startOffline(dir, drop)
       const client = await startContainerd(version, join(dir, version), pause)
       t.teardown(async () => {
         await client.stop()
