@@ -284,7 +284,7 @@ export function wirePull(
     forPeers: mesh && {
       ...createPeerContent({ store, graph, blobs, isPrivate }),
       answers: new Map([
-        [relaySubject, createManifestRelay(manifests)],
+        [relaySubject, createManifestRelay(manifests.getForPeer)],
         [
           resolveSubject,
           createTagAnswer(

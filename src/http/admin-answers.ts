@@ -1,4 +1,5 @@
-import type { MemberStatus, MeshStatus } from '../mesh/mesh-status.ts'
+import type { MemberStatus } from '../mesh/member-status.ts'
+import type { MeshStatus } from '../mesh/mesh-status.ts'
 import { OciError } from '../oci/errors.ts'
 import { formatTag, parseReference, type TagReference } from '../oci/reference.ts'
 import type { StoreUsage } from '../ports/content-store.ts'

@@ -1,8 +1,7 @@
 import type { Digest } from '../oci/digest.ts'
 import { formatRepository, formatTag, type TagReference } from '../oci/reference.ts'
 import { type Absent, isAbsent } from '../pull/absent.ts'
-import type { GotManifest } from '../pull/ask-manifest.ts'
-import type { GetManifest } from '../pull/get-manifest.ts'
+import type { GetManifest, GotManifest } from '../pull/got-manifest.ts'
 import type { Resolved, ResolveTag, Unresolved } from '../pull/resolution.ts'
 import type { Question } from './mirror-question.ts'
 import {

@@ -1,5 +1,5 @@
 import type { NodeId } from '../ports/node-id.ts'
-import type { MemberStatus, OwnStatus } from './mesh-status.ts'
+import type { MemberStatus, OwnStatus } from './member-status.ts'
 
 /** Something in the mesh that an operator should look at. */
 export interface MeshAlarm {

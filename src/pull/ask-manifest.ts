@@ -6,17 +6,10 @@ import type { PeerManifest } from '../ports/peer-port.ts'
 import type { Upstream } from '../ports/upstream.ts'
 import { type Absent, absent, isAbsent } from './absent.ts'
 import type { ContentGraph } from './content-graph.ts'
+import type { GotManifest } from './got-manifest.ts'
 import type { HolderHint, PeerManifests } from './peer-manifests.ts'
 import type { ReachOf } from './reach-of.ts'
 import { tellUnconfigured } from './resolve-tag.ts'
-
-/** A manifest as it came, with the type it is served with. */
-export interface GotManifest {
-  readonly digest: Digest
-  readonly mediaType: string
-  readonly bytes: Buffer
-  readonly source: 'store' | 'upstream' | 'peer'
-}
 
 /** Where a manifest that is not held comes from. */
 export interface AskManifest {

@@ -9,17 +9,11 @@ import { HoldfastError } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
 import type { Target } from '../ports/tag-ledger.ts'
 import { type Absent, absent, isAbsent } from './absent.ts'
-import { type AskManifestParts, createAskManifest, type GotManifest } from './ask-manifest.ts'
+import { type AskManifestParts, createAskManifest } from './ask-manifest.ts'
 import type { ContentGraph } from './content-graph.ts'
+import type { GetManifest, GotManifest } from './got-manifest.ts'
 import { childrenOf } from './manifest-edges.ts'
 import type { HolderHint } from './peer-manifests.ts'
-
-/** Gets a manifest by digest. Settles within the deadline; rejects only when `signal` (the client's) aborts. */
-export type GetManifest = (
-  repository: Repository,
-  digest: Digest,
-  signal: AbortSignal,
-) => Promise<GotManifest | Absent>
 
 /** Manifests by digest, and what keeps the ones that came by another way. */
 export interface Manifests {
@@ -27,11 +21,7 @@ export interface Manifests {
   /** Fetches a manifest into the store, for no client; `undefined` once it is held or cannot be stored. */
   fetch(repository: Repository, digest: Digest, signal: AbortSignal): Promise<Absent | undefined>
   /** For another node: from the store or the registry, never from a third node. */
-  getForPeer(
-    repository: Repository,
-    digest: Digest,
-    signal: AbortSignal,
-  ): Promise<GotManifest | Absent>
+  readonly getForPeer: GetManifest
   /**
    * Makes a manifest known from other nodes, and stores it where there is room; `undefined` when none delivers it.
    *

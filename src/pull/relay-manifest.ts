@@ -4,7 +4,7 @@ import { maxManifestBytes } from '../oci/manifest.ts'
 import { formatRepository, parseReference, type Repository } from '../oci/reference.ts'
 import { type PeerAnswer, PeerFailure, type PeerManifest } from '../ports/peer-port.ts'
 import { isAbsent } from './absent.ts'
-import type { Manifests } from './get-manifest.ts'
+import type { GetManifest } from './got-manifest.ts'
 
 /** Subject on the peer port: a manifest from the registry, for a node that does not reach it. */
 export const relaySubject = 'pull/manifest'
@@ -41,11 +41,11 @@ export function decodeRelayed(bytes: Uint8Array): PeerManifest | undefined {
 }
 
 /** Answers such questions from the store or the registry, never from a third node. */
-export function createManifestRelay(manifests: Pick<Manifests, 'getForPeer'>): PeerAnswer {
+export function createManifestRelay(getForPeer: GetManifest): PeerAnswer {
   return async (question, _from, signal) => {
     const asked = decodeManifestQuestion(question)
     if (asked === undefined) throw new PeerFailure('protocol', 'no question for a manifest')
-    const got = await manifests.getForPeer(asked.repository, asked.digest, signal)
+    const got = await getForPeer(asked.repository, asked.digest, signal)
     if (isAbsent(got)) throw new PeerFailure('absent', got.reason)
     return encodeCbor([got.mediaType, got.bytes])
   }

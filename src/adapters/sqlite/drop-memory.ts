@@ -1,10 +1,8 @@
 import type { DropMemory, SeenFile } from '../../ports/drop-memory.ts'
 import type { Connection } from './database.ts'
 import type { Reader } from './reader.ts'
+import type { DropChange } from './writer-protocol.ts'
 import type { WriterThread } from './writer-thread.ts'
-
-/** What the writer is given: a file that was dealt with, or the path of one to forget. */
-export type DropChange = { readonly seen: SeenFile } | { readonly forgotten: string }
 
 /** The memory in the node's database. */
 export function createDropMemory({

@@ -2,14 +2,8 @@ import type { Digest } from '../../oci/digest.ts'
 import type { LeaseStore } from '../../ports/lease-store.ts'
 import type { Connection } from './database.ts'
 import type { Reader } from './reader.ts'
+import type { LeaseChange } from './writer-protocol.ts'
 import type { WriterThread } from './writer-thread.ts'
-
-/** What the writer is given of a lease. */
-export interface LeaseChange {
-  readonly digest: Digest
-  readonly untilMs: number
-  readonly nowMs: number
-}
 
 /** The leases in the node's database. */
 export function createLeaseStore({

@@ -3,14 +3,8 @@ import type { NodeId } from '../../ports/node-id.ts'
 import type { Connection } from './database.ts'
 import type { Reader } from './reader.ts'
 import type { Settings } from './settings.ts'
+import type { MemberChange } from './writer-protocol.ts'
 import type { WriterThread } from './writer-thread.ts'
-
-/** What the writer is given of a change to the member table. */
-export interface MemberChange {
-  readonly members: readonly StoredMember[]
-  readonly forgotten: readonly NodeId[]
-  readonly names: readonly (readonly [name: string, id: NodeId])[]
-}
 
 const bootNumberName = 'mesh.boot-number'
 

@@ -1,19 +1,37 @@
 import type { Correction } from '../../ledger/correct.ts'
 import type { KeyOperation } from '../../ledger/key-operation.ts'
 import type { LedgerRecord, SignedRecord } from '../../ledger/record.ts'
+import type { Digest } from '../../oci/digest.ts'
+import type { SeenFile } from '../../ports/drop-memory.ts'
 import type { HoldfastErrorCode } from '../../ports/errors.ts'
 import type { LogFields } from '../../ports/log.ts'
+import type { StoredMember } from '../../ports/member-store.ts'
+import type { NodeId } from '../../ports/node-id.ts'
 import type { RecordOutcome } from '../../ports/record-store.ts'
 import type { AgeOutTime } from './age-out.ts'
 import type { ApplyTime } from './apply-records.ts'
-import type { DropChange } from './drop-memory.ts'
-import type { LeaseChange } from './lease-store.ts'
-import type { MemberChange } from './member-store.ts'
 import type { Recovered } from './recover.ts'
 import type { CatalogBatch, ResolutionLine } from './write-content.ts'
 
 /** What an operator says, before it has a stamp. */
 export type OperatorWord = Pick<LedgerRecord, 'kind' | 'key' | 'target' | 'removed' | 'details'>
+
+/** A change to the member table. */
+export interface MemberChange {
+  readonly members: readonly StoredMember[]
+  readonly forgotten: readonly NodeId[]
+  readonly names: readonly (readonly [name: string, id: NodeId])[]
+}
+
+/** A lease to keep, and the time by which others are over. */
+export interface LeaseChange {
+  readonly digest: Digest
+  readonly untilMs: number
+  readonly nowMs: number
+}
+
+/** A file of the drop folder that was dealt with, or the path of one to forget. */
+export type DropChange = { readonly seen: SeenFile } | { readonly forgotten: string }
 
 /** One thing to write. */
 export type Job =
