@@ -114,6 +114,14 @@ const forbidden: Readonly<Record<string, readonly string[]>> = {
     'better-sqlite3',
     'prom-client',
   ],
+  'src/http/admin/x.ts': [
+    '../../adapters/disk/x.ts',
+    '../../cli/run.ts',
+    '../../config/config.ts',
+    '../../telemetry/metrics.ts',
+    '../../daemon.ts',
+    'better-sqlite3',
+  ],
   'src/telemetry/x.ts': [
     '../adapters/disk/x.ts',
     '../keep/collect.ts',
@@ -191,6 +199,15 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     '../oci/errors.ts',
     'fastify',
     'node:http',
+  ],
+  'src/http/admin/y.ts': [
+    './problem.ts',
+    '../listener.ts',
+    '../../pull/resolution.ts',
+    '../../mesh/mesh-status.ts',
+    '../../ports/log.ts',
+    'fastify',
+    'typebox',
   ],
   'src/telemetry/y.ts': ['../ports/log.ts', '../oci/digest.ts', 'pino', 'prom-client'],
   'src/config/y.ts': [

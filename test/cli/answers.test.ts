@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Value } from 'typebox/value'
 import * as understood from '../../src/cli/answers.ts'
-import type * as given from '../../src/http/admin-contract.ts'
+import type * as given from '../../src/http/admin/contract.ts'
 
 const asOf = { node: 'n', asOf: '2026-11-20T03:00:00.000Z' }
 const digest = `sha256:${'a'.repeat(64)}`

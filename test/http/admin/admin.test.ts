@@ -10,9 +10,10 @@ import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { Value } from 'typebox/value'
-import { NotHere } from '../../src/archive/export-images.ts'
-import { type AdminOptions, createAdmin } from '../../src/http/admin.ts'
-import type { AdminParts } from '../../src/http/admin-answers.ts'
+import { NotHere } from '../../../src/archive/export-images.ts'
+import { type AdminOptions, createAdmin } from '../../../src/http/admin/admin.ts'
+import { ensureAdminToken } from '../../../src/http/admin/admin-token.ts'
+import type { AdminParts } from '../../../src/http/admin/answers.ts'
 import {
   peersAnswer,
   problem,
@@ -20,14 +21,13 @@ import {
   resolveAnswer,
   statusAnswer,
   tagsAnswer,
-} from '../../src/http/admin-contract.ts'
-import { ensureAdminToken } from '../../src/http/admin-token.ts'
-import { createTokenFile } from '../../src/http/token-file.ts'
-import type { TagReference } from '../../src/oci/reference.ts'
-import { systemClock } from '../../src/ports/clock.ts'
-import type { Observation, Pin, TagRow } from '../../src/ports/tag-ledger.ts'
-import { makeAuthority } from '../adapters/registry/support/certificates.ts'
-import { keepLog, manifestDigest, manifestType, resolved } from './support.ts'
+} from '../../../src/http/admin/contract.ts'
+import { createTokenFile } from '../../../src/http/token-file.ts'
+import type { TagReference } from '../../../src/oci/reference.ts'
+import { systemClock } from '../../../src/ports/clock.ts'
+import type { Observation, Pin, TagRow } from '../../../src/ports/tag-ledger.ts'
+import { makeAuthority } from '../../adapters/registry/support/certificates.ts'
+import { keepLog, manifestDigest, manifestType, resolved } from '../support.ts'
 
 const nowMs = Date.parse('2026-11-21T12:00:00Z')
 

@@ -3,8 +3,8 @@ import { chmod, mkdir, unlink } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
-import { HoldfastError } from '../ports/errors.ts'
-import { trackConnections } from '../wire/connections.ts'
+import { HoldfastError } from '../../ports/errors.ts'
+import { trackConnections } from '../../wire/connections.ts'
 
 /** A server on a unix socket. */
 export interface SocketListener {

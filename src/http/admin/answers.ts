@@ -1,14 +1,14 @@
-import type { MemberStatus } from '../mesh/member-status.ts'
-import type { MeshStatus } from '../mesh/mesh-status.ts'
-import { OciError } from '../oci/errors.ts'
-import { formatTag, parseReference, type TagReference } from '../oci/reference.ts'
-import type { StoreUsage } from '../ports/content-store.ts'
-import type { Readiness } from '../ports/readiness.ts'
-import type { ResolutionLog } from '../ports/resolution-log.ts'
-import type { TagLedger, TagRow } from '../ports/tag-ledger.ts'
-import type { EndpointState } from '../ports/upstream.ts'
-import type { ResolveTag } from '../pull/resolution.ts'
-import type { SyncStatus } from '../sync/sync.ts'
+import type { MemberStatus } from '../../mesh/member-status.ts'
+import type { MeshStatus } from '../../mesh/mesh-status.ts'
+import { OciError } from '../../oci/errors.ts'
+import { formatTag, parseReference, type TagReference } from '../../oci/reference.ts'
+import type { StoreUsage } from '../../ports/content-store.ts'
+import type { Readiness } from '../../ports/readiness.ts'
+import type { ResolutionLog } from '../../ports/resolution-log.ts'
+import type { TagLedger, TagRow } from '../../ports/tag-ledger.ts'
+import type { EndpointState } from '../../ports/upstream.ts'
+import type { ResolveTag } from '../../pull/resolution.ts'
+import type { SyncStatus } from '../../sync/sync.ts'
 import type {
   PeersAnswer,
   ResolutionsAnswer,
@@ -18,7 +18,7 @@ import type {
   StatusAnswer,
   TagsAnswer,
   TagsQuery,
-} from './admin-contract.ts'
+} from './contract.ts'
 
 /** Where the admin API's answers come from. */
 export interface AdminParts {

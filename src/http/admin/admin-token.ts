@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readFile, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { HoldfastError } from '../ports/errors.ts'
+import { HoldfastError } from '../../ports/errors.ts'
 
 /** Random bytes of a token. */
 const tokenBytes = 32

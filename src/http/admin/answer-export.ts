@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
-import { type ExportImages, NotHere } from '../archive/export-images.ts'
-import { parsePlatform } from '../oci/platform.ts'
-import { parseReference } from '../oci/reference.ts'
-import { exportQuery } from './admin-contract.ts'
+import { type ExportImages, NotHere } from '../../archive/export-images.ts'
+import { parsePlatform } from '../../oci/platform.ts'
+import { parseReference } from '../../oci/reference.ts'
+import { exportQuery } from './contract.ts'
 import { sendProblem } from './problem.ts'
 import { QueryFault, readQuery } from './read-query.ts'
 
