@@ -41,6 +41,7 @@ const bundlesBeside: Plugin = {
       ['./daemon.ts', './daemon.js'],
       ['./adapters/cluster-keys/key-file.ts', './key-file.js'],
       ['./daemon/containerd-setup.ts', './containerd-setup.js'],
+      ['./daemon/earlier-bundle.ts', './earlier-bundle.js'],
     ])
     context.onResolve({ filter: /^\.\// }, ({ path }) => {
       const bundle = bundles.get(path)
@@ -130,6 +131,7 @@ export async function buildBundles(outdir: string = join(root, 'dist')): Promise
       holdfast: join(root, 'src/cli/run.ts'),
       'key-file': join(root, 'src/adapters/cluster-keys/key-file.ts'),
       'containerd-setup': join(root, 'src/daemon/containerd-setup.ts'),
+      'earlier-bundle': join(root, 'src/daemon/earlier-bundle.ts'),
       ...((await exists(daemon)) ? { daemon } : {}),
       ...(await workerEntries()),
     },

@@ -43,6 +43,7 @@ if (runningMajor < neededMajor) {
       runCli(process.argv.slice(2), {
         loadDaemon: () => import('./daemon.ts'),
         loadKeyFiles: () => import('./adapters/cluster-keys/key-file.ts'),
+        loadEarlierBundle: () => import('./daemon/earlier-bundle.ts'),
         loadContainerdSetup: () => import('./daemon/containerd-setup.ts'),
       }),
     )

@@ -10,7 +10,7 @@ import { isManifestType, isNonDistributable } from '../oci/media-type.ts'
 import { formatPlatform, isUnknownPlatform } from '../oci/platform.ts'
 import { ArchiveRefusal } from '../ports/archive.ts'
 import type { ContentStore } from '../ports/content-store.ts'
-import { refusing } from './read-layout.ts'
+import { refusing } from './refusing.ts'
 
 /** A manifest that was read and whose parts were looked for. */
 export interface CheckedManifest {

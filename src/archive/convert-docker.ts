@@ -7,7 +7,8 @@ import { quote } from '../oci/reference.ts'
 import { ArchiveRefusal } from '../ports/archive.ts'
 import type { ContentStore } from '../ports/content-store.ts'
 import { readName } from './image-names.ts'
-import { type Root, refusing } from './read-layout.ts'
+import type { Root } from './read-layout.ts'
+import { refusing } from './refusing.ts'
 import type { TakenEntries, TakenFile } from './take-entries.ts'
 
 /** Images of a docker archive, with the manifests that were made for them. */

@@ -11,6 +11,8 @@ export interface Dealt {
   readonly outcome: DropOutcome
   /** Of all its bytes, hex; absent when they were not all read. */
   readonly hash: string | undefined
+  /** It goes with a bundle that is not here, and can be imported once that one was. */
+  readonly lacksBase: boolean
 }
 
 /** Dealing with one file. */
@@ -54,15 +56,16 @@ export function createDealWithFile(
       try {
         const hash = await (/\.txt$/i.test(path) ? pullList(path) : importFile(path))
         await files.tell(path, undefined)
-        return { outcome: 'imported', hash }
+        return { outcome: 'imported', hash, lacksBase: false }
       } catch (error) {
         signal.throwIfAborted()
         const { code, reason } = describe(error)
-        const outcome = error instanceof ArchiveRefusal ? 'refused' : 'failed'
+        const lacksBase = code === 'no-base'
+        const outcome = error instanceof ArchiveRefusal && !lacksBase ? 'refused' : 'failed'
         log.warn({ file: path, code, reason }, `a dropped file was not imported: ${outcome}`)
         const at = new Date(clock.wallMs()).toISOString()
         await files.tell(path, { file: path, at, code, reason })
-        return { outcome, hash: undefined }
+        return { outcome, hash: undefined, lacksBase }
       }
     },
     async hash({ path }) {

@@ -40,6 +40,14 @@ export interface DropFolderSettings {
   readonly retryMs: number
 }
 
+/** When to try again. */
+interface Retry {
+  /** Of the file that was tried. */
+  readonly state: string
+  readonly atMs: number
+  readonly lacksBase: boolean
+}
+
 const suffixes = /\.(?:tar|tar\.gz|tgz|tar\.zst|tzst|tar\.bz2|tbz|tbz2|tar\.lz4|txt)$/i
 /** What copying programs call a file that is not complete. */
 const isUnfinished = (path: string): boolean => /(?:^|\/)\.[^/]*$/.test(path)
@@ -55,7 +63,7 @@ export function watchDropFolder(
   const { files, memory, clock, timers, log } = parts
   const seen = new Map(memory.load().map(file => [file.path, file]))
   const growing = new Map<string, { readonly state: string; readonly sinceMs: number }>()
-  const retries = new Map<string, { readonly state: string; readonly atMs: number }>()
+  const retries = new Map<string, Retry>()
   const ending = new AbortController()
   const deal = createDealWithFile(parts, ending.signal)
   let running: Promise<void> | undefined
@@ -99,12 +107,23 @@ export function watchDropFolder(
 
   async function take(file: DroppedFile, listed: ReadonlySet<string>): Promise<void> {
     if (await isKnownContent(file, listed)) return
-    const { outcome, hash } = await deal.take(file)
+    const { outcome, hash, lacksBase } = await deal.take(file)
     parts.onDone(outcome)
     if (outcome === 'failed') {
-      retries.set(file.path, { state: stateOf(file), atMs: clock.monotonicMs() + retryMs })
-    } else {
-      await remember({ ...file, hash, outcome: outcome === 'refused' ? 'refused' : 'imported' })
+      const atMs = clock.monotonicMs() + retryMs
+      retries.set(file.path, { state: stateOf(file), atMs, lacksBase })
+      return
+    }
+    await remember({ ...file, hash, outcome })
+    if (outcome === 'imported') retryWhatLacked()
+  }
+
+  /** A bundle whose base may have come: looked at again soon, for its base is what people copy with it. */
+  function retryWhatLacked(): void {
+    for (const [path, { lacksBase }] of retries) {
+      if (!lacksBase) continue
+      retries.delete(path)
+      isStale = true
     }
   }
 

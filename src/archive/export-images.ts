@@ -1,144 +1,68 @@
-import type { SignedRecord } from '../ledger/record.ts'
-import type { Digest } from '../oci/digest.ts'
-import type { Descriptor, ImageManifest, Manifest } from '../oci/manifest.ts'
-import { isNonDistributable, mediaTypes } from '../oci/media-type.ts'
-import { choose, type Platform } from '../oci/platform.ts'
-import { formatReference, formatTag, type Reference, type TagReference } from '../oci/reference.ts'
+import { type Digest, digestOf } from '../oci/digest.ts'
+import { type Manifest, maxManifestBytes } from '../oci/manifest.ts'
+import { mediaTypes } from '../oci/media-type.ts'
 import type { PackArchive, PackedFile } from '../ports/archive.ts'
 import type { ContentStore } from '../ports/content-store.ts'
-import type { TagLedger, Target } from '../ports/tag-ledger.ts'
+import type { Target } from '../ports/tag-ledger.ts'
+import { bundleNotePath, encodeNote } from './bundle-note.ts'
 import { encodeRecords, recordsPath } from './bundle-records.ts'
+import { createTreeOf } from './image-trees.ts'
+import {
+  type ExportOptions,
+  NotHere,
+  type Picked,
+  type PlanParts,
+  planExport,
+} from './plan-export.ts'
+import { type CarriedRecords, recordsFor } from './records-for.ts'
 
-/** What goes into a bundle. */
-export interface ExportOptions {
-  readonly references: readonly Reference[]
-  /** Whatever is pinned, too. */
-  readonly pinned: boolean
-  /** Of an image for several platforms these alone; all that is here when absent. */
-  readonly platforms: readonly Platform[] | undefined
-  /** What refers to the images: signatures, SBOMs. */
-  readonly referrers: boolean
-}
-
-/** Nothing is exported, because something that was asked for is not here. `message` names it. */
-export class NotHere extends Error {
-  override readonly name = 'NotHere'
-}
-
-export interface ExportParts {
+export interface ExportParts extends Omit<PlanParts, 'treeOf'>, CarriedRecords {
   readonly store: Pick<ContentStore, 'stat' | 'open'>
-  readonly ledger: Pick<TagLedger, 'history' | 'pin' | 'list'>
   readonly manifest: (digest: Digest) => { readonly content: Manifest } | undefined
-  readonly describe: (digest: Digest) => Target | undefined
-  readonly referrers: (digest: Digest) => readonly Descriptor[]
-  /** The record that the ledger answers a tag with. */
-  readonly signedObservation: (key: TagReference) => SignedRecord | undefined
   /** Its tree is not collected for some minutes. */
   readonly protect: (digest: Digest) => void
   readonly pack: PackArchive
 }
 
-/** Packs images that are held into a bundle. Throws {@link NotHere} before the first byte. */
-export type ExportImages = (options: ExportOptions) => AsyncIterable<Uint8Array>
-
-/** An image of the bundle. */
-interface Picked extends Target {
-  readonly key: TagReference | undefined
-  /** Without a tag. */
-  readonly name: string
+/** What a bundle comes to. */
+export interface BundleSummary {
+  /** Digest of its note: what a later bundle that goes with it names. */
+  readonly id: Digest
+  readonly images: number
+  readonly blobs: number
+  /** Of its blobs, before they are packed. */
+  readonly bytes: number
+  /** What it needs of earlier bundles. */
+  readonly leftOut: { readonly blobs: number; readonly bytes: number }
 }
 
-/** Keys looked at at a time. */
-const pageKeys = 500
+/** A bundle on its way out. */
+export interface Bundle {
+  readonly summary: BundleSummary
+  readonly bytes: AsyncIterable<Uint8Array>
+}
+
+/** A bundle would say more of itself than is read of an archive. */
+export class TooLong extends Error {
+  override readonly name = 'TooLong'
+}
+
+/**
+ * Packs images that are held into a bundle. Throws {@link NotHere} or {@link TooLong} before the first byte. Equal questions get equal bytes
+ * while nothing else comes or is said.
+ */
+export type ExportImages = (options: ExportOptions) => Bundle
+
 /** Bytes read at a time. */
 const pieceBytes = 256 * 1024
 
 export function createExportImages(parts: ExportParts): ExportImages {
-  const { store, ledger } = parts
-  const isHeld = ({ digest }: Pick<Descriptor, 'digest'>) => store.stat(digest) !== undefined
+  const { store } = parts
+  const isHeld = (digest: Digest): boolean => store.stat(digest) !== undefined
+  const treeOf = createTreeOf({ manifest: parts.manifest, isHeld })
 
-  /** Everything of an image for these platforms, parts before the whole; `undefined` when something is missing. */
-  function treeOf(
-    digest: Digest,
-    platforms: readonly Platform[] | undefined,
-  ): readonly Digest[] | undefined {
-    const content = parts.manifest(digest)?.content
-    if (content === undefined || !isHeld({ digest })) return undefined
-    const below =
-      content.kind === 'image' ? partsOf(content) : entriesOf(content.manifests, platforms)
-    return below && [...below, digest]
-  }
-
-  function partsOf({ config, layers }: ImageManifest): readonly Digest[] | undefined {
-    const needed = [config, ...layers.filter(({ mediaType }) => !isNonDistributable(mediaType))]
-    return needed.every(isHeld) ? needed.map(({ digest }) => digest) : undefined
-  }
-
-  function entriesOf(
-    manifests: readonly Descriptor[],
-    platforms: readonly Platform[] | undefined,
-  ): readonly Digest[] | undefined {
-    const chosen = platforms?.map(platform => choose(manifests, platform)) ?? manifests
-    const trees = chosen.map(entry => entry && treeOf(entry.digest, undefined))
-    const whole = trees.filter(tree => tree !== undefined)
-    const isEnough = platforms === undefined ? whole.length > 0 : whole.length === trees.length
-    return isEnough ? whole.flat() : undefined
-  }
-
-  /** What a tag stands for here: its pin, else the newest digest that is whole. */
-  function pick(reference: Reference, platforms: ExportOptions['platforms']): Picked {
-    const { registry, repository, tag, digest } = reference
-    const key = tag === undefined ? undefined : { registry, repository, tag }
-    const pinned = key && ledger.pin(key)?.digest
-    const known = key === undefined ? [] : ledger.history(key).map(one => one.digest)
-    const candidates = (digest ?? pinned) ? [digest ?? pinned] : known
-    const found = candidates.find(one => one !== undefined && treeOf(one, platforms) !== undefined)
-    const target = found && parts.describe(found)
-    if (target === undefined) {
-      throw new NotHere(`${formatReference(reference)} is not here, or not all of it is`)
-    }
-    return { ...target, key, name: formatReference({ ...reference, digest: undefined }) }
-  }
-
-  function plan({ references, pinned, platforms, referrers }: ExportOptions) {
-    const wanted = [...references, ...(pinned ? pinnedIn(ledger) : [])]
-    const picked = wanted.map(reference => pick(reference, platforms))
-    if (picked.length === 0) throw new NotHere('there is nothing to export')
-    const blobs = new Set<Digest>()
-    const signatures: Target[] = []
-
-    function add(digest: Digest, of: readonly Platform[] | undefined): void {
-      for (const one of treeOf(digest, of) ?? []) {
-        if (blobs.has(one)) continue
-        blobs.add(one)
-        if (referrers) addReferrers(one)
-      }
-    }
-
-    function addReferrers(subject: Digest): void {
-      for (const { digest } of parts.referrers(subject)) {
-        const target = parts.describe(digest)
-        if (target === undefined || treeOf(digest, undefined) === undefined) continue
-        if (!blobs.has(digest)) signatures.push(target)
-        add(digest, undefined)
-      }
-    }
-
-    for (const { digest } of picked) {
-      parts.protect(digest)
-      add(digest, platforms)
-    }
-    return { picked, signatures, blobs }
-  }
-
-  async function* filesOf(planned: ReturnType<typeof plan>): AsyncGenerator<PackedFile> {
-    const { picked, signatures, blobs } = planned
-    yield file('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'))
-    yield file('index.json', indexOf(picked, signatures))
-    const records = picked.map(({ key }) => key && parts.signedObservation(key))
-    yield file(recordsPath, encodeRecords(records.filter(record => record !== undefined)))
-    for (const digest of blobs) yield blob(digest)
-  }
+  const sum = (digests: readonly Digest[]): number =>
+    digests.reduce((total, digest) => total + (store.stat(digest)?.size ?? 0), 0)
 
   function blob(digest: Digest): PackedFile {
     const size = store.stat(digest)?.size
@@ -146,16 +70,42 @@ export function createExportImages(parts: ExportParts): ExportImages {
     return { name: `blobs/${digest.replace(':', '/')}`, size, content: readBlob(store, digest) }
   }
 
-  return options => parts.pack(filesOf(plan(options)))
+  /** What says what the bundle holds comes first: who wants to know that reads no further. */
+  async function* filesOf(notes: readonly PackedFile[], blobs: readonly Digest[]) {
+    yield* notes
+    for (const digest of blobs) yield blob(digest)
+  }
+
+  return options => {
+    const { picked, referrers, blobs, needs } = planExport({ ...parts, treeOf }, options)
+    const note = encodeNote({ blobs, needs, earlier: options.earlier })
+    const records = encodeRecords(recordsFor(parts, picked, options.pinned))
+    refuseLength(note, bundleNotePath)
+    refuseLength(records, recordsPath)
+    for (const { digest } of picked) parts.protect(digest)
+    const notes = [
+      file('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}')),
+      file('index.json', indexOf(picked, referrers)),
+      file(bundleNotePath, note),
+      file(recordsPath, records),
+    ]
+    return {
+      summary: {
+        id: digestOf(note),
+        images: picked.length,
+        blobs: blobs.length,
+        bytes: sum(blobs),
+        leftOut: { blobs: needs.length, bytes: sum(needs) },
+      },
+      bytes: parts.pack(filesOf(notes, blobs)),
+    }
+  }
 }
 
-/** Every tag that is pinned. */
-function* pinnedIn(ledger: Pick<TagLedger, 'list'>): Generator<Reference> {
-  let page = ledger.list({ limit: pageKeys })
-  for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
-    for (const { key, pin } of page) if (pin) yield { ...key, digest: undefined }
-    page = ledger.list({ after: formatTag(last.key), limit: pageKeys })
-  }
+function refuseLength({ length }: Uint8Array, path: string): void {
+  if (length <= maxManifestBytes) return
+  const size = `${path} would have ${length} bytes, more than ${maxManifestBytes}`
+  throw new TooLong(`${size}: export fewer images, or without --since`)
 }
 
 const file = (name: string, bytes: Uint8Array): PackedFile => {
@@ -166,7 +116,7 @@ const file = (name: string, bytes: Uint8Array): PackedFile => {
 }
 
 /** Both names, for both who read one of them alone. */
-function indexOf(picked: readonly Picked[], signatures: readonly Target[]): Buffer {
+function indexOf(picked: readonly Picked[], referrers: readonly Target[]): Buffer {
   const named = picked.map(({ mediaType, digest, size, name }) => ({
     mediaType,
     digest,
@@ -176,7 +126,7 @@ function indexOf(picked: readonly Picked[], signatures: readonly Target[]): Buff
       'org.opencontainers.image.ref.name': name,
     },
   }))
-  const manifests = [...named, ...signatures]
+  const manifests = [...named, ...referrers]
   return Buffer.from(
     JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }),
   )

@@ -7,6 +7,7 @@ import type { ContentStore } from '../ports/content-store.ts'
 import type { RecordStore } from '../ports/record-store.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
 import { applyOwn } from './apply-own.ts'
+import { bundleNotePath, decodeNote, requireEarlier } from './bundle-note.ts'
 import { decodeRecords, recordsPath } from './bundle-records.ts'
 import { type CheckedImage, checkImage } from './check-image.ts'
 import { convertDocker } from './convert-docker.ts'
@@ -54,7 +55,7 @@ export interface ImportParts {
   readonly store: Pick<ContentStore, 'stat' | 'get' | 'put' | 'delete'> & ContentIntake
   /** What is in it is not collected. */
   readonly held: Set<Digest>
-  readonly ledger: Pick<TagLedger, 'observeLocal'>
+  readonly ledger: Pick<TagLedger, 'live' | 'observeLocal'>
   /** Takes records that nodes signed into the ledger and says what became of each. */
   readonly applyRecords: RecordStore['apply']
   /** Takes up what a manifest that is held refers to. */
@@ -86,19 +87,23 @@ async function importOne(
   const added = new Set<Digest>()
   /** What stays when this ends. */
   let kept: ReadonlySet<Digest> = new Set()
+  const onNote = (path: string, note: Buffer): void => {
+    if (path === bundleNotePath) holdEarlier(parts, note)
+  }
   try {
-    const taken = await takeEntries(parts.openArchive(bytes), { store, held, added }, signal)
+    const intake = { store, held, added, onNote }
+    const taken = await takeEntries(parts.openArchive(bytes), intake, signal)
     const roots =
       readLayout(taken, within) ??
       (await fromDocker(parts, await convertDocker(taken, store), added))
     const images = await checkAll(roots, store)
     const note = taken.notes.get(recordsPath)
-    const records = note === undefined ? [] : decodeRecords(note)
+    const records = note && decodeRecords(note)
     signal.throwIfAborted()
     kept = new Set([...images.values()].flatMap(({ tree }) => [...tree]))
     publish(parts, roots, images)
-    await writeTags(parts, roots, records)
-    return report(parts, roots, images, sum(store, added, kept))
+    const warnings = await writeTags(parts, roots, records)
+    return report(parts, roots, images, { addedBytes: sum(store, added, kept), warnings })
   } finally {
     await drop(
       parts,
@@ -106,6 +111,14 @@ async function importOne(
     )
     held.clear()
   }
+}
+
+/** Refuses a bundle that goes with one that is not here, before the rest of it is read; what it needs is not collected meanwhile. */
+function holdEarlier({ store, held }: ImportParts, bytes: Buffer): void {
+  const note = decodeNote(bytes)
+  if (note === undefined) return
+  requireEarlier(note, digest => store.stat(digest) !== undefined)
+  for (const digest of note.needs) held.add(digest)
 }
 
 /** Drops what nobody relies on. What is dropped relied on its parts: so long as anything was dropped, the rest is looked at again. */
@@ -182,17 +195,23 @@ function publish(
   }
 }
 
-/** Tags that come with a node's word are known as they were to that node; the others are news of now. */
+/**
+ * Tags that come with a node's word are known as they were to that node; of those of a bundle that come without, only what nothing is known
+ * of: how old its word is nobody can tell. Any other archive is news of now. Returns what whoever brought it should know.
+ */
 async function writeTags(
   { ledger, applyRecords }: ImportParts,
   roots: readonly Root[],
-  records: readonly SignedRecord[],
-): Promise<void> {
-  const told = await applyOwn(applyRecords, roots, records)
+  records: readonly SignedRecord[] | undefined,
+): Promise<readonly string[]> {
+  const { told, warnings } = await applyOwn(applyRecords, roots, records ?? [])
   for (const { digest, mediaType, size, name } of roots) {
-    if (name?.tag === undefined || told.has(formatTag(name.tag))) continue
-    await ledger.observeLocal(name.tag, { digest, mediaType, size }, 'import')
+    const key = name?.tag
+    if (key === undefined || told.has(formatTag(key))) continue
+    if (records !== undefined && ledger.live(key) !== undefined) continue
+    await ledger.observeLocal(key, { digest, mediaType, size }, 'import')
   }
+  return warnings
 }
 
 function sum(
@@ -208,7 +227,7 @@ function report(
   { isComplete, isServed }: ImportParts,
   roots: readonly Root[],
   images: ReadonlyMap<Digest, CheckedImage>,
-  addedBytes: number,
+  { addedBytes, warnings }: Pick<ImportReport, 'addedBytes' | 'warnings'>,
 ): ImportReport {
   const imported = roots.map(({ digest, name }) => ({
     reference: name?.tag && formatTag(name.tag),
@@ -217,7 +236,8 @@ function report(
     isComplete: isComplete(digest),
   }))
   const strange = new Set(roots.flatMap(({ name }) => name?.repository.registry ?? []))
-  const warnings = [
+  const all = [
+    ...warnings,
     ...imported
       .filter(image => !image.isComplete && image.reference !== undefined)
       .map(({ reference }) => `${reference} is not for this node's platform, or not all of it is`),
@@ -228,5 +248,5 @@ function report(
       .filter(registry => !isServed(registry))
       .map(registry => `${registry} is not among the upstreams: clients are not answered about it`),
   ]
-  return { images: imported, addedBytes, warnings }
+  return { images: imported, addedBytes, warnings: all }
 }

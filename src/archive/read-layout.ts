@@ -1,5 +1,4 @@
 import type { Digest } from '../oci/digest.ts'
-import { OciError } from '../oci/errors.ts'
 import { parseJson } from '../oci/json.ts'
 import { asObject, optionalString } from '../oci/json-field.ts'
 import { parseManifest } from '../oci/manifest.ts'
@@ -7,6 +6,7 @@ import { isManifestType } from '../oci/media-type.ts'
 import type { Repository } from '../oci/reference.ts'
 import { ArchiveRefusal } from '../ports/archive.ts'
 import { type ImageName, nameOf } from './image-names.ts'
+import { refusing } from './refusing.ts'
 import type { TakenEntries } from './take-entries.ts'
 
 /** An image of an archive. */
@@ -16,16 +16,6 @@ export interface Root {
   /** Bytes of its manifest. */
   readonly size: number
   readonly name: ImageName | undefined
-}
-
-/** Runs a reader of JSON; what breaks the specs' rules is the archive's fault. */
-export function refusing<T>(file: string, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (!(error instanceof OciError)) throw error
-    throw new ArchiveRefusal('manifest', `${file}: ${error.message}`, error)
-  }
 }
 
 /**

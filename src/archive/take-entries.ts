@@ -5,6 +5,7 @@ import { type ArchiveEntry, ArchiveRefusal } from '../ports/archive.ts'
 import type { ContentIntake, TakenBlob } from '../ports/content-intake.ts'
 import type { BlobInfo, ContentStore } from '../ports/content-store.ts'
 import { HoldfastError } from '../ports/errors.ts'
+import { bundleNotePath } from './bundle-note.ts'
 import { recordsPath } from './bundle-records.ts'
 import { readHardLink, readLink, readPath } from './entry-path.ts'
 
@@ -30,6 +31,8 @@ export interface Intake {
   readonly held: Set<Digest>
   /** What was not here before. */
   readonly added: Set<Digest>
+  /** Called as soon as a note came. What it throws ends the import. */
+  readonly onNote: (path: string, bytes: Buffer) => void
 }
 
 /** Entries of an archive; a hundred images for five platforms have five thousand. */
@@ -38,7 +41,7 @@ const headBytes = 4
 
 const noteNames: ReadonlySet<string> = new Set([
   ...['oci-layout', 'index.json', 'manifest.json'],
-  recordsPath,
+  ...[bundleNotePath, recordsPath],
 ])
 /** What `docker save` writes for versions of Docker that nobody runs. */
 const isLegacy = (path: string): boolean => /(?:^|\/)(?:repositories|VERSION|json)$/.test(path)
@@ -63,8 +66,14 @@ export async function takeEntries(
       throw new ArchiveRefusal('duplicate', `${quote(path)} is there twice`)
     }
     if (entry.kind !== 'file') links.set(path, targetOf(entry, path))
-    else if (noteNames.has(path)) notes.set(path, await readNote(entry, path))
+    else if (noteNames.has(path)) await takeNote(entry, path)
     else if (!isLegacy(path)) files.set(path, await takeFile(entry, path, intake, signal))
+  }
+
+  async function takeNote(entry: ArchiveEntry, path: string): Promise<void> {
+    const note = await readNote(entry, path)
+    notes.set(path, note)
+    intake.onNote(path, note)
   }
 
   let count = 0

@@ -28,8 +28,15 @@ export interface AdminApi {
     body: AsyncIterable<Uint8Array>,
     shape: S,
   ): Promise<Static<S>>
-  /** Asks for bytes and settles when they begin. Throws as `get` does. */
-  download(path: string, query: Query): Promise<Readable>
+  /** Asks for bytes and settles when they begin, with what the headers say of them. @param body sent with the question. Throws as `get` does. */
+  download(path: string, query: Query, body?: Uint8Array): Promise<Download>
+}
+
+/** Bytes of a node on their way. */
+export interface Download {
+  readonly bytes: Readable
+  /** The value of a header; `undefined` when there is none. */
+  header(name: string): string | undefined
 }
 
 interface Answer {
@@ -67,13 +74,19 @@ export function createAdminApi(access: AdminAccess): AdminApi {
   return {
     get: (path, query, shape) => exchange(path, query, shape),
     post: (path, query, body, shape) => exchange(path, query, shape, body),
-    async download(path, query) {
-      const response = await ask(urlOf(path, query), access, undefined)
-      if (response.statusCode === 200) return response
+    async download(path, query, body) {
+      const response = await ask(urlOf(path, query), access, body && onePiece(body))
+      const { headers } = response
+      const header = (name: string) => headers[name]?.toString()
+      if (response.statusCode === 200) return { bytes: response, header }
       const answer = await readAnswer(response, access)
       throw failureOf(answer, readJson(answer.body), access)
     },
   }
+}
+
+async function* onePiece(body: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield body
 }
 
 async function readAnswer(response: IncomingMessage, access: AdminAccess): Promise<Answer> {

@@ -35,27 +35,34 @@ export const archiveCommands = (askingExitCodes: readonly ExitCode[]): readonly 
   {
     name: 'export',
     summary: 'write images of the running node into a bundle, to be carried elsewhere',
-    usage: 'REF… -o FILE [--pinned] [--platform LIST] [--referrers]',
+    usage: 'REF… -o FILE [--pinned] [--platform LIST] [--referrers] [--since BUNDLE]',
     words: { min: 0, max: Number.POSITIVE_INFINITY },
     description:
       'Writes an OCI image layout as .tar.zst: what the node holds of each image (a tag stands for its pin, else for the newest digest that ' +
       'is whole here), and what the ledger knows of its tag, signed by the node that saw it. `holdfast import`, or a drop folder, learns the ' +
-      'tags from it as they were: a bundle that is older than what a node knows moves nothing back. Other tools read it as an OCI archive.',
+      'tags and pins from it as they were: a bundle that is older than what a node knows moves nothing back. Other tools read it as an OCI ' +
+      'archive. With --since it holds what an earlier bundle does not, and is for those who have imported that one; a third goes with the ' +
+      'second and the first. Only Holdfast reads it, and says which bundle is missing.',
     options: [
       { name: 'output', short: 'o', value: 'FILE', summary: 'where the bundle is written' },
-      { name: 'pinned', summary: 'whatever is pinned, too' },
+      { name: 'pinned', summary: 'whatever is pinned, and which pins were removed, too' },
       {
         name: 'platform',
         value: 'LIST',
         summary: 'these platforms alone, as linux/amd64,linux/arm64; all that is here by default',
       },
       { name: 'referrers', summary: 'signatures and what else refers to the images, too' },
+      { name: 'since', value: 'BUNDLE', summary: 'leave out what this earlier bundle holds' },
     ],
     examples: [
       { line: 'holdfast export nginx redis:7 -o stick/base.tar.zst', does: 'two images' },
       {
         line: 'holdfast export --pinned --referrers -o pins.tar.zst',
         does: 'all pins with their signatures',
+      },
+      {
+        line: 'holdfast export nginx redis:7 --since stick/base.tar.zst -o stick/monday.tar.zst',
+        does: 'what is new since then',
       },
     ],
     exitCodes: ['ok', ...askingExitCodes],

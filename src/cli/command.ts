@@ -58,6 +58,10 @@ export interface Parts {
     readonly checkUpstreamFiles: CheckUpstreamFiles
   }>
   loadKeyFiles(): Promise<KeyFiles>
+  loadEarlierBundle(): Promise<{
+    /** What a bundle says of itself, read from its beginning. Rejects with an error whose message says what is wrong with the file. */
+    readBundleNote(path: string): Promise<Uint8Array>
+  }>
   loadContainerdSetup(): Promise<{
     /** Rejects with an error whose message says what to do. */
     openContainerdSetup(config: Config): Promise<ContainerdSetup>

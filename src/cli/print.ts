@@ -49,6 +49,15 @@ export function formatAge(seconds: number): string {
   return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`
 }
 
+/** A size as a person says it, in decimal units: `512 bytes`, `3.4 MB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} bytes`
+  const units = ['kB', 'MB', 'GB', 'TB']
+  const power = Math.min(Math.floor(Math.log10(bytes) / 3), units.length)
+  const value = bytes / 1000 ** power
+  return `${value.toFixed(value < 10 ? 1 : 0)} ${units[power - 1]}`
+}
+
 /** Who said a digest: an address as it is, a node by the beginning of its key. */
 export function formatSayer(saidBy: string | undefined | null): string | undefined {
   return saidBy?.replace(/^([0-9a-f]{12})[0-9a-f]{52}$/, 'node $1')

@@ -77,7 +77,7 @@ export const meshSchema = group('How nodes find each other and what they tell ea
       ),
     },
   ),
-  operators: texts('Names of the members whose pins and settings count; empty: all.'),
+  operators: texts('Names or ids of the members whose pins and settings count; empty: all.'),
 })
 
 /** `containerd`: what lies beside us on this node. */

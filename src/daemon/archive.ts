@@ -65,7 +65,8 @@ export async function wireArchive(
     manifest: graph.manifest,
     describe: graph.describe,
     referrers: graph.referrers,
-    signedObservation: database.replication.signedObservation,
+    signedWords: database.replication.signedWords,
+    removedPins: database.replication.removedPins,
     protect: content.protect,
     pack: async function* (files) {
       const { packTar } = await import('../adapters/tar/write-tar.ts')

@@ -4,6 +4,7 @@ import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
+import { parseNodeId } from '../ports/node-id.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
 import { createMeshMetrics, watchMesh } from '../telemetry/mesh-metrics.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
@@ -63,13 +64,18 @@ function startAgeing(ledger: TagLedger, log: Log, owned: AsyncDisposableStack): 
   owned.defer(() => clearInterval(ageing))
 }
 
-/** A node alone loads nothing of the mesh. */
+/** A node alone loads nothing of the mesh. Others' words reach it in bundles; names of operators mean nobody to it, ids do. */
 async function join(
   config: Config,
   parts: Omit<MeshParts, 'meter'> & { readonly metrics: Metrics },
   owned: AsyncDisposableStack,
 ): Promise<JoinedMesh | undefined> {
-  if (!config.mesh.enabled) return undefined
+  const { enabled, operators } = config.mesh
+  if (!enabled) {
+    const ids = operators.flatMap(operator => parseNodeId(operator) ?? [])
+    parts.database.replication.setOperators(operators.length === 0 ? undefined : ids)
+    return undefined
+  }
   const { joinMesh } = await import('./mesh.ts')
   const { registry, receivedFromPeer } = parts.metrics
   const meter = createMeshMetrics(registry, receivedFromPeer)

@@ -15,6 +15,7 @@ export type RefusalCode =
   | 'manifest' // an index, manifest or config that breaks the specs' rules
   | 'digest' // bytes that are not what their name or manifest says
   | 'missing' // a part that is neither in the archive nor held here
+  | 'no-base' // a bundle that goes with an earlier one, of which something is not here
 
 /** An archive that is not imported, through no fault of ours: nothing of it is. `message` is for the person who brought it. */
 export class ArchiveRefusal extends Error {

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { bundleNotePath, encodeNote } from '../../src/archive/bundle-note.ts'
 import { type DropOutcome, watchDropFolder } from '../../src/archive/drop-folder.ts'
 import { formatReference, parseReference } from '../../src/oci/reference.ts'
 import { silentLog } from '../../src/ports/log.ts'
@@ -162,6 +163,27 @@ t.test('what this node could not take is tried again later', async t => {
   hasRoom = true
   await scene.pass(60_000)
   t.equal(scene.outcomes.length, 2, 'after a minute, and not before')
+})
+
+t.test('a bundle that came before the one it goes with is taken soon after that one', async t => {
+  const scene = await createScene(t)
+  const base = { id: one.digest, name: 'base.tar', blobs: [...one.blobs.keys()] }
+  const note = encodeNote({ blobs: [], needs: base.blobs, earlier: [base] })
+  const bundle = [
+    { name: bundleNotePath, data: note },
+    ...layoutOf([{ image: one, annotations: fullName('docker.io/lab/bb:v1') }], {
+      without: base.blobs,
+    }),
+  ]
+  scene.drop.put('monday.tar', tar(bundle), 1)
+  await scene.pass(5_000)
+  t.strictSame(scene.outcomes, ['failed'])
+  t.match(scene.drop.faults.get('monday.tar'), { code: 'no-base', reason: /import "base.tar"/ })
+  scene.drop.put('base.tar', archiveOf(one, 'docker.io/lab/other:v1'), 2)
+  await scene.pass(6_000)
+  t.strictSame(scene.outcomes, ['failed', 'imported', 'imported'])
+  t.equal(scene.live(), one.digest)
+  t.equal(scene.drop.faults.size, 0)
 })
 
 t.test('a list is pulled until all of it is here', async t => {

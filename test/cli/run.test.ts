@@ -53,6 +53,7 @@ t.test('an error that nobody foresaw is not swallowed', async t => {
   const parts = {
     loadDaemon: () => Promise.reject(new Error('none')),
     loadKeyFiles: () => Promise.reject(new Error('none')),
+    loadEarlierBundle: () => Promise.reject(new Error('none')),
     loadContainerdSetup: () => Promise.reject(new Error('none')),
   }
   await t.rejects(runCli(['status'], parts, { env, terminal }), TypeError)

@@ -14,6 +14,7 @@ export interface Ran {
 const noParts: Parts = {
   loadDaemon: () => Promise.reject(new Error('this test starts no node')),
   loadKeyFiles: () => import('../../src/adapters/cluster-keys/key-file.ts'),
+  loadEarlierBundle: () => import('../../src/daemon/earlier-bundle.ts'),
   loadContainerdSetup: () => import('../../src/daemon/containerd-setup.ts'),
 }
 

@@ -8,6 +8,7 @@ import { zstdCompressSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { startDaemon } from '../../src/daemon.ts'
 import { silentLog } from '../../src/ports/log.ts'
+import { openIn } from '../adapters/sqlite/support.ts'
 import { fullName, layoutOf } from '../archive/support.ts'
 import { cli } from '../cli/support.ts'
 import { makeImage, makeReferrer, type TestImage } from '../support/image.ts'
@@ -211,4 +212,73 @@ t.test('a bundle carries an image, its signature and the tag as it was', async t
   const { items } = JSON.parse(tags.out)
   t.match(items, [{ reference: 'reg.lab/lab/bb:v1', digest: older.digest, source: 'import' }])
   t.equal(items[0].confirmedAt, JSON.parse(was.out).items[0].confirmedAt, 'with its stamp')
+})
+
+t.test('a bundle since another one is small, and says which one is missing', async t => {
+  const dirs = t.testdir({ here: {}, there: {} })
+  const [from, to] = [
+    await startOffline(t, join(dirs, 'here')),
+    await startOffline(t, join(dirs, 'there')),
+  ]
+  t.teardown(() => from.close())
+  t.teardown(() => to.close())
+  const [base, monday, again] = ['base', 'monday', 'again'].map(name =>
+    join(dirs, `${name}.tar.zst`),
+  )
+  const file = join(dirs, 'image.tar')
+  const layers = [400_000]
+  const bring = async (salt: string, name: string) => {
+    await writeFile(file, archiveOf(makeImage({ salt, layers }), name))
+    t.match(await cli(['import', file], { env: from.env }), { code: 0 })
+  }
+  const pack = (to: string, ...more: string[]) =>
+    cli(['export', 'reg.lab/lab/a:v1', ...more, '-o', to], { env: from.env })
+  await bring('one', 'reg.lab/lab/a:v1')
+  t.match(await pack(base ?? ''), { code: 0, err: /1 image in 80\d kB/ })
+  await bring('two', 'reg.lab/lab/b:v1')
+  const since = ['reg.lab/lab/b:v1', '--since', base ?? '']
+  t.match(await pack(monday ?? '', ...since), {
+    code: 0,
+    err: /2 images in 80\d kB; 7 blobs \(80\d kB\) are left out: whoever imports it needs base.tar.zst/,
+  })
+  await pack(again ?? '', ...since)
+  const [first, second] = await Promise.all([monday, again].map(path => readFile(path ?? '')))
+  t.ok(first?.equals(second ?? Buffer.alloc(0)), 'equal questions, equal bytes')
+  t.match(await cli(['import', monday ?? ''], { env: to.env }), {
+    code: 6,
+    err: /refused \(no-base\): .* import "base.tar.zst" \(sha256:[0-9a-f]{64}\) first/,
+  })
+  t.match(await to.metrics(), /holdfast_imports_total{outcome="no-base"} 1/)
+  t.match(await cli(['import', base ?? ''], { env: to.env }), { code: 0 })
+  t.match(await cli(['import', monday ?? ''], { env: to.env }), { code: 0 })
+  t.equal((await to.ask('lab/b/manifests/v1')).status, 200)
+})
+
+t.test('pins go with a bundle to where their node is an operator', async t => {
+  const dirs = t.testdir({ from: { data: {} }, all: {}, named: {}, others: {} })
+  const image = makeImage()
+  const key = { registry: 'reg.lab', repository: 'lab/a', tag: 'v1' }
+  const opened = await openIn(t, join(dirs, 'from/data'))
+  await opened.ledger.setPin(key, image, { note: 'known to work' })
+  const { origin } = opened.replication
+  await opened.close()
+  const from = await startOffline(t, join(dirs, 'from'))
+  t.teardown(() => from.close())
+  const [file, bundle] = [join(dirs, 'a.tar'), join(dirs, 'pins.tar.zst')]
+  await writeFile(file, archiveOf(image, 'reg.lab/lab/a:v1'))
+  t.match(await cli(['import', file], { env: from.env }), { code: 0 })
+  t.match(await cli(['export', '--pinned', '-o', bundle], { env: from.env }), { code: 0 })
+  for (const [name, operators, isTaken] of [
+    ['all', [], true],
+    ['named', [origin], true],
+    ['others', ['somebody-else'], false],
+  ] as const) {
+    const to = await startOffline(t, join(dirs, name), { mesh: { operators } })
+    const ran = await cli(['import', bundle], { env: to.env })
+    t.match(ran, { code: 0, err: isTaken ? '' : /lab\/a:v1 was not taken: node .* is no operator/ })
+    const { items } = JSON.parse((await cli(['tags', '-o', 'json'], { env: to.env })).out)
+    t.match(items, [{ reference: 'reg.lab/lab/a:v1', pinned: isTaken }])
+    t.equal((await to.ask('lab/a/manifests/v1')).status, 200)
+    await to.close()
+  }
 })

@@ -1,4 +1,3 @@
-import { kindNumbers } from '../../ledger/encode-record.ts'
 import type { SignedRecord } from '../../ledger/record.ts'
 import { believeUntil, type TrustedTime } from '../../ledger/trusted-time.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -7,6 +6,7 @@ import type { RecordOutcome } from '../../ports/record-store.ts'
 import { checkRecord } from './apply-records.ts'
 import { packRecords } from './pack-records.ts'
 import type { Reader } from './reader.ts'
+import { createSignedWords, type SignedWords } from './signed-words.ts'
 import type { JobResult, OperatorWord } from './writer-protocol.ts'
 import type { WriterThread } from './writer-thread.ts'
 
@@ -25,7 +25,7 @@ export interface PastPin {
 }
 
 /** The ledger's side of other nodes' records. */
-export interface Replication {
+export interface Replication extends SignedWords {
   /** This node's public key, hex. */
   readonly origin: string
   /**
@@ -43,8 +43,6 @@ export interface Replication {
   say(word: OperatorWord): Promise<void>
   /** The records of a tag's registers as they are relayed, newest first within a kind. */
   recordsOf(key: TagReference): readonly SignedRecord[]
-  /** The record that the ledger answers a tag with: the newest of nobody who is banned, with a digest that is not blocked. */
-  signedObservation(key: TagReference): SignedRecord | undefined
   /** Whether a node's word does not count, by its public key. */
   isBanned(origin: string): boolean
   /** Calls back after a ban or a block was set or lifted. */
@@ -113,23 +111,7 @@ export function createReplication(parts: {
             .all(formatTag(key)),
         [],
       ),
-    signedObservation(key) {
-      const rows = reader.read(
-        ({ db }) =>
-          db
-            .prepare<[string, number], SignedRecord & { origin: string; digest: string }>(
-              `SELECT body, signature, origin, digest FROM record WHERE key = ? AND kind = ?
-               ORDER BY wall_ms DESC, counter DESC, origin DESC`,
-            )
-            .all(formatTag(key), kindNumbers.observation),
-        [],
-      )
-      const live = rows.find(
-        ({ origin, digest }) =>
-          !reader.exclusions.isBanned(origin) && !reader.exclusions.isBlocked(digest as Digest),
-      )
-      return live && { body: live.body, signature: live.signature }
-    },
+    ...createSignedWords(reader),
     isBanned: reader.exclusions.isBanned,
     onExclusions(listener) {
       listeners.add(listener)

@@ -1,12 +1,13 @@
 import { createWriteStream } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { realpath, rename, rm, stat } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { formatReference } from '../../oci/reference.ts'
 import { findAdmin } from '../admin-address.ts'
-import { createAdminApi } from '../admin-api.ts'
-import type { RunCommand } from '../command.ts'
+import { createAdminApi, type Download } from '../admin-api.ts'
+import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
-import { readReference } from '../print.ts'
+import { formatBytes, readReference } from '../print.ts'
 import { createProgress } from '../progress.ts'
 
 /** `holdfast export REF… -o FILE` */
@@ -18,26 +19,67 @@ export const run: RunCommand = async context => {
   if (words.length === 0 && !isPinned) {
     throw new CommandFailure('usage', 'name images to export, or --pinned')
   }
+  const since = await readSince(context, file)
   const api = createAdminApi(await findAdmin(context))
-  const bundle = await api.download('/api/v1/export', {
+  const query = {
     ref: words.map(word => formatReference(readReference(word))),
     platform: options['platform']?.split(',') ?? [],
     pinned: isPinned || undefined,
     referrers: options['referrers'] !== undefined || undefined,
-  })
-  const progress = createProgress(terminal, { label: 'export', size: undefined })
-  const unfinished = `${file}.part`
-  try {
-    bundle.on('data', (chunk: Buffer) => progress.advance(chunk.length))
-    await pipeline(bundle, createWriteStream(unfinished, { flush: true }))
-    await rename(unfinished, file)
-  } catch (cause) {
-    await rm(unfinished, { force: true })
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new CommandFailure('failed', `the bundle was not written: ${reason}`, cause)
-  } finally {
-    progress.end()
+    since: since?.name,
   }
+  const bundle = await api.download('/api/v1/export', query, since?.note)
+  await write(context, bundle, file)
+  const { size } = await stat(file)
+  terminal.err(`holdfast: ${tell(bundle, size, since?.name)}\n`)
   terminal.out(`${file}\n`)
   return 'ok'
 }
+
+async function write({ terminal }: CommandContext, { bytes }: Download, file: string) {
+  const progress = createProgress(terminal, { label: 'export', size: undefined })
+  const unfinished = `${file}.part`
+  try {
+    bytes.on('data', (chunk: Buffer) => progress.advance(chunk.length))
+    await pipeline(bytes, createWriteStream(unfinished, { flush: true }))
+    await rename(unfinished, file)
+  } catch (cause) {
+    await rm(unfinished, { force: true })
+    throw new CommandFailure('failed', `the bundle was not written: ${reasonOf(cause)}`, cause)
+  } finally {
+    progress.end()
+  }
+}
+
+/** The earlier bundle, which may lie on the stick that the new one is written to. */
+async function readSince({ options, parts }: CommandContext, file: string) {
+  const path = options['since']
+  if (path === undefined) return undefined
+  if (await isSame(path, file)) {
+    const why = 'it would take the place of the one that it goes with'
+    throw new CommandFailure('usage', `write the bundle to another file than ${path}: ${why}`)
+  }
+  try {
+    const { readBundleNote } = await parts.loadEarlierBundle()
+    return { name: basename(path), note: await readBundleNote(path) }
+  } catch (cause) {
+    throw new CommandFailure('usage', `--since ${path}: ${reasonOf(cause)}`, cause)
+  }
+}
+
+async function isSame(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([one, other].map(path => realpath(path).catch(() => undefined)))
+  return a !== undefined && a === b
+}
+
+function tell({ header }: Download, size: number, since: string | undefined): string {
+  const count = (name: string) => Number(header(`holdfast-bundle-${name}`) ?? 0)
+  const [images, leftOut] = [count('images'), count('left-out-blobs')]
+  const of = `${images} ${images === 1 ? 'image' : 'images'} in ${formatBytes(size)}`
+  if (since === undefined) return of
+  const bytes = formatBytes(count('left-out-bytes'))
+  return `${of}; ${leftOut} blobs (${bytes}) are left out: whoever imports it needs ${since} first`
+}
+
+const reasonOf = (cause: unknown): string =>
+  cause instanceof Error ? cause.message : String(cause)

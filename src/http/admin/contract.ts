@@ -198,12 +198,13 @@ export const importAnswer = Type.Object({
   warnings: Type.Array(text),
 })
 
-/** `GET /api/v1/export`; `ref` and `platform` may repeat. */
+/** `GET /api/v1/export` and `POST`; `ref` and `platform` may repeat. `since`: what the file of the earlier bundle is called. */
 export const exportQuery = Type.Object({
   ref: Type.Array(Type.String({ minLength: 1, maxLength: 1024 }), { maxItems: 10_000 }),
   platform: Type.Array(Type.String({ maxLength: 100 }), { maxItems: 100 }),
   pinned: Type.Boolean({ default: false }),
   referrers: Type.Boolean({ default: false }),
+  since: Type.String({ maxLength: 255, default: 'the earlier bundle' }),
 })
 
 /** Any error, as RFC 9457 has it. */

@@ -1,8 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import t from 'tap'
-import { cli, scriptAdmin } from '../support.ts'
+import { bundleNotePath, encodeNote } from '../../../src/archive/bundle-note.ts'
+import { tar } from '../../support/tar.ts'
+import { cli, listen, scriptAdmin } from '../support.ts'
 
 t.test('a bundle is written, and what goes into it is asked of the node', async t => {
   const node = await scriptAdmin(t, () => [200, 'a bundle'])
@@ -36,4 +39,69 @@ t.test('a bundle that breaks off leaves no file', async t => {
   const ran = await cli(['export', 'nginx', '-o', join(dir, 'b.tar.zst')], { env })
   t.match(ran, { code: 6, err: /the bundle was not written/ })
   t.strictSame(await readdir(dir), [])
+})
+
+t.test('what the bundle comes to is told', async t => {
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'holdfast-bundle-images': '2' }).end('x'.repeat(3_400_000))
+  })
+  const env = {
+    HOLDFAST_ADDRESS: `127.0.0.1:${await listen(t, server)}`,
+    HOLDFAST_ADMIN_TOKEN: 'x',
+  }
+  const file = join(t.testdir({}), 'b.tar.zst')
+  const ran = await cli(['export', 'nginx', 'redis', '-o', file], { env })
+  t.match(ran, { code: 0, out: `${file}\n`, err: 'holdfast: 2 images in 3.4 MB\n' })
+})
+
+t.test(
+  'with an earlier bundle what it says of itself is sent, and that it is needed told',
+  async t => {
+    const bodies: string[] = []
+    const server = createServer(async (request, response) => {
+      bodies.push(`${request.method} ${request.url} ${await text(request)}`)
+      const headers = { images: '1', 'left-out-blobs': '7', 'left-out-bytes': '120400000' }
+      for (const [name, value] of Object.entries(headers))
+        response.setHeader(`holdfast-bundle-${name}`, value)
+      response.end('a bundle')
+    })
+    const env = {
+      HOLDFAST_ADDRESS: `127.0.0.1:${await listen(t, server)}`,
+      HOLDFAST_ADMIN_TOKEN: 'x',
+    }
+    const note = encodeNote({ blobs: [], needs: [], earlier: [] })
+    const dir = t.testdir({ 'base.tar': tar([{ name: bundleNotePath, data: note }]) })
+    const base = join(dir, 'base.tar')
+    const file = join(dir, 'b.tar.zst')
+    const ran = await cli(['export', 'nginx', '--since', base, '-o', file], { env })
+    t.match(ran, {
+      code: 0,
+      err: 'holdfast: 1 image in 8 bytes; 7 blobs (120 MB) are left out: whoever imports it needs base.tar first\n',
+    })
+    t.equal(bodies.length, 1)
+    t.match(bodies[0], /^POST .*[?&]since=base.tar[& ].*ref=|^POST .*ref=.*[?&]since=base.tar /)
+    t.ok(bodies[0]?.endsWith(note.toString()))
+  },
+)
+
+t.test('an earlier bundle that is none, or is to be overwritten, is a mistake', async t => {
+  const node = await scriptAdmin(t, () => [200, 'a bundle'])
+  const note = encodeNote({ blobs: [], needs: [], earlier: [] })
+  const dir = t.testdir({
+    'base.tar': tar([{ name: bundleNotePath, data: note }]),
+    'image.tar': tar([
+      { name: 'oci-layout', data: '{}' },
+      { name: 'blobs/sha256/aa', data: 'x' },
+    ]),
+    'torn.tar.zst': Buffer.from('28b52ffd0000', 'hex'),
+    'later.tar': tar([{ name: bundleNotePath, data: '{"formatVersion":"x"}' }]),
+  })
+  const ran = (since: string, to = 'b.tar.zst') =>
+    cli(['export', 'nginx', '--since', join(dir, since), '-o', join(dir, to)], { env: node.env })
+  t.match(await ran('none.tar'), { code: 2, err: /none.tar: ENOENT/ })
+  t.match(await ran('image.tar'), { code: 2, err: /is no bundle that holdfast export wrote/ })
+  t.match(await ran('torn.tar.zst'), { code: 2, err: /zstd stream is broken or cut short/ })
+  t.match(await ran('later.tar'), { code: 2, err: /no format that is known/ })
+  t.match(await ran('base.tar', 'base.tar'), { code: 2, err: /take the place of the one/ })
+  t.strictSame(node.asked, [])
 })

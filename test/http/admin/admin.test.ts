@@ -10,10 +10,12 @@ import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { Value } from 'typebox/value'
-import { NotHere } from '../../../src/archive/export-images.ts'
+
+import { NotHere } from '../../../src/archive/plan-export.ts'
 import { type AdminOptions, createAdmin } from '../../../src/http/admin/admin.ts'
 import { ensureAdminToken } from '../../../src/http/admin/admin-token.ts'
 import type { AdminParts } from '../../../src/http/admin/answers.ts'
+
 import {
   peersAnswer,
   problem,
