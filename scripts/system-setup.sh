@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs what the system tests need on Debian: the distribution's packages, and containerd 1.7 and 2.1 of later releases beside
-# the 1.6 of this one. Nothing is replaced: the newer binaries go to a cache folder of their own. Needs root.
+# the 1.6 of this one. Nothing is replaced: the newer binaries, and buildah, whose package would renew login and passwd, go to a cache folder of
+# their own. Needs root.
 set -euo pipefail
 
 cache=${HOLDFAST_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-test}
-packages=(containerd runc docker-registry skopeo busybox-static iptables iproute2 util-linux faketime openssl curl)
+packages=(containerd runc docker-registry skopeo busybox-static bzip2 zstd iptables iproute2 util-linux faketime openssl curl)
 
 [ "$(id -u)" = 0 ] || { echo "system-setup: needs root (apt-get install, network namespaces)" >&2; exit 1; }
 missing=()
@@ -41,4 +42,13 @@ fetch() { # RELEASE VERSION
 }
 fetch trixie 1.7
 fetch forky 2.1
+
+if [ ! -x "$cache/bin/buildah" ]; then
+  work=$(mktemp -d)
+  chmod 755 "$work"
+  (cd "$work" && { apt-get -qq -o APT::Sandbox::User=root download buildah || { apt-get update -qq && apt-get -qq -o APT::Sandbox::User=root download buildah; }; } &&
+    dpkg-deb -x buildah_*.deb unpacked)
+  cp "$work/unpacked/usr/bin/buildah" "$cache/bin/"
+  rm -rf "$work"
+fi
 for version in 1.6 1.7 2.1; do echo "containerd $version: $("$cache/bin/$version/containerd" --version)"; done

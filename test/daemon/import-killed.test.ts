@@ -14,8 +14,8 @@ import { tar } from '../support/tar.ts'
 const image = makeSingleImage({ layers: [3_000, 2_500_000, 40, 1_500_000] })
 const archive = tar(layoutOf([{ image, annotations: fullName('reg.lab/lab/app:v1') }]))
 
-async function startChild(t: Test, dir: string) {
-  const child = fork(join(import.meta.dirname, 'import-child.ts'), [dir])
+async function startChild(t: Test, dir: string, ...drop: readonly string[]) {
+  const child = fork(join(import.meta.dirname, 'import-child.ts'), [dir, ...drop])
   t.teardown(() => child.kill('SIGKILL'))
   const [{ addresses, tokenFile }] = await once(child, 'message')
   const token = (await readFile(tokenFile, 'utf8')).trim()
@@ -85,4 +85,26 @@ t.test('an import that is killed with -9 at any point is completed by the next',
     'nothing is left of what was cut',
   )
   t.equal(await held(), image.blobs.size)
+})
+
+t.test('so is one out of the drop folder, with nobody there', slow, async t => {
+  const dir = t.testdir({ drop: { 'app.tar': archive } })
+  const drop = join(dir, 'drop')
+  const random = createRandom(20_261_129)
+  const held = async () => (await readdir(join(dir, 'data/blobs/sha256'))).length
+  let cuts = 0
+  for (let before = 0; before < image.blobs.size; before = await held()) {
+    const node = await startChild(t, dir, drop)
+    await isWholeOrUnknown(node.ask, image)
+    while ((await held()) <= before) await delay(2)
+    await delay(random() * 10)
+    await node.kill()
+    if ((await held()) < image.blobs.size) cuts += 1
+  }
+  t.ok(cuts > 0, `${cuts} times in the middle`)
+  const last = await startChild(t, dir, drop)
+  while (!(await isWholeOrUnknown(last.ask, image))) await delay(20)
+  t.strictSame(await readdir(join(dir, 'data/blobs/partial')), [])
+  t.equal(await held(), image.blobs.size)
+  t.strictSame(await readdir(drop), ['app.tar'], 'nothing is wrong with it')
 })

@@ -1,4 +1,5 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { bundleNotePath, encodeNote } from '../../src/archive/bundle-note.ts'
 import { ArchiveRefusal } from '../../src/ports/archive.ts'
 import { createImporting, fullName, layoutOf, savedOf } from '../archive/support.ts'
 import { makeImage, makeSingleImage } from '../support/image.ts'
@@ -65,8 +66,12 @@ const changes: readonly Change[] = [
 function makeSeeds(): readonly Buffer[] {
   const image = makeImage({ attestations: true })
   const saved = makeSingleImage({ flavour: 'docker', layers: [10, 2_000] })
+  const layout = layoutOf([{ image, annotations: fullName('docker.io/lab/bb:v1') }])
+  const base = { id: image.digest, name: 'base.tar', blobs: [image.digest] }
+  const note = encodeNote({ blobs: [...image.blobs.keys()], needs: [], earlier: [base] })
   const plain = [
-    tar(layoutOf([{ image, annotations: fullName('docker.io/lab/bb:v1') }])),
+    tar(layout),
+    tar([{ name: bundleNotePath, data: note }, ...layout]),
     tar(savedOf([{ image: saved, tags: ['lab/saved:v1'] }])),
   ]
   return [

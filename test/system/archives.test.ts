@@ -2,88 +2,91 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { type ImageOptions, makeImage } from '../support/image.ts'
-import { busyboxFiles } from '../support/layer.ts'
+import { makeImage } from '../support/image.ts'
 import { writeArchive } from './support/archive.ts'
-import { pauseImage, startContainerd } from './support/containerd.ts'
-import { startNode } from './support/holdfast.ts'
+import { drop, makeArchives, runnable } from './support/archive-makers.ts'
+import { type Containerd, pauseImage, startContainerd } from './support/containerd.ts'
+import { type HoldfastNode, startNode } from './support/holdfast.ts'
+import { makeMesh, untilMet } from './support/mesh.ts'
 import { run, until } from './support/process.ts'
 import { containerdVersions, requireSystem } from './support/requirements.ts'
 
 requireSystem()
 
 const registry = 'registry.lab'
-const busybox = busyboxFiles('/bin/busybox')
-
-const runnable = (salt: string): ImageOptions => ({
-  platforms: ['linux/amd64', 'linux/arm64'],
-  layers: [busybox, 20_000],
-  config: { Cmd: ['/bin/sleep', '100000'], Env: ['PATH=/bin', `SALT=${salt}`] },
-  salt,
-})
-
-/** How people make archives, as shell: `$OCI` is an OCI archive of the image, `$OUT` and `$NAME` what is wanted. */
-const makers: Readonly<Record<string, string>> = {
-  'docker.tar': 'skopeo --insecure-policy copy -q oci-archive:$OCI docker-archive:$OUT:$NAME',
-  'oci.tar.gz':
-    'skopeo --insecure-policy copy -q oci-archive:$OCI oci-archive:$OUT.tmp:$NAME && gzip < $OUT.tmp > $OUT',
-  'all.tar.zst':
-    'skopeo --insecure-policy copy -q --all oci-archive:$OCI oci-archive:$OUT.tmp:$NAME && zstd -q $OUT.tmp -o $OUT',
-  'saved.tar.bz2':
-    'skopeo --insecure-policy copy -q oci-archive:$OCI docker-archive:$OUT.tmp:$NAME && bzip2 < $OUT.tmp > $OUT',
-}
+const upstreams = { [registry]: { url: 'http://127.0.0.1:1' } }
 
 /** A node that has nothing but what is dropped. */
 const startOffline = (dir: string, drop: string) =>
   startNode({
     dir: join(dir, 'node'),
-    config: {
-      mode: 'offline',
-      upstreams: { [registry]: { url: 'http://127.0.0.1:1' } },
-      dropFolder: { path: drop },
-    },
+    config: { mode: 'offline', upstreams, dropFolder: { path: drop } },
   })
 
-t.test('what other programs archive runs as pods, from the drop folder alone', async t => {
+/** What a node answers about a tag; nothing where it does not know it. */
+async function digestAt(node: HoldfastNode, image: string): Promise<string | undefined> {
+  const [, repository, tag] = /^[^/]+\/(.+):(.+)$/.exec(image) ?? []
+  const url = `${node.mirror}/v2/${repository}/manifests/${tag}?ns=${registry}`
+  const answer = await fetch(url, { method: 'HEAD' })
+  return answer.headers.get('docker-content-digest') ?? undefined
+}
+
+t.test('what other programs archive runs as pods through another node', async t => {
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-archives-'))
-  const drop = join(dir, 'drop')
-  await mkdir(drop)
-  const node = await startOffline(dir, drop)
-  t.teardown(async () => {
-    await node.stop()
-    await rm(dir, { recursive: true, force: true })
-  })
+  const folder = join(dir, 'drop')
+  await mkdir(folder)
+  await using owned = new AsyncDisposableStack()
+  owned.defer(() => rm(dir, { recursive: true, force: true }))
+  const mesh = await makeMesh(join(dir, 'mesh'), { mode: 'offline', upstreams })
+  const [here, there] = [await mesh.place('here'), await mesh.place('there')]
+  const dropped = await mesh.start(here, { config: { dropFolder: { path: folder } } })
+  owned.defer(async () => void (await dropped.stop()))
+  const other = await mesh.start(there, { seeds: [here] })
+  owned.defer(async () => void (await other.stop()))
+  await untilMet([dropped, other])
+
   const pause = join(dir, 'pause.tar')
-  await writeArchive(pause, pauseImage, makeImage(runnable('pause')))
-  for (const [file, script] of Object.entries(makers)) {
-    const name = `${registry}/lab/${file}:v1`
-    const source = join(dir, `source-of-${file}`)
-    await writeArchive(source, name, makeImage(runnable(file)))
-    const env = { ...process.env, OCI: source, OUT: join(dir, file), NAME: name }
-    await run('sh', ['-c', script], { env })
-    await rename(join(dir, file), join(drop, file))
-    await until(`${file} is served`, async () => {
-      const answer = await fetch(`${node.mirror}/v2/lab/${file}/manifests/v1?ns=${registry}`)
-      return answer.status === 200
-    })
-  }
+  await writeArchive(pause, pauseImage, runnable('pause'))
+  const clients: Containerd[] = []
   for (const version of containerdVersions) {
     const client = await startContainerd(version, join(dir, version), pause)
-    try {
-      await client.mirror(registry, node.mirror)
-      for (const file of Object.keys(makers)) {
-        const image = `${registry}/lab/${file}:v1`
-        await client.pull(image)
-        t.match(
-          await client.runPod(image, ['/bin/sh', '-c', 'echo $SALT']),
-          file,
-          `${version} ${file}`,
-        )
-      }
-    } finally {
-      await client.stop()
+    owned.defer(() => client.stop())
+    await client.mirror(registry, other.mirror)
+    clients.push(client)
+  }
+
+  const archives = await makeArchives(dir, registry, clients)
+  t.equal(archives.length, 9)
+  for (const archive of archives) await drop(archive, folder)
+  for (const { file, image } of archives) {
+    await until(`${file} is known to the other node`, () => digestAt(other, image))
+  }
+  const [first] = archives
+  const also = first?.image.replace(/:v1$/, ':also') ?? ''
+  t.equal(await digestAt(other, also), await digestAt(other, first?.image ?? ''), 'both tags')
+  for (const client of clients) {
+    for (const { image, file } of archives) {
+      await client.pull(image)
+      const printed = await client.runPod(image, ['/bin/sh', '-c', 'echo $SALT'])
+      t.match(printed, file, `${client.version} ${file}`)
     }
   }
+
+  const [moved, client] = [archives.find(({ file }) => file === 'all.tar.zst'), clients.at(-1)]
+  if (moved === undefined || client === undefined) throw new Error('no archive to replace')
+  const { file, path, image } = moved
+  const newer = runnable('newer')
+  await writeArchive(`${path}.tmp`, image, newer)
+  await run('zstd', ['-qf', '--rm', `${path}.tmp`, '-o', path])
+  await drop(moved, folder)
+  for (const node of [dropped, other]) {
+    await until(
+      `${file} is the newer one`,
+      async () => (await digestAt(node, image)) === newer.digest,
+    )
+  }
+  await client.pull(image)
+  t.match(await client.runPod(image, ['/bin/sh', '-c', 'echo $SALT']), 'newer')
 })
 
 for (const version of containerdVersions) {
@@ -92,7 +95,7 @@ for (const version of containerdVersions) {
     async t => {
       const dir = await mkdtemp(join(tmpdir(), 'holdfast-archives-'))
       const pause = join(dir, 'pause.tar')
-      await writeArchive(pause, pauseImage, makeImage(runnable('pause')))
+      await writeArchive(pause, pauseImage, runnable('pause'))
       const name = `${registry}/lab/saved:v1`
       const [source, saved] = [join(dir, 'source.tar'), join(dir, 'saved.tar')]
       // No layer of it is in containerd already: that one would take the packed form of it instead.

@@ -10,7 +10,20 @@ export const cacheDir =
 export const containerdVersions = ['1.6', '1.7', '2.1'] as const
 export type ContainerdVersion = (typeof containerdVersions)[number]
 
-const commands = ['docker-registry', 'skopeo', 'runc', 'ip', 'iptables', 'curl', 'faketime']
+/** Out of its package, not installed. */
+export const buildah: string = join(cacheDir, 'bin', 'buildah')
+
+const commands = [
+  'docker-registry',
+  'skopeo',
+  'runc',
+  'ip',
+  'iptables',
+  'curl',
+  'faketime',
+  'bzip2',
+  'zstd',
+]
 
 /** libfaketime, which gives a process another wall clock. */
 export function fakeTimeLibrary(): string {
@@ -28,6 +41,7 @@ export function requireSystem(): void {
       missing.push(`containerd ${version}`)
     }
   }
+  if (!isExecutable(buildah)) missing.push('buildah')
   if (!existsSync(fakeTimeLibrary())) missing.push('libfaketime')
   if (!isExecutable('/bin/busybox')) missing.push('busybox-static')
   if (missing.length > 0) {
