@@ -113,6 +113,13 @@ export interface Upstream {
   /** Whether a registry is configured (or allowed by `"*"`). */
   isConfigured(registry: string): boolean
   endpoints(): readonly EndpointState[]
+  /**
+   * When the registry itself, the last of its endpoints, spoke as one, on the monotonic clock. Absent: never since the start, or it is
+   * known to be down.
+   */
+  heardAtMs(registry: string): number | undefined
+  /** Asks the registry itself whether it is there, on a new connection and within seconds. What is known to be down is not. */
+  isThere(registry: string): Promise<boolean>
   /** Asks in the background whether those are there that have not answered since the start and are not known to be down. */
   tryUnheard(): void
   /** Calls back when something that was down answers again: `repository` is absent when a whole endpoint came back. */

@@ -130,6 +130,8 @@ export function createFakeUpstream() {
       reaches.get(repository.registry) ?? { state: 'reachable' },
     isConfigured: registry => reaches.get(registry)?.state !== 'unconfigured',
     endpoints: () => [],
+    heardAtMs: () => undefined,
+    isThere: async () => false,
     tryUnheard() {},
     onRecovered(listener) {
       listeners.add(listener)

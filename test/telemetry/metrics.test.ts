@@ -100,6 +100,8 @@ t.test(
       reach: () => ({ state: 'reachable' }),
       isConfigured: () => true,
       endpoints: () => [],
+      heardAtMs: () => undefined,
+      isThere: async () => false,
       tryUnheard() {},
       onRecovered: () => () => {},
     }

@@ -35,6 +35,8 @@ export interface Health {
   onReturn(listener: () => void): () => void
   /** Grows with every {@link Health.heard}. */
   heardCount(): number
+  /** When the last of them was, on the monotonic clock. */
+  heardAtMs(): number | undefined
   /** Asks `GET /v2/` on a new connection, one at a time, and tells whether a registry answered; it counts whenever it comes. */
   ping(): Promise<boolean>
   /** A question about this was answered. */
@@ -72,6 +74,7 @@ export function createHealth(parts: HealthParts, endpoint: EndpointSettings): He
   const { registry } = endpoint
   const url = describeUrl(endpoint.url)
   let heardCount = 0
+  let heardAtMs: number | undefined
   let pinging: Promise<boolean> | undefined
   const returning = new Set<() => void>()
 
@@ -102,6 +105,7 @@ export function createHealth(parts: HealthParts, endpoint: EndpointSettings): He
 
   function heard(): void {
     heardCount += 1
+    heardAtMs = parts.clock.monotonicMs()
     whole.succeed()
   }
 
@@ -123,6 +127,7 @@ export function createHealth(parts: HealthParts, endpoint: EndpointSettings): He
       return () => returning.delete(listener)
     },
     heardCount: () => heardCount,
+    heardAtMs: () => heardAtMs,
     refusal(subject, insist) {
       const limit = limits.find(subject.repository)
       if (limit !== undefined) return pausedFailure(url, limit.leftMs)

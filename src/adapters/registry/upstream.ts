@@ -169,6 +169,14 @@ export function createRegistryUpstream(
     },
     isConfigured: registry => registries.find(registry).length > 0,
     endpoints: () => registries.all().map(health => health.state()),
+    heardAtMs(registry) {
+      const owner = registries.find(registry).at(-1)
+      return owner?.isDown() === false ? owner.heardAtMs() : undefined
+    },
+    async isThere(registry) {
+      const owner = registries.find(registry).at(-1)
+      return owner?.isDown() === false && owner.ping()
+    },
     tryUnheard() {
       for (const health of registries.all()) {
         if (health.heardCount() === 0 && !health.isDown()) void health.ping()
