@@ -132,9 +132,13 @@ function judgeTransfer(
   version: string | undefined,
 ): readonly Finding[] {
   if (!isAtLeast(version, 2, 1)) return []
-  const isLocal = config?.useLocalImagePull === true
-  const what = isLocal ? 'containerd pulls by itself' : 'containerd pulls by its transfer service'
-  if (isLocal || dirs.length < 2 || isAtLeast(version, 2, 2)) return [ok('transfer-service', what)]
+  const local = config?.localPullKeys ?? []
+  const what =
+    local.length > 0
+      ? `containerd pulls by itself (${local.join(', ')})`
+      : 'containerd pulls by its transfer service'
+  const isRead = local.length > 0 || dirs.length < 2 || isAtLeast(version, 2, 2)
+  if (isRead) return [ok('transfer-service', what)]
   return [
     fault(
       'transfer-service',

@@ -13,8 +13,8 @@ export interface ContainerdConfig {
   readonly discardUnpackedLayers: boolean
   /** Old keys that containerd reads in place of `hosts.toml` files, or that stop it when both are there. */
   readonly oldRegistryKeys: readonly string[]
-  /** 2.1 and later pull through the transfer service unless this is set. */
-  readonly useLocalImagePull: boolean
+  /** Keys that keep 2.1 and later from pulling through the transfer service. */
+  readonly localPullKeys: readonly string[]
   readonly contentRoot: string | undefined
   readonly socket: string | undefined
 }
@@ -77,10 +77,23 @@ function interpret(toml: Table, path: string): ContainerdConfig {
     configPath: typeof dirs === 'string' ? dirs.split(':').filter(dir => dir !== '') : [],
     discardUnpackedLayers: discard === true,
     oldRegistryKeys: old,
-    useLocalImagePull: images['use_local_image_pull'] === true,
+    localPullKeys: localPullKeys({ ...inContainerd, ...images }),
     contentRoot: root === undefined ? undefined : join(root, 'io.containerd.content.v1.content'),
     socket: textAt(tableAt(toml, 'grpc'), 'address'),
   }
+}
+
+/** Each measured with 2.1.9, which tells of it in its log. */
+function localPullKeys(images: Table): readonly string[] {
+  const downloads = images['max_concurrent_downloads'] ?? 3
+  const keys = {
+    use_local_image_pull: images['use_local_image_pull'] === true,
+    disable_snapshot_annotations: images['disable_snapshot_annotations'] === false,
+    discard_unpacked_layers: images['discard_unpacked_layers'] === true,
+    image_pull_with_sync_fs: images['image_pull_with_sync_fs'] === true,
+    max_concurrent_downloads: downloads !== 3,
+  }
+  return Object.entries(keys).flatMap(([key, isSet]) => (isSet ? [key] : []))
 }
 
 function tableAt(table: Table, key: string): Table {

@@ -78,11 +78,24 @@ t.test(
     t.strictSame(faults(judgeConfig(several, answered('2.2.0'))), [])
     t.strictSame(faults(judgeConfig(several, answered('2.0.0'))), [])
     const images = "[plugins.'io.containerd.cri.v1.images']"
-    const local = await place(
-      t,
-      `version = 3\n${images}\nuse_local_image_pull = true\ndiscard_unpacked_layers = true\n${v3}\nconfig_path = "/c:/d"\n`,
-    )
-    t.strictSame(faults(judgeConfig(local, answered('2.1.9'))), ['discard-unpacked-layers'])
+    const keys = {
+      use_local_image_pull: true,
+      disable_snapshot_annotations: false,
+      discard_unpacked_layers: true,
+      image_pull_with_sync_fs: true,
+      max_concurrent_downloads: 5,
+    }
+    for (const [key, value] of Object.entries(keys)) {
+      const text = `version = 3\n${images}\n${key} = ${value}\n${v3}\nconfig_path = "/c:/d"\n`
+      const judged = judgeConfig(await place(t, text), answered('2.1.9'))
+      t.match(judged[1], { id: 'transfer-service', level: 'ok', what: `by itself (${key})` })
+      const discards = key === 'discard_unpacked_layers' ? ['discard-unpacked-layers'] : []
+      t.strictSame(faults(judged), discards)
+    }
+    const usual = `version = 3\n${images}\nmax_concurrent_downloads = 3\n${v3}\nconfig_path = "/c:/d"\n`
+    t.strictSame(faults(judgeConfig(await place(t, usual), answered('2.1.9'))), [
+      'transfer-service',
+    ])
   },
 )
 
