@@ -5,7 +5,7 @@ export const containerdCommands: readonly Command[] = [
   {
     name: 'containerd install',
     summary: 'send the containerd of this machine to the mirror',
-    usage: '[REGISTRY…] [--fallback upstream|none]',
+    usage: '[REGISTRY…] [--fallback upstream|none|auto]',
     words: { min: 0, max: 1000 },
     description:
       'Writes a hosts.toml for each registry that is configured, or for those named; "_default" stands for every registry that has none ' +
@@ -15,7 +15,9 @@ export const containerdCommands: readonly Command[] = [
       'What stands behind the mirror:\n' +
       '  none: nobody. While Holdfast is down nothing is pulled; pull secrets of pods are not used.\n' +
       '  upstream: the registry itself. Pulls survive without Holdfast, but a node that starts while the uplink is frozen hangs in it.\n' +
-      '  auto: none in this version.\n\n' +
+      '  auto: nobody when the machine starts. While Holdfast runs and the registry is known to answer, the registry: the running node mounts ' +
+      'another file over hosts.toml, and takes it away once the registry falls silent. Needs a node that may mount where containerd sees it; ' +
+      'elsewhere auto is none, and status and check tell why.\n\n' +
       'K3s and RKE2 answer for each registry that their registries.yaml names, and write its hosts.toml anew at every start. For those the ' +
       'mirror becomes the first endpoint there, and the registry stands behind it unless K3s runs with ' +
       '--disable-default-registry-endpoint: neither none nor auto is to be had. All others get a hosts.toml, which K3s leaves alone.',
@@ -120,7 +122,7 @@ export const containerdCommands: readonly Command[] = [
     description:
       'Prints each file with its place, for machines that are set up by other tools. podman and CRI-O ask the mirror by path, and read ' +
       'the same file; they have no entry that stands for every registry. Docker asks mirrors for docker.io alone and always goes on to ' +
-      'it, which --fallback cannot change.',
+      'it, which --fallback cannot change. With auto the files are those of none: what a running node mounts over them needs install.',
     options: [
       {
         name: 'for',

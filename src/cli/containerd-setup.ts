@@ -89,6 +89,10 @@ export interface HostsState {
   readonly path: string
   readonly owner: 'nobody' | 'holdfast' | 'edited' | 'k3s' | 'other'
   readonly fallback?: Fallback
+  /** With `auto`: who stands behind the mirror now. */
+  readonly behind?: 'upstream' | 'none'
+  /** With `auto`: why it is `none` on this machine. */
+  readonly whyAlone?: string
   readonly hasBackup: boolean
   readonly problem?: string
   readonly asks: readonly string[]

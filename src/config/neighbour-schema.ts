@@ -116,7 +116,7 @@ export const containerdSchema = group(
     fallback: Type.Enum(['auto', 'upstream', 'none'], {
       default: 'auto',
       description:
-        'What stands behind the mirror in hosts.toml. upstream: the registry, also while it hangs. none: nobody. auto: none in this version.',
+        'What stands behind the mirror in hosts.toml. upstream: the registry, also while it hangs. none: nobody. auto: nobody, and the registry while a running node knows that it answers.',
     }),
   },
 )

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import {
   editRegistries,
   namedRegistries,
@@ -14,7 +14,7 @@ import {
   writeHosts,
 } from '../adapters/containerd-setup/hosts-toml.ts'
 import { installHosts } from '../adapters/containerd-setup/install.ts'
-import { type ContainerdPlace, locateContainerd } from '../adapters/containerd-setup/locate.ts'
+import type { ContainerdPlace } from '../adapters/containerd-setup/locate.ts'
 import { writeRegistriesConf } from '../adapters/containerd-setup/registries-conf.ts'
 import { readStatus } from '../adapters/containerd-setup/status.ts'
 import { uninstallHosts } from '../adapters/containerd-setup/uninstall.ts'
@@ -26,18 +26,13 @@ import { readTokens } from '../http/token-file.ts'
 import { parseRegistry } from '../oci/reference.ts'
 import { HoldfastError } from '../ports/errors.ts'
 import { checkContainerd } from './containerd-check.ts'
+import { absolute, findContainerd } from './containerd-place.ts'
 import { mirrorUrl } from './mirror-url.ts'
 import { readUpstreams } from './upstream-files.ts'
 
 /** Finds the containerd of this machine. Throws `HoldfastError` when a file of its or of ours cannot be understood. */
 export async function openContainerdSetup(config: Config): Promise<ContainerdSetup> {
-  const { certsDir: dir, configFile, registriesFile, socket } = config.containerd
-  const place = await locateContainerd({
-    certsDir: absolute(dir),
-    configFile: absolute(configFile),
-    registriesFile: absolute(registriesFile),
-    socket,
-  })
+  const place = await findContainerd(config)
   const { upstreams } = await readUpstreams(config)
   const { certsDir, registriesYaml } = place
   return {
@@ -74,9 +69,6 @@ export async function openContainerdSetup(config: Config): Promise<ContainerdSet
     },
   }
 }
-
-const absolute = (path: string | undefined): string | undefined =>
-  path === undefined ? undefined : resolve(path)
 
 function snippets(
   program: Program,
@@ -154,8 +146,10 @@ function notesAbout(
   registries: readonly RegistryAccess[],
 ): readonly string[] {
   const notes: string[] = []
-  if (fallback === 'auto') {
-    notes.push('auto is none in this version: nobody stands behind the mirror')
+  if (fallback === 'auto' && registries.some(({ name }) => name !== everyRegistry)) {
+    notes.push(
+      'auto: nobody stands behind the mirror until a running Holdfast has confirmed that the registry answers; `holdfast containerd status` tells who does now',
+    )
   }
   if (fallback !== 'upstream' && registries.some(({ name }) => name === everyRegistry)) {
     notes.push(

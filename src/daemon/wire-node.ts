@@ -9,6 +9,7 @@ import type { TagLedger } from '../ports/tag-ledger.ts'
 import { createMeshMetrics, watchMesh } from '../telemetry/mesh-metrics.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { wireArchive } from './archive.ts'
+import { watchBehind } from './containerd-behind.ts'
 import { openContent, openStore } from './content.ts'
 import { type Addresses, openFaces } from './faces.ts'
 import type { JoinedMesh, MeshParts } from './mesh.ts'
@@ -47,6 +48,7 @@ export async function wireNode(
   const mark = randomUUID()
   const upstreams = openUpstreams(upstreamFiles, { ledger, metrics, clock, log, mark }, owned)
   const mode = () => config.mode
+  watchBehind(config, { upstream: upstreams.upstream, mode, clock, log }, owned)
   const shared = { database, content, upstreams, clock, log, mode, mark }
   const mesh = await join(config, { ...shared, metrics, version }, owned)
   const pull = wirePull(config, { ...shared, mesh: mesh?.forPull }, owned)

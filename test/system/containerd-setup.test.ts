@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
+import { pictureOf } from '../adapters/containerd-setup/picture.ts'
 import { makeImage } from '../support/image.ts'
 import { writeArchive } from './support/archive.ts'
 import { type Containerd, pauseImage, startContainerd } from './support/containerd.ts'
@@ -13,12 +13,6 @@ import { containerdVersions, requireSystem } from './support/requirements.ts'
 import { registryName, startWorld, type World } from './support/world.ts'
 
 requireSystem()
-
-/** Every name with its type, mode, owner, link and, of files, time and content. */
-function pictureOf(directory: string): string {
-  const script = `find . -printf '%y %m %u %g %p %l ' \\( -type f -printf '%T@ ' -exec sha256sum {} ';' -o -printf '\\n' \\) | sort`
-  return execFileSync('sh', ['-c', script], { cwd: directory, encoding: 'utf8' })
-}
 
 const faultsIn = (findings: readonly { readonly level: string; readonly what: string }[]) =>
   findings.filter(({ level }) => level !== 'ok').map(({ what }) => what)

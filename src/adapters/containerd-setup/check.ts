@@ -166,13 +166,17 @@ export async function judgeContent(place: ContainerdPlace, answered: Answered): 
 export const judgeHosts = (states: readonly HostsState[]): readonly Finding[] =>
   states.map(judgeFile)
 
-function judgeFile({ registry, owner, problem, path, asks }: HostsState): Finding {
+function judgeFile({ registry, owner, problem, path, asks, whyAlone }: HostsState): Finding {
   const id = `hosts:${registry}`
   if (problem !== undefined) {
     return fault(id, `containerd ignores ${path}: ${problem}`, 'mend it, or install with --force')
   }
   switch (owner) {
     case 'holdfast':
+      if (whyAlone !== undefined) {
+        const fix = 'mend that and restart Holdfast, or install with --fallback none to have it so'
+        return warning(id, `${registry}: auto is none here: ${whyAlone}`, fix)
+      }
       return ok(id, `${registry} is asked of ${asks.join(', then ')}`)
     case 'edited':
       return warning(id, `${path} was changed since it was written`, 'install with --force')

@@ -6,7 +6,7 @@ export type Behind = 'upstream' | 'none'
 /** What the operator wants behind it. */
 export type Fallback = Behind | 'auto'
 
-/** What is written for it. */
+/** What is written for it: with `auto` as well nobody, for that outlives the machine's next start. */
 export const behindOf = (fallback: Fallback): Behind =>
   fallback === 'upstream' ? 'upstream' : 'none'
 

@@ -14,6 +14,8 @@ export interface JournalEntry {
   readonly fallback: Fallback
   /** SHA-256 of what we wrote, and while it is being replaced of what replaces it: the file is ours if it is one of these. */
   readonly written: readonly string[]
+  /** SHA-256 of the text with the registry behind, which the running node may mount over the file. Absent unless `auto` means it. */
+  readonly upstream?: string
 }
 
 /** Everything that uninstall needs to know. */
@@ -31,6 +33,13 @@ const folder = '.holdfast'
 /** Where the file of a registry's directory lies as it was before install. */
 export const backupPath = (certsDir: string, directory: string): string =>
   join(certsDir, folder, 'before', directory, 'hosts.toml')
+
+/** The same with the registry behind the mirror: containerd reads it only where it is mounted over the other. */
+export const upstreamPath = (certsDir: string, directory: string): string =>
+  join(certsDir, folder, 'upstream', directory, 'hosts.toml')
+
+/** Why the running node leaves it at that the mirror stands alone, in its words. */
+export const whyAlonePath = (certsDir: string): string => join(certsDir, folder, 'why-alone')
 
 const journalPath = (certsDir: string): string => join(certsDir, folder, 'journal.json')
 

@@ -17,6 +17,8 @@ export interface Found {
   readonly sha256: string | undefined
   /** `aside`: another file was there before install. `in-place`: the same, for install was cut short before it was replaced. */
   readonly backup: 'none' | 'aside' | 'in-place'
+  /** What lies aside. */
+  readonly before: HostsToml | HostsFault | undefined
   /** Files of the old form (`*.crt`, `*.cert`, `*.key`), which containerd reads only while there is no `hosts.toml`. */
   readonly certificates: readonly string[]
 }
@@ -38,7 +40,9 @@ export async function look(certsDir: string, directory: string): Promise<Found> 
   const entry = await ifThere(lstat(path))
   // A link that leads nowhere is a file that says nothing.
   const text = entry && ((await ifThere(readFile(path, 'utf8'))) ?? '')
-  const kept = await ifThere(lstat(backupPath(certsDir, directory)))
+  const backup = backupPath(certsDir, directory)
+  const kept = await ifThere(lstat(backup))
+  const before = await ifThere(readFile(backup, 'utf8'))
   return {
     directory,
     path,
@@ -46,6 +50,7 @@ export async function look(certsDir: string, directory: string): Promise<Found> 
     file: text === undefined ? undefined : readHosts(text),
     sha256: text === undefined ? undefined : sha256(text),
     backup: kept === undefined ? 'none' : kept.ino === entry?.ino ? 'in-place' : 'aside',
+    before: before === undefined ? undefined : readHosts(before),
     certificates: (names ?? []).filter(name => /\.(crt|cert|key)$/.test(name)),
   }
 }
@@ -53,7 +58,7 @@ export async function look(certsDir: string, directory: string): Promise<Found> 
 /** Whose file it is, by its hash and header. */
 export function ownerOf({ file, sha256: hash }: Found, entry: JournalEntry | undefined): Owner {
   if (file === undefined || hash === undefined) return 'nobody'
-  if (entry?.written.includes(hash)) return 'holdfast'
+  if (entry?.written.includes(hash) || entry?.upstream === hash) return 'holdfast'
   if ('problem' in file) return 'other'
   return file.author === 'holdfast' ? 'edited' : file.author
 }

@@ -1,6 +1,8 @@
-import type { Fallback } from './hosts-toml.ts'
-import { readJournal } from './journal.ts'
-import { findDirectory, ownerOf } from './registry-directory.ts'
+import { readFile } from 'node:fs/promises'
+import type { Behind, Fallback } from './hosts-toml.ts'
+import { type JournalEntry, readJournal, whyAlonePath } from './journal.ts'
+import { type Found, findDirectory, ownerOf } from './registry-directory.ts'
+import { ifThere } from './whole-file.ts'
 
 /** How one registry is set up. */
 export interface HostsState {
@@ -9,6 +11,10 @@ export interface HostsState {
   readonly owner: ReturnType<typeof ownerOf>
   /** What install was told to put behind the mirror; absent where the file is not ours. */
   readonly fallback?: Fallback
+  /** With `auto`: who stands there now. */
+  readonly behind?: Behind
+  /** With `auto`: why the node that ran last leaves the mirror alone for good. */
+  readonly whyAlone?: string
   /** A file that was there before lies in the backup. */
   readonly hasBackup: boolean
   /** Why containerd ignores the file, if it does. */
@@ -35,13 +41,25 @@ export async function readStatus(
       registry,
       path,
       owner,
-      ...(isOurs && entry !== undefined && { fallback: entry.fallback }),
+      ...(isOurs && entry !== undefined && (await fallbackOf(certsDir, found, entry))),
       hasBackup: entry?.hadFile ?? false,
       ...(file !== undefined && 'problem' in file && { problem: file.problem }),
       asks: file === undefined || 'problem' in file ? [] : asked(file),
     })
   }
   return states
+}
+
+async function fallbackOf(
+  certsDir: string,
+  { sha256 }: Found,
+  { fallback, upstream }: JournalEntry,
+): Promise<Pick<HostsState, 'fallback' | 'behind' | 'whyAlone'>> {
+  if (fallback !== 'auto') return { fallback }
+  const behind = upstream !== undefined && sha256 === upstream ? 'upstream' : 'none'
+  if (upstream === undefined) return { fallback, behind }
+  const why = (await ifThere(readFile(whyAlonePath(certsDir), 'utf8')))?.trim()
+  return { fallback, behind, ...(why && { whyAlone: why }) }
 }
 
 function asked({

@@ -1,4 +1,4 @@
-import { rename, rmdir, unlink } from 'node:fs/promises'
+import { rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import {
   backupPath,
@@ -6,9 +6,11 @@ import {
   type JournalEntry,
   readJournal,
   removeJournal,
+  upstreamPath,
   withEntry,
   writeJournal,
 } from './journal.ts'
+import { unbind, withoutMount } from './mounts.ts'
 import { type Found, look, ownerOf } from './registry-directory.ts'
 import { codeOf, ifThere, removeUnfinished, syncDirectory } from './whole-file.ts'
 
@@ -23,7 +25,7 @@ export interface Uninstalled {
 }
 
 /**
- * Brings everything back as it was before the first install. A file that was changed since is left alone unless forced, and with it what
+ * Brings everything back as it was before the first install, mounts of the running node included. A file that was changed since is left alone unless forced, and with it what
  * is needed to take it back later. Throws `HoldfastError` when the journal cannot be read.
  */
 export async function uninstallHosts(order: {
@@ -50,6 +52,7 @@ async function takeBack(
   entry: JournalEntry,
   force: boolean,
 ): Promise<Uninstalled> {
+  await unbind(join(certsDir, directory, 'hosts.toml'))
   const found = await look(certsDir, directory)
   const { path, backup } = found
   const at = { registry: entry.registry, path }
@@ -73,8 +76,10 @@ async function bringBack(
   { path, directory }: Found,
   { hadFile, madeDirectory }: JournalEntry,
 ): Promise<void> {
-  if (hadFile) await rename(backupPath(certsDir, directory), path)
-  else await ifThere(unlink(path))
+  await withoutMount(path, () =>
+    hadFile ? rename(backupPath(certsDir, directory), path) : ifThere(unlink(path)),
+  )
+  await rm(upstreamPath(certsDir, directory), { force: true })
   await ifThere(syncDirectory(dirname(path)))
   if (madeDirectory) await removeIfEmpty(join(certsDir, directory))
 }

@@ -10,16 +10,19 @@ export const run: RunCommand = async context => {
   print(context, { certsDir: setup.certsDir, items }, () => [
     `in ${setup.certsDir}:`,
     ...columns([['REGISTRY', 'FILE', 'BEHIND', 'ASKS'], ...items.map(rowOf)]),
+    ...new Set(
+      items.flatMap(({ whyAlone }) => (whyAlone ? [`auto is none here: ${whyAlone}`] : [])),
+    ),
   ])
   return 'ok'
 }
 
-function rowOf({ registry, owner, fallback, problem, asks }: HostsState): string[] {
+function rowOf({ registry, owner, fallback, behind, problem, asks }: HostsState): string[] {
   const asked = asks.length === 0 ? ['the registry itself'] : asks
   return [
     registry,
     problem === undefined ? tellOwner[owner] : `ignored by containerd: ${problem}`,
-    fallback ?? '',
+    behind === undefined ? (fallback ?? '') : `auto: ${behind} now`,
     asked.join(', then '),
   ]
 }

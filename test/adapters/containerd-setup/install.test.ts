@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { chmodSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { link, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -6,6 +5,7 @@ import t, { type Test } from 'tap'
 import { type InstallOrder, installHosts } from '../../../src/adapters/containerd-setup/install.ts'
 import { readStatus } from '../../../src/adapters/containerd-setup/status.ts'
 import { uninstallHosts } from '../../../src/adapters/containerd-setup/uninstall.ts'
+import { pictureOf } from './picture.ts'
 
 const names = ['docker.io', 'ghcr.io', 'registry.lab:5000', '_default']
 
@@ -19,12 +19,6 @@ function order(certsDir: string, more: Partial<InstallOrder> = {}): InstallOrder
     force: false,
     ...more,
   }
-}
-
-/** Every name with its type, mode, owner, time, link and content. */
-function pictureOf(directory: string): string {
-  const script = `find . -printf '%y %m %u %g %p %l ' \\( -type f -printf '%T@ ' -exec sha256sum {} ';' -o -printf '\\n' \\) | sort`
-  return execFileSync('sh', ['-c', script], { cwd: directory, encoding: 'utf8' })
 }
 
 function furnished(t: Test): string {
@@ -99,6 +93,30 @@ t.test('directories that had to be made go again, and no others', async t => {
   await uninstallHosts({ certsDir, force: false })
   t.match(pictureOf(root), './etc/containerd/config.toml')
   t.notMatch(pictureOf(root), 'certs.d')
+})
+
+t.test('hosts that were there before are kept as often as it is asked for', async t => {
+  const certsDir = furnished(t)
+  const kept = { prepend: true, fallback: 'upstream' } as const
+  await installHosts(order(certsDir, kept))
+  const first = text(certsDir, 'registry.lab_5000_')
+  t.match(first, /127\.0\.0\.1:5050.*a\.example/s)
+  const again = await installHosts(order(certsDir, kept))
+  t.match(again[2], { outcome: 'unchanged' })
+  t.equal(text(certsDir, 'registry.lab_5000_'), first)
+  await installHosts(order(certsDir))
+  t.notMatch(text(certsDir, 'registry.lab_5000_'), 'a.example', 'and no longer')
+})
+
+t.test('with auto the mirror is alone in what containerd reads', async t => {
+  const certsDir = furnished(t)
+  await installHosts(order(certsDir, { fallback: 'auto' }))
+  t.match(text(certsDir, 'ghcr.io'), 'server = "http://127.0.0.1:5050"')
+  const behind = (directory: string) => text(join(certsDir, '.holdfast/upstream'), directory)
+  t.match(behind('ghcr.io'), 'server = "https://ghcr.io"')
+  t.throws(() => behind('_default'), { code: 'ENOENT' }, 'of all registries nobody can tell')
+  await installHosts(order(certsDir, { fallback: 'none' }))
+  t.throws(() => behind('ghcr.io'), { code: 'ENOENT' })
 })
 
 t.test('a link is kept as a link', async t => {

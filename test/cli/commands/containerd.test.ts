@@ -40,9 +40,15 @@ t.test('install, status and uninstall tell what they did', async t => {
 })
 
 t.test('the fallback is that of the configuration, and auto says what it is', async t => {
-  const { run, hosts } = scene(t)
-  t.match(await run('install'), { code: 0, out: /auto is none in this version/ })
+  const { run, hosts, certsDir } = scene(t)
+  t.match(await run('install'), { code: 0, out: /auto: nobody stands behind the mirror until/ })
   t.match(hosts('docker.io'), 'server = "http://127.0.0.1:5050"')
+  t.match(await run('status'), { out: /docker\.io +installed +auto: none now +http:\S+\n/ })
+  const why = join(certsDir, '.holdfast/why-alone')
+  writeFileSync(why, 'mount: must be superuser\n')
+  t.match(await run('status'), { out: /\nauto is none here: mount: must be superuser\n$/ })
+  const check = await run('check', '--skip-pull', '--mirror.listen', '127.0.0.1:1')
+  t.match(check.out, /warning +docker\.io: auto is none here: mount: .*\n +→ .*--fallback none/)
   await run('install', '--containerd.fallback', 'upstream')
   t.match(hosts('docker.io'), 'server = "https://registry-1.docker.io"')
 })
@@ -111,6 +117,9 @@ t.test('on K3s, what registries.yaml names is edited there, and all else has a f
   t.match(shown.out, '    endpoint: [ http://127.0.0.1:5050, "https://hub.example" ] # mine')
   t.match(shown.out, /docker\.io: .*restart k3s or k3s-agent/)
   t.match(shown.out, /--disable-default-registry-endpoint: none is not to be had/)
+  t.match(await run('install', '--fallback', 'auto'), {
+    out: /docker\.io: .*--disable-default-registry-endpoint: auto is not to be had/,
+  })
   t.equal(read(), named)
   t.match(hosts('registry.lab'), 'server = "http://127.0.0.1:5050"')
   t.notOk(existsSync(join(certsDir, 'docker.io')))

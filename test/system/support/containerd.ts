@@ -22,6 +22,8 @@ export interface Containerd {
   runPod(image: string, command: readonly string[]): Promise<string>
   ctr(...args: string[]): Promise<string>
   log(): string
+  /** Ends the process and leaves what it has on the disk: another can be started there. */
+  end(signal: NodeJS.Signals): Promise<void>
   stop(): Promise<void>
 }
 
@@ -81,6 +83,12 @@ export async function startContainerd(
       )
     })
   let pods = 0
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    images.close()
+    runtime.close()
+    await daemon.stop(signal)
+  }
 
   return {
     version,
@@ -146,10 +154,9 @@ export async function startContainerd(
     },
     ctr,
     log: () => daemon.output(),
+    end,
     async stop() {
-      images.close()
-      runtime.close()
-      await daemon.stop()
+      await end('SIGTERM')
       await rm(dir, { recursive: true, force: true, maxRetries: 5 })
     },
   }

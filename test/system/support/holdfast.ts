@@ -21,6 +21,8 @@ export interface NodeOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Where this test reaches the node; by default loopback. Unreachable from here: the caller waits for readiness himself. */
   readonly reach?: 'loopback' | 'elsewhere'
+  /** Of mirror, admin and health; by default any free ones. */
+  readonly ports?: readonly number[]
   /** Called with the ports it will listen on, before it starts: makes them reachable from here. */
   readonly open?: (ports: readonly number[]) => Promise<void>
 }
@@ -39,11 +41,11 @@ export interface HoldfastNode {
   stop(signal?: NodeJS.Signals): Promise<number | string>
 }
 
-/** Starts a node on ports of its own and waits until it is ready. */
+/** Starts a node and waits until it is ready. */
 export async function startNode(options: NodeOptions): Promise<HoldfastNode> {
   const { dir, config, through = [], reach = 'loopback' } = options
   await mkdir(dir, { recursive: true })
-  const ports = await freePorts(3)
+  const ports = options.ports ?? (await freePorts(3))
   const [mirror, admin, health] = ports
   await options.open?.(ports)
   const dataDir = join(dir, 'data')

@@ -1,0 +1,127 @@
+import { execFile } from 'node:child_process'
+import { readdir, readFile, readlink, realpath } from 'node:fs/promises'
+import { HoldfastError } from '../../ports/errors.ts'
+import { codeOf, ifThere } from './whole-file.ts'
+
+/** One mount as this process sees it. */
+export interface Mount {
+  /** Where it stands. */
+  readonly path: string
+  /** What of its file system is seen there. */
+  readonly root: string
+  /** What is mounted below it is mounted for a group of others, too. */
+  readonly isShared: boolean
+  /** It takes part in the mounts of a group; those made here do not reach that group. */
+  readonly isSlave: boolean
+}
+
+/** `mount` and `umount` end at once; whoever hangs longer than this, ms, hangs in a dead network disk. */
+const mountWithinMs = 10_000
+
+/** Reads https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html, in the order in which they were mounted. */
+async function readMounts(): Promise<readonly Mount[]> {
+  return parseMounts((await ifThere(readFile('/proc/self/mountinfo', 'utf8'))) ?? '')
+}
+
+/** A line: `36 35 98:0 /root /mount/point options [shared:N] [master:N] - type source options`. */
+export function parseMounts(text: string): readonly Mount[] {
+  return text
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => {
+      const [, , , root = '', path = '', , ...rest] = line.split(' ')
+      const optional = rest.slice(0, rest.indexOf('-'))
+      return {
+        path: unescaped(path),
+        root: unescaped(root),
+        isShared: optional.some(field => field.startsWith('shared:')),
+        isSlave: optional.some(field => field.startsWith('master:')),
+      }
+    })
+}
+
+/** Blanks and the like are written in octal. */
+const unescaped = (path: string): string =>
+  path.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 8)))
+
+/** A file of ours that stands in the place of another, also once it was replaced or removed. */
+const ours = /\/\.holdfast\/upstream\/[^/]+\/hosts\.toml(\/\/deleted)?$/
+
+/** Those of the paths on which a file of ours is mounted just now. */
+export async function boundAmong(paths: readonly string[]): Promise<ReadonlySet<string>> {
+  // What was mounted last is what is read.
+  const roots = new Map((await readMounts()).map(({ path, root }) => [path, root]))
+  const found = new Set<string>()
+  for (const path of paths) {
+    const real = await ifThere(realpath(path))
+    if (real !== undefined && ours.test(roots.get(real) ?? '')) found.add(path)
+  }
+  return found
+}
+
+/** Lets a file of ours be read in the place of another, until the machine stops. Throws `HoldfastError` with what `mount` said. */
+export async function bindFile(source: string, target: string): Promise<void> {
+  await run('mount', ['--bind', source, target])
+}
+
+/** Takes a file of ours away again, also from who reads it just now. Throws `HoldfastError` with what `umount` said. */
+export async function unbind(path: string): Promise<void> {
+  while ((await boundAmong([path])).size > 0) await run('umount', ['-l', path])
+}
+
+/** Often enough: who mounts again in between looks every few seconds. */
+const mostTries = 5
+
+/** Does something to a file that a mount forbids, while the running node may mount over it at any moment. */
+export async function withoutMount<T>(path: string, work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    await unbind(path)
+    try {
+      return await work()
+    } catch (error) {
+      if (codeOf(error) !== 'EBUSY' || tries === mostTries) throw error
+    }
+  }
+}
+
+/** Why containerd would not see what is mounted under a directory; absent: it does. */
+export async function whyUnseen(directory: string): Promise<string | undefined> {
+  const real = await ifThere(realpath(directory))
+  if (real === undefined) return `there is no ${directory}`
+  const holder = holderOf(await readMounts(), real)
+  if (holder?.isShared && !holder.isSlave) return undefined
+  if (await isAmongContainerds()) return undefined
+  return `mounts made by this process do not reach containerd: it needs containerd's mount namespace, or ${directory} shared both ways (mountPropagation: Bidirectional)`
+}
+
+/** The mount that a path lies in: of the longest that lead to it, the last. */
+export function holderOf(mounts: readonly Mount[], path: string): Mount | undefined {
+  let holder: Mount | undefined
+  for (const mount of mounts) {
+    const holds = mount.path === '/' || path === mount.path || path.startsWith(`${mount.path}/`)
+    if (holds && mount.path.length >= (holder?.path.length ?? 0)) holder = mount
+  }
+  return holder
+}
+
+/** Whether a process named containerd has the mounts that this one has. */
+async function isAmongContainerds(): Promise<boolean> {
+  const own = await readlink('/proc/self/ns/mnt')
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid)) continue
+    if ((await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')) !== 'containerd\n') continue
+    if ((await readlink(`/proc/${pid}/ns/mnt`).catch(() => '')) === own) return true
+  }
+  return false
+}
+
+function run(command: string, args: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    execFile(command, [...args], { timeout: mountWithinMs }, (error, _, said) => {
+      if (error === null) return resolve()
+      const why =
+        said.trim().split('\n')[0] || (error.code === 'ENOENT' ? 'not found' : error.message)
+      reject(new HoldfastError('config-invalid', `${command}: ${why}`, error))
+    })
+  })
+}

@@ -1,0 +1,160 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { type InstallOrder, installHosts } from '../../../src/adapters/containerd-setup/install.ts'
+import { bindFile, whyUnseen, withoutMount } from '../../../src/adapters/containerd-setup/mounts.ts'
+import {
+  noteWhyAlone,
+  putBehind,
+  readMayStand,
+  takeAway,
+} from '../../../src/adapters/containerd-setup/stand-behind.ts'
+import { readStatus } from '../../../src/adapters/containerd-setup/status.ts'
+import { uninstallHosts } from '../../../src/adapters/containerd-setup/uninstall.ts'
+import { writeWhole } from '../../../src/adapters/containerd-setup/whole-file.ts'
+import { pictureOf } from './picture.ts'
+
+// Run by mounts.test.ts, which gives it a directory and a mount namespace of its own.
+const [, , directory = ''] = process.argv
+const alone = 'server = "http://127.0.0.1:5050"'
+const behind = 'server = "https://docker.io"'
+
+function order(certsDir: string, more: Partial<InstallOrder> = {}): InstallOrder {
+  return {
+    certsDir,
+    registries: ['docker.io', '_default'].map(name => ({ name, url: `https://${name}` })),
+    mirror: { url: 'http://127.0.0.1:5050', targets: [], token: undefined },
+    fallback: 'auto',
+    prepend: false,
+    force: false,
+    ...more,
+  }
+}
+
+/** A directory with a file of somebody. */
+async function furnished(name: string): Promise<string> {
+  const certsDir = join(directory, name)
+  await mkdir(join(certsDir, 'docker.io'), { recursive: true })
+  await writeFile(join(certsDir, 'docker.io/hosts.toml'), '# mine\n[host."https://a.example"]\n')
+  return certsDir
+}
+
+const read = (certsDir: string) => readFileSync(join(certsDir, 'docker.io/hosts.toml'), 'utf8')
+const isMounted = (certsDir: string) =>
+  readFileSync('/proc/self/mountinfo', 'utf8').includes(`${certsDir}/docker.io/hosts.toml `)
+
+async function stand(certsDir: string): Promise<void> {
+  for (const one of await readMayStand(certsDir)) await putBehind(one)
+}
+
+t.test('a registry comes and goes, and what is on the disk stays', async t => {
+  const certsDir = await furnished('certs')
+  const before = pictureOf(certsDir)
+  await installHosts(order(certsDir, { prepend: true }))
+  t.match(await readMayStand(certsDir), [{ registry: 'docker.io', stands: false }])
+  t.match(read(certsDir), alone)
+  t.match(await readStatus(certsDir, []), [
+    { fallback: 'auto', behind: 'none' },
+    { behind: 'none' },
+  ])
+
+  await stand(certsDir)
+  t.match(await readMayStand(certsDir), [{ stands: true }])
+  t.match(await readStatus(certsDir, []), [
+    { owner: 'holdfast', behind: 'upstream', asks: ['http://127.0.0.1:5050', 'https://a.example'] },
+    { registry: '_default', behind: 'none' },
+  ])
+  const [one] = await readMayStand(certsDir)
+  t.ok(one)
+  if (one !== undefined) await takeAway(one)
+  t.match(read(certsDir), alone)
+  t.notOk(isMounted(certsDir))
+
+  await noteWhyAlone(certsDir, 'not shared')
+  t.match(await readStatus(certsDir, []), [{ whyAlone: 'not shared' }, {}])
+  await noteWhyAlone(certsDir, undefined)
+  await stand(certsDir)
+  await uninstallHosts({ certsDir, force: false })
+  t.equal(pictureOf(certsDir), before)
+  t.notOk(isMounted(certsDir), 'uninstall takes the mount with it')
+})
+
+t.test('install replaces what is mounted over', async t => {
+  const certsDir = await furnished('again')
+  await installHosts(order(certsDir))
+  await stand(certsDir)
+  t.match(read(certsDir), behind)
+  const url = 'http://127.0.0.1:5055'
+  const outcomes = await installHosts(
+    order(certsDir, { mirror: { url, targets: [], token: undefined } }),
+  )
+  t.match(outcomes, [{ outcome: 'written' }, { outcome: 'written' }])
+  t.match(read(certsDir), `server = "${url}"`)
+  await stand(certsDir)
+  t.match(read(certsDir), `[host."${url}"]`, 'with the registry behind the new mirror')
+  await installHosts(order(certsDir, { fallback: 'none' }))
+  t.notOk(isMounted(certsDir))
+  t.strictSame(await readMayStand(certsDir), [])
+  await uninstallHosts({ certsDir, force: false })
+})
+
+t.test('a mount that comes in between is taken away again', async t => {
+  const certsDir = await furnished('race')
+  await installHosts(order(certsDir))
+  const path = join(certsDir, 'docker.io/hosts.toml')
+  let tries = 0
+  await withoutMount(path, async () => {
+    tries += 1
+    if (tries === 1) await stand(certsDir)
+    await writeWhole(path, 'new\n', 0o644)
+  })
+  t.equal(tries, 2, 'the first failed')
+  t.equal(read(certsDir), 'new\n')
+})
+
+t.test('what others changed or mounted is left alone', async t => {
+  const certsDir = await furnished('others')
+  await installHosts(order(certsDir))
+  await writeFile(join(certsDir, 'docker.io/hosts.toml'), '[host."https://b.example"]\n')
+  const [one] = await readMayStand(certsDir)
+  t.equal(one && (await putBehind(one)), false)
+  await uninstallHosts({ certsDir, force: true })
+  const source = join(directory, 'theirs.toml')
+  await writeFile(source, '[host."https://c.example"]\n')
+  await bindFile(source, join(certsDir, 'docker.io/hosts.toml'))
+  await t.rejects(installHosts(order(certsDir)))
+  t.match(read(certsDir), 'c.example')
+  t.ok(isMounted(certsDir))
+})
+
+/** Runs a mount of ours in a namespace below this one. */
+function within(propagation: string, certsDir: string): string {
+  const module = join(import.meta.dirname, '../../../src/adapters/containerd-setup')
+  const program = `
+    import { whyUnseen } from '${module}/mounts.ts'
+    import { putBehind, readMayStand } from '${module}/stand-behind.ts'
+    console.log((await whyUnseen('${certsDir}')) ?? 'seen')
+    for (const one of await readMayStand('${certsDir}')) await putBehind(one)`
+  const node = [process.execPath, '--input-type=module-typescript', '-e', program]
+  return execFileSync('unshare', ['-m', '--propagation', propagation, ...node], {
+    encoding: 'utf8',
+  })
+}
+
+t.test('only mounts that reach containerd count', async t => {
+  const certsDir = await furnished('shared')
+  t.match(await whyUnseen(certsDir), /Bidirectional/, 'nobody else is in this namespace')
+  t.match(await whyUnseen(join(directory, 'nowhere')), /there is no/)
+  execFileSync('mount', ['--bind', certsDir, certsDir])
+  execFileSync('mount', ['--make-shared', certsDir])
+  t.equal(await whyUnseen(certsDir), undefined)
+  await installHosts(order(certsDir))
+  t.match(within('slave', certsDir), /Bidirectional/)
+  t.match(read(certsDir), alone, 'as a mount made there is not seen here')
+  t.equal(within('unchanged', certsDir), 'seen\n')
+  t.match(read(certsDir), behind, 'and one that is shared both ways is, whoever made it')
+  await uninstallHosts({ certsDir, force: false })
+  t.match(read(certsDir), '# mine')
+})
