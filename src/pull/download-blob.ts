@@ -120,7 +120,7 @@ export function createDownload(
   async function open(): Promise<ReceivedBytes> {
     const writer = await openWriter()
     senders = writer !== undefined && writer.offset > 0 ? [undefined] : []
-    storing = writer && { writer, bytes: createStoredBytes(writer) }
+    storing = writer && { writer, bytes: createStoredBytes(writer, expected) }
     return storing?.bytes ?? createPassingBytes(digest, undefined, consumers)
   }
 

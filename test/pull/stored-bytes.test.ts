@@ -54,7 +54,7 @@ t.test('old bytes are read from the disk, all of them right', async t => {
   const { bytes, turns, writer } = await open()
   for (let n = 0; n < 16; n += 1) {
     const appending = bytes.append(chunk(n))
-    turns[n]?.resolve()
+    for (const turn of turns) turn.resolve()
     await appending
   }
   await bytes.flush()
@@ -85,6 +85,43 @@ t.test('what a failing disk did not take is handed back in order', async t => {
   t.equal(writer.offset, 500_000)
   const rest = Buffer.concat(await bytes.unwritten())
   t.ok(rest.equals(content.subarray(500_000, 1_500_000)))
+})
+
+t.test('a chunk of which only a part has room is handed back whole', async t => {
+  const { bytes, turns, writer } = await open()
+  const large = bytes.append(content)
+  turns[0]?.reject(new Error('disk full'))
+  await t.rejects(large, { message: 'disk full' })
+  t.equal(writer.offset, 0)
+  t.ok(Buffer.concat(await bytes.unwritten()).equals(content))
+})
+
+t.test("a chunk is the caller's again once it was taken", async t => {
+  const { bytes, turns, writer } = await open()
+  const own = Buffer.from(chunk(0))
+  await bytes.append(own)
+  own.fill(0)
+  turns[0]?.resolve()
+  await bytes.flush()
+  const into = Buffer.alloc(500_000)
+  await bytes.read(into, 0)
+  t.ok(into.equals(chunk(0)), 'in memory')
+  await writer.read(into, 0)
+  t.ok(into.equals(chunk(0)), 'on the disk')
+})
+
+t.test('bytes beyond the size are refused by the writer, not waited for', async t => {
+  const inner = await createMemoryStore().write(digest, 1_000)
+  const writer = Object.assign(Object.create(inner) as BlobWriter, {
+    write: async (bytes: Uint8Array) => {
+      if (inner.offset + bytes.byteLength > 1_000) throw new Error('goes on beyond its size')
+      await inner.write(bytes)
+    },
+  })
+  const bytes = createStoredBytes(writer, 1_000)
+  await bytes.append(content.subarray(0, 1_000))
+  await bytes.append(content.subarray(1_000, 1_001))
+  await t.rejects(bytes.flush(), /beyond its size/)
 })
 
 t.test('without a verify of its own a writer is verified by its commit', async t => {
