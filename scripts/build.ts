@@ -138,7 +138,13 @@ export async function buildBundles(outdir: string = join(root, 'dist')): Promise
     target: 'node24',
     // The client of Kubernetes is larger than all the rest, and few nodes load it; that of gRPC speaks HTTP/2, which nothing else does; hardly any archive
     // is bzip2.
-    external: ['better-sqlite3', '@kubernetes/client-node', '@grpc/grpc-js', 'seek-bzip'],
+    external: [
+      'better-sqlite3',
+      '@kubernetes/client-node',
+      '@grpc/grpc-js',
+      '@grpc/proto-loader',
+      'seek-bzip',
+    ],
     banner: { js: requireForCommonJs },
     splitting: true,
     chunkNames: 'part-[hash]',

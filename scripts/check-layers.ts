@@ -92,6 +92,12 @@ const forbidden: Readonly<Record<string, readonly string[]>> = {
     'fastify',
     'libp2p',
   ],
+  'src/adapters/containerd/x.ts': [
+    '../disk/x.ts',
+    '../../pull/policy.ts',
+    '../../config/config.ts',
+    'undici',
+  ],
   'src/adapters/containerd-setup/x.ts': ['../registry/x.ts', '../../cli/run.ts', 'fastify'],
   'src/adapters/tar/x.ts': ['../disk/x.ts', '../../archive/x.ts', 'chokidar'],
   'src/adapters/drop-folder/x.ts': ['../tar/x.ts', '../../archive/x.ts', 'tar-stream'],
@@ -190,6 +196,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'node:tls',
   ],
   'src/wire/y.ts': ['./byte-range.ts', '../ports/content-store.ts', 'node:http'],
+  'src/adapters/containerd/y.ts': ['../../ports/content-store.ts', '@grpc/grpc-js', 'node:net'],
   'src/adapters/containerd-setup/y.ts': ['../../ports/errors.ts', 'smol-toml', 'node:fs/promises'],
   'src/adapters/disk/y.ts': ['../../ports/content-store.ts', 'node:fs/promises'],
   'src/http/y.ts': [

@@ -14,7 +14,7 @@ export interface PartialInfo {
 export type Verdict = 'sound' | 'damaged' | 'absent'
 
 /** What looking after a store needs beyond serving from it. */
-interface ContentUpkeep {
+export interface ContentUpkeep {
   partials(): Iterable<PartialInfo>
   /** Forgets an interrupted download; one that a writer holds stays. Returns the bytes that were freed. */
   dropPartial(digest: Digest): Promise<number>

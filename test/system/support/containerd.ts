@@ -11,6 +11,7 @@ export interface Containerd {
   readonly version: ContainerdVersion
   /** The folder of `hosts.toml` files. */
   readonly certsDir: string
+  readonly socket: string
   /** Sends one registry to a mirror, and nowhere else. */
   mirror(registry: string, mirrorUrl: string): Promise<void>
   /** CRI `PullImage`, what kubelet does for `imagePullPolicy: Always`. Resolves with the image's id. */
@@ -24,6 +25,10 @@ export interface Containerd {
   log(): string
   /** Ends the process and leaves what it has on the disk: another can be started there. */
   end(signal: NodeJS.Signals): Promise<void>
+  /** Ends it by this signal and starts it again on the same state; its socket is another file then. */
+  restart(signal: NodeJS.Signals): Promise<void>
+  /** Sends the process a signal: `SIGSTOP`, `SIGCONT`. */
+  signal(signal: NodeJS.Signals): void
   stop(): Promise<void>
 }
 
@@ -57,15 +62,18 @@ export async function startContainerd(
   const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}:/usr/sbin:/sbin` }
   const program = join(bin, 'containerd')
   const [command = program, ...args] = [...within, program, '--config', config]
-  const daemon: Running = start(command, args, { env })
+  const begin = (): Running => start(command, args, { env })
+  let daemon = begin()
   const ctr = (...args: string[]) => run(join(bin, 'ctr'), ['-a', socket, ...args], { env })
-  await until(`containerd ${version} answers`, async () => {
-    if (daemon.child.exitCode !== null) throw new Error(daemon.output())
-    return ctr('version').then(
-      () => true,
-      () => false,
-    )
-  })
+  const answers = () =>
+    until(`containerd ${version} answers`, async () => {
+      if (daemon.child.exitCode !== null) throw new Error(daemon.output())
+      return ctr('version').then(
+        () => true,
+        () => false,
+      )
+    })
+  await answers()
   await ctr('-n', 'k8s.io', 'images', 'import', '--all-platforms', pauseArchive)
 
   const stub = (name: string) => {
@@ -93,6 +101,7 @@ export async function startContainerd(
   return {
     version,
     certsDir: join(dir, 'certs.d'),
+    socket,
     async mirror(registry, mirrorUrl) {
       const folder = join(dir, 'certs.d', registry)
       await mkdir(folder, { recursive: true })
@@ -155,6 +164,12 @@ export async function startContainerd(
     ctr,
     log: () => daemon.output(),
     end,
+    async restart(signal) {
+      await daemon.stop(signal)
+      daemon = begin()
+      await answers()
+    },
+    signal: signal => void daemon.child.kill(signal),
     async stop() {
       await end('SIGTERM')
       await rm(dir, { recursive: true, force: true, maxRetries: 5 })

@@ -1,0 +1,136 @@
+import {
+  Client,
+  type ClientReadableStream,
+  credentials,
+  Metadata,
+  type MethodDefinition,
+} from '@grpc/grpc-js'
+import type { Envelope, Image, Info, Methods } from './definitions.ts'
+
+/** Calls to one containerd over one connection. Every call ends within its deadline; rejects with grpc-js's `ServiceError`. */
+export interface ContainerdApi {
+  version(): Promise<string>
+  /** The content store's directory, as containerd itself sees it. */
+  contentRoot(): Promise<string | undefined>
+  images(): Promise<readonly Image[]>
+  contents(): Promise<readonly Info[]>
+  /** Fills `into` with a blob's bytes from `offset`; returns how many came. */
+  read(digest: string, offset: number, into: Uint8Array): Promise<number>
+  publish(topic: string): Promise<void>
+  /** Events of all namespaces until `ended`, which is called once. Nothing tells that it has begun. */
+  subscribe(
+    filters: readonly string[],
+    hear: { readonly event: (event: Envelope) => void; readonly ended: (error: Error) => void },
+  ): void
+  /** Ends what still runs. */
+  close(): void
+}
+
+/** How long calls may take, ms. */
+export interface Deadlines {
+  /** An answer that needs no work. */
+  readonly answerMs: number
+  /** A list of everything, or a piece of a blob. */
+  readonly listMs: number
+}
+
+/** What containerd itself sends and takes at most. */
+const maxMessageBytes = 16 * 1024 * 1024
+
+/** Opens a connection of its own, made by the first call. @param socket path of a unix socket */
+export function openApi(
+  methods: Methods,
+  { socket, namespace }: { readonly socket: string; readonly namespace: string },
+  { answerMs, listMs }: Deadlines,
+): ContainerdApi {
+  const client = new Client(`unix:${socket}`, credentials.createInsecure(), {
+    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.max_send_message_length': maxMessageBytes,
+    // Otherwise a connection to a socket that was replaced meanwhile is shared with whoever connects by the same path.
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.enable_retries': 0,
+  })
+  const metadata = new Metadata()
+  metadata.set('containerd-namespace', namespace)
+  const subscriptions = new Set<ClientReadableStream<Envelope>>()
+  const within = (ms: number) => ({ deadline: Date.now() + ms })
+
+  function ask<Q, A>(method: MethodDefinition<Q, A>, question: Q, ms: number): Promise<A> {
+    const { path, requestSerialize, responseDeserialize } = method
+    return new Promise((resolve, reject) => {
+      client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        question,
+        metadata,
+        within(ms),
+        (error, answer) => {
+          if (error !== null) reject(error)
+          else if (answer === undefined) reject(new Error(`${path} answered nothing`))
+          else resolve(answer)
+        },
+      )
+    })
+  }
+
+  function stream<Q, A>(
+    method: MethodDefinition<Q, A>,
+    question: Q,
+    options: { readonly deadline?: number } = {},
+  ): ClientReadableStream<A> {
+    const { path, requestSerialize, responseDeserialize } = method
+    return client.makeServerStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      question,
+      metadata,
+      options,
+    )
+  }
+
+  return {
+    version: async () => (await ask(methods.version, {}, answerMs)).version,
+    async contentRoot() {
+      const filters = ['type==io.containerd.content.v1']
+      const { plugins } = await ask(methods.plugins, { filters }, answerMs)
+      return plugins.map(({ exports }) => exports['root']).find(root => root !== undefined)
+    },
+    images: async () => (await ask(methods.listImages, { filters: [] }, listMs)).images,
+    async contents() {
+      const found: Info[] = []
+      for await (const { info } of stream(methods.listContent, { filters: [] }, within(listMs))) {
+        found.push(...info)
+      }
+      return found
+    },
+    async read(digest, offset, into) {
+      let got = 0
+      const question = { digest, offset, size: into.length }
+      for await (const { data } of stream(methods.readContent, question, within(listMs))) {
+        const fitting = data.subarray(0, into.length - got)
+        into.set(fitting, got)
+        got += fitting.length
+      }
+      return got
+    },
+    async publish(topic) {
+      const event = { type_url: 'holdfast.Subscribed', value: new Uint8Array() }
+      await ask(methods.publish, { topic, event }, answerMs)
+    },
+    subscribe(filters, { event, ended }) {
+      const events = stream(methods.subscribe, { filters })
+      subscriptions.add(events)
+      const end = Promise.withResolvers<Error>()
+      events.on('data', event)
+      events.once('error', end.resolve)
+      events.once('end', () => end.resolve(new Error('containerd ended the events')))
+      void end.promise.then(ended)
+    },
+    close() {
+      for (const events of subscriptions) events.cancel()
+      client.close()
+    },
+  }
+}

@@ -1,0 +1,84 @@
+import { fileURLToPath } from 'node:url'
+import type { MethodDefinition } from '@grpc/grpc-js'
+import { loadSync } from '@grpc/proto-loader'
+
+/** `google.protobuf.Timestamp` */
+export interface Timestamp {
+  readonly seconds: number
+  readonly nanos: number
+}
+
+/** A blob as containerd's content store describes it. */
+export interface Info {
+  readonly digest: string
+  readonly size: number
+  readonly createdAt: Timestamp | null
+}
+
+export interface Image {
+  readonly name: string
+  readonly target: {
+    readonly mediaType: string
+    readonly digest: string
+    readonly size: number
+  } | null
+}
+
+export interface Plugin {
+  readonly type: string
+  readonly id: string
+  readonly exports: Readonly<Record<string, string>>
+}
+
+export interface Envelope {
+  readonly namespace: string
+  readonly topic: string
+}
+
+type Empty = Readonly<Record<string, never>>
+
+interface Filters {
+  readonly filters: readonly string[]
+}
+
+/** The methods of containerd's API that are used. */
+export interface Methods {
+  readonly version: MethodDefinition<Empty, { readonly version: string }>
+  readonly plugins: MethodDefinition<Filters, { readonly plugins: readonly Plugin[] }>
+  readonly publish: MethodDefinition<
+    {
+      readonly topic: string
+      readonly event: { readonly type_url: string; readonly value: Uint8Array }
+    },
+    Empty
+  >
+  readonly subscribe: MethodDefinition<Filters, Envelope>
+  readonly listImages: MethodDefinition<Filters, { readonly images: readonly Image[] }>
+  readonly listContent: MethodDefinition<Filters, { readonly info: readonly Info[] }>
+  readonly readContent: MethodDefinition<
+    { readonly digest: string; readonly offset: number; readonly size: number },
+    { readonly data: Buffer }
+  >
+}
+
+const names = {
+  version: ['version', 'Version', 'Version'],
+  plugins: ['introspection', 'Introspection', 'Plugins'],
+  publish: ['events', 'Events', 'Publish'],
+  subscribe: ['events', 'Events', 'Subscribe'],
+  listImages: ['images', 'Images', 'List'],
+  listContent: ['content', 'Content', 'List'],
+  readContent: ['content', 'Content', 'Read'],
+} satisfies Record<keyof Methods, readonly [string, string, string]>
+
+/** Reads the `.proto` files; the types above say the same by hand. */
+export function loadMethods(): Methods {
+  const folder = fileURLToPath(new URL('../../../proto/containerd/', import.meta.url))
+  const files = [...new Set(Object.values(names).map(([part]) => `${folder}${part}.proto`))]
+  const loaded = loadSync(files, { longs: Number, enums: String, defaults: true })
+  const methods = Object.entries(names).map(([key, [part, service, method]]) => {
+    const found = loaded[`containerd.services.${part}.v1.${service}`] as Record<string, unknown>
+    return [key, found[method]]
+  })
+  return Object.fromEntries(methods) as Methods
+}

@@ -1,0 +1,192 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  Server,
+  ServerCredentials,
+  type ServerWritableStream,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js'
+import {
+  type Envelope,
+  type Image,
+  loadMethods,
+} from '../../../src/adapters/containerd/definitions.ts'
+import { type Digest, digestAlgorithm, digestHex, digestOf } from '../../../src/oci/digest.ts'
+import { HoldfastError } from '../../../src/ports/errors.ts'
+
+/** A stand-in for containerd: its API over a unix socket, with blobs in memory or in a content directory. */
+export interface FakeContainerd {
+  readonly socket: string
+  /** Calls since the start, by method. */
+  readonly calls: Map<string, number>
+  put(digest: Digest, bytes: Uint8Array): Promise<void>
+  delete(digest: Digest): Promise<void>
+  /** Changes a byte of a blob. */
+  damage(digest: Digest): Promise<void>
+  addImage(name: string, target: NonNullable<Image['target']>): void
+  removeImage(name: string): void
+  /** From now on no call is answered, or all are again. */
+  hang(isHanging: boolean): void
+  /** Changes are made and not told. */
+  muteEvents(): void
+  /** Ends, all its connections with it; the socket goes. */
+  stop(): Promise<void>
+}
+
+interface Blob {
+  bytes: Buffer
+  readonly createdAt: { readonly seconds: number; readonly nanos: number }
+}
+
+let made = 0
+
+/** Starts one. @param contentDir where the blobs lie as files, too; without it they can only be asked for */
+export async function startFakeContainerd(options: {
+  readonly socket: string
+  readonly contentDir?: string
+  readonly namespace?: string
+}): Promise<FakeContainerd> {
+  const { socket, contentDir, namespace = 'k8s.io' } = options
+  const methods = loadMethods()
+  const blobs = new Map<string, Blob>()
+  const images = new Map<string, Image>()
+  const subscribers = new Set<ServerWritableStream<unknown, Envelope>>()
+  const calls = new Map<string, number>()
+  const server = new Server()
+  let isHanging = false
+  let isMute = false
+
+  const tell = (topic: string) => {
+    if (isMute) return
+    for (const each of subscribers) each.write({ namespace, topic })
+  }
+  const count = (name: string) => void calls.set(name, (calls.get(name) ?? 0) + 1)
+  const pathOf = (digest: Digest) =>
+    join(contentDir ?? '', 'blobs', digestAlgorithm(digest), digestHex(digest))
+
+  function unary<Q, A>(name: string, answer: (question: Q) => A) {
+    return (call: { request: Q }, done: sendUnaryData<A>) => {
+      count(name)
+      if (!isHanging) done(null, answer(call.request))
+    }
+  }
+
+  function readContent(
+    call: ServerWritableStream<{ digest: string; offset: number; size: number }, object>,
+  ): void {
+    count('readContent')
+    if (isHanging) return
+    const { digest, offset, size } = call.request
+    const bytes = blobs.get(digest)?.bytes
+    if (bytes === undefined || offset > bytes.length) {
+      const code = bytes === undefined ? status.NOT_FOUND : status.OUT_OF_RANGE
+      call.emit('error', { code, details: digest })
+      return
+    }
+    const asked = bytes.subarray(offset, size === 0 ? undefined : offset + size)
+    for (let at = 0; at < asked.length; at += 64_000) {
+      call.write({ data: asked.subarray(at, at + 64_000) })
+    }
+    call.end()
+  }
+
+  const { version, plugins, publish, subscribe, listImages, listContent } = methods
+  server.addService(
+    {
+      version,
+      plugins,
+      publish,
+      subscribe,
+      listImages,
+      listContent,
+      readContent: methods.readContent,
+    },
+    {
+      version: unary('version', () => ({ version: '2.1.9-fake' })),
+      plugins: unary('plugins', () => ({
+        plugins: [
+          {
+            type: 'io.containerd.content.v1',
+            id: 'content',
+            exports: { root: contentDir ?? '/nowhere' },
+          },
+        ],
+      })),
+      publish: unary('publish', ({ topic }: { topic: string }) => {
+        for (const each of subscribers) each.write({ namespace, topic })
+        return {}
+      }),
+      subscribe(call: ServerWritableStream<unknown, Envelope>) {
+        count('subscribe')
+        subscribers.add(call)
+        call.on('cancelled', () => subscribers.delete(call))
+      },
+      listImages: unary('listImages', () => ({ images: [...images.values()] })),
+      listContent(call: ServerWritableStream<unknown, object>) {
+        count('listContent')
+        if (isHanging) return
+        for (const [digest, { bytes, createdAt }] of blobs) {
+          call.write({ info: [{ digest, size: bytes.length, createdAt }] })
+        }
+        call.end()
+      },
+      readContent,
+    },
+  )
+  await new Promise<void>((resolve, reject) =>
+    server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), error =>
+      error === null ? resolve() : reject(error),
+    ),
+  )
+
+  return {
+    socket,
+    calls,
+    async put(digest, bytes) {
+      if (digestOf(bytes, digestAlgorithm(digest)) !== digest) {
+        throw new HoldfastError('wrong-digest', `these bytes are not ${digest}`)
+      }
+      const before = blobs.get(digest)
+      if (before?.bytes.equals(bytes)) return
+      made += 1
+      if (contentDir !== undefined) {
+        await mkdir(join(pathOf(digest), '..'), { recursive: true })
+        await rm(pathOf(digest), { force: true })
+        await writeFile(pathOf(digest), bytes)
+      }
+      blobs.set(digest, { bytes: Buffer.from(bytes), createdAt: { seconds: 1, nanos: made } })
+      tell('/content/create')
+    },
+    async delete(digest) {
+      if (!blobs.delete(digest)) return
+      if (contentDir !== undefined) await rm(pathOf(digest), { force: true })
+      tell('/content/delete')
+    },
+    async damage(digest) {
+      const blob = blobs.get(digest)
+      if (blob === undefined) throw new Error(`${digest} is not held`)
+      blob.bytes = Buffer.from(blob.bytes)
+      blob.bytes[0] = ~(blob.bytes[0] ?? 0)
+      if (contentDir !== undefined) await writeFile(pathOf(digest), blob.bytes)
+    },
+    addImage(name, target) {
+      images.set(name, { name, target })
+      tell('/images/create')
+    },
+    removeImage(name) {
+      images.delete(name)
+      tell('/images/delete')
+    },
+    hang(hanging) {
+      isHanging = hanging
+    },
+    muteEvents() {
+      isMute = true
+    },
+    async stop() {
+      server.forceShutdown()
+      await rm(socket, { force: true })
+    },
+  }
+}
