@@ -23,12 +23,24 @@ export function checkTogether(values: ConfigValues, context: CheckContext): void
     checkDeadlines(values, context)
   }
   checkListeners(values, context)
+  if (areSound(['store', 'kind'])) checkStoreKind(values, context)
   if (areSound(['admin', 'listen'], ['admin', 'tls'])) checkAdminTls(values, context)
   if (areSound(['mesh'], ['peer', 'listen'])) checkMeshSecret(values, context)
   if (areSound(['mirror', 'defaultUpstream'], ['upstreams'], ['upstreamFiles'])) {
     checkDefaultUpstream(values, context)
   }
   checkUpstreams(values.upstreams ?? {}, context)
+}
+
+function checkStoreKind({ store }: ConfigValues, { report }: CheckContext): void {
+  if (store.kind !== 'containerd') return
+  report({
+    path: ['store', 'kind'],
+    problem:
+      'cannot be had: this version always keeps a store of its own beside that of containerd',
+    cure: 'write both',
+    shown: show(store.kind, false),
+  })
 }
 
 /** Refuses what this version cannot do, rather than to leave it without effect. */

@@ -2,9 +2,6 @@ import { Type } from 'typebox'
 import { ofKind } from './kinds.ts'
 import { group, milliseconds, text, texts } from './schema-parts.ts'
 
-/** Why keys about containerd's store accept nothing but their defaults. */
-export const noContainerd = "this version does not look into containerd's store"
-
 /** `peer`: reading from other nodes. */
 export const peerSchema = group(
   `The port on which nodes read from each other. Without effect while mesh.enabled is false.`,
@@ -82,19 +79,20 @@ export const meshSchema = group('How nodes find each other and what they tell ea
 
 /** `containerd`: what lies beside us on this node. */
 export const containerdSchema = group(
-  'The containerd beside this node, for `holdfast containerd`.',
+  'The containerd beside this node, for `holdfast containerd` and for store.kind both.',
   {
     socket: Type.Optional(
       ofKind('path', {
-        description: 'Its socket. Default: looked for, that of K3s and RKE2 included.',
+        description:
+          'Its socket. Default: looked for, that of K3s and RKE2 included. In a container mount the directory that holds it, not the socket.',
       }),
     ),
-    namespace: text('Its namespace that holds the images.', {
-      default: 'k8s.io',
-      'x-unsupported': noContainerd,
-    }),
+    namespace: text('Its namespace that holds the images.', { default: 'k8s.io' }),
     contentDir: Type.Optional(
-      ofKind('path', { description: 'Its content directory.', 'x-unsupported': noContainerd }),
+      ofKind('path', {
+        description:
+          'Its content directory as seen from here; blobs that are not to be seen there are asked for. Default: what it says itself.',
+      }),
     ),
     configFile: Type.Optional(
       ofKind('path', {

@@ -4,7 +4,6 @@ import {
   containerdSchema,
   dropFolderSchema,
   meshSchema,
-  noContainerd,
   peerSchema,
   warmSchema,
 } from './neighbour-schema.ts'
@@ -147,8 +146,8 @@ const configSchema = group('Configuration of Holdfast.', {
   store: group('Where the bytes are.', {
     kind: Type.Enum(['disk', 'containerd', 'both'], {
       default: 'disk',
-      description: `Which store: disk, containerd or both (${noContainerd}: only disk).`,
-      'x-unsupported': noContainerd,
+      description:
+        'Which store: disk, or both: what containerd holds is served from there, too. containerd alone is not in this version.',
     }),
     dir: Type.Optional(
       ofKind('path', {

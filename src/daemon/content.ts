@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { LRUCache } from 'lru-cache'
 import pTimeout from 'p-timeout'
 import { tellFailure } from '../adapters/disk/disk-failure.ts'
+import { createHasher } from '../adapters/disk/hasher.ts'
 import { openDiskStore } from '../adapters/disk/open-disk-store.ts'
 import { readFileSystem } from '../adapters/disk/room.ts'
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
@@ -9,17 +10,20 @@ import type { Config } from '../config/config.ts'
 import { compileIsKept, hasPrivate } from '../config/rules.ts'
 import { type Collector, createCollector } from '../keep/collect.ts'
 import { finishDownloads } from '../keep/finish-downloads.ts'
+import { takeFoundImages } from '../keep/found-images.ts'
 import { keepAlone, type LastCopies } from '../keep/last-copies.ts'
 import { createLastUse, type LastUse } from '../keep/last-use.ts'
 import { createLeases, type Leases } from '../keep/leases.ts'
 import { protectedContent } from '../keep/protected-content.ts'
 import { createScrub, type Scrub } from '../keep/scrub.ts'
+import { uniteStores } from '../keep/unite-stores.ts'
 import { startUpkeep } from '../keep/upkeep.ts'
 import { createUsageClock } from '../keep/usage-clock.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { MaintainedStore } from '../ports/content-upkeep.ts'
 import type { Log } from '../ports/log.ts'
+import type { NeighbourStatus, NeighbourStore } from '../ports/neighbour-store.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
 import { trackCommits } from '../pull/commits.ts'
 import { type Completeness, createCompleteness } from '../pull/completeness.ts'
@@ -27,9 +31,11 @@ import { type ContentGraph, createContentGraph } from '../pull/content-graph.ts'
 import { measureStore, type StoreMeter } from '../telemetry/measured-store.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { createLedgerRoots, eachTarget } from './ledger-roots.ts'
+import { openNeighbour } from './neighbour.ts'
 
 /** What this node holds, what is known of it, and what looks after it. */
 export interface Content {
+  /** Everything that is held on this node, also by its containerd. */
   readonly store: MaintainedStore
   readonly graph: ContentGraph
   readonly completeness: Completeness
@@ -43,6 +49,8 @@ export interface Content {
   protect(digest: Digest): void
   /** From now on other nodes count: what they rely on stays, what is theirs to hold may be left to them. */
   leaveTo(others: Omit<LastCopies, 'answer'>): void
+  /** How the containerd beside this node is; absent: nobody looks into it. */
+  readonly neighbour: (() => NeighbourStatus) | undefined
   /** The store's last write failed, and not for want of room. */
   isUnusable(): boolean
   /** Settles when what came a moment ago is in the store; `undefined` when nothing is on its way there. */
@@ -58,7 +66,11 @@ const scrubBytesPerSecond = 20 * 1024 * 1024
 
 /** The store, before anything is known of what is in it. */
 export interface OpenedStore {
+  /** Everything that is held on this node. */
   readonly store: MaintainedStore
+  /** What this node keeps itself, and has to look after. */
+  readonly own: MaintainedStore
+  readonly neighbour: NeighbourStore | undefined
   readonly minFreeBytes: number
   readonly settled: Content['settled']
   readonly isUnusable: Content['isUnusable']
@@ -69,14 +81,16 @@ export interface OpenedStore {
 /** Opens the store. */
 export async function openStore(
   config: Config,
-  { metrics, log }: { metrics: Metrics; log: Log },
+  { metrics, clock, log }: { metrics: Metrics; clock: Clock; log: Log },
   owned: AsyncDisposableStack,
 ): Promise<OpenedStore> {
   const { dir, quotaBytes } = config.store
   const minFreeBytes = await freeBytesToKeep(config)
   let makeRoom: Collector['makeRoom'] = async () => false
+  const hasher = createHasher()
   const disk = await openDiskStore({
     dir,
+    hasher,
     log,
     quotaBytes,
     minFreeBytes,
@@ -84,8 +98,13 @@ export async function openStore(
   })
   owned.defer(() => disk.close())
   const { meter, isUnusable } = watchStore(metrics.store)
+  const { store: own, settled } = trackCommits(measureStore(disk, meter))
+  const neighbour = await openNeighbour(config, { hasher, clock, log }, owned)
   return {
-    ...trackCommits(measureStore(disk, meter)),
+    own,
+    store: neighbour === undefined ? own : uniteStores(own, neighbour),
+    neighbour,
+    settled,
     minFreeBytes,
     isUnusable,
     makeRoomBy(how) {
@@ -112,7 +131,7 @@ export async function openContent(
   },
   owned: AsyncDisposableStack,
 ): Promise<Content> {
-  const { store, minFreeBytes, settled, isUnusable } = opened
+  const { store, own, neighbour, minFreeBytes, settled, isUnusable } = opened
   const { quotaBytes, unusedForDays } = config.store
   const { catalog, ledger } = database
   const contents = catalog.load()
@@ -123,7 +142,7 @@ export async function openContent(
   owned.defer(() => completeness.close())
   await graph.load(contents)
   if (keepsSecrets) await recoverSightings(graph, store, ledger)
-  const finished = finishDownloads({ store, sizeOf: graph.sizeOf, log })
+  const finished = finishDownloads({ store: own, sizeOf: graph.sizeOf, log })
   owned.defer(() => finished)
   await pTimeout(finished, { milliseconds: finishMs, fallback: () => undefined })
 
@@ -140,12 +159,12 @@ export async function openContent(
   const isComplete = (digest: Digest) => completeness.isComplete(digest)
   const isKept = compileIsKept(config)
   const ledgerRoots = createLedgerRoots({ ledger, isComplete, isKept, clock })
-  const leases = createLeases({ store, kept: database.leases, nowMs: usageMs, log })
+  const leases = createLeases({ store: own, kept: database.leases, nowMs: usageMs, log })
   let others: Omit<LastCopies, 'answer'> = keepAlone(leases)
   let onItsWay: ReadonlySet<Digest> = new Set()
   const collector = createCollector(
     {
-      store,
+      store: own,
       lastUse,
       lastCopies: {
         isLeased: digest => others.isLeased(digest),
@@ -171,14 +190,18 @@ export async function openContent(
     { quotaBytes, minFreeBytes, unusedForDays },
   )
   opened.makeRoomBy(collector.makeRoom)
-  const scrub = createScrub({ store, log }, { bytesPerSecond: scrubBytesPerSecond })
+  const scrub = createScrub({ store: own, log }, { bytesPerSecond: scrubBytesPerSecond })
   const upkeep = startUpkeep({
-    store,
+    store: own,
     scrub,
     log,
     collector: countCollections(collector, { metrics, clock }),
   })
   owned.defer(() => upkeep.close())
+  if (neighbour !== undefined) {
+    const found = takeFoundImages({ neighbour, ledger, addSighting: graph.addSighting, log })
+    owned.defer(() => found.close())
+  }
   const protect = (digest: Digest) => void answered.set(digest, true)
   return {
     store,
@@ -190,6 +213,7 @@ export async function openContent(
     leases,
     importing,
     protect,
+    neighbour: neighbour?.status,
     isUnusable,
     settled,
     leaveTo(nodes) {

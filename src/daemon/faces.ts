@@ -62,6 +62,7 @@ export async function openFaces(
     ledger: ledger.stats,
     isStoreFull: parts.content.collector.isFull,
     isStoreUnusable: parts.content.isUnusable,
+    neighbour: parts.content.neighbour,
     wasRebuilt: recovered === 'rebuilt' || recovered === 'restored-from-snapshot',
     isListening: () => isListening,
   })
@@ -73,6 +74,7 @@ export async function openFaces(
       ledger: ledger.stats,
       storeUsage,
       readiness,
+      neighbour: parts.content.neighbour,
       damagedBlobs: () => parts.content.scrub.counts().damaged,
     },
     { registries: Object.keys(parts.upstreams.settings) },
@@ -88,6 +90,7 @@ export async function openFaces(
       endpoints,
       storeUsage,
       readiness,
+      neighbour: parts.content.neighbour,
       mode: parts.mode,
       uptimeMs: () => parts.clock.monotonicMs() - startedAtMs,
       monotonicMs: parts.clock.monotonicMs,

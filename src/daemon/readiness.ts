@@ -1,3 +1,4 @@
+import type { NeighbourStatus } from '../ports/neighbour-store.ts'
 import type { Degradation, Readiness } from '../ports/readiness.ts'
 import type { LedgerStats } from '../ports/tag-ledger.ts'
 import type { EndpointState } from '../ports/upstream.ts'
@@ -11,6 +12,8 @@ export interface ConditionParts {
   readonly isStoreFull: () => boolean
   /** The store's last write failed, and not for want of room. */
   readonly isStoreUnusable: () => boolean
+  /** How the containerd of this node is, where somebody looks into it. */
+  readonly neighbour: (() => NeighbourStatus) | undefined
   /** The database was damaged at the last start. */
   readonly wasRebuilt: boolean
   /** The mirror listens and nobody stops it. */
@@ -27,6 +30,7 @@ export function createReadiness(parts: ConditionParts): () => Readiness {
     const degraded = [
       ...tellUpstreams(parts),
       ...tellStore(parts),
+      ...tellNeighbour(parts.neighbour?.()),
       ...tellLedger(ledger, parts.wasRebuilt),
       ...tellClock(ledger),
     ]
@@ -58,6 +62,25 @@ function tellStore({ isStoreFull, isStoreUnusable }: ConditionParts): Degradatio
     told.push({ reason: 'store_unusable', detail })
   }
   return told
+}
+
+const cures = {
+  connecting: 'it is being asked for the first time',
+  absent: 'is it running, and is containerd.socket right?',
+  refused:
+    'it is not running, or a dead socket is mounted: mount the directory that holds the socket',
+  denied: 'this user may not open it; run as root or as a member of its group',
+  hanging: 'it takes connections and does not answer; look at its log',
+  failing: 'it answers with errors; look at its log',
+  lost: 'it went away just now',
+} satisfies Record<Exclude<NeighbourStatus['state'], 'connected'>, string>
+
+function tellNeighbour(status: NeighbourStatus | undefined): Degradation[] {
+  if (status === undefined || status.state === 'connected') return []
+  const { socket, state, failure } = status
+  const told = failure === undefined ? '' : ` (${failure})`
+  const detail = `containerd at ${socket} is ${state}${told}: ${cures[state]}; it is tried again all the time`
+  return [{ reason: 'containerd_unusable', detail }]
 }
 
 function tellLedger({ writable }: LedgerStats, wasRebuilt: boolean): Degradation[] {

@@ -38,7 +38,7 @@ export async function wireNode(
   owned: AsyncDisposableStack,
 ): Promise<WiredAddresses> {
   const metrics = createMetrics({ version })
-  const storing = openStore(config, { metrics, log }, owned)
+  const storing = openStore(config, { metrics, clock, log }, owned)
   await Promise.allSettled([opening, storing]) // neither is left on its way when the other fails
   const database = await opening
   const opened = await storing

@@ -1,5 +1,6 @@
 import { Gauge, type Registry } from 'prom-client'
 import type { StoreUsage } from '../ports/content-store.ts'
+import { type NeighbourStatus, neighbourStates } from '../ports/neighbour-store.ts'
 import { degradedReasons, type Readiness } from '../ports/readiness.ts'
 import type { LedgerStats } from '../ports/tag-ledger.ts'
 import type { EndpointState } from '../ports/upstream.ts'
@@ -10,6 +11,8 @@ export interface NodeState {
   readonly ledger: () => LedgerStats
   readonly storeUsage: () => Promise<StoreUsage>
   readonly readiness: () => Readiness
+  /** The containerd of this node; absent: nobody looks into it. */
+  readonly neighbour?: (() => NeighbourStatus) | undefined
   /** Blobs found damaged by the scrub, since the start. */
   readonly damagedBlobs: () => number
 }
@@ -54,6 +57,7 @@ export function watchNode(
   })
   watchLedger(registers, node)
   watchStore(registers, node)
+  if (node.neighbour !== undefined) watchNeighbour(registers, node.neighbour)
   new Gauge({
     name: 'holdfast_degraded',
     help: '1 while the node answers worse than it should, by reason; /readyz tells the details.',
@@ -84,6 +88,35 @@ function watchLedger(registers: Registry[], node: NodeState): void {
     registers,
     collect() {
       this.set(node.ledger().clockOffsetMs / 1000)
+    },
+  })
+}
+
+function watchNeighbour(registers: Registry[], neighbour: () => NeighbourStatus): void {
+  new Gauge({
+    name: 'holdfast_containerd_state',
+    help: 'How the containerd of this node is: 1 for the state it is in.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const now = neighbour().state
+      for (const state of neighbourStates) this.set({ state }, state === now ? 1 : 0)
+    },
+  })
+  new Gauge({
+    name: 'holdfast_containerd_blobs',
+    help: "Blobs in containerd's store that are served from there.",
+    registers,
+    collect() {
+      this.set(neighbour().blobs)
+    },
+  })
+  new Gauge({
+    name: 'holdfast_containerd_bytes',
+    help: "Bytes of blobs in containerd's store that are served from there.",
+    registers,
+    collect() {
+      this.set(neighbour().blobBytes)
     },
   })
 }

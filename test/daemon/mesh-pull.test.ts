@@ -68,7 +68,7 @@ async function openNode(
   const database = await openLedger({ dataDir, log, clock })
   owned.defer(() => database.close())
   const metrics = createMetrics({ version: 'test' })
-  const opened = await openStore(config, { metrics, log }, owned)
+  const opened = await openStore(config, { metrics, clock, log }, owned)
   const content = await openContent(config, { opened, database, metrics, clock, log }, owned)
   const members = lab.members(id)
   const wire = { members, client: lab.client(id) }

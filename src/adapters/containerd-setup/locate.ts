@@ -52,6 +52,9 @@ const plain: Layout = {
   registriesYaml: undefined,
 }
 
+/** Of a containerd that nobody set up otherwise. */
+export const usualSocket = plain.socket
+
 /**
  * Finds the containerd of this node: that of K3s or RKE2 where one is, else the plain one. `root` is put before every path that is looked
  * for. Throws `HoldfastError` when its configuration cannot be understood.

@@ -14,8 +14,8 @@ export interface OpenBlob {
   /** Changes whenever its bytes may have. */
   readonly state: string
   read(into: Uint8Array, position: number): Promise<number>
-  /** The hash in hex of its bytes. Not ended by `close`. */
-  hash(): Promise<string>
+  /** The hash in hex of its bytes; `undefined` when they went or changed meanwhile. Not ended by `close`. */
+  hash(): Promise<string | undefined>
   close(): Promise<void>
 }
 
@@ -38,11 +38,14 @@ export function inDirectory(root: string, hashFile: HashFile): OpenListed {
       state,
       read: async (into, position) => (await file.read(into, 0, into.length, position)).bytesRead,
       async hash() {
-        const hex = await hashFile(path, digestAlgorithm(digest), size)
+        const hashing = hashFile(path, digestAlgorithm(digest), size)
+        const hex = await hashing.catch((error: unknown) => error)
         const now = await openFile(path)
         const isSame = now !== undefined && (await stateOf(now)) === state
         await now?.close()
-        return isSame ? hex : ''
+        if (!isSame) return undefined
+        if (typeof hex === 'string') return hex
+        throw new HoldfastError('store-unusable', `${path} cannot be read`, hex)
       },
       close: () => file.close(),
     }

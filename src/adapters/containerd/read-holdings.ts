@@ -33,18 +33,23 @@ export function readHoldings(holdings: Holdings, openListed: OpenListed): Readab
     return undefined
   }
 
-  async function hash(info: Listed, blob: OpenBlob): Promise<boolean> {
-    const isRight = (await blob.hash()) === digestHex(info.digest)
-    if (!isRight) holdings.lose(info, 'damaged')
-    else if (holdings.get(info.digest) === info) sound.set(info.digest, blob.state)
-    return isRight
+  async function judge(info: Listed, blob: OpenBlob): Promise<Verdict> {
+    const hex = await blob.hash()
+    if (hex === digestHex(info.digest)) {
+      if (holdings.get(info.digest) === info) sound.set(info.digest, blob.state)
+      return 'sound'
+    }
+    holdings.lose(info, hex === undefined ? 'vanished' : 'damaged')
+    return hex === undefined ? 'absent' : 'damaged'
   }
 
   function verify(info: Listed, blob: OpenBlob): Promise<boolean> {
     const key = `${info.digest} ${info.appearance} ${blob.state}`
     const running = verifying.get(key)
     if (running !== undefined) return running
-    const found = hash(info, blob).finally(() => verifying.delete(key))
+    const found = judge(info, blob)
+      .then(verdict => verdict === 'sound')
+      .finally(() => verifying.delete(key))
     verifying.set(key, found)
     return found
   }
@@ -117,7 +122,7 @@ export function readHoldings(holdings: Holdings, openListed: OpenListed): Readab
       const held = await openHeld(digest)
       if (held === undefined) return 'absent'
       try {
-        return (await hash(held.info, held.blob)) ? 'sound' : 'damaged'
+        return await judge(held.info, held.blob)
       } finally {
         await held.blob.close()
       }

@@ -3,6 +3,7 @@ import type { MeshStatus } from '../../mesh/mesh-status.ts'
 import { OciError } from '../../oci/errors.ts'
 import { formatTag, parseReference, type TagReference } from '../../oci/reference.ts'
 import type { StoreUsage } from '../../ports/content-store.ts'
+import type { NeighbourStatus } from '../../ports/neighbour-store.ts'
 import type { Readiness } from '../../ports/readiness.ts'
 import type { ResolutionLog } from '../../ports/resolution-log.ts'
 import type { TagLedger, TagRow } from '../../ports/tag-ledger.ts'
@@ -28,6 +29,8 @@ export interface AdminParts {
   readonly endpoints: () => readonly EndpointState[]
   readonly storeUsage: () => Promise<StoreUsage>
   readonly readiness: () => Readiness
+  /** The containerd of this node; absent: nobody looks into it. */
+  readonly neighbour?: (() => NeighbourStatus) | undefined
   readonly mode: () => string
   readonly uptimeMs: () => number
   readonly monotonicMs: () => number
@@ -119,6 +122,7 @@ export function createAdminAnswers(
         })),
         ledger: { observations, pins, writable, clockVerified, clockOffsetMs },
         store: usage,
+        ...defined({ containerd: tellNeighbour(parts.neighbour?.()) }),
         mesh: summarize(parts.mesh?.()),
       }
     },
@@ -147,6 +151,12 @@ export function createAdminAnswers(
       }
     },
   }
+}
+
+function tellNeighbour(status: NeighbourStatus | undefined): StatusAnswer['containerd'] {
+  if (status === undefined) return undefined
+  const { sinceMs, failure, version, reads, ...told } = status
+  return { ...told, since: iso(sinceMs), ...defined({ failure, version, reads }) }
 }
 
 function summarize(view: MeshView | undefined): StatusAnswer['mesh'] {

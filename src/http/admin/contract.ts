@@ -118,6 +118,19 @@ export const statusAnswer = Type.Object({
     freeBytes: Type.Integer(),
     totalBytes: Type.Integer(),
   }),
+  containerd: Type.Optional(
+    Type.Object({
+      socket: text,
+      state: text,
+      since: time,
+      failure: optionalText,
+      version: optionalText,
+      reads: optionalText,
+      blobs: Type.Integer(),
+      blobBytes: Type.Integer(),
+      images: Type.Integer(),
+    }),
+  ),
   mesh: Type.Object({
     enabled: Type.Boolean(),
     members: Type.Integer(),

@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Digest } from '../../../src/oci/digest.ts'
@@ -104,6 +105,40 @@ const target = (digest: Digest) => ({
   mediaType: 'application/vnd.oci.image.manifest.v1+json',
   size: 2,
 })
+
+t.test('what goes while it is verified is gone, and not damaged', async t => {
+  const { store, fake, hold } = await openHeld(t)
+  const { content, digest } = await hold()
+  const early = await store.openEarly?.(digest)
+  t.equal(await early?.verified, false)
+  await early?.reader.close()
+  t.equal(store.stat(digest), undefined)
+  await fake.put(digest, content) // containerd has it all the time, and says so with the next list
+  fake.addImage('registry.lab/a:1', target(digest))
+  await eventually('listed again', () => store.stat(digest) !== undefined)
+})
+
+/** A directory in which every file is touched while it is hashed. */
+async function openHeld(t: Test) {
+  const dir = await folderOf(t)
+  const contentDir = join(dir, 'content')
+  const fake = await startFakeContainerd({ socket: join(dir, 'c.sock'), contentDir })
+  t.teardown(() => fake.stop())
+  async function hold() {
+    const blob = makeBlob(100)
+    await fake.put(blob.digest, blob.content)
+    await eventually('listed', () => store.stat(blob.digest) !== undefined)
+    return blob
+  }
+  const touched = makeBlob(1)
+  await fake.put(touched.digest, touched.content) // makes the directories
+  const store = follow(t, fake.socket, {}, async path => {
+    await chmod(path, 0o400)
+    throw new Error('the worker failed')
+  })
+  await reaches(store, 'connected')
+  return { store, fake, hold }
+}
 
 t.test('a blob that the directory does not show is asked for', async t => {
   const dir = await folderOf(t)

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import type { HashFile } from '../../../src/adapters/containerd/blob-access.ts'
 import {
   type ContainerdOptions,
   openContainerd,
@@ -21,18 +22,21 @@ export async function folderOf(t: Test): Promise<string> {
 /** Short enough that a test of a silent containerd does not take long. */
 const quick = { answerMs: 1_000, listMs: 2_000, checkEveryMs: 100, longestBackOffMs: 100 }
 
+const hashWhole: HashFile = async (path, algorithm) =>
+  createHash(algorithm)
+    .update(await readFile(path))
+    .digest('hex')
+
 /** Follows the containerd behind a socket, until the test ends. */
 export function follow(
   t: Test,
   socket: string,
   options: Partial<ContainerdOptions> = {},
+  hashFile: HashFile = hashWhole,
 ): NeighbourStore {
   const store = openContainerd(
     {
-      hashFile: async (path, algorithm) =>
-        createHash(algorithm)
-          .update(await readFile(path))
-          .digest('hex'),
+      hashFile,
       clock: systemClock,
       log: silentLog,
     },

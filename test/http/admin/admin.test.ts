@@ -351,6 +351,28 @@ t.test('status tells who, what and how well', async t => {
   })
 })
 
+t.test('status tells how the containerd of this node is, where somebody looks into it', async t => {
+  const neighbour = {
+    socket: '/run/c.sock',
+    state: 'hanging',
+    sinceMs: Date.parse('2026-01-02T03:04:05Z'),
+    failure: 'it does not answer',
+    version: '2.1.9',
+    reads: undefined,
+    blobs: 5,
+    blobBytes: 60,
+    images: 2,
+  } as const
+  const { ask } = await startAdmin(t, { neighbour: () => neighbour })
+  const { body } = await ask('/api/v1/status')
+  t.ok(Value.Check(statusAnswer, body))
+  const { sinceMs: _, reads: __, ...told } = neighbour
+  t.strictSame((body as { containerd: unknown }).containerd, {
+    ...told,
+    since: '2026-01-02T03:04:05.000Z',
+  })
+})
+
 t.test('a fault of ours is a 500 that tells nothing of it', async t => {
   const { ask } = await startAdmin(t, {
     storeUsage: async () => {
