@@ -199,7 +199,13 @@ export async function openContent(
   })
   owned.defer(() => upkeep.close())
   if (neighbour !== undefined) {
-    const found = takeFoundImages({ neighbour, ledger, addSighting: graph.addSighting, log })
+    const found = takeFoundImages({
+      neighbour,
+      ledger,
+      learn: (digest, bytes) => graph.learn(digest, undefined, bytes),
+      addSighting: graph.addSighting,
+      log,
+    })
     owned.defer(() => found.close())
   }
   const protect = (digest: Digest) => void answered.set(digest, true)

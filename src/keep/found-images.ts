@@ -1,6 +1,6 @@
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import { OciError } from '../oci/errors.ts'
-import { maxManifestBytes, parseManifest } from '../oci/manifest.ts'
+import { type Manifest, maxManifestBytes } from '../oci/manifest.ts'
 import {
   looksLikeRegistry,
   parseReference,
@@ -23,6 +23,11 @@ export interface FoundImages {
 export function takeFoundImages(parts: {
   readonly neighbour: Pick<NeighbourStore, 'onImages' | 'get' | 'stat'>
   readonly ledger: Pick<TagLedger, 'live' | 'observeLocal'>
+  /** Makes a manifest known from its bytes; throws `OciError` when they are none. */
+  readonly learn: (
+    digest: Digest,
+    bytes: Uint8Array,
+  ) => { readonly mediaType: string; readonly content: Manifest }
   readonly addSighting: (digest: Digest, repository: Repository) => void
   readonly log: Log
 }): FoundImages {
@@ -44,6 +49,11 @@ export function takeFoundImages(parts: {
     log[level]({ ref: name, digest, err }, 'an image of the neighbour is passed over')
   }
 
+  /** An index may name what is no manifest. */
+  function passOver(err: unknown): void {
+    if (!(err instanceof OciError)) throw err
+  }
+
   async function takeOne({ digest }: FoundImage, reference: Reference): Promise<void> {
     const { registry, repository, tag } = reference
     if (neighbour.stat(digest) === undefined) return
@@ -55,11 +65,17 @@ export function takeFoundImages(parts: {
     if (target !== undefined) await ledger.observeLocal(key, target, 'containerd')
   }
 
-  /** From the bytes: what the neighbour says of them may be anything. */
+  /**
+   * From the bytes: what the neighbour says of them may be anything. All that is under it becomes known with it, as others may ask for
+   * that as soon as they hear of the tag.
+   */
   async function describe(digest: Digest): Promise<Target | undefined> {
     const bytes = await neighbour.get(digest, maxManifestBytes)
     if (bytes === undefined) return undefined
-    const { mediaType } = parseManifest(bytes, undefined)
+    const { mediaType, content } = parts.learn(digest, bytes)
+    if (content.kind === 'index') {
+      for (const child of content.manifests) await describe(child.digest).catch(passOver)
+    }
     return { digest, mediaType, size: bytes.length }
   }
 

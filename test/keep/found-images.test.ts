@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { takeFoundImages } from '../../src/keep/found-images.ts'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
+import { parseManifest } from '../../src/oci/manifest.ts'
 import { formatRepository, formatTag, type TagReference } from '../../src/oci/reference.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import type { FoundImage } from '../../src/ports/neighbour-store.ts'
@@ -19,9 +20,15 @@ async function open(t: Test, known: readonly string[] = []) {
   const listeners: ((images: readonly FoundImage[]) => void)[] = []
   const seen: string[] = []
   const observed: string[] = []
+  const learned: Digest[] = []
   const ledger = {
     live: (key: TagReference) => (known.includes(formatTag(key)) ? {} : undefined),
     async observeLocal(key, { digest, mediaType, size }, source) {
+      t.strictSame(
+        learned.slice(-2),
+        [image.digest, image.manifests[0]?.digest],
+        'its manifests are known before others hear of it',
+      )
       observed.push(`${formatTag(key)} ${digest} ${mediaType} ${size} ${source}`)
     },
   } as Pick<TagLedger, 'live' | 'observeLocal'>
@@ -35,6 +42,11 @@ async function open(t: Test, known: readonly string[] = []) {
       },
     },
     ledger,
+    learn(digest, bytes) {
+      const content = parseManifest(bytes, undefined)
+      learned.push(digest)
+      return { mediaType: content.mediaType, content }
+    },
     addSighting: (digest, repository) =>
       void seen.push(`${formatRepository(repository)} ${digest}`),
     log: silentLog,

@@ -58,7 +58,10 @@ t.test('images that only a containerd holds are pulled by tag on another node', 
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-containerd-'))
   t.teardown(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }))
   const { places, startAll } = await setScene(t)
-  const runnable = { layers: [busybox, 200_000], config: { Env: ['PATH=/bin'] } }
+  const runnable = {
+    layers: [busybox, 200_000],
+    config: { Cmd: ['/bin/sleep', '100000'], Env: ['PATH=/bin'] },
+  }
   const pause = join(dir, 'pause.tar')
   await writeArchive(pause, pauseImage, makeImage({ ...runnable, salt: 'pause' }))
   const holders = await Promise.all(
