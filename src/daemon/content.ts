@@ -1,10 +1,5 @@
-import { mkdir } from 'node:fs/promises'
 import { LRUCache } from 'lru-cache'
 import pTimeout from 'p-timeout'
-import { tellFailure } from '../adapters/disk/disk-failure.ts'
-import { createHasher } from '../adapters/disk/hasher.ts'
-import { openDiskStore } from '../adapters/disk/open-disk-store.ts'
-import { readFileSystem } from '../adapters/disk/room.ts'
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { compileIsKept, hasPrivate } from '../config/rules.ts'
@@ -14,24 +9,23 @@ import { takeFoundImages } from '../keep/found-images.ts'
 import { keepAlone, type LastCopies } from '../keep/last-copies.ts'
 import { createLastUse, type LastUse } from '../keep/last-use.ts'
 import { createLeases, type Leases } from '../keep/leases.ts'
+import { protectInNeighbour } from '../keep/protect-neighbour.ts'
 import { protectedContent } from '../keep/protected-content.ts'
 import { createScrub, type Scrub } from '../keep/scrub.ts'
-import { uniteStores } from '../keep/unite-stores.ts'
 import { startUpkeep } from '../keep/upkeep.ts'
 import { createUsageClock } from '../keep/usage-clock.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { MaintainedStore } from '../ports/content-upkeep.ts'
 import type { Log } from '../ports/log.ts'
-import type { NeighbourStatus, NeighbourStore } from '../ports/neighbour-store.ts'
+import type { NeighbourStatus } from '../ports/neighbour-store.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
-import { trackCommits } from '../pull/commits.ts'
+import { systemTimers } from '../ports/timers.ts'
 import { type Completeness, createCompleteness } from '../pull/completeness.ts'
 import { type ContentGraph, createContentGraph } from '../pull/content-graph.ts'
-import { measureStore, type StoreMeter } from '../telemetry/measured-store.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { createLedgerRoots, eachTarget } from './ledger-roots.ts'
-import { openNeighbour } from './neighbour.ts'
+import type { OpenedStore } from './store.ts'
 
 /** What this node holds, what is known of it, and what looks after it. */
 export interface Content {
@@ -63,55 +57,6 @@ const pullMs = 10 * 60_000
 const finishMs = 5_000
 /** Gentle enough for a memory card. */
 const scrubBytesPerSecond = 20 * 1024 * 1024
-
-/** The store, before anything is known of what is in it. */
-export interface OpenedStore {
-  /** Everything that is held on this node. */
-  readonly store: MaintainedStore
-  /** What this node keeps itself, and has to look after. */
-  readonly own: MaintainedStore
-  readonly neighbour: NeighbourStore | undefined
-  readonly minFreeBytes: number
-  readonly settled: Content['settled']
-  readonly isUnusable: Content['isUnusable']
-  /** From now on room is made in a full store, as {@link Collector.makeRoom} does. */
-  makeRoomBy(makeRoom: Collector['makeRoom']): void
-}
-
-/** Opens the store. */
-export async function openStore(
-  config: Config,
-  { metrics, clock, log }: { metrics: Metrics; clock: Clock; log: Log },
-  owned: AsyncDisposableStack,
-): Promise<OpenedStore> {
-  const { dir, quotaBytes } = config.store
-  const minFreeBytes = await freeBytesToKeep(config)
-  let makeRoom: Collector['makeRoom'] = async () => false
-  const hasher = createHasher()
-  const disk = await openDiskStore({
-    dir,
-    hasher,
-    log,
-    quotaBytes,
-    minFreeBytes,
-    makeRoom: bytes => makeRoom(bytes),
-  })
-  owned.defer(() => disk.close())
-  const { meter, isUnusable } = watchStore(metrics.store)
-  const { store: own, settled } = trackCommits(measureStore(disk, meter))
-  const neighbour = await openNeighbour(config, { hasher, clock, log }, owned)
-  return {
-    own,
-    store: neighbour === undefined ? own : uniteStores(own, neighbour),
-    neighbour,
-    settled,
-    minFreeBytes,
-    isUnusable,
-    makeRoomBy(how) {
-      makeRoom = how
-    },
-  }
-}
 
 /** Derives from the store and the catalog what is known of the content. */
 export async function openContent(
@@ -207,6 +152,9 @@ export async function openContent(
       log,
     })
     owned.defer(() => found.close())
+    const kept = async () => (await ledgerRoots()).kept
+    const protection = protectInNeighbour({ neighbour, ledger, kept, timers: systemTimers, log })
+    owned.defer(() => protection.close())
   }
   const protect = (digest: Digest) => void answered.set(digest, true)
   return {
@@ -256,28 +204,4 @@ function countCollections(
       return result
     },
   }
-}
-
-/** Listens to what the store is told to do: its last write tells whether it can be written. */
-function watchStore(meter: StoreMeter): { meter: StoreMeter; isUnusable: () => boolean } {
-  let unusable = false
-  const operated: StoreMeter['operated'] = (operation, outcome) => {
-    meter.operated(operation, outcome)
-    const wrote = operation === 'put' || operation === 'commit'
-    if (outcome === 'store-unusable') unusable = true
-    else if (wrote && outcome === 'ok') unusable = false
-  }
-  return { meter: { ...meter, operated }, isUnusable: () => unusable }
-}
-
-/** `store.minFreeBytes` in bytes: a share is one of the file system that the store lies on. */
-async function freeBytesToKeep({ store: { minFreeBytes, dir } }: Config): Promise<number> {
-  if (typeof minFreeBytes === 'number') return minFreeBytes
-  const { totalBytes } = await tellFailure(measure(dir), `measuring the disk of ${dir}`)
-  return Math.floor((totalBytes * minFreeBytes.percent) / 100)
-}
-
-async function measure(dir: string): ReturnType<typeof readFileSystem> {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
-  return readFileSystem(dir)
 }

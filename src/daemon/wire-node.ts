@@ -10,10 +10,11 @@ import { createMeshMetrics, watchMesh } from '../telemetry/mesh-metrics.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { wireArchive } from './archive.ts'
 import { watchBehind } from './containerd-behind.ts'
-import { openContent, openStore } from './content.ts'
+import { openContent } from './content.ts'
 import { type Addresses, openFaces } from './faces.ts'
 import type { JoinedMesh, MeshParts } from './mesh.ts'
 import { wirePull } from './resolution.ts'
+import { openStore } from './store.ts'
 import { openUpstreams } from './upstreams.ts'
 
 /** Where a node listens. */

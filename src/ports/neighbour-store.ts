@@ -60,5 +60,10 @@ export interface NeighbourStore extends ReadableStore {
   status(): NeighbourStatus
   /** All images it names, whenever they may have changed; the content they name is listed by then. */
   onImages(listener: (images: readonly FoundImage[]) => void): () => void
+  /**
+   * From now on the images of these digests are protected from the collections of others, and no others are by us. Kept up over whatever
+   * happens there; takes its time and never fails.
+   */
+  protect(digests: ReadonlySet<Digest>): void
   close(): Promise<void>
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type FakeContainerd, startFakeContainerd } from '../adapters/containerd/fake-containerd.ts'
-import { folderOf } from '../adapters/containerd/support.ts'
+import { eventually, folderOf } from '../adapters/containerd/support.ts'
 import { makeImage, type TestImage } from '../support/image.ts'
 import { startRegistry } from '../support/registry.ts'
 import { startNode } from '../support/start-node.ts'
@@ -12,7 +12,7 @@ type Node = Awaited<ReturnType<typeof startNode>>
 const image = makeImage({ platforms: ['linux/amd64'], layers: [1_500_000, 300], salt: 'theirs' })
 
 /** A containerd that holds the image, and a node beside it whose registry is dead. */
-async function open(t: Test, { held = image, asFiles = true } = {}) {
+async function open(t: Test, { held = image, asFiles = true, keep = {} } = {}) {
   const dir = await folderOf(t) // the path of a socket is short
   const socket = join(dir, 'c.sock')
   const contentDir = join(dir, 'content')
@@ -26,6 +26,7 @@ async function open(t: Test, { held = image, asFiles = true } = {}) {
   const node = await startNode(registry, dir, {
     store: { minFreeBytes: '1MiB', kind: 'both' },
     containerd: { socket },
+    keep,
   })
   t.teardown(() => node.close())
   return { fake, node, registry, contentDir }
@@ -69,6 +70,14 @@ for (const asFiles of [true, false]) {
     },
   )
 }
+
+t.test('what is to be kept is protected in containerd', async t => {
+  const { fake, registry } = await open(t, { keep: { patterns: ['*/theirs:latest'] } })
+  const isPinned = () =>
+    fake.labels(`${registry.host}/theirs:latest`)?.['io.cri-containerd.pinned'] === 'pinned'
+  await eventually('it is labelled', isPinned)
+  await eventually('and leased', () => fake.leased()?.includes(image.digest) === true)
+})
 
 t.test('a tag goes when its content goes', async t => {
   const { fake, node, registry } = await open(t)

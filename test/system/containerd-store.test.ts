@@ -65,6 +65,32 @@ for (const version of containerdVersions) {
       }
     })
 
+    await t.test('what is to be protected outlives the collection of the kubelet', async t => {
+      await load()
+      await isWhole(store)
+      // Both are the same node to containerd: what one of them does not want it would let go.
+      for (const each of [store, byGrpc]) each.protect(new Set([image.digest]))
+      const isPinned = async () => {
+        const lines = (await containerd.ctr('-n', 'k8s.io', 'images', 'ls')).split('\n')
+        const line = lines.find(each => each.startsWith(`${name} `))
+        return line?.includes('io.cri-containerd.pinned=pinned') === true
+      }
+      await until('it is labelled', isPinned)
+      await containerd.ctr('-n', 'k8s.io', 'images', 'label', name, 'io.cri-containerd.pinned=')
+      await until('labelled again after it was stripped', isPinned)
+      await containerd.collect()
+      await new Promise(resolve => setTimeout(resolve, 1_500)) // containerd's own collection has come by
+      for (const each of [store, byGrpc]) await readsAll(t, each)
+      t.comment(`the image's name is ${(await isPinned()) ? 'kept' : 'gone, its content kept'}`)
+      for (const each of [store, byGrpc]) each.protect(new Set())
+      await until('let go', async () => !(await isPinned()))
+      await load() // gives it a name again where it lost it
+      await remove()
+      for (const each of [store, byGrpc]) {
+        await eventually('gone', () => each.stat(image.digest) === undefined)
+      }
+    })
+
     await t.test('stopped in its tracks: told as hanging, and well again after', async t => {
       await load()
       const hasty = follow(t, containerd.socket, { answerMs: 500, listMs: 500 })

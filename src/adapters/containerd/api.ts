@@ -5,7 +5,7 @@ import {
   Metadata,
   type MethodDefinition,
 } from '@grpc/grpc-js'
-import type { Envelope, Image, Info, Methods } from './definitions.ts'
+import type { Envelope, Image, Info, Methods, Resource } from './definitions.ts'
 
 /** Calls to one containerd over one connection. Every call ends within its deadline; rejects with grpc-js's `ServiceError`. */
 export interface ContainerdApi {
@@ -16,6 +16,13 @@ export interface ContainerdApi {
   contents(): Promise<readonly Info[]>
   /** Fills `into` with a blob's bytes from `offset`; returns how many came. */
   read(digest: string, offset: number, into: Uint8Array): Promise<number>
+  /** Sets these labels of an image and leaves all others; an empty text takes a label away. */
+  label(image: Image, labels: Readonly<Record<string, string>>): Promise<void>
+  /** Rejects with `ALREADY_EXISTS` when there is one. It is kept until somebody deletes it. */
+  createLease(id: string): Promise<void>
+  leased(id: string): Promise<readonly Resource[]>
+  lease(id: string, resource: Resource): Promise<void>
+  release(id: string, resource: Resource): Promise<void>
   publish(topic: string): Promise<void>
   /** Events of all namespaces until `ended`, which is called once. Nothing tells that it has begun. */
   subscribe(
@@ -115,6 +122,17 @@ export function openApi(
       }
       return got
     },
+    async label({ name, target }, labels) {
+      const paths = Object.keys(labels).map(key => `labels.${key}`)
+      const image = { name, target, labels }
+      await ask(methods.updateImage, { image, updateMask: { paths } }, answerMs)
+    },
+    createLease: async id => void (await ask(methods.createLease, { id }, answerMs)),
+    leased: async id => (await ask(methods.listResources, { id }, answerMs)).resources,
+    lease: async (id, resource) =>
+      void (await ask(methods.addResource, { id, resource }, answerMs)),
+    release: async (id, resource) =>
+      void (await ask(methods.deleteResource, { id, resource }, answerMs)),
     async publish(topic) {
       const event = { type_url: 'holdfast.Subscribed', value: new Uint8Array() }
       await ask(methods.publish, { topic, event }, answerMs)

@@ -17,6 +17,7 @@ export interface Info {
 
 export interface Image {
   readonly name: string
+  readonly labels: Readonly<Record<string, string>>
   readonly target: {
     readonly mediaType: string
     readonly digest: string
@@ -30,12 +31,23 @@ export interface Plugin {
   readonly exports: Readonly<Record<string, string>>
 }
 
+/** Something that a lease keeps. Of type `content` the id is a digest. */
+export interface Resource {
+  readonly type: string
+  readonly id: string
+}
+
 export interface Envelope {
   readonly namespace: string
   readonly topic: string
 }
 
 type Empty = Readonly<Record<string, never>>
+
+interface LeasedResource {
+  readonly id: string
+  readonly resource: Resource
+}
 
 interface Filters {
   readonly filters: readonly string[]
@@ -54,6 +66,20 @@ export interface Methods {
   >
   readonly subscribe: MethodDefinition<Filters, Envelope>
   readonly listImages: MethodDefinition<Filters, { readonly images: readonly Image[] }>
+  readonly updateImage: MethodDefinition<
+    {
+      readonly image: Image
+      readonly updateMask: { readonly paths: readonly string[] }
+    },
+    Empty
+  >
+  readonly createLease: MethodDefinition<{ readonly id: string }, Empty>
+  readonly addResource: MethodDefinition<LeasedResource, Empty>
+  readonly deleteResource: MethodDefinition<LeasedResource, Empty>
+  readonly listResources: MethodDefinition<
+    { readonly id: string },
+    { readonly resources: readonly Resource[] }
+  >
   readonly listContent: MethodDefinition<Filters, { readonly info: readonly Info[] }>
   readonly readContent: MethodDefinition<
     { readonly digest: string; readonly offset: number; readonly size: number },
@@ -67,6 +93,11 @@ const names = {
   publish: ['events', 'Events', 'Publish'],
   subscribe: ['events', 'Events', 'Subscribe'],
   listImages: ['images', 'Images', 'List'],
+  updateImage: ['images', 'Images', 'Update'],
+  createLease: ['leases', 'Leases', 'Create'],
+  addResource: ['leases', 'Leases', 'AddResource'],
+  deleteResource: ['leases', 'Leases', 'DeleteResource'],
+  listResources: ['leases', 'Leases', 'ListResources'],
   listContent: ['content', 'Content', 'List'],
   readContent: ['content', 'Content', 'Read'],
 } satisfies Record<keyof Methods, readonly [string, string, string]>

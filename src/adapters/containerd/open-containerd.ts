@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
-import { parseDigest } from '../../oci/digest.ts'
+import { type Digest, parseDigest } from '../../oci/digest.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { FoundImage, NeighbourState, NeighbourStore } from '../../ports/neighbour-store.ts'
@@ -10,6 +10,7 @@ import { findContentDir } from './content-dir.ts'
 import { type Image, loadMethods } from './definitions.ts'
 import { failureOf } from './failure.ts'
 import { createHoldings } from './holdings.ts'
+import { protectImages } from './protect.ts'
 import { readHoldings } from './read-holdings.ts'
 import { runSession, type SessionListener, type SessionOptions } from './session.ts'
 
@@ -55,6 +56,10 @@ export function openContainerd(
   let reads: 'directory' | 'grpc' | undefined
   let version: string | undefined
   let images: readonly FoundImage[] = []
+  let listedImages: readonly Image[] = []
+  /** Until somebody has said it, what an earlier process protected stays so. */
+  let wanted: ReadonlySet<Digest> | undefined
+  let protecting = Promise.resolve()
   let now: { state: NeighbourState; sinceMs: number; failure: string | undefined } = {
     state: 'connecting',
     sinceMs: clock.wallMs(),
@@ -78,12 +83,25 @@ export function openContainerd(
       contentDir = findContentDir(options.contentDir ?? facts.contentRoot)
       reads = contentDir === undefined ? 'grpc' : 'directory'
     },
-    listed(listing) {
+    async listed(listing) {
       holdings.replace(listing.contents)
+      listedImages = listing.images
       images = listing.images.flatMap(readImage)
       turn('connected')
       for (const hear of listeners) hear(images)
+      await protect()
     },
+  }
+
+  /** After each other: two that compare the same list would change everything twice. */
+  function protect(): Promise<void> {
+    const held = (digest: Digest) => holdings.get(digest) !== undefined
+    const mine = protecting.then(async () => {
+      if (api === undefined || wanted === undefined) return
+      await protectImages(api, listedImages, { wanted, held }, log)
+    })
+    protecting = mine.catch(() => {})
+    return mine
   }
 
   /** Settles when a connection was lost or not had; whether it had come to anything. */
@@ -134,6 +152,11 @@ export function openContainerd(
       listeners.add(listener)
       if (now.state === 'connected') listener(images)
       return () => listeners.delete(listener)
+    },
+    protect(digests) {
+      wanted = digests
+      // What fails is tried again with the next list.
+      protect().catch(err => log.debug({ err }, 'containerd was not told what to protect'))
     },
     async close() {
       closing.abort()

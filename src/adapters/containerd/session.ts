@@ -15,7 +15,7 @@ export interface SessionListener {
   /** It answers; not all is known yet. */
   opened(api: ContainerdApi, facts: { version: string; contentRoot: string | undefined }): void
   /** After every change and from time to time. The first one comes when no later change can be missed. */
-  listed(listing: Listing): void
+  listed(listing: Listing): Promise<void>
 }
 
 export interface SessionOptions extends Deadlines {
@@ -102,7 +102,7 @@ async function work(
   const images = await api.images()
   const contents = await api.contents()
   over.throwIfAborted() // a late list of a lost connection says nothing
-  listener.listed({ images, contents })
+  await listener.listed({ images, contents })
   schedule.listed(performance.now() - beganMs)
 }
 

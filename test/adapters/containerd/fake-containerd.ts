@@ -11,6 +11,7 @@ import {
   type Envelope,
   type Image,
   loadMethods,
+  type Resource,
 } from '../../../src/adapters/containerd/definitions.ts'
 import { type Digest, digestAlgorithm, digestHex, digestOf } from '../../../src/oci/digest.ts'
 import { HoldfastError } from '../../../src/ports/errors.ts'
@@ -20,14 +21,23 @@ export interface FakeContainerd {
   readonly socket: string
   /** Calls since the start, by method. */
   readonly calls: Map<string, number>
+  /** What the lease `holdfast` keeps; absent: there is none. */
+  leased(): readonly string[] | undefined
+  labels(image: string): Readonly<Record<string, string>> | undefined
   put(digest: Digest, bytes: Uint8Array): Promise<void>
   delete(digest: Digest): Promise<void>
   /** Changes a byte of a blob. */
   damage(digest: Digest): Promise<void>
-  addImage(name: string, target: NonNullable<Image['target']>): void
+  addImage(
+    name: string,
+    target: NonNullable<Image['target']>,
+    labels?: Readonly<Record<string, string>>,
+  ): void
   removeImage(name: string): void
   /** From now on no call is answered, or all are again. */
   hang(isHanging: boolean): void
+  /** From now on nobody may see its leases. */
+  refuseLeases(): void
   /** Changes are made and not told. */
   muteEvents(): void
   /** Ends, all its connections with it; the socket goes. */
@@ -51,11 +61,13 @@ export async function startFakeContainerd(options: {
   const methods = loadMethods()
   const blobs = new Map<string, Blob>()
   const images = new Map<string, Image>()
+  const leases = new Map<string, Resource[]>()
   const subscribers = new Set<ServerWritableStream<unknown, Envelope>>()
   const calls = new Map<string, number>()
   const server = new Server()
   let isHanging = false
   let isMute = false
+  let areLeasesRefused = false
 
   const tell = (topic: string) => {
     if (isMute) return
@@ -65,12 +77,56 @@ export async function startFakeContainerd(options: {
   const pathOf = (digest: Digest) =>
     join(contentDir ?? '', 'blobs', digestAlgorithm(digest), digestHex(digest))
 
-  function unary<Q, A>(name: string, answer: (question: Q) => A) {
+  function unary<Q, A>(name: string, answer: (question: Q) => A | undefined) {
     return (call: { request: Q }, done: sendUnaryData<A>) => {
       count(name)
-      if (!isHanging) done(null, answer(call.request))
+      if (isHanging) return
+      const found = answer(call.request)
+      if (found === undefined) done({ code: status.NOT_FOUND, details: name })
+      else done(null, found)
     }
   }
+
+  const leaseMethods = {
+    createLease: unary('createLease', ({ id }: { id: string }) => {
+      leases.set(id, [])
+      return {}
+    }),
+    listResources(call: { request: { id: string } }, done: sendUnaryData<object>) {
+      count('listResources')
+      const resources = leases.get(call.request.id)
+      if (areLeasesRefused) done({ code: status.PERMISSION_DENIED, details: 'leases' })
+      else if (resources === undefined) done({ code: status.NOT_FOUND, details: 'lease' })
+      else done(null, { resources })
+    },
+    addResource: unary('addResource', ({ id, resource }: { id: string; resource: Resource }) => {
+      if (leases.get(id)?.push(resource) === undefined) return undefined
+      return {}
+    }),
+    deleteResource: unary('deleteResource', (asked: { id: string; resource: Resource }) => {
+      const rest = leases.get(asked.id)?.filter(({ id }) => id !== asked.resource.id)
+      leases.set(asked.id, rest ?? [])
+      return {}
+    }),
+  }
+
+  const updateImage = unary(
+    'updateImage',
+    ({ image, updateMask }: { image: Image; updateMask: { paths: string[] } }) => {
+      const before = images.get(image.name)
+      if (before === undefined) return undefined
+      const labels = { ...before.labels }
+      for (const path of updateMask.paths) {
+        const key = path.replace(/^labels\./, '')
+        const value = image.labels[key] ?? ''
+        if (value === '') delete labels[key]
+        else labels[key] = value
+      }
+      images.set(image.name, { ...before, labels })
+      tell('/images/update')
+      return {}
+    },
+  )
 
   function readContent(
     call: ServerWritableStream<{ digest: string; offset: number; size: number }, object>,
@@ -91,18 +147,11 @@ export async function startFakeContainerd(options: {
     call.end()
   }
 
-  const { version, plugins, publish, subscribe, listImages, listContent } = methods
   server.addService(
+    { ...methods },
     {
-      version,
-      plugins,
-      publish,
-      subscribe,
-      listImages,
-      listContent,
-      readContent: methods.readContent,
-    },
-    {
+      ...leaseMethods,
+      updateImage,
       version: unary('version', () => ({ version: '2.1.9-fake' })),
       plugins: unary('plugins', () => ({
         plugins: [
@@ -170,8 +219,10 @@ export async function startFakeContainerd(options: {
       blob.bytes[0] = ~(blob.bytes[0] ?? 0)
       if (contentDir !== undefined) await writeFile(pathOf(digest), blob.bytes)
     },
-    addImage(name, target) {
-      images.set(name, { name, target })
+    leased: () => leases.get('holdfast')?.map(({ id }) => id),
+    labels: name => images.get(name)?.labels,
+    addImage(name, target, labels = {}) {
+      images.set(name, { name, target, labels })
       tell('/images/create')
     },
     removeImage(name) {
@@ -180,6 +231,9 @@ export async function startFakeContainerd(options: {
     },
     hang(hanging) {
       isHanging = hanging
+    },
+    refuseLeases() {
+      areLeasesRefused = true
     },
     muteEvents() {
       isMute = true

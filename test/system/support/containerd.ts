@@ -19,6 +19,8 @@ export interface Containerd {
   /** CRI `ImageStatus`. */
   imageId(image: string): Promise<string | undefined>
   remove(image: string): Promise<void>
+  /** What the kubelet does when the disk is full: removes every image that CRI does not call pinned. Resolves with their ids. */
+  collect(): Promise<readonly string[]>
   /** A pod with one container of this image; resolves with what it printed once it ended well. */
   runPod(image: string, command: readonly string[]): Promise<string>
   ctr(...args: string[]): Promise<string>
@@ -119,6 +121,16 @@ export async function startContainerd(
         image: { image },
       })
       return answer.image?.id
+    },
+    async collect() {
+      const { images: all } = await call<{ images: { id: string; pinned: boolean }[] }>(
+        images,
+        'ListImages',
+        {},
+      )
+      const loose = all.filter(({ pinned }) => !pinned).map(({ id }) => id)
+      for (const image of loose) await call(images, 'RemoveImage', { image: { image } })
+      return loose
     },
     async remove(image) {
       await call(images, 'RemoveImage', { image: { image } })
