@@ -97,6 +97,12 @@ t.test('install replaces what is mounted over', async t => {
   await installHosts(order(certsDir, { fallback: 'none' }))
   t.notOk(isMounted(certsDir))
   t.strictSame(await readMayStand(certsDir), [])
+
+  await installHosts(order(certsDir))
+  await stand(certsDir)
+  await installHosts(order(certsDir, { fallback: 'upstream' }))
+  t.notOk(isMounted(certsDir))
+  t.match(read(certsDir), behind, 'what was mounted before is on the disk now')
   await uninstallHosts({ certsDir, force: false })
 })
 
@@ -114,6 +120,20 @@ t.test('a mount that comes in between is taken away again', async t => {
   t.equal(read(certsDir), 'new\n')
 })
 
+t.test('what others changed below a mount is not lost', async t => {
+  const certsDir = await furnished('below')
+  await installHosts(order(certsDir))
+  await stand(certsDir)
+  const below = join(directory, 'seen-below')
+  await mkdir(below)
+  execFileSync('mount', ['--bind', certsDir, below])
+  t.match(read(below), alone, 'the disk, without what is mounted over it')
+  const text = '# by hand\n[host."https://d.example"]\n'
+  await writeFile(join(below, 'docker.io/hosts.toml'), text)
+  t.match(await uninstallHosts({ certsDir, force: false }), [{ outcome: 'refused' }, {}])
+  t.equal(read(certsDir), text)
+})
+
 t.test('what others changed or mounted is left alone', async t => {
   const certsDir = await furnished('others')
   await installHosts(order(certsDir))
@@ -129,8 +149,8 @@ t.test('what others changed or mounted is left alone', async t => {
   t.ok(isMounted(certsDir))
 })
 
-/** Runs a mount of ours in a namespace below this one. */
-function within(propagation: string, certsDir: string): string {
+/** Lets a registry stand in a namespace below this one, and tells why containerd here would not see that. */
+function within(propagation: string, certsDir: string, first = ':'): string {
   const module = join(import.meta.dirname, '../../../src/adapters/containerd-setup')
   const program = `
     import { whyUnseen } from '${module}/mounts.ts'
@@ -138,9 +158,9 @@ function within(propagation: string, certsDir: string): string {
     console.log((await whyUnseen('${certsDir}')) ?? 'seen')
     for (const one of await readMayStand('${certsDir}')) await putBehind(one)`
   const node = [process.execPath, '--input-type=module-typescript', '-e', program]
-  return execFileSync('unshare', ['-m', '--propagation', propagation, ...node], {
-    encoding: 'utf8',
-  })
+  const shell = ['sh', '-c', `${first} && exec "$@"`, 'sh', ...node]
+  const args = ['-m', '--propagation', propagation, ...shell]
+  return execFileSync('unshare', args, { encoding: 'utf8' })
 }
 
 t.test('only mounts that reach containerd count', async t => {
@@ -152,6 +172,8 @@ t.test('only mounts that reach containerd count', async t => {
   t.equal(await whyUnseen(certsDir), undefined)
   await installHosts(order(certsDir))
   t.match(within('slave', certsDir), /Bidirectional/)
+  const onlyBelow = `mount --make-shared '${certsDir}'`
+  t.match(within('slave', certsDir, onlyBelow), /Bidirectional/, 'nor shared with others there')
   t.match(read(certsDir), alone, 'as a mount made there is not seen here')
   t.equal(within('unchanged', certsDir), 'seen\n')
   t.match(read(certsDir), behind, 'and one that is shared both ways is, whoever made it')
