@@ -54,9 +54,11 @@ export async function run(
 ): Promise<string> {
   const running = start(command, args, options.env === undefined ? {} : { env: options.env })
   const timer = setTimeout(() => running.child.kill('SIGKILL'), options.timeoutMs ?? 60_000)
-  const code = await running.ended
+  // Not when it exits: what it printed last may not have been read by then.
+  const [code, signal] = await once(running.child, 'close')
   clearTimeout(timer)
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')}: ${code}\n${running.output()}`)
+  if (code !== 0)
+    throw new Error(`${command} ${args.join(' ')}: ${code ?? signal}\n${running.output()}`)
   return running.output()
 }
 
