@@ -23,13 +23,16 @@ export function watchBehind(
   owned: AsyncDisposableStack,
 ): void {
   let certsDir = ''
+  let isInstalled = false
   const behind = createStandBehind({
     ...parts,
     files: {
       async read() {
-        const place = await findContainerd(config)
-        certsDir = place.certsDir
-        return readMayStand(certsDir)
+        // It may be installed, and elsewhere, while this node runs.
+        if (!isInstalled) certsDir = (await findContainerd(config)).certsDir
+        const found = await readMayStand(certsDir)
+        isInstalled = found.length > 0
+        return found
       },
       put: putBehind,
       take: takeAway,
