@@ -23,6 +23,9 @@ export interface DealWithFile {
   hash(file: DroppedFile): Promise<string | undefined>
 }
 
+/** Whether a file names images to pull, by its name. */
+export const isList = (path: string): boolean => /\.txt$/i.test(path)
+
 export function createDealWithFile(
   { files, importArchive, pullImage, clock, log }: DropFolderParts,
   signal: AbortSignal,
@@ -54,7 +57,7 @@ export function createDealWithFile(
   return {
     async take({ path }) {
       try {
-        const hash = await (/\.txt$/i.test(path) ? pullList(path) : importFile(path))
+        const hash = await (isList(path) ? pullList(path) : importFile(path))
         await files.tell(path, undefined)
         return { outcome: 'imported', hash, lacksBase: false }
       } catch (error) {

@@ -4,7 +4,7 @@ import type { DropMemory, SeenFile } from '../ports/drop-memory.ts'
 import type { DroppedFile, DroppedFiles } from '../ports/dropped-files.ts'
 import type { Log } from '../ports/log.ts'
 import type { Timers } from '../ports/timers.ts'
-import { createDealWithFile } from './deal-with-file.ts'
+import { createDealWithFile, isList } from './deal-with-file.ts'
 import type { ImportArchive } from './import-archive.ts'
 
 /** What became of a file; a closed set. `failed`: this node could not take it now, and tries again. */
@@ -12,7 +12,7 @@ export type DropOutcome = 'imported' | 'refused' | 'failed'
 
 /** Imports what is put into a folder. */
 export interface DropFolder {
-  /** Settles when what is there now and has settled was dealt with. For tests and for the start. */
+  /** Settles when the archives that are there now and have settled were dealt with; lists are pulled beside them. For tests. */
   pass(): Promise<void>
   /** Ends what is under way; it is done again at the next start. */
   close(): Promise<void>
@@ -51,6 +51,7 @@ interface Retry {
 const suffixes = /\.(?:tar|tar\.gz|tgz|tar\.zst|tzst|tar\.bz2|tbz|tbz2|tar\.lz4|txt)$/i
 /** What copying programs call a file that is not complete. */
 const isUnfinished = (path: string): boolean => /(?:^|\/)\.[^/]*$/.test(path)
+const isOurs = ({ path }: DroppedFile): boolean => suffixes.test(path) && !isUnfinished(path)
 
 /**
  * Watches a folder: every archive and list in it is imported once, the oldest first, when its size and time have settled; again when it
@@ -67,12 +68,16 @@ export function watchDropFolder(
   const ending = new AbortController()
   const deal = createDealWithFile(parts, ending.signal)
   let running: Promise<void> | undefined
+  /** Lists that are pulled, or wait for it, one after another: a slow uplink holds up no archive. */
+  const pulling = new Set<string>()
+  let pulled: Promise<void> = Promise.resolve()
   /** Something happened since the folder was last listed. */
   let isStale = false
   let stopTimer = () => {}
 
   /** Whether a file is complete and has to be looked at now. */
   function isDue(file: DroppedFile, nowMs: number): boolean {
+    if (pulling.has(file.path)) return false
     const state = stateOf(file)
     const known = seen.get(file.path)
     if (known !== undefined && stateOf(known) === state) return false
@@ -130,24 +135,49 @@ export function watchDropFolder(
   async function lookThrough(): Promise<void> {
     isStale = false
     const nowMs = clock.monotonicMs()
-    const listed = (await files.list()).filter(
-      ({ path }) => suffixes.test(path) && !isUnfinished(path),
-    )
+    const listed = (await files.list()).filter(isOurs)
     const paths = new Set(listed.map(({ path }) => path))
-    for (const path of growing.keys()) if (!paths.has(path)) growing.delete(path)
+    await forgetGone(paths)
     const due = listed.filter(file => isDue(file, nowMs))
     due.sort((a, b) => a.mtimeMs - b.mtimeMs || (a.path < b.path ? -1 : 1))
     for (const file of due) {
       if (ending.signal.aborted) return
-      await take(file, paths)
+      if (isList(file.path)) pull(file, paths)
+      else await take(file, paths)
     }
+  }
+
+  /** What was wrong with a file that is not there any more interests nobody. What was imported is remembered: the file may come back. */
+  async function forgetGone(listed: ReadonlySet<string>): Promise<void> {
+    const isGone = (path: string) => !listed.has(path) && !pulling.has(path)
+    for (const path of [...growing.keys()].filter(isGone)) growing.delete(path)
+    for (const path of [...retries.keys()].filter(isGone)) {
+      retries.delete(path)
+      await files.tell(path, undefined)
+    }
+    for (const { path, outcome } of [...seen.values()]) {
+      if (outcome !== 'refused' || !isGone(path)) continue
+      seen.delete(path)
+      await memory.forget(path)
+      await files.tell(path, undefined)
+    }
+  }
+
+  function pull(file: DroppedFile, listed: ReadonlySet<string>): void {
+    pulling.add(file.path)
+    pulled = pulled
+      .then(() => (ending.signal.aborted ? undefined : take(file, listed)))
+      .catch(tell)
+      .finally(() => pulling.delete(file.path))
+  }
+
+  function tell(err: unknown): void {
+    if (!ending.signal.aborted) log.error({ err }, 'the drop folder was not looked through')
   }
 
   function pass(): Promise<void> {
     running ??= lookThrough()
-      .catch(err => {
-        if (!ending.signal.aborted) log.error({ err }, 'the drop folder was not looked through')
-      })
+      .catch(tell)
       .finally(() => {
         running = undefined
         lookAgain(isStale || growing.size > 0 ? settleMs : lookMs)
@@ -173,6 +203,7 @@ export function watchDropFolder(
       stopTimer()
       stopListening()
       await running
+      await pulled
       await files.close()
     },
   }

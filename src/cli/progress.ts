@@ -4,8 +4,8 @@ import type { Terminal } from './command.ts'
 export interface Progress {
   /** So many more bytes. */
   advance(bytes: number): void
-  /** Leaves the line as it is and goes to the next. */
-  end(): void
+  /** Leaves the line as it is and goes to the next. @param isWhole there is no more to come, whatever the size was thought to be */
+  end(isWhole?: boolean): void
 }
 
 /** How often the line is written anew, ms. */
@@ -22,12 +22,12 @@ export function createProgress(
   let writtenMs = Number.NEGATIVE_INFINITY
   let isOpen = false
 
-  function write(): void {
+  function write(whole = size): void {
     writtenMs = performance.now()
     isOpen = true
     const mib = done / 2 ** 20
     const rate = `${(mib / Math.max((writtenMs - startedMs) / 1000, 0.001)).toFixed(0)} MiB/s`
-    terminal.err(`\r${label} ${bar(done, size)}${mib.toFixed(0)} MiB, ${rate}  `)
+    terminal.err(`\r${label} ${bar(done, whole)}${mib.toFixed(0)} MiB, ${rate}  `)
   }
 
   return {
@@ -35,9 +35,9 @@ export function createProgress(
       done += bytes
       if (terminal.isTerminal && performance.now() - writtenMs >= everyMs) write()
     },
-    end() {
+    end(isWhole = false) {
       if (!isOpen) return
-      write()
+      write(isWhole && size !== undefined ? done : size)
       terminal.err('\n')
       isOpen = false
     },

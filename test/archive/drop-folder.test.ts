@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { bundleNotePath, encodeNote } from '../../src/archive/bundle-note.ts'
 import { type DropOutcome, watchDropFolder } from '../../src/archive/drop-folder.ts'
@@ -28,6 +29,7 @@ async function createScene(t: Test, store = createMemoryStore()) {
   const outcomes: DropOutcome[] = []
   const pulled: string[] = []
   const unreachable = new Set<string>()
+  let pullable = Promise.resolve()
   const start = () =>
     watchDropFolder(
       {
@@ -37,6 +39,7 @@ async function createScene(t: Test, store = createMemoryStore()) {
         pullImage: async reference => {
           const text = formatReference(reference)
           pulled.push(text)
+          await pullable
           return unreachable.has(text) ? 'nobody answers' : undefined
         },
         clock,
@@ -61,7 +64,14 @@ async function createScene(t: Test, store = createMemoryStore()) {
       for (let passed = 0; passed < ms; passed += 1_000) {
         clock.pass(1_000)
         await folder.pass()
+        await nextTurn() // lists are pulled beside
       }
+    },
+    /** Pulls do not go on until what this returns is called. */
+    holdPulls() {
+      const held = Promise.withResolvers<void>()
+      pullable = held.promise
+      return held.resolve
     },
     async restart() {
       await folder.close()
@@ -152,6 +162,22 @@ t.test('what is refused is told, holds up nothing, and is taken when it was mend
   t.equal(scene.live(), two.digest)
 })
 
+t.test('of a file that is gone nothing is told any more', async t => {
+  const scene = await createScene(t)
+  scene.unreachable.add('docker.io/library/nginx:latest')
+  scene.drop.put('a.tar', 'no archive', 1)
+  scene.drop.put('list.txt', 'nginx', 2)
+  await scene.pass(5_000)
+  t.strictSame([...scene.drop.faults.keys()].sort(), ['a.tar', 'list.txt'])
+  scene.drop.remove('a.tar')
+  scene.drop.remove('list.txt')
+  await scene.pass(1_000)
+  t.strictSame([...scene.drop.faults.keys()], [])
+  scene.drop.put('a.tar', 'no archive', 1)
+  await scene.pass(5_000)
+  t.strictSame([...scene.drop.faults.keys()], ['a.tar'], 'until it comes back')
+})
+
 t.test('what this node could not take is tried again later', async t => {
   let hasRoom = false
   const store = createMemoryStore({ quotaBytes: 1_000, makeRoom: async () => hasRoom })
@@ -206,6 +232,23 @@ t.test('a list is pulled until all of it is here', async t => {
     'quay.io/a/b:1',
   ])
   t.equal(scene.drop.faults.size, 0)
+})
+
+t.test('a list whose images come slowly holds up no archive', async t => {
+  const scene = await createScene(t)
+  const goOn = scene.holdPulls()
+  scene.drop.put('a-list.txt', 'nginx', 1)
+  await scene.pass(5_000)
+  scene.drop.put('b-list.txt', 'redis', 2)
+  scene.drop.put('c.tar', archiveOf(one), 3)
+  await scene.pass(100_000)
+  t.strictSame(scene.outcomes, ['imported'])
+  t.equal(scene.live(), one.digest)
+  t.strictSame(scene.pulled, ['docker.io/library/nginx:latest'], 'once, and one list at a time')
+  goOn()
+  await scene.pass(2_000)
+  t.strictSame(scene.outcomes, ['imported', 'imported', 'imported'])
+  t.equal(scene.pulled.length, 2)
 })
 
 t.test('a list with lines that are no references is refused, each of them told', async t => {

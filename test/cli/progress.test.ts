@@ -28,3 +28,11 @@ t.test('without a known size there is no bar, and who is no terminal sees nothin
   t.match(seen.written[0], /^\rexport 3 MiB, /)
   t.strictSame(blind.written, [])
 })
+
+t.test('what came to less than was thought is whole at its end', async t => {
+  const seen = terminal(true)
+  const progress = createProgress(seen, { label: 'export', size: 2 ** 22 })
+  progress.advance(2 ** 20)
+  progress.end(true)
+  t.match(seen.written.at(-2), /^\rexport \[#{30}\] 100 %, 1 MiB, /)
+})

@@ -6,7 +6,7 @@ import { makeImage } from '../support/image.ts'
 import { writeArchive } from './support/archive.ts'
 import { drop, makeArchives, runnable } from './support/archive-makers.ts'
 import { type Containerd, pauseImage, startContainerd } from './support/containerd.ts'
-import { type HoldfastNode, startNode } from './support/holdfast.ts'
+import { type HoldfastNode, nodeBinary, program, startNode } from './support/holdfast.ts'
 import { makeMesh, untilMet } from './support/mesh.ts'
 import { run, until } from './support/process.ts'
 import { containerdVersions, requireSystem } from './support/requirements.ts'
@@ -71,6 +71,14 @@ t.test('what other programs archive runs as pods through another node', async t 
       t.match(printed, file, `${client.version} ${file}`)
     }
   }
+
+  const [piped, name] = [join(dir, 'piped.tar'), `${registry}/lab/piped:v1`]
+  await writeArchive(piped, name, runnable('piped'))
+  const asking = ['--address', new URL(other.admin).host]
+  const token = ['--token-file', join(there.dir, 'data', 'admin.token')]
+  const words = [nodeBinary, program, 'import', '-', ...asking, ...token]
+  await run('sh', ['-ec', `gzip -c "${piped}" | ${words.map(word => `"${word}"`).join(' ')}`])
+  await until('what was piped into one is known to the other', () => digestAt(dropped, name))
 
   const [moved, client] = [archives.find(({ file }) => file === 'all.tar.zst'), clients.at(-1)]
   if (moved === undefined || client === undefined) throw new Error('no archive to replace')

@@ -36,13 +36,16 @@ export const run: RunCommand = async context => {
   return 'ok'
 }
 
-async function write({ terminal }: CommandContext, { bytes }: Download, file: string) {
-  const progress = createProgress(terminal, { label: 'export', size: undefined })
+async function write({ terminal }: CommandContext, { bytes, header }: Download, file: string) {
+  // Before it is packed, which makes little of layers that are packed.
+  const size = Number(header('holdfast-bundle-bytes')) || undefined
+  const progress = createProgress(terminal, { label: 'export', size })
   const unfinished = `${file}.part`
   try {
     bytes.on('data', (chunk: Buffer) => progress.advance(chunk.length))
     await pipeline(bytes, createWriteStream(unfinished, { flush: true }))
     await rename(unfinished, file)
+    progress.end(true)
   } catch (cause) {
     await rm(unfinished, { force: true })
     throw new CommandFailure('failed', `the bundle was not written: ${reasonOf(cause)}`, cause)

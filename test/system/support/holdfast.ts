@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { freePorts, type Running, start, until } from './process.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
-const nodeBinary = join(root, 'node_modules', '.bin', 'node')
+export const nodeBinary = join(root, 'node_modules', '.bin', 'node')
 /** The built program, as users run it. */
 export const program = join(root, 'dist', 'main.js')
 
