@@ -80,12 +80,17 @@ export async function until<T>(
 /** Below those that the system gives to outgoing connections: nobody gets one of them by accident before it is listened on. */
 const [lowestPort, portCount] = [10_000, 22_000]
 
-/** Ports of the loopback interface that nobody listens on just now, each another. */
+/** Given away already; whoever got one may not listen on it yet. */
+const taken = new Set<number>()
+
+/** Ports of the loopback interface that nobody listens on just now, each another, and none twice in this process. */
 export async function freePorts(count: number): Promise<number[]> {
   const ports: number[] = []
   while (ports.length < count) {
     const port = lowestPort + Math.floor(Math.random() * portCount)
-    if (!ports.includes(port) && (await isFree(port))) ports.push(port)
+    if (taken.has(port)) continue
+    taken.add(port)
+    if (await isFree(port)) ports.push(port)
   }
   return ports
 }
