@@ -64,6 +64,7 @@ export async function openPeerPort(
       resolveName,
       onHeard: (id, roundTripMs) => members()?.heard(id, roundTripMs),
       onMissed: id => members()?.missed(id),
+      onSilent: id => members()?.silent(id),
     },
     { stallMs: peer.stallMs },
   )

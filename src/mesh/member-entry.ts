@@ -112,6 +112,9 @@ export function viewOf(entry: MemberEntry, needs: ViewNeeds): Member {
     get state() {
       return entry.state
     },
+    get isUnanswered() {
+      return entry.downSinceMs !== undefined
+    },
     get lastSeenMs() {
       return entry.lastSeenMs
     },

@@ -17,6 +17,8 @@ export interface MemberTable extends Members, HelloAdmission {
   restore(signed: SignedHello, known: RestoredMember): void
   joined(id: NodeId, address: string, isDialled: boolean): void
   left(id: NodeId): void
+  /** A probe was not answered; others follow. */
+  doubted(id: NodeId): void
   /** None of the probes that began at `sinceMs` was answered. */
   unanswered(id: NodeId, sinceMs: number): void
   /** Lets time have its effect: expiry, forgetting, probes that are due. */
@@ -133,7 +135,15 @@ export function createMemberTable(
     },
     missed(id) {
       const entry = table.get(id)
-      if (entry?.state === 'alive') states.suspect(entry, 'did not answer')
+      if (entry?.state === 'alive') states.suspect(entry, 'cannot be connected to, or broke off')
+    },
+    silent(id) {
+      const entry = table.get(id)
+      if (entry?.state === 'alive') states.lookFor(entry)
+    },
+    doubted(id) {
+      const entry = table.get(id)
+      if (entry?.state === 'alive') states.set(entry, 'suspect', 'did not answer a probe')
     },
     onChange(listener) {
       listeners.add(listener)

@@ -53,11 +53,12 @@ export function createProber(parts: {
 
   async function probe(id: NodeId): Promise<void> {
     const sinceMs = clock.monotonicMs()
-    for (let tried = 0; tried < tries && !signal.aborted; tried++) {
+    for (let tried = 0; tried < tries; tried++) {
       if (tried > 0) await pause(betweenTriesMs, timers, signal)
-      if (await answers(id)) return
+      if ((await answers(id)) || signal.aborted) return
+      table.doubted(id)
     }
-    if (!signal.aborted) table.unanswered(id, sinceMs)
+    table.unanswered(id, sinceMs)
   }
 
   async function answers(id: NodeId): Promise<boolean> {

@@ -15,6 +15,8 @@ export interface Member {
   readonly protocol: number
   /** `suspect`: did not answer a moment ago; `gone`: said so, or silent for long. */
   readonly state: 'alive' | 'suspect' | 'gone'
+  /** It answered none of our probes, whatever others hear of it. */
+  readonly isUnanswered: boolean
   /** When it was last heard, by its own word or an answer. */
   readonly lastSeenMs: number
   /** Root of its ledger's fingerprint as it said last, hex. */
@@ -41,6 +43,24 @@ export function mayReach({ upstreams }: Pick<Member, 'upstreams'>, registry: str
   return upstreams.includes(registry) || upstreams.includes(anyRegistry)
 }
 
+/** A member in doubt that was heard so lately, ms, is more likely busy than gone: asking it tells soon. */
+const doubtfulMs = 10_000
+
+/** Whether it may answer: alive, or in doubt and not found out to be silent. */
+export function mayAnswer(
+  { state, isUnanswered, lastSeenMs }: Pick<Member, 'state' | 'isUnanswered' | 'lastSeenMs'>,
+  nowMs: number,
+): boolean {
+  return (
+    state === 'alive' || (state === 'suspect' && !isUnanswered && nowMs - lastSeenMs < doubtfulMs)
+  )
+}
+
+/** Whether there is anybody who may answer. */
+export function isAnyoneThere(members: Pick<Members, 'all' | 'alive'>, nowMs: number): boolean {
+  return members.alive().length > 0 || members.all().some(member => mayAnswer(member, nowMs))
+}
+
 /** Who is in the mesh, as far as this node knows. */
 export interface Members {
   readonly self: NodeId
@@ -51,7 +71,9 @@ export interface Members {
   get(id: NodeId): Member | undefined
   /** An answer came. */
   heard(id: NodeId, roundTripMs: number): void
-  /** It did not answer: `suspect` until it is heard again. */
+  /** It cannot be connected to, or broke off: `suspect` until it is heard again. */
   missed(id: NodeId): void
+  /** It takes long to say anything, which a busy machine does, too: it is probed, and `suspect` when it is silent again. */
+  silent(id: NodeId): void
   onChange(listener: () => void): () => void
 }

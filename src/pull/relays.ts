@@ -2,7 +2,7 @@ import { rankOwners } from '../ledger/rendezvous.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { Repository } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
-import { type Member, type Members, mayReach } from '../ports/members.ts'
+import { type Member, type Members, mayAnswer, mayReach } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import type { PeerBook } from './peer-book.ts'
 import type { ReachOf } from './reach-of.ts'
@@ -27,8 +27,6 @@ export type RelaysFor = (
 const maxBefore = 3
 /** Who cannot ask the registry itself tries more of them: each that does not reach it says so at once. */
 const maxInstead = 5
-/** A member in doubt that was heard so lately, ms, is more likely busy than gone: asking it tells soon. */
-const doubtfulMs = 10_000
 
 /** Ranks the members that say they reach the registry, without those that failed this node a moment ago. */
 export function createRelays(parts: {
@@ -40,11 +38,8 @@ export function createRelays(parts: {
   const { members, book, reachOf, clock } = parts
 
   /** Busy nodes are taken for doubtful now and then: were they passed over at once, everybody would see another order. */
-  function isThere({ id, state, lastSeenMs }: Member): boolean {
-    if (book.failedLately(id)) return false
-    return (
-      state === 'alive' || (state === 'suspect' && clock.monotonicMs() - lastSeenMs < doubtfulMs)
-    )
+  function isThere(member: Member): boolean {
+    return !book.failedLately(member.id) && mayAnswer(member, clock.monotonicMs())
   }
 
   return (repository, digest, { hasFailed = false } = {}) => {

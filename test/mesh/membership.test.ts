@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import { type Membership, startMembership } from '../../src/mesh/membership.ts'
 import { byeType } from '../../src/mesh/mesh-message.ts'
 import type { NodeSignature } from '../../src/ports/node-signature.ts'
+import { PeerFailure } from '../../src/ports/peer-port.ts'
 import { type SimulatedEnd, type SimulatedNetwork, simulateNetwork } from './simulated-network.ts'
 import {
   memoryMemberStore,
@@ -199,6 +200,32 @@ t.test('a node that did not answer once and does answer a probe is alive again',
   t.equal(a.table.get(b.id)?.state, 'suspect')
   await time.until(() => a.table.get(b.id)?.roundTripMs !== undefined, 100)
   t.equal(a.table.get(b.id)?.state, 'alive')
+})
+
+t.test('a node that is slow to answer is in doubt only when a probe is silent, too', async t => {
+  const { time, network, start } = world()
+  const a = await start(t, '10.0.0.1:5053')
+  const b = await start(t, '10.0.0.2:5053')
+  void dial(a, b)
+  await time.until(() => a.table.alive().length === 1, 100)
+  const seen: unknown[] = []
+  const stop = a.table.onChange(() => seen.push(a.table.get(b.id)?.state))
+  a.table.silent(b.id)
+  await time.pass(5_000)
+  stop()
+  t.notOk(seen.includes('suspect'))
+
+  const { call } = a.end.peer
+  const fail: typeof call = async () => {
+    throw new PeerFailure('timeout', 'silent')
+  }
+  a.end.peer.call = fail
+  a.table.silent(b.id)
+  await time.until(() => a.table.get(b.id)?.state === 'suspect', 100)
+  t.match(a.table.get(b.id), { isUnanswered: false })
+  await time.until(() => a.table.get(b.id)?.isUnanswered === true, 5_000)
+  a.end.peer.call = call
+  network.unplug(b.address)
 })
 
 t.test('who says bye is gone at once, and stays it whatever others tell', async t => {

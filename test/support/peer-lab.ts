@@ -16,6 +16,7 @@ type Said = Partial<
     | 'platforms'
     | 'isNeighbour'
     | 'state'
+    | 'isUnanswered'
     | 'lastSeenMs'
     | 'roundTripMs'
   >
@@ -33,8 +34,10 @@ export function createPeerLab({ patienceMs = 60 }: { readonly patienceMs?: numbe
     for (const listener of listeners) listener()
   }
 
+  /** Here who was missed or silent did not answer the probes either. */
   function setState(id: NodeId, state: Member['state']): void {
-    if ((said.get(id)?.state ?? 'alive') !== state) say(id, { state })
+    if ((said.get(id)?.state ?? 'alive') === state) return
+    say(id, { state, isUnanswered: state !== 'alive' })
   }
 
   function memberOf(id: NodeId): Member {
@@ -48,6 +51,7 @@ export function createPeerLab({ patienceMs = 60 }: { readonly patienceMs?: numbe
       version: '0',
       protocol: 1,
       state: 'alive',
+      isUnanswered: false,
       lastSeenMs: 0,
       ledgerRoot: '',
       upstreams: [],
@@ -122,6 +126,7 @@ export function createPeerLab({ patienceMs = 60 }: { readonly patienceMs?: numbe
         get: id => (said.has(id) && isSeen(id) ? memberOf(id) : undefined),
         heard: id => setState(id, 'alive'),
         missed: id => setState(id, 'suspect'),
+        silent: id => setState(id, 'suspect'),
         onChange(listener) {
           listeners.add(listener)
           return () => void listeners.delete(listener)

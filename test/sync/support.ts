@@ -96,6 +96,7 @@ export function createSyncLab(seed = 1, wallMs = today): SyncLab {
       version: '0',
       protocol: 1,
       state: reaches(id, by) && nodes.get(id)?.faults.dead !== true ? 'alive' : 'gone',
+      isUnanswered: false,
       lastSeenMs: 0,
       ledgerRoot: nodes.get(id)?.sync.root() ?? '',
       upstreams: [],
@@ -184,6 +185,7 @@ export function createSyncLab(seed = 1, wallMs = today): SyncLab {
         get: other => (nodes.has(other) ? memberOf(other, id) : undefined),
         heard: () => {},
         missed: () => {},
+        silent: () => {},
         onChange(listener) {
           memberListeners.add(listener)
           return () => void memberListeners.delete(listener)

@@ -1,6 +1,6 @@
 import type { NodeId } from '../../ports/node-id.ts'
 import { PeerFailure } from '../../ports/peer-port.ts'
-import type { Answer } from './exchange.ts'
+import type { Answer, Ending } from './exchange.ts'
 import type { Lane } from './lanes.ts'
 import type { Peers } from './peers.ts'
 import { failureOfStatus } from './statuses.ts'
@@ -26,6 +26,8 @@ export interface PeerAsking {
 /** Settles with the head of a good answer (200, 206). Rejects with `PeerFailure`, or the signal's reason. */
 export type AskPeer = (asking: PeerAsking) => Promise<Answer>
 
+/** Whoever has nobody else to ask has mostly answered by then, ms. */
+const silentAfterMs = 500
 /** Bytes of a refusal that are read, so that the connection can go on. */
 const maxRefusalBytes = 4 * 1024
 
@@ -36,10 +38,11 @@ export function createAskPeer(
     readonly isBanned: (id: NodeId) => boolean
     readonly onHeard: (id: NodeId, roundTripMs: number) => void
     readonly onMissed: (id: NodeId) => void
+    readonly onSilent: (id: NodeId) => void
   },
   { stallMs }: { readonly stallMs: number },
 ): AskPeer {
-  const { peers, isBanned, onHeard, onMissed } = needs
+  const { peers, isBanned, onHeard, onMissed, onSilent } = needs
 
   function heard(asking: PeerAsking, { roundTripMs }: Answer): void {
     const peer = peers.get(asking.id)
@@ -47,10 +50,23 @@ export function createAskPeer(
     onHeard(asking.id, peer.roundTripMs ?? roundTripMs)
   }
 
-  function failed({ id, isRelayed = false }: PeerAsking, error: unknown): void {
-    if (!(error instanceof PeerFailure)) return
-    const isSilent = error.code === 'timeout' && !isRelayed
-    if (isSilent || error.code === 'unreachable') onMissed(id)
+  /** That whoever asked waited no longer says nothing of the node: silence is told of while it lasts. */
+  function failed({ id }: PeerAsking, error: unknown): void {
+    if (error instanceof PeerFailure && error.code === 'unreachable') onMissed(id)
+  }
+
+  /** The same in the middle of an answer, where it was waited for as long as it may be silent. */
+  function ended(asking: PeerAsking, how: Ending): void {
+    const failure = how?.failure
+    const isStall = failure instanceof PeerFailure && failure.code === 'timeout'
+    if (isStall && !asking.isRelayed) onSilent(asking.id)
+    failed(asking, failure)
+  }
+
+  /** Tells when nothing was heard for a while; gives how to stop that. */
+  function watch({ id, isRelayed = false }: PeerAsking): () => void {
+    const timer = isRelayed ? undefined : setTimeout(() => onSilent(id), silentAfterMs).unref()
+    return () => clearTimeout(timer)
   }
 
   /** Waits for its turn. That others were before it all the time says nothing of the node. */
@@ -70,20 +86,27 @@ export function createAskPeer(
     const bound = startBound(asking.signal, limitMs, what)
     const { signal } = bound
     const ends: (() => void)[] = [bound.end]
-    const end = (failure: unknown): void => {
+    const end = (): void => {
       for (const one of ends) one()
-      failed(asking, failure)
     }
+    let stopWatching = (): void => {}
     let answer: Answer
     try {
       const lane = peers.get(id)[asking.lane]
       ends.push(await enter(lane, signal, what))
+      stopWatching = watch(asking)
       answer = await lane.send({ method, path, headers, body, signal, stallMs, what, onInterim })
     } catch (error) {
-      end(error)
+      end()
+      failed(asking, error)
       throw error
+    } finally {
+      stopWatching()
     }
-    void answer.ended.then(how => end(how?.failure))
+    void answer.ended.then(how => {
+      end()
+      ended(asking, how)
+    })
     heard(asking, answer)
     if (answer.status === 200 || answer.status === 206) {
       if (limits === 'head') bound.stopTimer()

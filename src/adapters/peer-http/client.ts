@@ -28,16 +28,18 @@ export interface PeerHttpClientParts {
   readonly resolveName?: ResolveName
   /** An answer came, of any kind. */
   readonly onHeard?: (id: NodeId, roundTripMs: number) => void
-  /** It could not be connected to, broke off, or was silent for too long. */
+  /** It could not be connected to, or broke off. */
   readonly onMissed?: (id: NodeId) => void
+  /** It was asked half a second ago, or stopped in the middle of an answer, and says nothing; whoever asked may go on waiting. */
+  readonly onSilent?: (id: NodeId) => void
 }
 
 export interface PeerHttpClientOptions {
   /** Silence that is borne in the middle of an answer, ms. */
   readonly stallMs: number
   /**
-   * One address: TCP, TLS and the proofs of both sides, ms. Default 3000: who asks gives up in his own time, and a handshake that is given
-   * up and begun anew is what two busy nodes can do least with.
+   * One address: TCP, TLS and the proofs of both sides, ms. Default 10 000: who asks gives up in his own time, and a handshake that is
+   * given up and begun anew is what two busy nodes can do least with.
    */
   readonly connectMs?: number
 }
@@ -60,11 +62,11 @@ const maxQuestionBytes = 1024 * 1024
 /** Makes the client; it connects when it is asked. */
 export function createPeerClient(
   parts: PeerHttpClientParts,
-  { stallMs, connectMs = 3_000 }: PeerHttpClientOptions,
+  { stallMs, connectMs = 10_000 }: PeerHttpClientOptions,
 ): PeerHttpClient {
-  const { onHeard = () => {}, onMissed = () => {}, isBanned } = parts
+  const { onHeard = () => {}, onMissed = () => {}, onSilent = () => {}, isBanned } = parts
   const peers = createPeers(parts, { connectMs })
-  const ask = createAskPeer({ peers, isBanned, onHeard, onMissed }, { stallMs })
+  const ask = createAskPeer({ peers, isBanned, onHeard, onMissed, onSilent }, { stallMs })
 
   async function askSmall(
     asking: Pick<PeerAsking, 'id' | 'method' | 'path' | 'body'>,

@@ -67,8 +67,8 @@ interface Bounds extends QuestionBounds {
 }
 
 const defaultBounds: Bounds = {
-  handshakeMs: 3_000,
-  prefaceMs: 2_000,
+  handshakeMs: 10_000,
+  prefaceMs: 10_000,
   pending: 256,
   connectionsPerPeer: 80,
   questions: 1_024,

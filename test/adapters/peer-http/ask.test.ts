@@ -34,6 +34,7 @@ function listen(t: Test, addresses: Readonly<Record<string, readonly string[]>>,
       trips.push(ms)
     },
     onMissed: () => void told.push('missed'),
+    onSilent: () => void told.push('silent'),
   })
   return { client, told, trips }
 }
@@ -50,22 +51,41 @@ t.test('every answer is told as heard, with its round trip', async t => {
   t.ok(trips.every(ms => ms > 0 && ms < 5_000))
 })
 
-t.test('who cannot be reached, breaks off or is silent is told as missed', async t => {
-  const silent = await startRawServer(t, () => {})
+t.test('who cannot be reached or breaks off is told as missed', async t => {
   const breaking = await startRawServer(t, socket => socket.destroy())
   const { id: nobody } = makeIdentity()
   const { client, told } = listen(t, {
-    [silent.id]: [silent.address],
     [breaking.id]: [breaking.address],
   })
   const soon = { signal: never, timeoutMs: 200 }
   await t.rejects(client.call(nobody, 'x', one, soon), { code: 'unreachable' })
   await t.rejects(client.call(breaking.id, 'x', one, options), { code: 'unreachable' })
-  await t.rejects(client.call(silent.id, 'x', one, soon), { code: 'timeout' })
-  t.same(told, ['missed', 'missed', 'missed'])
+  t.same(told, ['missed', 'missed'])
 })
 
-t.test('a node is not missed because who asked changed his mind, or it asks others', async t => {
+t.test('who says nothing for half a second is told as silent, and is waited for', async t => {
+  const gate = Promise.withResolvers<void>()
+  const { id, address } = await startServer(t, {
+    answers: new Map([
+      [
+        'slow',
+        async question => {
+          await gate.promise
+          return question
+        },
+      ],
+    ]),
+  })
+  const { client, told } = listen(t, { [id]: [address] })
+  await client.call(id, 'none', one, options).catch(() => {})
+  const asking = client.call(id, 'slow', one, options)
+  await until(() => told.length === 2)
+  gate.resolve()
+  t.same(await asking, one)
+  t.same(told, ['heard', 'silent', 'heard'])
+})
+
+t.test('a node is not silent because who asked had no time, or it asks others', async t => {
   const silent = await startRawServer(t, () => {})
   const { client, told } = listen(t, { [silent.id]: [silent.address] })
   const abort = new AbortController()
@@ -76,11 +96,17 @@ t.test('a node is not missed because who asked changed his mind, or it asks othe
   const relayed = { ...question, relay: true }
   const opening = client.openBlob(silent.id, relayed, { signal: never, firstByteMs: 200 })
   await t.rejects(opening, { code: 'timeout' })
+  const soon = { signal: never, timeoutMs: 100 }
+  await t.rejects(client.call(silent.id, 'x', one, soon), { code: 'timeout' })
+  await new Promise(resolve => setTimeout(resolve, 600))
   t.same(told, [])
 })
 
-t.test('a blob that stalls or breaks is told as missed, also when nobody reads it', async t => {
-  for (const fault of ['stall', 'break'] as const) {
+t.test('a blob that stalls or breaks is told, also when nobody reads it', async t => {
+  for (const [fault, as] of [
+    ['stall', 'silent'],
+    ['break', 'missed'],
+  ] as const) {
     const holder = await startRawServer(t, socket => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf')
       if (fault === 'break') socket.end()
@@ -88,7 +114,7 @@ t.test('a blob that stalls or breaks is told as missed, also when nobody reads i
     const { client, told } = listen(t, { [holder.id]: [holder.address] })
     await client.openBlob(holder.id, question, { signal: never, firstByteMs: 5_000 })
     await until(() => told.length === 2)
-    t.same(told, ['heard', 'missed'], fault)
+    t.same(told, ['heard', as], fault)
   }
 })
 
