@@ -69,8 +69,8 @@ const contentDeadlineMs = 5_000
 const refreshEveryMs = 200
 /** How often it is looked which answers were enough by themselves, in ms. */
 const settleEveryMs = 5_000
-/** How long it is looked whether other nodes have what this one lacks, in ms: longer than a client waits, for who asks next. */
-const reachBudgetMs = 3_000
+/** How long it is looked whether other nodes have what this one lacks, in ms; who can be answered with something else does not wait for it. */
+const reachMs = 10_000
 const completing = { concurrency: 2, quietMs: 500, retryMs: 5_000 } as const
 
 function reaches(registry: string): (member: Member) => boolean {
@@ -129,7 +129,7 @@ export function wirePull(
   const inReach: InReach =
     mesh === undefined
       ? nothingInReach
-      : createInReach({ ...mesh, completeness, manifests, clock }, { budgetMs: reachBudgetMs })
+      : createInReach({ ...mesh, completeness, manifests, clock }, { budgetMs: reachMs })
   owned.defer(() => inReach.close())
   const owner = createUpstreamBlobs(upstream, reachOf)
   const blobs = createBlobs(
@@ -250,7 +250,7 @@ export function wirePull(
       fetchPinned: async (key, pin) =>
         !isAbsent(await manifests.get(key, pin.digest, ending.signal)),
     },
-    { timeoutMs },
+    { timeoutMs, patienceMs: reachMs },
   )
   const resolveTag: ResolveTag = async (key, options) => {
     const answer = await climb(key, options)

@@ -2,24 +2,19 @@ import { LRUCache } from 'lru-cache'
 import type { Digest } from '../oci/digest.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Holders } from '../ports/holders.ts'
-import type { Members } from '../ports/members.ts'
+import { type Member, type Members, mayAnswer } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import type { PeerClient } from '../ports/peer-port.ts'
 import type { Timers } from '../ports/timers.ts'
 import { createHolderDoubts } from './holder-doubts.ts'
 import { indexSubjects } from './index-answers.ts'
 import type { IndexEntries } from './index-entries.ts'
-import {
-  decodeHolders,
-  encodeDigests,
-  encodeLack,
-  maxFound,
-  maxTold,
-  shardOf,
-} from './index-message.ts'
+import { encodeLack, maxFound, shardOf } from './index-message.ts'
+import { createIndexQuestions, type IndexQuestions } from './index-questions.ts'
+import { within } from './pause.ts'
 
 interface Parts {
-  readonly members: Pick<Members, 'self' | 'alive' | 'get'>
+  readonly members: Pick<Members, 'self' | 'all' | 'alive' | 'get' | 'onChange'>
   readonly ownersOf: (shard: number) => readonly NodeId[]
   /** What others told this node, as an owner. */
   readonly entries: Pick<IndexEntries, 'holders' | 'drop'>
@@ -41,13 +36,18 @@ interface Settings {
 const foundMs = 5_000
 /** That nobody was found is believed only so long that one burst of questions asks once: what comes to be is found at once, ms. */
 const notFoundMs = 100
-/** How long answers may take: they are of use to the next who asks, and waited for when nobody else can be asked, ms. */
-const lateMs = 500
+/**
+ * How long answers may take, ms: they are of use to the next who asks, and waited for when nobody else can be asked. Handshakes on busy
+ * machines or over slow links take their time; who does not answer probes either is waited for no longer.
+ */
+const lateMs = 10_000
 /** When somebody is known for every digest, the other owners' answers are waited for only so long, ms. */
 const graceMs = 3
 /** Nodes nearby that are asked themselves when no owner knows a holder. */
 const maxAskedDirectly = 8
 const maxCached = 10_000
+
+type About = Parameters<IndexQuestions['ask']>[1]
 
 interface Found {
   readonly holders: ReadonlySet<NodeId>
@@ -59,6 +59,7 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
   const { members, ownersOf, entries, client, clock, timers, random } = parts
   const cache = new LRUCache<Digest, Found>({ max: maxCached })
   const doubts = createHolderDoubts({ clock })
+  const questions = createIndexQuestions(parts, { ...settings, patienceMs: lateMs })
 
   /** Look-ups under way, so that many who ask at once ask once. */
   const running = new Map<Digest, Promise<void>>()
@@ -88,15 +89,21 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
     return found !== undefined && (found.holders.size === 0 || usable(digest).length > 0)
   }
 
-  /** Live members that may be asked for it, those of the own zone first. */
-  function usable(digest: Digest): readonly NodeId[] {
+  /** Live members that may be asked for it, those of the own zone first; as the last resort members in doubt, too. */
+  function usable(digest: Digest, isLastResort = false): readonly NodeId[] {
     const ids = [...(cached(digest)?.holders ?? [])].filter(
-      id => members.get(id)?.state === 'alive' && doubts.isBelieved(id, digest),
+      id => isThere(id, isLastResort) && doubts.isBelieved(id, digest),
     )
     const { zone } = settings
     return zone === undefined
       ? ids
       : ids.sort((a, b) => Number(isForeign(a)) - Number(isForeign(b)))
+  }
+
+  function isThere(id: NodeId, isLastResort: boolean): boolean {
+    const member = members.get(id)
+    if (member?.state === 'alive') return true
+    return isLastResort && member !== undefined && mayAnswer(member, clock.monotonicMs())
   }
 
   function isForeign(id: NodeId): boolean {
@@ -130,12 +137,12 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
       const ids = entries.holders(digest, members.self)
       if (ids.length > 0) learn(digest, ids)
     }
-    const asking = [...byOwner(digests)].map(([owner, of]) => askOne(owner, indexSubjects.find, of))
+    const asking = [...byOwner(digests)].map(([owner, of]) => askOne(owner, 'find', of))
     if (saidBy !== undefined && members.get(saidBy)?.state === 'alive') {
-      asking.push(askOne(saidBy, indexSubjects.have, digests))
+      asking.push(askOne(saidBy, 'have', digests))
     }
     // One that stands still leaves time to ask others.
-    await Promise.race([untilKnown(digests, asking), pause(settings.budgetMs / 2)])
+    await within(settings.budgetMs / 2, untilKnown(digests, asking), timers, settings.signal)
     return digests.filter(digest => usable(digest).length === 0)
   }
 
@@ -163,12 +170,12 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
       .slice(0, maxAskedDirectly)
     await untilKnown(
       digests,
-      near.map(({ id }) => askOne(id, indexSubjects.have, digests)),
+      near.map(({ id }) => askOne(id, 'have', digests)),
     )
   }
 
-  function askOne(id: NodeId, subject: string, digests: readonly Digest[]): Promise<void> {
-    const work = learnFrom(id, subject, digests).finally(() => {
+  function askOne(id: NodeId, about: About, digests: readonly Digest[]): Promise<void> {
+    const work = learnFrom(id, about, digests).finally(() => {
       for (const digest of digests) {
         const left = pending.get(digest)
         left?.delete(work)
@@ -181,24 +188,21 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
     return work
   }
 
-  async function learnFrom(id: NodeId, subject: string, digests: readonly Digest[]): Promise<void> {
-    try {
-      const options = { signal: settings.signal, timeoutMs: lateMs }
-      const answer = await client.call(id, subject, encodeDigests(digests), options)
-      for (const [at, ids] of (decodeHolders(answer, digests.length) ?? []).entries()) {
-        const digest = digests[at]
-        const told = subject === indexSubjects.have ? ids.filter(other => other === id) : ids
-        if (digest !== undefined && told.length > 0) learn(digest, told.slice(0, maxTold))
-      }
-    } catch {
-      // Who does not answer is the members' table's business.
+  async function learnFrom(id: NodeId, about: About, digests: readonly Digest[]): Promise<void> {
+    for (const [at, ids] of (await questions.ask(id, about, digests)).entries()) {
+      const digest = digests[at]
+      if (digest !== undefined && ids.length > 0) learn(digest, ids)
     }
   }
 
   /** Settles when all have answered, or a moment after there is a holder to ask for every digest. */
-  function untilKnown(digests: readonly Digest[], work: readonly Promise<void>[]): Promise<void> {
+  function untilKnown(
+    digests: readonly Digest[],
+    work: readonly Promise<void>[],
+    isLastResort = false,
+  ): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
-    const isKnown = () => digests.every(digest => usable(digest).length > 0)
+    const isKnown = () => digests.every(digest => usable(digest, isLastResort).length > 0)
     let stop: (() => void) | undefined
     for (const one of work) {
       one
@@ -213,25 +217,6 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
     return promise.finally(() => stop?.())
   }
 
-  function pause(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    timers.after(ms, resolve)
-    return promise
-  }
-
-  /** Ends with the time, or when whoever asks goes. */
-  function within(ms: number, work: Promise<unknown>, signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const end = () => resolve()
-    const stop = timers.after(ms, end)
-    signal.addEventListener('abort', end)
-    work.then(end, end)
-    return promise.finally(() => {
-      stop()
-      signal.removeEventListener('abort', end)
-    })
-  }
-
   function reportLack(id: NodeId, digest: Digest): void {
     const { signal, budgetMs } = settings
     const question = encodeLack(id, digest)
@@ -244,11 +229,16 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
     }
   }
 
-  /** Waits for those who were asked and have not answered, until somebody is known for every digest. */
+  /** Asks those in doubt, too, and waits for whoever has not answered, until somebody is known for every digest. */
   async function waitForLate(digests: readonly Digest[], signal: AbortSignal): Promise<void> {
-    const missing = digests.filter(digest => usable(digest).length === 0)
+    const missing = digests.filter(digest => usable(digest, true).length === 0)
+    if (missing.length === 0 || signal.aborted) return
+    const isDoubtful = ({ id, state }: Member) => state === 'suspect' && isThere(id, true)
+    for (const { id } of members.all().filter(isDoubtful).slice(0, maxAskedDirectly)) {
+      void askOne(id, 'have', missing)
+    }
     const late = new Set(missing.flatMap(digest => [...(pending.get(digest) ?? [])]))
-    if (late.size > 0) await within(lateMs, untilKnown(missing, [...late]), signal)
+    await within(lateMs, untilKnown(missing, [...late], true), timers, signal)
   }
 
   return {
@@ -257,10 +247,10 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
       const unknown = wanted.filter(digest => isUnknown(digest, saidBy))
       const isAlone = members.alive().length === 0
       if (unknown.length > 0 && !isAlone && !signal.aborted) {
-        await within(settings.budgetMs, lookUp(unknown, saidBy), signal)
+        await within(settings.budgetMs, lookUp(unknown, saidBy), timers, signal)
       }
-      if (isLastResort && !signal.aborted) await waitForLate(wanted, signal)
-      const found = wanted.map(digest => [digest, usable(digest)] as const)
+      if (isLastResort) await waitForLate(wanted, signal)
+      const found = wanted.map(digest => [digest, usable(digest, isLastResort)] as const)
       return new Map(found.filter(([, ids]) => ids.length > 0))
     },
     lacks(id, digest) {

@@ -13,3 +13,16 @@ export function pause(ms: number, timers: Timers, signal: AbortSignal): Promise<
   }
   return promise
 }
+
+/** Waits for `work`, however it ends; not for longer than `ms`, or than the signal says. Never rejects. */
+export async function within(
+  ms: number,
+  work: Promise<unknown>,
+  timers: Timers,
+  signal: AbortSignal,
+): Promise<void> {
+  const over = new AbortController()
+  const end = (): void => over.abort()
+  work.then(end, end)
+  await pause(ms, timers, AbortSignal.any([signal, over.signal]))
+}

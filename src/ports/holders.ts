@@ -5,8 +5,8 @@ import type { NodeId } from './node-id.ts'
 export interface Holders {
   /**
    * Live members that say they hold each of the digests, nearest first; digests that nobody holds have no entry. Settles within the
-   * index' budget (50 ms), with what is known by then; as the last resort, when nobody is known then, with the answers that still come
-   * (500 ms): a node that is busy or far away is better than none. Never rejects.
+   * index' budget (50 ms), with what is known by then; as the last resort, when nobody is known then, members in doubt are asked, too, and
+   * it settles when all have answered, or turned out to be silent, after 10 s at the latest: a node that is busy or far away is better than none. Never rejects.
    *
    * `saidBy`: a node that spoke of them. It is asked together with the index, which may not have been told yet.
    */

@@ -34,7 +34,7 @@ export function createTagAnswer(parts: Parts, settings: { readonly maxMs: number
     }
     const flight = await parts.askUpstream(key)
     const confirmed = await pTimeout(flight.answer, {
-      milliseconds: Math.min(deadlineMs, settings.maxMs),
+      milliseconds: Math.max(Math.min(deadlineMs, settings.maxMs), 1),
       message: new PeerFailure('busy', `${key.registry} is late`),
     })
     const signed = parts.signedObservation(key)

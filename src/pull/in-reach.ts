@@ -5,7 +5,7 @@ import type { Repository } from '../oci/reference.ts'
 import { createAliveIds } from '../ports/alive-ids.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Holders } from '../ports/holders.ts'
-import type { Members } from '../ports/members.ts'
+import { isAnyoneThere, type Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import type { Completeness, NeededContent } from './completeness.ts'
 import type { Manifests } from './get-manifest.ts'
@@ -27,7 +27,7 @@ export interface InReach {
 }
 
 interface Parts {
-  readonly members: Pick<Members, 'alive' | 'onChange'>
+  readonly members: Pick<Members, 'all' | 'alive' | 'onChange'>
   readonly holders: Pick<Holders, 'find'>
   readonly completeness: Pick<Completeness, 'isComplete' | 'needs'>
   readonly manifests: Pick<Manifests, 'fetchFromPeers'>
@@ -149,7 +149,7 @@ export function createInReach(parts: Parts, settings: { readonly budgetMs: numbe
   return {
     async isInReach(repository, target, saidBy) {
       if (completeness.isComplete(target)) return true
-      if (members.alive().length === 0) return false
+      if (!isAnyoneThere(members, clock.monotonicMs())) return false
       const known = believed(target, saidBy)
       if (known !== undefined) return known
       const work = running.get(target) ?? judge(repository, target, saidBy)

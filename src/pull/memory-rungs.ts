@@ -25,38 +25,52 @@ const maxTagsOfRepository = 1_000
 /**
  * The rungs below upstream: the newest observation if its image is complete, here or with what other nodes hold, else the newest older
  * one that is, else (for a HEAD) what clients are known to hold, else, where a rule allows it, the newest complete image of the
- * repository. Nobody else is asked about what is complete here.
+ * repository. Nobody else is asked about what is complete here. When all that gives nothing, nodes that have not answered yet are waited
+ * for: busy machines and slow links are late, and a client takes a "not found" for final.
  */
 export async function recall(
   parts: Parts,
   question: Question,
   memory: KeyMemory,
-  ask: { readonly isHead: boolean; readonly newestInRepository: boolean },
+  ask: {
+    readonly isHead: boolean
+    readonly newestInRepository: boolean
+    /** How long other nodes that were asked are waited for when nothing else can be answered, ms. */
+    readonly patienceMs: number
+  },
 ): Promise<RungAnswer | undefined> {
-  const locate = createLocate(parts, question)
-  return (
-    (await fromLedger(parts, question, memory, locate)) ??
-    (await fromHistory(question, memory, locate)) ??
+  const soon = createLocate(parts, question, elsewhereMs)
+  const known =
+    (await fromLedger(parts, question, memory, soon.locate)) ??
+    (await fromHistory(question, memory, soon.locate)) ??
     fromClients(parts, question, memory, ask.isHead) ??
     (ask.newestInRepository ? fromSiblings(parts, question) : undefined)
+  if (known !== undefined || ask.patienceMs === 0 || !soon.isOpen()) return known
+  const { locate } = createLocate(parts, question, ask.patienceMs)
+  return (
+    (await fromLedger(parts, question, memory, locate)) ??
+    (await fromHistory(question, memory, locate))
   )
 }
 
 /** Where an image is; `undefined`: neither here nor in reach. */
 type Locate = (image: Observation) => Promise<'here' | 'in reach' | undefined>
 
-/** However many digests are looked for elsewhere, nobody waits for longer than the deadline, or this where it has passed, ms. */
+/** However many digests are looked for elsewhere, what is here is answered within the deadline, or this where it has passed, ms. */
 const elsewhereMs = 300
-
-function createLocate({ content, clock }: Parts, question: Question): Locate {
+function createLocate({ content, clock }: Parts, question: Question, leastMs: number) {
   const { key, options } = question
-  const untilMs = Math.max(question.untilMs, clock.monotonicMs() + elsewhereMs)
-  return async ({ digest, origin }) => {
+  const untilMs = Math.max(question.untilMs, clock.monotonicMs() + leastMs)
+  let isOpen = false
+  const locate: Locate = async ({ digest, origin }) => {
     if (content.isComplete(digest)) return 'here'
     const leftMs = Math.max(untilMs - clock.monotonicMs(), 0)
     const isInReach = await inTime(content.isInReach(key, digest, origin), leftMs, options.signal)
+    if (isInReach === undefined) isOpen = true
     return isInReach ? 'in reach' : undefined
   }
+  /** Whether something was still looked for when the time was over. */
+  return { locate, isOpen: () => isOpen }
 }
 
 async function fromLedger(

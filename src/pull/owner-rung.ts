@@ -64,13 +64,13 @@ async function ask(
   return { kind: 'answer', confirmed: { ...named, confirmedAtMs }, isLate: true }
 }
 
-/** A client's wait: `undefined` after `timeoutMs`, however long the work goes on. */
+/** A client's wait: `undefined` after `timeoutMs`, however long the work goes on; at the next turn where that is over already. */
 export function inTime<T>(
   work: Promise<T>,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<T | undefined> {
-  return pTimeout(work, { milliseconds: timeoutMs, fallback: () => undefined, signal })
+  return pTimeout(work, { milliseconds: Math.max(timeoutMs, 1), fallback: () => undefined, signal })
 }
 
 function failed(failure: FailureClass, outcome: string): OwnerAnswer {

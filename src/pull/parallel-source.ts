@@ -160,7 +160,7 @@ export function createParallelSource(parts: Parts, ids: readonly NodeId[], ask: 
     kind: 'peer',
     isMany: true,
     reach: () =>
-      ids.some(book.isAlive)
+      ids.some(book.isThere)
         ? { state: 'reachable' }
         : { state: 'down', sinceMs: 0, failure: 'unreachable' },
     raceAfterMs: ask.firstByteMs,

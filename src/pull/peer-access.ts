@@ -28,6 +28,8 @@ export interface PeerAccess {
 
 /** A holder's first byte or manifest, ms: it has it, so this is long. */
 const holderMs = 1_000
+/** The same where nobody else can be asked, ms: it may be busy, or far away. */
+const patientMs = 3_000
 /** The same where a node has to ask the registry first, ms. */
 const relayMs = 5_000
 
@@ -43,8 +45,16 @@ export function createPeerAccess(
   const shared = { ...wire, ...parts, book, relaysFor }
   return {
     book,
-    manifests: createPeerManifests(shared, { ...settings, eachMs: holderMs, relayMs }),
+    manifests: createPeerManifests(shared, { ...settings, eachMs: holderMs, patientMs, relayMs }),
     blobs: upstream =>
-      createPeerBlobs({ ...shared, upstream }, { ...settings, firstByteMs: holderMs, relayMs }),
+      createPeerBlobs(
+        { ...shared, upstream },
+        {
+          ...settings,
+          firstByteMs: holderMs,
+          patientMs,
+          relayMs,
+        },
+      ),
   }
 }

@@ -1,7 +1,7 @@
 import type { Digest } from '../oci/digest.ts'
 import type { BlobSource } from '../ports/blob-source.ts'
 import type { Holders } from '../ports/holders.ts'
-import type { Members } from '../ports/members.ts'
+import { isAnyoneThere, type Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import type { PeerClient } from '../ports/peer-port.ts'
 import type { BlobQuestion, BlobSources } from './blob-sources.ts'
@@ -11,7 +11,7 @@ import type { RelaysFor } from './relays.ts'
 
 interface Parts extends PeerSourceParts {
   readonly upstream: BlobSource
-  readonly members: Pick<Members, 'alive'>
+  readonly members: Pick<Members, 'all' | 'alive'>
   readonly relaysFor: RelaysFor
   readonly holders: Holders
   readonly client: Pick<PeerClient, 'openBlob' | 'getChunkHashes'>
@@ -20,6 +20,8 @@ interface Parts extends PeerSourceParts {
 interface Settings {
   /** How long a node may take for the first byte when nobody else is there to be asked, ms. */
   readonly firstByteMs: number
+  /** The same where the registry cannot be asked either, ms. */
+  readonly patientMs: number
   /** The same for a node that has to fetch the blob first, ms. */
   readonly relayMs: number
   /** Blobs from this size on are fetched from several nodes at once when that is faster, bytes. */
@@ -44,6 +46,7 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
   const { upstream, members, holders, book, relaysFor, clock } = parts
 
   let notBeforeMs = 0
+  const hasPeers = (): boolean => isAnyoneThere(members, clock.monotonicMs())
 
   /** All of them as one source, where that may be faster. */
   function together({ size, priority }: BlobQuestion, peers: readonly NodeId[]): BlobSource[] {
@@ -58,7 +61,7 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
 
   return {
     upstream,
-    hasPeers: () => members.alive().length > 0,
+    hasPeers,
     async find(question, signal) {
       const { digest, repository, size, priority, isRelayed, isAgain = false } = question
       const isDown = upstream.reach(repository).state !== 'reachable'
@@ -66,11 +69,12 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
       const isLastResort = isDown || isAgain
       // Whoever fetches for another leans only on those before it: so no question goes in circles.
       if (isRelayed && isDown) return [upstream]
-      const isAlone = members.alive().length === 0
+      const isAlone = !hasPeers()
       const found =
         isRelayed || isAlone ? none : await holders.find([digest], signal, { isLastResort })
       const peers = book.order(found.get(digest) ?? [])
-      const { firstByteMs, relayMs } = settings
+      const { relayMs } = settings
+      const firstByteMs = isDown ? settings.patientMs : settings.firstByteMs
       const holding = { priority, relay: false, firstByteMs }
       const relaying = { priority, relay: true, firstByteMs: relayMs, size }
       const sources =

@@ -1,13 +1,14 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../ports/clock.ts'
-import type { Members } from '../ports/members.ts'
+import { type Members, mayAnswer } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 
 /** What this node measured of the others, and whom it therefore asks first. */
 export interface PeerBook {
-  /** Those that are alive, best first: who failed lately last, the own zone first, then by the time a transfer takes. */
+  /** Those that may answer, best first: who failed lately or is in doubt last, the own zone first, then by the time a transfer takes. */
   order(ids: Iterable<NodeId>): readonly NodeId[]
-  isAlive(id: NodeId): boolean
+  /** Alive, or in doubt and not found out to be silent. */
+  isThere(id: NodeId): boolean
   /** The first byte of an answer came after so long, ms. */
   began(id: NodeId, tookMs: number): void
   /** A transfer of so many bytes took so long, ms. */
@@ -82,6 +83,15 @@ export function createPeerBook(
     return (pages.get(id)?.avoidUntilMs ?? 0) > clock.monotonicMs()
   }
 
+  function isAlive(id: NodeId): boolean {
+    return members.get(id)?.state === 'alive'
+  }
+
+  function isThere(id: NodeId): boolean {
+    const member = members.get(id)
+    return member !== undefined && mayAnswer(member, clock.monotonicMs())
+  }
+
   function forgive(page: Page): void {
     page.failures = 0
     page.avoidUntilMs = 0
@@ -103,12 +113,12 @@ export function createPeerBook(
   return {
     order(ids) {
       return [...ids]
-        .filter(id => members.get(id)?.state === 'alive')
-        .map(id => ({ id, isAvoided: isAvoided(id), ms: expectedMs(id) }))
+        .filter(isThere)
+        .map(id => ({ id, isAvoided: isAvoided(id) || !isAlive(id), ms: expectedMs(id) }))
         .sort((a, b) => Number(a.isAvoided) - Number(b.isAvoided) || a.ms - b.ms)
         .map(({ id }) => id)
     },
-    isAlive: id => members.get(id)?.state === 'alive',
+    isThere,
     began(id, tookMs) {
       const page = pageOf(id)
       page.beginsMs = smooth(page.beginsMs, tookMs)

@@ -4,7 +4,7 @@ import { maxManifestBytes } from '../oci/manifest.ts'
 import type { Repository } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Holders } from '../ports/holders.ts'
-import type { Members } from '../ports/members.ts'
+import { isAnyoneThere, type Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { type PeerClient, PeerFailure, type PeerManifest } from '../ports/peer-port.ts'
 import { askInTurn } from './ask-in-turn.ts'
@@ -57,7 +57,7 @@ export interface PeerManifests {
 }
 
 interface Parts {
-  readonly members: Pick<Members, 'alive'>
+  readonly members: Pick<Members, 'all' | 'alive'>
   readonly holders: Holders
   readonly client: Pick<PeerClient, 'getManifest' | 'call'>
   readonly relaysFor: RelaysFor
@@ -72,24 +72,31 @@ const maxAsked = 3
 const maxForeseen = 256
 
 /**
- * @param settings.eachMs how long one holder may take. `settings.relayMs`: the same where it has to ask the registry. `settings.signal`:
- * ends what is looked up ahead
+ * @param settings.eachMs how long one holder may take before the next is asked. `settings.patientMs`: how long it is waited for where nobody
+ * else can be asked. `settings.relayMs`: the same where it has to ask the registry. `settings.signal`: ends what is looked up ahead
  */
 export function createPeerManifests(
   parts: Parts,
-  settings: { readonly eachMs: number; readonly relayMs: number; readonly signal: AbortSignal },
+  settings: {
+    readonly eachMs: number
+    readonly patientMs: number
+    readonly relayMs: number
+    readonly signal: AbortSignal
+  },
 ): PeerManifests {
   const { members, holders, client, book, clock } = parts
+  const hasPeers = (): boolean => isAnyoneThere(members, clock.monotonicMs())
 
   async function ask(
     id: NodeId,
     repository: Repository,
     digest: Digest,
+    timeoutMs: number,
     signal: AbortSignal,
   ): Promise<PeerManifest | undefined> {
     const askedAtMs = clock.monotonicMs()
     try {
-      const options = { signal, timeoutMs: settings.eachMs, maxBytes: maxManifestBytes }
+      const options = { signal, timeoutMs, maxBytes: maxManifestBytes }
       const got = await client.getManifest(id, digest, repository, options)
       book.began(id, clock.monotonicMs() - askedAtMs)
       if (digestOf(got.bytes, digestAlgorithm(digest)) === digest) return got
@@ -101,13 +108,10 @@ export function createPeerManifests(
   }
 
   async function holding(
-    repository: Repository,
     digest: Digest,
     signal: AbortSignal,
-    { saidBy, isLastResort = false }: HolderHint,
+    how: HolderHint,
   ): Promise<readonly NodeId[]> {
-    const isDown = parts.reachOf(repository).state !== 'reachable'
-    const how = { isLastResort: isLastResort || isDown, saidBy }
     const found = await holders.find([digest], signal, how)
     return book.order(found.get(digest) ?? []).slice(0, maxAsked)
   }
@@ -147,21 +151,25 @@ export function createPeerManifests(
   }
 
   return {
-    hasPeers: () => members.alive().length > 0,
+    hasPeers,
     async fetch(repository, digest, signal, hint = {}) {
-      if (members.alive().length === 0) return undefined
-      const { from } = hint
-      const ids = from === undefined ? await holding(repository, digest, signal, hint) : [from]
-      for (const id of ids) {
-        const got = await ask(id, repository, digest, signal)
-        if (got !== undefined) return got
-      }
+      if (!hasPeers()) return undefined
+      const { from, saidBy } = hint
+      const isDown = parts.reachOf(repository).state !== 'reachable'
+      const isLastResort = isDown || hint.isLastResort === true
+      const how = { saidBy, isLastResort }
+      const ids = from === undefined ? await holding(digest, signal, how) : [from]
+      const { eachMs, patientMs } = settings
+      const askHolder = (id: NodeId, ends: AbortSignal) =>
+        ask(id, repository, digest, isLastResort ? patientMs : eachMs, ends)
+      const got = await askInTurn(ids, { ask: askHolder, lateAfterMs: () => eachMs }, signal)
+      if (got !== undefined) return got
       const isReachable = parts.reachOf(repository).state === 'reachable'
       return isReachable ? undefined : relay(repository, digest, signal)
     },
     relay,
     foresee(digests) {
-      if (members.alive().length === 0 || digests.length === 0) return
+      if (!hasPeers() || digests.length === 0) return
       holders.find(digests.slice(0, maxForeseen), settings.signal).catch(() => {}) // it never does
     },
   }

@@ -78,7 +78,7 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
     kind: 'peer',
     mayWaitForUs: ask.mayWaitForUs ?? false,
     // Whether a relay is there is found out by asking: it was chosen knowing that it may be in doubt.
-    reach: () => (relay || book.isAlive(id) ? there : gone),
+    reach: () => (relay || book.isThere(id) ? there : gone),
     raceAfterMs: silentMs,
     ...(relay && { raceWorkingAfterMs: workingMs }),
     async open(digest, repository, offset, signal, onWorking) {

@@ -65,7 +65,8 @@ export interface ResolveOptions {
 
 /**
  * Resolves a tag by the ladder: pin, fresh memory, upstream, peer, ledger, history, asked, repository. Settles within
- * `resolve.timeoutMs` plus what a memory look-up takes; rejects only when `signal` aborts.
+ * `resolve.timeoutMs` plus what a memory look-up takes; where nothing can be answered but what other nodes may hold, when they have said
+ * whether they do, or 10 s later. Rejects only when `signal` aborts.
  */
 export type ResolveTag = (
   key: TagReference,

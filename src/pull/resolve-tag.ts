@@ -32,7 +32,11 @@ type OwnersWord = Extract<OwnerAnswer, { kind: 'answer' }>
  */
 export function createResolveTag(
   parts: LadderParts,
-  settings: { readonly timeoutMs: number },
+  settings: {
+    readonly timeoutMs: number
+    /** How long it is waited for other nodes that were asked, when there is nothing else to answer, ms. */
+    readonly patienceMs: number
+  },
 ): ResolveTag {
   const { ledger, content } = parts
 
@@ -75,7 +79,7 @@ export function createResolveTag(
       return unresolved(question, `${outcome}; the policy for ${failure} is deny`, failure)
     }
     if (failure !== 'denied' && failure !== 'not-found') parts.refreshBehind(question.key)
-    const recalled = await recallFor(question, tag)
+    const recalled = await recallFor(question, tag, settings.patienceMs)
     if (recalled !== undefined) {
       const why = parts.mode() === 'offline' ? 'mode is offline' : tellFailure(failure)
       return answer(question, { ...recalled, reason: `${recalled.reason}; ${why}` }, failure)
@@ -89,8 +93,7 @@ export function createResolveTag(
     const isHeld =
       content.isComplete(pin.digest) ||
       (options.asking !== 'GET' && ledger.heldByClients(key)?.digest === pin.digest) ||
-      (await isInReach(question, pin.digest)) ||
-      (await canBeHad(question, pin))
+      (await canBeHadFromOthers(question, pin))
     if (!isHeld) {
       note(question, 'pin', `${pin.digest} is neither complete here nor to be had from upstream`)
       return unresolved(question, `pin not held: ${pin.digest}`, undefined)
@@ -104,10 +107,14 @@ export function createResolveTag(
     })
   }
 
-  /** Within what is left of the deadline: that is looked for beyond it, for whoever asks next. */
-  async function isInReach({ key, options, untilMs }: Question, digest: Digest): Promise<boolean> {
+  /** Nodes that are late are waited for when the registry has nothing either. */
+  async function canBeHadFromOthers(question: Question, pin: Pin): Promise<boolean> {
+    const { key, options, untilMs } = question
+    const isInReach = (ms: number) => inTime(content.isInReach(key, pin.digest), ms, options.signal)
     const leftMs = Math.max(untilMs - parts.clock.monotonicMs(), settings.timeoutMs / 10)
-    return (await inTime(content.isInReach(key, digest), leftMs, options.signal)) ?? false
+    const isNear = await isInReach(leftMs)
+    if (isNear || (await canBeHad(question, pin))) return true
+    return isNear === undefined && (await isInReach(settings.patienceMs)) === true
   }
 
   async function canBeHad({ key, options }: Question, pin: Pin): Promise<boolean> {
@@ -154,7 +161,8 @@ export function createResolveTag(
     const fault = faultOf(question, asked)
     if (fault !== undefined && mayServe('unreachable', tag.policies)) {
       note(question, 'upstream', `${asked.confirmed.digest} was named, but its ${fault}`)
-      const recalled = await recallFor(question, tag)
+      // Its word is better than a long wait.
+      const recalled = await recallFor(question, tag, 0)
       if (recalled !== undefined) return answer(question, recalled, 'unreachable')
     }
     const source = asked.saidBy === undefined ? 'upstream' : 'peer'
@@ -172,13 +180,15 @@ export function createResolveTag(
   async function recallFor(
     question: Question,
     { newestInRepository }: TagSettings,
+    patienceMs: number,
   ): Promise<RungAnswer | undefined> {
     const { key, options } = question
     const { live } = parts.memoryOf(key)
     const coming = live && settling(question, live.digest)
     if (coming !== undefined) await coming
     const isHead = options.asking !== 'GET'
-    return recall(parts, question, parts.memoryOf(key), { isHead, newestInRepository })
+    const ask = { isHead, newestInRepository, patienceMs }
+    return recall(parts, question, parts.memoryOf(key), ask)
   }
 
   /** What came a moment ago may still be on its way to the disk: a client's wait for that, if there is any. */

@@ -8,8 +8,10 @@ import {
 } from '../../src/mesh/index-message.ts'
 import { startIndexNode } from '../../src/mesh/index-node.ts'
 import { createShardOwners } from '../../src/mesh/index-owners.ts'
+import { createIndexQuestions } from '../../src/mesh/index-questions.ts'
 import { digestOf } from '../../src/oci/digest.ts'
 import { silentLog } from '../../src/ports/log.ts'
+import { type PeerClient, PeerFailure } from '../../src/ports/peer-port.ts'
 import { content, digest, openMesh, openTen } from './index-mesh.ts'
 
 const { signal } = new AbortController()
@@ -278,10 +280,66 @@ t.test('an answer that is late is waited for when nobody else can be asked', asy
     t.strictSame(await asker.find(), [], 'who has others to ask does not wait')
     const finding = asker.holders.find([digest], signal, { isLastResort: true })
     if (answersAtAll) gate.resolve()
-    await time.pass(answersAtAll ? 0 : 500)
+    await time.pass(answersAtAll ? 3_000 : 10_000)
     const found = (await finding).get(digest)
     t.strictSame(found, answersAtAll ? [holder.id] : undefined)
     gate.resolve()
     await time.settle()
   }
+})
+
+t.test('as the last resort those in doubt are asked, too', async t => {
+  const { time, lab, node } = openMesh(t, ['a', 'b'])
+  const [asker, holder] = [node(0), node(1)]
+  lab.serve(asker.id, {})
+  await holder.store.put(digest, content)
+  await time.pass(200)
+  const lastSeenMs = time.clock.monotonicMs()
+  lab.say(holder.id, { state: 'suspect', isUnanswered: false, lastSeenMs })
+  t.strictSame(await asker.find(), [])
+  const finding = asker.holders.find([digest], signal, { isLastResort: true })
+  await time.pass(100)
+  t.strictSame((await finding).get(digest), [holder.id])
+
+  lab.say(holder.id, { state: 'suspect', isUnanswered: true })
+  t.equal((await asker.holders.find([digest], signal, { isLastResort: true })).size, 0)
+})
+
+t.test('who is found out to be silent is waited for no longer', async t => {
+  const { time, lab, node } = openMesh(t, ['a', 'b'])
+  const [asker, holder] = [node(0), node(1)]
+  const never = new Promise<never>(() => {})
+  const answers = new Map([...holder.answers].map(([subject]) => [subject, () => never]))
+  lab.serve(holder.id, { answers })
+  let isOver = false
+  const finding = asker.holders.find([digest], signal, { isLastResort: true })
+  finding.then(() => (isOver = true)).catch(() => {})
+  await time.pass(4_000)
+  t.notOk(isOver)
+  lab.say(holder.id, { state: 'suspect', isUnanswered: true })
+  await time.pass(1)
+  t.ok(isOver)
+})
+
+t.test('who was waited for in vain gets a moment the next time', async t => {
+  const { time, lab, node } = openMesh(t, ['a', 'b'])
+  const [asker, holder] = [node(0), node(1)]
+  const timeouts: number[] = []
+  const { call } = lab.client(asker.id)
+  const client: Pick<PeerClient, 'call'> = {
+    call: async (...asked) => {
+      timeouts.push(asked[3].timeoutMs)
+      if (timeouts.length < 3) throw new PeerFailure('timeout', 'silent')
+      return call(...asked)
+    },
+  }
+  const settings = { patienceMs: 10_000, signal }
+  const questions = createIndexQuestions({ ...time, members: asker.members, client }, settings)
+  for (let at = 0; at < 4; at += 1) await questions.ask(holder.id, 'have', [digest])
+  t.strictSame(timeouts, [10_000, 500, 500, 10_000], 'until it answers')
+  timeouts.length = 0
+  await questions.ask(holder.id, 'have', [digest])
+  await time.pass(61_000)
+  await questions.ask(holder.id, 'have', [digest])
+  t.strictSame(timeouts, [10_000, 10_000], 'or for a minute')
 })

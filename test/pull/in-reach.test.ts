@@ -16,7 +16,7 @@ function open(t: Test) {
   const scene = { holders: [] as NodeId[] }
   const inReach = createInReach(
     {
-      members: { alive: () => [{} as never], onChange: () => () => {} },
+      members: { all: () => [], alive: () => [{} as never], onChange: () => () => {} },
       holders: {
         async find(digests, _signal, { saidBy } = {}) {
           asked.push(saidBy)

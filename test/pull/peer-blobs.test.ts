@@ -99,7 +99,13 @@ function openMesh(
             relaysFor: createRelays({ members, book, reachOf: owner.reach, clock: systemClock }),
             clock: systemClock,
           },
-          { firstByteMs: patienceMs, relayMs: 5_000, parallelFromBytes, signal },
+          {
+            firstByteMs: patienceMs,
+            patientMs: patienceMs,
+            relayMs: 5_000,
+            parallelFromBytes,
+            signal,
+          },
         ),
     })
     t.teardown(() => pull.close())

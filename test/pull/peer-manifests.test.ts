@@ -59,7 +59,7 @@ function open(t: Test) {
   const client = lab.client(self)
   const peers = createPeerManifests(
     { members, holders, client, book, clock, reachOf, relaysFor: () => [] },
-    { eachMs: 200, relayMs: 200, signal: ending.signal },
+    { eachMs: 200, patientMs: 200, relayMs: 200, signal: ending.signal },
   )
   const manifests = createManifests(
     {

@@ -23,7 +23,7 @@ function openSource(relay: boolean, size?: number) {
     },
   }
   const book = {
-    ...{ order: () => [], isAlive: () => false, began() {}, sent() {}, answered() {} },
+    ...{ order: () => [], isThere: () => false, began() {}, sent() {}, answered() {} },
     failed: (other: string) => void failed.push(other),
     failedLately: () => false,
     raceAfterMs: () => 50,

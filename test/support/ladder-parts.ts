@@ -23,14 +23,16 @@ const defaults: TagSettings = {
 }
 
 /** A ladder over a fake upstream and a ledger in memory, whose content is what the test says. Whoever opens it closes it. */
-export function openLadder(options: { readonly timeoutMs?: number } = {}) {
-  const { timeoutMs = 60 } = options
+export function openLadder(
+  options: { readonly timeoutMs?: number; readonly patienceMs?: number } = {},
+) {
+  const { timeoutMs = 60, patienceMs = 1_000 } = options
   const clock = createMovableClock(Date.parse('2026-06-01T12:00:00Z'))
   const upstream = createFakeUpstream()
   const ledger = createMemoryLedger({ clock })
   const manifests = new Map<Digest, Target>()
   const complete = new Set<Digest>()
-  const elsewhere = new Set<Digest>()
+  const elsewhere = new Map<Digest, Promise<boolean>>()
   const suspects = new Set<Digest>()
   const refreshed: TagReference[] = []
   const learned = createBell()
@@ -42,7 +44,7 @@ export function openLadder(options: { readonly timeoutMs?: number } = {}) {
   }
   const content = {
     isComplete: (digest: Digest) => complete.has(digest),
-    isInReach: async (_repository: Repository, digest: Digest) => elsewhere.has(digest),
+    isInReach: async (_repository: Repository, digest: Digest) => elsewhere.get(digest) ?? false,
     isSuspect: (digest: Digest) => suspects.has(digest),
     describe: (digest: Digest) => manifests.get(digest),
     missingCount: (digest: Digest) => (manifests.has(digest) ? 1 : undefined),
@@ -100,7 +102,7 @@ export function openLadder(options: { readonly timeoutMs?: number } = {}) {
         ),
       refreshBehind: asked => void refreshed.push(asked),
     },
-    { timeoutMs },
+    { timeoutMs, patienceMs },
   )
 
   return {
@@ -130,8 +132,9 @@ export function openLadder(options: { readonly timeoutMs?: number } = {}) {
       complete.add(digest)
       suspects.delete(digest)
     },
-    /** Other nodes hold it. */
-    elsewhere: (digest: Digest) => void elsewhere.add(digest),
+    /** Other nodes hold it, or say so later. */
+    elsewhere: (digest: Digest, told: Promise<boolean> = Promise.resolve(true)) =>
+      void elsewhere.set(digest, told),
     /** Something of it was lost. */
     lose: (digest: Digest) => void complete.delete(digest),
     resolve: (asking: ResolveOptions['asking'] = 'HEAD', at: TagReference = key) =>

@@ -1,8 +1,9 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { ask, pull } from './support/client.ts'
-import { type MeshNode, untilMet } from './support/mesh.ts'
+import { type MeshNode, untilEqual, untilMet } from './support/mesh.ts'
 import { askTag, at, namesOf, setScene } from './support/mesh-scene.ts'
 import { run, until } from './support/process.ts'
 import { requireSystem } from './support/requirements.ts'
@@ -90,6 +91,36 @@ t.test(
     t.strictSame(new Set(statuses), new Set([200]))
   },
 )
+
+t.test('the only holder stands still for a moment: it is waited for, and not for ever', async t => {
+  const { world, places, startAll } = await setScene(t)
+  const [p1, p2] = await places('holder', 'asks')
+  if (p1 === undefined || p2 === undefined) throw new Error('no place')
+  const nodes = await startAll([p1], [p2, { config: await withoutUplink() }])
+  const [holder, asks] = [at(nodes, 0), at(nodes, 1)]
+  for (const repository of ['one', 'two', 'three']) {
+    await world.push(repository, 'latest', { platforms, layers: [100_000], salt: repository })
+    t.equal((await pullFrom(holder, repository)).status, 200)
+  }
+  await untilEqual(nodes)
+  world.uplink.refuse()
+  process.kill(holder.pid, 'SIGSTOP')
+  const pulling = ['one', 'two', 'one', 'two'].map(repository => pullFrom(asks, repository))
+  await delay(2_500)
+  process.kill(holder.pid, 'SIGCONT')
+  for (const { status, headMs } of await Promise.all(pulling)) {
+    t.equal(status, 200)
+    t.ok(headMs > 2_000, 'it stood still for the whole question')
+  }
+
+  process.kill(holder.pid, 'SIGSTOP')
+  const first = await askTag(asks, 'three')
+  t.equal(first.status, 404)
+  t.ok(first.tookMs < 9_000, `after ${Math.round(first.tookMs)} ms`)
+  const next = await askTag(asks, 'three')
+  t.equal(next.status, 404)
+  t.ok(next.tookMs < 500, `then after ${Math.round(next.tookMs)} ms`)
+})
 
 t.test('a tag that was asked for before it existed is answered as soon as it exists', async t => {
   const { world, places, startAll } = await setScene(t)
