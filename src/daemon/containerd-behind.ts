@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import { namedRegistries } from '../adapters/containerd-setup/edit-registries.ts'
 import { whyUnseen } from '../adapters/containerd-setup/mounts.ts'
 import {
   noteWhyAlone,
@@ -14,23 +15,25 @@ import { createStandBehind, type StandBehind, type StandBehindParts } from './st
 const lookEveryMs = 1_000
 
 /**
- * Looks after what `holdfast containerd install --fallback auto` left to the running node. Never rejects, and delays nobody: a node without
- * containerd is a node as well.
+ * Looks after what `holdfast containerd install --fallback auto` left to the running node. Resolves once nobody stands behind the mirror of
+ * whom only an earlier process knew; never rejects, for a node without containerd is a node as well.
  */
-export function watchBehind(
+export async function watchBehind(
   config: Pick<Config, 'containerd'>,
   parts: Omit<StandBehindParts, 'files'>,
   owned: AsyncDisposableStack,
-): void {
+): Promise<void> {
   let certsDir = ''
+  let registriesYaml: string | undefined
   let isInstalled = false
   const behind = createStandBehind({
     ...parts,
     files: {
       async read() {
         // It may be installed, and elsewhere, while this node runs.
-        if (!isInstalled) certsDir = (await findContainerd(config)).certsDir
-        const found = await readMayStand(certsDir)
+        if (!isInstalled) ({ certsDir, registriesYaml } = await findContainerd(config))
+        const named = registriesYaml === undefined ? [] : await namedRegistries(registriesYaml)
+        const found = await readMayStand(certsDir, named)
         isInstalled = found.length > 0
         return found
       },
@@ -41,17 +44,19 @@ export function watchBehind(
     },
   })
   const closing = new AbortController()
-  const watching = watch(behind, closing.signal).catch(err => {
+  const tell = (err: unknown): void => {
     if (!closing.signal.aborted) parts.log.error({ err }, 'nobody looks after containerd any more')
-  })
+  }
+  const beginning = behind.begin()
+  const watching = beginning.then(() => watch(behind, closing.signal)).catch(tell)
   owned.defer(() => {
     closing.abort()
     return watching
   })
+  await beginning.catch(() => {}) // told already
 }
 
 async function watch(behind: StandBehind, signal: AbortSignal): Promise<never> {
-  await behind.begin()
   for (;;) {
     await setTimeout(lookEveryMs, undefined, { signal, ref: false })
     await behind.look()

@@ -6,7 +6,7 @@ import type { Mode } from '../pull/ladder.ts'
 
 /** The files of the containerd beside this node. Each call throws `HoldfastError` where it cannot be done. */
 export interface BehindFiles {
-  /** Those that were installed with `auto`, as they stand now. */
+  /** Those that may stand behind the mirror, and those that do. */
   read(): Promise<readonly MayStand[]>
   /** `false`: the file is not what install wrote. */
   put(one: MayStand): Promise<boolean>
@@ -64,13 +64,14 @@ export function createStandBehind(parts: StandBehindParts): StandBehind {
   const heardAtMs = (registry: string): number =>
     (mode() === 'offline' ? undefined : upstream.heardAtMs(registry)) ?? never
 
-  function isConfirmed(registry: string): boolean {
+  function mayStandNow({ registry, terms }: MayStand): boolean {
     const atMs = heardAtMs(registry)
+    if (terms === undefined) return false
     return ageOf(atMs) <= freshMs && atMs >= (silentAtMs.get(registry) ?? never)
   }
 
-  function wonder(registry: string): void {
-    if (mode() === 'offline' || asking.has(registry)) return
+  function wonder({ registry, terms }: MayStand): void {
+    if (terms === undefined || mode() === 'offline' || asking.has(registry)) return
     if (ageOf(heardAtMs(registry)) < askAfterMs || ageOf(silentAtMs.get(registry)) < askAgainMs)
       return
     const beganMs = clock.monotonicMs()
@@ -83,7 +84,7 @@ export function createStandBehind(parts: StandBehindParts): StandBehind {
 
   async function turn(one: MayStand): Promise<MayStand> {
     const { registry } = one
-    if (isConfirmed(registry) === one.stands) return one
+    if (mayStandNow(one) === one.stands) return one
     const stands = one.stands ? !(await take(one)) : await put(one)
     if (stands === one.stands) return one
     log.info({ registry }, stands ? 'the registry stands behind the mirror' : 'the mirror is alone')
@@ -137,13 +138,13 @@ export function createStandBehind(parts: StandBehindParts): StandBehind {
       await read()
       for (const one of known) if (one.stands) await take(one)
       known = known.map(one => ({ ...one, stands: false }))
-      if (known.length > 0) await settle(await files.whyUnseen())
+      if (known.some(({ terms }) => terms !== undefined)) await settle(await files.whyUnseen())
     },
     async look() {
       if (ageOf(readAtMs) >= readEveryMs) await read()
       const turned: MayStand[] = []
       for (const one of known) {
-        wonder(one.registry)
+        wonder(one)
         turned.push(await turn(one))
       }
       known = turned

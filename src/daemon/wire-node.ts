@@ -49,13 +49,14 @@ export async function wireNode(
   const mark = randomUUID()
   const upstreams = openUpstreams(upstreamFiles, { ledger, metrics, clock, log, mark }, owned)
   const mode = () => config.mode
-  watchBehind(config, { upstream: upstreams.upstream, mode, clock, log }, owned)
+  const watching = watchBehind(config, { upstream: upstreams.upstream, mode, clock, log }, owned)
   const shared = { database, content, upstreams, clock, log, mode, mark }
   const mesh = await join(config, { ...shared, metrics, version }, owned)
   const pull = wirePull(config, { ...shared, mesh: mesh?.forPull }, owned)
   if (mesh !== undefined && pull.forPeers !== undefined) mesh.serve(pull.forPeers)
   const archive = await wireArchive(config, { ...shared, pull, metrics }, owned)
   const shown = { ...shared, mesh, pull, archive, metrics, version }
+  await watching
   const faces = await openFaces(config, shown, owned)
   return { ...faces, ...mesh?.addresses }
 }

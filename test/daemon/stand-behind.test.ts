@@ -18,7 +18,7 @@ function scene(wishes: { stands?: boolean; mode?: Mode; unseen?: string } = {}) 
   const notes: (string | undefined)[] = []
   const warnings: unknown[] = []
   const asked: number[] = []
-  const one = { registry: 'registry.lab', path: '', upstreamPath: '', aloneSha256: '' }
+  let terms: MayStand['terms'] = { upstreamPath: '', aloneSha256: '' }
   const hold = async (to: boolean) => {
     if (fault !== undefined) throw fault
     stands = to
@@ -28,7 +28,7 @@ function scene(wishes: { stands?: boolean; mode?: Mode; unseen?: string } = {}) 
     files: {
       async read(): Promise<readonly MayStand[]> {
         if (unread !== undefined) throw unread
-        return [{ ...one, stands }]
+        return [{ registry: 'registry.lab', path: '', stands, terms }]
       },
       put: () => hold(true),
       take: async () => void (await hold(false)),
@@ -65,6 +65,9 @@ function scene(wishes: { stands?: boolean; mode?: Mode; unseen?: string } = {}) 
     },
     fails: (error: Error | undefined) => {
       fault = error
+    },
+    forbid: () => {
+      terms = undefined
     },
     hides: (error: Error | undefined) => {
       unread = error
@@ -214,4 +217,19 @@ t.test('what cannot be read is told once, and looked at again', async t => {
   hides(undefined)
   await pass(6)
   t.equal(stands(), true)
+})
+
+t.test('one that may not stand there any more goes, however well it answers', async t => {
+  const { behind, stands, answers, asked, pass, forbid } = scene()
+  answers(true)
+  await behind.begin()
+  await pass(2)
+  t.equal(stands(), true)
+  forbid()
+  await pass(5)
+  t.equal(stands(), false)
+  const questions = asked.length
+  await pass(60)
+  t.equal(stands(), false)
+  t.equal(asked.length, questions, 'and nobody asks it for that')
 })

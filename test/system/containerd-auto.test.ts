@@ -8,7 +8,7 @@ import { writeArchive } from './support/archive.ts'
 import { type Containerd, pauseImage, startContainerd } from './support/containerd.ts'
 import { type HoldfastNode, program } from './support/holdfast.ts'
 import { type Machine, startMachine } from './support/machine.ts'
-import { freePorts, run, until } from './support/process.ts'
+import { freePorts, until } from './support/process.ts'
 import {
   type ContainerdVersion,
   containerdVersions,
@@ -32,6 +32,8 @@ interface Scene {
   readonly version: ContainerdVersion
   readonly world: World
   readonly certsDir: string
+  /** Of K3s; there is none at first. */
+  readonly registriesFile: string
   machine: Machine
   client: Containerd
   node: HoldfastNode
@@ -68,9 +70,15 @@ for (const version of containerdVersions) {
     world.uplink.heal()
 
     await behindIs(scene, 'upstream')
+    // Nothing in it is another version's.
+    if (version === '2.1') await t.test('what K3s is to delete', t => isNamed(t, scene))
     await scene.holdfast('uninstall')
     t.equal(pictureOf(scene.certsDir), before, 'byte for byte as it was')
-    t.notMatch(await scene.machine.read('/proc/self/mountinfo'), scene.certsDir, 'nor a mount')
+    t.notMatch(
+      await scene.machine.run('cat', '/proc/self/mountinfo'),
+      scene.certsDir,
+      'nor a mount',
+    )
   })
 }
 
@@ -144,6 +152,17 @@ async function restarts(t: Test, scene: Scene): Promise<void> {
   await pulls(t, scene, 'with nothing confirmed')
 }
 
+/** K3s deletes the directory of a registry that it is told of, and does not start where it cannot. */
+async function isNamed(t: Test, scene: Scene): Promise<void> {
+  await writeFile(scene.registriesFile, `mirrors:\n  ${registryName}: {}\n`)
+  const tookMs = await behindIs(scene, 'none', leavesWithinMs)
+  await scene.machine.run('mv', hostsOf(scene.certsDir), `${hostsOf(scene.certsDir)}.gone`)
+  await scene.machine.run('mv', `${hostsOf(scene.certsDir)}.gone`, hostsOf(scene.certsDir))
+  t.pass(`can be deleted after ${tookMs} ms`)
+  await rm(scene.registriesFile)
+  await behindIs(scene, 'upstream')
+}
+
 /** A pull of what Holdfast holds, of which containerd has nothing. */
 async function pulls(t: Test, scene: Scene, why: string): Promise<void> {
   const { error, tookMs } = await pull(scene, boundMs)
@@ -174,7 +193,7 @@ async function statusOf({ holdfast }: Scene): Promise<unknown> {
 }
 
 const hostsOf = (certsDir: string) => join(certsDir, registryName, 'hosts.toml')
-const visible = ({ machine, certsDir }: Scene) => machine.read(hostsOf(certsDir))
+const visible = ({ machine, certsDir }: Scene) => machine.run('cat', hostsOf(certsDir))
 /** This process is outside of the machine, where nothing is mounted. */
 const held = (certsDir: string) => readFile(hostsOf(certsDir), 'utf8')
 
@@ -186,7 +205,9 @@ async function build(t: Test, version: ContainerdVersion): Promise<Scene> {
   await world.push('app', 'latest', { salt: version })
   const ports = await freePorts(3)
   const place = join(dir, 'node')
+  const registriesFile = join(dir, 'registries.yaml')
   const containerd = {
+    registriesFile,
     configFile: join(place, 'config.toml'),
     socket: join(place, 'containerd.sock'),
   }
@@ -199,6 +220,7 @@ async function build(t: Test, version: ContainerdVersion): Promise<Scene> {
     version,
     world,
     certsDir: join(place, 'certs.d'),
+    registriesFile,
     machine: first,
     client: await startContainerd(version, place, pause, first.within),
     node: await world.node({ config: { upstreams, containerd }, ports, through: first.within }),
@@ -212,9 +234,8 @@ async function build(t: Test, version: ContainerdVersion): Promise<Scene> {
       scene.client = await startContainerd(version, place, pause, scene.machine.within)
     },
     holdfast(...args) {
-      const [command = '', ...through] = scene.machine.within
-      const words = [process.execPath, program, 'containerd', ...args, '--config', config]
-      return run(command, [...through, ...words])
+      const words = [program, 'containerd', ...args, '--config', config]
+      return scene.machine.run(process.execPath, ...words)
     },
   }
   t.teardown(async () => {

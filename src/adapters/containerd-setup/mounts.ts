@@ -47,16 +47,17 @@ const unescaped = (path: string): string =>
 /** A file of ours that stands in the place of another, also once it was replaced or removed. */
 const ours = /\/\.holdfast\/upstream\/[^/]+\/hosts\.toml(\/\/deleted)?$/
 
-/** Those of the paths on which a file of ours is mounted just now. */
-export async function boundAmong(paths: readonly string[]): Promise<ReadonlySet<string>> {
+/** Where files of ours are mounted just now, without links in the paths. */
+export async function boundPaths(): Promise<ReadonlySet<string>> {
   // What was mounted last is what is read.
   const roots = new Map((await readMounts()).map(({ path, root }) => [path, root]))
-  const found = new Set<string>()
-  for (const path of paths) {
-    const real = await ifThere(realpath(path))
-    if (real !== undefined && ours.test(roots.get(real) ?? '')) found.add(path)
-  }
-  return found
+  return new Set([...roots].flatMap(([path, root]) => (ours.test(root) ? [path] : [])))
+}
+
+/** Whether a file of ours is mounted there. */
+async function isBound(path: string): Promise<boolean> {
+  const real = await ifThere(realpath(path))
+  return real !== undefined && (await boundPaths()).has(real)
 }
 
 /** Lets a file of ours be read in the place of another, until the machine stops. Throws `HoldfastError` with what `mount` said. */
@@ -66,7 +67,7 @@ export async function bindFile(source: string, target: string): Promise<void> {
 
 /** Takes a file of ours away again, also from who reads it just now. Throws `HoldfastError` with what `umount` said. */
 export async function unbind(path: string): Promise<void> {
-  while ((await boundAmong([path])).size > 0) await run('umount', ['-l', path])
+  while (await isBound(path)) await run('umount', ['-l', path])
 }
 
 /** Often enough: who mounts again in between looks every few seconds. */

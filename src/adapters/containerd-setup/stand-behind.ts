@@ -1,24 +1,31 @@
-import { readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, realpath, rm } from 'node:fs/promises'
+import { basename, dirname, join, relative } from 'node:path'
 import { readJournal, upstreamPath, whyAlonePath } from './journal.ts'
-import { bindFile, boundAmong, unbind } from './mounts.ts'
+import { bindFile, boundPaths, unbind } from './mounts.ts'
 import { sha256 } from './registry-directory.ts'
 import { ifThere, writeWhole } from './whole-file.ts'
 
-/** A registry that `auto` lets stand behind the mirror for a while. */
+/** A registry that stands behind the mirror, or may. */
 export interface MayStand {
   readonly registry: string
   /** What containerd reads. */
   readonly path: string
-  /** What it is to read while the registry stands there. */
-  readonly upstreamPath: string
-  /** SHA-256 of what lies at `path` while it does not. */
-  readonly aloneSha256: string
   readonly stands: boolean
+  /** Absent: it may not, or no longer. */
+  readonly terms: Terms | undefined
+}
+
+/** What lets it stand there. */
+interface Terms {
+  /** What containerd is to read meanwhile. */
+  readonly upstreamPath: string
+  /** SHA-256 of what it reads while the mirror is alone. */
+  readonly aloneSha256: string
 }
 
 /**
- * Registries that were installed with `auto`, and whether they stand behind the mirror now.
+ * Registries that were installed with `auto`, and all that stand behind the mirror now. Those that `registries.yaml` names may not: K3s
+ * deletes their directories at its start, and does not start where it cannot.
  *
  * Why a mount: what outlives the machine's next start has to be the mirror alone, and mounts do not. Measured with 1.6.20, 1.7.24 and
  * 2.1.9: a file mounted over `hosts.toml` is read by the next pull, and the one below it by the next after `umount`. A link into /run in its
@@ -26,24 +33,43 @@ export interface MayStand {
  * `_default`, which would have to be the mirror alone and cut off every registry that Holdfast does not know. Two directories in config_path
  * are read as one by the transfer service of 2.1. Throws `HoldfastError` when the journal cannot be read.
  */
-export async function readMayStand(certsDir: string): Promise<readonly MayStand[]> {
+export async function readMayStand(
+  certsDir: string,
+  namedByK3s: readonly string[],
+): Promise<readonly MayStand[]> {
   const { entries } = await readJournal(certsDir)
-  const found = Object.entries(entries).flatMap(([directory, { registry, written, upstream }]) => {
+  const root = (await ifThere(realpath(certsDir))) ?? certsDir
+  const bound = await boundPaths()
+  const pathOf = (directory: string) => join(certsDir, directory, 'hosts.toml')
+  const found = new Map<string, MayStand>()
+  for (const path of bound) {
+    const directory = basename(dirname(path))
+    if (relative(root, path) !== join(directory, 'hosts.toml')) continue
+    const stray = { registry: directory, path: pathOf(directory), stands: true, terms: undefined }
+    found.set(directory, stray)
+  }
+  for (const [directory, { registry, written, upstream }] of Object.entries(entries)) {
     const [aloneSha256] = written
     // Two of them: install is at it, or was cut short.
-    if (upstream === undefined || aloneSha256 === undefined || written.length > 1) return []
-    const path = join(certsDir, directory, 'hosts.toml')
-    return [{ registry, path, upstreamPath: upstreamPath(certsDir, directory), aloneSha256 }]
-  })
-  const bound = await boundAmong(found.map(({ path }) => path))
-  return found.map(one => ({ ...one, stands: bound.has(one.path) }))
+    if (upstream === undefined || aloneSha256 === undefined || written.length > 1) continue
+    const terms = { upstreamPath: upstreamPath(certsDir, directory), aloneSha256 }
+    const stands = found.get(directory)?.stands ?? false
+    const isNamed = namedByK3s.includes(registry)
+    found.set(directory, {
+      registry,
+      path: pathOf(directory),
+      stands,
+      terms: isNamed ? undefined : terms,
+    })
+  }
+  return [...found.values()]
 }
 
 /** Lets the registry stand behind the mirror, unless somebody changed the file since. Throws `HoldfastError` when that cannot be done. */
-export async function putBehind(one: MayStand): Promise<boolean> {
-  const text = await ifThere(readFile(one.path, 'utf8'))
-  if (text === undefined || sha256(text) !== one.aloneSha256) return false
-  await bindFile(one.upstreamPath, one.path)
+export async function putBehind({ path, terms }: MayStand): Promise<boolean> {
+  const text = await ifThere(readFile(path, 'utf8'))
+  if (terms === undefined || text === undefined || sha256(text) !== terms.aloneSha256) return false
+  await bindFile(terms.upstreamPath, path)
   return true
 }
 

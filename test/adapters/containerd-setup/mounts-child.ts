@@ -46,14 +46,14 @@ const isMounted = (certsDir: string) =>
   readFileSync('/proc/self/mountinfo', 'utf8').includes(`${certsDir}/docker.io/hosts.toml `)
 
 async function stand(certsDir: string): Promise<void> {
-  for (const one of await readMayStand(certsDir)) await putBehind(one)
+  for (const one of await readMayStand(certsDir, [])) await putBehind(one)
 }
 
 t.test('a registry comes and goes, and what is on the disk stays', async t => {
   const certsDir = await furnished('certs')
   const before = pictureOf(certsDir)
   await installHosts(order(certsDir, { prepend: true }))
-  t.match(await readMayStand(certsDir), [{ registry: 'docker.io', stands: false }])
+  t.match(await readMayStand(certsDir, []), [{ registry: 'docker.io', stands: false }])
   t.match(read(certsDir), alone)
   t.match(await readStatus(certsDir, []), [
     { fallback: 'auto', behind: 'none' },
@@ -61,12 +61,12 @@ t.test('a registry comes and goes, and what is on the disk stays', async t => {
   ])
 
   await stand(certsDir)
-  t.match(await readMayStand(certsDir), [{ stands: true }])
+  t.match(await readMayStand(certsDir, []), [{ stands: true }])
   t.match(await readStatus(certsDir, []), [
     { owner: 'holdfast', behind: 'upstream', asks: ['http://127.0.0.1:5050', 'https://a.example'] },
     { registry: '_default', behind: 'none' },
   ])
-  const [one] = await readMayStand(certsDir)
+  const [one] = await readMayStand(certsDir, [])
   t.ok(one)
   if (one !== undefined) await takeAway(one)
   t.match(read(certsDir), alone)
@@ -96,7 +96,7 @@ t.test('install replaces what is mounted over', async t => {
   t.match(read(certsDir), `[host."${url}"]`, 'with the registry behind the new mirror')
   await installHosts(order(certsDir, { fallback: 'none' }))
   t.notOk(isMounted(certsDir))
-  t.strictSame(await readMayStand(certsDir), [])
+  t.strictSame(await readMayStand(certsDir, []), [])
 
   await installHosts(order(certsDir))
   await stand(certsDir)
@@ -104,6 +104,21 @@ t.test('install replaces what is mounted over', async t => {
   t.notOk(isMounted(certsDir))
   t.match(read(certsDir), behind, 'what was mounted before is on the disk now')
   await uninstallHosts({ certsDir, force: false })
+})
+
+t.test('what must not stand is told, to be taken away', async t => {
+  const certsDir = await furnished('strays')
+  await installHosts(order(certsDir))
+  await stand(certsDir)
+  t.match(await readMayStand(certsDir, ['docker.io']), [{ stands: true, terms: undefined }])
+  // As K3s did before September 2024: all goes but what is mounted.
+  execFileSync('sh', ['-c', `rm -rf '${certsDir}' 2>&1 || true`])
+  t.match(read(certsDir), behind)
+  const [stray] = await readMayStand(certsDir, [])
+  t.match(stray, { registry: 'docker.io', stands: true, terms: undefined })
+  if (stray !== undefined) await takeAway(stray)
+  t.match(read(certsDir), alone)
+  t.strictSame(await readMayStand(certsDir, []), [])
 })
 
 t.test('a mount that comes in between is taken away again', async t => {
@@ -138,7 +153,7 @@ t.test('what others changed or mounted is left alone', async t => {
   const certsDir = await furnished('others')
   await installHosts(order(certsDir))
   await writeFile(join(certsDir, 'docker.io/hosts.toml'), '[host."https://b.example"]\n')
-  const [one] = await readMayStand(certsDir)
+  const [one] = await readMayStand(certsDir, [])
   t.equal(one && (await putBehind(one)), false)
   await uninstallHosts({ certsDir, force: true })
   const source = join(directory, 'theirs.toml')
@@ -156,7 +171,7 @@ function within(propagation: string, certsDir: string, first = ':'): string {
     import { whyUnseen } from '${module}/mounts.ts'
     import { putBehind, readMayStand } from '${module}/stand-behind.ts'
     console.log((await whyUnseen('${certsDir}')) ?? 'seen')
-    for (const one of await readMayStand('${certsDir}')) await putBehind(one)`
+    for (const one of await readMayStand('${certsDir}', [])) await putBehind(one)`
   const node = [process.execPath, '--input-type=module-typescript', '-e', program]
   const shell = ['sh', '-c', `${first} && exec "$@"`, 'sh', ...node]
   const args = ['-m', '--propagation', propagation, ...shell]

@@ -4,8 +4,8 @@ import { run, start, until } from './process.ts'
 export interface Machine {
   /** What a process of this machine is run through. */
   readonly within: readonly string[]
-  /** Reads a file as a process of it does. */
-  read(path: string): Promise<string>
+  /** Runs a command there to its end. Rejects with its output when it fails. */
+  run(...words: readonly string[]): Promise<string>
   /** All of it is gone. Its processes are to be stopped before. */
   end(): Promise<void>
 }
@@ -19,7 +19,7 @@ export async function startMachine(): Promise<Machine> {
   const [command = '', ...args] = within
   return {
     within,
-    read: path => run(command, [...args, 'cat', path]),
+    run: (...words) => run(command, [...args, ...words]),
     async end() {
       await init.stop('SIGKILL')
     },
