@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { defaultRetentionDays } from '../../ledger/horizon.ts'
+import type { AuditLog } from '../../ports/audit-log.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ClusterTime } from '../../ports/cluster-time.ts'
 import type { ContentCatalog } from '../../ports/content-catalog.ts'
@@ -12,6 +13,7 @@ import type { NodeSignature } from '../../ports/node-signature.ts'
 import type { RecordStore } from '../../ports/record-store.ts'
 import type { ResolutionLog } from '../../ports/resolution-log.ts'
 import type { TagLedger } from '../../ports/tag-ledger.ts'
+import { createAuditLog } from './audit-log.ts'
 import { createContentCatalog } from './content-catalog.ts'
 import { createDropMemory } from './drop-memory.ts'
 import { createNodeSignature, type Identity, openIdentity } from './identity.ts'
@@ -41,6 +43,7 @@ export interface OpenedLedger {
   readonly members: MemberStore
   readonly leases: LeaseStore
   readonly dropped: DropMemory
+  readonly audit: AuditLog
   readonly time: ClusterTime
   readonly identity: Identity
   readonly signature: NodeSignature
@@ -139,6 +142,7 @@ export async function openLedger(options: {
     members: createMemberStore({ reader, writer, settings }),
     leases: createLeaseStore({ reader, writer }),
     dropped: createDropMemory({ reader, writer }),
+    audit: createAuditLog({ reader, writer }),
     time: { nowMs: time.nowMs, source: time.source, learnFromPeers },
     identity,
     signature: createNodeSignature(identity),

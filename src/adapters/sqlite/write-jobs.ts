@@ -16,14 +16,11 @@ import {
 } from './apply-records.ts'
 import { createCorrectTime } from './correct-time.ts'
 import { type Connection, isCorruption, isUnwritable } from './database.ts'
-import { createDropWriter } from './drop-memory.ts'
 import { createExclusions } from './exclusions.ts'
-import { createLeaseWriter } from './lease-store.ts'
-import { createMemberWriter } from './member-store.ts'
 import { packRecords } from './pack-records.ts'
 import type { PinJournal } from './pin-journal.ts'
-import { createContentWriter } from './write-content.ts'
 import { createKeyWriter } from './write-key.ts'
+import { createLocalWriter } from './write-local.ts'
 import { createRecordWriter, isOperatorKind } from './write-record.ts'
 import type { Committed, Job, JobResult, OperatorWord } from './writer-protocol.ts'
 
@@ -91,10 +88,7 @@ export function createJobWriter(
     horizonMs: ageOut.horizonMs,
   })
   const correctTime = createCorrectTime(db, { records, applier, origin, clusterId })
-  const content = createContentWriter(db)
-  const writeMembers = createMemberWriter(db)
-  const writeLease = createLeaseWriter(db)
-  const writeDropped = createDropWriter(db)
+  const writeLocal = createLocalWriter(db)
   /** Leaves in which the running job forgot something. */
   const forgotten = new Set<number>()
   const newestStamp = db.prepare<[string, number], { wallMs: number; counter: number }>(
@@ -141,25 +135,8 @@ export function createJobWriter(
         return resultOf(correctTime(job.correction))
       case 'age-out':
         return forget(job.time)
-      case 'setting':
-        content.writeSetting(job.name, job.value)
-        return nothing
-      case 'members':
-        writeMembers(job.change)
-        return nothing
-      case 'lease':
-        writeLease(job.change)
-        return nothing
-      case 'dropped':
-        writeDropped(job.change)
-        return nothing
-      case 'catalog':
-        content.writeCatalog(job.batch)
-        return nothing
-      case 'resolutions':
-        content.writeResolutions(job.lines)
-        return nothing
-      case 'snapshot':
+      default:
+        writeLocal(job)
         return nothing
     }
   }
@@ -279,6 +256,7 @@ function needsFull(job: PreparedJob): boolean {
     case 'operator':
     case 'correct':
     case 'lease':
+    case 'audit':
       return true
     case 'setting':
       return job.isDurable

@@ -2,6 +2,7 @@ import type { Correction } from '../../ledger/correct.ts'
 import type { KeyOperation } from '../../ledger/key-operation.ts'
 import type { LedgerRecord, SignedRecord } from '../../ledger/record.ts'
 import type { Digest } from '../../oci/digest.ts'
+import type { AuditEntry } from '../../ports/audit-log.ts'
 import type { SeenFile } from '../../ports/drop-memory.ts'
 import type { HoldfastErrorCode } from '../../ports/errors.ts'
 import type { LogFields } from '../../ports/log.ts'
@@ -55,6 +56,7 @@ export type Job =
   | { readonly type: 'members'; readonly change: MemberChange }
   | { readonly type: 'lease'; readonly change: LeaseChange }
   | { readonly type: 'dropped'; readonly change: DropChange }
+  | { readonly type: 'audit'; readonly entry: AuditEntry }
   | { readonly type: 'catalog'; readonly batch: CatalogBatch }
   | { readonly type: 'resolutions'; readonly lines: readonly ResolutionLine[] }
   | { readonly type: 'snapshot' }
