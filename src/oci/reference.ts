@@ -147,6 +147,15 @@ function checked(repository: Repository, text: string): Repository {
   return repository
 }
 
+/** The tag that a reference names. Throws {@link OciError} where it names a digest: there is nothing to resolve. */
+export function parseTag(text: string): TagReference {
+  const { registry, repository, tag, digest } = parseReference(text)
+  if (tag === undefined || digest !== undefined) {
+    throw new OciError('TAG_INVALID', `${text} names a digest: only tags are resolved`)
+  }
+  return { registry, repository, tag }
+}
+
 const invalidName = (name: string, why: string): OciError =>
   new OciError('NAME_INVALID', `no repository name: ${quote(name)} (${why})`)
 

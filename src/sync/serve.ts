@@ -7,6 +7,7 @@ import { compareLeaf, type LeafSide } from './compare-rows.ts'
 import { differences, type HashTree, leavesOf, treeOf } from './hash-tree.ts'
 import type { Intake } from './intake.ts'
 import { encodeRows, type LeafRows, wireRow } from './row-bytes.ts'
+import { createStoreAnswer, storeSubject } from './store-copies.ts'
 import { createTurns } from './turns.ts'
 import {
   busyAnswer,
@@ -139,6 +140,7 @@ export function createSyncServer(parts: {
       ['sync/leaves', bounded(answerLeaves)],
       ['sync/push', bounded(answerPush)],
       ['sync/key', bounded(answerKey)],
+      [storeSubject, createStoreAnswer(parts)],
     ]),
   }
 }

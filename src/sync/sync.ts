@@ -19,6 +19,7 @@ import { createRefusals } from './refusals.ts'
 import { startSchedule } from './schedule.ts'
 import { createSyncServer } from './serve.ts'
 import { createSnapshotFetch, createSnapshotServer, type SnapshotProgress } from './snapshot.ts'
+import { createStoreCopies, type StoreCopies } from './store-copies.ts'
 import { createStrikes } from './strikes.ts'
 
 /** How long one key is asked for, ms. */
@@ -66,6 +67,7 @@ export interface Sync {
   readonly answers: ReadonlyMap<string, PeerAnswer>
   readonly streams: ReadonlyMap<string, PeerStream>
   readonly fetchKey: FetchKey
+  readonly storeCopies: StoreCopies
   isBehind(): boolean
   /** Root of the fingerprint for the hello, hex; at most a second old. */
   root(): string
@@ -167,6 +169,7 @@ export function startSync(parts: SyncParts): Sync {
     answers: server.answers,
     streams: new Map([['sync/snapshot', createSnapshotServer({ store, timers })]]),
     fetchKey: createFetchKey({ intake, peers, members, random, log }, { timeoutMs: keyMs }),
+    storeCopies: createStoreCopies({ store, peers, members, log }),
     isBehind,
     root: () => told.root,
     status: () => ({

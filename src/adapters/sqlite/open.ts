@@ -10,6 +10,7 @@ import type { LeaseStore } from '../../ports/lease-store.ts'
 import type { Log } from '../../ports/log.ts'
 import type { MemberStore } from '../../ports/member-store.ts'
 import type { NodeSignature } from '../../ports/node-signature.ts'
+import type { PinBook } from '../../ports/pin-book.ts'
 import type { RecordStore } from '../../ports/record-store.ts'
 import type { ResolutionLog } from '../../ports/resolution-log.ts'
 import type { TagLedger } from '../../ports/tag-ledger.ts'
@@ -44,6 +45,7 @@ export interface OpenedLedger {
   readonly leases: LeaseStore
   readonly dropped: DropMemory
   readonly audit: AuditLog
+  readonly pins: PinBook
   readonly time: ClusterTime
   readonly identity: Identity
   readonly signature: NodeSignature
@@ -107,7 +109,7 @@ export async function openLedger(options: {
     { reader, writer, time, clock, origin, log, onTimeLearned: () => void stored.keep() },
     { retentionDays: options.retentionDays ?? defaultRetentionDays },
   )
-  const { changed, reaffirm, learnFromPeers, ...port } = ledger
+  const { changed, reaffirm, learnFromPeers, pins, ...port } = ledger
   const replication = createReplication({
     reader,
     writer,
@@ -143,6 +145,7 @@ export async function openLedger(options: {
     leases: createLeaseStore({ reader, writer }),
     dropped: createDropMemory({ reader, writer }),
     audit: createAuditLog({ reader, writer }),
+    pins,
     time: { nowMs: time.nowMs, source: time.source, learnFromPeers },
     identity,
     signature: createNodeSignature(identity),

@@ -14,10 +14,12 @@ import { answerTime, believeUntil, type TrustedTime } from '../../ledger/trusted
 import { formatTag, type TagReference } from '../../oci/reference.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
+import type { PinBook } from '../../ports/pin-book.ts'
 import type { TagLedger, UpstreamObservation } from '../../ports/tag-ledger.ts'
 import { createClockCorrection } from './correct-clock.ts'
 import { createKeyLists } from './key-lists.ts'
 import { createPendingKeys } from './pending-keys.ts'
+import { createPinBook } from './pin-book.ts'
 import { createPinMemory } from './pin-memory.ts'
 import type { Reader } from './reader.ts'
 import { remember } from './remembered-keys.ts'
@@ -41,6 +43,7 @@ export interface OpenedTagLedger extends Omit<TagLedger, 'onExclusions'> {
   changed(keys: readonly string[]): void
   /** Says again what this node confirmed of a key, if an older record stands. */
   reaffirm(key: string): Promise<void>
+  readonly pins: PinBook
   /** What the members of the cluster say the time is, one sample each. */
   learnFromPeers(samples: readonly TimeSample[]): void
 }
@@ -217,6 +220,12 @@ export function createTagLedger(
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
+    pins: createPinBook({
+      reader,
+      stateOf: stateForWriting,
+      pendingKeys: () => pending.keys(),
+      nowMs: time.nowMs,
+    }),
     changed,
     learnFromPeers,
     reaffirm: key =>

@@ -1,0 +1,220 @@
+import type { Digest } from '../oci/digest.ts'
+import { formatTag, type Repository, type TagReference } from '../oci/reference.ts'
+import type { PinBook, PinState } from '../ports/pin-book.ts'
+import type { TagLedger, Target } from '../ports/tag-ledger.ts'
+
+/** Why a pin was not set. */
+export class PinRefusal extends Error {
+  override readonly name = 'PinRefusal'
+  /**
+   * `changed`: what stands there is not what the operator had seen; `no-operator`: others would not believe this node; `nothing`: there is
+   * no digest to pin; `past`: it would be over before it began; `blocked`: that digest is served by nobody; `not-held`: nobody holds all of it; `unknown`: its manifest cannot be had.
+   */
+  readonly code: 'changed' | 'no-operator' | 'nothing' | 'past' | 'blocked' | 'not-held' | 'unknown'
+
+  constructor(code: PinRefusal['code'], message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** What an operator wants of a pin. */
+export interface PinWish {
+  /** `now`: what the tag resolves to at this moment; `previous`: the digest that it stood for before the one it answers with. */
+  readonly to: 'now' | 'previous' | Digest
+  readonly note: string | undefined
+  readonly author: string | undefined
+  /** Trusted time, ms since the epoch. */
+  readonly expiresAtMs: number | undefined
+  /** Also when nobody holds the image; it is then fetched. */
+  readonly allowIncomplete: boolean
+}
+
+/** How a change is made. */
+export interface PinTerms {
+  /** Nodes that are to have stored it before it is acknowledged, this one among them. */
+  readonly copies: number
+  /** Asked right before the change, of what stands there then: throws when that is not what the operator has seen. */
+  readonly check: (standing: PinState | undefined) => void
+  readonly signal: AbortSignal
+}
+
+/** On how many nodes a change is durable, of how many. */
+export interface Stored {
+  readonly nodes: number
+  readonly members: number
+}
+
+/** What a change did. */
+export interface PinChange {
+  readonly before: PinState | undefined
+  readonly after: PinState | undefined
+  readonly stored: Stored
+  /** Nodes of this one's kind can run the image now, from here or from each other. */
+  readonly isComplete: boolean
+}
+
+/** Sets pins, each only on a digest that can be served. */
+export interface Pins {
+  /** Throws {@link PinRefusal}; rejects with `ledger-unusable`. Settles when it is durable here, and on others as far as asked. */
+  set(key: TagReference, wish: PinWish, terms: PinTerms): Promise<PinChange>
+  /** The tag is resolved as any other again. */
+  remove(key: TagReference, author: string | undefined, terms: PinTerms): Promise<PinChange>
+}
+
+/** Whom pins ask. */
+export interface PinParts {
+  readonly ledger: Pick<TagLedger, 'setPin' | 'removePin' | 'history' | 'trustedNowMs'>
+  readonly book: PinBook
+  /** What the tag resolves to; a text says why to nothing. */
+  readonly resolve: (key: TagReference, signal: AbortSignal) => Promise<Target | string>
+  /** Digest, type and size of a manifest that is held here. */
+  readonly describe: (digest: Digest) => Target | undefined
+  /** Fetches a manifest from wherever it can be had. */
+  readonly fetchManifest: (
+    repository: Repository,
+    digest: Digest,
+    signal: AbortSignal,
+  ) => Promise<Target | undefined>
+  readonly isInReach: (repository: Repository, digest: Digest) => Promise<boolean>
+  /** Has the rest of an image fetched, behind all pulls. */
+  readonly complete: (repository: Repository, digest: Digest) => void
+  /** Whether other nodes believe what an operator says here. */
+  readonly isOperator: () => boolean
+  /** Has other nodes store what this one says of the pin. */
+  readonly storeOnOthers: (
+    key: TagReference,
+    copies: number,
+    signal: AbortSignal,
+  ) => Promise<Stored>
+}
+
+/** Pins of this node's ledger. */
+export function createPins(parts: PinParts): Pins {
+  const { ledger, book } = parts
+
+  function mustBeOperator(): void {
+    if (parts.isOperator()) return
+    throw new PinRefusal(
+      'no-operator',
+      'mesh.operators names other nodes: say it on one of them, for what this one says is not believed',
+    )
+  }
+
+  function mustLast({ expiresAtMs }: PinWish): void {
+    const nowMs = ledger.trustedNowMs()
+    if (expiresAtMs === undefined || expiresAtMs > nowMs) return
+    const now = new Date(nowMs).toISOString()
+    throw new PinRefusal('past', `a pin cannot end in the past: it is ${now} by this node's clock`)
+  }
+
+  /** What an earlier digest was: the newest of the history that is not what the tag answers with. */
+  function previous(key: TagReference, standing: PinState | undefined): Target {
+    const history = ledger.history(key)
+    const answered =
+      standing?.standing === 'in-force' ? standing.target?.digest : history[0]?.digest
+    const at = history.findIndex(({ digest }) => digest === answered)
+    const found = history.slice(at + 1).find(({ digest }) => digest !== answered)
+    if (found !== undefined) return found
+    throw new PinRefusal(
+      'nothing',
+      `${formatTag(key)} is not known to have stood for anything else`,
+    )
+  }
+
+  async function targetOf(
+    key: TagReference,
+    to: PinWish['to'],
+    signal: AbortSignal,
+  ): Promise<Target | Digest> {
+    if (to === 'previous') return previous(key, book.get(key))
+    if (to !== 'now') {
+      return parts.describe(to) ?? ledger.history(key).find(({ digest }) => digest === to) ?? to
+    }
+    const resolved = await parts.resolve(key, signal)
+    if (typeof resolved !== 'string') return resolved
+    throw new PinRefusal('nothing', `${formatTag(key)} resolves to nothing now: ${resolved}`)
+  }
+
+  async function known(key: TagReference, digest: Digest, signal: AbortSignal): Promise<Target> {
+    const target = parts.describe(digest) ?? (await parts.fetchManifest(key, digest, signal))
+    if (target !== undefined) return target
+    throw new PinRefusal(
+      'unknown',
+      `${digest} cannot be had from any node or registry now, and what it is is not known; try again when one answers`,
+    )
+  }
+
+  /** What is to be pinned, once it is known that it can be served or that this does not matter. */
+  async function find(
+    key: TagReference,
+    { to, allowIncomplete }: PinWish,
+    signal: AbortSignal,
+  ): Promise<{ readonly target: Target; readonly isComplete: boolean }> {
+    const wanted = await targetOf(key, to, signal)
+    const digest = typeof wanted === 'string' ? wanted : wanted.digest
+    if (book.isBlocked(digest)) {
+      throw new PinRefusal('blocked', `${digest} is blocked: no node serves it`)
+    }
+    const isComplete = await parts.isInReach(key, digest)
+    if (!isComplete && !allowIncomplete) {
+      throw new PinRefusal(
+        'not-held',
+        `no node holds all of ${formatTag(key)} at ${digest}; allowIncomplete (--allow-incomplete) pins it and fetches it`,
+      )
+    }
+    const target = typeof wanted === 'string' ? await known(key, digest, signal) : wanted
+    return { target, isComplete }
+  }
+
+  async function acknowledged(
+    key: TagReference,
+    before: PinState | undefined,
+    { copies, signal }: PinTerms,
+    isComplete: boolean,
+  ): Promise<PinChange> {
+    const stored = await parts.storeOnOthers(key, copies, signal)
+    return { before, after: book.get(key), stored, isComplete }
+  }
+
+  return {
+    async set(key, wish, terms) {
+      mustBeOperator()
+      mustLast(wish)
+      terms.check(book.get(key)) // before anything is fetched for it
+      const { target, isComplete } = await find(key, wish, terms.signal)
+      const standing = book.get(key)
+      terms.check(standing)
+      if (!isSame(standing, target, wish)) await ledger.setPin(key, target, detailsOf(wish))
+      if (!isComplete) parts.complete(key, target.digest)
+      return acknowledged(key, standing, terms, isComplete)
+    },
+    async remove(key, author, terms) {
+      mustBeOperator()
+      const standing = book.get(key)
+      terms.check(standing)
+      const isPinned = standing !== undefined && standing.standing !== 'removed'
+      if (isPinned) await ledger.removePin(key, author)
+      return acknowledged(key, standing, terms, true)
+    },
+  }
+}
+
+/** Saying the same twice changes nothing. */
+function isSame(standing: PinState | undefined, target: Target, wish: PinWish): boolean {
+  return (
+    standing?.standing === 'in-force' &&
+    standing.target?.digest === target.digest &&
+    standing.note === wish.note &&
+    standing.author === wish.author &&
+    standing.expiresAtMs === wish.expiresAtMs
+  )
+}
+
+function detailsOf({ note, author, expiresAtMs }: PinWish): Parameters<TagLedger['setPin']>[2] {
+  return {
+    ...(note !== undefined && { note }),
+    ...(author !== undefined && { author }),
+    ...(expiresAtMs !== undefined && { expiresAtMs }),
+  }
+}

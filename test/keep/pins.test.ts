@@ -1,0 +1,169 @@
+import t from 'tap'
+import { createPins, type PinParts, type PinTerms, type PinWish } from '../../src/keep/pins.ts'
+import type { PinState } from '../../src/ports/pin-book.ts'
+import type { Observation, Target } from '../../src/ports/tag-ledger.ts'
+import { image, nginx, today } from '../ports/tag-ledger.support.ts'
+
+const terms: PinTerms = { copies: 1, check: () => {}, signal: new AbortController().signal }
+const wish: PinWish = {
+  to: 'now',
+  note: undefined,
+  author: 'u',
+  expiresAtMs: undefined,
+  allowIncomplete: false,
+}
+
+const seen = (name: string): Observation => ({
+  ...image(name),
+  stamp: { wallMs: today, counter: 0 },
+  source: 'upstream',
+  origin: 'aa',
+  confirmedAtMs: today,
+  firstSeenMs: today,
+  lastSeenMs: today,
+})
+
+const pinOf = (target: Target | undefined, more: Partial<PinState> = {}): PinState => ({
+  key: nginx,
+  standing: target === undefined ? 'removed' : 'in-force',
+  target,
+  stamp: { wallMs: today, counter: 0 },
+  origin: 'aa',
+  note: undefined,
+  author: 'u',
+  expiresAtMs: undefined,
+  ...more,
+})
+
+/** Pins over parts that remember what was done with them. */
+function open(change: Partial<PinParts> = {}, standing?: PinState) {
+  const did: unknown[] = []
+  let state = standing
+  const pins = createPins({
+    ledger: {
+      async setPin(_, target, details) {
+        did.push(['set', target.digest, details])
+        state = pinOf(target)
+      },
+      async removePin(_, author) {
+        did.push(['remove', author])
+        state = pinOf(undefined)
+      },
+      history: () => [seen('new'), seen('old'), seen('older')],
+      trustedNowMs: () => today,
+    },
+    book: { get: () => state, history: () => [], list: () => [], isBlocked: () => false },
+    resolve: async () => image('new'),
+    describe: () => undefined,
+    fetchManifest: async () => undefined,
+    isInReach: async () => true,
+    complete: (_, digest) => did.push(['complete', digest]),
+    isOperator: () => true,
+    storeOnOthers: async (_, copies) => ({ nodes: copies, members: 3 }),
+    ...change,
+  })
+  return { pins, did }
+}
+
+t.test('what the tag resolves to is pinned, once', async t => {
+  const { pins, did } = open()
+  const change = await pins.set(nginx, { ...wish, note: 'n' }, { ...terms, copies: 2 })
+  t.match(change, {
+    before: undefined,
+    after: { target: image('new') },
+    stored: { nodes: 2, members: 3 },
+    isComplete: true,
+  })
+  t.strictSame(did, [['set', image('new').digest, { note: 'n', author: 'u' }]])
+  await pins.set(nginx, wish, terms)
+  t.equal(did.length, 1, 'the same again is no new word')
+  await pins.set(nginx, { ...wish, expiresAtMs: today + 1 }, terms)
+  t.equal(did.length, 2, 'another expiry is')
+})
+
+t.test('a rollback goes to what the tag stood for before', async t => {
+  const { pins, did } = open()
+  await pins.set(nginx, { ...wish, to: 'previous' }, terms)
+  await pins.set(nginx, { ...wish, to: 'previous' }, terms)
+  t.strictSame(
+    did.map(step => (step as unknown[])[1]),
+    [image('old').digest, image('older').digest],
+    'and again to the one before that',
+  )
+  await t.rejects(pins.set(nginx, { ...wish, to: 'previous' }, terms), { code: 'nothing' })
+})
+
+t.test('a digest that nobody holds is refused, or pinned and fetched', async t => {
+  const far = image('far')
+  const { pins, did } = open({
+    isInReach: async () => false,
+    fetchManifest: async () => far,
+  })
+  const to = far.digest
+  await t.rejects(pins.set(nginx, { ...wish, to }, terms), {
+    code: 'not-held',
+    message: /allowIncomplete/,
+  })
+  t.strictSame(did, [])
+  const change = await pins.set(nginx, { ...wish, to, allowIncomplete: true }, terms)
+  t.equal(change.isComplete, false)
+  t.strictSame(did, [
+    ['set', to, { author: 'u' }],
+    ['complete', to],
+  ])
+})
+
+t.test('what it is is known from the history, or cannot be pinned', async t => {
+  const isInReach = async () => false
+  const { pins, did } = open({ isInReach })
+  const allowed = { ...wish, allowIncomplete: true }
+  await pins.set(nginx, { ...allowed, to: image('older').digest }, terms)
+  t.match(did[0], ['set', image('older').digest])
+  await t.rejects(pins.set(nginx, { ...allowed, to: image('unheard of').digest }, terms), {
+    code: 'unknown',
+  })
+})
+
+t.test('a refusal changes nothing and says why', async t => {
+  const isBlocked = () => true
+  const book = { get: () => undefined, history: () => [], list: () => [], isBlocked }
+  for (const [code, change] of [
+    ['no-operator', { isOperator: () => false }],
+    ['nothing', { resolve: async () => 'nobody has it' }],
+    ['blocked', { book }],
+    ['past', {}],
+  ] as const) {
+    const { pins, did } = open(change)
+    const asked = code === 'past' ? { ...wish, expiresAtMs: today } : wish
+    await t.rejects(pins.set(nginx, asked, terms), { code }, code)
+    t.strictSame(did, [])
+  }
+  const { pins, did } = open({ isOperator: () => false })
+  await t.rejects(pins.remove(nginx, undefined, terms), { code: 'no-operator' })
+  t.strictSame(did, [])
+})
+
+t.test('what stands there is checked again when all has been found out', async t => {
+  const other = pinOf(image('of somebody else'))
+  let standing: PinState | undefined
+  const { pins, did } = open({
+    book: { get: () => standing, history: () => [], list: () => [], isBlocked: () => false },
+    async isInReach() {
+      standing = other
+      return true
+    },
+  })
+  const check = (found: PinState | undefined) => {
+    if (found !== undefined) throw new Error('changed')
+  }
+  await t.rejects(pins.set(nginx, wish, { ...terms, check }), { message: 'changed' })
+  t.strictSame(did, [])
+})
+
+t.test('a pin is removed once', async t => {
+  const { pins, did } = open({}, pinOf(image('p')))
+  const change = await pins.remove(nginx, 'v', terms)
+  t.match(change, { before: { standing: 'in-force' }, after: { standing: 'removed' } })
+  await pins.remove(nginx, 'v', terms)
+  t.strictSame(did, [['remove', 'v']])
+})

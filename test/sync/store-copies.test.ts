@@ -1,0 +1,75 @@
+import t, { type Test } from 'tap'
+import { formatTag } from '../../src/oci/reference.ts'
+import { createStoreAnswer, storeSubject } from '../../src/sync/store-copies.ts'
+import { busyAnswer, encodeWord } from '../../src/sync/wire.ts'
+import { makeDirectory, openIn } from '../adapters/sqlite/support.ts'
+import { answer, image, nginx, today } from '../ports/tag-ledger.support.ts'
+import { createSyncLab } from './support.ts'
+
+const name = formatTag(nginx)
+const { signal } = new AbortController()
+
+async function openLab(t: Test, count: number) {
+  const lab = createSyncLab(1)
+  const nodes = []
+  for (let i = 0; i < count; i++) {
+    const opened = await openIn(t, await makeDirectory(t), { clock: lab.clock })
+    nodes.push({ ...opened, ...lab.add(opened.replication.origin, opened.records) })
+  }
+  t.teardown(lab.close)
+  return { lab, nodes }
+}
+
+t.test('a pin is acknowledged by every node that has stored it, without a bus', async t => {
+  const { lab, nodes } = await openLab(t, 3)
+  const [a, b, c] = nodes
+  if (a === undefined || b === undefined || c === undefined) throw new Error('three nodes')
+  await answer(a.ledger, 'x', { dateMs: today })
+  await a.ledger.setPin(nginx, image('p'), {})
+  t.strictSame(await a.sync.storeCopies(name, 3, signal), { nodes: 3, members: 3 })
+  for (const { ledger } of [b, c]) t.equal(ledger.pin(nginx)?.digest, image('p').digest)
+  const asked = lab.asked.filter(text => text.endsWith(storeSubject))
+  t.equal(asked.length, 2)
+
+  c.faults.dead = true
+  await a.ledger.removePin(nginx)
+  t.strictSame(await a.sync.storeCopies(name, 1, signal), { nodes: 2, members: 2 })
+  t.equal(b.ledger.pin(nginx), undefined, 'a removal is stored as well')
+})
+
+t.test('who does not store it does not count, and is asked again', async t => {
+  const { nodes } = await openLab(t, 2)
+  const [a, b] = nodes
+  if (a === undefined || b === undefined) throw new Error('two nodes')
+  await a.ledger.setPin(nginx, image('p'), {})
+  let refusals = 2
+  b.faults.answer = (_, given) => (refusals-- > 0 ? encodeWord(0) : given)
+  t.strictSame(await a.sync.storeCopies(name, 1, signal), { nodes: 1, members: 2 })
+  t.strictSame(await a.sync.storeCopies(name, 2, signal), { nodes: 2, members: 2 })
+  t.equal(refusals, -1)
+})
+
+t.test('what a node does not take it does not claim to have stored', async t => {
+  const { nodes } = await openLab(t, 2)
+  const [a, b] = nodes
+  if (a === undefined || b === undefined) throw new Error('two nodes')
+  await a.ledger.setPin(nginx, image('p'), {})
+  await a.sync.storeCopies(name, 2, signal)
+  b.replication.setOperators(['ff'.repeat(32)])
+  await a.ledger.setPin(nginx, image('q'), {})
+  t.strictSame(
+    await a.sync.storeCopies(name, 1, signal),
+    { nodes: 1, members: 2 },
+    'an operator it does not believe in is no reason to store',
+  )
+})
+
+t.test('what is no question is answered like what cannot be served', async t => {
+  const answerer = createStoreAnswer({
+    store: { rows: () => [] },
+    intake: { take: async () => 0, refusals: undefined as never },
+  })
+  for (const question of [Buffer.from('x'), encodeWord(3)]) {
+    t.strictSame(await answerer(question, 'aa' as never, signal), busyAnswer)
+  }
+})
