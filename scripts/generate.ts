@@ -4,6 +4,8 @@ import { toCommentedFile } from '../src/config/commented-file.ts'
 import { toJsonSchema } from '../src/config/json-schema.ts'
 import { keys } from '../src/config/keys.ts'
 import { rootNode } from '../src/config/schema.ts'
+import { toOpenApi } from '../src/http/admin/open-api.ts'
+import { operations } from '../src/http/admin/operations.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -13,6 +15,10 @@ const artefacts: ReadonlyMap<string, string> = new Map([
   [
     join(root, 'config/holdfast.schema.json'),
     `${JSON.stringify(toJsonSchema(rootNode), null, 2)}\n`,
+  ],
+  [
+    join(root, 'docs/openapi.json'),
+    `${JSON.stringify(toOpenApi(Object.values(operations)), null, 2)}\n`,
   ],
 ])
 

@@ -28,6 +28,13 @@ export interface AdminApi {
     body: AsyncIterable<Uint8Array>,
     shape: S,
   ): Promise<Static<S>>
+  /** Changes something and checks the answer's shape. Throws as `get` does. */
+  change<S extends TSchema>(
+    method: 'PUT' | 'DELETE' | 'POST',
+    path: string,
+    question: { readonly query: Query; readonly body?: object; readonly headers?: Headers },
+    shape: S,
+  ): Promise<Static<S>>
   /** Asks for bytes and settles when they begin, with what the headers say of them. @param body sent with the question. Throws as `get` does. */
   download(path: string, query: Query, body?: Uint8Array): Promise<Download>
 }
@@ -39,6 +46,17 @@ export interface Download {
   header(name: string): string | undefined
 }
 
+type Headers = Readonly<Record<string, string>>
+
+/** What is sent besides where it goes. */
+interface Sent {
+  readonly method: string
+  readonly headers: Headers
+  readonly body: AsyncIterable<Uint8Array> | undefined
+  /** Nothing may come for so long, ms; absent: an archive takes as long as it takes to arrive. */
+  readonly silentMs: number | undefined
+}
+
 interface Answer {
   readonly status: number
   readonly body: string
@@ -47,15 +65,23 @@ interface Answer {
 /** Longer than any deadline that a node may be configured to keep. */
 const timeoutMs = 70_000
 
+const asking: Sent = { method: 'GET', headers: {}, body: undefined, silentMs: timeoutMs }
+
+const sending: Omit<Sent, 'body'> = {
+  method: 'POST',
+  headers: { 'content-type': 'application/octet-stream' },
+  silentMs: undefined,
+}
+
 /** Opens no connection before it is asked. */
 export function createAdminApi(access: AdminAccess): AdminApi {
   async function exchange<S extends TSchema>(
     path: string,
     query: Query,
     shape: S,
-    body?: AsyncIterable<Uint8Array>,
+    sent: Sent = asking,
   ): Promise<Static<S>> {
-    const answer = await readAnswer(await ask(urlOf(path, query), access, body), access)
+    const answer = await readAnswer(await ask(urlOf(path, query), access, sent), access)
     const value = readJson(answer.body)
     // "There is no such tag" is an answer, with a 404 or without.
     const isAnswer = answer.status === 200 || Value.Check(noAnswer, value)
@@ -73,9 +99,22 @@ export function createAdminApi(access: AdminAccess): AdminApi {
 
   return {
     get: (path, query, shape) => exchange(path, query, shape),
-    post: (path, query, body, shape) => exchange(path, query, shape, body),
+    post: (path, query, body, shape) => exchange(path, query, shape, { ...sending, body }),
+    change(method, path, { query, body, headers = {} }, shape) {
+      const isJson = body !== undefined
+      return exchange(path, query, shape, {
+        method,
+        headers: { ...headers, ...(isJson && { 'content-type': 'application/json' }) },
+        body: isJson ? onePiece(Buffer.from(JSON.stringify(body))) : undefined,
+        silentMs: timeoutMs,
+      })
+    },
     async download(path, query, body) {
-      const response = await ask(urlOf(path, query), access, body && onePiece(body))
+      const response = await ask(
+        urlOf(path, query),
+        access,
+        body ? { ...sending, body: onePiece(body) } : asking,
+      )
       const { headers } = response
       const header = (name: string) => headers[name]?.toString()
       if (response.statusCode === 200) return { bytes: response, header }
@@ -101,18 +140,18 @@ async function readAnswer(response: IncomingMessage, access: AdminAccess): Promi
 async function ask(
   url: URL,
   access: AdminAccess,
-  body: AsyncIterable<Uint8Array> | undefined,
+  { method, headers, body, silentMs }: Sent,
 ): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   const send = url.protocol === 'https:' ? requestHttps : requestHttp
   const request = send(
     url,
     {
-      method: body === undefined ? 'GET' : 'POST',
+      method,
       socketPath: access.socketPath,
       headers: {
         accept: 'application/json',
-        ...(body !== undefined && { 'content-type': 'application/octet-stream' }),
+        ...headers,
         ...(access.token !== undefined && { authorization: `Bearer ${access.token}` }),
       },
       ...(access.ca !== undefined && { ca: [...rootCertificates, access.ca] }),
@@ -121,8 +160,8 @@ async function ask(
     resolve,
   )
   request.on('error', reject)
-  // An archive takes as long as it takes to arrive.
-  if (body === undefined) request.end().setTimeout(timeoutMs, () => request.destroy(tooLate()))
+  if (silentMs !== undefined) request.setTimeout(silentMs, () => request.destroy(tooLate(silentMs)))
+  if (body === undefined) request.end()
   try {
     if (body !== undefined) await Promise.race([promise, pipeline(body, request)])
     return await promise
@@ -131,7 +170,7 @@ async function ask(
   }
 }
 
-const tooLate = (): Error => new Error(`nothing came for ${timeoutMs / 1000} s`)
+const tooLate = (silentMs: number): Error => new Error(`nothing came for ${silentMs / 1000} s`)
 
 function unreachable(access: AdminAccess, cause: unknown): CommandFailure {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
@@ -161,6 +200,8 @@ function readJson(body: string): unknown {
 function failureOf({ status }: Answer, value: unknown, access: AdminAccess): CommandFailure {
   const said = messageOf(value)
   const by = `the node at ${describe(access)}`
+  if (status === 429) return new CommandFailure('denied', `${by} does not listen now${said}`)
+  if (status === 409 || status === 412) return new CommandFailure('refused', `${by} refused${said}`)
   if (status === 401 || status === 403) {
     const cure = 'name the right one with --token-file or HOLDFAST_ADMIN_TOKEN'
     return new CommandFailure('denied', `${by} refused the token${said}; ${cure}`)

@@ -112,6 +112,58 @@ export const importAnswer = Type.Object({
   warnings: Type.Array(Type.String()),
 })
 
+const pin = {
+  reference: Type.String(),
+  standing: Type.String(),
+  digest: text,
+  note: text,
+  author: text,
+  expiresAt: text,
+  setAt: Type.String(),
+  setOn: Type.String(),
+}
+
+/** `GET /api/v1/pins` */
+export const pinsAnswer = Type.Object({ items: Type.Array(Type.Object(pin)), next: text })
+
+/** `GET /api/v1/pins/{reference}` */
+export const pinAnswer = Type.Object({
+  ...pin,
+  history: Type.Array(
+    Type.Object({
+      at: Type.String(),
+      setOn: Type.String(),
+      digest: text,
+      note: text,
+      author: text,
+      expiresAt: text,
+      conflict: Type.Boolean(),
+    }),
+  ),
+})
+
+/** `PUT` and `DELETE /api/v1/pins/{reference}` */
+export const pinChangeAnswer = Type.Object({
+  ...pin,
+  complete: Type.Boolean(),
+  storedOn: Type.Object({ nodes: Type.Number(), members: Type.Number() }),
+})
+
+/** `GET /api/v1/audit` */
+export const auditAnswer = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      at: Type.String(),
+      caller: Type.String(),
+      operation: Type.String(),
+      subject: Type.String(),
+      status: Type.Number(),
+      before: Type.Optional(Type.Unknown()),
+      after: Type.Optional(Type.Unknown()),
+    }),
+  ),
+})
+
 /** `GET /api/v1/status`: whatever the node tells of itself. */
 export const statusAnswer = Type.Record(Type.String(), Type.Unknown())
 
@@ -120,3 +172,7 @@ export type ImportAnswer = Static<typeof importAnswer>
 export type PeersAnswer = Static<typeof peersAnswer>
 export type TagsAnswer = Static<typeof tagsAnswer>
 export type ResolutionsAnswer = Static<typeof resolutionsAnswer>
+export type PinsAnswer = Static<typeof pinsAnswer>
+export type PinAnswer = Static<typeof pinAnswer>
+export type PinChangeAnswer = Static<typeof pinChangeAnswer>
+export type AuditAnswer = Static<typeof auditAnswer>

@@ -70,6 +70,8 @@ export interface Parts {
 
 /** Everything a command may use. */
 export interface CommandContext {
+  /** Name of the command: several may share their code. */
+  readonly command: string
   /** What stands after the command's name. */
   readonly words: readonly string[]
   /** Options of the command and the global ones, by name; a switch is `'true'`. */

@@ -1,6 +1,7 @@
 import { archiveCommands } from './archive-commands.ts'
 import type { Command, Option } from './command.ts'
 import { containerdCommands } from './containerd-commands.ts'
+import { pinCommands } from './pin-commands.ts'
 
 /** Options of every command. */
 export const globalOptions: readonly Option[] = [
@@ -144,6 +145,7 @@ export const commands: readonly Command[] = [
     asks: true,
     load: () => import('./commands/status.ts'),
   },
+  ...pinCommands(askingExitCodes),
   ...archiveCommands(askingExitCodes),
   {
     name: 'peers',

@@ -14,6 +14,10 @@ export const exitCodes = {
     meaning: 'the node could not start or had to stop, or it answered with an error',
   },
   faulty: { code: 7, meaning: 'checked, and something has to be mended; every finding is listed' },
+  refused: {
+    code: 8,
+    meaning: 'the node refused what was asked of it, and says why; nothing was changed',
+  },
   internal: { code: 70, meaning: 'a fault of Holdfast itself, or a Node that is too old' },
 } as const
 

@@ -44,6 +44,7 @@ export async function runCli(
     checkWords({ ...line, command })
     const { run } = await command.load()
     const context: CommandContext = {
+      command: command.name,
       words,
       options,
       env,

@@ -99,7 +99,7 @@ function snippets(
 /** The mirror as files name it. */
 function accessToMirror(config: Config, targets: readonly string[]): MirrorAccess {
   const { tokenFile } = config.mirror
-  const token = tokenFile === undefined ? undefined : readTokens(tokenFile)[0]
+  const token = tokenFile === undefined ? undefined : readTokens(tokenFile)[0]?.token
   return { url: mirrorUrl(config), targets, token }
 }
 

@@ -18,6 +18,7 @@ import { watchNode } from '../telemetry/watch-node.ts'
 import type { Archive } from './archive.ts'
 import type { Content } from './content.ts'
 import type { JoinedMesh } from './mesh.ts'
+import { wirePins } from './pins.ts'
 import { createReadiness } from './readiness.ts'
 import type { Pull } from './resolution.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -96,6 +97,10 @@ export async function openFaces(
       monotonicMs: parts.clock.monotonicMs,
       mesh: parts.mesh?.report,
       ...parts.archive,
+      pins: wirePins(parts),
+      pinBook: parts.database.pins,
+      audit: parts.database.audit,
+      clock: parts.clock,
       token: createTokenFile(config.admin.tokenFile, parts),
       log: parts.log,
     },

@@ -46,6 +46,10 @@ export interface MeshReport extends MeshStatus {
 /** This node's part of the mesh. */
 export interface JoinedMesh {
   readonly forPull: PullMesh
+  /** Has other members store what this node says of a pin. */
+  readonly storeCopies: Sync['storeCopies']
+  /** Whether others believe what an operator says on this node. */
+  isOperator(): boolean
   /** Where it listens, as `host:port`. */
   readonly addresses: { readonly peer: string; readonly mesh: string }
   /** From now on others are answered with what is held here. */
@@ -239,6 +243,8 @@ export async function joinMesh(
         return isAlone || !sync.isBehind() ? undefined : sync.fetchKey(formatTag(key), signal)
       },
     },
+    storeCopies: sync.storeCopies,
+    isOperator: () => mesh.operators.ids()?.has(members.self) ?? true,
     serve: ({ answers, openBlob, getManifest }) => {
       service.add(answers)
       service.serve(openBlob, getManifest)

@@ -58,6 +58,9 @@ export interface Pull {
   readonly pullImage: (reference: Reference, signal: AbortSignal) => Promise<string | undefined>
   /** Images whose rest is being fetched, or waits for it. */
   readonly incompleteImages: () => number
+  readonly isInReach: InReach['isInReach']
+  /** Has the rest of an image fetched, behind all pulls. */
+  readonly complete: (repository: Repository, target: Digest) => void
   /** What other nodes are answered with. */
   readonly forPeers: Pick<PeerService, 'answers' | 'openBlob' | 'getManifest'> | undefined
 }
@@ -272,6 +275,8 @@ export function wirePull(
     listTags: createListTags({ upstream, reachOf, ledger, mayServe: mayServeAny }, deadline),
     listReferrers: createListReferrers({ upstream, reachOf, graph, isPrivate }, deadline),
     incompleteImages: completeTags.pending,
+    isInReach: inReach.isInReach,
+    complete: completeTags.want,
     async pullImage({ tag, digest, ...repository }, signal) {
       const key = { ...repository, tag: tag ?? 'latest' }
       const answer = digest ? undefined : await resolveTag(key, { asking: 'GET', signal })

@@ -47,7 +47,7 @@ export function createAdmission({
       if (admitsAddress(request.socket)) return true
       if (tokenFile === undefined) return false
       const token = request.headers[tokenHeader]
-      return typeof token === 'string' && tokenFile.accepts(token)
+      return typeof token === 'string' && tokenFile.holderOf(token) !== undefined
     },
   }
 }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import type { Test } from 'tap'
 import type { Parts } from '../../src/cli/command.ts'
 import { runCli } from '../../src/cli/run.ts'
@@ -38,10 +39,19 @@ export async function cli(
   return { code, out, err }
 }
 
+/** What was asked of a scripted admin API. */
+export interface AdminQuestion {
+  readonly url: URL
+  readonly method: string | undefined
+  readonly authorization: string | undefined
+  /** As JSON says it; `undefined` when there was none. */
+  readonly body: unknown
+}
+
 /** A node's admin API as a script: answers by path, and remembers what was asked. */
 export interface ScriptedAdmin {
   readonly address: string
-  readonly asked: readonly { readonly url: URL; readonly authorization: string | undefined }[]
+  readonly asked: readonly AdminQuestion[]
   readonly env: Record<string, string>
 }
 
@@ -49,13 +59,16 @@ type Answer = readonly [status: number, body: unknown]
 
 /** Listens on loopback until the test ends. `answer` sees the URL with its query. */
 export async function scriptAdmin(t: Test, answer: (url: URL) => Answer): Promise<ScriptedAdmin> {
-  const asked: { url: URL; authorization: string | undefined }[] = []
-  const server = createServer((request: IncomingMessage, response) => {
+  const asked: AdminQuestion[] = []
+  const server = createServer(async (request: IncomingMessage, response) => {
     const url = new URL(request.url ?? '/', 'http://admin')
-    asked.push({ url, authorization: request.headers.authorization })
-    const [status, body] = answer(url)
+    const { method, headers } = request
+    const isJson = headers['content-type'] === 'application/json'
+    const body = isJson ? JSON.parse(await text(request)) : undefined
+    asked.push({ url, method, authorization: headers.authorization, body })
+    const [status, given] = answer(url)
     response.writeHead(status, { 'content-type': 'application/json' })
-    response.end(typeof body === 'string' ? body : JSON.stringify(body))
+    response.end(typeof given === 'string' ? given : JSON.stringify(given))
   })
   const port = await listen(t, server)
   const address = `127.0.0.1:${port}`

@@ -86,20 +86,20 @@ t.test('the token file is read again when it changes, appears or goes away', asy
   let nowMs = 0
   const clock = { wallMs: () => 0, monotonicMs: () => nowMs }
   const tokens = createTokenFile(path, { clock })
-  t.notOk(tokens.accepts('one'), 'there is no file yet')
+  t.notOk(tokens.holderOf('one'), 'there is no file yet')
   await writeFile(path, 'one\n')
-  t.notOk(tokens.accepts('one'), 'looked at a moment ago')
+  t.notOk(tokens.holderOf('one'), 'looked at a moment ago')
   nowMs += 1000
-  t.ok(tokens.accepts('one'))
+  t.ok(tokens.holderOf('one'))
   await writeFile(`${path}.new`, 'two\n')
   await rename(`${path}.new`, path)
   nowMs += 1000
-  t.notOk(tokens.accepts('one'))
-  t.ok(tokens.accepts('two'))
+  t.notOk(tokens.holderOf('one'))
+  t.ok(tokens.holderOf('two'))
   await rm(path)
   nowMs += 1000
-  t.notOk(tokens.accepts('two'))
-  t.notOk(tokens.accepts(''))
+  t.notOk(tokens.holderOf('two'))
+  t.notOk(tokens.holderOf(''))
 })
 
 t.test('who is not admitted gets a 403 that says who is, and no challenge', async t => {

@@ -1,20 +1,28 @@
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
-import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
+import { type FastifyInstance, fastify } from 'fastify'
 import type { ExportImages } from '../../archive/export-images.ts'
 import type { ImportArchive } from '../../archive/import-archive.ts'
-import { OciError } from '../../oci/errors.ts'
+import type { Pins } from '../../keep/pins.ts'
+import type { AuditLog } from '../../ports/audit-log.ts'
+import type { Clock } from '../../ports/clock.ts'
 import { HoldfastError } from '../../ports/errors.ts'
 import type { Log } from '../../ports/log.ts'
+import type { PinBook } from '../../ports/pin-book.ts'
 import { createListener, type ListenAddress, type Listener } from '../listener.ts'
 import type { TokenFile } from '../token-file.ts'
 import { withoutSchemas } from '../without-schemas.ts'
 import { addExport } from './answer-export.ts'
 import { addImport } from './answer-import.ts'
 import { type AdminAnswers, type AdminParts, createAdminAnswers } from './answers.ts'
-import { resolutionsQuery, resolveQuery, tagsQuery } from './contract.ts'
+import { addAudit } from './audit.ts'
+import { admitCallers } from './callers.ts'
+import { toOpenApi } from './open-api.ts'
+import { type AddOperation, createAddOperation } from './operation.ts'
+import { operations } from './operations.ts'
+import { addPins } from './pins.ts'
 import { sendProblem } from './problem.ts'
-import { QueryFault, readQuery } from './read-query.ts'
+import { problemOf, runOperation } from './run-operation.ts'
 import { listenOnSocket } from './unix-socket.ts'
 
 export interface AdminOptions {
@@ -35,14 +43,18 @@ const silentMs = 10 * 60_000
 const answerWithinMs = 60_000
 
 /**
- * Builds the admin API as far as it goes: `GET /api/v1/{resolve,tags,resolutions,status,peers,export}`, `POST /api/v1/import`, for holders of
- * the token. Here a 401 is right: containerd never asks. Rejects with `config-invalid` when it would be open to the network without TLS.
+ * Builds the admin API: what `operations` says, for holders of a token. Here a 401 is right: containerd never asks. Rejects with
+ * `config-invalid` when it would be open to the network without TLS.
  */
 export async function createAdmin(
   parts: AdminParts & {
     readonly importArchive: ImportArchive
     readonly exportImages: ExportImages
+    readonly pins: Pins
+    readonly pinBook: PinBook
+    readonly audit: AuditLog
     readonly token: TokenFile
+    readonly clock: Pick<Clock, 'monotonicMs'>
     readonly log: Log
   },
   options: AdminOptions,
@@ -65,7 +77,7 @@ export async function createAdmin(
     requestTimeout: 0,
     connectionTimeout: silentMs,
     frameworkErrors: (error, _request, reply) => {
-      sendProblem(reply, { status: 400, title: 'Bad Request', detail: error.message })
+      sendProblem(reply, { status: 400, detail: error.message })
     },
     ...(tls === undefined
       ? {}
@@ -78,12 +90,23 @@ export async function createAdmin(
     onSocket.add(request)
     app.routing(request, response)
   })
-  guard(app, parts.token, request => onSocket.has(request.raw))
+  app.removeContentTypeParser('text/plain') // no operation takes it: a 415 says so
+  const callers = admitCallers(app, {
+    token: parts.token,
+    clock: parts.clock,
+    isTrusted: request => onSocket.has(request),
+  })
   tellProblems(app, parts.log)
   const answers = createAdminAnswers(parts, options)
-  addRoutes(app, answers)
-  addExport(app, parts.exportImages)
-  addImport(app, { importArchive: parts.importArchive, asOf: answers.asOf })
+  const { asOf } = answers
+  const add = createAddOperation(app, runOperation({ ...parts, callers }))
+  addReads(add, answers)
+  addPins(add, { pins: parts.pins, book: parts.pinBook, asOf })
+  addAudit(add, { audit: parts.audit, asOf })
+  addExport(add, parts.exportImages)
+  addImport(app, add, { importArchive: parts.importArchive, asOf })
+  const document = toOpenApi(Object.values(operations))
+  app.get('/api/v1/openapi.json', async () => document)
 
   const listener = createListener(app, { address, graceMs })
   if (socket === undefined) return listener
@@ -106,59 +129,30 @@ export async function createAdmin(
   }
 }
 
-function guard(
-  app: FastifyInstance,
-  token: TokenFile,
-  isTrusted: (request: FastifyRequest) => boolean,
-): void {
-  app.addHook('onRequest', (request, reply, done) => {
-    const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
-    if (isTrusted(request) || (given !== undefined && token.accepts(given))) return done()
-    const detail = `the token, sent as "Authorization: Bearer …", lies in ${token.path} on the node`
-    reply.header('WWW-Authenticate', 'Bearer realm="holdfast"')
-    sendProblem(reply, { status: 401, title: 'Unauthorized', detail })
-  })
-}
-
 function tellProblems(app: FastifyInstance, log: Log): void {
   app.setNotFoundHandler((request, reply) =>
     sendProblem(reply, {
       status: 404,
-      title: 'Not Found',
       detail: `there is no ${request.method} ${request.url.split('?')[0]}`,
     }),
   )
   app.setErrorHandler((error, request, reply) => {
-    if (isQuestionable(error)) {
-      return sendProblem(reply, { status: 400, title: 'Bad Request', detail: error.message })
-    }
+    const problem = problemOf(error)
+    if (problem !== undefined) return sendProblem(reply, problem)
     log.error({ url: request.url, err: error }, 'an admin request failed for a fault of ours')
     const detail = 'an internal failure; the log of the node tells more'
-    return sendProblem(reply, { status: 500, title: 'Internal Server Error', detail })
+    return sendProblem(reply, { status: 500, detail })
   })
 }
 
-/** The question is at fault: its query, the reference in it, or what fastify found wrong with it. */
-function isQuestionable(error: unknown): error is Error {
-  if (error instanceof OciError || error instanceof QueryFault) return true
-  return (
-    error instanceof Error &&
-    'statusCode' in error &&
-    typeof error.statusCode === 'number' &&
-    error.statusCode < 500
+function addReads(add: AddOperation, answers: AdminAnswers): void {
+  add(operations.resolve, ({ query }) =>
+    answers.resolve(query, AbortSignal.timeout(answerWithinMs)),
   )
-}
-
-function addRoutes(app: FastifyInstance, answers: AdminAnswers): void {
-  app.get('/api/v1/resolve', ({ query }) =>
-    answers.resolve(readQuery(resolveQuery, query), AbortSignal.timeout(answerWithinMs)),
-  )
-  app.get('/api/v1/tags', async ({ query }) => answers.tags(readQuery(tagsQuery, query)))
-  app.get('/api/v1/resolutions', async ({ query }) =>
-    answers.resolutions(readQuery(resolutionsQuery, query)),
-  )
-  app.get('/api/v1/status', () => answers.status())
-  app.get('/api/v1/peers', async () => answers.peers())
+  add(operations.tags, ({ query }) => answers.tags(query))
+  add(operations.resolutions, ({ query }) => answers.resolutions(query))
+  add(operations.status, () => answers.status())
+  add(operations.peers, () => answers.peers())
 }
 
 const isLoopback = (host: string): boolean =>

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
-import type { FastifyInstance, FastifyReply } from 'fastify'
-
+import type { FastifyReply } from 'fastify'
+import type { Static } from 'typebox'
 import { bundlesUpTo, type EarlierBundle } from '../../archive/bundle-note.ts'
 import { type BundleSummary, type ExportImages, TooLong } from '../../archive/export-images.ts'
 import { NotHere } from '../../archive/plan-export.ts'
@@ -8,22 +8,22 @@ import { maxManifestBytes } from '../../oci/manifest.ts'
 import { parsePlatform } from '../../oci/platform.ts'
 import { parseReference } from '../../oci/reference.ts'
 import { ArchiveRefusal } from '../../ports/archive.ts'
-import { exportQuery } from './contract.ts'
-
-import { sendProblem } from './problem.ts'
-import { QueryFault, readQuery } from './read-query.ts'
+import type { exportQuery } from './contract.ts'
+import type { AddOperation } from './operation.ts'
+import { operations } from './operations.ts'
+import { ProblemError } from './problem.ts'
+import { QueryFault } from './read-query.ts'
 
 /**
  * `GET /api/v1/export`: a bundle, sent as it is made. A 404 says what is not here; a connection that is cut, that something went wrong. With
  * POST the body is what an earlier bundle says of itself, and what that one holds is left out.
  */
-export function addExport(app: FastifyInstance, exportImages: ExportImages): void {
+export function addExport(add: AddOperation, exportImages: ExportImages): void {
   function answer(
     reply: FastifyReply,
-    query: unknown,
+    { ref, platform, pinned, referrers }: Static<typeof exportQuery>,
     earlier: readonly EarlierBundle[],
   ): FastifyReply {
-    const { ref, platform, pinned, referrers } = readQuery(exportQuery, listed(query))
     const platforms = platform.map(text => {
       const parsed = parsePlatform(text)
       if (parsed === undefined) throw new QueryFault(`platform: ${JSON.stringify(text)} is none`)
@@ -38,17 +38,14 @@ export function addExport(app: FastifyInstance, exportImages: ExportImages): voi
     })
     return reply
       .headers(headersOf(summary))
-      .type('application/zstd')
+      .type(operations.exportImages.answer.bytes)
       .send(Readable.from(bytes, { objectMode: false }))
   }
 
-  app.get('/api/v1/export', async (request, reply) =>
-    telling(reply, () => answer(reply, request.query, [])),
-  )
-  app.post('/api/v1/export', async (request, reply) => {
-    const { since } = readQuery(exportQuery, listed(request.query))
+  add(operations.exportImages, async ({ query, reply }) => telling(() => answer(reply, query, [])))
+  add(operations.exportSince, async ({ query, request, reply }) => {
     const note = await readNote(request.body as Readable | undefined)
-    return telling(reply, () => answer(reply, request.query, bundlesUpTo(note, since)))
+    return telling(() => answer(reply, query, bundlesUpTo(note, query.since)))
   })
 }
 
@@ -62,21 +59,13 @@ const headersOf = ({ id, images, blobs, bytes, leftOut }: BundleSummary) => ({
   'holdfast-bundle-left-out-bytes': leftOut.bytes,
 })
 
-function telling(reply: FastifyReply, answer: () => FastifyReply): FastifyReply {
+function telling(answer: () => FastifyReply): FastifyReply {
   try {
     return answer()
   } catch (error) {
-    if (error instanceof NotHere) {
-      return sendProblem(reply, { status: 404, title: 'Not Found', detail: error.message })
-    }
-    if (error instanceof TooLong || error instanceof ArchiveRefusal) {
-      return sendProblem(reply, {
-        status: 422,
-        title: 'Unprocessable Content',
-        detail: error.message,
-      })
-    }
-    throw error
+    if (error instanceof NotHere) throw new ProblemError(404, error.message)
+    const isUnfit = error instanceof TooLong || error instanceof ArchiveRefusal
+    throw isUnfit ? new ProblemError(422, error.message) : error
   }
 }
 
@@ -90,10 +79,4 @@ async function readNote(body: Readable | undefined): Promise<Buffer> {
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
-}
-
-/** One `ref` is a text to the parser of queries, several are a list. */
-function listed(query: unknown): unknown {
-  const { ref, platform, ...rest } = query as Record<string, unknown>
-  return { ...rest, ref: [ref ?? []].flat(), platform: [platform ?? []].flat() }
 }

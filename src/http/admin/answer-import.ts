@@ -1,19 +1,21 @@
 import type { Readable } from 'node:stream'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { ImportArchive, ImportReport } from '../../archive/import-archive.ts'
 import { parseReference, type Repository } from '../../oci/reference.ts'
 import { ArchiveRefusal } from '../../ports/archive.ts'
 import { HoldfastError } from '../../ports/errors.ts'
-import { type ImportAnswer, importQuery } from './contract.ts'
-import { sendProblem } from './problem.ts'
-import { readQuery } from './read-query.ts'
+import type { ImportAnswer } from './contract.ts'
+import type { AddOperation } from './operation.ts'
+import { operations } from './operations.ts'
+import { ProblemError } from './problem.ts'
 
 /** The type of an archive in a request, however it is packed. */
-const archiveType = 'application/octet-stream'
+const archiveType = operations.importArchive.body.bytes
 
 /** `POST /api/v1/import`: the body is an archive, read as it comes. A refusal is a 422 that says why. */
 export function addImport(
   app: FastifyInstance,
+  add: AddOperation,
   {
     importArchive,
     asOf,
@@ -23,12 +25,10 @@ export function addImport(
   },
 ): void {
   app.addContentTypeParser(archiveType, (_request, payload, done) => done(null, payload))
-  app.post('/api/v1/import', async (request, reply) => {
-    const { name } = readQuery(importQuery, request.query)
+  add(operations.importArchive, async ({ query: { name }, request, audit }) => {
     const body = request.body as Readable | undefined
     if (body === undefined) {
-      const detail = `the body is to be an archive, as ${archiveType}`
-      return sendProblem(reply, { status: 400, title: 'Bad Request', detail })
+      throw new ProblemError(400, `the body is to be an archive, as ${archiveType}`)
     }
     const gone = new AbortController()
     request.raw.on('close', () => {
@@ -40,10 +40,13 @@ export function addImport(
     const within: Repository | undefined = name === undefined ? undefined : parseReference(name)
     try {
       const report = await importArchive(bytes, { within, signal: gone.signal })
-      return { ...asOf(), ...describe(report) } satisfies ImportAnswer
+      const brought = describe(report)
+      const { images, addedBytes } = brought
+      audit({ subject: 'an archive', after: { images, addedBytes } })
+      return { ...asOf(), ...brought } satisfies ImportAnswer
     } catch (error) {
       await drain(chunks) // a client that is still sending would not hear the answer
-      return tell(reply, error)
+      throw told(error)
     }
   })
 }
@@ -77,13 +80,10 @@ async function drain(chunks: AsyncIterator<unknown>): Promise<void> {
   }
 }
 
-function tell(reply: FastifyReply, error: unknown): FastifyReply {
+function told(error: unknown): unknown {
   if (error instanceof ArchiveRefusal) {
-    const detail = `refused (${error.code}): ${error.message}`
-    return sendProblem(reply, { status: 422, title: 'Unprocessable Content', detail })
+    return new ProblemError(422, `refused (${error.code}): ${error.message}`)
   }
-  if (error instanceof HoldfastError && error.code === 'store-full') {
-    return sendProblem(reply, { status: 507, title: 'Insufficient Storage', detail: error.message })
-  }
-  throw error
+  const isFull = error instanceof HoldfastError && error.code === 'store-full'
+  return isFull ? new ProblemError(507, error.message) : error
 }

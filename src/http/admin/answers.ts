@@ -1,7 +1,6 @@
 import type { MemberStatus } from '../../mesh/member-status.ts'
 import type { MeshStatus } from '../../mesh/mesh-status.ts'
-import { OciError } from '../../oci/errors.ts'
-import { formatTag, parseReference, type TagReference } from '../../oci/reference.ts'
+import { formatTag, parseTag } from '../../oci/reference.ts'
 import type { StoreUsage } from '../../ports/content-store.ts'
 import type { NeighbourStatus } from '../../ports/neighbour-store.ts'
 import type { Readiness } from '../../ports/readiness.ts'
@@ -20,6 +19,7 @@ import type {
   TagsAnswer,
   TagsQuery,
 } from './contract.ts'
+import { defined, iso } from './describe.ts'
 
 /** Where the admin API's answers come from. */
 export interface AdminParts {
@@ -44,7 +44,7 @@ export interface MeshView extends MeshStatus {
   readonly indexEntries: number
 }
 
-/** The read-only operations of the admin API. Each throws {@link OciError} when a reference is none. */
+/** The read-only operations of the admin API. Each throws `OciError` when a reference is none. */
 export interface AdminAnswers {
   /** Whose answer it is, and at what time. */
   asOf(): { readonly node: string; readonly asOf: string }
@@ -214,21 +214,4 @@ function describeRow({ key, live, pin }: TagRow): TagsAnswer['items'][number] {
   const { digest, mediaType, size, source, confirmedAtMs, firstSeenMs } = live
   const times = { confirmedAt: iso(confirmedAtMs), firstSeenAt: iso(firstSeenMs) }
   return { ...row, digest, mediaType, size, source, ...times, ...pinnedDigest }
-}
-
-/** The tag a reference names; with a digest there is nothing to resolve. */
-function parseTag(ref: string): TagReference {
-  const { registry, repository, tag, digest } = parseReference(ref)
-  if (tag === undefined || digest !== undefined) {
-    throw new OciError('TAG_INVALID', `${ref} names a digest: only tags are resolved`)
-  }
-  return { registry, repository, tag }
-}
-
-const iso = (ms: number): string => new Date(ms).toISOString()
-
-/** Leaves out what is undefined. */
-function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const kept = Object.entries(fields).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(kept) as { [K in keyof T]?: Exclude<T[K], undefined> }
 }

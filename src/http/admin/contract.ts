@@ -1,20 +1,11 @@
 import { type Static, Type } from 'typebox'
+import { asOf, limit, optionalText, reference, text, time } from './shapes.ts'
 
-/** Shapes of the admin API's questions and answers. Times are ISO 8601 in UTC, sizes bytes; what is unknown is left out. */
-
-const text = Type.String()
-const optionalText = Type.Optional(Type.String())
-const time = Type.String({ format: 'date-time' })
-
-/** With every answer: who gives it, and when. */
-const asOf = { node: text, asOf: time }
-
-const limit = (most: number, usual: number) =>
-  Type.Integer({ minimum: 1, maximum: most, default: usual })
+/** Shapes of the admin API's questions and answers. */
 
 /** `GET /api/v1/resolve` */
 export const resolveQuery = Type.Object({
-  ref: Type.String({ minLength: 1, maxLength: 1024 }),
+  ref: reference,
   explain: Type.Boolean({ default: false }),
 })
 
@@ -193,7 +184,7 @@ export const peersAnswer = Type.Object({
 
 /** `POST /api/v1/import`. `name`: the repository of images that have a tag alone. */
 export const importQuery = Type.Object({
-  name: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+  name: Type.Optional(reference),
 })
 
 /** What an archive brought. `complete`: this node's clients can run it. */
@@ -213,19 +204,11 @@ export const importAnswer = Type.Object({
 
 /** `GET /api/v1/export` and `POST`; `ref` and `platform` may repeat. `since`: what the file of the earlier bundle is called. */
 export const exportQuery = Type.Object({
-  ref: Type.Array(Type.String({ minLength: 1, maxLength: 1024 }), { maxItems: 10_000 }),
+  ref: Type.Array(reference, { maxItems: 10_000 }),
   platform: Type.Array(Type.String({ maxLength: 100 }), { maxItems: 100 }),
   pinned: Type.Boolean({ default: false }),
   referrers: Type.Boolean({ default: false }),
   since: Type.String({ maxLength: 255, default: 'the earlier bundle' }),
-})
-
-/** Any error, as RFC 9457 has it. */
-export const problem = Type.Object({
-  type: text,
-  title: text,
-  status: Type.Integer(),
-  detail: text,
 })
 
 export type ResolveQuery = Static<typeof resolveQuery>

@@ -1,159 +1,27 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { type RequestOptions, request } from 'node:http'
 import { request as requestTls } from 'node:https'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { Value } from 'typebox/value'
-
-import { NotHere } from '../../../src/archive/plan-export.ts'
-import { type AdminOptions, createAdmin } from '../../../src/http/admin/admin.ts'
 import { ensureAdminToken } from '../../../src/http/admin/admin-token.ts'
-import type { AdminParts } from '../../../src/http/admin/answers.ts'
-
 import {
   peersAnswer,
-  problem,
   resolutionsAnswer,
   resolveAnswer,
   statusAnswer,
   tagsAnswer,
 } from '../../../src/http/admin/contract.ts'
-import { createTokenFile } from '../../../src/http/token-file.ts'
-import type { TagReference } from '../../../src/oci/reference.ts'
-import { systemClock } from '../../../src/ports/clock.ts'
-import type { Observation, Pin, TagRow } from '../../../src/ports/tag-ledger.ts'
+import { problem } from '../../../src/http/admin/shapes.ts'
 import { makeAuthority } from '../../adapters/registry/support/certificates.ts'
-import { keepLog, manifestDigest, manifestType, resolved } from '../support.ts'
+import { manifestDigest, resolved } from '../support.ts'
 
-const nowMs = Date.parse('2026-11-21T12:00:00Z')
-
-const observation: Observation = {
-  digest: manifestDigest,
-  mediaType: manifestType,
-  size: 77,
-  stamp: { wallMs: 1, counter: 0 },
-  source: 'upstream',
-  origin: 'aa',
-  confirmedAtMs: nowMs - 60_000,
-  firstSeenMs: nowMs - 3_600_000,
-  lastSeenMs: nowMs,
-}
-const pin: Pin = {
-  digest: manifestDigest,
-  mediaType: manifestType,
-  size: 77,
-  stamp: { wallMs: 1, counter: 0 },
-  note: undefined,
-  author: undefined,
-  expiresAtMs: undefined,
-}
-const keyOf = (tag: string): TagReference => ({ registry: 'reg.lab', repository: 'lab/app', tag })
-const rows: readonly TagRow[] = [
-  { key: keyOf('a'), live: observation, pin: undefined },
-  { key: keyOf('b'), live: undefined, pin },
-  { key: keyOf('c'), live: observation, pin },
-]
-
-interface Asked {
-  readonly status: number
-  readonly type: string | undefined
-  readonly body: unknown
-  readonly headers: Readonly<Record<string, unknown>>
-}
-
-async function startAdmin(
-  t: Test,
-  change: Partial<AdminParts> = {},
-  options: Partial<AdminOptions> = {},
-): Promise<{
-  readonly port: number
-  readonly token: string
-  ask(path: string, more?: RequestOptions): Promise<Asked>
-  stop(): Promise<void>
-}> {
-  const dir = await mkdtemp(join(tmpdir(), 'holdfast-admin-'))
-  const tokenPath = join(dir, 'deep', 'admin.token')
-  await ensureAdminToken(tokenPath)
-  const token = (await readFile(tokenPath, 'utf8')).trim()
-  const admin = await createAdmin(
-    {
-      importArchive: async () => ({ images: [], addedBytes: 0, warnings: [] }),
-      exportImages: () => {
-        throw new NotHere('nothing is here')
-      },
-      resolveTag: async key => resolved({ key }),
-      ledger: {
-        list: ({ after, limit }) =>
-          rows
-            .filter(({ key }) => after === undefined || `reg.lab/lab/app:${key.tag}` > after)
-            .slice(0, limit),
-        stats: () => ({
-          observations: 2,
-          pins: 1,
-          writable: true,
-          clockVerified: true,
-          clockOffsetMs: 5,
-        }),
-        trustedNowMs: () => nowMs,
-      },
-      resolutions: { find: () => [] },
-      endpoints: () => [],
-      storeUsage: async () => ({
-        blobBytes: 1,
-        partialBytes: 2,
-        blobs: 3,
-        freeBytes: 4,
-        totalBytes: 5,
-      }),
-      readiness: () => ({ ready: true, degraded: [] }),
-      mode: () => 'auto',
-      uptimeMs: () => 12_345,
-      monotonicMs: () => 99_000,
-      mesh: undefined,
-      ...change,
-      token: createTokenFile(tokenPath, { clock: systemClock }),
-      log: keepLog().log,
-    },
-    {
-      address: { host: '127.0.0.1', port: 0 },
-      node: 'van-1',
-      version: '1.2.3',
-      graceMs: 100,
-      ...options,
-    },
-  )
-  const { port } = await admin.listen()
-  t.teardown(async () => {
-    await admin.close()
-    await rm(dir, { recursive: true })
-  })
-  const ask = async (path: string, more: RequestOptions = {}): Promise<Asked> => {
-    const asking = request({
-      host: '127.0.0.1',
-      port,
-      path,
-      agent: false,
-      headers: { authorization: `Bearer ${token}` },
-      ...more,
-    }).end()
-    const [response] = await once(asking, 'response')
-    const body = await text(response)
-    const type = response.headers['content-type']
-    return {
-      status: response.statusCode,
-      type,
-      headers: response.headers,
-      body: type?.includes('json') ? JSON.parse(body) : body,
-    }
-  }
-  return { port, token, ask, stop: admin.close }
-}
+import { nowMs, startAdmin } from './support.ts'
 
 t.test('without the token nothing is told but where it lies', async t => {
   const { ask, token } = await startAdmin(t)

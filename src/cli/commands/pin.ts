@@ -1,0 +1,44 @@
+import { parseDigest } from '../../oci/digest.ts'
+import { findAdmin } from '../admin-address.ts'
+import { createAdminApi } from '../admin-api.ts'
+import { pinChangeAnswer } from '../answers.ts'
+import type { CommandContext, RunCommand } from '../command.ts'
+import { CommandFailure } from '../command-failure.ts'
+import { hasEnough, pinLines, pinPath, readCopies } from '../pin-words.ts'
+import { print } from '../print.ts'
+import { readTime } from '../read-time.ts'
+
+/** `holdfast pin REF [DIGEST]` and `holdfast rollback REF [--to DIGEST]` */
+export const run: RunCommand = async context => {
+  const { words, options } = context
+  const path = pinPath(words[0] ?? '')
+  const copies = readCopies(options['copies'])
+  const body = {
+    to: readTarget(context),
+    note: options['note'],
+    author: options['author'],
+    expiresAt: readExpiry(options['expires']),
+    allowIncomplete: options['allow-incomplete'] !== undefined,
+  }
+  const api = createAdminApi(await findAdmin(context))
+  const answer = await api.change('PUT', path, { query: { copies }, body }, pinChangeAnswer)
+  print(context, answer, () => pinLines(answer, copies))
+  return hasEnough(answer, copies) ? 'ok' : 'noAnswer'
+}
+
+/** A pin is set to what is named, a rollback goes back where nothing is. */
+function readTarget({ words, options, command }: CommandContext): string {
+  const isRollback = command === 'rollback'
+  const named = isRollback ? options['to'] : words[1]
+  if (named === undefined) return isRollback ? 'previous' : 'now'
+  if (parseDigest(named) !== undefined) return named
+  throw new CommandFailure(
+    'usage',
+    `${JSON.stringify(named)} is no digest; write all of it, as sha256:…`,
+  )
+}
+
+function readExpiry(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  return readTime(text, { option: '--expires', towards: 'future', nowMs: Date.now() })
+}

@@ -1,0 +1,70 @@
+import { findAdmin } from '../admin-address.ts'
+import { type AdminApi, createAdminApi } from '../admin-api.ts'
+import { type PinAnswer, type PinsAnswer, pinAnswer, pinsAnswer } from '../answers.ts'
+import type { RunCommand } from '../command.ts'
+import { pinPath } from '../pin-words.ts'
+import { columns, formatSayer, print, properties, readLimit } from '../print.ts'
+
+const mostPins = 100_000
+
+/** `holdfast pins [REF]` */
+export const run: RunCommand = async context => {
+  const [word] = context.words
+  const path = word === undefined ? undefined : pinPath(word)
+  const limit = readLimit(context.options['limit'], 1000, mostPins)
+  const api = createAdminApi(await findAdmin(context))
+  if (path !== undefined) {
+    const pin = await api.get(path, {}, pinAnswer)
+    print(context, pin, () => describe(pin))
+    return 'ok'
+  }
+  const items = await readAll(api, limit)
+  print(context, { items }, () => list(items))
+  return 'ok'
+}
+
+async function readAll(api: AdminApi, limit: number): Promise<PinsAnswer['items']> {
+  const items: PinsAnswer['items'] = []
+  let after: string | undefined
+  do {
+    const page = Math.min(limit - items.length, 1000)
+    const answer = await api.get('/api/v1/pins', { after, limit: page }, pinsAnswer)
+    items.push(...answer.items)
+    after = answer.next ?? undefined
+  } while (after !== undefined && items.length < limit)
+  return items
+}
+
+function list(items: PinsAnswer['items']): string[] {
+  if (items.length === 0) return ['nothing is pinned']
+  const rows = items.map(({ reference, digest, standing, expiresAt, author, note }) => [
+    reference,
+    digest ?? '',
+    standing,
+    expiresAt ?? 'never',
+    author ?? '',
+    note ?? '',
+  ])
+  return columns([['TAG', 'DIGEST', 'STANDING', 'EXPIRES', 'AUTHOR', 'NOTE'], ...rows])
+}
+
+function describe({ reference, standing, digest, note, expiresAt, history }: PinAnswer): string[] {
+  const rows = history.map(event => [
+    event.at,
+    event.digest ?? 'removed',
+    event.author ?? '',
+    formatSayer(event.setOn) ?? '',
+    event.conflict ? 'conflict' : '',
+    event.note ?? '',
+  ])
+  return [
+    `${reference}: ${standing}`,
+    ...properties([
+      ['digest', digest],
+      ['note', note],
+      ['until', expiresAt],
+    ]),
+    '',
+    ...columns([['AT', 'DIGEST', 'AUTHOR', 'ON', '', 'NOTE'], ...rows]),
+  ]
+}

@@ -1,0 +1,16 @@
+import { findAdmin } from '../admin-address.ts'
+import { createAdminApi } from '../admin-api.ts'
+import { pinChangeAnswer } from '../answers.ts'
+import type { RunCommand } from '../command.ts'
+import { hasEnough, pinLines, pinPath, readCopies } from '../pin-words.ts'
+import { print } from '../print.ts'
+
+/** `holdfast unpin REF` */
+export const run: RunCommand = async context => {
+  const path = pinPath(context.words[0] ?? '')
+  const copies = readCopies(context.options['copies'])
+  const api = createAdminApi(await findAdmin(context))
+  const answer = await api.change('DELETE', path, { query: { copies } }, pinChangeAnswer)
+  print(context, answer, () => pinLines(answer, copies))
+  return hasEnough(answer, copies) ? 'ok' : 'noAnswer'
+}

@@ -1,0 +1,115 @@
+import type { Command, Option } from './command.ts'
+import type { ExitCode } from './exit-codes.ts'
+
+const copies: Option = {
+  name: 'copies',
+  value: 'N',
+  summary: 'wait until so many nodes have it, this one among them, 10 s at the most',
+}
+
+const wishes: readonly Option[] = [
+  { name: 'note', value: 'TEXT', summary: 'why, for whoever looks at it later' },
+  {
+    name: 'author',
+    value: 'NAME',
+    summary: 'who wants it so; the name of the token by default',
+  },
+  {
+    name: 'expires',
+    value: 'TIME',
+    summary: 'until when: 2026-12-24T18:00:00Z, 2026-12-24, or 14d from now',
+  },
+  {
+    name: 'allow-incomplete',
+    summary: 'also when no node holds the image; it is then fetched as soon as it can be',
+  },
+  copies,
+]
+
+/** The commands for pins. @param askingExitCodes those of every command that asks a node */
+export const pinCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => [
+  {
+    name: 'pin',
+    summary: 'fix a tag to a digest, on every node',
+    usage: 'REF [DIGEST] [--note TEXT] [--expires TIME]',
+    words: { min: 1, max: 2 },
+    description:
+      'From now on the tag is answered with this digest and no other, whatever the registry says, on every node of the mesh. Without a digest ' +
+      'it is what the tag resolves to now. A digest that no node holds is refused, for pods could not start from it. A pin changes ' +
+      'nothing for pods whose imagePullPolicy is IfNotPresent and whose node has an image of that tag: nobody asks then.',
+    options: wishes,
+    examples: [
+      { line: 'holdfast pin nginx:1.27 --note "the voyage"', does: 'as it is now' },
+      { line: 'holdfast pin nginx:1.27 sha256:… --expires 14d', does: 'for two weeks' },
+      { line: 'holdfast pin nginx:1.27 --copies 2', does: 'and wait until a second node has it' },
+    ],
+    exitCodes: ['ok', 'noAnswer', 'refused', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/pin.ts'),
+  },
+  {
+    name: 'rollback',
+    summary: 'pin a tag to the digest it stood for before',
+    usage: 'REF [--to DIGEST] [--note TEXT]',
+    words: { min: 1, max: 1 },
+    description:
+      'Pins the tag to the digest that it stood for before the one it answers with, or to one of its history that is named. ' +
+      '`holdfast unpin` lets the tag follow its registry again.',
+    options: [
+      { name: 'to', value: 'DIGEST', summary: 'not the one before, but this one' },
+      ...wishes,
+    ],
+    examples: [
+      { line: 'holdfast rollback ghcr.io/acme/web:stable', does: 'the new one was no good' },
+    ],
+    exitCodes: ['ok', 'noAnswer', 'refused', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/pin.ts'),
+  },
+  {
+    name: 'unpin',
+    summary: 'let a tag follow its registry again',
+    usage: 'REF',
+    words: { min: 1, max: 1 },
+    description: 'Removes the pin on every node. What is pinned no longer stays what it was said.',
+    options: [copies],
+    examples: [{ line: 'holdfast unpin nginx:1.27', does: '' }],
+    exitCodes: ['ok', 'noAnswer', 'refused', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/unpin.ts'),
+  },
+  {
+    name: 'pins',
+    summary: 'list what is pinned, or the history of one pin',
+    usage: '[REF] [--limit N]',
+    words: { min: 0, max: 1 },
+    description:
+      'Lists every pin with its standing: in force, expired, or blocked. With a reference it shows what was said of that pin and when; two ' +
+      'operators who did not know of each other are marked as a conflict, of which the newer one is in force everywhere.',
+    options: [{ name: 'limit', value: 'N', summary: 'at most so many, 1000 by default' }],
+    examples: [
+      { line: 'holdfast pins', does: 'all' },
+      { line: 'holdfast pins nginx:1.27', does: 'one, with its history' },
+    ],
+    exitCodes: ['ok', 'noAnswer', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/pins.ts'),
+  },
+  {
+    name: 'audit',
+    summary: 'tell what was done through the admin API of this node',
+    usage: '[REF] [--limit N]',
+    words: { min: 0, max: 1 },
+    description:
+      'Shows who changed what and when, newest first, also what was refused. The caller is the name that stands behind his token in ' +
+      'admin.tokenFile, or socket. The last ten thousand are kept, each on the node that was asked.',
+    options: [{ name: 'limit', value: 'N', summary: 'at most so many, 20 by default' }],
+    examples: [
+      { line: 'holdfast audit', does: 'the last changes' },
+      { line: 'holdfast audit nginx:1.27', does: 'those of one tag' },
+    ],
+    exitCodes: ['ok', 'noAnswer', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/audit.ts'),
+  },
+]

@@ -1,0 +1,37 @@
+import { createPins, type Pins } from '../keep/pins.ts'
+import { formatTag } from '../oci/reference.ts'
+import { isAbsent } from '../pull/absent.ts'
+import type { FaceParts } from './faces.ts'
+
+/** Wires pins to what is held here and, in a mesh, to the other nodes. */
+export function wirePins({
+  database,
+  content,
+  pull,
+  mesh,
+}: Pick<FaceParts, 'database' | 'content' | 'pull' | 'mesh'>): Pins {
+  return createPins({
+    ledger: database.ledger,
+    book: database.pins,
+    async resolve(key, signal) {
+      const answer = await pull.resolveTag(key, { asking: 'explain', signal })
+      if (!answer.found) return answer.reason
+      const { digest, mediaType, size } = answer
+      return { digest, mediaType, size }
+    },
+    describe: content.graph.describe,
+    async fetchManifest(repository, digest, signal) {
+      const got = await pull.manifests.get(repository, digest, signal)
+      if (isAbsent(got)) return undefined
+      return { digest, mediaType: got.mediaType, size: got.bytes.byteLength }
+    },
+    isInReach: async (repository, digest) =>
+      content.completeness.isComplete(digest) || pull.isInReach(repository, digest),
+    complete: pull.complete,
+    isOperator: () => mesh?.isOperator() ?? true,
+    storeOnOthers: async (key, copies, signal) =>
+      mesh === undefined
+        ? { nodes: 1, members: 1 }
+        : mesh.storeCopies(formatTag(key), copies, signal),
+  })
+}

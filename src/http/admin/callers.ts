@@ -1,0 +1,78 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../../ports/clock.ts'
+import type { TokenFile, TokenHolder } from '../token-file.ts'
+import { sendProblem } from './problem.ts'
+
+/** Wrong tokens that one address may send at once, and how long it takes until it may send another one, ms. */
+const failures = { burst: 20, everyMs: 3_000 } as const
+/** Addresses whose failures are remembered. */
+const maxAddresses = 1_000
+
+/** Who asks. */
+export interface Callers {
+  /** Of a request that was let in. */
+  of(request: FastifyRequest): TokenHolder
+}
+
+/** On the unix socket the file's mode is the permission. */
+const onSocket: TokenHolder = { name: 'socket', role: 'write' }
+
+/**
+ * Lets in who sends a token, and whoever `isTrusted` says; tells the rest where the token lies. Who guesses too often is told to wait, and
+ * meanwhile not listened to, whatever he sends.
+ */
+export function admitCallers(
+  app: FastifyInstance,
+  {
+    token,
+    isTrusted,
+    clock,
+  }: {
+    readonly token: TokenFile
+    readonly isTrusted: (request: IncomingMessage) => boolean
+    readonly clock: Pick<Clock, 'monotonicMs'>
+  },
+): Callers {
+  const callers = new WeakMap<IncomingMessage, TokenHolder>()
+  /** By address: until when its failures weigh, ms on the monotonic clock. */
+  const weights = new LRUCache<string, number>({ max: maxAddresses })
+
+  /** How long an address has to wait, ms; 0: it may try. */
+  function waitOf(address: string): number {
+    const untilMs = weights.get(address) ?? 0
+    return Math.max(0, untilMs - clock.monotonicMs() - failures.burst * failures.everyMs)
+  }
+
+  function fail(address: string): void {
+    const untilMs = Math.max(weights.get(address) ?? 0, clock.monotonicMs())
+    weights.set(address, untilMs + failures.everyMs)
+  }
+
+  app.addHook('onRequest', (request, reply, done) => {
+    if (isTrusted(request.raw)) {
+      callers.set(request.raw, onSocket)
+      return done()
+    }
+    const address = request.ip
+    const waitMs = waitOf(address)
+    if (waitMs > 0) {
+      reply.header('Retry-After', Math.ceil(waitMs / 1000))
+      const detail = `too many wrong tokens from ${address}; wait ${Math.ceil(waitMs / 1000)} s, or use admin.socket`
+      return sendProblem(reply, { status: 429, detail })
+    }
+    const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+    const holder = given === undefined ? undefined : token.holderOf(given)
+    if (holder !== undefined) {
+      callers.set(request.raw, holder)
+      return done()
+    }
+    if (given !== undefined) fail(address)
+    const detail = `the token, sent as "Authorization: Bearer …", lies in ${token.path} on the node`
+    reply.header('WWW-Authenticate', 'Bearer realm="holdfast"')
+    return sendProblem(reply, { status: 401, detail })
+  })
+
+  return { of: request => callers.get(request.raw) ?? { name: 'nobody', role: 'read' } }
+}

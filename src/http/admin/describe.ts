@@ -1,0 +1,10 @@
+/** ISO 8601 in UTC of ms since the epoch. */
+export const iso = (ms: number): string => new Date(ms).toISOString()
+
+/** Leaves out what is undefined. */
+export function defined<T extends object>(
+  fields: T,
+): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const kept = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(kept) as { [K in keyof T]?: Exclude<T[K], undefined> }
+}

@@ -1,0 +1,92 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type Static, type TObject, type TSchema, Type } from 'typebox'
+import type { TokenRole } from '../token-file.ts'
+
+/** Bytes of a media type, in the place of a schema. */
+export interface Bytes {
+  readonly bytes: string
+}
+
+/** An operation of the API as data: its route, its checks and its entry in the API's document are made from this. */
+export interface Operation<
+  Q extends TObject = TObject,
+  B extends TSchema | Bytes | undefined = TSchema | Bytes | undefined,
+  A extends TSchema | Bytes = TSchema | Bytes,
+> {
+  /** Names it in the document and in the audit log. */
+  readonly id: string
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  /** A part in braces is a parameter: `/api/v1/pins/{reference}`. */
+  readonly path: string
+  readonly summary: string
+  readonly role: TokenRole
+  readonly query: Q
+  readonly body: B
+  readonly answer: A
+  /** Statuses of its own problems, beside those that every operation may have. */
+  readonly problems: readonly number[]
+}
+
+/** No parameters. */
+export const noQuery = Type.Object({})
+
+/** Keeps the exact types of what is written down. */
+export const operation = <
+  Q extends TObject,
+  B extends TSchema | Bytes | undefined,
+  A extends TSchema | Bytes,
+>(
+  given: Operation<Q, B, A>,
+): Operation<Q, B, A> => given
+
+type BodyOf<B> = B extends TSchema ? Static<B> : unknown
+type AnswerOf<A> = A extends TSchema ? Static<A> : never
+
+/** One request, read and checked. */
+export interface Asked<O extends Operation = Operation> {
+  readonly query: Static<O['query']>
+  /** Parameters of the path, decoded. */
+  readonly path: Readonly<Record<string, string>>
+  readonly body: BodyOf<O['body']>
+  /** Name of who asks. */
+  readonly caller: string
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  /** What an operation that changes something did, for the audit log; the last call counts. */
+  audit(what: {
+    readonly subject: string
+    readonly before?: unknown
+    readonly after?: unknown
+  }): void
+}
+
+/** Gives the answer, or sends one by itself and returns the reply. Throws `ProblemError`, `QueryFault`, `OciError`. */
+export type Handler<O extends Operation> = (
+  asked: Asked<O>,
+) => Promise<AnswerOf<O['answer']> | FastifyReply> | AnswerOf<O['answer']>
+
+/** Adds an operation to an app. */
+export type AddOperation = <O extends Operation>(operation: O, handler: Handler<O>) => void
+
+/** The route of a path with parameters, as fastify writes it. */
+const routeOf = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1')
+
+/** Adds operations to this app by means of `run`, which knows how a request is read and a problem told. */
+export function createAddOperation(
+  app: FastifyInstance,
+  run: (
+    operation: Operation,
+    handler: Handler<Operation>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ) => Promise<unknown>,
+): AddOperation {
+  return (operation, handler) => {
+    app.route({
+      method: operation.method,
+      url: routeOf(operation.path),
+      handler: (request, reply) =>
+        run(operation, handler as unknown as Handler<Operation>, request, reply),
+    })
+  }
+}

@@ -1,0 +1,181 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { PinRefusal, type Pins, type PinTerms } from '../../keep/pins.ts'
+import { parseDigest } from '../../oci/digest.ts'
+import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
+import { HoldfastError } from '../../ports/errors.ts'
+import type { PinBook, PinState } from '../../ports/pin-book.ts'
+import { defined, iso } from './describe.ts'
+import type { AddOperation } from './operation.ts'
+import { operations } from './operations.ts'
+import type { PinAnswer, PinChangeAnswer, PinsAnswer } from './pin-contract.ts'
+import { ProblemError } from './problem.ts'
+import { QueryFault } from './read-query.ts'
+
+/** The longest that somebody waits for a pin, ms: what is pinned may have to be looked for, and copies to be stored. */
+const pinWithinMs = 30_000
+
+/** Adds what concerns pins. */
+export function addPins(
+  add: AddOperation,
+  {
+    pins,
+    book,
+    asOf,
+  }: {
+    readonly pins: Pins
+    readonly book: PinBook
+    readonly asOf: () => { readonly node: string; readonly asOf: string }
+  },
+): void {
+  add(operations.pins, ({ query: { after = '', limit } }) => {
+    const found = book.list(after, limit + 1)
+    const page = found.slice(0, limit)
+    const last = page.at(-1)
+    const next = found.length > limit && last !== undefined ? formatTag(last.key) : undefined
+    return { ...asOf(), items: page.map(describe), ...defined({ next }) } satisfies PinsAnswer
+  })
+
+  add(operations.pin, ({ path, reply }) => {
+    const key = parseTag(path['reference'] ?? '')
+    const state = book.get(key)
+    if (state === undefined) throw new ProblemError(404, `${formatTag(key)} was never pinned`)
+    reply.header('ETag', `"${versionOf(state)}"`)
+    const history = book.history(key).map(event => ({
+      at: iso(event.atMs),
+      setOn: event.origin,
+      conflict: event.isConflict,
+      ...defined({ digest: event.digest, note: event.note, author: event.author }),
+      ...defined({ expiresAt: isoOf(event.expiresAtMs) }),
+    }))
+    return { ...asOf(), ...describe(state), history } satisfies PinAnswer
+  })
+
+  add(operations.putPin, async ({ path, query, body, caller, request, reply, audit }) => {
+    const key = parseTag(path['reference'] ?? '')
+    audit({ subject: formatTag(key) })
+    const wish = {
+      to: readTarget(body.to),
+      note: body.note,
+      author: body.author ?? caller,
+      expiresAtMs: readTime(body.expiresAt),
+      allowIncomplete: body.allowIncomplete,
+    }
+    const change = await refusing(pins.set(key, wish, termsOf(request.headers, query.copies)))
+    audit({ subject: formatTag(key), ...told(change) })
+    return tell(key, change, reply)
+  })
+
+  add(operations.deletePin, async ({ path, query, caller, request, reply, audit }) => {
+    const key = parseTag(path['reference'] ?? '')
+    audit({ subject: formatTag(key) })
+    if (book.get(key) === undefined) {
+      throw new ProblemError(404, `${formatTag(key)} was never pinned`)
+    }
+    const change = await refusing(pins.remove(key, caller, termsOf(request.headers, query.copies)))
+    audit({ subject: formatTag(key), ...told(change) })
+    return tell(key, change, reply)
+  })
+
+  function tell(
+    key: TagReference,
+    { after, isComplete, stored }: Awaited<ReturnType<Pins['set']>>,
+    reply: { header(name: string, value: string): unknown },
+  ): PinChangeAnswer {
+    if (after === undefined) throw new Error(`${formatTag(key)} was pinned and is not`)
+    reply.header('ETag', `"${versionOf(after)}"`)
+    return { ...asOf(), ...describe(after), complete: isComplete, storedOn: stored }
+  }
+}
+
+const told = ({
+  before,
+  after,
+}: Pick<Awaited<ReturnType<Pins['set']>>, 'before' | 'after'>): {
+  before: unknown
+  after: unknown
+} => ({ before: before && describe(before), after: after && describe(after) })
+
+function describe(state: PinState): PinsAnswer['items'][number] {
+  const { key, standing, target, stamp, origin, note, author, expiresAtMs } = state
+  return {
+    reference: formatTag(key),
+    standing,
+    setAt: iso(stamp.wallMs),
+    setOn: origin,
+    version: versionOf(state),
+    ...(target !== undefined && {
+      digest: target.digest,
+      mediaType: target.mediaType,
+      size: target.size,
+    }),
+    ...defined({ note, author, expiresAt: isoOf(expiresAtMs) }),
+  }
+}
+
+/** Changes with every word on the pin. */
+const versionOf = ({ stamp, origin }: PinState): string =>
+  `${stamp.wallMs}.${stamp.counter}.${origin.slice(0, 8)}`
+
+/** What a request makes of `If-Match` and `If-None-Match`. Source: https://www.rfc-editor.org/rfc/rfc9110#section-13.1 */
+function termsOf(headers: IncomingHttpHeaders, copies: number): PinTerms {
+  const wanted = listOf(headers['if-match'])
+  const unwanted = listOf(headers['if-none-match'])
+  return {
+    copies,
+    signal: AbortSignal.timeout(pinWithinMs),
+    check(standing) {
+      const version = standing === undefined ? undefined : `"${versionOf(standing)}"`
+      const isThere = standing !== undefined && standing.standing !== 'removed'
+      const isIn = (list: readonly string[]) =>
+        (isThere && list.includes('*')) || (version !== undefined && list.includes(version))
+      if (wanted !== undefined && !isIn(wanted)) throw changed(version)
+      if (unwanted !== undefined && isIn(unwanted)) throw changed(version)
+    },
+  }
+}
+
+const changed = (version: string | undefined): PinRefusal =>
+  new PinRefusal(
+    'changed',
+    `what stands there now is ${version ?? 'nothing'}: look at it, and say it again if you still want to`,
+  )
+
+const listOf = (header: string | undefined): readonly string[] | undefined =>
+  header?.split(',').map(text => text.trim())
+
+function readTarget(to: string): Parameters<Pins['set']>[1]['to'] {
+  if (to === 'now' || to === 'previous') return to
+  const digest = parseDigest(to)
+  if (digest !== undefined) return digest
+  throw new QueryFault(`to: ${JSON.stringify(to)} is neither a digest nor now nor previous`)
+}
+
+function readTime(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Date.parse(text)
+}
+
+const isoOf = (ms: number | undefined): string | undefined =>
+  ms === undefined ? undefined : iso(ms)
+
+const statuses = {
+  changed: 412,
+  'no-operator': 409,
+  nothing: 409,
+  past: 400,
+  blocked: 409,
+  'not-held': 409,
+  unknown: 409,
+} as const satisfies Record<PinRefusal['code'], number>
+
+/** Tells what the journey refuses in the words of HTTP. */
+async function refusing<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof PinRefusal) throw new ProblemError(statuses[error.code], error.message)
+    if (error instanceof HoldfastError && error.code === 'ledger-unusable') {
+      throw new ProblemError(503, `the pin was not written: ${error.message}`)
+    }
+    throw error
+  }
+}

@@ -1,0 +1,81 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { TSchema } from 'typebox'
+import { OciError } from '../../oci/errors.ts'
+import type { AuditEntry, AuditLog } from '../../ports/audit-log.ts'
+import type { Log } from '../../ports/log.ts'
+import type { TagLedger } from '../../ports/tag-ledger.ts'
+import type { Callers } from './callers.ts'
+import type { Bytes, Handler, Operation } from './operation.ts'
+import { type Problem, ProblemError } from './problem.ts'
+import { QueryFault, readBody, readQuery } from './read-query.ts'
+
+/** Reads a request, has it answered, and notes what it changed before its answer goes out. */
+export function runOperation(parts: {
+  readonly callers: Callers
+  readonly audit: Pick<AuditLog, 'note'>
+  readonly ledger: Pick<TagLedger, 'trustedNowMs'>
+  readonly log: Log
+}): (
+  operation: Operation,
+  handler: Handler<Operation>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => Promise<unknown> {
+  async function note(entry: AuditEntry): Promise<void> {
+    try {
+      await parts.audit.note(entry)
+    } catch (err) {
+      parts.log.warn({ err, ...entry }, 'what an operator did was not noted in the audit log')
+    }
+  }
+
+  return async (operation, handler, request, reply) => {
+    const { name: caller, role } = parts.callers.of(request)
+    const path = request.params as Readonly<Record<string, string>>
+    let did: { readonly subject: string; readonly before?: unknown; readonly after?: unknown } = {
+      subject: Object.values(path)[0] ?? operation.id,
+    }
+    let status = 500
+    try {
+      if (operation.role === 'write' && role === 'read') {
+        throw new ProblemError(403, `the token of ${caller} may read and change nothing`)
+      }
+      const answer = await handler({
+        query: readQuery(operation.query, request.query),
+        path,
+        body: isSchema(operation.body) ? readBody(operation.body, request.body) : request.body,
+        caller,
+        request,
+        reply,
+        audit(what) {
+          did = what
+        },
+      })
+      status = 200
+      return answer
+    } catch (error) {
+      status = problemOf(error)?.status ?? 500
+      throw error
+    } finally {
+      if (operation.role === 'write') {
+        const { subject, before, after } = did
+        const atMs = parts.ledger.trustedNowMs()
+        await note({ atMs, caller, operation: operation.id, subject, status, before, after })
+      }
+    }
+  }
+}
+
+const isSchema = (body: TSchema | Bytes | undefined): body is TSchema =>
+  body !== undefined && !('bytes' in body)
+
+/** What an error means for who asked; `undefined`: a fault of ours. */
+export function problemOf(error: unknown): Problem | undefined {
+  if (error instanceof ProblemError) return error
+  if (error instanceof OciError || error instanceof QueryFault) {
+    return { status: 400, detail: error.message }
+  }
+  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined
+  const isTheirs = typeof status === 'number' && status >= 400 && status < 500
+  return isTheirs && error instanceof Error ? { status, detail: error.message } : undefined
+}

@@ -1,0 +1,158 @@
+import t from 'tap'
+import { cli, scriptAdmin } from '../support.ts'
+
+const digest = `sha256:${'c'.repeat(64)}`
+const pin = {
+  reference: 'docker.io/library/nginx:latest',
+  standing: 'in-force',
+  digest,
+  note: 'voyage',
+  author: 'captain',
+  setAt: '2026-11-20T03:00:00.000Z',
+  setOn: 'ab'.repeat(32),
+}
+const change = { ...pin, complete: true, storedOn: { nodes: 2, members: 3 } }
+const path = '/api/v1/pins/docker.io%2Flibrary%2Fnginx%3Alatest'
+
+t.test('a pin is asked for as it is wished, and told as it was set', async t => {
+  const { env, asked } = await scriptAdmin(t, () => [200, change])
+  const plain = await cli(['pin', 'nginx'], { env })
+  t.equal(plain.code, 0)
+  t.match(plain.out, new RegExp(`^docker.io/library/nginx:latest is pinned to ${digest}\n`))
+  t.match(plain.out, / stored on +2 of 3 nodes\n/)
+  t.match(asked[0], {
+    method: 'PUT',
+    url: { pathname: path },
+    body: { to: 'now', allowIncomplete: false },
+  })
+  const words = ['pin', 'nginx', digest, '--note', 'voyage', '--author', 'me', '--allow-incomplete']
+  await cli([...words, '--expires', '2026-12-24', '--copies', '2'], { env })
+  t.match(asked[1], {
+    url: { search: '?copies=2' },
+    body: {
+      to: digest,
+      note: 'voyage',
+      author: 'me',
+      allowIncomplete: true,
+      expiresAt: '2026-12-24T23:59:59.999Z',
+    },
+  })
+  const before = Date.now()
+  await cli(['pin', 'nginx', '--expires', '14d'], { env })
+  const { expiresAt } = (asked[2]?.body ?? {}) as { expiresAt?: string }
+  t.ok(Math.abs(Date.parse(expiresAt ?? '') - before - 14 * 86_400_000) < 60_000)
+})
+
+t.test('a rollback goes back by itself or to what is named', async t => {
+  const { env, asked } = await scriptAdmin(t, () => [200, change])
+  await cli(['rollback', 'nginx'], { env })
+  await cli(['rollback', 'nginx', '--to', digest], { env })
+  t.match(
+    asked.map(({ body }) => (body as { to: string }).to),
+    ['previous', digest],
+  )
+})
+
+t.test('what is not yet as it should be is told', async t => {
+  const { env } = await scriptAdmin(t, () => [200, { ...change, complete: false }])
+  const got = await cli(['pin', 'nginx', '--copies', '3'], { env })
+  t.equal(got.code, 1)
+  t.match(got.out, /it is being fetched/)
+  t.match(got.out, /fewer nodes than 3 have it/)
+})
+
+t.test('a tag is let go', async t => {
+  const { env, asked } = await scriptAdmin(t, () => [
+    200,
+    { ...change, standing: 'removed', digest: undefined, note: undefined },
+  ])
+  const got = await cli(['unpin', 'nginx'], { env })
+  t.equal(got.code, 0)
+  t.match(got.out, /^docker.io\/library\/nginx:latest is no longer pinned\n/)
+  t.match(asked[0], { method: 'DELETE', url: { pathname: path }, body: undefined })
+})
+
+t.test('a refusal has an exit code of its own, and the words of the node', async t => {
+  for (const [status, code, words] of [
+    [409, 8, /refused: nobody holds it/],
+    [412, 8, /refused/],
+    [403, 5, /refused the token: nobody/],
+    [429, 5, /does not listen/],
+    [400, 2, /does not understand/],
+    [503, 6, /503/],
+  ] as const) {
+    const { env } = await scriptAdmin(t, () => [status, { detail: 'nobody holds it' }])
+    const got = await cli(['pin', 'nginx'], { env })
+    t.equal(got.code, code, String(status))
+    t.match(got.err, words)
+  }
+})
+
+t.test('what is no pin is told before anything is asked', async t => {
+  const { env, asked } = await scriptAdmin(t, () => [200, change])
+  for (const words of [
+    ['pin', `nginx@${digest}`],
+    ['pin', 'UPPER'],
+    ['pin', 'nginx', 'sha256:c'],
+    ['pin', 'nginx', '--expires', 'soon'],
+    ['pin', 'nginx', '--copies', '0'],
+    ['rollback', 'nginx', '--to', 'yesterday'],
+    ['unpin'],
+    ['pins', 'nginx', '--limit', 'x'],
+  ]) {
+    t.equal((await cli(words, { env })).code, 2, words.join(' '))
+  }
+  t.equal(asked.length, 0)
+})
+
+t.test('pins are listed to the last page or the limit, and one with its history', async t => {
+  const pages: Record<string, object> = {
+    '': { items: [pin, { ...pin, reference: 'b:1', standing: 'expired' }], next: 'b:1' },
+    'b:1': { items: [{ ...pin, reference: 'c:1', note: null, author: undefined }] },
+  }
+  const history = [
+    { at: pin.setAt, setOn: pin.setOn, digest, author: 'captain', conflict: true },
+    { at: pin.setAt, setOn: pin.setOn, conflict: false },
+  ]
+  const { env } = await scriptAdmin(t, url => [
+    200,
+    url.pathname === path
+      ? { ...pin, history }
+      : (pages[url.searchParams.get('after') ?? ''] ?? {}),
+  ])
+  const all = await cli(['pins'], { env })
+  t.match(
+    all.out,
+    /^TAG +DIGEST +STANDING +EXPIRES +AUTHOR +NOTE\n.*captain +voyage\nb:1 .*expired/,
+  )
+  t.match(all.out, /\nc:1 /)
+  const one = await cli(['pins', 'nginx'], { env })
+  t.match(one.out, /latest: in-force\n/)
+  t.match(one.out, /captain +node abababababab +conflict\n.* removed /)
+  const none = await scriptAdmin(t, () => [200, { items: [] }])
+  t.match(await cli(['pins'], { env: none.env }), { code: 0, out: 'nothing is pinned\n' })
+})
+
+t.test('the audit log is told', async t => {
+  const entry = { at: pin.setAt, caller: 'captain', operation: 'putPin', subject: pin.reference }
+  const { env, asked } = await scriptAdmin(t, () => [
+    200,
+    {
+      items: [
+        { ...entry, status: 200, after: pin },
+        { ...entry, status: 409 },
+        { ...entry, status: 200, before: pin, after: { standing: 'removed' } },
+        { ...entry, operation: 'importArchive', status: 200, after: { images: [] } },
+      ],
+    },
+  ])
+  const got = await cli(['audit', 'nginx', '--limit', '3'], { env })
+  t.equal(got.code, 0)
+  t.match(got.out, new RegExp(`captain +putPin +${pin.reference} +nothing -> ${digest}\n`))
+  t.match(got.out, /409 +nothing -> nothing\n/)
+  t.match(got.out, /-> removed\n/)
+  t.match(got.out, /-> something\n/)
+  t.equal(asked[0]?.url.search, '?subject=docker.io%2Flibrary%2Fnginx%3Alatest&limit=3')
+  const none = await scriptAdmin(t, () => [200, { items: [] }])
+  t.match(await cli(['audit'], { env: none.env }), { code: 1, out: /nothing was changed/ })
+})

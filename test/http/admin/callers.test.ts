@@ -1,0 +1,54 @@
+import t from 'tap'
+import type { AuditEntry } from '../../../src/ports/audit-log.ts'
+import { startAdmin } from './support.ts'
+
+const as = (token: string) => ({ headers: { authorization: `Bearer ${token}` } })
+
+t.test('tokens have roles and names, and are taken up without a restart', async t => {
+  const noted: AuditEntry[] = []
+  const audit = { note: async (entry: AuditEntry) => void noted.push(entry), find: () => [] }
+  const { ask, setTokens } = await startAdmin(t, { audit })
+  await setTokens('# watch\nlooks read the bridge\nacts write captain\nplain\nodd raed mate\n')
+  const path = '/api/v1/pins/nginx'
+  t.equal((await ask('/api/v1/status', as('looks'))).status, 200)
+  t.match(await ask(path, { method: 'DELETE', ...as('looks') }), {
+    status: 403,
+    body: { detail: /the bridge may read/ },
+  })
+  t.equal((await ask(path, { method: 'DELETE', ...as('acts') })).status, 404)
+  t.equal((await ask(path, { method: 'DELETE', ...as('plain') })).status, 404)
+  for (const token of ['odd', '#', 'mate', 'watch']) {
+    t.equal((await ask('/api/v1/status', as(token))).status, 401, token)
+  }
+  t.strictSame(
+    noted.map(({ caller, status }) => [caller, status]),
+    [
+      ['the bridge', 403],
+      ['captain', 404],
+      ['token 4', 404],
+    ],
+  )
+})
+
+t.test('who guesses is told to wait, and the right token then helps no one', async t => {
+  const { ask, token, clock } = await startAdmin(t)
+  const statuses: number[] = []
+  for (let i = 0; i < 25; i++) statuses.push((await ask('/api/v1/status', as(`guess-${i}`))).status)
+  t.strictSame([...new Set(statuses.slice(0, 20))], [401])
+  t.equal(statuses.at(-1), 429)
+  const held = await ask('/api/v1/status', as(token))
+  t.equal(held.status, 429)
+  t.match(held.headers['retry-after'], /^[1-9]$/)
+  clock.pass(3_000)
+  t.equal((await ask('/api/v1/status', as(token))).status, 200)
+  clock.pass(60_000)
+  for (let i = 0; i < 20; i++) {
+    t.equal((await ask('/api/v1/status', as(`again-${i}`))).status, 401)
+  }
+})
+
+t.test('who sends no token at all does not guess', async t => {
+  const { ask, token } = await startAdmin(t)
+  for (let i = 0; i < 50; i++) await ask('/api/v1/status', { headers: { authorization: '' } })
+  t.equal((await ask('/api/v1/status', as(token))).status, 200)
+})

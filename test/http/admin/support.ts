@@ -1,0 +1,166 @@
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { type RequestOptions, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import type { Test } from 'tap'
+import { NotHere } from '../../../src/archive/plan-export.ts'
+import { type AdminOptions, createAdmin } from '../../../src/http/admin/admin.ts'
+import { ensureAdminToken } from '../../../src/http/admin/admin-token.ts'
+import { createTokenFile } from '../../../src/http/token-file.ts'
+import type { TagReference } from '../../../src/oci/reference.ts'
+import type { Observation, Pin, TagRow } from '../../../src/ports/tag-ledger.ts'
+import { createMovableClock } from '../../support/movable-clock.ts'
+import { keepLog, manifestDigest, manifestType, resolved } from '../support.ts'
+export const nowMs = Date.parse('2026-11-21T12:00:00Z')
+
+export const observation: Observation = {
+  digest: manifestDigest,
+  mediaType: manifestType,
+  size: 77,
+  stamp: { wallMs: 1, counter: 0 },
+  source: 'upstream',
+  origin: 'aa',
+  confirmedAtMs: nowMs - 60_000,
+  firstSeenMs: nowMs - 3_600_000,
+  lastSeenMs: nowMs,
+}
+const pin: Pin = {
+  digest: manifestDigest,
+  mediaType: manifestType,
+  size: 77,
+  stamp: { wallMs: 1, counter: 0 },
+  note: undefined,
+  author: undefined,
+  expiresAtMs: undefined,
+}
+export const keyOf = (tag: string): TagReference => ({
+  registry: 'reg.lab',
+  repository: 'lab/app',
+  tag,
+})
+const rows: readonly TagRow[] = [
+  { key: keyOf('a'), live: observation, pin: undefined },
+  { key: keyOf('b'), live: undefined, pin },
+  { key: keyOf('c'), live: observation, pin },
+]
+
+const noPins = async () => {
+  throw new Error('there are no pins here')
+}
+
+/** An answer of the admin API. */
+export interface Asked {
+  readonly status: number
+  readonly type: string | undefined
+  readonly body: unknown
+  readonly headers: Readonly<Record<string, unknown>>
+}
+
+/** Starts an admin API over made-up parts; stops with the test. */
+export async function startAdmin(
+  t: Test,
+  change: Partial<Parameters<typeof createAdmin>[0]> = {},
+  options: Partial<AdminOptions> = {},
+): Promise<{
+  readonly port: number
+  readonly token: string
+  ask(path: string, more?: RequestOptions & { readonly body?: unknown }): Promise<Asked>
+  /** Writes the token file anew; it is looked at again at once. */
+  setTokens(text: string): Promise<void>
+  readonly clock: ReturnType<typeof createMovableClock>
+  stop(): Promise<void>
+}> {
+  const clock = createMovableClock(nowMs)
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-admin-'))
+  const tokenPath = join(dir, 'deep', 'admin.token')
+  await ensureAdminToken(tokenPath)
+  const token = (await readFile(tokenPath, 'utf8')).trim()
+  const admin = await createAdmin(
+    {
+      importArchive: async () => ({ images: [], addedBytes: 0, warnings: [] }),
+      exportImages: () => {
+        throw new NotHere('nothing is here')
+      },
+      resolveTag: async key => resolved({ key }),
+      ledger: {
+        list: ({ after, limit }) =>
+          rows
+            .filter(({ key }) => after === undefined || `reg.lab/lab/app:${key.tag}` > after)
+            .slice(0, limit),
+        stats: () => ({
+          observations: 2,
+          pins: 1,
+          writable: true,
+          clockVerified: true,
+          clockOffsetMs: 5,
+        }),
+        trustedNowMs: () => nowMs,
+      },
+      resolutions: { find: () => [] },
+      endpoints: () => [],
+      storeUsage: async () => ({
+        blobBytes: 1,
+        partialBytes: 2,
+        blobs: 3,
+        freeBytes: 4,
+        totalBytes: 5,
+      }),
+      readiness: () => ({ ready: true, degraded: [] }),
+      mode: () => 'auto',
+      uptimeMs: () => 12_345,
+      monotonicMs: () => 99_000,
+      mesh: undefined,
+      pins: { set: noPins, remove: noPins },
+      pinBook: { get: () => undefined, history: () => [], list: () => [], isBlocked: () => false },
+      audit: { note: async () => {}, find: () => [] },
+      clock,
+      ...change,
+      token: createTokenFile(tokenPath, { clock }),
+      log: keepLog().log,
+    },
+    {
+      address: { host: '127.0.0.1', port: 0 },
+      node: 'van-1',
+      version: '1.2.3',
+      graceMs: 100,
+      ...options,
+    },
+  )
+  const { port } = await admin.listen()
+  t.teardown(async () => {
+    await admin.close()
+    await rm(dir, { recursive: true })
+  })
+  const ask = async (
+    path: string,
+    { body: sent, ...more }: RequestOptions & { readonly body?: unknown } = {},
+  ): Promise<Asked> => {
+    const asking = request({
+      host: '127.0.0.1',
+      port,
+      path,
+      agent: false,
+      ...more,
+      headers: {
+        ...(sent !== undefined && { 'content-type': 'application/json' }),
+        ...((more.headers as object | undefined) ?? { authorization: `Bearer ${token}` }),
+      },
+    }).end(sent === undefined ? undefined : JSON.stringify(sent))
+    const [response] = await once(asking, 'response')
+    const body = await text(response)
+    const type = response.headers['content-type']
+    return {
+      status: response.statusCode,
+      type,
+      headers: response.headers,
+      body: type?.includes('json') ? JSON.parse(body) : body,
+    }
+  }
+  const setTokens = async (lines: string) => {
+    await writeFile(tokenPath, lines)
+    clock.pass(1_000)
+  }
+  return { port, token, ask, setTokens, clock, stop: admin.close }
+}
