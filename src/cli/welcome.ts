@@ -42,7 +42,7 @@ export function welcome(
     ...columns(rows.map(row => ['', ...row])),
     '',
     'To try it:',
-    `  curl -sI '${exampleUrl(config, addresses.mirror)}'`,
+    `  ${tryCommand(exampleUrl(config, addresses.mirror))}`,
     '',
     'For containerd: holdfast containerd install. By hand, in',
     `/etc/containerd/certs.d/${exampleRegistry(config)}/hosts.toml:`,
@@ -54,6 +54,11 @@ export function welcome(
     '',
   ].join('\n')
 }
+
+/**
+ * Shows the headers of a whole question. A HEAD alone would teach the node that its asker holds the image (`pull/given-digests`).
+ */
+const tryCommand = (url: string): string => `curl -s -D - -o /dev/null '${url}'`
 
 const exampleRegistry = ({ upstreams, mirror }: Config): string =>
   upstreams[mirror.defaultUpstream] === undefined
