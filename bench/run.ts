@@ -2,9 +2,9 @@
  * Measures what the design promises, each figure beside a peer or a physical limit measured in the same run, and prints one table. A
  * figure that misses its aim is told and fails nothing.
  *
- *     node bench/run.ts [resolve freeze blob pull-through peer-blob gossip nodes mesh-pull spegel scale start sync import] [--write]
+ *     node bench/run.ts [NAME…] [--write]
  *
- * `--write` also puts the table into docs/benchmarks.md.
+ * `--help` names them; `--write` also puts the table into docs/benchmarks.md.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
@@ -27,21 +27,34 @@ import type { Bench } from './scene.ts'
 import { startToReady } from './start-to-ready.ts'
 import { sync } from './sync.ts'
 
-const benches: Readonly<Record<string, Bench>> = {
-  resolve,
-  freeze,
-  blob: blobFromDisk,
-  'pull-through': pullThrough,
-  'peer-blob': peerBlob,
-  gossip: meshGossip,
-  nodes: meshNodes,
-  'mesh-pull': meshPull,
-  scale: meshScale,
-  spegel: besideSpegel,
-  start: startToReady,
-  sync,
-  import: importArchive,
+const benches: Readonly<Record<string, readonly [Bench, string]>> = {
+  resolve: [resolve, 'one known tag, beside docker-registry and a bare route'],
+  freeze: [freeze, 'upstream accepts connections and answers nothing any more'],
+  blob: [blobFromDisk, 'a layer of 200 MB that is held'],
+  'pull-through': [pullThrough, 'a layer of 200 MB that is not held'],
+  'peer-blob': [peerBlob, 'a layer of 200 MB by the peer port alone, beside bare mutual TLS'],
+  gossip: [meshGossip, 'from one word to all ears, 20 and 50 nodes over libp2p'],
+  nodes: [meshNodes, 'meshes of whole processes: memory, processor, who knows what when'],
+  'mesh-pull': [meshPull, 'images of 200 MB through a mesh of whole processes'],
+  scale: [meshScale, 'what a node costs among 3, 20 and 100 (BENCH_SIZES), all in one process'],
+  spegel: [besideSpegel, 'beside Spegel, two containerds (root, spegel on the PATH)'],
+  start: [startToReady, 'from the start to the first answer; resident memory at rest'],
+  sync: [sync, 'a joiner that lacks 100 000 tags; two equal nodes'],
+  import: [importArchive, 'an archive of 1 GB, beside containerd (root)'],
 }
+
+const help = `npm run bench -- [NAME…] [--write]
+
+Measures, each figure beside a peer or a limit of the machine in the same run, and prints
+one table. Without a name: all of them, which takes long and wants the machine for itself.
+
+${Object.entries(benches)
+  .map(([name, [, what]]) => `  ${name.padEnd(13)}${what}`)
+  .join('\n')}
+
+  --write      also put the table into docs/benchmarks.md
+  --help       this
+`
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`)
@@ -75,17 +88,33 @@ async function write(text: string): Promise<void> {
   )
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { write: { type: 'boolean', default: false } },
-})
-const chosen = positionals.length > 0 ? positionals : Object.keys(benches)
-const figures: Figure[] = []
-for (const name of chosen) {
-  const bench = benches[name]
-  if (bench === undefined) {
-    throw new Error(`no bench is named ${name}: there are ${Object.keys(benches).join(', ')}`)
+function readCommandLine() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        write: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+    const unknown = positionals.find(name => benches[name] === undefined)
+    if (unknown === undefined) return { ...values, names: positionals }
+    say(`no bench is named ${unknown}: there are ${Object.keys(benches).join(', ')}`)
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error))
   }
+  say('npm run bench -- --help')
+  process.exit(2)
+}
+
+const chosen = readCommandLine()
+if (chosen.help) {
+  process.stdout.write(help)
+  process.exit()
+}
+const figures: Figure[] = []
+for (const [name, [bench]] of Object.entries(benches)) {
+  if (chosen.names.length > 0 && !chosen.names.includes(name)) continue
   try {
     figures.push(...(await run(name, bench)))
   } catch (error) {
@@ -95,4 +124,4 @@ for (const name of chosen) {
 }
 const text = `${machine()}\n\n${printTable(figures)}`
 process.stdout.write(`\n${text}\n`)
-if (values.write && process.exitCode === undefined) await write(text)
+if (chosen.write && process.exitCode === undefined) await write(text)
