@@ -130,9 +130,12 @@ export function startSync(parts: SyncParts): Sync {
   })
   const told = { rounds: 0, convergedAtMs: undefined as number | undefined, root: '' }
   let lastRound: Round | undefined
+  let isJoining = false
 
   const rootWatch = createRootWatch({
     ...parts,
+    // Each piece of a snapshot changes every leaf: computed when it is here.
+    isWanted: () => !isJoining,
     onRoot(root) {
       told.root = root
     },
@@ -150,7 +153,10 @@ export function startSync(parts: SyncParts): Sync {
     // Who always has more, and never anything new, waits for its turn like everybody.
     if (round.result === 'more' && round.received === 0) return 'done'
     if (round.result !== 'snapshot') return round.result
+    isJoining = true
     const progress = await join.run(id, closing.signal)
+    isJoining = false
+    rootWatch.refresh()
     observer.snapshot?.(progress)
     return progress.result === 'whole' ? 'more' : progress.result
   }
@@ -197,6 +203,7 @@ export function startSync(parts: SyncParts): Sync {
 /** Computes the root when records came, and not more often than it must. */
 function createRootWatch(
   parts: Pick<SyncParts, 'store' | 'clock' | 'timers' | 'log'> & {
+    readonly isWanted: () => boolean
     readonly onRoot: (root: string) => void
   },
 ): { refresh(): void; close(): void } {
@@ -220,6 +227,7 @@ function createRootWatch(
   }
 
   const stop = parts.store.onRecords(() => {
+    if (!parts.isWanted()) return
     cancel ??= parts.timers.after(Math.max(rootEveryMs, lastMs / rootShare), refresh)
   })
   refresh()

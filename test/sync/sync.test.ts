@@ -114,6 +114,32 @@ t.test('an empty node takes everything in one stream', async t => {
   t.equal(b.sync.isBehind(), false)
 })
 
+t.test('while everything is fetched the root is not computed, and then it is', async t => {
+  const lab = openLab(t)
+  const a = addNode(lab)
+  await fill(a.store, 3_000)
+  const store = createMemoryRecordStore({ clock: lab.clock })
+  let computed = 0
+  const counting = Object.assign(Object.create(store) as typeof store, {
+    fingerprint() {
+      computed += 1
+      return store.fingerprint()
+    },
+  })
+  const b = lab.add(store.origin, counting)
+  await lab.timers.pass(100)
+  a.faults.stream = () => new Promise(() => {}) // the first piece is long in coming
+  b.sync.catchUpWith(a.id)
+  await lab.timers.pass(1_000)
+  t.ok(lab.asked.includes(`${b.id} ${a.id} sync/snapshot`))
+  const before = computed
+  await store.apply([makePeer().observe('new', today, keyOf(7))])
+  await lab.timers.pass(5_000)
+  t.equal(computed, before)
+  await lab.timers.pass(120_000) // its turn is over
+  t.ok(computed > before)
+})
+
 t.test('when its source dies it goes on at another', async t => {
   const lab = openLab(t)
   const [a, b, c] = [addNode(lab), addNode(lab), addNode(lab)]
