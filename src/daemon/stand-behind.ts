@@ -103,13 +103,21 @@ export function createStandBehind(parts: StandBehindParts): StandBehind {
     if (ageOf(triedAtMs.get(one.registry)) < tryAgainMs) return false
     triedAtMs.set(one.registry, clock.monotonicMs())
     let stands = false
-    let reason = await files.whyUnseen()
+    let reason = await whyUnseen()
     reason ??= await reasonOf(async () => {
       stands = await files.put(one)
     })
     if (stands) triedAtMs.delete(one.registry)
     await settle(reason)
     return stands
+  }
+
+  async function whyUnseen(): Promise<string | undefined> {
+    let unseen: string | undefined
+    const failure = await reasonOf(async () => {
+      unseen = await files.whyUnseen()
+    })
+    return unseen ?? failure
   }
 
   /** Tells once why `auto` is `none` here. */
@@ -136,9 +144,10 @@ export function createStandBehind(parts: StandBehindParts): StandBehind {
   return {
     async begin() {
       await read()
-      for (const one of known) if (one.stands) await take(one)
-      known = known.map(one => ({ ...one, stands: false }))
-      if (known.some(({ terms }) => terms !== undefined)) await settle(await files.whyUnseen())
+      const left: MayStand[] = []
+      for (const one of known) left.push({ ...one, stands: one.stands && !(await take(one)) })
+      known = left
+      if (known.some(({ terms }) => terms !== undefined)) await settle(await whyUnseen())
     },
     async look() {
       if (ageOf(readAtMs) >= readEveryMs) await read()

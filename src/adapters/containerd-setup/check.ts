@@ -166,7 +166,8 @@ export async function judgeContent(place: ContainerdPlace, answered: Answered): 
 export const judgeHosts = (states: readonly HostsState[]): readonly Finding[] =>
   states.map(judgeFile)
 
-function judgeFile({ registry, owner, problem, path, asks, whyAlone }: HostsState): Finding {
+function judgeFile(state: HostsState): Finding {
+  const { registry, owner, problem, path, asks, behind, whyAlone } = state
   const id = `hosts:${registry}`
   if (problem !== undefined) {
     return fault(id, `containerd ignores ${path}: ${problem}`, 'mend it, or install with --force')
@@ -177,7 +178,10 @@ function judgeFile({ registry, owner, problem, path, asks, whyAlone }: HostsStat
         const fix = 'mend that and restart Holdfast, or install with --fallback none to have it so'
         return warning(id, `${registry}: auto is none here: ${whyAlone}`, fix)
       }
-      return ok(id, `${registry} is asked of ${asks.join(', then ')}`)
+      return ok(
+        id,
+        `${registry} is asked of ${asks.join(', then ')}${behind === undefined ? '' : ` (auto: ${behind} now)`}`,
+      )
     case 'edited':
       return warning(id, `${path} was changed since it was written`, 'install with --force')
     case 'k3s':

@@ -44,6 +44,8 @@ t.test('the fallback is that of the configuration, and auto says what it is', as
   t.match(await run('install'), { code: 0, out: /auto: nobody stands behind the mirror until/ })
   t.match(hosts('docker.io'), 'server = "http://127.0.0.1:5050"')
   t.match(await run('status'), { out: /docker\.io +installed +auto: none now +http:\S+\n/ })
+  const now = await run('check', '--skip-pull', '--mirror.listen', '127.0.0.1:1')
+  t.match(now.out, /ok +docker\.io is asked of http:\S+ \(auto: none now\)\n/)
   const why = join(certsDir, '.holdfast/why-alone')
   writeFileSync(why, 'mount: must be superuser\n')
   t.match(await run('status'), { out: /\nauto is none here: mount: must be superuser\n$/ })
