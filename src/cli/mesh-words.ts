@@ -21,7 +21,7 @@ const words: Readonly<Record<string, string>> = {
   'twin-name': 'nodes of one name: give each a node.name of its own',
   protocol: 'speaks no version of the protocol that this node speaks: upgrade the older one',
   'clock-unverified':
-    'neither a registry nor three other nodes have confirmed the time of this node',
+    'no registry has told this node the time over TLS since its start, and no two other nodes have confirmed its own',
   'clock-apart': 'its clock is more than five minutes from that of this node: set it',
   'other-key':
     'dials with another key of the cluster than this node: it has not been given the new secret file yet, or this one has not',

@@ -103,6 +103,7 @@ function tellClock({ clockVerified, clockOffsetMs }: LedgerStats): Degradation[]
     return [{ reason: 'clock_wrong', detail }]
   }
   if (clockVerified) return []
-  const detail = 'no registry has confirmed the time over TLS since boot'
+  const detail =
+    'since the start no registry has told the time over TLS, and no two other nodes have confirmed that of this one'
   return [{ reason: 'clock_unverified', detail }]
 }

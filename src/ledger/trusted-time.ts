@@ -32,7 +32,7 @@ export interface TimeCorrection {
   readonly sinceMs: number
 }
 
-/** Whose word trusted time rests on: a registry's Date, or that of at least three nodes of the cluster. */
+/** Whose word trusted time rests on: a registry's Date, or what at least three nodes of the cluster, this one among them, agree on. */
 export type TimeSource = 'registry' | 'peers'
 
 /** The node's idea of the time; a wrong machine clock is expected. */

@@ -6,7 +6,7 @@ export const degradedReasons = [
   'containerd_unusable', // the containerd of this node is not to be had: what it holds is not known, or not served
   'ledger_read_only', // what is learned is not kept: disk full, or the database is damaged
   'ledger_rebuilt', // the database was damaged and made anew since the last start
-  'clock_unverified', // no trusted time since boot
+  'clock_unverified', // no trusted time since the start: neither from a registry nor from the cluster
   'clock_wrong', // our own clock is before the build date or the highest time ever trusted
   'offline', // mode is `offline`: upstreams are not asked
 ] as const
