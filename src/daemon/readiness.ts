@@ -46,7 +46,7 @@ function tellUpstreams({ mode, endpoints }: ConditionParts): Degradation[] {
     .filter(({ state }) => state !== 'closed')
     .map(({ registry, url, lastFailure }) => ({
       reason: 'upstream_down',
-      detail: `${registry} at ${url} does not answer (${lastFailure ?? 'unknown'}); it is asked again every few seconds`,
+      detail: `${registry} at ${url} does not answer (${lastFailure ?? 'unknown'}); it is asked again in the background, at least every 15 s`,
     }))
 }
 
