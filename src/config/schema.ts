@@ -183,12 +183,14 @@ const configSchema = group('Configuration of Holdfast.', {
       minimum: 1,
       maximum: 100,
       default: 2,
-      description: 'Nodes that hold what is kept. Without effect while mesh.enabled is false.',
+      description:
+        'On how many nodes what is kept may rest when a full one drops it; nothing is copied ahead in this version. ' +
+        'Without effect while mesh.enabled is false.',
     }),
     repairAfter: ofKind('duration', {
       default: '10m',
       description:
-        'How long a node may be away before its copies are made anew elsewhere. Without effect while mesh.enabled is false.',
+        'How long a node may be away before its copies are made anew elsewhere. Without effect in this version.',
     }),
     patterns: Type.Array(ofKind('imagePattern', { description: 'As in resolve.rules.' }), {
       default: [],
