@@ -14,6 +14,7 @@ export type ChildName =
   | 'peer-relay'
   | 'gossip'
   | 'scale'
+  | 'members'
 
 /** Where a child's program is. */
 export const childPath = (name: ChildName): string =>
@@ -23,7 +24,7 @@ export const childPath = (name: ChildName): string =>
 const nodeFlags = [...startFlags, ...memoryFlags]
 
 function flagsOf(name: ChildName): readonly string[] {
-  if (name === 'scale') return ['--expose-gc']
+  if (name === 'scale' || name === 'members') return ['--expose-gc']
   return name.startsWith('peer-') ? nodeFlags : []
 }
 
@@ -36,7 +37,7 @@ function startChild(name: ChildName, input: object, within: readonly string[] = 
 
 /** Runs a child to its end, `within` another network, and reads the JSON that it prints. Rejects with its output when it fails. */
 export async function runChild<T>(
-  name: 'load' | 'download' | 'copy' | 'peer-copy' | 'scale',
+  name: 'load' | 'download' | 'copy' | 'peer-copy' | 'scale' | 'members',
   input: object,
   within: readonly string[] = [],
 ): Promise<T> {

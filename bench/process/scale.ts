@@ -1,6 +1,6 @@
 /** A whole mesh in one process: starts it, lets it rest, disturbs it, and prints as JSON what a node cost meanwhile. */
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ScaleOrder, ScaleReport, WindowCost } from '../mesh-scale.ts'
+import type { PartCosts, ScaleOrder, ScaleReport, WindowCost } from '../mesh-scale.ts'
 import { quantile } from '../quantile.ts'
 import { createScaleNetwork } from './scale-network.ts'
 import { type ScaleNode, startScaleNode } from './scale-node.ts'
@@ -36,6 +36,16 @@ const allEqual = (): boolean =>
   new Set(nodes.map(({ sync }) => sync.root())).size === 1 &&
   new Set(nodes.map(node => node.records())).size === 1
 
+/** What was counted until now, divided by that. */
+function trafficBy(divisor: number): PartCosts {
+  return Object.fromEntries(
+    [...traffic].map(([part, { questions, bytes }]) => [
+      part,
+      { questions: questions / divisor, bytes: bytes / divisor },
+    ]),
+  )
+}
+
 /** What a node costs while `work` goes on. */
 async function measure(seconds: number, work: () => Promise<void>): Promise<WindowCost> {
   traffic.clear()
@@ -57,12 +67,7 @@ async function measure(seconds: number, work: () => Promise<void>): Promise<Wind
   const { user, system } = process.cpuUsage(cpu)
   const each = tookSeconds * nodes.length
   return {
-    traffic: Object.fromEntries(
-      [...traffic].map(([part, { questions, bytes }]) => [
-        part,
-        { questions: questions / each, bytes: bytes / each },
-      ]),
-    ),
+    traffic: trafficBy(each),
     cpuShare: (user + system) / 1e6 / each,
     neighbours: quantile(neighbours, 0.5),
     mostNeighbours: Math.max(...neighbours),
@@ -103,9 +108,11 @@ async function run(): Promise<ScaleReport> {
   for (let number = 0; number < order.nodes; number += 1) nodes.push(await start(number))
   await until(allMet, metAtMostMs)
   const metMs = performance.now() - startedMs
+  const untilMet = trafficBy(order.nodes)
+  traffic.clear()
   await delay(order.settleSeconds * 1_000)
+  const settling = trafficBy(order.nodes)
   const { user, system } = process.cpuUsage(startCpu)
-  const startTraffic = [...traffic.values()].reduce((sum, { questions }) => sum + questions, 0)
   const idle = await measure(order.idleSeconds, async () => {})
   const heapMbEach = (heapMb() - emptyMb) / order.nodes
   const churned = await measure(order.churnSeconds, churn)
@@ -113,7 +120,8 @@ async function run(): Promise<ScaleReport> {
   return {
     metMs,
     startCpuMsEach: (user + system) / 1_000 / order.nodes,
-    startQuestionsEach: startTraffic / order.nodes,
+    untilMet,
+    settling,
     idle,
     churned,
     heapMbEach,

@@ -6,7 +6,7 @@ import type { RecordOutcome, RecordStore } from '../../src/ports/record-store.ts
 import { image, nginx, today } from '../ports/tag-ledger.support.ts'
 import { makePeer } from '../support/signing-node.ts'
 
-const name = { registry: nginx.registry, repository: nginx.repository, tag: nginx }
+const name = { repository: nginx, tag: nginx }
 const root = { ...image('a'), name }
 
 /** Takes everything, and counts it. */

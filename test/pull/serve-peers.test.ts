@@ -26,7 +26,7 @@ t.test('other nodes get what is private under its own repository alone', async t
     [secret, true],
     [other, false],
   ] as const) {
-    const manifest = await content.getManifest(image.digest, repository, 'member', signal)
+    const manifest = await content.getManifest(image.digest, repository, signal)
     t.equal(manifest !== undefined, isServed, `the manifest under ${repository.repository}`)
     const question = { digest, repository, offset: 0, relay: false, priority: 'pull' } as const
     const blob = await content.openBlob(question, 'member', signal)
