@@ -6,6 +6,7 @@
  *
  * `--help` names them; `--write` also puts the table into docs/benchmarks.md.
  */
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -71,10 +72,14 @@ async function run(name: string, bench: Bench): Promise<readonly Figure[]> {
   }
 }
 
-function machine(): string {
+/** Where and when this was measured, and of what. */
+function occasion(): string {
   const model = cpus()[0]?.model.trim() ?? 'unknown processor'
   const gib = Math.round(totalmem() / 2 ** 30)
-  return `${availableParallelism()} cores (${model}), ${gib} GiB, Linux, Node ${process.versions.node}`
+  const machine = `${availableParallelism()} cores (${model}), ${gib} GiB, Linux, Node ${process.versions.node}`
+  const git = spawnSync('git', ['describe', '--always', '--dirty'], { cwd: import.meta.dirname })
+  const commit = git.status === 0 ? `commit ${git.stdout.toString().trim()}` : 'no commit'
+  return `${machine}; ${new Date().toISOString().slice(0, 10)}, ${commit}`
 }
 
 const measured = /(<!-- measured -->\n)[\s\S]*(<!-- \/measured -->)/
@@ -122,6 +127,6 @@ for (const [name, [bench]] of Object.entries(benches)) {
     process.exitCode = 1
   }
 }
-const text = `${machine()}\n\n${printTable(figures)}`
+const text = `${occasion()}\n\n${printTable(figures)}`
 process.stdout.write(`\n${text}\n`)
 if (chosen.write && process.exitCode === undefined) await write(text)
