@@ -37,8 +37,8 @@ function checkStoreKind({ store }: ConfigValues, { report }: CheckContext): void
   report({
     path: ['store', 'kind'],
     problem:
-      'cannot be had: this version always keeps a store of its own beside that of containerd',
-    cure: 'write both',
+      'cannot be had: this version needs a place of its own for downloads under way and for what containerd discards',
+    cure: 'write both: what containerd keeps is not kept twice',
     shown: show(store.kind, false),
   })
 }

@@ -147,7 +147,7 @@ const configSchema = group('Configuration of Holdfast.', {
     kind: Type.Enum(['disk', 'containerd', 'both'], {
       default: 'disk',
       description:
-        'Which store: disk, or both: what containerd holds is served from there, too. containerd alone is not in this version.',
+        'Which store: disk, or both: what containerd holds is served from there and not kept twice. containerd alone is refused: downloads, and what it discards, need a place.',
     }),
     dir: Type.Optional(
       ofKind('path', {

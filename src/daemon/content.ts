@@ -5,11 +5,9 @@ import type { Config } from '../config/config.ts'
 import { compileIsKept, hasPrivate } from '../config/rules.ts'
 import { type Collector, createCollector } from '../keep/collect.ts'
 import { finishDownloads } from '../keep/finish-downloads.ts'
-import { takeFoundImages } from '../keep/found-images.ts'
 import { keepAlone, type LastCopies } from '../keep/last-copies.ts'
 import { createLastUse, type LastUse } from '../keep/last-use.ts'
 import { createLeases, type Leases } from '../keep/leases.ts'
-import { protectInNeighbour } from '../keep/protect-neighbour.ts'
 import { protectedContent } from '../keep/protected-content.ts'
 import { createScrub, type Scrub } from '../keep/scrub.ts'
 import { startUpkeep } from '../keep/upkeep.ts'
@@ -20,11 +18,11 @@ import type { MaintainedStore } from '../ports/content-upkeep.ts'
 import type { Log } from '../ports/log.ts'
 import type { NeighbourStatus } from '../ports/neighbour-store.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
-import { systemTimers } from '../ports/timers.ts'
 import { type Completeness, createCompleteness } from '../pull/completeness.ts'
 import { type ContentGraph, createContentGraph } from '../pull/content-graph.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { createLedgerRoots, eachTarget } from './ledger-roots.ts'
+import { joinNeighbour } from './neighbour.ts'
 import type { OpenedStore } from './store.ts'
 
 /** What this node holds, what is known of it, and what looks after it. */
@@ -107,6 +105,21 @@ export async function openContent(
   const leases = createLeases({ store: own, kept: database.leases, nowMs: usageMs, log })
   let others: Omit<LastCopies, 'answer'> = keepAlone(leases)
   let onItsWay: ReadonlySet<Digest> = new Set()
+
+  async function protectedNow(): Promise<ReadonlySet<Digest>> {
+    const { kept, onTheMove } = await ledgerRoots()
+    const unfinished = [...answered.keys()].filter(digest => !isComplete(digest))
+    const inFlight = [...unfinished, ...importing]
+    onItsWay = new Set([...answered.keys()].flatMap(digest => [...graph.reachable(digest)]))
+    return protectedContent({
+      treeOf: graph.reachable,
+      kept: () => kept,
+      tagsInUse: () => onTheMove,
+      isComplete,
+      inFlight: () => inFlight,
+    })
+  }
+
   const collector = createCollector(
     {
       store: own,
@@ -118,19 +131,7 @@ export async function openContent(
       },
       nowMs: usageMs,
       log,
-      async protectedContent() {
-        const { kept, onTheMove } = await ledgerRoots()
-        const unfinished = [...answered.keys()].filter(digest => !isComplete(digest))
-        const inFlight = [...unfinished, ...importing]
-        onItsWay = new Set([...answered.keys()].flatMap(digest => [...graph.reachable(digest)]))
-        return protectedContent({
-          treeOf: graph.reachable,
-          kept: () => kept,
-          tagsInUse: () => onTheMove,
-          isComplete,
-          inFlight: () => inFlight,
-        })
-      },
+      protectedContent: protectedNow,
     },
     { quotaBytes, minFreeBytes, unusedForDays },
   )
@@ -144,17 +145,13 @@ export async function openContent(
   })
   owned.defer(() => upkeep.close())
   if (neighbour !== undefined) {
-    const found = takeFoundImages({
-      neighbour,
-      ledger,
-      learn: (digest, bytes) => graph.learn(digest, undefined, bytes),
-      addSighting: graph.addSighting,
-      log,
-    })
-    owned.defer(() => found.close())
+    const catalogued = [...contents.manifests, ...contents.sightings].map(({ digest }) => digest)
     const kept = async () => (await ledgerRoots()).kept
-    const protection = protectInNeighbour({ neighbour, ledger, kept, timers: systemTimers, log })
-    owned.defer(() => protection.close())
+    joinNeighbour(
+      neighbour,
+      { own, catalogued, ledger, graph, leases, kept, protectedContent: protectedNow, log },
+      owned,
+    )
   }
   const protect = (digest: Digest) => void answered.set(digest, true)
   return {
@@ -167,7 +164,7 @@ export async function openContent(
     leases,
     importing,
     protect,
-    neighbour: neighbour?.status,
+    neighbour: neighbour?.store.status,
     isUnusable,
     settled,
     leaveTo(nodes) {

@@ -1,20 +1,39 @@
+import type { PlaceWishes } from '../adapters/containerd-setup/locate.ts'
 import type { Hasher } from '../adapters/disk/hasher.ts'
 import type { Config } from '../config/config.ts'
+import { takeFoundImages } from '../keep/found-images.ts'
+import type { Leases } from '../keep/leases.ts'
+import { leaveToNeighbour } from '../keep/leave-to-neighbour.ts'
+import { protectInNeighbour } from '../keep/protect-neighbour.ts'
+import type { Digest } from '../oci/digest.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { MaintainedStore } from '../ports/content-upkeep.ts'
+import { HoldfastError } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
 import type { NeighbourStore } from '../ports/neighbour-store.ts'
+import type { TagLedger } from '../ports/tag-ledger.ts'
+import { systemTimers } from '../ports/timers.ts'
+import type { ContentGraph } from '../pull/content-graph.ts'
 
-/** The containerd of this node where `store.kind` wants it looked into. Only such a node loads what that takes. */
+/** The containerd of this node. */
+export interface Neighbour {
+  readonly store: NeighbourStore
+  /** Whether it is known to keep the layers of what it unpacked. */
+  readonly keepsLayers: () => Promise<boolean>
+}
+
+/** Looks into the containerd of this node where `store.kind` wants it. Only such a node loads what that takes. */
 export async function openNeighbour(
-  { store, containerd }: Config,
+  { store: { kind }, containerd }: Config,
   { hasher, clock, log }: { hasher: Hasher; clock: Clock; log: Log },
   owned: AsyncDisposableStack,
-): Promise<NeighbourStore | undefined> {
-  if (store.kind !== 'both') return undefined
+): Promise<Neighbour | undefined> {
+  if (kind !== 'both') return undefined
   const { openContainerd } = await import('../adapters/containerd/open-containerd.ts')
-  const { namespace, contentDir } = containerd
-  const socket = await findSocket(containerd, log)
-  const neighbour = openContainerd(
+  const { namespace, contentDir, socket: named, certsDir, configFile, registriesFile } = containerd
+  const wishes = { socket: named, certsDir, configFile, registriesFile }
+  const socket = named ?? (await findSocket(wishes, log))
+  const store = openContainerd(
     {
       hashFile: (path, algorithm, size) => hasher.follow(path, algorithm).finish(size),
       clock,
@@ -22,19 +41,86 @@ export async function openNeighbour(
     },
     { socket, namespace, contentDir },
   )
-  owned.defer(() => neighbour.close())
-  return neighbour
+  owned.defer(() => store.close())
+  return { store, keepsLayers: () => keepsLayers(socket, wishes, log) }
 }
 
 /** Where nothing says it, what `holdfast containerd` would find. */
-async function findSocket(wishes: Config['containerd'], log: Log): Promise<string> {
-  const { socket, certsDir, configFile, registriesFile } = wishes
-  if (socket !== undefined) return socket
+async function findSocket(wishes: PlaceWishes, log: Log): Promise<string> {
   const { locateContainerd, usualSocket } = await import('../adapters/containerd-setup/locate.ts')
   try {
-    return (await locateContainerd({ socket, certsDir, configFile, registriesFile })).socket
+    return (await locateContainerd(wishes)).socket
   } catch (err) {
     log.warn({ err, socket: usualSocket }, "containerd's configuration does not tell its socket")
     return usualSocket
   }
+}
+
+/** As it says itself (up to 1.7), else as its configuration says. */
+async function keepsLayers(socket: string, wishes: PlaceWishes, log: Log): Promise<boolean> {
+  const { createCri } = await import('../adapters/containerd-setup/cri.ts')
+  const { locateContainerd } = await import('../adapters/containerd-setup/locate.ts')
+  const cri = createCri(socket)
+  try {
+    const { discardUnpackedLayers: running } = await cri.runningConfig()
+    const { config } = await locateContainerd(wishes)
+    return (running ?? config?.discardUnpackedLayers) === false
+  } catch (err) {
+    if (!(err instanceof HoldfastError)) throw err
+    log.debug({ err }, 'whether containerd keeps layers is not known')
+    return false
+  } finally {
+    cri.close()
+  }
+}
+
+/** What is done with a containerd once it is known what this node holds itself, until `owned` ends it. */
+export function joinNeighbour(
+  { store: neighbour, keepsLayers }: Neighbour,
+  parts: {
+    readonly own: MaintainedStore
+    /** What the catalog knew at the start. */
+    readonly catalogued: readonly Digest[]
+    readonly ledger: TagLedger
+    readonly graph: ContentGraph
+    readonly leases: Leases
+    /** The images that must stay, whole. */
+    readonly kept: () => Promise<readonly Digest[]>
+    /** All that must stay. */
+    readonly protectedContent: () => Promise<ReadonlySet<Digest>>
+    readonly log: Log
+  },
+  owned: AsyncDisposableStack,
+): void {
+  const { own, catalogued, ledger, graph, leases, kept, protectedContent, log } = parts
+  const timers = systemTimers
+  // What went from it while this node was down has left its lines in the catalog.
+  let unsure = catalogued
+  const stopLooking = neighbour.onImages(() => {
+    const arriving = new Set([...own.partials()].map(({ digest }) => digest))
+    graph.forgetAbsent(unsure.filter(digest => !arriving.has(digest)))
+    unsure = []
+  })
+  owned.defer(() => void stopLooking())
+  const found = takeFoundImages({
+    neighbour,
+    ledger,
+    learn: (digest, bytes) => graph.learn(digest, undefined, bytes),
+    addSighting: graph.addSighting,
+    log,
+  })
+  owned.defer(() => found.close())
+  const protection = protectInNeighbour({ neighbour, ledger, kept, timers, log })
+  owned.defer(() => protection.close())
+  const { whileLeaving } = leases
+  const leaving = leaveToNeighbour({
+    own,
+    neighbour,
+    keepsLayers,
+    protectedContent,
+    whileLeaving,
+    timers,
+    log,
+  })
+  owned.defer(() => leaving.close())
 }

@@ -9,11 +9,10 @@ import { uniteStores } from '../keep/unite-stores.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { MaintainedStore } from '../ports/content-upkeep.ts'
 import type { Log } from '../ports/log.ts'
-import type { NeighbourStore } from '../ports/neighbour-store.ts'
 import { trackCommits } from '../pull/commits.ts'
 import { measureStore, type StoreMeter } from '../telemetry/measured-store.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { openNeighbour } from './neighbour.ts'
+import { type Neighbour, openNeighbour } from './neighbour.ts'
 
 /** The store, before anything is known of what is in it. */
 export interface OpenedStore {
@@ -21,7 +20,7 @@ export interface OpenedStore {
   readonly store: MaintainedStore
   /** What this node keeps itself, and has to look after. */
   readonly own: MaintainedStore
-  readonly neighbour: NeighbourStore | undefined
+  readonly neighbour: Neighbour | undefined
   readonly minFreeBytes: number
   /** Settles when what came a moment ago is in the store; `undefined` when nothing is on its way there. */
   settled(): Promise<void> | undefined
@@ -55,7 +54,7 @@ export async function openStore(
   const neighbour = await openNeighbour(config, { hasher, clock, log }, owned)
   return {
     own,
-    store: neighbour === undefined ? own : uniteStores(own, neighbour),
+    store: neighbour === undefined ? own : uniteStores(own, neighbour.store),
     neighbour,
     settled,
     minFreeBytes,

@@ -51,6 +51,8 @@ export interface ContentGraph extends Pick<Sightings, 'seenIn' | 'isServedUnder'
   reachable(digest: Digest): ReadonlySet<Digest>
   /** Manifests that are held and name this as their subject, as the referrers API describes them. */
   referrers(subject: Digest): readonly Descriptor[]
+  /** Forgets those of them that are not held: they were dropped while nobody looked. */
+  forgetAbsent(digests: Iterable<Digest>): void
   /** Calls back for every manifest known from now on; returns what ends that. */
   onManifest(listener: GraphListener): () => void
   /** Waits for what is still being read. */
@@ -226,6 +228,9 @@ export function createContentGraph(
     reachable,
     referrers: subject =>
       [...edges.referrers(subject)].map(asReferrer).filter(found => found !== undefined),
+    forgetAbsent(digests) {
+      for (const digest of digests) if (store.stat(digest) === undefined) dropped(digest)
+    },
     onManifest(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { type FakeContainerd, startFakeContainerd } from '../adapters/containerd/fake-containerd.ts'
 import { eventually, folderOf } from '../adapters/containerd/support.ts'
@@ -23,13 +24,16 @@ async function open(t: Test, { held = image, asFiles = true, keep = {} } = {}) {
   await registry.refuse()
   t.teardown(() => registry.close())
   fake.addImage(`${registry.host}/theirs:latest`, held)
-  const node = await startNode(registry, dir, {
-    store: { minFreeBytes: '1MiB', kind: 'both' },
-    containerd: { socket },
-    keep,
-  })
-  t.teardown(() => node.close())
-  return { fake, node, registry, contentDir }
+  const start = async () => {
+    const node = await startNode(registry, dir, {
+      store: { minFreeBytes: '1MiB', kind: 'both' },
+      containerd: { socket },
+      keep,
+    })
+    t.teardown(() => node.close())
+    return node
+  }
+  return { fake, node: await start(), start, registry, contentDir, dir }
 }
 
 async function fill(fake: FakeContainerd, { blobs }: TestImage): Promise<void> {
@@ -43,6 +47,14 @@ async function untilHead(node: Node, status: number): Promise<void> {
   const endMs = performance.now() + 20_000
   while ((await head(node)) !== status) {
     if (performance.now() > endMs) throw new Error(`never ${status}`)
+  }
+}
+
+async function untilReady(node: Node): Promise<void> {
+  const connected = /^holdfast_containerd_state\{state="connected"\} 1$/m
+  const endMs = performance.now() + 20_000
+  while (!connected.test(await (await health(node, '/metrics')).text())) {
+    if (performance.now() > endMs) throw new Error('containerd is never connected')
   }
 }
 
@@ -85,6 +97,26 @@ t.test('a tag goes when its content goes', async t => {
   fake.removeImage(`${registry.host}/theirs:latest`)
   for (const digest of image.blobs.keys()) await fake.delete(digest)
   await untilHead(node, 404)
+})
+
+t.test('what went from containerd while the node was down leaves no line behind', async t => {
+  const { fake, node, start, registry, dir } = await open(t)
+  await untilHead(node, 200)
+  await node.close()
+  const lines = () => {
+    const db = new Database(join(dir, 'data', 'ledger.db'), { readonly: true })
+    const tables = ['manifest', 'content_sighting'] as const
+    const counts = tables.map(name => db.prepare(`SELECT count(*) AS n FROM ${name}`).get())
+    db.close()
+    return counts.map(count => (count as { n: number }).n)
+  }
+  for (const count of lines()) t.ok(count > 0)
+  fake.removeImage(`${registry.host}/theirs:latest`)
+  for (const digest of image.blobs.keys()) await fake.delete(digest)
+  const next = await start()
+  await untilReady(next)
+  await next.close()
+  t.strictSame(lines(), [0, 0])
 })
 
 t.test('an image without its layers is no image', async t => {

@@ -146,6 +146,30 @@ t.test('what is dropped is forgotten, in the catalog too', async t => {
   t.strictSame(catalog.load(), { manifests: [], sightings: [], uses: [] })
 })
 
+t.test('what was dropped while nobody looked is forgotten, in the catalog too', async t => {
+  const before = open()
+  await before.hold(image)
+  await before.hold(amd64)
+  for (const { digest } of [image, amd64]) {
+    before.graph.addSighting(digest, repositoryOf('lab/app'))
+  }
+  const after = open(createMemoryStore(), before.catalog)
+  await after.graph.load()
+  t.ok(after.graph.manifest(image.digest), 'it may be where nobody could look yet')
+  await after.hold(amd64)
+  after.graph.forgetAbsent([image.digest, amd64.digest])
+  t.equal(after.graph.manifest(image.digest), undefined)
+  t.strictSame(after.graph.seenIn(image.digest), [])
+  t.ok(after.graph.manifest(amd64.digest), 'what is held stays')
+  const { manifests, sightings } = before.catalog.load()
+  for (const kept of [manifests, sightings]) {
+    t.strictSame(
+      kept.map(({ digest }) => digest),
+      [amd64.digest],
+    )
+  }
+})
+
 t.test('manifests that are never held are remembered in bounded number', async t => {
   const { graph, catalog } = open()
   const digests = Array.from({ length: 1_100 }, (_, n) => {

@@ -12,6 +12,7 @@ export interface Containerd {
   /** The folder of `hosts.toml` files. */
   readonly certsDir: string
   readonly socket: string
+  readonly configFile: string
   /** Sends one registry to a mirror, and nowhere else. */
   mirror(registry: string, mirrorUrl: string): Promise<void>
   /** CRI `PullImage`, what kubelet does for `imagePullPolicy: Always`. Resolves with the image's id. */
@@ -53,13 +54,19 @@ export async function startContainerd(
   dir: string,
   pauseArchive: string,
   within: readonly string[] = [],
+  { discardsLayers = false }: { readonly discardsLayers?: boolean } = {},
 ): Promise<Containerd> {
   for (const name of ['root', 'state', 'certs.d', 'opt', 'cni/net.d', 'logs']) {
     await mkdir(join(dir, name), { recursive: true })
   }
   const socket = join(dir, 'containerd.sock')
   const config = join(dir, 'config.toml')
-  await writeFile(config, version === '2.1' ? configV3(dir) : configV2(dir))
+  const settings = version === '2.1' ? configV3(dir) : configV2(dir)
+  await writeFile(
+    config,
+    // The key stands under the snapshotter in both.
+    settings.replace(/^.*snapshotter = .*$/m, `$&\n  discard_unpacked_layers = ${discardsLayers}`),
+  )
   const bin = join(cacheDir, 'bin', version)
   const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}:/usr/sbin:/sbin` }
   const program = join(bin, 'containerd')
@@ -104,6 +111,7 @@ export async function startContainerd(
     version,
     certsDir: join(dir, 'certs.d'),
     socket,
+    configFile: config,
     async mirror(registry, mirrorUrl) {
       const folder = join(dir, 'certs.d', registry)
       await mkdir(folder, { recursive: true })
