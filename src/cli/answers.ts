@@ -85,7 +85,19 @@ export const peersAnswer = Type.Object({
     Type.Object({
       code: Type.String(),
       nodes: Type.Array(Type.Object({ id: Type.String(), name: Type.String() })),
+      detail: text,
     }),
+  ),
+  dials: orNothing(
+    Type.Array(
+      Type.Object({
+        address: Type.String(),
+        seed: Type.Boolean(),
+        result: Type.String(),
+        detail: Type.String(),
+        agoMs: orNothing(Type.Number()),
+      }),
+    ),
   ),
   sync: orNothing(
     Type.Object({

@@ -173,8 +173,9 @@ export const commands: readonly Command[] = [
     usage: '',
     words: { min: 0, max: 0 },
     description:
-      'Shows this node in the mesh: its id, its neighbours, how far its ledger has been compared with others, and by cluster key who dials ' +
-      'with it: a key that nobody uses any more can be dropped.',
+      'Shows this node in the mesh: its id, its neighbours, how far its ledger has been compared with others, by cluster key who dials ' +
+      'with it (a key that nobody uses any more can be dropped), and each address at which another node is looked for with what came of it: ' +
+      'seeds, and members that are not connected.',
     options: [],
     examples: [{ line: 'holdfast mesh status', does: 'between two steps of changing the key' }],
     exitCodes: ['ok', ...askingExitCodes],

@@ -8,9 +8,10 @@ export function tellAlarms(alarms: PeersAnswer['alarms']): readonly string[] {
   if (alarms.length === 0) return []
   return [
     '',
-    ...alarms.map(({ code, nodes }) => {
+    ...alarms.map(({ code, nodes, detail }) => {
       const names = nodes.map(({ name, id }) => `${name} (${id.slice(0, 12)})`).join(', ')
-      return `warning: ${names}: ${words[code] ?? code}`
+      const why = detail == null ? '' : `: ${detail}`
+      return `warning: ${names}: ${words[code] ?? code}${why}`
     }),
   ]
 }
@@ -23,6 +24,7 @@ const words: Readonly<Record<string, string>> = {
   'clock-unverified':
     'no registry has told this node the time over TLS since its start, and no two other nodes have confirmed its own',
   'clock-apart': 'its clock is more than five minutes from that of this node: set it',
+  'cut-off': 'reaches no other node of the mesh',
   'other-key':
     'dials with another key of the cluster than this node: it has not been given the new secret file yet, or this one has not',
 }

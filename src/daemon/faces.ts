@@ -64,6 +64,7 @@ export async function openFaces(
     isStoreFull: parts.content.collector.isFull,
     isStoreUnusable: parts.content.isUnusable,
     neighbour: parts.content.neighbour,
+    meshAlarms: parts.mesh && (() => parts.mesh?.report().alarms ?? []),
     wasRebuilt: recovered === 'rebuilt' || recovered === 'restored-from-snapshot',
     isListening: () => isListening,
   })

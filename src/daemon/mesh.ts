@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import { formatListen } from '../config/listen.ts'
 import { createLastCopies, leaseSubject } from '../keep/last-copies.ts'
 import { createOwners } from '../keep/owners.ts'
+import type { DialCounts } from '../mesh/dialler.ts'
 import { lookUpMs, startIndexNode } from '../mesh/index-node.ts'
 import { startMesh } from '../mesh/mesh.ts'
 import type { MeshStatus } from '../mesh/mesh-status.ts'
@@ -41,6 +42,8 @@ export interface MeshReport extends MeshStatus {
   /** Digests of other nodes that this one keeps in the index. */
   readonly indexEntries: number
   readonly neighbours: number
+  /** Dials since the start, by how they ended. */
+  readonly dialCounts: DialCounts
 }
 
 /** This node's part of the mesh. */
@@ -254,6 +257,7 @@ export async function joinMesh(
       sync: sync.status(),
       indexEntries: index.size(),
       neighbours: bus.neighbours().length,
+      dialCounts: mesh.counts().dials,
     }),
   }
 }

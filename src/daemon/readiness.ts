@@ -1,3 +1,4 @@
+import type { MeshAlarm } from '../mesh/alarms.ts'
 import type { NeighbourStatus } from '../ports/neighbour-store.ts'
 import type { Degradation, Readiness } from '../ports/readiness.ts'
 import type { LedgerStats } from '../ports/tag-ledger.ts'
@@ -14,6 +15,8 @@ export interface ConditionParts {
   readonly isStoreUnusable: () => boolean
   /** How the containerd of this node is, where somebody looks into it. */
   readonly neighbour: (() => NeighbourStatus) | undefined
+  /** What is wrong in the mesh, where there is one. */
+  readonly meshAlarms: (() => readonly MeshAlarm[]) | undefined
   /** The database was damaged at the last start. */
   readonly wasRebuilt: boolean
   /** The mirror listens and nobody stops it. */
@@ -33,6 +36,7 @@ export function createReadiness(parts: ConditionParts): () => Readiness {
       ...tellNeighbour(parts.neighbour?.()),
       ...tellLedger(ledger, parts.wasRebuilt),
       ...tellClock(ledger),
+      ...tellMesh(parts.meshAlarms?.() ?? []),
     ]
     return { ready: parts.isListening(), degraded }
   }
@@ -81,6 +85,21 @@ function tellNeighbour(status: NeighbourStatus | undefined): Degradation[] {
   const told = failure === undefined ? '' : ` (${failure})`
   const detail = `containerd at ${socket} is ${state}${told}: ${cures[state]}; it is tried again all the time`
   return [{ reason: 'containerd_unusable', detail }]
+}
+
+/** What this node suffers from itself; `holdfast peers` tells the rest. */
+const meshTroubles: Partial<
+  Record<MeshAlarm['code'], { readonly reason: Degradation['reason']; readonly what: string }>
+> = {
+  'cut-off': { reason: 'mesh_cut_off', what: 'no other node of the mesh is reached' },
+}
+
+function tellMesh(alarms: readonly MeshAlarm[]): Degradation[] {
+  return alarms.flatMap(({ code, detail }) => {
+    const trouble = meshTroubles[code]
+    if (trouble === undefined) return []
+    return [{ reason: trouble.reason, detail: [trouble.what, detail ?? ''].join(': ') }]
+  })
 }
 
 function tellLedger({ writable }: LedgerStats, wasRebuilt: boolean): Degradation[] {

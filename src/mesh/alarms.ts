@@ -1,4 +1,6 @@
 import type { NodeId } from '../ports/node-id.ts'
+import { cutOffFrom } from './cut-off.ts'
+import type { DialReport } from './dial-report.ts'
 import type { MemberStatus, OwnStatus } from './member-status.ts'
 
 /** Something in the mesh that an operator should look at. */
@@ -6,7 +8,8 @@ export interface MeshAlarm {
   /**
    * `twin-key`: two nodes use one key, one is a copy of the other; `twin-name`: members that have one name; `protocol`: no version of the
    * protocol in common with this node; `clock-unverified`: nobody confirmed this node's time; `clock-apart`: a clock more than five
-   * minutes from this node's; `other-key`: members that dial with another cluster key than this node.
+   * minutes from this node's; `other-key`: members that dial with another cluster key than this node; `cut-off`: this node has no
+   * connection with any other, and knows where some should be.
    */
   readonly code:
     | 'twin-key'
@@ -15,8 +18,11 @@ export interface MeshAlarm {
     | 'clock-unverified'
     | 'clock-apart'
     | 'other-key'
+    | 'cut-off'
   /** Whom it is about. */
   readonly nodes: readonly { readonly id: NodeId; readonly name: string }[]
+  /** Why, where the code does not tell. */
+  readonly detail?: string
 }
 
 /** Clocks further apart than this make records of one wait at the other, ms. */
@@ -27,10 +33,15 @@ export function meshAlarms(
   self: OwnStatus,
   members: readonly MemberStatus[],
   twins: ReadonlySet<NodeId>,
+  dials: DialReport,
 ): readonly MeshAlarm[] {
   const present = members.filter(member => member.state !== 'gone')
   const everybody = [self, ...present]
   const alarms: MeshAlarm[] = []
+  const detail = cutOffFrom(self, members, dials)
+  if (detail !== undefined) {
+    alarms.push({ code: 'cut-off', nodes: [{ id: self.id, name: self.name }], detail })
+  }
   const raise = (code: MeshAlarm['code'], nodes: readonly { id: NodeId; name: string }[]) => {
     if (nodes.length > 0) alarms.push({ code, nodes: nodes.map(({ id, name }) => ({ id, name })) })
   }

@@ -5,6 +5,7 @@ import type { NodeId } from '../ports/node-id.ts'
 import type { Timers } from '../ports/timers.ts'
 import type { BackOff } from './back-off.ts'
 import type { Candidate } from './dial-candidates.ts'
+import { type DialResult, dialWords } from './dial-report.ts'
 import type { MemberTable } from './member-table.ts'
 import { pause } from './pause.ts'
 
@@ -19,6 +20,8 @@ export interface Dialler {
   dialStranger(candidate: Candidate): Promise<void>
   /** Who was met at an address lately: addresses change hands, and behind that of a service is now this node and now that. */
   foundAt(address: string): NodeId | undefined
+  /** What came of the last dial of each address. */
+  results(): ReadonlyMap<string, DialResult>
   /** On another network others are there. */
   forget(): void
   counts(): DialCounts
@@ -41,11 +44,23 @@ export function createDialler(parts: {
   readonly random: () => number
   readonly log: Log
   readonly signal: AbortSignal
+  /** Whether somebody counts on a node there, so that it is told when none is. */
+  readonly isSeed: (address: string) => boolean
 }): Dialler {
   const { bus, table, backOff, clock, timers, random, log, signal } = parts
   const found = new Map<string, { readonly id: NodeId; readonly untilMs: number }>()
-  const refused = new Set<string>()
-  const counts = { connected: 0, unreachable: 0, refused: 0, self: 0, closed: 0 }
+  const results = new Map<string, DialResult>()
+  /** By address, what was told of it since it answered. */
+  const told = new Map<string, Set<string>>()
+  const counts = {
+    connected: 0,
+    unreachable: 0,
+    refused: 0,
+    'no-mesh': 0,
+    'hung-up': 0,
+    self: 0,
+    closed: 0,
+  }
 
   async function dialStranger(candidate: Candidate): Promise<void> {
     await pause(strangerJitterMs * random(), timers, signal)
@@ -72,9 +87,9 @@ export function createDialler(parts: {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(dialTimeoutMs)])
     try {
       const id = await bus.dial(address, limited)
-      counts.connected += 1
+      remember(address, 'connected')
       backOff.reset(address)
-      refused.delete(address)
+      told.delete(address)
       find(address, id)
       return id
     } catch (err) {
@@ -85,14 +100,30 @@ export function createDialler(parts: {
 
   function fail(address: string, err: unknown): void {
     const code = err instanceof BusFailure ? err.code : 'unreachable'
-    counts[code] += 1
+    remember(address, code)
     backOff.failed(address)
     if (code === 'self') find(address, bus.self, ownKeyFoundForMs)
     else found.delete(address)
-    const isNews = code === 'refused' && !refused.has(address)
-    if (isNews && refused.size < maxFound) refused.add(address)
-    const message = isNews ? 'a node does not accept our key, or is none' : 'nobody met'
-    log[isNews ? 'warn' : 'debug']({ address, code, err }, message)
+    if (code !== 'self') tell(address, code)
+    log.debug({ address, code, err }, 'nobody met')
+  }
+
+  /** Once for an address and a reason. That a member is not to be reached, its state tells. */
+  function tell(address: string, code: BusFailure['code']): void {
+    const isTrouble = code === 'refused' || code === 'no-mesh' || parts.isSeed(address)
+    const before = told.get(address) ?? new Set()
+    if (!isTrouble || before.has(code)) return
+    if (told.size >= maxFound) told.clear()
+    told.set(address, before.add(code))
+    log.warn({ address, code }, `a node was not met: ${dialWords[code]}`)
+  }
+
+  function remember(address: string, result: DialResult['result']): void {
+    counts[result] += 1
+    results.delete(address)
+    const [oldest] = results.keys()
+    if (results.size >= maxFound && oldest !== undefined) results.delete(oldest)
+    results.set(address, { result, atMs: clock.monotonicMs() })
   }
 
   function find(address: string, id: NodeId, forMs = foundForMs): void {
@@ -109,6 +140,7 @@ export function createDialler(parts: {
     dialAll,
     dialStranger,
     foundAt,
+    results: () => results,
     forget: () => found.clear(),
     counts: () => ({ ...counts }),
   }

@@ -1,6 +1,7 @@
 import type { Clock } from '../ports/clock.ts'
 import type { ClusterTime } from '../ports/cluster-time.ts'
 import { type MeshAlarm, meshAlarms } from './alarms.ts'
+import type { DialReport } from './dial-report.ts'
 import { meet, type ProtocolRange } from './hello.ts'
 import type { MemberEntry } from './member-entry.ts'
 import type { MemberStatus, OwnStatus } from './member-status.ts'
@@ -12,6 +13,8 @@ export interface MeshStatus {
   readonly self: OwnStatus
   /** In the order of their names. */
   readonly members: readonly MemberStatus[]
+  /** Where this node looks for others, and what came of it. */
+  readonly dials: DialReport['addresses']
   readonly alarms: readonly MeshAlarm[]
 }
 
@@ -26,6 +29,7 @@ export function meshStatus(
     readonly facts: () => OwnFacts
     readonly time: ClusterTime
     readonly clock: Clock
+    readonly dials: () => DialReport
   },
   { version, protocols }: { readonly version: string; readonly protocols: ProtocolRange },
 ): MeshStatus {
@@ -56,7 +60,8 @@ export function meshStatus(
   }
   const twins = new Set(entries.filter(e => isTwin(e.twinSeenMs)).map(e => e.hello.id))
   if (isTwin(parts.own.twinSeenMs())) twins.add(self.id)
-  return { self, members, alarms: meshAlarms(self, members, twins) }
+  const dials = parts.dials()
+  return { self, members, dials: dials.addresses, alarms: meshAlarms(self, members, twins, dials) }
 }
 
 const orderOf = ({ name, id }: MemberStatus): string => `${name} ${id}`

@@ -72,7 +72,7 @@ export async function startMesh(
     judge: membership.judge,
     answers: membership.answers,
     changed: membership.changed,
-    status: () => meshStatus({ ...parts, table, own }, { version, protocols }),
+    status: () => meshStatus({ ...parts, table, own, dials: dials.report }, { version, protocols }),
     counts: () => ({ ...membership.counts(), dials: dials.counts() }),
     async close() {
       operators.close()

@@ -22,8 +22,11 @@ export function createNameSeeds(
   const places = options.hosts.map(text => parseMeshAddress(text, options.port))
   const hosts = places.filter(place => place !== undefined)
 
+  let unresolved: readonly string[] = []
+
   return {
     name: options.name,
+    unresolved: () => unresolved,
     async find(signal) {
       const limited = AbortSignal.any([signal, AbortSignal.timeout(resolveTimeoutMs)])
       const found = await Promise.allSettled(
@@ -34,6 +37,9 @@ export function createNameSeeds(
       )
       const addresses = found.flatMap(one => (one.status === 'fulfilled' ? one.value : []))
       const failures = found.flatMap(one => (one.status === 'rejected' ? [one.reason] : []))
+      unresolved = hosts.flatMap(({ host, port }, index) =>
+        found[index]?.status === 'rejected' ? [formatMeshAddress(host, port)] : [],
+      )
       if (addresses.length === 0 && failures.length > 0) throw failures[0]
       return [...new Set(addresses)]
     },

@@ -8,6 +8,7 @@ import type { SeedSource } from '../ports/seed-source.ts'
 import type { Timers } from '../ports/timers.ts'
 import { createBackOff } from './back-off.ts'
 import { type Candidate, findCandidates } from './dial-candidates.ts'
+import { type DialReport, reportDials } from './dial-report.ts'
 import { createDialler, type DialCounts } from './dialler.ts'
 import type { MemberTable } from './member-table.ts'
 import { createSeedPool } from './seed-pool.ts'
@@ -15,6 +16,8 @@ import { createSeedPool } from './seed-pool.ts'
 /** Keeps this node connected, for as long as it runs. */
 export interface DialSupervisor {
   counts(): DialCounts
+  /** Where it looks for others, and what came of it. */
+  report(): DialReport
   close(): Promise<void>
 }
 
@@ -67,9 +70,12 @@ export function superviseDials(
   const ending = new AbortController()
   const backOff = createBackOff(clock, random)
   const pool = createSeedPool(parts.seeds, log)
-  const dialler = createDialler({ ...parts, backOff, signal: ending.signal })
+  const isSeed = (address: string): boolean => pool.addresses().includes(address)
+  const dialler = createDialler({ ...parts, backOff, signal: ending.signal, isSeed })
   const running = new Map<string, Promise<unknown>>()
   const since = new Map<NodeId, number>()
+  let aloneSinceMs: number | undefined =
+    bus.neighbours().length === 0 ? clock.monotonicMs() : undefined
   let addresses = parts.network.addresses().join(' ')
   let refreshedAtMs = Number.NEGATIVE_INFINITY
   let replacedAtMs = clock.monotonicMs()
@@ -77,6 +83,8 @@ export function superviseDials(
   let cancelSoon: (() => void) | undefined
 
   const degree = (): number => bus.neighbours().length
+  const ownAddresses = (): ReadonlySet<string> =>
+    new Set([...parts.ownAddresses(), ...bus.listening])
 
   function tick(): void {
     const meanMs = degree() === 0 ? aloneTickMs : tickMs
@@ -136,7 +144,7 @@ export function superviseDials(
         backOff,
         random,
       },
-      { self: bus.self, ownAddresses: new Set([...parts.ownAddresses(), ...bus.listening]) },
+      { self: bus.self, ownAddresses: ownAddresses() },
     )
     const missing = degree() === 0 ? aloneDials : wantedDegree() - degree()
     beginSome(candidates.wanted, missing - running.size)
@@ -195,18 +203,23 @@ export function superviseDials(
     }
   }
 
+  /** There is no time to lose. */
+  function loseLast(): void {
+    aloneSinceMs ??= clock.monotonicMs()
+    if (ending.signal.aborted) return
+    cancelTick()
+    cancelTick = timers.after(aloneTickMs * random(), tick)
+  }
+
   const stopListening = bus.onNeighbour(({ kind, id }) => {
     if (kind === 'joined') {
+      aloneSinceMs = undefined
       since.delete(id)
       if (degree() > limits.hard) own(id, bus.hangUp(id))
       for (const address of table.get(id)?.meshAddresses ?? []) backOff.reset(address)
       return
     }
-    // The last one left: there is no time to lose.
-    if (degree() === 0 && !ending.signal.aborted) {
-      cancelTick()
-      cancelTick = timers.after(aloneTickMs * random(), tick)
-    }
+    if (degree() === 0) loseLast()
   })
 
   const stopWatching = table.onChange(() => {
@@ -215,6 +228,23 @@ export function superviseDials(
 
   return {
     counts: dialler.counts,
+    report() {
+      const nowMs = clock.monotonicMs()
+      const own = ownAddresses()
+      const isOwn = (address: string): boolean =>
+        own.has(address) || dialler.foundAt(address) === bus.self
+      return {
+        addresses: reportDials({
+          seeds: pool.addresses(),
+          unresolved: pool.unresolved(),
+          entries: table.entries(),
+          results: dialler.results(),
+          isOwn,
+          nowMs,
+        }),
+        aloneForMs: aloneSinceMs === undefined ? undefined : nowMs - aloneSinceMs,
+      }
+    },
     async close() {
       ending.abort()
       stopListening()

@@ -59,10 +59,11 @@ export interface Bus {
 export class BusFailure extends Error {
   override readonly name = 'BusFailure'
   /**
-   * `unreachable`: nobody answers there; `refused`: it does not accept our key, or is no node; `self`: whoever is there has this node's key, as this node itself; `closed`: the
-   * bus is closed or the connection ended.
+   * `unreachable`: nobody answers there; `refused`: it does not accept our key; `no-mesh`: what answers there speaks another protocol;
+   * `hung-up`: it ended the connection without a word; `self`: whoever is there has this node's key, as this node itself; `closed`: the bus
+   * is closed or the connection ended.
    */
-  readonly code: 'unreachable' | 'refused' | 'self' | 'closed'
+  readonly code: 'unreachable' | 'refused' | 'no-mesh' | 'hung-up' | 'self' | 'closed'
 
   constructor(code: BusFailure['code'], message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })

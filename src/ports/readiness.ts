@@ -8,6 +8,7 @@ export const degradedReasons = [
   'ledger_rebuilt', // the database was damaged and made anew since the last start
   'clock_unverified', // no trusted time since the start: neither from a registry nor from the cluster
   'clock_wrong', // our own clock is before the build date or the highest time ever trusted
+  'mesh_cut_off', // there should be other nodes, and none is reached
   'offline', // mode is `offline`: upstreams are not asked
 ] as const
 

@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
+import type { DialCounts } from '../mesh/dialler.ts'
 import type { MeshStatus } from '../mesh/mesh-status.ts'
 import type { Verdict } from '../ports/bus.ts'
 import type { RecordOutcome } from '../ports/record-store.ts'
@@ -28,6 +29,7 @@ export interface MeshState extends Pick<MeshStatus, 'members' | 'alarms'> {
   readonly neighbours: number
   readonly indexEntries: number
   readonly sync: SyncStatus
+  readonly dialCounts: DialCounts
 }
 
 const memberStates = ['alive', 'suspect', 'gone'] as const
@@ -143,6 +145,19 @@ export function watchMesh(
       const { members } = state()
       for (const each of memberStates) {
         this.set({ state: each }, members.filter(member => member.state === each).length)
+      }
+    },
+  })
+  new Counter({
+    name: 'holdfast_mesh_failed_dials_total',
+    help: 'Dials of other nodes that met nobody, by the reason; `holdfast mesh status` tells the addresses.',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      const { connected: _, self: __, ...failed } = state().dialCounts
+      this.reset()
+      for (const [reason, count] of Object.entries(failed)) {
+        this.inc({ reason: reason.replace('-', '_') }, count)
       }
     },
   })

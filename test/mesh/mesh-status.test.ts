@@ -1,4 +1,5 @@
 import t from 'tap'
+import { BusFailure } from '../../src/ports/bus.ts'
 import { addressOf, simulateMesh } from './simulated-node.ts'
 import { signatureOf } from './support.ts'
 
@@ -54,6 +55,52 @@ t.test('alarms name what is wrong, and whom it is about', async t => {
   t.strictSame(alarms.get('clock-apart'), [c.id])
   await b.close()
   t.notOk(codes().includes('twin-name'), 'who is gone is no trouble')
+})
+
+t.test('a node that reaches nobody is an alarm that says why, until it reaches one', async t => {
+  const { time, start } = simulateMesh(t)
+  const unresolved = () => ['node.lan:5053']
+  const a = await start({
+    address: addressOf(1),
+    seeds: [addressOf(1), addressOf(2), addressOf(3)],
+    sources: [{ name: 'dns', find: async () => [], unresolved }],
+  })
+  const cutOff = () => a.status().alarms.find(({ code }) => code === 'cut-off')
+  const { dial } = a.end.bus
+  Object.assign(a.end.bus, {
+    dial: (address: string, signal: AbortSignal) =>
+      address === addressOf(3)
+        ? Promise.reject(new BusFailure('refused', 'no key'))
+        : dial(address, signal),
+  })
+  await time.pass(8_000)
+  t.equal(cutOff(), undefined, 'at the start one is alone for a moment')
+  await time.pass(7_000)
+  t.match(cutOff()?.nodes, [{ id: a.id }])
+  t.match(cutOff()?.detail, `our cluster key deadbeef is refused by ${addressOf(3)}`)
+  t.match(cutOff()?.detail, `${addressOf(2)}: cannot be connected`)
+  t.match(cutOff()?.detail, 'node.lan:5053: the name does not resolve')
+  t.match(
+    a.status().dials.map(({ address, isSeed, result }) => [address, isSeed, result]),
+    [
+      [addressOf(1), true, 'self'],
+      [addressOf(2), true, 'unreachable'],
+      [addressOf(3), true, 'refused'],
+      ['node.lan:5053', true, 'unresolved'],
+    ],
+  )
+  const b = await start({ address: addressOf(2) })
+  await time.until(() => cutOff() === undefined, 90_000)
+  t.equal(a.status().dials[1]?.result, 'connected')
+  b.kill()
+  await time.until(() => cutOff() !== undefined, 120_000)
+})
+
+t.test('a node of which no seed and no member is known is alone in peace', async t => {
+  const { time, start } = simulateMesh(t)
+  const a = await start({ address: addressOf(1), seeds: [addressOf(1)] })
+  await time.pass(120_000)
+  t.notOk(a.status().alarms.some(({ code }) => code === 'cut-off'))
 })
 
 t.test('two nodes with one key are an alarm at both and at who knows both', async t => {

@@ -68,6 +68,7 @@ t.test('addresses need no name server, and a dead name hides no other seed', asy
     hosts: ['dead.test:5053', '10.0.0.1:5053', '[fd00::1]:6000', 'no port', 'gone.test:1'],
   })
   t.strictSame(await seeds.find(never), ['10.0.0.1:5053', '[fd00::1]:6000'])
+  t.strictSame(seeds.unresolved?.(), ['dead.test:5053', 'gone.test:1'])
 })
 
 t.test('when nothing can be resolved it is said so', async t => {

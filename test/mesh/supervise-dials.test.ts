@@ -93,7 +93,36 @@ t.test('who refuses our key is told of once', async t => {
   Object.assign(a.end.bus, { dial: () => Promise.reject(new BusFailure('refused', 'no key')) })
   await time.pass(600_000)
   t.ok(a.counts().dials.refused > 5)
-  t.equal(a.log.lines.filter(line => /does not accept our key/.test(line.message)).length, 1)
+  t.equal(a.log.lines.filter(line => /our cluster key is refused/.test(line.message)).length, 1)
+})
+
+t.test('of a seed where nobody is the log tells once for each reason, without a stack', async t => {
+  const { time, start } = simulateMesh(t)
+  const a = await start({ address: addressOf(1), seeds: [addressOf(2)] })
+  const told = () => a.log.lines.filter(({ message }) => message.startsWith('a node was not met'))
+  await time.pass(300_000)
+  const one = { fields: { address: addressOf(2), code: 'unreachable' } }
+  t.match(told(), [one])
+  Object.assign(a.end.bus, { dial: () => Promise.reject(new BusFailure('no-mesh', 'a mirror')) })
+  await time.pass(300_000)
+  t.match(told(), [one, { fields: { address: addressOf(2), code: 'no-mesh' } }])
+  t.equal(told().length, 2)
+  t.notOk(told().some(({ fields }) => 'err' in fields))
+})
+
+t.test('a name that does not resolve is told once, and again after it did', async t => {
+  const { time, start } = simulateMesh(t)
+  let unresolved = ['node.lan:5053']
+  const source: SeedSource = { name: 'dns', find: async () => [], unresolved: () => unresolved }
+  const a = await start({ address: addressOf(1), sources: [source] })
+  const told = () => a.log.lines.filter(({ message }) => /does not resolve/.test(message)).length
+  await time.pass(300_000)
+  t.equal(told(), 1)
+  unresolved = []
+  await time.pass(120_000)
+  unresolved = ['node.lan:5053']
+  await time.pass(300_000)
+  t.equal(told(), 2)
 })
 
 t.test('connections change now and then, and stay enough', async t => {

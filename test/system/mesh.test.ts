@@ -124,7 +124,7 @@ t.test(
     const old = join(mesh.secretFile, '..', 'old.secret')
     await writeFile(old, `${makeKey(1)}\n`)
     const stale = await start(await mesh.place('n3'), { seeds: [p1], mesh: { secretFile: old } })
-    await until('it was turned away', () => /does not accept our key/.test(stale.output()))
+    await until('it was turned away', () => /our cluster key is refused/.test(stale.output()))
     await world.push('app', 'latest')
     await pull(nodes[0]?.mirror ?? '', registryName, 'app', 'latest')
     await untilEqual(nodes)

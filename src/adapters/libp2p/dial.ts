@@ -55,9 +55,28 @@ function toBusFailure(error: unknown, address: string, signal: AbortSignal): Bus
   const { name = '', message = '' } = error instanceof Error ? error : {}
   if (/dial self/i.test(message)) return new BusFailure('self', `${address} is this node`, error)
   const isOfHandshake = name === 'EncryptionFailedError' || name === 'ConnectionInterceptedError'
-  // What ends or falls silent said nothing: it may be full, or going down.
-  if (isOfHandshake && !signal.aborted && !/closed|reset|EOF|abort|timed? ?out/i.test(message)) {
-    return new BusFailure('refused', `${address} does not accept our cluster key`, error)
+  if (!isOfHandshake || signal.aborted || /reset|abort|timed? ?out/i.test(message)) {
+    return new BusFailure('unreachable', `${address} does not answer: ${message}`, error)
   }
-  return new BusFailure('unreachable', `${address} does not answer: ${message}`, error)
+  const code = codeOfHandshake(name, message)
+  return new BusFailure(code, `${address} ${handshakeWords[code]}: ${message}`, error)
 }
+
+const handshakeWords = {
+  refused: 'does not accept our cluster key',
+  'no-mesh': 'is no mesh port',
+  'hung-up': 'ended the connection without a word',
+} as const
+
+/**
+ * A key is refused by who speaks libp2p: it knows no such handshake, or fails it. An HTTP server says something else. What ends at once
+ * said nothing: a TLS server, or a node that is full or going down.
+ */
+function codeOfHandshake(name: string, message: string): keyof typeof handshakeWords {
+  if (/reading 0\/1 bytes|^(?!.*reading \d).*(closed|EOF)/i.test(message)) return 'hung-up'
+  const isNode = name === 'ConnectionInterceptedError' || ofNode.test(message)
+  return isNode ? 'refused' : 'no-mesh'
+}
+
+/** What libp2p says of who speaks it. */
+const ofNode = /protocol selection failed|handshake|decrypt|noise/i

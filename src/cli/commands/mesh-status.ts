@@ -27,8 +27,20 @@ function lines(answer: PeersAnswer): readonly string[] {
     ]),
     '',
     ...columns([['KEY', 'NODES THAT DIAL WITH IT'], ...keys(answer)]),
+    ...tellDials(answer.dials ?? []),
     ...tellAlarms(alarms),
   ]
+}
+
+function tellDials(dials: NonNullable<PeersAnswer['dials']>): readonly string[] {
+  if (dials.length === 0) return []
+  const rows = dials.map(({ address, seed, detail, agoMs }) => [
+    address,
+    seed ? 'seed' : 'member',
+    agoMs == null ? '' : `${formatAge(agoMs / 1000)} ago`,
+    detail,
+  ])
+  return ['', ...columns([['ADDRESS', 'FROM', 'DIALLED', 'RESULT'], ...rows])]
 }
 
 function tellSync(sync: PeersAnswer['sync']): string | undefined {

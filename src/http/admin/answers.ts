@@ -1,3 +1,4 @@
+import { dialWords } from '../../mesh/dial-report.ts'
 import type { MemberStatus } from '../../mesh/member-status.ts'
 import type { MeshStatus } from '../../mesh/mesh-status.ts'
 import { formatTag, parseTag } from '../../oci/reference.ts'
@@ -129,7 +130,7 @@ export function createAdminAnswers(
     peers() {
       const view = parts.mesh?.()
       if (view === undefined) return { ...asOf(), enabled: false, members: [], alarms: [] }
-      const { self, members, alarms, sync, indexEntries } = view
+      const { self, members, alarms, dials, sync, indexEntries } = view
       const { convergedAtMs, root, records, isBehind, snapshotShare, rounds, refused } = sync
       const convergedAgoMs =
         convergedAtMs === undefined ? undefined : Math.round(parts.monotonicMs() - convergedAtMs)
@@ -138,7 +139,18 @@ export function createAdminAnswers(
         enabled: true,
         self: { ...describeNode(self), neighbours: self.neighbours },
         members: members.map(describeMember),
-        alarms: alarms.map(({ code, nodes }) => ({ code, nodes: [...nodes] })),
+        alarms: alarms.map(({ code, nodes, detail }) => ({
+          code,
+          nodes: [...nodes],
+          ...defined({ detail }),
+        })),
+        dials: dials.map(({ address, isSeed, result, agoMs }) => ({
+          address,
+          seed: isSeed,
+          result,
+          detail: dialWords[result],
+          ...defined({ agoMs }),
+        })),
         sync: {
           root,
           records,

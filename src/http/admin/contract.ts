@@ -166,7 +166,22 @@ export const peersAnswer = Type.Object({
     }),
   ),
   alarms: Type.Array(
-    Type.Object({ code: text, nodes: Type.Array(Type.Object({ id: text, name: text })) }),
+    Type.Object({
+      code: text,
+      nodes: Type.Array(Type.Object({ id: text, name: text })),
+      detail: optionalText,
+    }),
+  ),
+  dials: Type.Optional(
+    Type.Array(
+      Type.Object({
+        address: text,
+        seed: Type.Boolean(),
+        result: text,
+        detail: text,
+        agoMs: Type.Optional(Type.Number()),
+      }),
+    ),
   ),
   sync: Type.Optional(
     Type.Object({

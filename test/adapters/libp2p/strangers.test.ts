@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
 import t from 'tap'
 import { createKeyedEncrypters } from '../../../src/adapters/libp2p/keyed-encrypters.ts'
 import { createOwnStart } from '../../../src/ports/own-start.ts'
@@ -29,6 +32,28 @@ t.test('who knows a key id and not the key is refused', async t => {
   await t.rejects(dialPlain(node, address), { name: 'EncryptionFailedError' })
   t.strictSame(changes, [])
 })
+
+t.test(
+  'a seed that is the port of something else is told from one that refuses our key',
+  async t => {
+    const { bus } = await startBus(t)
+    const web = createHttpServer((_request, response) => response.end())
+    // As a TLS server does with what is no TLS.
+    const ending = createServer(socket => void socket.on('error', () => {}).end())
+    for (const [server, code] of [
+      [web, 'no-mesh'],
+      [ending, 'hung-up'],
+    ] as const) {
+      server.listen(0, '127.0.0.1')
+      t.teardown(() => server.close())
+      await once(server, 'listening')
+      const { port } = server.address() as AddressInfo
+      await t.rejects(bus.dial(`127.0.0.1:${port}`, soon()), { code })
+    }
+    const other = await startBus(t, { key: 'other' })
+    await t.rejects(bus.dial(other.address, soon()), { code: 'refused' })
+  },
+)
 
 t.test('200 connections of garbage and silence harm nobody', async t => {
   const one = await startBus(t)

@@ -22,5 +22,9 @@ export const meshAnswer = {
     { ...member, name: 'hold', state: 'gone', clockSkewMs: undefined, upstreams: [] },
   ],
   alarms: [{ code: 'twin-key', nodes: [{ id, name: 'galley' }] }],
+  dials: [
+    { address: '10.0.0.2:5053', seed: true, result: 'connected', detail: 'a node is there' },
+    { address: '10.0.0.9:5053', seed: true, result: 'refused', detail: 'refused', agoMs: 4_000 },
+  ],
   sync: { records: 12, isBehind: false, convergedAgoMs: 3_000, refused: 0 },
 }

@@ -419,6 +419,7 @@ t.test('the other nodes are told as this node sees them', async t => {
         },
       ],
       alarms: [{ code: 'clock-apart', nodes: [{ id: node.id, name: node.name }] }],
+      dials: [{ address: '10.0.0.9:5053', isSeed: true, result: 'no-mesh', agoMs: 12 }],
       sync: {
         root: 'aa',
         records: 7,
@@ -438,6 +439,15 @@ t.test('the other nodes are told as this node sees them', async t => {
   t.match(peers.body, {
     enabled: true,
     members: [{ name: 'galley', state: 'suspect', clockSkewMs: 3 }],
+    dials: [
+      {
+        address: '10.0.0.9:5053',
+        seed: true,
+        result: 'no-mesh',
+        detail: /^no mesh port/,
+        agoMs: 12,
+      },
+    ],
     sync: { convergedAgoMs: 1_000 },
     indexEntries: 4,
   })

@@ -1,0 +1,33 @@
+import { type DialledAddress, type DialReport, dialWords } from './dial-report.ts'
+import type { MemberStatus, OwnStatus } from './member-status.ts'
+
+/** A node that starts, and one whose neighbours all start anew, is alone for a moment, ms. */
+const graceMs = 10_000
+/** Addresses that are named for each reason. */
+const maxNamed = 3
+
+/** Why this node reaches nobody, although it knows where others should be; `undefined`: it does reach one, or knows of none. */
+export function cutOffFrom(
+  { keyId }: Pick<OwnStatus, 'keyId'>,
+  members: readonly MemberStatus[],
+  { addresses, aloneForMs = 0 }: DialReport,
+): string | undefined {
+  const others = addresses.filter(({ result }) => result !== 'self')
+  if (aloneForMs < graceMs || (others.length === 0 && members.length === 0)) return undefined
+  const byResult = Map.groupBy(others, ({ result }) => result)
+  const reasons = [...byResult].map(([result, group]) =>
+    result === 'refused'
+      ? `our cluster key ${keyId} is refused by ${tellAddresses(group)}`
+      : `${tellAddresses(group)}: ${dialWords[result]}`,
+  )
+  const cure = byResult.has('refused')
+    ? '; give this node the secret file that the others have'
+    : ''
+  return `${reasons.join('; ') || 'nobody was dialled so far'}${cure}`
+}
+
+function tellAddresses(group: readonly DialledAddress[]): string {
+  const named = group.slice(0, maxNamed).map(({ address }) => address)
+  const more = group.length - named.length
+  return `${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}

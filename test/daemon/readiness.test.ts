@@ -1,0 +1,41 @@
+import t from 'tap'
+import { type ConditionParts, createReadiness } from '../../src/daemon/readiness.ts'
+import type { LedgerStats } from '../../src/ports/tag-ledger.ts'
+
+const stats = { writable: true, clockVerified: true, clockOffsetMs: 0 } as LedgerStats
+
+function readinessOf(change: Partial<ConditionParts>) {
+  return createReadiness({
+    mode: () => 'auto',
+    endpoints: () => [],
+    ledger: () => stats,
+    isStoreFull: () => false,
+    isStoreUnusable: () => false,
+    neighbour: undefined,
+    meshAlarms: undefined,
+    wasRebuilt: false,
+    isListening: () => true,
+    ...change,
+  })()
+}
+
+t.test('a node that is cut off from its mesh is ready, and says why it is alone', async t => {
+  const nodes = [{ id: 'ab'.repeat(32), name: 'bridge' }]
+  const detail = 'our cluster key 1b9adb9c is refused by 10.0.0.11:5053'
+  const { ready, degraded } = readinessOf({
+    meshAlarms: () => [
+      { code: 'clock-apart', nodes },
+      { code: 'cut-off', nodes, detail },
+    ],
+  })
+  t.equal(ready, true)
+  t.strictSame(degraded, [
+    { reason: 'mesh_cut_off', detail: `no other node of the mesh is reached: ${detail}` },
+  ])
+})
+
+t.test('what others of the mesh suffer from makes no node degraded', async t => {
+  const nodes = [{ id: 'cd'.repeat(32), name: 'galley' }]
+  const { degraded } = readinessOf({ meshAlarms: () => [{ code: 'clock-apart', nodes }] })
+  t.strictSame(degraded, [])
+})
