@@ -161,6 +161,25 @@ export const pinChangeAnswer = Type.Object({
   storedOn: Type.Object({ nodes: Type.Number(), members: Type.Number() }),
 })
 
+/** `GET /api/v1/bans` and `/api/v1/blocks` */
+export const exclusionsAnswer = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      key: Type.String(),
+      setAt: Type.String(),
+      setOn: Type.String(),
+      note: text,
+      author: text,
+    }),
+  ),
+})
+
+/** `PUT` and `DELETE` of a ban or a block */
+export const exclusionChangeAnswer = Type.Object({
+  key: Type.String(),
+  storedOn: Type.Object({ nodes: Type.Number(), members: Type.Number() }),
+})
+
 /** `GET /api/v1/audit` */
 export const auditAnswer = Type.Object({
   items: Type.Array(
@@ -187,4 +206,5 @@ export type ResolutionsAnswer = Static<typeof resolutionsAnswer>
 export type PinsAnswer = Static<typeof pinsAnswer>
 export type PinAnswer = Static<typeof pinAnswer>
 export type PinChangeAnswer = Static<typeof pinChangeAnswer>
+export type ExclusionsAnswer = Static<typeof exclusionsAnswer>
 export type AuditAnswer = Static<typeof auditAnswer>

@@ -1,6 +1,7 @@
 import { archiveCommands } from './archive-commands.ts'
 import type { Command, Option } from './command.ts'
 import { containerdCommands } from './containerd-commands.ts'
+import { exclusionCommands } from './exclusion-commands.ts'
 import { pinCommands } from './pin-commands.ts'
 
 /** Options of every command. */
@@ -146,6 +147,7 @@ export const commands: readonly Command[] = [
     load: () => import('./commands/status.ts'),
   },
   ...pinCommands(askingExitCodes),
+  ...exclusionCommands(askingExitCodes),
   ...archiveCommands(askingExitCodes),
   {
     name: 'peers',

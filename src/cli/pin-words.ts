@@ -21,8 +21,10 @@ export function readCopies(text: string | undefined): number | undefined {
 }
 
 /** Whether as many nodes have it as were asked for. */
-export const hasEnough = ({ storedOn }: PinChangeAnswer, copies: number | undefined): boolean =>
-  copies === undefined || storedOn.nodes >= copies
+export const hasEnough = (
+  { storedOn }: Pick<PinChangeAnswer, 'storedOn'>,
+  copies: number | undefined,
+): boolean => copies === undefined || storedOn.nodes >= copies
 
 /** What became of a pin that was set or removed. */
 export function pinLines(answer: PinChangeAnswer, copies: number | undefined): string[] {

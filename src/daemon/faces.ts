@@ -18,7 +18,7 @@ import { watchNode } from '../telemetry/watch-node.ts'
 import type { Archive } from './archive.ts'
 import type { Content } from './content.ts'
 import type { JoinedMesh } from './mesh.ts'
-import { wirePins } from './pins.ts'
+import { wireExclusions, wirePins } from './operator.ts'
 import { createReadiness } from './readiness.ts'
 import type { Pull } from './resolution.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -100,6 +100,8 @@ export async function openFaces(
       ...parts.archive,
       pins: wirePins(parts),
       pinBook: parts.database.pins,
+      exclusions: wireExclusions(parts),
+      exclusionBook: parts.database.exclusions,
       audit: parts.database.audit,
       clock: parts.clock,
       token: createTokenFile(config.admin.tokenFile, parts),

@@ -49,7 +49,7 @@ export interface MeshReport extends MeshStatus {
 /** This node's part of the mesh. */
 export interface JoinedMesh {
   readonly forPull: PullMesh
-  /** Has other members store what this node says of a pin. */
+  /** Has other members store what an operator said on this node. */
   readonly storeCopies: Sync['storeCopies']
   /** Whether others believe what an operator says on this node. */
   isOperator(): boolean

@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts'
 import { compileIsPrivate, compileTagSettings } from '../config/rules.ts'
 import type { SignedRecord } from '../ledger/record.ts'
 import type { Digest } from '../oci/digest.ts'
-import type { Reference, Repository, TagReference } from '../oci/reference.ts'
+import type { Repository, TagReference } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Member } from '../ports/members.ts'
@@ -13,7 +13,6 @@ import { createTagAnswer } from '../pull/answer-members.ts'
 import { createAskMembers, type TakeRecord } from '../pull/ask-members.ts'
 import { createAskUpstream } from '../pull/ask-upstream.ts'
 import { onlyUpstream } from '../pull/blob-sources.ts'
-import { completeImage } from '../pull/complete-image.ts'
 import { createCompleteTags } from '../pull/complete-tag.ts'
 import type { ContentView } from '../pull/content-view.ts'
 import { type Blobs, createBlobs } from '../pull/get-blob.ts'
@@ -26,6 +25,7 @@ import { createListTags, type ListTags } from '../pull/list-tags.ts'
 import { createPeerAccess, type Mesh } from '../pull/peer-access.ts'
 import { resolveSubject } from '../pull/peer-word.ts'
 import { mayServe } from '../pull/policy.ts'
+import { createPullImage, type PullImage } from '../pull/pull-image.ts'
 import { createReachOf } from '../pull/reach-of.ts'
 import { createRefreshBehind } from '../pull/refresh-behind.ts'
 import { createManifestRelay, relaySubject } from '../pull/relay-manifest.ts'
@@ -54,8 +54,7 @@ export interface Pull {
   readonly listTags: ListTags
   readonly listReferrers: ListReferrers
   readonly given: GivenDigests
-  /** Pulls all of an image into the store, as for a client; tells why where it cannot. */
-  readonly pullImage: (reference: Reference, signal: AbortSignal) => Promise<string | undefined>
+  readonly pullImage: PullImage
   /** Images whose rest is being fetched, or waits for it. */
   readonly incompleteImages: () => number
   readonly isInReach: InReach['isInReach']
@@ -240,6 +239,7 @@ export function wirePull(
       ledger,
       upstream,
       content: view,
+      isBlocked: parts.database.pins.isBlocked,
       clock,
       mode,
       settingsOf,
@@ -277,15 +277,7 @@ export function wirePull(
     incompleteImages: completeTags.pending,
     isInReach: inReach.isInReach,
     complete: completeTags.want,
-    async pullImage({ tag, digest, ...repository }, signal) {
-      const key = { ...repository, tag: tag ?? 'latest' }
-      const answer = digest ? undefined : await resolveTag(key, { asking: 'GET', signal })
-      if (answer?.found === false) return answer.reason
-      const target = digest ?? answer?.digest
-      if (target === undefined) return 'nothing to pull'
-      const image = { repository, target }
-      return (await completeImage({ completeness, manifests, blobs }, image, signal))?.reason
-    },
+    pullImage: createPullImage({ resolveTag, completeness, manifests, blobs }),
     forPeers: mesh && {
       ...createPeerContent({ store, graph, blobs, isPrivate }),
       answers: new Map([

@@ -1,3 +1,4 @@
+import type { Digest } from '../oci/digest.ts'
 import type { TagReference } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { FailureClass } from '../ports/errors.ts'
@@ -18,6 +19,8 @@ export interface LadderParts {
   readonly ledger: TagLedger
   readonly upstream: Pick<Upstream, 'reach'>
   readonly content: ContentView
+  /** An operator does not want this digest served under any tag. */
+  readonly isBlocked: (digest: Digest) => boolean
   readonly clock: Clock
   readonly mode: () => Mode
   readonly settingsOf: SettingsOf

@@ -146,6 +146,7 @@ export function createResolveTag(
   }
 
   function isUsable({ digest }: Confirmed, reach: Reach): boolean {
+    if (parts.isBlocked(digest)) return false
     return content.isComplete(digest) || (reach.state === 'reachable' && !content.isSuspect(digest))
   }
 
@@ -157,7 +158,8 @@ export function createResolveTag(
     question: Question,
     asked: OwnersWord,
     tag: TagSettings,
-  ): Promise<Resolved> {
+  ): Promise<Resolved | Unresolved> {
+    if (parts.isBlocked(asked.confirmed.digest)) return answerInsteadOf(question, asked, tag)
     const fault = faultOf(question, asked)
     if (fault !== undefined && mayServe('unreachable', tag.policies)) {
       note(question, 'upstream', `${asked.confirmed.digest} was named, but its ${fault}`)
@@ -167,6 +169,20 @@ export function createResolveTag(
     }
     const source = asked.saidBy === undefined ? 'upstream' : 'peer'
     return answer(question, fromOwner(asked.confirmed, source))
+  }
+
+  /** The owner named what is blocked: what it was before it is the answer. */
+  async function answerInsteadOf(
+    question: Question,
+    { confirmed: { digest } }: OwnersWord,
+    tag: TagSettings,
+  ): Promise<Resolved | Unresolved> {
+    const why = `${digest} is blocked`
+    note(question, 'upstream', `the registry names ${digest}, which is blocked`)
+    const recalled = await recallFor(question, tag, settings.patienceMs)
+    if (recalled === undefined)
+      return unresolved(question, `${why}; nothing else is held`, undefined)
+    return answer(question, { ...recalled, reason: `${recalled.reason}; ${why}` })
   }
 
   /** Why the client could not use what the owner named. */

@@ -1,4 +1,5 @@
 import { markOf } from '../ledger/leaf.ts'
+import type { RecordKind } from '../ledger/record.ts'
 import { leafOf, registerOf } from '../ledger/register.ts'
 import type { Log } from '../ports/log.ts'
 import type { Members } from '../ports/members.ts'
@@ -26,8 +27,9 @@ const insistMs = 10_000
 /** Records of one question: those of one key. */
 const maxRecords = 4
 
-/** Has other members store what this node says of a pin, and counts who did, this node among them. Never rejects but for `signal`. */
+/** Has other members store what an operator said on this node of a pin, a ban or the like, and counts who did, this node among them. Never rejects but for `signal`. */
 export type StoreCopies = (
+  kind: RecordKind,
   key: string,
   copies: number,
   signal: AbortSignal,
@@ -42,9 +44,9 @@ export function createStoreCopies(parts: {
 }): StoreCopies {
   const { store, members } = parts
 
-  function ownPin(key: string): LeafRecords {
+  function ownWord(kind: RecordKind, key: string): LeafRecords {
     const leaf = leafOf(key)
-    const register = registerOf('pin', key)
+    const register = registerOf(kind, key)
     const rows = store
       .rows(leaf)
       .filter(row => row.register === register && row.origin === members.self)
@@ -58,7 +60,7 @@ export function createStoreCopies(parts: {
       return decodeWord(answer) === 1
     } catch (err) {
       if (signal.aborted && !(err instanceof PeerFailure)) return false
-      parts.log.debug({ peer: id, err }, 'a member did not store a pin')
+      parts.log.debug({ peer: id, err }, 'a member did not store what an operator said')
       return false
     }
   }
@@ -75,8 +77,8 @@ export function createStoreCopies(parts: {
     await Promise.all(asking)
   }
 
-  return async (key, copies, signal) => {
-    const own = ownPin(key)
+  return async (kind, key, copies, signal) => {
+    const own = ownWord(kind, key)
     const stored = new Set<NodeId>([members.self])
     if (own.records.length === 1) {
       const question = encodeLeafRecords([own])

@@ -471,3 +471,24 @@ t.test('a client that goes ends its waiting, not the question', async t => {
   await changed
   t.equal(ladder.ledger.live(key)?.digest, digest)
 })
+
+t.test('what is blocked is no answer, even while the registry names it', async t => {
+  const { ladder, digest } = await withImage(t)
+  const moved = ladder.publish('two')
+  ladder.complete(moved)
+  t.equal((await answered(ladder)).digest, moved)
+  ladder.block(moved, true)
+  const answer = await answered(ladder, 'explain')
+  t.match(answer, { digest, source: 'ledger', fresh: false, reason: /is blocked$/ })
+  t.match(
+    answer.steps.find(({ rung }) => rung === 'upstream'),
+    { outcome: /names .* which is blocked/ },
+  )
+  ladder.set({ settings: { freshForMs: 10_000 } })
+  t.equal((await answered(ladder)).digest, digest, 'nor out of fresh memory')
+
+  ladder.lose(digest)
+  t.match(await ladder.resolve(), { found: false, reason: /is blocked; nothing else is held/ })
+  ladder.block(moved, false)
+  t.equal((await answered(ladder)).digest, moved, 'until it is lifted')
+})

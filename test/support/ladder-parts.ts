@@ -29,7 +29,20 @@ export function openLadder(
   const { timeoutMs = 60, patienceMs = 1_000 } = options
   const clock = createMovableClock(Date.parse('2026-06-01T12:00:00Z'))
   const upstream = createFakeUpstream()
-  const ledger = createMemoryLedger({ clock })
+  const kept = createMemoryLedger({ clock })
+  const blocked = new Set<Digest>()
+  const listeners = new Set<() => void>()
+  const isSeen = ({ digest }: Target) => !blocked.has(digest)
+  /** As a ledger reads that knows what is blocked. */
+  const ledger: typeof kept = {
+    ...kept,
+    live: at => kept.history(at).find(isSeen),
+    history: at => kept.history(at).filter(isSeen),
+    onExclusions(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+  }
   const manifests = new Map<Digest, Target>()
   const complete = new Set<Digest>()
   const elsewhere = new Map<Digest, Promise<boolean>>()
@@ -88,6 +101,7 @@ export function openLadder(
       ledger,
       upstream,
       content,
+      isBlocked: digest => blocked.has(digest),
       clock,
       mode: () => state.mode,
       settingsOf: () => state.settings,
@@ -110,6 +124,12 @@ export function openLadder(
     upstream,
     ledger,
     suspects,
+    /** An operator's block is set or lifted. */
+    block(digest: Digest, isBlocked: boolean): void {
+      if (isBlocked) blocked.add(digest)
+      else blocked.delete(digest)
+      for (const listener of listeners) listener()
+    },
     refreshed,
     /** What `online`, `offline` or a rule would set. */
     set(change: { mode?: Mode; settings?: Partial<TagSettings> }): void {

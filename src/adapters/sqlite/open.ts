@@ -6,6 +6,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { ClusterTime } from '../../ports/cluster-time.ts'
 import type { ContentCatalog } from '../../ports/content-catalog.ts'
 import type { DropMemory } from '../../ports/drop-memory.ts'
+import type { ExclusionBook } from '../../ports/exclusion-book.ts'
 import type { LeaseStore } from '../../ports/lease-store.ts'
 import type { Log } from '../../ports/log.ts'
 import type { MemberStore } from '../../ports/member-store.ts'
@@ -17,6 +18,7 @@ import type { TagLedger } from '../../ports/tag-ledger.ts'
 import { createAuditLog } from './audit-log.ts'
 import { createContentCatalog } from './content-catalog.ts'
 import { createDropMemory } from './drop-memory.ts'
+import { createExclusionBook } from './exclusion-book.ts'
 import { createNodeSignature, type Identity, openIdentity } from './identity.ts'
 import { createLeaseStore } from './lease-store.ts'
 import type { Machine } from './machine-binding.ts'
@@ -46,6 +48,7 @@ export interface OpenedLedger {
   readonly dropped: DropMemory
   readonly audit: AuditLog
   readonly pins: PinBook
+  readonly exclusions: ExclusionBook
   readonly time: ClusterTime
   readonly identity: Identity
   readonly signature: NodeSignature
@@ -146,6 +149,7 @@ export async function openLedger(options: {
     dropped: createDropMemory({ reader, writer }),
     audit: createAuditLog({ reader, writer }),
     pins,
+    exclusions: createExclusionBook({ reader, say: replication.say }),
     time: { nowMs: time.nowMs, source: time.source, learnFromPeers },
     identity,
     signature: createNodeSignature(identity),

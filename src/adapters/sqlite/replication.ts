@@ -1,6 +1,5 @@
 import type { SignedRecord } from '../../ledger/record.ts'
 import { believeUntil, type TrustedTime } from '../../ledger/trusted-time.ts'
-import type { Digest } from '../../oci/digest.ts'
 import { formatTag, type TagReference } from '../../oci/reference.ts'
 import type { RecordOutcome } from '../../ports/record-store.ts'
 import { checkRecord } from './apply-records.ts'
@@ -9,20 +8,6 @@ import type { Reader } from './reader.ts'
 import { createSignedWords, type SignedWords } from './signed-words.ts'
 import type { JobResult, OperatorWord } from './writer-protocol.ts'
 import type { WriterThread } from './writer-thread.ts'
-
-/** A pin or its removal as it was set once. */
-export interface PastPin {
-  readonly wallMs: number
-  readonly counter: number
-  readonly origin: string
-  /** Absent: the pin was removed. */
-  readonly digest: Digest | undefined
-  readonly note: string | undefined
-  readonly author: string | undefined
-  readonly expiresAtMs: number | undefined
-  /** It and the one it met were set without knowing each other. */
-  readonly isConflict: boolean
-}
 
 /** The ledger's side of other nodes' records. */
 export interface Replication extends SignedWords {
@@ -47,8 +32,6 @@ export interface Replication extends SignedWords {
   isBanned(origin: string): boolean
   /** Calls back after a ban or a block was set or lifted. */
   onExclusions(listener: () => void): () => void
-  /** Pins and removals of a tag, newest first. */
-  pinHistory(key: TagReference): readonly PastPin[]
 }
 
 /** Replication over the ledger's writer. `onChanged` is told the keys that others' records changed. */
@@ -117,40 +100,5 @@ export function createReplication(parts: {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    pinHistory: key =>
-      reader.read(
-        ({ db }) =>
-          db
-            .prepare<[string], PinRow>(
-              'SELECT * FROM pin_history WHERE key = ? ORDER BY wall_ms DESC, counter DESC, origin DESC',
-            )
-            .all(formatTag(key))
-            .map(pastPinOf),
-        [],
-      ),
-  }
-}
-
-interface PinRow {
-  readonly wall_ms: number
-  readonly counter: number
-  readonly origin: string
-  readonly digest: string
-  readonly note: string | null
-  readonly author: string | null
-  readonly expires_ms: number | null
-  readonly is_conflict: number
-}
-
-function pastPinOf(row: PinRow): PastPin {
-  return {
-    wallMs: row.wall_ms,
-    counter: row.counter,
-    origin: row.origin,
-    digest: row.digest === '' ? undefined : (row.digest as Digest),
-    note: row.note ?? undefined,
-    author: row.author ?? undefined,
-    expiresAtMs: row.expires_ms ?? undefined,
-    isConflict: row.is_conflict === 1,
   }
 }

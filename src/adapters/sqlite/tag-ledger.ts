@@ -171,7 +171,11 @@ export function createTagLedger(
       const target = { digest, mediaType, size }
       submit(text, { type: 'held', target, atMs: time.nowMs() }).catch(ignoreUnusable)
     },
-    heldByClients: key => held(formatTag(key)),
+    heldByClients(key) {
+      const target = held(formatTag(key))
+      const isSeen = target !== undefined && !reader.exclusions.isBlocked(target.digest)
+      return isSeen ? target : undefined
+    },
     markUsed(key) {
       const text = formatTag(key)
       const atMs = time.nowMs()

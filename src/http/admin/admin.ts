@@ -3,10 +3,12 @@ import type { IncomingMessage } from 'node:http'
 import { type FastifyInstance, fastify } from 'fastify'
 import type { ExportImages } from '../../archive/export-images.ts'
 import type { ImportArchive } from '../../archive/import-archive.ts'
+import type { Exclusions } from '../../keep/exclusions.ts'
 import type { Pins } from '../../keep/pins.ts'
 import type { AuditLog } from '../../ports/audit-log.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { HoldfastError } from '../../ports/errors.ts'
+import type { ExclusionBook } from '../../ports/exclusion-book.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PinBook } from '../../ports/pin-book.ts'
 import { createListener, type ListenAddress, type Listener } from '../listener.ts'
@@ -17,6 +19,7 @@ import { addImport } from './answer-import.ts'
 import { type AdminAnswers, type AdminParts, createAdminAnswers } from './answers.ts'
 import { addAudit } from './audit.ts'
 import { admitCallers } from './callers.ts'
+import { addExclusions } from './exclusions.ts'
 import { toOpenApi } from './open-api.ts'
 import { type AddOperation, createAddOperation } from './operation.ts'
 import { operations } from './operations.ts'
@@ -52,6 +55,8 @@ export async function createAdmin(
     readonly exportImages: ExportImages
     readonly pins: Pins
     readonly pinBook: PinBook
+    readonly exclusions: Exclusions
+    readonly exclusionBook: Pick<ExclusionBook, 'list'>
     readonly audit: AuditLog
     readonly token: TokenFile
     readonly clock: Pick<Clock, 'monotonicMs'>
@@ -102,6 +107,7 @@ export async function createAdmin(
   const add = createAddOperation(app, runOperation({ ...parts, callers }))
   addReads(add, answers)
   addPins(add, { pins: parts.pins, book: parts.pinBook, asOf })
+  addExclusions(add, { exclusions: parts.exclusions, book: parts.exclusionBook, asOf })
   addAudit(add, { audit: parts.audit, asOf })
   addExport(add, parts.exportImages)
   addImport(app, add, { importArchive: parts.importArchive, asOf })

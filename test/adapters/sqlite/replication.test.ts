@@ -66,9 +66,9 @@ t.test('two nodes that tell each other everything agree', async t => {
   t.strictSame(first?.replication.recordsOf(nginx), second?.replication.recordsOf(nginx))
   t.strictSame(first?.ledger.live(nginx)?.digest, second?.ledger.live(nginx)?.digest)
   t.strictSame(first?.ledger.pin(nginx), second?.ledger.pin(nginx))
-  for (const { replication, lines } of nodes) {
-    t.equal(replication.pinHistory(nginx).length, 2)
-    t.ok(replication.pinHistory(nginx).some(pin => pin.isConflict))
+  for (const { pins, lines } of nodes) {
+    t.equal(pins.history(nginx).length, 2)
+    t.ok(pins.history(nginx).some(pin => pin.isConflict))
     t.match(messages(lines, 'warn'), [/two pins were set without knowing each other/])
   }
 })

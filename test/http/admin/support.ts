@@ -114,6 +114,8 @@ export async function startAdmin(
       mesh: undefined,
       pins: { set: noPins, remove: noPins },
       pinBook: { get: () => undefined, history: () => [], list: () => [], isBlocked: () => false },
+      exclusions: { find: () => undefined, set: noPins, lift: noPins },
+      exclusionBook: { list: () => [] },
       audit: { note: async () => {}, find: () => [] },
       clock,
       ...change,

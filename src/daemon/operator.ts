@@ -1,7 +1,10 @@
+import { createExclusions, type Exclusions } from '../keep/exclusions.ts'
 import { createPins, type Pins } from '../keep/pins.ts'
 import { formatTag } from '../oci/reference.ts'
 import { isAbsent } from '../pull/absent.ts'
 import type { FaceParts } from './faces.ts'
+
+const alone = { nodes: 1, members: 1 }
 
 /** Wires pins to what is held here and, in a mesh, to the other nodes. */
 export function wirePins({
@@ -30,8 +33,20 @@ export function wirePins({
     complete: pull.complete,
     isOperator: () => mesh?.isOperator() ?? true,
     storeOnOthers: async (key, copies, signal) =>
-      mesh === undefined
-        ? { nodes: 1, members: 1 }
-        : mesh.storeCopies(formatTag(key), copies, signal),
+      mesh === undefined ? alone : mesh.storeCopies('pin', formatTag(key), copies, signal),
+  })
+}
+
+/** Wires bans and blocks. */
+export function wireExclusions({
+  database,
+  mesh,
+}: Pick<FaceParts, 'database' | 'mesh'>): Exclusions {
+  return createExclusions({
+    book: database.exclusions,
+    self: database.replication.origin,
+    isOperator: () => mesh?.isOperator() ?? true,
+    storeOnOthers: async (kind, key, { copies, signal }) =>
+      mesh === undefined ? alone : mesh.storeCopies(kind, key, copies, signal),
   })
 }

@@ -1,0 +1,109 @@
+import { parseDigest } from '../../oci/digest.ts'
+import { findAdmin } from '../admin-address.ts'
+import { type AdminApi, createAdminApi } from '../admin-api.ts'
+import {
+  type ExclusionsAnswer,
+  exclusionChangeAnswer,
+  exclusionsAnswer,
+  peersAnswer,
+} from '../answers.ts'
+import type { CommandContext, RunCommand } from '../command.ts'
+import { CommandFailure } from '../command-failure.ts'
+import type { ExitCode } from '../exit-codes.ts'
+import { hasEnough, readCopies } from '../pin-words.ts'
+import { columns, formatSayer, print } from '../print.ts'
+
+const kinds = {
+  ban: { path: '/api/v1/bans', method: 'PUT', did: 'is banned' },
+  unban: { path: '/api/v1/bans', method: 'DELETE', did: 'is no longer banned' },
+  block: { path: '/api/v1/blocks', method: 'PUT', did: 'is blocked' },
+  unblock: { path: '/api/v1/blocks', method: 'DELETE', did: 'is no longer blocked' },
+} as const
+
+/** `holdfast ban`, `unban`, `bans`, `block`, `unblock`, `blocks` */
+export const run: RunCommand = async context => {
+  const { command } = context
+  if (command === 'bans' || command === 'blocks') return list(context, `/api/v1/${command}`)
+  return change(context, kinds[command as keyof typeof kinds])
+}
+
+async function change(
+  context: CommandContext,
+  { path, method, did }: (typeof kinds)[keyof typeof kinds],
+): Promise<ExitCode> {
+  const { words, options } = context
+  const [word = ''] = words
+  const copies = readCopies(options['copies'])
+  const isNode = path === kinds.ban.path
+  if (!isNode && parseDigest(word) === undefined) {
+    throw new CommandFailure(
+      'usage',
+      `${JSON.stringify(word)} is no digest; write all of it, as sha256:…`,
+    )
+  }
+  const api = createAdminApi(await findAdmin(context))
+  const key = isNode ? await findNode(api, word, method === 'DELETE') : word
+  const body = method === 'PUT' ? { note: options['note'], author: options['author'] } : undefined
+  const answer = await api.change(
+    method,
+    `${path}/${key}`,
+    { query: { copies }, ...(body && { body }) },
+    exclusionChangeAnswer,
+  )
+  print(context, answer, () => {
+    const { nodes, members } = answer.storedOn
+    const isShort = !hasEnough(answer, copies)
+    return [
+      `${key} ${did}`,
+      `  stored on  ${nodes} of ${members} nodes`,
+      ...(isShort
+        ? ['', `fewer nodes than ${copies} have it: it reaches the others as they come`]
+        : []),
+    ]
+  })
+  return hasEnough(answer, copies) ? 'ok' : 'noAnswer'
+}
+
+/** The id of a node that is named by it, by its beginning, or by the name it goes by. A ban is also found when nobody knows the node. */
+async function findNode(api: AdminApi, word: string, isBanned: boolean): Promise<string> {
+  if (/^[0-9a-f]{64}$/.test(word)) return word
+  const { self, members } = await api.get('/api/v1/peers', {}, peersAnswer)
+  const bans = isBanned ? await api.get('/api/v1/bans', {}, exclusionsAnswer) : undefined
+  const known = [
+    ...(self ? [self] : []),
+    ...members,
+    ...(bans?.items ?? []).map(({ key }) => ({ id: key, name: '' })),
+  ]
+  const isPrefix = /^[0-9a-f]{6,63}$/.test(word)
+  const found = new Set(
+    known
+      .filter(({ id, name }) => name === word || (isPrefix && id.startsWith(word)))
+      .map(({ id }) => id),
+  )
+  const [id] = found
+  if (id !== undefined && found.size === 1) return id
+  const cure =
+    found.size === 0
+      ? '`holdfast peers` lists them; one that is not listed is named by its whole id'
+      : `it is one of ${[...found].map(other => other.slice(0, 12)).join(', ')}: write more of its id`
+  throw new CommandFailure('usage', `which node is ${JSON.stringify(word)}? ${cure}`)
+}
+
+async function list(context: CommandContext, path: string): Promise<ExitCode> {
+  const api = createAdminApi(await findAdmin(context))
+  const answer = await api.get(path, {}, exclusionsAnswer)
+  print(context, answer, () => lines(answer))
+  return 'ok'
+}
+
+function lines({ items }: ExclusionsAnswer): string[] {
+  if (items.length === 0) return ['there are none']
+  const rows = items.map(({ key, setAt, setOn, author, note }) => [
+    key,
+    setAt,
+    author ?? '',
+    formatSayer(setOn) ?? '',
+    note ?? '',
+  ])
+  return columns([['WHAT', 'SINCE', 'AUTHOR', 'ON', 'NOTE'], ...rows])
+}

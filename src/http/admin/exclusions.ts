@@ -1,0 +1,98 @@
+import { type ExclusionChange, ExclusionRefusal, type Exclusions } from '../../keep/exclusions.ts'
+import { parseDigest } from '../../oci/digest.ts'
+import { HoldfastError } from '../../ports/errors.ts'
+import type { Exclusion, ExclusionBook, ExclusionKind } from '../../ports/exclusion-book.ts'
+import { parseNodeId } from '../../ports/node-id.ts'
+import { defined, iso } from './describe.ts'
+import type { ExclusionChangeAnswer, ExclusionsAnswer } from './exclusion-contract.ts'
+import type { AddOperation } from './operation.ts'
+import { operations } from './operations.ts'
+import { ProblemError } from './problem.ts'
+import { QueryFault } from './read-query.ts'
+
+/** The longest that somebody waits for copies, ms. */
+const withinMs = 30_000
+
+/** Adds what concerns bans and blocks. */
+export function addExclusions(
+  add: AddOperation,
+  {
+    exclusions,
+    book,
+    asOf,
+  }: {
+    readonly exclusions: Exclusions
+    readonly book: Pick<ExclusionBook, 'list'>
+    readonly asOf: () => { readonly node: string; readonly asOf: string }
+  },
+): void {
+  const list = (kind: ExclusionKind): ExclusionsAnswer => ({
+    ...asOf(),
+    items: book.list(kind).map(describe),
+  })
+  const tell = (key: string, { after, stored }: ExclusionChange): ExclusionChangeAnswer => ({
+    ...asOf(),
+    key,
+    inForce: after !== undefined,
+    storedOn: stored,
+  })
+  const terms = (copies: number) => ({ copies, signal: AbortSignal.timeout(withinMs) })
+
+  for (const [kind, all, put, remove] of [
+    ['ban', operations.bans, operations.putBan, operations.deleteBan],
+    ['block', operations.blocks, operations.putBlock, operations.deleteBlock],
+  ] as const) {
+    add(all, () => list(kind))
+    add(put, async ({ path, query, body, caller, audit }) => {
+      const key = readKey(kind, path)
+      audit({ subject: key })
+      const details = { note: body.note, author: body.author ?? caller }
+      const change = await refusing(exclusions.set(kind, key, details, terms(query.copies)))
+      audit({ subject: key, before: change.before, after: change.after })
+      return tell(key, change)
+    })
+    add(remove, async ({ path, query, caller, audit }) => {
+      const key = readKey(kind, path)
+      audit({ subject: key })
+      if (exclusions.find(kind, key) === undefined) {
+        throw new ProblemError(404, `there is no ${kind} of ${key}`)
+      }
+      const change = await refusing(exclusions.lift(kind, key, caller, terms(query.copies)))
+      audit({ subject: key, before: change.before, after: change.after })
+      return tell(key, change)
+    })
+  }
+}
+
+const describe = ({
+  key,
+  atMs,
+  origin,
+  note,
+  author,
+}: Exclusion): ExclusionsAnswer['items'][number] => ({
+  key,
+  setAt: iso(atMs),
+  setOn: origin,
+  ...defined({ note, author }),
+})
+
+function readKey(kind: ExclusionKind, path: Readonly<Record<string, string>>): string {
+  const text = path[kind === 'ban' ? 'node' : 'digest'] ?? ''
+  const key = kind === 'ban' ? parseNodeId(text) : parseDigest(text)
+  if (key !== undefined) return key
+  const wanted = kind === 'ban' ? 'id of a node (64 hex digits)' : 'digest (sha256:…)'
+  throw new QueryFault(`${JSON.stringify(text)} is no ${wanted}`)
+}
+
+async function refusing<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof ExclusionRefusal) throw new ProblemError(409, error.message)
+    if (error instanceof HoldfastError && error.code === 'ledger-unusable') {
+      throw new ProblemError(503, `it was not written: ${error.message}`)
+    }
+    throw error
+  }
+}

@@ -1,0 +1,98 @@
+import type { Exclusion, ExclusionBook, ExclusionKind } from '../ports/exclusion-book.ts'
+import type { NodeId } from '../ports/node-id.ts'
+import type { Stored } from './pins.ts'
+
+/** Why an exclusion was not set: `no-operator`: others would not believe this node; `self`: a node's word about itself does not count. */
+export class ExclusionRefusal extends Error {
+  override readonly name = 'ExclusionRefusal'
+  readonly code: 'no-operator' | 'self'
+
+  constructor(code: ExclusionRefusal['code'], message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** What a change did. */
+export interface ExclusionChange {
+  readonly before: Exclusion | undefined
+  readonly after: Exclusion | undefined
+  readonly stored: Stored
+}
+
+/** Bans nodes and blocks digests, on every node. */
+export interface Exclusions {
+  find(kind: ExclusionKind, key: string): Exclusion | undefined
+  /** Throws {@link ExclusionRefusal}; rejects with `ledger-unusable`. */
+  set(
+    kind: ExclusionKind,
+    key: string,
+    details: { readonly note: string | undefined; readonly author: string | undefined },
+    terms: ExclusionTerms,
+  ): Promise<ExclusionChange>
+  lift(
+    kind: ExclusionKind,
+    key: string,
+    author: string | undefined,
+    terms: ExclusionTerms,
+  ): Promise<ExclusionChange>
+}
+
+export interface ExclusionTerms {
+  /** Nodes that are to have stored it before it is acknowledged, this one among them. */
+  readonly copies: number
+  readonly signal: AbortSignal
+}
+
+/** Exclusions of this node's ledger. */
+export function createExclusions(parts: {
+  readonly book: ExclusionBook
+  readonly self: NodeId
+  /** Whether other nodes believe what an operator says here. */
+  readonly isOperator: () => boolean
+  /** Has other nodes store what this one says of it. */
+  readonly storeOnOthers: (
+    kind: ExclusionKind,
+    key: string,
+    terms: ExclusionTerms,
+  ) => Promise<Stored>
+}): Exclusions {
+  const { book } = parts
+  const find = (kind: ExclusionKind, key: string): Exclusion | undefined =>
+    book.list(kind).find(one => one.key === key)
+
+  async function change(
+    kind: ExclusionKind,
+    key: string,
+    terms: ExclusionTerms,
+    write: (before: Exclusion | undefined) => Promise<void>,
+  ): Promise<ExclusionChange> {
+    if (!parts.isOperator()) {
+      throw new ExclusionRefusal(
+        'no-operator',
+        'mesh.operators names other nodes: say it on one of them, for what this one says is not believed',
+      )
+    }
+    const before = find(kind, key)
+    await write(before)
+    const stored = await parts.storeOnOthers(kind, key, terms)
+    return { before, after: find(kind, key), stored }
+  }
+
+  return {
+    find,
+    async set(kind, key, details, terms) {
+      if (kind === 'ban' && key === parts.self) {
+        throw new ExclusionRefusal('self', 'a node cannot ban itself: say it on another one')
+      }
+      return change(kind, key, terms, async before => {
+        const isSame = before?.note === details.note && before?.author === details.author
+        if (before === undefined || !isSame) await book.set(kind, key, details)
+      })
+    },
+    lift: (kind, key, author, terms) =>
+      change(kind, key, terms, async before => {
+        if (before !== undefined) await book.lift(kind, key, author)
+      }),
+  }
+}

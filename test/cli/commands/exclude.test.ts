@@ -1,0 +1,86 @@
+import t from 'tap'
+import { cli, scriptAdmin } from '../support.ts'
+import { meshAnswer } from './mesh-answer.ts'
+
+const digest = `sha256:${'c'.repeat(64)}`
+const storedOn = { nodes: 2, members: 3 }
+const item = { setAt: '2026-11-20T03:00:00.000Z', setOn: 'ab'.repeat(32), author: 'a', note: 'n' }
+
+const galley = 'ab'.repeat(32)
+const bridge = 'cd'.repeat(32)
+const members = [
+  { ...meshAnswer.members[0] },
+  { ...meshAnswer.members[1], id: `abab${'0'.repeat(60)}`, name: 'hold' },
+  { ...meshAnswer.members[1], id: `ffff${'0'.repeat(60)}`, name: 'hold' },
+]
+
+const start = (t: Parameters<typeof scriptAdmin>[0]) =>
+  scriptAdmin(t, ({ pathname }) => {
+    if (pathname === '/api/v1/peers') return [200, { ...meshAnswer, members }]
+    if (pathname === '/api/v1/bans') return [200, { items: [{ ...item, key: '9'.repeat(64) }] }]
+    return [200, { key: pathname.split('/').at(-1), storedOn }]
+  })
+
+t.test('a node is banned by its name, its id or the beginning of it', async t => {
+  for (const [word, id] of [
+    ['galley', galley],
+    ['bridge', bridge],
+    ['ababab', galley],
+    ['ffff00', `ffff${'0'.repeat(60)}`],
+    ['e'.repeat(64), 'e'.repeat(64)],
+  ] as const) {
+    const { env, asked } = await start(t)
+    const got = await cli(['ban', word, '--note', 'stolen'], { env })
+    t.match(got, { code: 0, out: `${id} is banned\n  stored on  2 of 3 nodes\n` }, word)
+    t.match(asked.at(-1), {
+      method: 'PUT',
+      url: { pathname: `/api/v1/bans/${id}` },
+      body: { note: 'stolen' },
+    })
+  }
+})
+
+t.test('a name that two have, or nobody, is told before anything is banned', async t => {
+  const { env, asked } = await start(t)
+  t.match(await cli(['ban', 'hold'], { env }), { code: 2, err: /one of abab00000000, ffff/ })
+  t.match(await cli(['ban', 'sail'], { env }), { code: 2, err: /holdfast peers/ })
+  t.match(await cli(['ban', 'abab'], { env }), { code: 2 }, 'too short to be meant')
+  t.ok(asked.every(({ method }) => method === 'GET'))
+})
+
+t.test('a ban is lifted, also of a node that nobody knows any more', async t => {
+  const { env, asked } = await start(t)
+  t.match(await cli(['unban', '999999'], { env }), { code: 0, out: /is no longer banned/ })
+  t.match(asked.at(-1), {
+    method: 'DELETE',
+    url: { pathname: `/api/v1/bans/${'9'.repeat(64)}` },
+    body: undefined,
+  })
+})
+
+t.test('digests are blocked and let go, whole digests alone', async t => {
+  const { env, asked } = await start(t)
+  t.match(await cli(['block', digest, '--copies', '3'], { env }), {
+    code: 1,
+    out: /is blocked\n.*\n\nfewer nodes than 3/,
+  })
+  t.match(await cli(['unblock', digest], { env }), { code: 0, out: /is no longer blocked/ })
+  t.strictSame(
+    asked.map(({ method, url }) => [method, url.pathname]),
+    [
+      ['PUT', `/api/v1/blocks/${digest}`],
+      ['DELETE', `/api/v1/blocks/${digest}`],
+    ],
+  )
+  t.equal((await cli(['block', 'nginx'], { env })).code, 2)
+})
+
+t.test('what is in force is listed with its reason', async t => {
+  const { env } = await start(t)
+  t.match(
+    (await cli(['bans'], { env })).out,
+    /^WHAT +SINCE .*\n9{64} .* a +node abababababab +n\n$/,
+  )
+  const none = await scriptAdmin(t, () => [200, { items: [] }])
+  t.match(await cli(['blocks'], { env: none.env }), { code: 0, out: 'there are none\n' })
+})

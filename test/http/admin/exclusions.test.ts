@@ -1,0 +1,77 @@
+import t from 'tap'
+import { Value } from 'typebox/value'
+import {
+  exclusionChangeAnswer,
+  exclusionsAnswer,
+} from '../../../src/http/admin/exclusion-contract.ts'
+import { ExclusionRefusal } from '../../../src/keep/exclusions.ts'
+import type { AuditEntry } from '../../../src/ports/audit-log.ts'
+import { HoldfastError } from '../../../src/ports/errors.ts'
+import type { Exclusion } from '../../../src/ports/exclusion-book.ts'
+import { manifestDigest } from '../support.ts'
+import { nowMs, startAdmin } from './support.ts'
+
+const id = 'cd'.repeat(32)
+const word: Exclusion = { key: id, atMs: nowMs, origin: 'ab'.repeat(32), note: 'n', author: 'a' }
+const stored = { nodes: 1, members: 2 }
+
+t.test('bans and blocks are listed, set and lifted', async t => {
+  const asked: unknown[] = []
+  const noted: AuditEntry[] = []
+  const { ask } = await startAdmin(t, {
+    exclusionBook: { list: kind => [{ ...word, key: kind === 'ban' ? id : manifestDigest }] },
+    exclusions: {
+      find: (_, key) => ({ ...word, key }),
+      async set(...given) {
+        asked.push(given)
+        return { before: undefined, after: word, stored }
+      },
+      async lift(...given) {
+        asked.push(given)
+        return { before: word, after: undefined, stored }
+      },
+    },
+    audit: { note: async entry => void noted.push(entry), find: () => [] },
+  })
+  const bans = await ask('/api/v1/bans')
+  t.ok(Value.Check(exclusionsAnswer, bans.body))
+  t.match(bans.body, { items: [{ key: id, note: 'n', setAt: '2026-11-21T12:00:00.000Z' }] })
+  t.match((await ask('/api/v1/blocks')).body, { items: [{ key: manifestDigest }] })
+
+  const put = await ask(`/api/v1/bans/${id}?copies=2`, { method: 'PUT', body: { note: 'why' } })
+  t.ok(Value.Check(exclusionChangeAnswer, put.body))
+  t.match(put.body, { key: id, inForce: true, storedOn: stored })
+  t.match(asked[0], ['ban', id, { note: 'why', author: 'token 1' }, { copies: 2 }])
+  const lifted = await ask(`/api/v1/blocks/${manifestDigest}`, { method: 'DELETE' })
+  t.match(lifted.body, { inForce: false })
+  t.match(asked[1], ['block', manifestDigest, 'token 1', { copies: 1 }])
+  t.match(noted, [
+    { operation: 'putBan', subject: id, after: { key: id } },
+    { operation: 'deleteBlock', subject: manifestDigest, before: { key: id } },
+  ])
+})
+
+t.test('what is wrong is told', async t => {
+  const { ask } = await startAdmin(t)
+  for (const [method, path, status] of [
+    ['PUT', '/api/v1/bans/galley', 400],
+    ['PUT', '/api/v1/blocks/sha256:1', 400],
+    ['DELETE', `/api/v1/bans/${id}`, 404],
+    ['DELETE', `/api/v1/blocks/${manifestDigest}`, 404],
+  ] as const) {
+    t.equal((await ask(path, { method })).status, status, path)
+  }
+  for (const [error, status] of [
+    [new ExclusionRefusal('self', 'not itself'), 409],
+    [new HoldfastError('ledger-unusable', 'full'), 503],
+    [new Error('inner'), 500],
+  ] as const) {
+    const fail = async () => {
+      throw error
+    }
+    const failing = await startAdmin(t, {
+      exclusions: { find: () => word, set: fail, lift: fail },
+    })
+    t.equal((await failing.ask(`/api/v1/bans/${id}`, { method: 'PUT' })).status, status)
+  }
+})
