@@ -1,13 +1,14 @@
 import { claimDirectory } from './adapters/sqlite/claim-directory.ts'
 import { type OpenedLedger, openLedger } from './adapters/sqlite/open.ts'
 import type { Config } from './config/config.ts'
-import { checkUpstreamFiles, readUpstreams } from './daemon/upstream-files.ts'
+import { checkFiles } from './daemon/check-files.ts'
+import { readUpstreams } from './daemon/upstream-files.ts'
 import type { WiredAddresses } from './daemon/wire-node.ts'
 import { type Clock, systemClock } from './ports/clock.ts'
 import type { Log } from './ports/log.ts'
 import { createLog } from './telemetry/log.ts'
 
-export { checkUpstreamFiles }
+export { checkFiles }
 
 /** A running node. */
 export interface Daemon {

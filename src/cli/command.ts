@@ -48,14 +48,16 @@ export interface KeyFiles {
   rotateKeyFile(path: string, step: 'add' | 'promote' | 'drop'): Promise<KeyFileState>
 }
 
-/** What is wrong in the files that `upstreamFiles` names, at most one fault a file. */
-export type CheckUpstreamFiles = (config: Config) => Promise<readonly Fault[]>
+/** Reads the files that the configuration names as a start would: what it would refuse, and what it would tell and go on. */
+export type CheckFiles = (
+  config: Config,
+) => Promise<{ readonly faults: readonly Fault[]; readonly warnings: readonly string[] }>
 
 /** What the program hands to the command line, for it may not import these itself. */
 export interface Parts {
   loadDaemon(): Promise<{
     readonly startDaemon: StartDaemon
-    readonly checkUpstreamFiles: CheckUpstreamFiles
+    readonly checkFiles: CheckFiles
   }>
   loadKeyFiles(): Promise<KeyFiles>
   loadEarlierBundle(): Promise<{

@@ -231,8 +231,9 @@ export const commands: readonly Command[] = [
     usage: '[--config FILE] [--KEY VALUE]…',
     words: { min: 0, max: 0 },
     description:
-      'Reads the configuration as serve would: file, then environment, then flags. Lists every fault with its place, and every file ' +
-      'that is named and cannot be read. Starts nothing.',
+      'Reads the configuration as serve would: file, then environment, then flags. Lists every fault with its place, every file ' +
+      'that is named and cannot be read, and what is wrong in the files that a start reads. Warns of a file of cluster keys that others ' +
+      'may read. Starts nothing.',
     options: [
       { name: 'show', summary: 'print the whole configuration that results, secrets masked' },
     ],

@@ -25,6 +25,8 @@ const words: Readonly<Record<string, string>> = {
     'no registry has told this node the time over TLS since its start, and no two other nodes have confirmed its own',
   'clock-apart': 'its clock is more than five minutes from that of this node: set it',
   'cut-off': 'reaches no other node of the mesh',
+  'keys-unread':
+    'goes on with the cluster keys of before, and would not start again: its file of keys is not taken as it is now',
   'other-key':
     'dials with another key of the cluster than this node: it has not been given the new secret file yet, or this one has not',
 }

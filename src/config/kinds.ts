@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { type TSchemaOptions, type TUnsafe, Type } from 'typebox'
 import { type Platform, parsePlatform } from '../oci/platform.ts'
 import { isPatternFault, parseImagePattern } from './image-pattern.ts'
-import { type ListenAddress, parseListen } from './listen.ts'
+import { type ListenAddress, type Place, parseListen, parsePlace } from './listen.ts'
 import {
   durationPattern,
   parseDuration,
@@ -65,6 +65,15 @@ export const kinds = {
         'write host:port, as in 127.0.0.1:5050, 0.0.0.0:5050 or [::1]:5050; port 0 takes any free one',
       ),
   },
+  place: {
+    schema: { type: 'string', minLength: 1 },
+    read: written =>
+      expect(
+        parsePlace(String(written)),
+        'is no address of a node',
+        'write 10.0.0.11:5053, node2.lan:5053 or [fd00::1]:5053; without a port that of mesh.listen is meant',
+      ),
+  },
   endpointUrl: {
     schema: { type: 'string', pattern: '^https?://' },
     read: written => readUrl(String(written)),
@@ -112,6 +121,7 @@ interface KindValues {
   readonly freeSpace: FreeSpace
   readonly duration: number
   readonly listen: ListenAddress
+  readonly place: Place
   readonly endpointUrl: string
   readonly proxyUrl: string
   readonly platform: Platform

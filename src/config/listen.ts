@@ -19,6 +19,21 @@ export function parseListen(text: string): ListenAddress | undefined {
   return plain !== undefined && isHost(plain) ? { host: plain.toLowerCase(), port } : undefined
 }
 
+/** Where another node is looked for: an IP address without brackets, or a host name. */
+export interface Place {
+  readonly host: string
+  /** `undefined`: the usual one. */
+  readonly port: number | undefined
+}
+
+/** Reads `host:port` and `host`, an IPv6 address in brackets; `undefined` for anything else. */
+export function parsePlace(text: string): Place | undefined {
+  const isWhole = /:[0-9]+$/.test(text.replace(/^\[[^\]]*\]/, ''))
+  const found = parseListen(isWhole ? text : `${text}:1`)
+  if (found === undefined || found.port === 0) return undefined
+  return { host: found.host, port: isWhole ? found.port : undefined }
+}
+
 /** `127.0.0.1:5050`, `[::1]:5050`. */
 export function formatListen({ host, port }: ListenAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`

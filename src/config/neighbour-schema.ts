@@ -2,6 +2,9 @@ import { Type } from 'typebox'
 import { ofKind } from './kinds.ts'
 import { group, milliseconds, text, texts } from './schema-parts.ts'
 
+const places = (description: string) =>
+  Type.Array(ofKind('place', { description: 'host or host:port.' }), { default: [], description })
+
 /** `peer`: reading from other nodes. */
 export const peerSchema = group(
   `The port on which nodes read from each other. Without effect while mesh.enabled is false.`,
@@ -46,8 +49,8 @@ export const meshSchema = group('How nodes find each other and what they tell ea
         '`holdfast mesh secret` makes one.',
     }),
   ),
-  seeds: texts('Mesh listeners of other nodes to begin with, host:port.'),
-  dns: texts(
+  seeds: places('Mesh listeners of other nodes to begin with, host:port.'),
+  dns: places(
     'DNS names whose addresses are nodes: of a headless Service, say. The port is that of mesh.listen unless written.',
   ),
   mdns: Type.Boolean({ default: false, description: 'Look for nodes on the local network.' }),

@@ -6,6 +6,12 @@ import type { Log } from '../ports/log.ts'
 /** Whoever is on this machine may know it: it admits to a mesh that does not leave the machine. */
 const loopbackKey = { id: 'loopback', secret: Buffer.alloc(32, 'loopback') }
 
+/** The keys of the cluster, and what is wrong with their file. */
+export interface MeshKeys extends ClusterKeys {
+  /** Why the file as it is now is not taken; `undefined`: it is. */
+  failure(): string | undefined
+}
+
 /**
  * The keys of the cluster. Without a file, which the configuration allows on loopback alone, there is one that everybody knows.
  *
@@ -15,9 +21,9 @@ export async function openKeys(
   { mesh }: Config,
   { log }: { readonly log: Log },
   owned: AsyncDisposableStack,
-): Promise<ClusterKeys> {
+): Promise<MeshKeys> {
   if (mesh.secretFile === undefined) {
-    return { current: () => [loopbackKey], onChange: () => () => {} }
+    return { current: () => [loopbackKey], onChange: () => () => {}, failure: () => undefined }
   }
   const keys = await watchKeys(mesh.secretFile, { log })
   owned.defer(() => keys.close())

@@ -145,6 +145,7 @@ export async function joinMesh(
       facts: facts.read,
       network,
       seeds,
+      keysFailure: keys.failure,
     },
     {
       version: parts.version,

@@ -92,6 +92,10 @@ const meshTroubles: Partial<
   Record<MeshAlarm['code'], { readonly reason: Degradation['reason']; readonly what: string }>
 > = {
   'cut-off': { reason: 'mesh_cut_off', what: 'no other node of the mesh is reached' },
+  'keys-unread': {
+    reason: 'mesh_keys_unread',
+    what: 'the file of cluster keys is not taken as it is, and a restart would fail',
+  },
 }
 
 function tellMesh(alarms: readonly MeshAlarm[]): Degradation[] {

@@ -9,7 +9,7 @@ export interface MeshAlarm {
    * `twin-key`: two nodes use one key, one is a copy of the other; `twin-name`: members that have one name; `protocol`: no version of the
    * protocol in common with this node; `clock-unverified`: nobody confirmed this node's time; `clock-apart`: a clock more than five
    * minutes from this node's; `other-key`: members that dial with another cluster key than this node; `cut-off`: this node has no
-   * connection with any other, and knows where some should be.
+   * connection with any other, and knows where some should be; `keys-unread`: the file of cluster keys is not taken as it is now.
    */
   readonly code:
     | 'twin-key'
@@ -19,6 +19,7 @@ export interface MeshAlarm {
     | 'clock-apart'
     | 'other-key'
     | 'cut-off'
+    | 'keys-unread'
   /** Whom it is about. */
   readonly nodes: readonly { readonly id: NodeId; readonly name: string }[]
   /** Why, where the code does not tell. */
@@ -32,20 +33,26 @@ const clockApartMs = 300_000
 export function meshAlarms(
   self: OwnStatus,
   members: readonly MemberStatus[],
-  twins: ReadonlySet<NodeId>,
-  dials: DialReport,
+  seen: {
+    readonly twins: ReadonlySet<NodeId>
+    readonly dials: DialReport
+    readonly keysFailure: string | undefined
+  },
 ): readonly MeshAlarm[] {
   const present = members.filter(member => member.state !== 'gone')
   const everybody = [self, ...present]
   const alarms: MeshAlarm[] = []
-  const detail = cutOffFrom(self, members, dials)
-  if (detail !== undefined) {
-    alarms.push({ code: 'cut-off', nodes: [{ id: self.id, name: self.name }], detail })
+  const tellOwn = (code: MeshAlarm['code'], detail: string | undefined) => {
+    if (detail !== undefined) {
+      alarms.push({ code, nodes: [{ id: self.id, name: self.name }], detail })
+    }
   }
+  tellOwn('cut-off', cutOffFrom(self, members, seen.dials))
+  tellOwn('keys-unread', seen.keysFailure)
   const raise = (code: MeshAlarm['code'], nodes: readonly { id: NodeId; name: string }[]) => {
     if (nodes.length > 0) alarms.push({ code, nodes: nodes.map(({ id, name }) => ({ id, name })) })
   }
-  for (const node of everybody) if (twins.has(node.id)) raise('twin-key', [node])
+  for (const node of everybody) if (seen.twins.has(node.id)) raise('twin-key', [node])
   for (const [, nodes] of Map.groupBy(everybody, node => node.name)) {
     if (nodes.length > 1) raise('twin-name', nodes)
   }

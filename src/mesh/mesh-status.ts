@@ -30,6 +30,7 @@ export function meshStatus(
     readonly time: ClusterTime
     readonly clock: Clock
     readonly dials: () => DialReport
+    readonly keysFailure?: (() => string | undefined) | undefined
   },
   { version, protocols }: { readonly version: string; readonly protocols: ProtocolRange },
 ): MeshStatus {
@@ -61,7 +62,8 @@ export function meshStatus(
   const twins = new Set(entries.filter(e => isTwin(e.twinSeenMs)).map(e => e.hello.id))
   if (isTwin(parts.own.twinSeenMs())) twins.add(self.id)
   const dials = parts.dials()
-  return { self, members, dials: dials.addresses, alarms: meshAlarms(self, members, twins, dials) }
+  const alarms = meshAlarms(self, members, { twins, dials, keysFailure: parts.keysFailure?.() })
+  return { self, members, dials: dials.addresses, alarms }
 }
 
 const orderOf = ({ name, id }: MemberStatus): string => `${name} ${id}`

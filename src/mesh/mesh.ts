@@ -39,6 +39,8 @@ export async function startMesh(
     readonly network: HostNetwork
     /** In the order they are tried. */
     readonly seeds: readonly SeedSource[]
+    /** Why the cluster keys are those of before, and not those that were given last. */
+    readonly keysFailure?: () => string | undefined
   },
   options: {
     readonly version: string

@@ -1,26 +1,25 @@
 import { sample } from '../ledger/sample.ts'
 import type { ResolveName } from '../ports/resolve-name.ts'
 import type { SeedSource } from '../ports/seed-source.ts'
-import { formatMeshAddress, parseMeshAddress } from './mesh-address.ts'
+import { formatMeshAddress } from './mesh-address.ts'
 
 const resolveTimeoutMs = 3_000
 /** A headless service may have thousands of addresses: some at random lead to the rest. */
 const maxPerName = 8
 
 /**
- * Seeds that are written down: `host:port` or, with a `port` to fall back to, names alone. A name that cannot be resolved hides no other.
+ * Seeds that are written down: names and addresses, with a port or without. A name that cannot be resolved hides no other.
  */
 export function createNameSeeds(
   parts: { readonly resolve: ResolveName; readonly random: () => number },
   options: {
     readonly name: 'static' | 'dns'
-    readonly hosts: readonly string[]
-    /** For those written without. */
-    readonly port?: number
+    readonly hosts: readonly { readonly host: string; readonly port: number | undefined }[]
+    /** Of those written without. */
+    readonly port: number
   },
 ): SeedSource {
-  const places = options.hosts.map(text => parseMeshAddress(text, options.port))
-  const hosts = places.filter(place => place !== undefined)
+  const hosts = options.hosts.map(({ host, port = options.port }) => ({ host, port }))
 
   let unresolved: readonly string[] = []
 

@@ -1,5 +1,11 @@
 import t from 'tap'
-import { collide, formatListen, isLoopback, parseListen } from '../../src/config/listen.ts'
+import {
+  collide,
+  formatListen,
+  isLoopback,
+  parseListen,
+  parsePlace,
+} from '../../src/config/listen.ts'
 
 t.test('an address to listen on is a host and a port', async t => {
   t.same(parseListen('127.0.0.1:5050'), { host: '127.0.0.1', port: 5050 })
@@ -22,6 +28,26 @@ t.test('an address to listen on is a host and a port', async t => {
     '',
   ]) {
     t.equal(parseListen(text), undefined, JSON.stringify(text))
+  }
+})
+
+t.test('a node is looked for at a host, with a port or without', async t => {
+  t.same(parsePlace('10.0.0.1:5053'), { host: '10.0.0.1', port: 5053 })
+  t.same(parsePlace('mesh.lan'), { host: 'mesh.lan', port: undefined })
+  t.same(parsePlace('[fd00::1]:6000'), { host: 'fd00::1', port: 6000 })
+  t.same(parsePlace('[fd00::1]'), { host: 'fd00::1', port: undefined })
+  for (const text of [
+    '10.0.0.11:99999',
+    '10.0.0.11:0',
+    'http://x:1',
+    '::1:5053', // the port could be a part of the address
+    'fd00::1',
+    'mesh.lan:',
+    'a b:1',
+    '300.0.0.1',
+    '',
+  ]) {
+    t.equal(parsePlace(text), undefined, JSON.stringify(text))
   }
 })
 

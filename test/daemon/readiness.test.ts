@@ -39,3 +39,12 @@ t.test('what others of the mesh suffer from makes no node degraded', async t => 
   const { degraded } = readinessOf({ meshAlarms: () => [{ code: 'clock-apart', nodes }] })
   t.strictSame(degraded, [])
 })
+
+t.test('a node whose file of cluster keys is broken says so while it goes on', async t => {
+  const nodes = [{ id: 'ab'.repeat(32), name: 'bridge' }]
+  const { ready, degraded } = readinessOf({
+    meshAlarms: () => [{ code: 'keys-unread', nodes, detail: 'it is not there' }],
+  })
+  t.equal(ready, true)
+  t.match(degraded, [{ reason: 'mesh_keys_unread', detail: /it is not there$/ }])
+})

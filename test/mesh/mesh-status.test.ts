@@ -96,6 +96,19 @@ t.test('a node that reaches nobody is an alarm that says why, until it reaches o
   await time.until(() => cutOff() !== undefined, 120_000)
 })
 
+t.test('cluster keys that cannot be read are an alarm until they can', async t => {
+  const { start } = simulateMesh(t)
+  let failure: string | undefined = 'the file is not there'
+  const a = await start({ address: addressOf(1), keysFailure: () => failure })
+  const told = () => a.status().alarms.filter(({ code }) => code === 'keys-unread')
+  t.strictSame(
+    told().map(({ detail }) => detail),
+    ['the file is not there'],
+  )
+  failure = undefined
+  t.strictSame(told(), [])
+})
+
 t.test('a node of which no seed and no member is known is alone in peace', async t => {
   const { time, start } = simulateMesh(t)
   const a = await start({ address: addressOf(1), seeds: [addressOf(1)] })

@@ -36,6 +36,7 @@ export interface SimulatedOptions {
   readonly store?: ReturnType<typeof memoryMemberStore>
   readonly signature?: NodeSignature | undefined
   readonly name?: string
+  readonly keysFailure?: () => string | undefined
   readonly operators?: readonly string[]
   readonly protocols?: { readonly lowest: number; readonly highest: number }
   readonly time?: (time: SimulatedTime) => ClusterTime
@@ -84,6 +85,7 @@ export function simulateMesh(t: Test, seed = 1): SimulatedMesh {
           random: seededRandom(seed * 1_000 + started),
           network: { addresses: () => addresses },
           seeds: [written, ...sources],
+          ...(options.keysFailure && { keysFailure: options.keysFailure }),
           facts: () => ({
             name: options.name ?? `node at ${address}`,
             zone: undefined,

@@ -1,12 +1,12 @@
-import { open } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ClusterKey, ClusterKeys } from '../../ports/cluster-keys.ts'
-import { HoldfastError } from '../../ports/errors.ts'
 import type { Log } from '../../ports/log.ts'
-import { parseKeys } from './key-lines.ts'
+import { type KeyFileContent, readKeys, tellOpenMode } from './read-keys.ts'
 
 /** Keys from a file that is looked at again and again. */
 export interface WatchedKeys extends ClusterKeys {
+  /** Why the file as it is now is not taken, and the keys of before stay; `undefined`: it is. */
+  failure(): string | undefined
   /** Looks now; never rejects. */
   refresh(): Promise<void>
   close(): void
@@ -17,9 +17,6 @@ export interface WatchOptions {
   readonly everyMs?: number
   readonly settleMs?: number
 }
-
-/** A file of keys is some hundred bytes; what is longer is another file. */
-const maxFileBytes = 64 * 1024
 
 /**
  * The cluster keys of `mesh.secretFile`: one a line, blank lines and those that begin with # aside; the first is dialled with, all are
@@ -33,31 +30,48 @@ export async function watchKeys(
   { log }: { readonly log: Log },
   { everyMs = 2_000, settleMs = 100 }: WatchOptions = {},
 ): Promise<WatchedKeys> {
-  let text = await read(path)
-  let keys = parseKeys(text, path)
-  let told = ''
+  const first = await readKeys(path)
+  let { text, keys } = first
+  /** Why the file as it is now is not taken. */
+  let failure: string | undefined
   let looking: Promise<void> | undefined
   const listeners = new Set<() => void>()
   const ended = new AbortController()
 
+  tellMode(first)
+
   async function look(): Promise<void> {
-    const seen = await read(path)
-    told = seen === text ? '' : told
-    if (seen === text) return
-    const next = parseKeys(seen, path)
+    const seen = await readKeys(path)
+    if (seen.text === text) {
+      recover()
+      return
+    }
     // An editor may be half way through: what stands a moment later was meant.
     await delay(settleMs, undefined, { signal: ended.signal })
-    if ((await read(path)) !== seen) return
-    text = seen
-    told = ''
-    change(next)
+    if ((await readKeys(path)).text !== seen.text) return
+    text = seen.text
+    recover()
+    tellMode(seen)
+    change(seen.keys)
+  }
+
+  function recover(): void {
+    if (failure !== undefined) log.info({ file: path }, 'cluster keys are read again')
+    failure = undefined
+  }
+
+  function tellMode(content: KeyFileContent): void {
+    const warning = tellOpenMode(path, content)
+    if (warning !== undefined) log.warn({ file: path }, warning)
   }
 
   function tell(err: unknown): void {
     if (ended.signal.aborted) return
     const message = err instanceof Error ? err.message : String(err)
-    if (message !== told) log.warn({ file: path, err }, 'cluster keys not read: the last ones stay')
-    told = message
+    if (message !== failure) {
+      log.warn({ file: path, reason: message }, 'cluster keys not read: the last ones stay')
+    }
+    failure = message
   }
 
   function change(next: readonly ClusterKey[]): void {
@@ -82,6 +96,7 @@ export async function watchKeys(
   timer.unref()
   return {
     current: () => keys,
+    failure: () => failure,
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
@@ -96,22 +111,3 @@ export async function watchKeys(
 }
 
 const idsOf = (keys: readonly ClusterKey[]): readonly string[] => keys.map(({ id }) => id)
-
-/** Throws `HoldfastError` with `config-invalid`, which says what to do. */
-async function read(path: string): Promise<string> {
-  const refuse = (what: string, cause?: unknown): HoldfastError =>
-    new HoldfastError('config-invalid', `mesh.secretFile ${path} ${what}`, cause)
-  try {
-    await using file = await open(path)
-    const bytes = Buffer.alloc(maxFileBytes + 1)
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0)
-    if (bytesRead > maxFileBytes) throw refuse('is too long for a file of keys')
-    return bytes.toString('utf8', 0, bytesRead)
-  } catch (error) {
-    if (error instanceof HoldfastError) throw error
-    const code = (error as NodeJS.ErrnoException).code
-    const isAbsent = code === 'ENOENT' || code === 'ENOTDIR'
-    const cure = `is not there; \`holdfast mesh secret --file ${path}\` makes one`
-    throw refuse(isAbsent ? cure : `cannot be read (${code ?? error})`, error)
-  }
-}

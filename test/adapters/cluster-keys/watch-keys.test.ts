@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { watchKeys } from '../../../src/adapters/cluster-keys/watch-keys.ts'
@@ -14,7 +14,11 @@ async function watched(t: Test, options: { everyMs?: number } = {}) {
   const dir = t.testdir({ secret: `${first}\n` })
   const path = join(dir, 'secret')
   const warnings: string[] = []
-  const log = { ...silentLog, warn: (_: unknown, message: string) => void warnings.push(message) }
+  const log = {
+    ...silentLog,
+    warn: (_: unknown, message: string) =>
+      void (/not read/.test(message) && warnings.push(message)),
+  }
   const keys = await watchKeys(path, { log }, { everyMs: 3_600_000, settleMs: 1, ...options })
   t.teardown(keys.close)
   let count = 0
@@ -125,4 +129,35 @@ t.test('a watch that is closed tells nothing more', async t => {
   keys.close()
   await looked
   t.equal(changeCount(), 0)
+})
+
+t.test('a file that is broken is said for as long as it is, and the keys stay', async t => {
+  const { path, keys, secrets, warnings } = await watched(t)
+  t.equal(keys.failure(), undefined)
+  await rm(path)
+  await keys.refresh()
+  t.match(keys.failure(), 'is not there')
+  await writeFile(path, 'too short')
+  await keys.refresh()
+  t.match(keys.failure(), 'line 1 is no cluster key')
+  t.strictSame(secrets(), [first])
+  await writeFile(path, `${first}\n`)
+  await keys.refresh()
+  t.equal(keys.failure(), undefined, 'also when it holds what it held before')
+  t.equal(warnings.length, 2)
+})
+
+t.test('a file that others may read is warned of', async t => {
+  const dir = t.testdir({ secret: `${first}\n` })
+  const path = join(dir, 'secret')
+  const read = async (mode: number): Promise<readonly string[]> => {
+    await chmod(path, mode)
+    const warnings: string[] = []
+    const log = { ...silentLog, warn: (_: unknown, message: string) => void warnings.push(message) }
+    const keys = await watchKeys(path, { log })
+    keys.close()
+    return warnings
+  }
+  t.match(await read(0o644), [/has mode 0644/])
+  t.strictSame(await read(0o600), [])
 })

@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { cli } from '../support.ts'
@@ -47,8 +48,8 @@ t.test('a fault does not hide that a file is missing', async t => {
 })
 
 t.test('what the files of upstreamFiles say is judged by the reader of the node', async t => {
-  const { checkUpstreamFiles, startDaemon } = await import('../../../src/daemon.ts')
-  const parts = { loadDaemon: async () => ({ checkUpstreamFiles, startDaemon }) }
+  const { checkFiles, startDaemon } = await import('../../../src/daemon.ts')
+  const parts = { loadDaemon: async () => ({ checkFiles, startDaemon }) }
   const dir = t.testdir({
     'good.yaml': 'mirrors: { quay.io: {} }\n',
     'bad.yaml': 'mirrors: { quay.io: { endpoint: "x" } }\n',
@@ -63,6 +64,38 @@ t.test('what the files of upstreamFiles say is judged by the reader of the node'
     code: 3,
     out: /has 2 faults:\n {2}.*bad.yaml: .*endpoint.*\n {2}.*worse.json: .*auths/s,
   })
+})
+
+t.test('what the file of cluster keys holds is judged by the reader of the node', async t => {
+  const { checkFiles, startDaemon } = await import('../../../src/daemon.ts')
+  const parts = { loadDaemon: async () => ({ checkFiles, startDaemon }) }
+  const dir = t.testdir({
+    good: 'pgnhhrVWQxRIYSBNREL4ZfgKkYDn9Nx3cINTbJ-Tqzk',
+    empty: '\n',
+    short: 'secret',
+    'is-a-dir': {},
+  })
+  const check = (name: string, ...more: readonly string[]) =>
+    cli(['check-config', '--mesh.enabled', '--mesh.secret-file', join(dir, name), ...more], {
+      parts,
+    })
+  await chmod(join(dir, 'good'), 0o640)
+  t.match(await check('good'), { code: 0, out: /is good\nwarning: .*good has mode 0640: .*0600/ })
+  t.match(JSON.parse((await check('good', '-o', 'json')).out), { warnings: [/mode 0640/] })
+  await chmod(join(dir, 'good'), 0o600)
+  t.strictSame(await check('good'), { code: 0, out: 'the configuration is good\n', err: '' })
+  t.match(await check('empty'), { code: 3, out: /empty holds no cluster key/ })
+  t.match(await check('short'), { code: 3, out: /short line 1 is no cluster key/ })
+  t.match(await check('gone'), { code: 3, out: /gone is not there/ })
+  t.match(await check('is-a-dir'), { code: 3, out: /is-a-dir cannot be read \(EISDIR\)/ })
+})
+
+t.test('seeds that are no addresses are faults, each where it stands', async t => {
+  const seeds = JSON.stringify(['10.0.0.11:99999', 'http://x:1', '::1:5053', '10.0.0.12:5053'])
+  const { code, out } = await cli(['check-config', '--mesh.seeds', seeds])
+  t.equal(code, 3)
+  t.match(out, /has 3 faults/)
+  t.match(out, /mesh\.seeds\[2\]: "::1:5053" is no address of a node\n +write .*\[fd00::1\]:5053/)
 })
 
 t.test('--show prints what results, without secrets', async t => {

@@ -19,7 +19,12 @@ function scripted() {
   return {
     started,
     closed,
-    parts: { loadDaemon: async () => ({ startDaemon, checkUpstreamFiles: async () => [] }) },
+    parts: {
+      loadDaemon: async () => ({
+        startDaemon,
+        checkFiles: async () => ({ faults: [], warnings: [] }),
+      }),
+    },
   }
 }
 
@@ -69,7 +74,12 @@ t.test(
 t.test('a node that cannot start ends with 6 and says why', async t => {
   const startDaemon: StartDaemon = () =>
     Promise.reject(new HoldfastError('store-unusable', '/d/blobs is read-only'))
-  const parts = { loadDaemon: async () => ({ startDaemon, checkUpstreamFiles: async () => [] }) }
+  const parts = {
+    loadDaemon: async () => ({
+      startDaemon,
+      checkFiles: async () => ({ faults: [], warnings: [] }),
+    }),
+  }
   t.strictSame(await cli(['serve'], { parts }), {
     code: 6,
     out: '',
