@@ -79,6 +79,7 @@ export async function startScaleNode(
         upstreams: ['docker.io'],
         roomBytes: 0,
         keyId: '0badcafe',
+        acceptedKeyIds: ['0badcafe'],
       }),
     },
     { version: '0.1.0', nonce: randomBytes(8).toString('hex'), operators: [] },

@@ -62,6 +62,7 @@ export const peersAnswer = Type.Object({
       name: Type.String(),
       version: Type.String(),
       keyId: Type.String(),
+      acceptedKeyIds: orNothing(Type.Array(Type.String())),
       neighbours: Type.Number(),
     }),
   ),
@@ -79,6 +80,7 @@ export const peersAnswer = Type.Object({
       roundTripMs: orNothing(Type.Number()),
       clockSkewMs: orNothing(Type.Number()),
       keyId: Type.String(),
+      acceptedKeyIds: orNothing(Type.Array(Type.String())),
     }),
   ),
   alarms: Type.Array(

@@ -176,7 +176,8 @@ export const commands: readonly Command[] = [
     words: { min: 0, max: 0 },
     description:
       'Shows this node in the mesh: its id, its neighbours, how far its ledger has been compared with others, by cluster key who dials ' +
-      'with it (a key that nobody uses any more can be dropped), and each address at which another node is looked for with what came of it: ' +
+      'with it and who does not accept it (a key that all accept can be promoted, one that nobody dials with dropped; nodes of an older ' +
+      'version do not say what they accept), and each address at which another node is looked for with what came of it: ' +
       'seeds, and members that are not connected.',
     options: [],
     examples: [{ line: 'holdfast mesh status', does: 'between two steps of changing the key' }],
@@ -195,7 +196,8 @@ export const commands: readonly Command[] = [
       'With --file the new key is written there (0600); a file that is there already stays as it is.\n\n' +
       'A key is changed in three steps, without a restart and without parting the mesh. After each step copy the file to every node ' +
       '(the Secret, where nodes have it from there) and wait until the last one has it; it is read anew within seconds.\n' +
-      '  1. --rotate add: the new key is accepted and not used. A node that is off has to get this file before it comes back.\n' +
+      '  1. --rotate add: the new key is accepted and not used. A node that is off has to get this file before it comes back. ' +
+      '`holdfast mesh status` names every node that does not accept it yet.\n' +
       '  2. --rotate promote: the new key moves to the first line; connections are made anew with it, then the old ones are closed. ' +
       '`holdfast mesh status` tells who still uses the old key.\n' +
       '  3. --rotate drop: the old key is refused from now on. Nodes that know no other are out.\n' +

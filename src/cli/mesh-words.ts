@@ -28,5 +28,7 @@ const words: Readonly<Record<string, string>> = {
   'keys-unread':
     'goes on with the cluster keys of before, and would not start again: its file of keys is not taken as it is now',
   'other-key':
-    'dials with another key of the cluster than this node: it has not been given the new secret file yet, or this one has not',
+    'not the key of the cluster that this node dials with: the new secret file has not been given to every node yet',
+  'dropped-key':
+    'away, and knew no key of the cluster that this node accepts: give the new secret file before the next start there',
 }

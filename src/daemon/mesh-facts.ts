@@ -107,6 +107,7 @@ export async function watchFacts(
       upstreams: reached(),
       roomBytes,
       keyId: parts.keys.current()[0]?.id ?? '',
+      acceptedKeyIds: parts.keys.current().map(({ id }) => id),
     }),
     onChange(listener) {
       tell = listener

@@ -8,7 +8,8 @@ export interface MeshAlarm {
   /**
    * `twin-key`: two nodes use one key, one is a copy of the other; `twin-name`: members that have one name; `protocol`: no version of the
    * protocol in common with this node; `clock-unverified`: nobody confirmed this node's time; `clock-apart`: a clock more than five
-   * minutes from this node's; `other-key`: members that dial with another cluster key than this node; `cut-off`: this node has no
+   * minutes from this node's; `other-key`: members that dial with another cluster key than this node; `dropped-key`: members that are gone, and
+   * whose last word was that they dial with a key which this node does not accept; `cut-off`: this node has no
    * connection with any other, and knows where some should be; `keys-unread`: the file of cluster keys is not taken as it is now.
    */
   readonly code:
@@ -18,6 +19,7 @@ export interface MeshAlarm {
     | 'clock-unverified'
     | 'clock-apart'
     | 'other-key'
+    | 'dropped-key'
     | 'cut-off'
     | 'keys-unread'
   /** Whom it is about. */
@@ -41,6 +43,7 @@ export function meshAlarms(
 ): readonly MeshAlarm[] {
   const present = members.filter(member => member.state !== 'gone')
   const everybody = [self, ...present]
+  const isAccepted = (keyId: string): boolean => self.acceptedKeyIds?.includes(keyId) ?? true
   const alarms: MeshAlarm[] = []
   const tellOwn = (code: MeshAlarm['code'], detail: string | undefined) => {
     if (detail !== undefined) {
@@ -68,6 +71,10 @@ export function meshAlarms(
   raise(
     'other-key',
     present.filter(member => member.keyId !== self.keyId),
+  )
+  raise(
+    'dropped-key',
+    members.filter(({ state, keyId }) => state === 'gone' && !isAccepted(keyId)),
   )
   return alarms
 }

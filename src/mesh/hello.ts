@@ -54,6 +54,8 @@ export interface Hello {
   readonly roomBytes: number
   /** Id of the cluster key it dials with. */
   readonly keyId: string
+  /** Ids of the cluster keys it accepts; `undefined`: a version that does not say. */
+  readonly acceptedKeyIds: readonly string[] | undefined
   /** It says hello at least this often, ms. */
   readonly periodMs: number
 }
@@ -88,10 +90,11 @@ const keys = {
   keyId: 17,
   twin: 18,
   periodMs: 19,
+  acceptedKeyIds: 20,
 } as const
 
 const maxTextLength = 253
-const maxListed = { platforms: 16, addresses: 8, upstreams: 32 } as const
+const maxListed = { platforms: 16, addresses: 8, upstreams: 32, keys: 8 } as const
 /** Beyond it nothing could be added any more. */
 const maxIncarnation = 2 ** 40
 const timeSources = [undefined, 'registry', 'peers'] as const
@@ -139,6 +142,10 @@ export function encodeHello(hello: Hello): Uint8Array {
   ])
   if (hello.zone !== undefined) fields.set(keys.zone, fit(hello.zone))
   if (hello.twin !== undefined) fields.set(keys.twin, Buffer.from(hello.twin, 'hex'))
+  const { acceptedKeyIds } = hello
+  if (acceptedKeyIds !== undefined) {
+    fields.set(keys.acceptedKeyIds, fitAll(acceptedKeyIds, maxListed.keys))
+  }
   return encodeCbor(fields)
 }
 
@@ -214,7 +221,16 @@ function readLists(fields: ReadonlyMap<unknown, unknown>) {
   const upstreams = readList(fields.get(keys.upstreams), maxListed.upstreams, isText)
   if (platforms === undefined || peerAddresses === undefined) return undefined
   if (meshAddresses === undefined || upstreams === undefined) return undefined
-  return { platforms, peerAddresses, meshAddresses, upstreams }
+  const accepted = fields.get(keys.acceptedKeyIds)
+  const acceptedKeyIds = readList(accepted ?? [], maxListed.keys, isText)
+  if (acceptedKeyIds === undefined) return undefined
+  return {
+    platforms,
+    peerAddresses,
+    meshAddresses,
+    upstreams,
+    acceptedKeyIds: accepted === undefined ? undefined : acceptedKeyIds,
+  }
 }
 
 function readTexts(fields: ReadonlyMap<unknown, unknown>) {

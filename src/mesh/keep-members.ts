@@ -20,8 +20,9 @@ const settleMs = 250
 const refreshMs = 86_400_000
 
 /** What a hello must say anew to be worth a write: each would wear a memory card. */
-function gist({ name, incarnation, meshAddresses, peerAddresses, keyId }: Hello): string {
-  return JSON.stringify([name, incarnation, meshAddresses, peerAddresses, keyId])
+function gist({ name, incarnation, meshAddresses, peerAddresses, ...hello }: Hello): string {
+  const { keyId, acceptedKeyIds } = hello
+  return JSON.stringify([name, incarnation, meshAddresses, peerAddresses, keyId, acceptedKeyIds])
 }
 
 /** Loads what was kept into the table, and keeps it from then on. */

@@ -27,6 +27,7 @@ export interface MemberStatus {
   readonly records: number
   readonly upstreams: readonly string[]
   readonly keyId: string
+  readonly acceptedKeyIds: readonly string[] | undefined
   readonly roomBytes: number
 }
 

@@ -49,6 +49,7 @@ export function meshStatus(
     clockSource: hello.clock.source,
     isLedgerEqual: hello.ledgerRoot !== '' && hello.ledgerRoot === facts.ledgerRoot,
     records: hello.records,
+    acceptedKeyIds: hello.acceptedKeyIds,
   })
   const members = entries.map(statusOf).sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1))
   const self: OwnStatus = {

@@ -19,6 +19,7 @@ export type OwnFacts = Pick<
   | 'upstreams'
   | 'roomBytes'
   | 'keyId'
+  | 'acceptedKeyIds'
 >
 
 /** This node's own word. */

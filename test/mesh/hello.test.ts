@@ -18,6 +18,8 @@ t.test('a hello is read as it was written', async t => {
     helloOf(id),
     helloOf(id, { zone: undefined, twin: '8877665544332211', ledgerRoot: '' }),
     helloOf(id, { peerAddresses: ['[fd00::1]:5052', 'node.example:1'], upstreams: [] }),
+    // As of a version that does not say which keys it accepts.
+    helloOf(id, { acceptedKeyIds: undefined }),
     helloOf(id, { name: 'Knoten ä 節', clock: { trustedMs: 0, source: undefined } }),
   ]) {
     t.strictSame(decodeHello(encodeHello(hello)), hello)
@@ -53,6 +55,14 @@ t.test('a node that has too much to say is cut short, and understood', async t =
   t.equal(read?.meshAddresses.length, 8)
   t.equal(read?.upstreams.length, 32)
   t.ok(body.length <= maxHelloBytes)
+})
+
+t.test('accepted keys that are none spoil the hello', async t => {
+  for (const value of ['deadbeef', [1], Array(9).fill('deadbeef')]) {
+    const fields = decodeCbor(encodeHello(helloOf(id))) as Map<number, unknown>
+    fields.set(20, value)
+    t.equal(decodeHello(encode(fields, rfc8949EncodeOptions)), undefined, String(value))
+  }
 })
 
 t.test('a field that is missing or out of its range spoils the hello', async t => {

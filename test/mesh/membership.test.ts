@@ -70,6 +70,7 @@ function world(): World {
             records: 0,
             roomBytes: 0,
             keyId: 'deadbeef',
+            acceptedKeyIds: ['deadbeef'],
           }),
         },
         {

@@ -96,6 +96,29 @@ t.test('a node that reaches nobody is an alarm that says why, until it reaches o
   await time.until(() => cutOff() !== undefined, 120_000)
 })
 
+t.test(
+  'members tell which cluster keys they accept, and who was left behind is told of',
+  async t => {
+    const { time, start } = simulateMesh(t)
+    let accepted = ['deadbeef']
+    const a = await start({ address: addressOf(1), acceptedKeyIds: () => accepted })
+    const seeds = [addressOf(1)]
+    const b = await start({
+      address: addressOf(2),
+      seeds,
+      acceptedKeyIds: () => ['deadbeef', 'ab'],
+    })
+    await time.until(() => a.members.alive().length === 1, 10_000)
+    t.strictSame(a.status().members[0]?.acceptedKeyIds, ['deadbeef', 'ab'])
+    accepted = ['ab']
+    const leftBehind = () => a.status().alarms.find(({ code }) => code === 'dropped-key')?.nodes
+    t.equal(leftBehind(), undefined)
+    b.kill()
+    await time.until(() => a.status().members[0]?.state === 'gone', 200_000)
+    t.match(leftBehind(), [{ id: b.id }], 'it knew none of the keys that are accepted now')
+  },
+)
+
 t.test('cluster keys that cannot be read are an alarm until they can', async t => {
   const { start } = simulateMesh(t)
   let failure: string | undefined = 'the file is not there'

@@ -36,6 +36,7 @@ export interface SimulatedOptions {
   readonly store?: ReturnType<typeof memoryMemberStore>
   readonly signature?: NodeSignature | undefined
   readonly name?: string
+  readonly acceptedKeyIds?: () => readonly string[]
   readonly keysFailure?: () => string | undefined
   readonly operators?: readonly string[]
   readonly protocols?: { readonly lowest: number; readonly highest: number }
@@ -97,6 +98,7 @@ export function simulateMesh(t: Test, seed = 1): SimulatedMesh {
             upstreams: ['docker.io'],
             roomBytes: 0,
             keyId: 'deadbeef',
+            acceptedKeyIds: options.acceptedKeyIds?.() ?? ['deadbeef'],
           }),
         },
         {

@@ -177,6 +177,7 @@ export function helloOf(id: NodeId, change: Partial<Hello> = {}): Hello {
     clock: { trustedMs: Date.UTC(2026, 5, 1), source: 'registry' },
     roomBytes: 10 * 2 ** 30,
     keyId: 'deadbeef',
+    acceptedKeyIds: ['deadbeef', '0badcafe'],
     periodMs: 30_000,
     ...change,
   }

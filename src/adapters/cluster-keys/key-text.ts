@@ -27,11 +27,13 @@ export function changeKeyText(
   generateKey: () => string,
 ): string {
   const file = read(text, path)
-  if (step === 'add') return add(file, path, generateKey)
+  if (step === 'add') return add(file, text, path, generateKey)
   return step === 'promote' ? promote(file, text, path) : drop(file, text, path)
 }
 
-function add(file: KeyFileText, path: string, generateKey: () => string): string {
+function add(file: KeyFileText, text: string, path: string, generateKey: () => string): string {
+  const isAdded = file.keys.slice(1).some(({ id }) => id === file.newId)
+  if (isAdded) return text
   if (file.keys.length > 1) {
     throw refusal(
       path,
@@ -57,14 +59,18 @@ function promote(file: KeyFileText, text: string, path: string): string {
 
 function drop(file: KeyFileText, text: string, path: string): string {
   const [first] = file.keys
-  if (file.keys.length === 1 && file.newId === undefined) return text
+  if (file.keys.length === 1) {
+    // Its mark stays until the next change: what was dropped once is not dropped again.
+    if (first?.id === file.newId) return text
+    throw refusal(path, 'holds one key, and none to drop: --rotate add comes first')
+  }
   if (first === undefined || first.id !== file.newId) {
     throw refusal(
       path,
       'does not dial with its new key yet: --rotate promote comes before --rotate drop',
     )
   }
-  return write({ ...file, keys: [first], newId: undefined })
+  return write({ ...file, keys: [first] })
 }
 
 const refusal = (path: string, what: string): HoldfastError =>
@@ -80,9 +86,13 @@ function read(text: string, path: string): KeyFileText {
   }
 }
 
+const addedState = 'accepted; --rotate promote once every node has it'
+const stateOfFirst = (count: number): string =>
+  count === 1 ? 'alone, the others were dropped' : 'dialled with'
+
 function write({ comments, keys, newId }: KeyFileText): string {
   const lines = keys.flatMap(({ id, text }, index) => {
-    const state = index === 0 ? 'dialled with' : 'accepted; --rotate promote once every node has it'
+    const state = index === 0 ? stateOfFirst(keys.length) : addedState
     return id === newId ? [`# new ${id}: ${state}`, text] : [text]
   })
   return `${[...comments, ...lines].join('\n')}\n`

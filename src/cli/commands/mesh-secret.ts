@@ -51,11 +51,11 @@ async function rotate(context: CommandContext, files: KeyFiles, step: Step): Pro
 const whatNow: Readonly<Record<Step, readonly string[]>> = {
   add: [
     'Now give every node this file, also those that are off, before they come back.',
-    'When every node has it: --rotate promote.',
+    'When every node has it, and `holdfast mesh status` names none that does not accept the new key: --rotate promote.',
   ],
   promote: [
     'Now give every node this file. When every node has it, and `holdfast mesh status` tells of',
-    'no connection with the old key any more: --rotate drop.',
+    'nobody who dials with the old key any more: --rotate drop.',
   ],
   drop: ['Now give every node this file. Nodes that have no other key than the old one are out.'],
 }

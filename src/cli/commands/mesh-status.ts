@@ -22,11 +22,11 @@ function lines(answer: PeersAnswer): readonly string[] {
       ['id', self?.id],
       ['version', self?.version],
       ['neighbours', self === undefined ? undefined : `${self?.neighbours}`],
-      ['members', `${alive.length} alive of ${members.length}`],
+      ['members', `${alive.length} alive of ${members.length}, this node not counted`],
       ['ledger', tellSync(sync)],
     ]),
     '',
-    ...columns([['KEY', 'NODES THAT DIAL WITH IT'], ...keys(answer)]),
+    ...columns([['KEY', 'DIAL WITH IT', 'DO NOT ACCEPT IT'], ...keys(answer)]),
     ...tellDials(answer.dials ?? []),
     ...tellAlarms(alarms),
   ]
@@ -53,9 +53,30 @@ function tellSync(sync: PeersAnswer['sync']): string | undefined {
     : `${records} records; the same as another node ${formatAge(convergedAgoMs / 1000)} ago`
 }
 
-/** The key of this node first. */
+/** The key of this node first: who dials with it, and who would refuse it. */
 function keys({ self, members }: PeersAnswer): readonly (readonly string[])[] {
-  const everybody = [...(self == null ? [] : [self]), ...members.filter(m => m.state !== 'gone')]
-  const byKey = Map.groupBy(everybody, ({ keyId }) => keyId)
-  return [...byKey].map(([key, nodes]) => [key, nodes.map(({ name }) => name).join(', ')])
+  const everybody = [...(self == null ? [] : [{ ...self, state: 'alive' }]), ...members]
+  const present = everybody.filter(({ state }) => state !== 'gone')
+  const known = present.flatMap(({ keyId, acceptedKeyIds }) => [keyId, ...(acceptedKeyIds ?? [])])
+  return [...new Set(known)].map(key => [
+    key,
+    listOf(present.filter(({ keyId }) => keyId === key).map(({ name }) => name)),
+    listOf(everybody.flatMap(node => tellRefusal(node, key))),
+  ])
 }
+
+const listOf = (names: readonly string[]): string => names.join(', ') || 'none'
+
+function tellRefusal(
+  { name, state, acceptedKeyIds }: Pick<Member, 'name' | 'state' | 'acceptedKeyIds'>,
+  key: string,
+): readonly string[] {
+  if (acceptedKeyIds?.includes(key)) return []
+  const notes = [
+    ...(state === 'gone' ? ['gone'] : []),
+    ...(acceptedKeyIds == null ? ['does not say'] : []),
+  ]
+  return [notes.length === 0 ? name : `${name} (${notes.join(', ')})`]
+}
+
+type Member = PeersAnswer['members'][number]

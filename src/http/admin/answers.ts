@@ -188,6 +188,7 @@ function summarize(view: MeshView | undefined): StatusAnswer['mesh'] {
 function describeNode(node: Omit<MeshStatus['self'], 'neighbours'>) {
   const { id, name, version, protocols, ledgerRoot, records, keyId, roomBytes } = node
   const { zone, clockSource } = node
+  const acceptedKeyIds = node.acceptedKeyIds && [...node.acceptedKeyIds]
   return {
     id,
     name,
@@ -201,7 +202,7 @@ function describeNode(node: Omit<MeshStatus['self'], 'neighbours'>) {
     upstreams: [...node.upstreams],
     keyId,
     roomBytes,
-    ...defined({ zone, clockSource }),
+    ...defined({ zone, clockSource, acceptedKeyIds }),
   }
 }
 

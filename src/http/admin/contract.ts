@@ -145,6 +145,7 @@ const node = {
   upstreams: Type.Array(text),
   clockSource: optionalText,
   keyId: text,
+  acceptedKeyIds: Type.Optional(Type.Array(text)),
   roomBytes: Type.Integer(),
 }
 

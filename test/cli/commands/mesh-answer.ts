@@ -12,14 +12,29 @@ const member = {
   roundTripMs: 1.234,
   clockSkewMs: -62,
   keyId: '0badcafe',
+  acceptedKeyIds: ['0badcafe', 'deadbeef'] as readonly string[] | undefined,
 }
 /** What the admin API answers of a mesh with one live member and one that is gone. */
 export const meshAnswer = {
   enabled: true,
-  self: { id: 'cd'.repeat(32), name: 'bridge', version: '1.2.3', keyId: '0badcafe', neighbours: 1 },
+  self: {
+    id: 'cd'.repeat(32),
+    name: 'bridge',
+    version: '1.2.3',
+    keyId: '0badcafe',
+    acceptedKeyIds: ['0badcafe', 'deadbeef'],
+    neighbours: 1,
+  },
   members: [
     member,
-    { ...member, name: 'hold', state: 'gone', clockSkewMs: undefined, upstreams: [] },
+    {
+      ...member,
+      name: 'hold',
+      state: 'gone',
+      clockSkewMs: undefined,
+      acceptedKeyIds: undefined,
+      upstreams: [],
+    },
   ],
   alarms: [{ code: 'twin-key', nodes: [{ id, name: 'galley' }] }],
   dials: [

@@ -401,6 +401,7 @@ t.test('the other nodes are told as this node sees them', async t => {
     upstreams: ['docker.io'],
     roomBytes: 5,
     keyId: '0badcafe',
+    acceptedKeyIds: ['0badcafe', 'deadbeef'],
     clockSource: 'registry',
   } as const
   const { ask, token } = await startAdmin(t, {
@@ -438,7 +439,14 @@ t.test('the other nodes are told as this node sees them', async t => {
   t.ok(Value.Check(peersAnswer, peers.body))
   t.match(peers.body, {
     enabled: true,
-    members: [{ name: 'galley', state: 'suspect', clockSkewMs: 3 }],
+    members: [
+      {
+        name: 'galley',
+        state: 'suspect',
+        clockSkewMs: 3,
+        acceptedKeyIds: ['0badcafe', 'deadbeef'],
+      },
+    ],
     dials: [
       {
         address: '10.0.0.9:5053',

@@ -201,5 +201,6 @@ function factsOf(
     upstreams: [],
     roomBytes: 0,
     keyId: keys.current()[0]?.id ?? '',
+    acceptedKeyIds: keys.current().map(({ id }) => id),
   }
 }
