@@ -28,8 +28,11 @@ export function wirePins({
       if (isAbsent(got)) return undefined
       return { digest, mediaType: got.mediaType, size: got.bytes.byteLength }
     },
-    isInReach: async (repository, digest) =>
-      content.completeness.isComplete(digest) || pull.isInReach(repository, digest),
+    async isInReach(repository, digest) {
+      if (content.completeness.isComplete(digest)) return true
+      await content.settled() // who pulled it a moment ago knows that it is here
+      return content.completeness.isComplete(digest) || pull.isInReach(repository, digest)
+    },
     complete: pull.complete,
     isOperator: () => mesh?.isOperator() ?? true,
     storeOnOthers: async (key, copies, signal) =>

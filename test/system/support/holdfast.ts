@@ -35,8 +35,8 @@ export interface HoldfastNode {
   readonly health: string
   output(): string
   readonly ended: Promise<number | string>
-  /** The admin API, with the token. */
-  ask<T>(path: string): Promise<T>
+  /** The admin API, with the token; with `change` it is told to change something, and rejects when it does not. */
+  ask<T>(path: string, change?: { readonly method: string; readonly body?: object }): Promise<T>
   metrics(): Promise<string>
   stop(signal?: NodeJS.Signals): Promise<number | string>
 }
@@ -92,10 +92,15 @@ export async function startNode(options: NodeOptions): Promise<HoldfastNode> {
     health: healthUrl,
     output: running.output,
     ended: running.ended,
-    async ask(path) {
+    async ask(path, change) {
       const token = (await readFile(join(dataDir, 'admin.token'), 'utf8')).trim()
       const answer = await fetch(new URL(path, `http://127.0.0.1:${admin}`), {
-        headers: { authorization: `Bearer ${token}` },
+        method: change?.method ?? 'GET',
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(change?.body !== undefined && { 'content-type': 'application/json' }),
+        },
+        body: change?.body === undefined ? null : JSON.stringify(change.body),
       })
       if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
       return (await answer.json()) as never
