@@ -1,5 +1,6 @@
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { createPeerIdentity } from '../src/adapters/peer-http/certificate.ts'
 import { makeSingleImage } from '../test/support/image.ts'
 import { pull } from '../test/system/support/client.ts'
@@ -7,6 +8,7 @@ import type { MeshNode } from '../test/system/support/mesh.ts'
 import { run } from '../test/system/support/process.ts'
 import { runChild, startServer } from './child.ts'
 import { type Aim, atMost, beside, type Figure, times } from './figure.ts'
+import { residentMb, watchMemory } from './memory.ts'
 import { knowing, loadFigure, startMeshOf } from './mesh-scene.ts'
 import type { DownloadOrder, DownloadResult } from './process/download.ts'
 import type { PeerCopyOrder, PeerCopyResult } from './process/peer-copy.ts'
@@ -26,6 +28,8 @@ import { startUpstream, type Upstream } from './upstream.ts'
 const repository = 'app'
 const linkBytesPerSecond = 25_000_000
 const rounds = { five: 3, copy: 7 }
+/** Before memory is looked at. */
+const restMs = 8_000
 
 /** At most so many times the peer's. */
 const atMostTimes = (limit: number): Aim => ({ of: 'ratio', is: 'at most', limit })
@@ -85,14 +89,17 @@ async function fromPeer(scene: Scene, upstream: Upstream): Promise<readonly Figu
   const ours: number[] = []
   const copied: number[] = []
   const relayed: number[] = []
-  for (let round = 1; round <= rounds.copy; round += 1) {
-    scene.say(`from a peer, round ${round} of ${rounds.copy}`)
-    const order = await publish(upstream, `peer-${round}`)
-    await hold(holder, `peer-${round}`)
-    copied.push(await bare.copy())
-    relayed.push(await bare.relay())
-    ours.push(rateOf(await download(reader.mirror, order)))
-  }
+  const memory = await watchMemory(reader.pid, async () => {
+    for (let round = 1; round <= rounds.copy; round += 1) {
+      scene.say(`from a peer, round ${round} of ${rounds.copy}`)
+      const order = await publish(upstream, `peer-${round}`)
+      await hold(holder, `peer-${round}`)
+      copied.push(await bare.copy())
+      relayed.push(await bare.relay())
+      ours.push(rateOf(await download(reader.mirror, order)))
+    }
+  })
+  await delay(restMs)
   const what = '200 MB of a peer through two whole nodes, one client'
   return [
     {
@@ -105,6 +112,17 @@ async function fromPeer(scene: Scene, upstream: Upstream): Promise<readonly Figu
       what,
       unit: 'MB/s',
       ...beside(ours, 'the same, written and passed on', relayed),
+    },
+    { what: `${what}: resident, who reads, peak`, value: memory.peakMb, unit: 'MB' },
+    {
+      what: `${what}: resident, who reads, ${restMs / 1_000} s after ${rounds.copy} of them`,
+      value: await residentMb(reader.pid),
+      unit: 'MB',
+    },
+    {
+      what: `${what}: resident, who holds, then`,
+      value: await residentMb(holder.pid),
+      unit: 'MB',
     },
   ]
 }
