@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { besideSpegel } from './beside-spegel.ts'
 import { blobFromDisk } from './blob-from-disk.ts'
+import { besideContainerd } from './containerd.ts'
 import type { Figure } from './figure.ts'
 import { freeze } from './freeze.ts'
 import { importArchive } from './import.ts'
@@ -42,6 +43,10 @@ const benches: Readonly<Record<string, readonly [Bench, string]>> = {
   start: [startToReady, 'from the start to the first answer; resident memory at rest'],
   sync: [sync, 'a joiner that lacks 100 000 tags; two equal nodes'],
   import: [importArchive, 'an archive of 1 GB, beside containerd (root)'],
+  containerd: [
+    besideContainerd,
+    'what a containerd on the node holds, and how soon others know (root)',
+  ],
 }
 
 const help = `npm run bench -- [NAME…] [--write]
