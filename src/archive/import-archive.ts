@@ -11,6 +11,7 @@ import { bundleNotePath, decodeNote, requireEarlier } from './bundle-note.ts'
 import { decodeRecords, recordsPath } from './bundle-records.ts'
 import { type CheckedImage, checkImage } from './check-image.ts'
 import { convertDocker } from './convert-docker.ts'
+import type { HandOver } from './hand-over.ts'
 import { type Root, readLayout } from './read-layout.ts'
 import { takeEntries } from './take-entries.ts'
 
@@ -66,6 +67,8 @@ export interface ImportParts {
   readonly isComplete: (digest: Digest) => boolean
   /** Whether clients are answered about this registry. */
   readonly isServed: (registry: string) => boolean
+  /** Puts what was imported where this node's clients find it without asking; returns what whoever brought it should know. Never rejects. */
+  readonly handOver?: HandOver['give'] | undefined
 }
 
 /** Imports archives one after another: two at once would ask for the room of both. */
@@ -102,7 +105,10 @@ async function importOne(
     signal.throwIfAborted()
     kept = new Set([...images.values()].flatMap(({ tree }) => [...tree]))
     publish(parts, roots, images)
-    const warnings = await writeTags(parts, roots, records)
+    const warnings = [
+      ...(await writeTags(parts, roots, records)),
+      ...((await parts.handOver?.(roots, signal)) ?? []),
+    ]
     return report(parts, roots, images, { addedBytes: sum(store, added, kept), warnings })
   } finally {
     await drop(

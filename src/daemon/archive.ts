@@ -1,11 +1,14 @@
 import { join } from 'node:path'
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import { createExportImages, type ExportImages } from '../archive/export-images.ts'
+import { createHandOver } from '../archive/hand-over.ts'
+import { createTreeOf } from '../archive/image-trees.ts'
 import { createImportArchive, type ImportArchive } from '../archive/import-archive.ts'
 import type { Config } from '../config/config.ts'
 import type { OpenArchive } from '../ports/archive.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
+import type { NeighbourStore } from '../ports/neighbour-store.ts'
 import { systemTimers } from '../ports/timers.ts'
 import { measureImports } from '../telemetry/measured-imports.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -34,6 +37,8 @@ export async function wireArchive(
   parts: {
     readonly database: OpenedLedger
     readonly content: Content
+    /** Absent: nobody looks into containerd. */
+    readonly neighbour: NeighbourStore | undefined
     readonly upstreams: Pick<Upstreams, 'upstream'>
     readonly pull: Pick<Pull, 'pullImage'>
     readonly metrics: Metrics
@@ -44,6 +49,23 @@ export async function wireArchive(
 ): Promise<Archive> {
   const { database, content, metrics, clock, log } = parts
   const { store, graph, completeness } = content
+  const handOver =
+    parts.neighbour === undefined
+      ? undefined
+      : createHandOver({
+          neighbour: parts.neighbour,
+          store,
+          ledger: database.ledger,
+          treeOf: createTreeOf({
+            manifest: graph.manifest,
+            isHeld: digest => store.stat(digest) !== undefined,
+          }),
+          manifest: graph.manifest,
+          platforms: config.platforms,
+          timers: systemTimers,
+          log,
+        })
+  if (handOver !== undefined) owned.defer(() => handOver.close())
   const importArchive = measureImports(
     createImportArchive({
       openArchive,
@@ -56,6 +78,7 @@ export async function wireArchive(
       isWanted: digest => graph.seenIn(digest).length > 0 || graph.parents(digest).size > 0,
       isComplete: digest => completeness.isComplete(digest),
       isServed: parts.upstreams.upstream.isConfigured,
+      handOver: handOver?.give,
     }),
     metrics.imports,
   )

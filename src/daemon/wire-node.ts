@@ -54,7 +54,11 @@ export async function wireNode(
   const mesh = await join(config, { ...shared, metrics, version }, owned)
   const pull = wirePull(config, { ...shared, mesh: mesh?.forPull }, owned)
   if (mesh !== undefined && pull.forPeers !== undefined) mesh.serve(pull.forPeers)
-  const archive = await wireArchive(config, { ...shared, pull, metrics }, owned)
+  const archive = await wireArchive(
+    config,
+    { ...shared, neighbour: opened.neighbour?.store, pull, metrics },
+    owned,
+  )
   const shown = { ...shared, mesh, pull, archive, metrics, version }
   await watching
   const faces = await openFaces(config, shown, owned)

@@ -1,6 +1,9 @@
 import type { Digest } from '../oci/digest.ts'
-import type { ContentStore } from './content-store.ts'
+import type { Manifest } from '../oci/manifest.ts'
+import type { Repository } from '../oci/reference.ts'
+import type { BlobInfo, ContentStore } from './content-store.ts'
 import type { ContentUpkeep } from './content-upkeep.ts'
+import type { Target } from './tag-ledger.ts'
 
 /**
  * What is known of a neighbour on this machine; a closed set, fit for a metric label.
@@ -55,6 +58,21 @@ export type ReadableStore = Pick<
 > &
   Pick<ContentUpkeep, 'reverify'>
 
+/** A blob that is handed over. */
+export interface HandedBlob extends BlobInfo {
+  /** What it refers to, when it is a manifest. */
+  readonly content: Manifest | undefined
+}
+
+/** An image that is handed over, everything of it that this machine's clients need. */
+export interface HandedImage extends Target {
+  readonly repository: Repository
+  /** Absent: it is to be known by its digest alone. */
+  readonly tag: string | undefined
+  /** Parts before the whole. */
+  readonly blobs: readonly HandedBlob[]
+}
+
 /** The store of another program on this machine. */
 export interface NeighbourStore extends ReadableStore {
   status(): NeighbourStatus
@@ -65,5 +83,10 @@ export interface NeighbourStore extends ReadableStore {
    * happens there; takes its time and never fails.
    */
   protect(digests: ReadonlySet<Digest>): void
+  /**
+   * Takes an image in, as its own: what came so far is dropped when it cannot. Rejects when the neighbour is not to be had, or with what it
+   * says. @param open reads a blob of the image
+   */
+  take(image: HandedImage, open: ContentStore['open'], signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }

@@ -1,11 +1,22 @@
 import {
   Client,
+  type ClientDuplexStream,
   type ClientReadableStream,
   credentials,
   Metadata,
   type MethodDefinition,
+  status,
 } from '@grpc/grpc-js'
-import type { Envelope, Image, Info, Methods, Resource } from './definitions.ts'
+import type {
+  Envelope,
+  Image,
+  Info,
+  Methods,
+  Resource,
+  WriteRequest,
+  WriteResponse,
+} from './definitions.ts'
+import { statusOf } from './failure.ts'
 
 /** Calls to one containerd over one connection. Every call ends within its deadline; rejects with grpc-js's `ServiceError`. */
 export interface ContainerdApi {
@@ -18,8 +29,19 @@ export interface ContainerdApi {
   read(digest: string, offset: number, into: Uint8Array): Promise<number>
   /** Sets these labels of an image and leaves all others; an empty text takes a label away. */
   label(image: Image, labels: Readonly<Record<string, string>>): Promise<void>
-  /** Rejects with `ALREADY_EXISTS` when there is one. It is kept until somebody deletes it. */
-  createLease(id: string): Promise<void>
+  /** Makes it, or lets it name another target, with these labels set and those of `without` taken away. */
+  setImage(image: Image, without: readonly string[]): Promise<void>
+  /** Rejects with `ALREADY_EXISTS` when there is one. It is kept until somebody deletes it or, where a time is given, until then. */
+  createLease(id: string, expiresAt?: Date): Promise<void>
+  deleteLease(id: string): Promise<void>
+  /** Of a blob. */
+  contentLabels(digest: string): Promise<Readonly<Record<string, string>>>
+  /** Sets these labels of a blob and leaves all others. */
+  labelContent(digest: string, labels: Readonly<Record<string, string>>): Promise<void>
+  /** A blob on its way in, kept by a lease. Has no deadline of its own. */
+  openWrite(lease: string): ClientDuplexStream<WriteRequest, WriteResponse>
+  /** Drops what came of a blob. */
+  abortWrite(ref: string): Promise<void>
   leased(id: string): Promise<readonly Resource[]>
   lease(id: string, resource: Resource): Promise<void>
   release(id: string, resource: Resource): Promise<void>
@@ -127,7 +149,36 @@ export function openApi(
       const image = { name, target, labels }
       await ask(methods.updateImage, { image, updateMask: { paths } }, answerMs)
     },
-    createLease: async id => void (await ask(methods.createLease, { id }, answerMs)),
+    async setImage(image, without) {
+      try {
+        await ask(methods.createImage, { image }, answerMs)
+      } catch (error) {
+        if (statusOf(error) !== status.ALREADY_EXISTS) throw error
+        const keys = [...Object.keys(image.labels), ...without]
+        const paths = ['target', ...keys.map(key => `labels.${key}`)]
+        await ask(methods.updateImage, { image, updateMask: { paths } }, answerMs)
+      }
+    },
+    async createLease(id, expiresAt) {
+      const labels =
+        expiresAt === undefined ? {} : { 'containerd.io/gc.expire': expiresAt.toISOString() }
+      await ask(methods.createLease, { id, labels }, answerMs)
+    },
+    deleteLease: async id => void (await ask(methods.deleteLease, { id }, answerMs)),
+    contentLabels: async digest =>
+      (await ask(methods.contentInfo, { digest }, answerMs)).info?.labels ?? {},
+    async labelContent(digest, labels) {
+      const paths = Object.keys(labels).map(key => `labels.${key}`)
+      const question = { info: { digest, labels }, updateMask: { paths } }
+      await ask(methods.updateContent, question, answerMs)
+    },
+    openWrite(lease) {
+      const { path, requestSerialize, responseDeserialize } = methods.writeContent
+      const leased = metadata.clone()
+      leased.set('containerd-lease', lease)
+      return client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, leased)
+    },
+    abortWrite: async ref => void (await ask(methods.abortContent, { ref }, answerMs)),
     leased: async id => (await ask(methods.listResources, { id }, answerMs)).resources,
     lease: async (id, resource) =>
       void (await ask(methods.addResource, { id, resource }, answerMs)),

@@ -42,6 +42,31 @@ export interface Envelope {
   readonly topic: string
 }
 
+/** A blob's labels. */
+export interface LabelledInfo {
+  readonly digest: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** A step of taking a blob in. */
+export interface WriteRequest {
+  readonly action: 'STAT' | 'WRITE' | 'COMMIT'
+  /** Which one, of those that are on their way. */
+  readonly ref: string
+  /** Bytes of the whole. */
+  readonly total: number
+  readonly expected: string
+  readonly offset: number
+  readonly data?: Uint8Array
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+/** What became of the step; `offset`: how many bytes are there. */
+export interface WriteResponse {
+  readonly action: WriteRequest['action']
+  readonly offset: number
+}
+
 type Empty = Readonly<Record<string, never>>
 
 interface LeasedResource {
@@ -73,7 +98,12 @@ export interface Methods {
     },
     Empty
   >
-  readonly createLease: MethodDefinition<{ readonly id: string }, Empty>
+  readonly createImage: MethodDefinition<{ readonly image: Image }, Empty>
+  readonly createLease: MethodDefinition<
+    { readonly id: string; readonly labels: Readonly<Record<string, string>> },
+    Empty
+  >
+  readonly deleteLease: MethodDefinition<{ readonly id: string }, Empty>
   readonly addResource: MethodDefinition<LeasedResource, Empty>
   readonly deleteResource: MethodDefinition<LeasedResource, Empty>
   readonly listResources: MethodDefinition<
@@ -85,6 +115,16 @@ export interface Methods {
     { readonly digest: string; readonly offset: number; readonly size: number },
     { readonly data: Buffer }
   >
+  readonly contentInfo: MethodDefinition<
+    { readonly digest: string },
+    { readonly info: LabelledInfo | null }
+  >
+  readonly updateContent: MethodDefinition<
+    { readonly info: LabelledInfo; readonly updateMask: { readonly paths: readonly string[] } },
+    Empty
+  >
+  readonly writeContent: MethodDefinition<WriteRequest, WriteResponse>
+  readonly abortContent: MethodDefinition<{ readonly ref: string }, Empty>
 }
 
 const names = {
@@ -94,12 +134,18 @@ const names = {
   subscribe: ['events', 'Events', 'Subscribe'],
   listImages: ['images', 'Images', 'List'],
   updateImage: ['images', 'Images', 'Update'],
+  createImage: ['images', 'Images', 'Create'],
   createLease: ['leases', 'Leases', 'Create'],
+  deleteLease: ['leases', 'Leases', 'Delete'],
   addResource: ['leases', 'Leases', 'AddResource'],
   deleteResource: ['leases', 'Leases', 'DeleteResource'],
   listResources: ['leases', 'Leases', 'ListResources'],
   listContent: ['content', 'Content', 'List'],
   readContent: ['content', 'Content', 'Read'],
+  contentInfo: ['content', 'Content', 'Info'],
+  updateContent: ['content', 'Content', 'Update'],
+  writeContent: ['content', 'Content', 'Write'],
+  abortContent: ['content', 'Content', 'Abort'],
 } satisfies Record<keyof Methods, readonly [string, string, string]>
 
 /** Reads the `.proto` files; the types above say the same by hand. */

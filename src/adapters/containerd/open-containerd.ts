@@ -8,11 +8,12 @@ import type { ContainerdApi } from './api.ts'
 import { type HashFile, inDirectory, type OpenListed, overGrpc } from './blob-access.ts'
 import { findContentDir } from './content-dir.ts'
 import { type Image, loadMethods } from './definitions.ts'
-import { failureOf } from './failure.ts'
+import { ContainerdFailure, failureOf } from './failure.ts'
 import { createHoldings } from './holdings.ts'
 import { protectImages } from './protect.ts'
 import { readHoldings } from './read-holdings.ts'
 import { runSession, type SessionListener, type SessionOptions } from './session.ts'
+import { takeImage } from './take-image.ts'
 
 export interface ContainerdOptions extends Partial<Omit<SessionOptions, 'socket' | 'namespace'>> {
   /** Path of containerd's socket. */
@@ -157,6 +158,16 @@ export function openContainerd(
       wanted = digests
       // What fails is tried again with the next list.
       protect().catch(err => log.debug({ err }, 'containerd was not told what to protect'))
+    },
+    async take(image, open, signal) {
+      if (api === undefined) {
+        const { state, failure } = now
+        throw new ContainerdFailure(
+          'lost',
+          `containerd is ${state}${failure ? `: ${failure}` : ''}`,
+        )
+      }
+      await takeImage(api, image, { open, signal, nowMs: clock.wallMs() })
     },
     async close() {
       closing.abort()

@@ -15,6 +15,7 @@ import {
 } from '../../../src/adapters/containerd/definitions.ts'
 import { type Digest, digestAlgorithm, digestHex, digestOf } from '../../../src/oci/digest.ts'
 import { HoldfastError } from '../../../src/ports/errors.ts'
+import { createFakeWrites, type FakeWrites } from './fake-writes.ts'
 
 /** A stand-in for containerd: its API over a unix socket, with blobs in memory or in a content directory. */
 export interface FakeContainerd {
@@ -24,6 +25,11 @@ export interface FakeContainerd {
   /** What the lease `holdfast` keeps; absent: there is none. */
   leased(): readonly string[] | undefined
   labels(image: string): Readonly<Record<string, string>> | undefined
+  /** What an image's name stands for. */
+  target(image: string): string | undefined
+  /** Leases there are, by id. */
+  leases(): readonly string[]
+  readonly writes: FakeWrites
   put(digest: Digest, bytes: Uint8Array): Promise<void>
   delete(digest: Digest): Promise<void>
   /** Changes a byte of a blob. */
@@ -64,6 +70,13 @@ export async function startFakeContainerd(options: {
   const leases = new Map<string, Resource[]>()
   const subscribers = new Set<ServerWritableStream<unknown, Envelope>>()
   const calls = new Map<string, number>()
+  const writes = createFakeWrites({
+    has: digest => blobs.has(digest),
+    add(digest, bytes) {
+      made += 1
+      blobs.set(digest, { bytes, createdAt: { seconds: 1, nanos: made } })
+    },
+  })
   const server = new Server()
   let isHanging = false
   let isMute = false
@@ -77,12 +90,16 @@ export async function startFakeContainerd(options: {
   const pathOf = (digest: Digest) =>
     join(contentDir ?? '', 'blobs', digestAlgorithm(digest), digestHex(digest))
 
-  function unary<Q, A>(name: string, answer: (question: Q) => A | undefined) {
+  function unary<Q, A>(
+    name: string,
+    answer: (question: Q) => A | status.ALREADY_EXISTS | undefined,
+  ) {
     return (call: { request: Q }, done: sendUnaryData<A>) => {
       count(name)
       if (isHanging) return
       const found = answer(call.request)
-      if (found === undefined) done({ code: status.NOT_FOUND, details: name })
+      if (found === status.ALREADY_EXISTS) done({ code: status.ALREADY_EXISTS, details: name })
+      else if (found === undefined) done({ code: status.NOT_FOUND, details: name })
       else done(null, found)
     }
   }
@@ -99,6 +116,9 @@ export async function startFakeContainerd(options: {
       else if (resources === undefined) done({ code: status.NOT_FOUND, details: 'lease' })
       else done(null, { resources })
     },
+    deleteLease: unary('deleteLease', ({ id }: { id: string }) => {
+      return leases.delete(id) ? {} : undefined
+    }),
     addResource: unary('addResource', ({ id, resource }: { id: string; resource: Resource }) => {
       if (leases.get(id)?.push(resource) === undefined) return undefined
       return {}
@@ -122,11 +142,19 @@ export async function startFakeContainerd(options: {
         if (value === '') delete labels[key]
         else labels[key] = value
       }
-      images.set(image.name, { ...before, labels })
+      const target = updateMask.paths.includes('target') ? image.target : before.target
+      images.set(image.name, { ...before, target, labels })
       tell('/images/update')
       return {}
     },
   )
+
+  const createImage = unary('createImage', ({ image }: { image: Image }) => {
+    if (images.has(image.name)) return status.ALREADY_EXISTS
+    images.set(image.name, image)
+    tell('/images/create')
+    return {}
+  })
 
   function readContent(
     call: ServerWritableStream<{ digest: string; offset: number; size: number }, object>,
@@ -152,6 +180,11 @@ export async function startFakeContainerd(options: {
     {
       ...leaseMethods,
       updateImage,
+      createImage,
+      writeContent: writes.write,
+      abortContent: unary('abortContent', writes.abort),
+      contentInfo: unary('contentInfo', writes.info),
+      updateContent: unary('updateContent', writes.update),
       version: unary('version', () => ({ version: '2.1.9-fake' })),
       plugins: unary('plugins', () => ({
         plugins: [
@@ -221,6 +254,9 @@ export async function startFakeContainerd(options: {
     },
     leased: () => leases.get('holdfast')?.map(({ id }) => id),
     labels: name => images.get(name)?.labels,
+    target: name => images.get(name)?.target?.digest,
+    leases: () => [...leases.keys()],
+    writes,
     addImage(name, target, labels = {}) {
       images.set(name, { name, target, labels })
       tell('/images/create')

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto'
+import type { Digest } from '../../oci/digest.ts'
+import type { Manifest } from '../../oci/manifest.ts'
+import { formatRepository, formatTag, type Repository } from '../../oci/reference.ts'
+import type { ContentStore } from '../../ports/content-store.ts'
+import type { HandedBlob, HandedImage } from '../../ports/neighbour-store.ts'
+import type { ContainerdApi } from './api.ts'
+import { ContainerdFailure } from './failure.ts'
+import { pinned } from './protect.ts'
+import { refOf, writeBlob } from './write-blob.ts'
+
+type Labels = Readonly<Record<string, string>>
+
+/** By which tag, or name with a digest, an image was imported: tells our label from others', and an earlier image of the tag. */
+const imported = 'io.holdfast.imported'
+/** CRI sets it once it knows an image, and gives it its id as a name. Away: it does so again for another target. */
+const managed = 'io.cri-containerd.image'
+/** A crash of ours leaves nothing behind for longer, ms. */
+const leaseMs = 24 * 3_600_000
+
+/**
+ * Brings an image into containerd as a pull would, without unpacking it, and pinned: the kubelet's garbage collection passes it over. An
+ * earlier image of the same tag that came this way is that no more. A lease keeps what came until the image has its names.
+ */
+export async function takeImage(
+  api: ContainerdApi,
+  image: HandedImage,
+  parts: {
+    readonly open: ContentStore['open']
+    readonly signal: AbortSignal
+    readonly nowMs: number
+  },
+): Promise<void> {
+  const { repository, tag, digest, mediaType, size } = image
+  const lease = `holdfast-import-${randomUUID()}`
+  await api.createLease(lease, new Date(parts.nowMs + leaseMs))
+  try {
+    for (const blob of image.blobs) await takeBlob(api, blob, repository, { ...parts, lease })
+    const byDigest = `${formatRepository(repository)}@${digest}`
+    const name = tag === undefined ? byDigest : formatTag({ ...repository, tag })
+    const labels = { [pinned]: 'pinned', [imported]: name }
+    const target = { mediaType, digest, size }
+    // The name with a digest is what CRI calls RepoDigests, and what keeps the image once its tag moved on.
+    for (const each of new Set([byDigest, name])) {
+      await api.setImage({ name: each, target, labels }, [managed])
+    }
+    await unpinEarlier(api, name, digest)
+  } finally {
+    await api.deleteLease(lease).catch(() => {}) // it ends by itself
+  }
+}
+
+async function takeBlob(
+  api: ContainerdApi,
+  blob: HandedBlob,
+  repository: Repository,
+  {
+    open,
+    signal,
+    lease,
+  }: Pick<Parameters<typeof takeImage>[2], 'open' | 'signal'> & { lease: string },
+): Promise<void> {
+  const { digest } = blob
+  const source = `containerd.io/distribution.source.${repository.registry}`
+  const references = blob.content === undefined ? {} : referencesOf(blob.content)
+  const labels = { ...references, [source]: repository.repository }
+  const openHere = async () => {
+    const reader = await open(digest)
+    if (reader === undefined) throw new ContainerdFailure('failing', `${digest} went meanwhile`)
+    return reader
+  }
+  try {
+    const written = await writeBlob(api, blob, { lease, labels, open: openHere, signal })
+    if (written === 'there') await addLabels(api, digest, labels, source)
+  } catch (error) {
+    await api.abortWrite(refOf(digest)).catch(() => {}) // the lease's end does it, later
+    throw error
+  }
+}
+
+/** Completes the labels of a blob that came another way. */
+async function addLabels(
+  api: ContainerdApi,
+  digest: Digest,
+  wanted: Labels,
+  source: string,
+): Promise<void> {
+  const has = await api.contentLabels(digest)
+  const sources = new Set([...(has[source]?.split(',') ?? []), wanted[source] ?? ''])
+  const all = { ...wanted, [source]: [...sources].join(',') }
+  const missing = Object.entries(all).filter(([key, value]) => has[key] !== value)
+  if (missing.length > 0) await api.labelContent(digest, Object.fromEntries(missing))
+}
+
+/** What containerd's garbage collection follows, by the keys that its own pull uses. */
+function referencesOf(content: Manifest): Labels {
+  const key = 'containerd.io/gc.ref.content'
+  if (content.kind === 'index') {
+    return Object.fromEntries(content.manifests.map(({ digest }, i) => [`${key}.m.${i}`, digest]))
+  }
+  const layers = content.layers.map(({ digest }, i) => [`${key}.l.${i}`, digest] as const)
+  return { [`${key}.config`]: content.config.digest, ...Object.fromEntries(layers) }
+}
+
+async function unpinEarlier(api: ContainerdApi, name: string, digest: Digest): Promise<void> {
+  for (const image of await api.images()) {
+    if (image.labels[imported] !== name || image.target?.digest === digest) continue
+    await api.label(image, { [imported]: '', [pinned]: '' })
+  }
+}
