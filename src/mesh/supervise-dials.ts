@@ -7,10 +7,11 @@ import type { NodeId } from '../ports/node-id.ts'
 import type { SeedSource } from '../ports/seed-source.ts'
 import type { Timers } from '../ports/timers.ts'
 import { createBackOff } from './back-off.ts'
-import { type Candidate, findCandidates } from './dial-candidates.ts'
+import { type Candidate, type Candidates, findCandidates } from './dial-candidates.ts'
 import { type DialReport, reportDials } from './dial-report.ts'
 import { createDialler, type DialCounts } from './dialler.ts'
 import type { MemberTable } from './member-table.ts'
+import { watchForMissing } from './missing-neighbours.ts'
 import { createSeedPool } from './seed-pool.ts'
 
 /** Keeps this node connected, for as long as it runs. */
@@ -81,6 +82,7 @@ export function superviseDials(
   let replacedAtMs = clock.monotonicMs()
   let cancelTick = timers.after(0, tick)
   let cancelSoon: (() => void) | undefined
+  const absent = watchForMissing(parts, dialMissing)
 
   const degree = (): number => bus.neighbours().length
   const ownAddresses = (): ReadonlySet<string> =>
@@ -134,9 +136,8 @@ export function superviseDials(
       .catch(() => {})
   }
 
-  function dialSome(lost: number): void {
-    if (ending.signal.aborted || degree() >= limits.soft) return
-    const candidates = findCandidates(
+  function find(): Candidates {
+    return findCandidates(
       {
         seeds: pool.addresses(),
         entries: table.entries(),
@@ -146,9 +147,22 @@ export function superviseDials(
       },
       { self: bus.self, ownAddresses: ownAddresses() },
     )
+  }
+
+  function dialSome(lost: number): void {
+    if (ending.signal.aborted || degree() >= limits.soft) return
+    const candidates = find()
     const missing = degree() === 0 ? aloneDials : wantedDegree() - degree()
     beginSome(candidates.wanted, missing - running.size)
     beginSome(candidates.lost, lost)
+  }
+
+  /** Who left and lives has other neighbours by now; who is gone may come back and know nobody. */
+  function dialMissing(): void {
+    if (ending.signal.aborted || degree() >= limits.soft) return
+    const isMissing = ({ id }: Candidate) =>
+      id !== undefined && absent.has(id) && table.get(id)?.state !== 'alive'
+    beginSome(find().lost.filter(isMissing), maxDials)
   }
 
   function soon(ms: number): void {
@@ -215,10 +229,12 @@ export function superviseDials(
     if (kind === 'joined') {
       aloneSinceMs = undefined
       since.delete(id)
+      absent.joined(id)
       if (degree() > limits.hard) own(id, bus.hangUp(id))
       for (const address of table.get(id)?.meshAddresses ?? []) backOff.reset(address)
       return
     }
+    absent.left(id)
     if (degree() === 0) loseLast()
   })
 
@@ -251,6 +267,7 @@ export function superviseDials(
       stopWatching()
       cancelTick()
       cancelSoon?.()
+      absent.close()
       await pool.close()
       await Promise.allSettled(running.values())
     },

@@ -87,6 +87,26 @@ t.test('the members of before are found with every source down', async t => {
   t.ok(tookMs <= 10_000, `${tookMs} ms, at another address`)
 })
 
+t.test('who comes back with its key and nothing else is found by its neighbours', async t => {
+  const { time, start } = simulateMesh(t)
+  for (const awayMs of [3_000, 8_000, 60_000]) {
+    const nodes: SimulatedNode[] = []
+    for (let i = 1; i <= 4; i++) {
+      nodes.push(await start({ address: addressOf(i), seeds: i === 1 ? [] : [addressOf(1)] }))
+    }
+    await time.until(() => allKnowAll(nodes), 20_000)
+    await time.pass(30_000)
+    const lost = nodes.pop()
+    if (lost === undefined) return
+    lost.kill()
+    await time.pass(awayMs)
+    const again = await start({ address: lost.address, signature: lost.signature })
+    const tookMs = await time.until(() => allKnowAll([...nodes, again]), 120_000)
+    t.ok(tookMs <= Math.max(5_000, awayMs / 2), `${tookMs} ms after ${awayMs} ms`)
+    for (const node of [...nodes, again]) node.kill()
+  }
+})
+
 t.test('who refuses our key is told of once', async t => {
   const { time, start } = simulateMesh(t)
   const a = await start({ address: addressOf(1), seeds: [addressOf(2)] })
