@@ -230,7 +230,11 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
   }
 
   /** Asks those in doubt, too, and waits for whoever has not answered, until somebody is known for every digest. */
-  async function waitForLate(digests: readonly Digest[], signal: AbortSignal): Promise<void> {
+  async function waitForLate(
+    digests: readonly Digest[],
+    patienceMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     const missing = digests.filter(digest => usable(digest, true).length === 0)
     if (missing.length === 0 || signal.aborted) return
     const isDoubtful = ({ id, state }: Member) => state === 'suspect' && isThere(id, true)
@@ -238,18 +242,19 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
       void askOne(id, 'have', missing)
     }
     const late = new Set(missing.flatMap(digest => [...(pending.get(digest) ?? [])]))
-    await within(lateMs, untilKnown(missing, [...late], true), timers, signal)
+    await within(patienceMs, untilKnown(missing, [...late], true), timers, signal)
   }
 
   return {
-    async find(digests, signal, { isLastResort = false, saidBy } = {}) {
+    async find(digests, signal, { patienceMs = 0, saidBy } = {}) {
       const wanted = [...new Set(digests)].slice(0, maxFound)
       const unknown = wanted.filter(digest => isUnknown(digest, saidBy))
       const isAlone = members.alive().length === 0
       if (unknown.length > 0 && !isAlone && !signal.aborted) {
         await within(settings.budgetMs, lookUp(unknown, saidBy), timers, signal)
       }
-      if (isLastResort) await waitForLate(wanted, signal)
+      const isLastResort = patienceMs > 0
+      if (isLastResort) await waitForLate(wanted, patienceMs, signal)
       const found = wanted.map(digest => [digest, usable(digest, isLastResort)] as const)
       return new Map(found.filter(([, ids]) => ids.length > 0))
     },

@@ -5,15 +5,16 @@ import type { NodeId } from './node-id.ts'
 export interface Holders {
   /**
    * Live members that say they hold each of the digests, nearest first; digests that nobody holds have no entry. Settles within the
-   * index' budget (50 ms), with what is known by then; as the last resort, when nobody is known then, members in doubt are asked, too, and
-   * it settles when all have answered, or turned out to be silent, after 10 s at the latest: a node that is busy or far away is better than none. Never rejects.
+   * index' budget (50 ms), with what is known by then. With `patienceMs`, when nobody is known then, members in doubt are asked, too, and it
+   * settles when all have answered or turned out to be silent, so many ms later at the latest: a node that is busy or far away is better
+   * than none. Never rejects.
    *
    * `saidBy`: a node that spoke of them. It is asked together with the index, which may not have been told yet.
    */
   find(
     digests: readonly Digest[],
     signal: AbortSignal,
-    options?: { readonly isLastResort?: boolean; readonly saidBy?: NodeId | undefined },
+    options?: { readonly patienceMs?: number; readonly saidBy?: NodeId | undefined },
   ): Promise<ReadonlyMap<Digest, readonly NodeId[]>>
   /** A member was asked and does not have it. */
   lacks(id: NodeId, digest: Digest): void

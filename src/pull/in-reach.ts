@@ -142,7 +142,10 @@ export function createInReach(parts: Parts, settings: { readonly budgetMs: numbe
     signal: AbortSignal,
   ): Promise<boolean> {
     const digests = needs.map(({ digest }) => digest)
-    const found = await holders.find(digests, signal, { isLastResort: true, saidBy })
+    const found = await holders.find(digests, signal, {
+      patienceMs: settings.budgetMs,
+      saidBy,
+    })
     return digests.every(digest => found.has(digest))
   }
 

@@ -20,7 +20,7 @@ interface Parts extends PeerSourceParts {
 interface Settings {
   /** How long a node may take for the first byte when nobody else is there to be asked, ms. */
   readonly firstByteMs: number
-  /** The same where the registry cannot be asked either, ms. */
+  /** The same, and for who holds it, where there is nobody else at all, ms. */
   readonly patientMs: number
   /** The same for a node that has to fetch the blob first, ms. */
   readonly relayMs: number
@@ -30,6 +30,8 @@ interface Settings {
   readonly signal: AbortSignal
 }
 
+/** How long nodes are waited for that are slow to say what they hold, where somebody else may be asked after them, ms. */
+const momentMs = 500
 /** Nodes that send parts of one blob at the same time, at the most. */
 const maxAtOnce = 4
 const none: ReadonlyMap<Digest, readonly NodeId[]> = new Map()
@@ -59,30 +61,35 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
     return [createParallelSource({ ...parts, judged }, ids, { ...settings, size, priority })]
   }
 
+  /**
+   * How long those who are slow to say whether they hold it are waited for, and who holds it for its first byte, ms. One failure does not
+   * make the registry known to be down, but it is reason to wait a moment.
+   */
+  function patienceWith({ isAgain = false }: BlobQuestion, isDown: boolean, hasRelays: boolean) {
+    const { firstByteMs, patientMs } = settings
+    if (isDown && !isAgain && !hasRelays) return { patienceMs: patientMs, firstByteMs: patientMs }
+    return { patienceMs: isDown || isAgain ? momentMs : 0, firstByteMs }
+  }
+
   return {
     upstream,
     hasPeers,
     async find(question, signal) {
-      const { digest, repository, size, priority, isRelayed, isAgain = false } = question
+      const { digest, repository, size, priority, isRelayed } = question
       const isDown = upstream.reach(repository).state !== 'reachable'
-      // One failure does not make the registry known to be down, but whoever is slow to say what it holds is now waited for.
-      const isLastResort = isDown || isAgain
       // Whoever fetches for another leans only on those before it: so no question goes in circles.
       if (isRelayed && isDown) return [upstream]
-      const isAlone = !hasPeers()
-      const found =
-        isRelayed || isAlone ? none : await holders.find([digest], signal, { isLastResort })
+      const relays = relaysFor(repository, digest)
+      const { patienceMs, firstByteMs } = patienceWith(question, isDown, relays.length > 0)
+      const mayAsk = !isRelayed && hasPeers()
+      const found = mayAsk ? await holders.find([digest], signal, { patienceMs }) : none
       const peers = book.order(found.get(digest) ?? [])
-      const { relayMs } = settings
-      const firstByteMs = isDown ? settings.patientMs : settings.firstByteMs
       const holding = { priority, relay: false, firstByteMs }
-      const relaying = { priority, relay: true, firstByteMs: relayMs, size }
+      const relaying = { priority, relay: true, firstByteMs: settings.relayMs, size }
       const sources =
         peers.length > 0
           ? peers.map(id => createPeerSource(parts, id, holding))
-          : relaysFor(repository, digest).map(id =>
-              createPeerSource(parts, id, { ...relaying, mayWaitForUs: isDown }),
-            )
+          : relays.map(id => createPeerSource(parts, id, { ...relaying, mayWaitForUs: isDown }))
       return [...together(question, peers), ...sources, upstream]
     },
   }

@@ -68,6 +68,9 @@ interface Parts {
 
 /** Holders asked for one manifest at the most, one after the other. */
 const maxAsked = 3
+/** How long nodes are waited for that are slow to say what they hold, ms: where another may fetch it, and where no client waits for it. */
+const momentMs = 500
+const longestMs = 10_000
 /** No client names more than this at once. */
 const maxForeseen = 256
 
@@ -110,7 +113,7 @@ export function createPeerManifests(
   async function holding(
     digest: Digest,
     signal: AbortSignal,
-    how: HolderHint,
+    how: { readonly patienceMs: number; readonly saidBy: NodeId | undefined },
   ): Promise<readonly NodeId[]> {
     const found = await holders.find([digest], signal, how)
     return book.order(found.get(digest) ?? []).slice(0, maxAsked)
@@ -150,6 +153,15 @@ export function createPeerManifests(
     else book.failed(id)
   }
 
+  /** Who is slow to say what it holds is waited for where nobody else can be asked, and for less where another may fetch it. */
+  function patienceWith(repository: Repository, digest: Digest, hint: HolderHint): number {
+    const isDown = parts.reachOf(repository).state !== 'reachable'
+    const hasRelays = isDown && parts.relaysFor(repository, digest).length > 0
+    if (hint.isLastResort === true) return hasRelays ? settings.patientMs : longestMs
+    if (!isDown) return 0
+    return hasRelays ? momentMs : settings.patientMs
+  }
+
   return {
     hasPeers,
     async fetch(repository, digest, signal, hint = {}) {
@@ -157,7 +169,8 @@ export function createPeerManifests(
       const { from, saidBy } = hint
       const isDown = parts.reachOf(repository).state !== 'reachable'
       const isLastResort = isDown || hint.isLastResort === true
-      const how = { saidBy, isLastResort }
+      const patienceMs = patienceWith(repository, digest, hint)
+      const how = { saidBy, patienceMs }
       const ids = from === undefined ? await holding(digest, signal, how) : [from]
       const { eachMs, patientMs } = settings
       const askHolder = (id: NodeId, ends: AbortSignal) =>

@@ -278,7 +278,7 @@ t.test('an answer that is late is waited for when nobody else can be asked', asy
     })
     lab.serve(holder.id, { answers: new Map(late) })
     t.strictSame(await asker.find(), [], 'who has others to ask does not wait')
-    const finding = asker.holders.find([digest], signal, { isLastResort: true })
+    const finding = asker.holders.find([digest], signal, { patienceMs: 10_000 })
     if (answersAtAll) gate.resolve()
     await time.pass(answersAtAll ? 3_000 : 10_000)
     const found = (await finding).get(digest)
@@ -297,12 +297,12 @@ t.test('as the last resort those in doubt are asked, too', async t => {
   const lastSeenMs = time.clock.monotonicMs()
   lab.say(holder.id, { state: 'suspect', isUnanswered: false, lastSeenMs })
   t.strictSame(await asker.find(), [])
-  const finding = asker.holders.find([digest], signal, { isLastResort: true })
+  const finding = asker.holders.find([digest], signal, { patienceMs: 10_000 })
   await time.pass(100)
   t.strictSame((await finding).get(digest), [holder.id])
 
   lab.say(holder.id, { state: 'suspect', isUnanswered: true })
-  t.equal((await asker.holders.find([digest], signal, { isLastResort: true })).size, 0)
+  t.equal((await asker.holders.find([digest], signal, { patienceMs: 10_000 })).size, 0)
 })
 
 t.test('who is found out to be silent is waited for no longer', async t => {
@@ -312,7 +312,7 @@ t.test('who is found out to be silent is waited for no longer', async t => {
   const answers = new Map([...holder.answers].map(([subject]) => [subject, () => never]))
   lab.serve(holder.id, { answers })
   let isOver = false
-  const finding = asker.holders.find([digest], signal, { isLastResort: true })
+  const finding = asker.holders.find([digest], signal, { patienceMs: 10_000 })
   finding.then(() => (isOver = true)).catch(() => {})
   await time.pass(4_000)
   t.notOk(isOver)

@@ -71,9 +71,10 @@ function openMesh(
       async find(
         digests: readonly Digest[],
         _signal: AbortSignal,
-        { isLastResort = false }: { readonly isLastResort?: boolean } = {},
+        { patienceMs = 0 }: { readonly patienceMs?: number } = {},
       ) {
-        const known = (of: Digest) => (busy.isIndex && !isLastResort ? [] : (index.get(of) ?? []))
+        const known = (of: Digest) =>
+          busy.isIndex && patienceMs === 0 ? [] : (index.get(of) ?? [])
         return new Map(digests.map(of => [of, known(of)] as const))
       },
       lacks(other: NodeId, of: Digest) {

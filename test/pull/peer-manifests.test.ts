@@ -35,8 +35,8 @@ function open(t: Test) {
   const index = { isBusy: false, holds: new Set<Digest>(image.blobs.keys()) }
   const holders = {
     /** While its owners are busy, their answers come after the usual time. */
-    async find(digests: readonly Digest[], _signal: AbortSignal, { isLastResort = false } = {}) {
-      const isSilent = index.isBusy && !isLastResort
+    async find(digests: readonly Digest[], _signal: AbortSignal, { patienceMs = 0 } = {}) {
+      const isSilent = index.isBusy && patienceMs === 0
       const found = isSilent ? [] : digests.filter(of => index.holds.has(of))
       return new Map<Digest, NodeId[]>(found.map(of => [of, [holder]]))
     },

@@ -44,7 +44,7 @@ t.test('a look-up is measured as it was asked for', async t => {
       budgetMs: 50,
     },
   )
-  const options = { isLastResort: true, saidBy: 'a' }
+  const options = { patienceMs: 500, saidBy: 'a' }
   await holders.find([digest], signal, options)
   t.strictSame(asked, [[[digest], signal, options]])
 })
