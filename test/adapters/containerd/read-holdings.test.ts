@@ -164,3 +164,23 @@ t.test('a blob that the directory does not show is asked for', async t => {
     'files that containerd does not list are nothing',
   )
 })
+
+t.test('a large blob that is read in small pieces costs a few calls', async t => {
+  const { store, fake } = await open(t, { asFiles: false })
+  const { content, digest } = makeBlob(9_000_001)
+  await fake.put(digest, content)
+  await eventually('listed', () => store.stat(digest) !== undefined)
+  const reader = await store.open(digest) // hashed by now
+  const calls = () => fake.calls.get('readContent') ?? 0
+  const before = calls()
+  const got = Buffer.alloc(content.length)
+  for (let at = 0; at < got.length; ) {
+    at += (await reader?.read(got.subarray(at, at + 100_003), at)) ?? Number.NaN
+  }
+  t.ok(got.equals(content))
+  t.ok(calls() - before <= 3, `${calls() - before} calls`)
+  const piece = Buffer.alloc(10)
+  await reader?.read(piece, 17)
+  t.ok(piece.equals(content.subarray(17, 27)), 'and back again')
+  await reader?.close()
+})
