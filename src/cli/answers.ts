@@ -19,6 +19,8 @@ export const resolveAnswer = Type.Object({
   reason: Type.String(),
   failure: text,
   saidBy: text,
+  /** Of the node that it is, where it is known. */
+  saidByName: text,
   steps: orNothing(Type.Array(Type.Object({ rung: Type.String(), outcome: Type.String() }))),
 })
 
@@ -46,6 +48,7 @@ export const resolutionsAnswer = Type.Object({
       source: Type.String(),
       reason: Type.String(),
       saidBy: text,
+      saidByName: text,
       firstAt: Type.String(),
       lastAt: Type.String(),
       count: Type.Number(),

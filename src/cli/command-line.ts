@@ -10,6 +10,8 @@ import { commands, globalOptions, optionsOf } from './commands.ts'
 export interface CommandLine {
   /** `undefined`: none was named. */
   readonly command: Command | undefined
+  /** Help is asked for of the commands whose names begin with this word. */
+  readonly group?: string | undefined
   readonly words: readonly string[]
   readonly options: Readonly<Record<string, string>>
   /** Keys of the configuration. */
@@ -33,14 +35,16 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   })
   const isHelp = positionals[0] === 'help'
   const [name, ...words] = joinName(isHelp ? positionals.slice(1) : positionals)
-  const command = name === undefined ? undefined : known(name)
   const given = tokens.filter(token => token.kind === 'option').map(asGiven)
+  const wantsHelp = isHelp || given.some(one => one.name === 'help')
+  const group = wantsHelp && name !== undefined && below(name).length > 0 ? name : undefined
+  const command = name === undefined || group !== undefined ? undefined : known(name)
   const taken = command === undefined ? globalOptions : optionsOf(command)
   for (const one of given) check(one, taken, command)
   const own = given.filter(({ name }) => taken.some(option => option.name === name))
   const options = Object.fromEntries(own.map(({ name, text = 'true' }) => [name, text]))
   const flags = given.filter(({ name }) => !Object.hasOwn(options, name)).map(asFlag)
-  return { command, words, options: isHelp ? { ...options, help: 'true' } : options, flags }
+  return { command, group, words, options: isHelp ? { ...options, help: 'true' } : options, flags }
 }
 
 /** Some commands have a name of two words. */
@@ -84,12 +88,16 @@ function asFlag({ name, text }: Given): Flag {
 
 const isNegated = (name: string): boolean => name.startsWith('no-') && isSwitch(name.slice(3))
 
+/** Commands of two words of which this is the first. */
+const below = (name: string): readonly Command[] =>
+  commands.filter(one => one.name.startsWith(`${name} `))
+
 function known(name: string): Command {
   const command = commands.find(one => one.name === name)
   if (command !== undefined) return command
-  const below = commands.filter(one => one.name.startsWith(`${name} `))
-  if (below.length > 0) {
-    const names = below.map(one => `holdfast ${one.name}`).join(', ')
+  const longer = below(name)
+  if (longer.length > 0) {
+    const names = longer.map(one => `holdfast ${one.name}`).join(', ')
     throw new CommandFailure('usage', `${JSON.stringify(name)} wants one word more: ${names}`)
   }
   const near = nearest(

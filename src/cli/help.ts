@@ -38,6 +38,20 @@ export function globalHelp(): string {
   ].join('\n')
 }
 
+/** What `holdfast WORD --help` prints, where commands begin with that word. */
+export function groupHelp(group: string): string {
+  const members = commands.filter(({ name }) => name.startsWith(`${group} `))
+  return [
+    `Usage: holdfast ${group} COMMAND [OPTION]…`,
+    '',
+    'Commands:',
+    ...table(members.map(({ name, summary }) => [name, summary])),
+    '',
+    `\`holdfast ${group} COMMAND --help\` tells more.`,
+    '',
+  ].join('\n')
+}
+
 /** What `holdfast COMMAND --help` prints. */
 export function commandHelp(command: Command): string {
   return [

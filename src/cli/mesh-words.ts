@@ -1,7 +1,11 @@
 import type { PeersAnswer } from './answers.ts'
 
 /** Said where there is no mesh. */
-export const tellNoMesh: readonly string[] = ['this node has no mesh: mesh.enabled is false']
+export const tellNoMesh: readonly string[] = [
+  'this node has no mesh: mesh.enabled is false',
+  'To join others: `holdfast mesh secret --file FILE`, the same file on every node; then set mesh.enabled: true, mesh.secretFile and',
+  'mesh.seeds, and restart.',
+]
 
 /** What is wrong in the mesh, a line each, with what to do; after an empty line. */
 export function tellAlarms(alarms: PeersAnswer['alarms']): readonly string[] {

@@ -58,9 +58,13 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(value < 10 ? 1 : 0)} ${units[power - 1]}`
 }
 
-/** Who said a digest: an address as it is, a node by the beginning of its key. */
-export function formatSayer(saidBy: string | undefined | null): string | undefined {
-  return saidBy?.replace(/^([0-9a-f]{12})[0-9a-f]{52}$/, 'node $1')
+/** Who said a digest: an address as it is, a node by its name, where that is known, and the beginning of its key. */
+export function formatSayer(
+  saidBy: string | undefined | null,
+  name?: string | null,
+): string | undefined {
+  const known = name == null ? '' : `${name}, `
+  return saidBy?.replace(/^([0-9a-f]{12})[0-9a-f]{52}$/, (_, id: string) => `${known}node ${id}`)
 }
 
 /** A reference from the command line. Throws `CommandFailure` with `usage`. */

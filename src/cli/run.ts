@@ -6,7 +6,7 @@ import { CommandFailure } from './command-failure.ts'
 import { type CommandLine, parseCommandLine } from './command-line.ts'
 import { findCommand } from './commands.ts'
 import { exitCodes } from './exit-codes.ts'
-import { commandHelp, globalHelp } from './help.ts'
+import { commandHelp, globalHelp, groupHelp } from './help.ts'
 
 /** What a run sees of the world. */
 export interface Surroundings {
@@ -34,7 +34,9 @@ export async function runCli(
     const { words, options, flags } = line
     const command = options['version'] === undefined ? line.command : findCommand('version')
     if (options['help'] !== undefined) {
-      terminal.out(command === undefined ? globalHelp() : commandHelp(command))
+      const { group } = line
+      const general = group === undefined ? globalHelp() : groupHelp(group)
+      terminal.out(command === undefined ? general : commandHelp(command))
       return exitCodes.ok.code
     }
     if (command === undefined) {

@@ -81,12 +81,13 @@ function firstWithCode(error: unknown): Coded | undefined {
 const isCoded = (error: Error): error is Coded => 'code' in error && typeof error.code === 'string'
 
 function keyAt(config: Config, port: number | undefined, path: string | undefined) {
-  const { mirror, admin, health } = config
+  const { mirror, admin, health, peer, mesh } = config
   if (path !== undefined && path === admin.socket) return { name: 'admin.socket', address: path }
   const listeners = {
     'mirror.listen': mirror.listen,
     'admin.listen': admin.listen,
     'health.listen': health.listen,
+    ...(mesh.enabled && { 'peer.listen': peer.listen, 'mesh.listen': mesh.listen }),
   }
   const found = Object.entries(listeners).find(([, listen]) => listen.port === port)
   return found && { name: found[0], address: formatListen(found[1]) }

@@ -17,6 +17,8 @@ export interface MemberEntry {
   /** When one that is down is probed next. */
   nextProbeMs: number
   saidBye: boolean
+  /** The log knows of it. */
+  wasTold: boolean
   /** This node met it: it answered or was connected, under its own key. Of others there is only their word. */
   wasMet: boolean
   isNeighbour: boolean
@@ -57,6 +59,7 @@ export function createEntry(
     downSinceMs: undefined,
     nextProbeMs: 0,
     saidBye: false,
+    wasTold: false,
     wasMet: seenAt !== undefined,
     isNeighbour: seenAt !== undefined,
     seenAt,

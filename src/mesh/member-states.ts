@@ -39,7 +39,9 @@ export function createMemberStates(parts: {
     if (entry.state === state) return
     const { id, name } = entry.hello
     const level = state === 'suspect' || entry.state === 'suspect' ? 'debug' : 'info'
-    log[level]({ member: name, id, from: entry.state, to: state, why }, 'member changed')
+    const from = entry.wasTold ? entry.state : 'unknown'
+    entry.wasTold = true
+    log[level]({ member: name, id, from, to: state, why }, 'member changed')
     entry.state = state
     parts.changed()
   }

@@ -156,6 +156,7 @@ export function createMemberTable(
       // Only uptime counts: the time that we were off is no silence of its.
       entry.unheardMs = unheardMs - (clock.monotonicMs() - entry.lastSeenMs)
       entry.wasMet ||= wasMet
+      entry.wasTold = true
       changed()
     },
     joined(id, address, isDialled) {

@@ -53,9 +53,19 @@ async function askMember(
 ): Promise<OwnerAnswer | undefined> {
   const { key, options } = question
   const asking = members?.ask(key).then(flight => flight.answer)
+  let isOver = false
+  asking?.then(
+    () => {
+      isOver = true
+    },
+    () => {},
+  )
   const answer = asking && (await inTime(asking, timeoutMs, options.signal))
   if (answer === undefined) {
-    note(question, 'peer', 'no node gave an answer in time')
+    const none = isOver
+      ? 'no node that was asked could ask the registry'
+      : 'no node gave an answer in time'
+    note(question, 'peer', none)
     return undefined
   }
   if (answer.kind === 'failed') note(question, 'peer', answer.outcome)

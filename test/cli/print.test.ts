@@ -25,6 +25,7 @@ t.test('what has no value is left out', async t => {
 
 t.test('a node is said by the beginning of its key, an address as it is', async t => {
   t.equal(formatSayer('0123456789abcdef'.repeat(4)), 'node 0123456789ab')
+  t.equal(formatSayer('0123456789abcdef'.repeat(4), 'galley'), 'galley, node 0123456789ab')
   t.equal(formatSayer('https://quay.io'), 'https://quay.io')
   t.equal(formatSayer(undefined), undefined)
 })

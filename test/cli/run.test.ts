@@ -5,6 +5,14 @@ import { cli, scriptAdmin } from './support.ts'
 t.test('help and version are answers, nothing at all is a mistake', async t => {
   t.match(await cli(['--help']), { code: 0, out: /^holdfast: offline-first/, err: '' })
   t.match(await cli(['why', '-h']), { code: 0, out: /^Usage: holdfast why REF/ })
+  for (const argv of [
+    ['mesh', '--help'],
+    ['mesh', '-h'],
+    ['help', 'mesh'],
+  ]) {
+    t.match(await cli(argv), { code: 0, out: /^Usage: holdfast mesh COMMAND.*mesh secret +make/s })
+  }
+  t.match(await cli(['mesh']), { code: 2, err: /wants one word more: holdfast mesh status/ })
   t.match(await cli(['--version']), { code: 0, out: /^holdfast \d+\.\d+\.\d+ \(Node \d+/ })
   t.match(await cli([]), { code: 2, out: '', err: /^holdfast: offline-first/ })
 })

@@ -36,6 +36,16 @@ t.test('a port in use is told with the key that names it', async t => {
   }
 })
 
+t.test('a port of the mesh that is taken is told with its key', async t => {
+  const server = createServer()
+  const port = await listen(t, server)
+  const error = await takenPort((server.address() as AddressInfo).port)
+  for (const key of ['peer.listen', 'mesh.listen']) {
+    const flags = { 'mesh.enabled': 'true', 'mesh.secret-file': '/x', [key]: `127.0.0.1:${port}` }
+    t.match(explainFailure(error, await configure(flags)), { message: new RegExp(`^${key}: `) })
+  }
+})
+
 t.test('a directory that cannot be used is told with the key that names it', async t => {
   const config = await configure({ 'data-dir': '/var/lib/van', 'store.dir': '/mnt/blobs' })
   const cases: [code: string, path: string, told: RegExp][] = [

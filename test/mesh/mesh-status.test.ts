@@ -180,3 +180,15 @@ t.test(
     t.notOk(isTold(a))
   },
 )
+
+t.test('the log tells of a node that was never seen before that it is new', async t => {
+  const { time, start } = simulateMesh(t)
+  const a = await start({ address: addressOf(1) })
+  const b = await start({ address: addressOf(2), seeds: [addressOf(1)] })
+  await time.until(() => a.members.alive().length === 1, 10_000)
+  b.kill()
+  await time.until(() => a.status().members[0]?.state === 'gone', 200_000)
+  const told = a.log.lines.filter(({ message }) => message === 'member changed')
+  t.match(told[0]?.fields, { id: b.id, from: 'unknown', to: 'alive' })
+  t.strictSame(told.filter(({ fields }) => fields['from'] === 'unknown').length, 1)
+})

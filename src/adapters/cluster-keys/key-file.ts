@@ -21,7 +21,9 @@ export function generateKeyText(): string {
 /** Writes a file with one new key, 0600. Throws `HoldfastError` when there is a file already. */
 export async function createKeyFile(path: string): Promise<KeyFileState> {
   const text = newKeyText(generateKeyText())
-  const temporary = await writeTemporary(path, text, 0o600)
+  const temporary = await writeTemporary(path, text, 0o600).catch((error: unknown) => {
+    throw unwritable(path, error)
+  })
   try {
     // Unlike a rename this fails where a file is.
     await link(temporary, path)
@@ -50,7 +52,9 @@ export async function rotateKeyFile(path: string, step: RotationStep): Promise<K
   const keyIds = idsIn(after, path)
   if (after === before) return { keyIds, isChanged: false }
   const { mode, uid, gid } = await stat(target)
-  const temporary = await writeTemporary(target, after, mode & 0o777)
+  const temporary = await writeTemporary(target, after, mode & 0o777).catch((error: unknown) => {
+    throw unwritable(path, error)
+  })
   try {
     const own = await stat(temporary)
     if (own.uid !== uid || own.gid !== gid) await chown(temporary, uid, gid)
@@ -61,6 +65,14 @@ export async function rotateKeyFile(path: string, step: RotationStep): Promise<K
   }
   await syncDirectory(target)
   return { keyIds, isChanged: true }
+}
+
+/** Of the temporary file nobody has heard. */
+function unwritable(path: string, error: unknown): HoldfastError {
+  const { code } = error as NodeJS.ErrnoException
+  const isAbsent = code === 'ENOENT' || code === 'ENOTDIR'
+  const why = isAbsent ? `there is no directory ${dirname(path)}` : (code ?? String(error))
+  return new HoldfastError('config-invalid', `${path} cannot be written: ${why}`, error)
 }
 
 const idsIn = (text: string, path: string): readonly string[] =>

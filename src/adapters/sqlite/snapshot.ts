@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Connection, findDamage, openWriter } from './database.ts'
 import { syncDirectoryOf, syncFile } from './durable-file.ts'
@@ -35,6 +35,7 @@ export async function takeSnapshot(db: Connection, file: string): Promise<string
   removeDatabase(temporary)
   try {
     await db.backup(temporary)
+    chmodSync(temporary, 0o600) // as the database is
     checkCopy(temporary)
     syncFile(temporary)
     renameSync(temporary, target)

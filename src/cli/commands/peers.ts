@@ -17,6 +17,7 @@ type Member = PeersAnswer['members'][number]
 
 const heads = [
   'NODE',
+  'ID',
   'STATE',
   'ZONE',
   'ADDRESS',
@@ -34,9 +35,10 @@ function lines({ members, alarms }: PeersAnswer): readonly string[] {
 }
 
 function rowOf(member: Member): string[] {
-  const { name, state, zone, peerAddresses, roundTripMs, clockSkewMs } = member
+  const { id, name, state, zone, peerAddresses, roundTripMs, clockSkewMs } = member
   return [
     name,
+    id.slice(0, 12),
     state,
     zone ?? '',
     peerAddresses[0] ?? '',
@@ -44,9 +46,10 @@ function rowOf(member: Member): string[] {
       ? ''
       : `${roundTripMs < 10 ? roundTripMs.toFixed(1) : Math.round(roundTripMs)} ms`,
     clockSkewMs == null ? '' : formatSkew(clockSkewMs),
-    member.isLedgerEqual ? 'same' : 'differs',
+    // What one that is gone said last is not so any more.
+    state === 'gone' ? '' : member.isLedgerEqual ? 'same' : 'differs',
     member.version,
-    member.upstreams.join(',') || 'none',
+    state === 'gone' ? '' : member.upstreams.join(',') || 'none',
     `${formatAge(member.lastSeenAgoMs / 1000)} ago`,
   ]
 }

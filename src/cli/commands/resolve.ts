@@ -28,7 +28,7 @@ function lines(answer: ResolveAnswer): string[] {
       ['source', source && `${source}${fresh === true ? ', fresh' : ''}`],
       ['because', answer.reason],
       ['upstream', answer.failure],
-      ['said by', formatSayer(answer.saidBy)],
+      ['said by', formatSayer(answer.saidBy, answer.saidByName)],
       ['confirmed', confirmedAt && `${confirmedAt}${age}`],
       ['type', mediaType],
       ['size', typeof size === 'number' ? `${size} bytes` : undefined],

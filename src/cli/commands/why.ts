@@ -27,7 +27,7 @@ function lines(ref: string, at: string | undefined, { items }: ResolutionsAnswer
     return [`${ref}: this node gave no answer${until} that it remembers`]
   }
   return items.flatMap(
-    ({ reference, digest, source, reason, saidBy, firstAt, lastAt, count }, index) => [
+    ({ reference, digest, source, reason, saidBy, saidByName, firstAt, lastAt, count }, index) => [
       ...(index === 0 ? [] : ['']),
       firstAt === lastAt ? lastAt : `${firstAt} to ${lastAt}`,
       ...properties([
@@ -35,7 +35,7 @@ function lines(ref: string, at: string | undefined, { items }: ResolutionsAnswer
         ['digest', digest ?? 'none'],
         ['source', source],
         ['because', reason],
-        ['said by', formatSayer(saidBy)],
+        ['said by', formatSayer(saidBy, saidByName)],
         ['times', String(count)],
       ]),
     ],

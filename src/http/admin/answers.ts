@@ -64,6 +64,13 @@ export function createAdminAnswers(
   const { ledger } = parts
   const asOf = (): { node: string; asOf: string } => ({ node, asOf: iso(ledger.trustedNowMs()) })
 
+  /** A node is told with its name, where it has one here: people do not know ids. */
+  function tellSayer(saidBy: string | undefined) {
+    const view = saidBy === undefined ? undefined : parts.mesh?.()
+    const nodes = view === undefined ? [] : [view.self, ...view.members]
+    return { saidBy, saidByName: nodes.find(({ id }) => id === saidBy)?.name }
+  }
+
   return {
     asOf,
     async resolve({ ref, explain }, signal) {
@@ -79,7 +86,7 @@ export function createAdminAnswers(
       if (!answer.found) return { ...told, found: false }
       const { digest, mediaType, size, source, fresh, confirmedAtMs, ageSeconds, saidBy } = answer
       const confirmedAt = confirmedAtMs === undefined ? undefined : iso(confirmedAtMs)
-      const optional = defined({ confirmedAt, ageSeconds, saidBy })
+      const optional = defined({ confirmedAt, ageSeconds, ...tellSayer(saidBy) })
       return { ...told, found: true, digest, mediaType, size, source, fresh, ...optional }
     },
     tags({ limit, ...filter }) {
@@ -102,7 +109,7 @@ export function createAdminAnswers(
           firstAt: iso(firstAtMs),
           lastAt: iso(lastAtMs),
           count,
-          ...defined({ digest, saidBy }),
+          ...defined({ digest, ...tellSayer(saidBy) }),
         }))
       return { ...asOf(), items }
     },

@@ -24,6 +24,7 @@ export const resolveAnswer = Type.Object({
   reason: text,
   failure: optionalText,
   saidBy: optionalText,
+  saidByName: optionalText,
   steps: Type.Optional(Type.Array(Type.Object({ rung: text, outcome: text }))),
 })
 
@@ -71,6 +72,7 @@ export const resolutionsAnswer = Type.Object({
       source: text,
       reason: text,
       saidBy: optionalText,
+      saidByName: optionalText,
       firstAt: time,
       lastAt: time,
       count: Type.Integer(),

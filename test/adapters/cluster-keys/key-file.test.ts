@@ -26,6 +26,14 @@ t.test('a new file holds one key, for its owner alone', async t => {
   t.equal((await stat(path)).mode & 0o777, 0o600)
 })
 
+t.test('where no file can be written the path that was given is told', async t => {
+  const dir = t.testdir({})
+  await t.rejects(createKeyFile(join(dir, 'none', 'x')), {
+    code: 'config-invalid',
+    message: `${join(dir, 'none', 'x')} cannot be written: there is no directory ${join(dir, 'none')}`,
+  })
+})
+
 t.test('a file that is there is not overwritten, and nothing is left beside it', async t => {
   const dir = t.testdir({ secret: 'precious' })
   await t.rejects(createKeyFile(join(dir, 'secret')), { message: /is there already.*--rotate add/ })

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
@@ -55,6 +55,8 @@ t.test('one that fails leaves those that are there', async t => {
   const { ledger, snapshot, close } = await openIn(t, dataDir)
   await answer(ledger, 'a', { dateMs: today })
   await snapshot()
+  const [path = ''] = listSnapshots(join(dataDir, 'ledger.db'))
+  t.equal((await stat(path)).mode & 0o777, 0o600, 'for its owner alone, as the database is')
   t.match(ledger.live(nginx), image('a'))
   await close()
   const file = join(dataDir, 'ledger.db')

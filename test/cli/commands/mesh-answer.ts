@@ -33,7 +33,6 @@ export const meshAnswer = {
       state: 'gone',
       clockSkewMs: undefined,
       acceptedKeyIds: undefined,
-      upstreams: [],
     },
   ],
   alarms: [{ code: 'twin-key', nodes: [{ id, name: 'galley' }] }],

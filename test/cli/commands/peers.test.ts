@@ -6,12 +6,12 @@ t.test('peers lists the other nodes, and says what is wrong and what to do', asy
   const admin = await scriptAdmin(t, () => [200, answer])
   const { code, out } = await cli(['peers'], { env: admin.env })
   t.equal(code, 0)
-  t.match(out, /NODE +STATE +ZONE +ADDRESS +RTT +SKEW +LEDGER +VERSION +REACHES +SEEN/)
+  t.match(out, /NODE +ID +STATE +ZONE +ADDRESS +RTT +SKEW +LEDGER +VERSION +REACHES +SEEN/)
   t.match(
     out,
-    /galley +alive +ship +10.0.0.2:5052 +1.2 ms +-62 ms +same +1.2.3 +docker.io +4 s ago/,
+    /galley +abababababab +alive +ship +10.0.0.2:5052 +1.2 ms +-62 ms +same +1.2.3 +docker.io +4 s ago/,
   )
-  t.match(out, /hold +gone .* none +4 s ago/)
+  t.match(out, /hold +abababababab +gone +ship +10.0.0.2:5052 +1.2 ms +1.2.3 +4 s ago/)
   t.match(out, /warning: galley \(abababababab\): two nodes use this key.* remove node.key/)
   t.equal(admin.asked[0]?.url.pathname, '/api/v1/peers')
 })

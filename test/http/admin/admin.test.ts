@@ -405,6 +405,7 @@ t.test('the other nodes are told as this node sees them', async t => {
     clockSource: 'registry',
   } as const
   const { ask, token } = await startAdmin(t, {
+    resolveTag: async key => resolved({ key, saidBy: node.id }),
     mesh: () => ({
       self: { ...node, neighbours: 1 },
       members: [
@@ -435,6 +436,10 @@ t.test('the other nodes are told as this node sees them', async t => {
     }),
   })
   const authorized = { headers: { authorization: `Bearer ${token}` } }
+  t.match((await ask('/api/v1/resolve?ref=nginx', authorized)).body, {
+    saidBy: node.id,
+    saidByName: 'galley',
+  })
   const peers = await ask('/api/v1/peers', authorized)
   t.ok(Value.Check(peersAnswer, peers.body))
   t.match(peers.body, {
