@@ -11,7 +11,7 @@ import type { RelaysFor } from './relays.ts'
 
 interface Parts extends PeerSourceParts {
   readonly upstream: BlobSource
-  readonly members: Pick<Members, 'all' | 'alive'>
+  readonly members: Pick<Members, 'all' | 'alive' | 'get'>
   readonly relaysFor: RelaysFor
   readonly holders: Holders
   readonly client: Pick<PeerClient, 'openBlob' | 'getChunkHashes'>
@@ -83,7 +83,9 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
       const { patienceMs, firstByteMs } = patienceWith(question, isDown, relays.length > 0)
       const mayAsk = !isRelayed && hasPeers()
       const found = mayAsk ? await holders.find([digest], signal, { patienceMs }) : none
-      const peers = book.order(found.get(digest) ?? [])
+      // Who is in doubt and was asked already has failed.
+      const isFit = (id: NodeId) => question.isAgain !== true || members.get(id)?.state === 'alive'
+      const peers = book.order(found.get(digest) ?? []).filter(isFit)
       const holding = { priority, relay: false, firstByteMs }
       const relaying = { priority, relay: true, firstByteMs: settings.relayMs, size }
       const sources =

@@ -59,7 +59,7 @@ export function createAskPeer(
   function ended(asking: PeerAsking, how: Ending): void {
     const failure = how?.failure
     const isStall = failure instanceof PeerFailure && failure.code === 'timeout'
-    if (isStall && !asking.isRelayed) onSilent(asking.id)
+    if (isStall && !asking.isRelayed) onMissed(asking.id)
     failed(asking, failure)
   }
 

@@ -28,9 +28,9 @@ export interface PeerHttpClientParts {
   readonly resolveName?: ResolveName
   /** An answer came, of any kind. */
   readonly onHeard?: (id: NodeId, roundTripMs: number) => void
-  /** It could not be connected to, or broke off. */
+  /** It could not be connected to, broke off, or stopped in the middle of an answer. */
   readonly onMissed?: (id: NodeId) => void
-  /** It was asked half a second ago, or stopped in the middle of an answer, and says nothing; whoever asked may go on waiting. */
+  /** It was asked half a second ago and says nothing; whoever asked may go on waiting. */
   readonly onSilent?: (id: NodeId) => void
 }
 

@@ -103,10 +103,7 @@ t.test('a node is not silent because who asked had no time, or it asks others', 
 })
 
 t.test('a blob that stalls or breaks is told, also when nobody reads it', async t => {
-  for (const [fault, as] of [
-    ['stall', 'silent'],
-    ['break', 'missed'],
-  ] as const) {
+  for (const fault of ['stall', 'break'] as const) {
     const holder = await startRawServer(t, socket => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf')
       if (fault === 'break') socket.end()
@@ -114,7 +111,7 @@ t.test('a blob that stalls or breaks is told, also when nobody reads it', async 
     const { client, told } = listen(t, { [holder.id]: [holder.address] })
     await client.openBlob(holder.id, question, { signal: never, firstByteMs: 5_000 })
     await until(() => told.length === 2)
-    t.same(told, ['heard', as], fault)
+    t.same(told, ['heard', 'missed'], fault)
   }
 })
 

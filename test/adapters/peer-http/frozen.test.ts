@@ -55,7 +55,11 @@ t.test(
     const { id, address, child } = await startNode(t)
     const stallMs = 500
     const silent: string[] = []
-    const client = makeClient(t, { [id]: [address] }, { stallMs, onSilent: of => silent.push(of) })
+    const client = makeClient(
+      t,
+      { [id]: [address] },
+      { stallMs, onSilent: of => silent.push(of), onMissed: of => silent.push(of) },
+    )
     await client.call(id, 'echo', one, options)
     const bodies = await beginTransfers(client, id)
     child.kill('SIGSTOP')
