@@ -192,6 +192,7 @@ async function open(scene: Scene, name: string): Promise<Node> {
       heard: () => {},
       missed: () => {},
       silent: () => {},
+      stalled: () => {},
       onChange: () => () => {},
     },
     clock: systemClock,

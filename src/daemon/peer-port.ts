@@ -65,6 +65,7 @@ export async function openPeerPort(
       onHeard: (id, roundTripMs) => members()?.heard(id, roundTripMs),
       onMissed: id => members()?.missed(id),
       onSilent: id => members()?.silent(id),
+      onStalled: id => members()?.stalled(id),
     },
     { stallMs: peer.stallMs },
   )

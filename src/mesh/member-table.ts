@@ -141,6 +141,12 @@ export function createMemberTable(
       const entry = table.get(id)
       if (entry?.state === 'alive') states.lookFor(entry)
     },
+    stalled(id) {
+      const entry = table.get(id)
+      if (entry?.state !== 'alive') return
+      entry.downSinceMs = clock.monotonicMs()
+      states.suspect(entry, 'stopped in the middle of an answer')
+    },
     doubted(id) {
       const entry = table.get(id)
       if (entry?.state === 'alive') states.set(entry, 'suspect', 'did not answer a probe')

@@ -75,5 +75,7 @@ export interface Members {
   missed(id: NodeId): void
   /** It takes long to say anything, which a busy machine does, too: it is probed, and `suspect` when it is silent again. */
   silent(id: NodeId): void
+  /** It stopped in the middle of an answer for as long as that is borne: `suspect`, and waited for no longer, until it is heard again. */
+  stalled(id: NodeId): void
   onChange(listener: () => void): () => void
 }

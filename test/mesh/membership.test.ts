@@ -229,6 +229,26 @@ t.test('a node that is slow to answer is in doubt only when a probe is silent, t
   network.unplug(b.address)
 })
 
+t.test(
+  'a node that stops in the middle of an answer is waited for no longer, until it answers',
+  async t => {
+    const { time, start } = world()
+    const a = await start(t, '10.0.0.1:5053')
+    const b = await start(t, '10.0.0.2:5053')
+    void dial(a, b)
+    await time.until(() => a.table.alive().length === 1, 100)
+    const { call } = a.end.peer
+    a.end.peer.call = async () => {
+      throw new PeerFailure('timeout', 'silent')
+    }
+    a.table.stalled(b.id)
+    t.match(a.table.get(b.id), { state: 'suspect', isUnanswered: true })
+    a.end.peer.call = call
+    await time.until(() => a.table.get(b.id)?.state === 'alive', 10_000)
+    t.match(a.table.get(b.id), { isUnanswered: false })
+  },
+)
+
 t.test('who says bye is gone at once, and stays it whatever others tell', async t => {
   const { time, start } = world()
   const a = await start(t, '10.0.0.1:5053')

@@ -127,6 +127,7 @@ export function createPeerLab({ patienceMs = 60 }: { readonly patienceMs?: numbe
         heard: id => setState(id, 'alive'),
         missed: id => setState(id, 'suspect'),
         silent: id => setState(id, 'suspect'),
+        stalled: id => setState(id, 'suspect'),
         onChange(listener) {
           listeners.add(listener)
           return () => void listeners.delete(listener)

@@ -186,6 +186,7 @@ export function createSyncLab(seed = 1, wallMs = today): SyncLab {
         heard: () => {},
         missed: () => {},
         silent: () => {},
+        stalled: () => {},
         onChange(listener) {
           memberListeners.add(listener)
           return () => void memberListeners.delete(listener)

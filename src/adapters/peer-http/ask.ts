@@ -39,10 +39,11 @@ export function createAskPeer(
     readonly onHeard: (id: NodeId, roundTripMs: number) => void
     readonly onMissed: (id: NodeId) => void
     readonly onSilent: (id: NodeId) => void
+    readonly onStalled: (id: NodeId) => void
   },
   { stallMs }: { readonly stallMs: number },
 ): AskPeer {
-  const { peers, isBanned, onHeard, onMissed, onSilent } = needs
+  const { peers, isBanned, onHeard, onMissed, onSilent, onStalled } = needs
 
   function heard(asking: PeerAsking, { roundTripMs }: Answer): void {
     const peer = peers.get(asking.id)
@@ -59,7 +60,7 @@ export function createAskPeer(
   function ended(asking: PeerAsking, how: Ending): void {
     const failure = how?.failure
     const isStall = failure instanceof PeerFailure && failure.code === 'timeout'
-    if (isStall && !asking.isRelayed) onMissed(asking.id)
+    if (isStall && !asking.isRelayed) onStalled(asking.id)
     failed(asking, failure)
   }
 

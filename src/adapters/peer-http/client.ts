@@ -28,10 +28,12 @@ export interface PeerHttpClientParts {
   readonly resolveName?: ResolveName
   /** An answer came, of any kind. */
   readonly onHeard?: (id: NodeId, roundTripMs: number) => void
-  /** It could not be connected to, broke off, or stopped in the middle of an answer. */
+  /** It could not be connected to, or broke off. */
   readonly onMissed?: (id: NodeId) => void
   /** It was asked half a second ago and says nothing; whoever asked may go on waiting. */
   readonly onSilent?: (id: NodeId) => void
+  /** It said nothing for `stallMs` in the middle of an answer. */
+  readonly onStalled?: (id: NodeId) => void
 }
 
 export interface PeerHttpClientOptions {
@@ -64,9 +66,13 @@ export function createPeerClient(
   parts: PeerHttpClientParts,
   { stallMs, connectMs = 10_000 }: PeerHttpClientOptions,
 ): PeerHttpClient {
-  const { onHeard = () => {}, onMissed = () => {}, onSilent = () => {}, isBanned } = parts
+  const { onHeard = () => {}, onMissed = () => {}, isBanned } = parts
+  const { onSilent = () => {}, onStalled = () => {} } = parts
   const peers = createPeers(parts, { connectMs })
-  const ask = createAskPeer({ peers, isBanned, onHeard, onMissed, onSilent }, { stallMs })
+  const ask = createAskPeer(
+    { peers, isBanned, onHeard, onMissed, onSilent, onStalled },
+    { stallMs },
+  )
 
   async function askSmall(
     asking: Pick<PeerAsking, 'id' | 'method' | 'path' | 'body'>,

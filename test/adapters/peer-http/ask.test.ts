@@ -35,6 +35,7 @@ function listen(t: Test, addresses: Readonly<Record<string, readonly string[]>>,
     },
     onMissed: () => void told.push('missed'),
     onSilent: () => void told.push('silent'),
+    onStalled: () => void told.push('stalled'),
   })
   return { client, told, trips }
 }
@@ -103,7 +104,10 @@ t.test('a node is not silent because who asked had no time, or it asks others', 
 })
 
 t.test('a blob that stalls or breaks is told, also when nobody reads it', async t => {
-  for (const fault of ['stall', 'break'] as const) {
+  for (const [fault, as] of [
+    ['stall', 'stalled'],
+    ['break', 'missed'],
+  ] as const) {
     const holder = await startRawServer(t, socket => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf')
       if (fault === 'break') socket.end()
@@ -111,7 +115,7 @@ t.test('a blob that stalls or breaks is told, also when nobody reads it', async 
     const { client, told } = listen(t, { [holder.id]: [holder.address] })
     await client.openBlob(holder.id, question, { signal: never, firstByteMs: 5_000 })
     await until(() => told.length === 2)
-    t.same(told, ['heard', 'missed'], fault)
+    t.same(told, ['heard', as], fault)
   }
 })
 

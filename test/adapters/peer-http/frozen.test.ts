@@ -58,7 +58,7 @@ t.test(
     const client = makeClient(
       t,
       { [id]: [address] },
-      { stallMs, onSilent: of => silent.push(of), onMissed: of => silent.push(of) },
+      { stallMs, onSilent: of => silent.push(of), onStalled: of => silent.push(of) },
     )
     await client.call(id, 'echo', one, options)
     const bodies = await beginTransfers(client, id)
