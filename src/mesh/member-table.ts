@@ -143,9 +143,11 @@ export function createMemberTable(
     },
     stalled(id) {
       const entry = table.get(id)
-      if (entry?.state !== 'alive') return
-      entry.downSinceMs = clock.monotonicMs()
-      states.suspect(entry, 'stopped in the middle of an answer')
+      if (entry === undefined || entry.state === 'gone') return
+      entry.downSinceMs ??= clock.monotonicMs()
+      // A probe may have been silent before.
+      if (entry.state === 'alive') states.suspect(entry, 'stopped in the middle of an answer')
+      else changed()
     },
     doubted(id) {
       const entry = table.get(id)

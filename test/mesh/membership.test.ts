@@ -246,6 +246,20 @@ t.test(
     a.end.peer.call = call
     await time.until(() => a.table.get(b.id)?.state === 'alive', 10_000)
     t.match(a.table.get(b.id), { isUnanswered: false })
+
+    a.end.peer.call = async () => {
+      throw new PeerFailure('timeout', 'silent')
+    }
+    a.table.silent(b.id)
+    await time.until(() => a.table.get(b.id)?.state === 'suspect', 2_000)
+    let news = 0
+    const stop = a.table.onChange(() => {
+      news += 1
+    })
+    a.table.stalled(b.id)
+    stop()
+    t.match(a.table.get(b.id), { isUnanswered: true }, 'also when a probe was silent before')
+    t.equal(news, 1, 'and who waits hears of it')
   },
 )
 
