@@ -58,6 +58,7 @@ export function createReader(
       isBanned: origin => opened.exclusions.isBanned(origin),
       isBlocked: digest => opened.exclusions.isBlocked(digest),
       any: () => opened.exclusions.any(),
+      list: kind => opened.exclusions.list(kind),
       reload: () => read(({ exclusions }) => exclusions.reload(), undefined),
     },
     reopen() {

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { operatorRecord } from '../../../src/ledger/own-record.ts'
 import { image, minute, nginx, today } from '../../ports/tag-ledger.support.ts'
 import { createMovableClock } from '../../support/movable-clock.ts'
 import { makePeer } from '../../support/signing-node.ts'
@@ -32,6 +33,21 @@ t.test('bans and blocks are told while they are in force, and filter what is rea
   clock.pass(minute)
   await exclusions.set('block', digest, { note: 'again', author: 'mate' })
   t.match(exclusions.list('block'), [{ note: 'again', atMs: today + minute }])
+})
+
+t.test('what is told of a block is what the newest says that counts', async t => {
+  const { records, exclusions, identity } = await openIn(t, await makeDirectory(t))
+  const liar = makePeer()
+  const { digest } = image('bad')
+  await exclusions.set('block', digest, { note: 'ours', author: 'mate' })
+  await exclusions.set('ban', liar.origin, { note: undefined, author: undefined })
+  const stamp = { wallMs: today + minute, counter: 0 }
+  const details = { note: 'theirs' }
+  const word = operatorRecord('block', digest, undefined, liar.origin, stamp, false, details)
+  t.strictSame(await records.apply([liar.sign(word)]), ['applied'])
+  t.match(exclusions.list('block'), [{ note: 'ours', origin: identity.origin }])
+  await exclusions.lift('ban', liar.origin, undefined)
+  t.match(exclusions.list('block'), [{ note: 'theirs', origin: liar.origin }])
 })
 
 t.test('they outlive a restart', async t => {
