@@ -2,12 +2,12 @@ import { type Bus, BusFailure } from '../ports/bus.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { NodeId } from '../ports/node-id.ts'
+import { pause } from '../ports/pause.ts'
 import type { Timers } from '../ports/timers.ts'
 import type { BackOff } from './back-off.ts'
 import type { Candidate } from './dial-candidates.ts'
 import { type DialResult, dialWords } from './dial-report.ts'
 import type { MemberTable } from './member-table.ts'
-import { pause } from './pause.ts'
 
 /** Dials since the start, by how they ended. */
 export type DialCounts = Readonly<Record<'connected' | BusFailure['code'], number>>

@@ -4,6 +4,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Holders } from '../ports/holders.ts'
 import { type Member, type Members, mayAnswer } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
+import { within } from '../ports/pause.ts'
 import type { PeerClient } from '../ports/peer-port.ts'
 import type { Timers } from '../ports/timers.ts'
 import { createHolderDoubts } from './holder-doubts.ts'
@@ -11,7 +12,6 @@ import { indexSubjects } from './index-answers.ts'
 import type { IndexEntries } from './index-entries.ts'
 import { encodeLack, maxFound, shardOf } from './index-message.ts'
 import { createIndexQuestions, type IndexQuestions } from './index-questions.ts'
-import { within } from './pause.ts'
 
 interface Parts {
   readonly members: Pick<Members, 'self' | 'all' | 'alive' | 'get' | 'onChange'>

@@ -1,9 +1,9 @@
 import type { Clock } from '../ports/clock.ts'
 import type { NodeId } from '../ports/node-id.ts'
+import { pause } from '../ports/pause.ts'
 import { type PeerClient, PeerFailure } from '../ports/peer-port.ts'
 import type { Timers } from '../ports/timers.ts'
 import type { MemberTable } from './member-table.ts'
-import { pause } from './pause.ts'
 
 /** Subject of the peer port that a probe asks. */
 export const pingSubject = 'mesh/ping'

@@ -4,8 +4,10 @@ import { leafOf, registerOf } from '../ledger/register.ts'
 import type { Log } from '../ports/log.ts'
 import type { Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
+import { pause } from '../ports/pause.ts'
 import { type PeerAnswer, type PeerClient, PeerFailure } from '../ports/peer-port.ts'
 import type { LeafRecords, RecordStore } from '../ports/record-store.ts'
+import type { Timers } from '../ports/timers.ts'
 import type { Intake } from './intake.ts'
 import { busyAnswer, decodeLeafRecords, decodeWord, encodeLeafRecords, encodeWord } from './wire.ts'
 
@@ -24,6 +26,9 @@ const lookMs = 500
 /** How long it is tried to have as many copies as are wanted, ms. */
 const insistMs = 10_000
 
+/** Who was busy or on its way may answer the next time, ms. */
+const againMs = 250
+
 /** Records of one question: those of one key. */
 const maxRecords = 4
 
@@ -40,9 +45,10 @@ export function createStoreCopies(parts: {
   readonly store: Pick<RecordStore, 'rows' | 'records'>
   readonly peers: Pick<PeerClient, 'call'>
   readonly members: Pick<Members, 'self' | 'alive' | 'all'>
+  readonly timers: Timers
   readonly log: Log
 }): StoreCopies {
-  const { store, members } = parts
+  const { store, members, timers } = parts
 
   function ownWord(kind: RecordKind, key: string): LeafRecords {
     const leaf = leafOf(key)
@@ -86,7 +92,7 @@ export function createStoreCopies(parts: {
       const turn = { stored, copies, signal: bound }
       await spread(question, turn)
       while (stored.size < copies && !bound.aborted) {
-        await pause(bound)
+        await pause(againMs, timers, bound)
         await spread(question, turn)
       }
     }
@@ -94,16 +100,6 @@ export function createStoreCopies(parts: {
     return { nodes: stored.size, members: Math.max(known, stored.size) }
   }
 }
-
-/** Who was busy or on its way may answer the next time. */
-const pause = (signal: AbortSignal): Promise<void> =>
-  new Promise(resolve => {
-    const timer = setTimeout(resolve, 250)
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
 
 /** Answers the others' side with how many of the records are durable here now, each as the newest that its node said. */
 export function createStoreAnswer(parts: {

@@ -175,7 +175,7 @@ export function startSync(parts: SyncParts): Sync {
     answers: server.answers,
     streams: new Map([['sync/snapshot', createSnapshotServer({ store, timers })]]),
     fetchKey: createFetchKey({ intake, peers, members, random, log }, { timeoutMs: keyMs }),
-    storeCopies: createStoreCopies({ store, peers, members, log }),
+    storeCopies: createStoreCopies({ store, peers, members, timers, log }),
     isBehind,
     root: () => told.root,
     status: () => ({

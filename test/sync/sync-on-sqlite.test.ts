@@ -1,36 +1,14 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { decode, encode, rfc8949EncodeOptions } from 'cborg'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { formatTag } from '../../src/oci/reference.ts'
 import { createTagMemory } from '../../src/pull/tag-memory.ts'
-import { makeDirectory, openIn } from '../adapters/sqlite/support.ts'
 import { answer, hour, image, keyOf, nginx, today } from '../ports/tag-ledger.support.ts'
 import { makePeer } from '../support/signing-node.ts'
-import { contentsOf, createSyncLab } from './support.ts'
-
-async function openLab(t: Test, count: number) {
-  const lab = createSyncLab(1)
-  const nodes = []
-  for (let i = 0; i < count; i++) {
-    const opened = await openIn(t, await makeDirectory(t), { clock: lab.clock })
-    nodes.push({ ...opened, ...lab.add(opened.replication.origin, opened.records) })
-  }
-  // Before the databases close.
-  t.teardown(lab.close)
-  /** The writers' threads keep their own time. */
-  async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-    for (let i = 0; i < 2_000; i++) {
-      if (await isSo()) return
-      await lab.timers.pass(50)
-      await wait(2)
-    }
-    throw new Error('it never was so')
-  }
-  return { lab, nodes, until }
-}
+import { openSqliteLab } from './sqlite-lab.support.ts'
+import { contentsOf } from './support.ts'
 
 t.test('three databases come to hold the same, pins of both sides and all', async t => {
-  const { lab, nodes, until } = await openLab(t, 3)
+  const { lab, nodes, until } = await openSqliteLab(t, 3)
   const [a, b, c] = nodes
   if (a === undefined || b === undefined || c === undefined) throw new Error('three nodes')
   for (const [i, { ledger }] of nodes.entries()) {
@@ -51,7 +29,7 @@ t.test('three databases come to hold the same, pins of both sides and all', asyn
 })
 
 t.test('what a neighbour learns leaves the memory in front of the ledger at once', async t => {
-  const { lab, nodes, until } = await openLab(t, 2)
+  const { lab, nodes, until } = await openSqliteLab(t, 2)
   const [a, b] = nodes
   if (a === undefined || b === undefined) throw new Error('two nodes')
   lab.link(a.id, b.id)
@@ -69,7 +47,7 @@ t.test('what a neighbour learns leaves the memory in front of the ledger at once
 })
 
 t.test('a rollback upstream seen by one side wins on both', async t => {
-  const { lab, nodes, until } = await openLab(t, 2)
+  const { lab, nodes, until } = await openSqliteLab(t, 2)
   const [a, b] = nodes
   if (a === undefined || b === undefined) throw new Error('two nodes')
   await answer(a.ledger, 'old', { dateMs: today })
@@ -85,7 +63,7 @@ t.test('a rollback upstream seen by one side wins on both', async t => {
 })
 
 t.test('a node that was off for a month brings nothing back', async t => {
-  const { lab, nodes, until } = await openLab(t, 2)
+  const { lab, nodes, until } = await openSqliteLab(t, 2)
   const [a, b] = nodes
   if (a === undefined || b === undefined) throw new Error('two nodes')
   await answer(a.ledger, 'of last month', { dateMs: today })
@@ -104,7 +82,7 @@ t.test('a node that was off for a month brings nothing back', async t => {
 })
 
 t.test('details that this version does not know go on byte for byte', async t => {
-  const { lab, nodes, until } = await openLab(t, 3)
+  const { lab, nodes, until } = await openSqliteLab(t, 3)
   const [a, b, c] = nodes
   if (a === undefined || b === undefined || c === undefined) throw new Error('three nodes')
   const peer = makePeer()

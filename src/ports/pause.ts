@@ -1,4 +1,4 @@
-import type { Timers } from '../ports/timers.ts'
+import type { Timers } from './timers.ts'
 
 /** Waits so long, or until the signal ends it. Never rejects. */
 export function pause(ms: number, timers: Timers, signal: AbortSignal): Promise<void> {

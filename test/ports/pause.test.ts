@@ -1,5 +1,5 @@
 import t from 'tap'
-import { pause } from '../../src/mesh/pause.ts'
+import { pause } from '../../src/ports/pause.ts'
 import { createMovableClock } from '../support/movable-clock.ts'
 import { createMovableTimers } from '../support/movable-timers.ts'
 
