@@ -1,17 +1,6 @@
 import type { Exclusion, ExclusionBook, ExclusionKind } from '../ports/exclusion-book.ts'
 import type { NodeId } from '../ports/node-id.ts'
-import type { Stored } from './pins.ts'
-
-/** Why an exclusion was not set: `no-operator`: others would not believe this node; `self`: a node's word about itself does not count. */
-export class ExclusionRefusal extends Error {
-  override readonly name = 'ExclusionRefusal'
-  readonly code: 'no-operator' | 'self'
-
-  constructor(code: ExclusionRefusal['code'], message: string) {
-    super(message)
-    this.code = code
-  }
-}
+import { mustBeOperator, Refusal, type Stored } from './operator-word.ts'
 
 /** What a change did. */
 export interface ExclusionChange {
@@ -23,7 +12,7 @@ export interface ExclusionChange {
 /** Bans nodes and blocks digests, on every node. */
 export interface Exclusions {
   find(kind: ExclusionKind, key: string): Exclusion | undefined
-  /** Throws {@link ExclusionRefusal}; rejects with `ledger-unusable`. */
+  /** Throws {@link Refusal}; rejects with `ledger-unusable`. */
   set(
     kind: ExclusionKind,
     key: string,
@@ -67,12 +56,7 @@ export function createExclusions(parts: {
     terms: ExclusionTerms,
     write: (before: Exclusion | undefined) => Promise<void>,
   ): Promise<ExclusionChange> {
-    if (!parts.isOperator()) {
-      throw new ExclusionRefusal(
-        'no-operator',
-        'mesh.operators names other nodes: say it on one of them, for what this one says is not believed',
-      )
-    }
+    mustBeOperator(parts.isOperator)
     const before = find(kind, key)
     await write(before)
     const stored = await parts.storeOnOthers(kind, key, terms)
@@ -83,7 +67,7 @@ export function createExclusions(parts: {
     find,
     async set(kind, key, details, terms) {
       if (kind === 'ban' && key === parts.self) {
-        throw new ExclusionRefusal('self', 'a node cannot ban itself: say it on another one')
+        throw new Refusal('self', 'a node cannot ban itself: say it on another one')
       }
       return change(kind, key, terms, async before => {
         const isSame = before?.note === details.note && before?.author === details.author

@@ -2,21 +2,7 @@ import type { Digest } from '../oci/digest.ts'
 import { formatTag, type Repository, type TagReference } from '../oci/reference.ts'
 import type { PinBook, PinState } from '../ports/pin-book.ts'
 import type { TagLedger, Target } from '../ports/tag-ledger.ts'
-
-/** Why a pin was not set. */
-export class PinRefusal extends Error {
-  override readonly name = 'PinRefusal'
-  /**
-   * `changed`: what stands there is not what the operator had seen; `no-operator`: others would not believe this node; `nothing`: there is
-   * no digest to pin; `past`: it would be over before it began; `blocked`: that digest is served by nobody; `not-held`: nobody holds all of it; `unknown`: its manifest cannot be had.
-   */
-  readonly code: 'changed' | 'no-operator' | 'nothing' | 'past' | 'blocked' | 'not-held' | 'unknown'
-
-  constructor(code: PinRefusal['code'], message: string) {
-    super(message)
-    this.code = code
-  }
-}
+import { mustBeOperator, Refusal, type Stored } from './operator-word.ts'
 
 /** What an operator wants of a pin. */
 export interface PinWish {
@@ -39,12 +25,6 @@ export interface PinTerms {
   readonly signal: AbortSignal
 }
 
-/** On how many nodes a change is durable, of how many. */
-export interface Stored {
-  readonly nodes: number
-  readonly members: number
-}
-
 /** What a change did. */
 export interface PinChange {
   readonly before: PinState | undefined
@@ -56,7 +36,7 @@ export interface PinChange {
 
 /** Sets pins, each only on a digest that can be served. */
 export interface Pins {
-  /** Throws {@link PinRefusal}; rejects with `ledger-unusable`. Settles when it is durable here, and on others as far as asked. */
+  /** Throws {@link Refusal}; rejects with `ledger-unusable`. Settles when it is durable here, and on others as far as asked. */
   set(key: TagReference, wish: PinWish, terms: PinTerms): Promise<PinChange>
   /** The tag is resolved as any other again. */
   remove(key: TagReference, author: string | undefined, terms: PinTerms): Promise<PinChange>
@@ -93,19 +73,11 @@ export interface PinParts {
 export function createPins(parts: PinParts): Pins {
   const { ledger, book } = parts
 
-  function mustBeOperator(): void {
-    if (parts.isOperator()) return
-    throw new PinRefusal(
-      'no-operator',
-      'mesh.operators names other nodes: say it on one of them, for what this one says is not believed',
-    )
-  }
-
   function mustLast({ expiresAtMs }: PinWish): void {
     const nowMs = ledger.trustedNowMs()
     if (expiresAtMs === undefined || expiresAtMs > nowMs) return
     const now = new Date(nowMs).toISOString()
-    throw new PinRefusal('past', `a pin cannot end in the past: it is ${now} by this node's clock`)
+    throw new Refusal('past', `a pin cannot end in the past: it is ${now} by this node's clock`)
   }
 
   /** What an earlier digest was: the newest of the history that is not what the tag answers with. */
@@ -116,10 +88,7 @@ export function createPins(parts: PinParts): Pins {
     const at = history.findIndex(({ digest }) => digest === answered)
     const found = history.slice(at + 1).find(({ digest }) => digest !== answered)
     if (found !== undefined) return found
-    throw new PinRefusal(
-      'nothing',
-      `${formatTag(key)} is not known to have stood for anything else`,
-    )
+    throw new Refusal('nothing', `${formatTag(key)} is not known to have stood for anything else`)
   }
 
   async function targetOf(
@@ -133,13 +102,13 @@ export function createPins(parts: PinParts): Pins {
     }
     const resolved = await parts.resolve(key, signal)
     if (typeof resolved !== 'string') return resolved
-    throw new PinRefusal('nothing', `${formatTag(key)} resolves to nothing now: ${resolved}`)
+    throw new Refusal('nothing', `${formatTag(key)} resolves to nothing now: ${resolved}`)
   }
 
   async function known(key: TagReference, digest: Digest, signal: AbortSignal): Promise<Target> {
     const target = parts.describe(digest) ?? (await parts.fetchManifest(key, digest, signal))
     if (target !== undefined) return target
-    throw new PinRefusal(
+    throw new Refusal(
       'unknown',
       `${digest} cannot be had from any node or registry now, and what it is is not known; try again when one answers`,
     )
@@ -154,11 +123,11 @@ export function createPins(parts: PinParts): Pins {
     const wanted = await targetOf(key, to, signal)
     const digest = typeof wanted === 'string' ? wanted : wanted.digest
     if (book.isBlocked(digest)) {
-      throw new PinRefusal('blocked', `${digest} is blocked: no node serves it`)
+      throw new Refusal('blocked', `${digest} is blocked: no node serves it`)
     }
     const isComplete = await parts.isInReach(key, digest)
     if (!isComplete && !allowIncomplete) {
-      throw new PinRefusal(
+      throw new Refusal(
         'not-held',
         `no node holds all of ${formatTag(key)} at ${digest}; allowIncomplete (--allow-incomplete) pins it and fetches it`,
       )
@@ -179,7 +148,7 @@ export function createPins(parts: PinParts): Pins {
 
   return {
     async set(key, wish, terms) {
-      mustBeOperator()
+      mustBeOperator(parts.isOperator)
       mustLast(wish)
       terms.check(book.get(key)) // before anything is fetched for it
       const { target, isComplete } = await find(key, wish, terms.signal)
@@ -190,7 +159,7 @@ export function createPins(parts: PinParts): Pins {
       return acknowledged(key, standing, terms, isComplete)
     },
     async remove(key, author, terms) {
-      mustBeOperator()
+      mustBeOperator(parts.isOperator)
       const standing = book.get(key)
       terms.check(standing)
       const isPinned = standing !== undefined && standing.standing !== 'removed'

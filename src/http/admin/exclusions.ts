@@ -1,6 +1,5 @@
-import { type ExclusionChange, ExclusionRefusal, type Exclusions } from '../../keep/exclusions.ts'
+import type { ExclusionChange, Exclusions } from '../../keep/exclusions.ts'
 import { parseDigest } from '../../oci/digest.ts'
-import { HoldfastError } from '../../ports/errors.ts'
 import type { Exclusion, ExclusionBook, ExclusionKind } from '../../ports/exclusion-book.ts'
 import { parseNodeId } from '../../ports/node-id.ts'
 import { defined, iso } from './describe.ts'
@@ -47,7 +46,7 @@ export function addExclusions(
       const key = readKey(kind, path)
       audit({ subject: key })
       const details = { note: body.note, author: body.author ?? caller }
-      const change = await refusing(exclusions.set(kind, key, details, terms(query.copies)))
+      const change = await exclusions.set(kind, key, details, terms(query.copies))
       audit({ subject: key, before: change.before, after: change.after })
       return tell(key, change)
     })
@@ -57,7 +56,7 @@ export function addExclusions(
       if (exclusions.find(kind, key) === undefined) {
         throw new ProblemError(404, `there is no ${kind} of ${key}`)
       }
-      const change = await refusing(exclusions.lift(kind, key, caller, terms(query.copies)))
+      const change = await exclusions.lift(kind, key, caller, terms(query.copies))
       audit({ subject: key, before: change.before, after: change.after })
       return tell(key, change)
     })
@@ -83,16 +82,4 @@ function readKey(kind: ExclusionKind, path: Readonly<Record<string, string>>): s
   if (key !== undefined) return key
   const wanted = kind === 'ban' ? 'id of a node (64 hex digits)' : 'digest (sha256:…)'
   throw new QueryFault(`${JSON.stringify(text)} is no ${wanted}`)
-}
-
-async function refusing<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work
-  } catch (error) {
-    if (error instanceof ExclusionRefusal) throw new ProblemError(409, error.message)
-    if (error instanceof HoldfastError && error.code === 'ledger-unusable') {
-      throw new ProblemError(503, `it was not written: ${error.message}`)
-    }
-    throw error
-  }
 }

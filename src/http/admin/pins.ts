@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { PinRefusal, type Pins, type PinTerms } from '../../keep/pins.ts'
+import { Refusal } from '../../keep/operator-word.ts'
+import type { Pins, PinTerms } from '../../keep/pins.ts'
 import { parseDigest } from '../../oci/digest.ts'
 import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
-import { HoldfastError } from '../../ports/errors.ts'
 import type { PinBook, PinState } from '../../ports/pin-book.ts'
 import { defined, iso } from './describe.ts'
 import type { AddOperation } from './operation.ts'
@@ -60,7 +60,7 @@ export function addPins(
       expiresAtMs: readTime(body.expiresAt),
       allowIncomplete: body.allowIncomplete,
     }
-    const change = await refusing(pins.set(key, wish, termsOf(request.headers, query.copies)))
+    const change = await pins.set(key, wish, termsOf(request.headers, query.copies))
     audit({ subject: formatTag(key), ...told(change) })
     return tell(key, change, reply)
   })
@@ -71,7 +71,7 @@ export function addPins(
     if (book.get(key) === undefined) {
       throw new ProblemError(404, `${formatTag(key)} was never pinned`)
     }
-    const change = await refusing(pins.remove(key, caller, termsOf(request.headers, query.copies)))
+    const change = await pins.remove(key, caller, termsOf(request.headers, query.copies))
     audit({ subject: formatTag(key), ...told(change) })
     return tell(key, change, reply)
   })
@@ -134,8 +134,8 @@ function termsOf(headers: IncomingHttpHeaders, copies: number): PinTerms {
   }
 }
 
-const changed = (version: string | undefined): PinRefusal =>
-  new PinRefusal(
+const changed = (version: string | undefined): Refusal =>
+  new Refusal(
     'changed',
     `what stands there now is ${version ?? 'nothing'}: look at it, and say it again if you still want to`,
   )
@@ -156,26 +156,3 @@ function readTime(text: string | undefined): number | undefined {
 
 const isoOf = (ms: number | undefined): string | undefined =>
   ms === undefined ? undefined : iso(ms)
-
-const statuses = {
-  changed: 412,
-  'no-operator': 409,
-  nothing: 409,
-  past: 400,
-  blocked: 409,
-  'not-held': 409,
-  unknown: 409,
-} as const satisfies Record<PinRefusal['code'], number>
-
-/** Tells what the journey refuses in the words of HTTP. */
-async function refusing<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work
-  } catch (error) {
-    if (error instanceof PinRefusal) throw new ProblemError(statuses[error.code], error.message)
-    if (error instanceof HoldfastError && error.code === 'ledger-unusable') {
-      throw new ProblemError(503, `the pin was not written: ${error.message}`)
-    }
-    throw error
-  }
-}

@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
+import { Refusal } from '../../keep/operator-word.ts'
 import { OciError } from '../../oci/errors.ts'
 import type { AuditEntry, AuditLog } from '../../ports/audit-log.ts'
+import { HoldfastError } from '../../ports/errors.ts'
 import type { Log } from '../../ports/log.ts'
 import type { TagLedger } from '../../ports/tag-ledger.ts'
 import type { Callers } from './callers.ts'
@@ -75,7 +77,22 @@ export function problemOf(error: unknown): Problem | undefined {
   if (error instanceof OciError || error instanceof QueryFault) {
     return { status: 400, detail: error.message }
   }
+  if (error instanceof Refusal) return { status: statuses[error.code], detail: error.message }
+  if (error instanceof HoldfastError && error.code === 'ledger-unusable') {
+    return { status: 503, detail: `it was not written: ${error.message}` }
+  }
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined
   const isTheirs = typeof status === 'number' && status >= 400 && status < 500
   return isTheirs && error instanceof Error ? { status, detail: error.message } : undefined
 }
+
+const statuses = {
+  'no-operator': 409,
+  changed: 412,
+  nothing: 409,
+  past: 400,
+  blocked: 409,
+  'not-held': 409,
+  unknown: 409,
+  self: 409,
+} as const satisfies Record<Refusal['code'], number>

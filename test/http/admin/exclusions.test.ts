@@ -4,7 +4,7 @@ import {
   exclusionChangeAnswer,
   exclusionsAnswer,
 } from '../../../src/http/admin/exclusion-contract.ts'
-import { ExclusionRefusal } from '../../../src/keep/exclusions.ts'
+import { Refusal } from '../../../src/keep/operator-word.ts'
 import type { AuditEntry } from '../../../src/ports/audit-log.ts'
 import { HoldfastError } from '../../../src/ports/errors.ts'
 import type { Exclusion } from '../../../src/ports/exclusion-book.ts'
@@ -62,7 +62,7 @@ t.test('what is wrong is told', async t => {
     t.equal((await ask(path, { method })).status, status, path)
   }
   for (const [error, status] of [
-    [new ExclusionRefusal('self', 'not itself'), 409],
+    [new Refusal('self', 'not itself'), 409],
     [new HoldfastError('ledger-unusable', 'full'), 503],
     [new Error('inner'), 500],
   ] as const) {

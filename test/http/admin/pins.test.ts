@@ -7,7 +7,8 @@ import {
   pinsAnswer,
 } from '../../../src/http/admin/pin-contract.ts'
 import { problem } from '../../../src/http/admin/shapes.ts'
-import { PinRefusal, type Pins, type PinTerms, type PinWish } from '../../../src/keep/pins.ts'
+import { Refusal } from '../../../src/keep/operator-word.ts'
+import type { Pins, PinTerms, PinWish } from '../../../src/keep/pins.ts'
 import type { AuditEntry } from '../../../src/ports/audit-log.ts'
 import { HoldfastError } from '../../../src/ports/errors.ts'
 import type { PinState } from '../../../src/ports/pin-book.ts'
@@ -232,9 +233,9 @@ t.test('bodies that make no sense are 400 with what is wrong', async t => {
 
 t.test('what the journey refuses is told in the words of HTTP', async t => {
   for (const [error, status] of [
-    [new PinRefusal('not-held', 'nobody holds it'), 409],
-    [new PinRefusal('past', 'in the past'), 400],
-    [new PinRefusal('changed', 'changed'), 412],
+    [new Refusal('not-held', 'nobody holds it'), 409],
+    [new Refusal('past', 'in the past'), 400],
+    [new Refusal('changed', 'changed'), 412],
     [new HoldfastError('ledger-unusable', 'the disk is full'), 503],
     [new Error('inner secret'), 500],
   ] as const) {

@@ -1,0 +1,38 @@
+/** Why nothing became of what an operator said. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  /**
+   * `no-operator`: others would not believe this node; `changed`: what stands there is not what the operator had seen; `nothing`: there is
+   * no digest to pin; `past`: it would be over before it began; `blocked`: that digest is served by nobody; `not-held`: nobody holds all of
+   * it; `unknown`: its manifest cannot be had; `self`: a node's word about itself does not count.
+   */
+  readonly code:
+    | 'no-operator'
+    | 'changed'
+    | 'nothing'
+    | 'past'
+    | 'blocked'
+    | 'not-held'
+    | 'unknown'
+    | 'self'
+
+  constructor(code: Refusal['code'], message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** On how many nodes a change is durable, of how many. */
+export interface Stored {
+  readonly nodes: number
+  readonly members: number
+}
+
+/** Throws {@link Refusal} on a node whose operators the others do not believe. */
+export function mustBeOperator(isOperator: () => boolean): void {
+  if (isOperator()) return
+  throw new Refusal(
+    'no-operator',
+    'mesh.operators names other nodes: say it on one of them, for what this one says is not believed',
+  )
+}
