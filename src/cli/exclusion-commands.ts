@@ -1,17 +1,6 @@
-import type { Command, Option } from './command.ts'
+import type { Command } from './command.ts'
 import type { ExitCode } from './exit-codes.ts'
-
-const copies: Option = {
-  name: 'copies',
-  value: 'N',
-  summary: 'wait until so many nodes have it, this one among them, 10 s at the most',
-}
-
-const reasons: readonly Option[] = [
-  { name: 'note', value: 'TEXT', summary: 'why, for whoever looks at it later' },
-  { name: 'author', value: 'NAME', summary: 'who wants it so; the name of the token by default' },
-  copies,
-]
+import { copies, reasons } from './operator-options.ts'
 
 /** The commands for bans and blocks. @param askingExitCodes those of every command that asks a node */
 export const exclusionCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => {
@@ -34,7 +23,7 @@ export const exclusionCommands = (askingExitCodes: readonly ExitCode[]): readonl
         'connects to it. Nothing is lost: what others say of the same tags comes back into force, and `unban` takes it all back. Whoever holds ' +
         'the key of the cluster can come back under another id: change the key as well (`holdfast mesh secret --help`). NODE is a name of ' +
         '`holdfast peers`, or its id or the beginning of it.',
-      options: reasons,
+      options: [...reasons, copies],
       examples: [{ line: 'holdfast ban galley --note "stolen in port"', does: '' }],
     },
     {
@@ -64,7 +53,7 @@ export const exclusionCommands = (askingExitCodes: readonly ExitCode[]): readonl
       description:
         'For an image that must not be run. No tag is answered with it on any node, whatever the registry says: what the tag stood for before ' +
         'is answered, or nothing. Pods that name the digest itself, and nodes that hold the image already, are not stopped by it.',
-      options: reasons,
+      options: [...reasons, copies],
       examples: [{ line: 'holdfast block sha256:… --note CVE-2026-1234', does: '' }],
     },
     {

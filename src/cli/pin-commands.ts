@@ -1,19 +1,9 @@
 import type { Command, Option } from './command.ts'
 import type { ExitCode } from './exit-codes.ts'
-
-const copies: Option = {
-  name: 'copies',
-  value: 'N',
-  summary: 'wait until so many nodes have it, this one among them, 10 s at the most',
-}
+import { copies, reasons } from './operator-options.ts'
 
 const wishes: readonly Option[] = [
-  { name: 'note', value: 'TEXT', summary: 'why, for whoever looks at it later' },
-  {
-    name: 'author',
-    value: 'NAME',
-    summary: 'who wants it so; the name of the token by default',
-  },
+  ...reasons,
   {
     name: 'expires',
     value: 'TIME',

@@ -1,6 +1,7 @@
 import { formatReference } from '../oci/reference.ts'
 import type { PinChangeAnswer } from './answers.ts'
 import { CommandFailure } from './command-failure.ts'
+import { storedOnProperty, tooFewLines } from './operator-words.ts'
 import { formatSayer, properties, readReference } from './print.ts'
 
 /** Where the pin of a reference is. Throws `CommandFailure` with `usage`. */
@@ -11,20 +12,6 @@ export function pinPath(text: string): string {
   }
   return `/api/v1/pins/${encodeURIComponent(formatReference(reference))}`
 }
-
-/** `--copies`; `undefined`: none is waited for. Throws `CommandFailure` with `usage`. */
-export function readCopies(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const copies = /^[0-9]{1,3}$/.test(text) ? Number(text) : 0
-  if (copies >= 1 && copies <= 100) return copies
-  throw new CommandFailure('usage', `--copies ${JSON.stringify(text)} is no number from 1 to 100`)
-}
-
-/** Whether as many nodes have it as were asked for. */
-export const hasEnough = (
-  { storedOn }: Pick<PinChangeAnswer, 'storedOn'>,
-  copies: number | undefined,
-): boolean => copies === undefined || storedOn.nodes >= copies
 
 /** What became of a pin that was set or removed. */
 export function pinLines(answer: PinChangeAnswer, copies: number | undefined): string[] {
@@ -38,7 +25,7 @@ export function pinLines(answer: PinChangeAnswer, copies: number | undefined): s
       ['author', author],
       ['until', expiresAt],
       ['said on', formatSayer(setOn)],
-      ['stored on', `${storedOn.nodes} of ${storedOn.members} nodes`],
+      storedOnProperty(storedOn),
     ]),
     ...(complete
       ? []
@@ -46,11 +33,6 @@ export function pinLines(answer: PinChangeAnswer, copies: number | undefined): s
           '',
           'no node holds all of the image: it is being fetched, and not served until it is here',
         ]),
-    ...(hasEnough(answer, copies)
-      ? []
-      : [
-          '',
-          `fewer nodes than ${copies} have it: it is in force here, and reaches the others as they come`,
-        ]),
+    ...tooFewLines(answer, copies),
   ]
 }

@@ -1,4 +1,3 @@
-import { parseDigest } from '../../oci/digest.ts'
 import { findAdmin } from '../admin-address.ts'
 import { type AdminApi, createAdminApi } from '../admin-api.ts'
 import {
@@ -10,8 +9,14 @@ import {
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import type { ExitCode } from '../exit-codes.ts'
-import { hasEnough, readCopies } from '../pin-words.ts'
-import { columns, formatSayer, print } from '../print.ts'
+import {
+  hasEnough,
+  readCopies,
+  readDigest,
+  storedOnProperty,
+  tooFewLines,
+} from '../operator-words.ts'
+import { columns, formatSayer, print, properties } from '../print.ts'
 
 const kinds = {
   ban: { path: '/api/v1/bans', method: 'PUT', did: 'is banned' },
@@ -35,14 +40,9 @@ async function change(
   const [word = ''] = words
   const copies = readCopies(options['copies'])
   const isNode = path === kinds.ban.path
-  if (!isNode && parseDigest(word) === undefined) {
-    throw new CommandFailure(
-      'usage',
-      `${JSON.stringify(word)} is no digest; write all of it, as sha256:…`,
-    )
-  }
+  const digest = isNode ? undefined : readDigest(word)
   const api = createAdminApi(await findAdmin(context))
-  const key = isNode ? await findNode(api, word, method === 'DELETE') : word
+  const key = digest ?? (await findNode(api, word, method === 'DELETE'))
   const body = method === 'PUT' ? { note: options['note'], author: options['author'] } : undefined
   const answer = await api.change(
     method,
@@ -50,17 +50,11 @@ async function change(
     { query: { copies }, ...(body && { body }) },
     exclusionChangeAnswer,
   )
-  print(context, answer, () => {
-    const { nodes, members } = answer.storedOn
-    const isShort = !hasEnough(answer, copies)
-    return [
-      `${key} ${did}`,
-      `  stored on  ${nodes} of ${members} nodes`,
-      ...(isShort
-        ? ['', `fewer nodes than ${copies} have it: it reaches the others as they come`]
-        : []),
-    ]
-  })
+  print(context, answer, () => [
+    `${key} ${did}`,
+    ...properties([storedOnProperty(answer.storedOn)]),
+    ...tooFewLines(answer, copies),
+  ])
   return hasEnough(answer, copies) ? 'ok' : 'noAnswer'
 }
 

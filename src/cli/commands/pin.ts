@@ -1,10 +1,9 @@
-import { parseDigest } from '../../oci/digest.ts'
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import { pinChangeAnswer } from '../answers.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
-import { CommandFailure } from '../command-failure.ts'
-import { hasEnough, pinLines, pinPath, readCopies } from '../pin-words.ts'
+import { hasEnough, readCopies, readDigest } from '../operator-words.ts'
+import { pinLines, pinPath } from '../pin-words.ts'
 import { print } from '../print.ts'
 import { readTime } from '../read-time.ts'
 
@@ -31,11 +30,7 @@ function readTarget({ words, options, command }: CommandContext): string {
   const isRollback = command === 'rollback'
   const named = isRollback ? options['to'] : words[1]
   if (named === undefined) return isRollback ? 'previous' : 'now'
-  if (parseDigest(named) !== undefined) return named
-  throw new CommandFailure(
-    'usage',
-    `${JSON.stringify(named)} is no digest; write all of it, as sha256:…`,
-  )
+  return readDigest(named)
 }
 
 function readExpiry(text: string | undefined): string | undefined {

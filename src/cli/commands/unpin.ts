@@ -2,7 +2,8 @@ import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import { pinChangeAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
-import { hasEnough, pinLines, pinPath, readCopies } from '../pin-words.ts'
+import { hasEnough, readCopies } from '../operator-words.ts'
+import { pinLines, pinPath } from '../pin-words.ts'
 import { print } from '../print.ts'
 
 /** `holdfast unpin REF` */

@@ -1,0 +1,47 @@
+import { type Digest, parseDigest } from '../oci/digest.ts'
+import { CommandFailure } from './command-failure.ts'
+
+/** On how many nodes a change is durable, of how many. */
+type StoredOn = { readonly nodes: number; readonly members: number }
+
+/** A digest that was written out. Throws `CommandFailure` with `usage`. */
+export function readDigest(text: string): Digest {
+  const digest = parseDigest(text)
+  if (digest !== undefined) return digest
+  throw new CommandFailure(
+    'usage',
+    `${JSON.stringify(text)} is no digest; write all of it, as sha256:…`,
+  )
+}
+
+/** `--copies`; `undefined`: none is waited for. Throws `CommandFailure` with `usage`. */
+export function readCopies(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const copies = /^[0-9]{1,3}$/.test(text) ? Number(text) : 0
+  if (copies >= 1 && copies <= 100) return copies
+  throw new CommandFailure('usage', `--copies ${JSON.stringify(text)} is no number from 1 to 100`)
+}
+
+/** Whether as many nodes have it as were asked for. */
+export const hasEnough = (
+  { storedOn }: { readonly storedOn: StoredOn },
+  copies: number | undefined,
+): boolean => copies === undefined || storedOn.nodes >= copies
+
+/** Where it is stored, as a property. */
+export const storedOnProperty = ({ nodes, members }: StoredOn): readonly [string, string] => [
+  'stored on',
+  `${nodes} of ${members} nodes`,
+]
+
+/** What is said where fewer nodes have it than were asked for; else nothing. */
+export const tooFewLines = (
+  answer: { readonly storedOn: StoredOn },
+  copies: number | undefined,
+): string[] =>
+  hasEnough(answer, copies)
+    ? []
+    : [
+        '',
+        `fewer nodes than ${copies} have it: it is in force here, and reaches the others as they come`,
+      ]
