@@ -1,20 +1,12 @@
-/** A run of bytes in the middle of a blob, in one buffer whose room is used over and over: what passes through it makes no garbage. */
-export interface ByteRing {
-  /** Position of its first byte. */
-  readonly base: number
-  /** Position after its last byte. */
-  readonly end: number
+import { type ByteRun, copyPieces } from './byte-run.ts'
+
+/** In one buffer whose room is used over and over: what passes through it makes no garbage. */
+export interface ByteRing extends ByteRun {
   /**
    * Copies in what comes next, as much as lies in one piece. Returns that piece, which stays as it is until it is trimmed; empty when
    * there is no room.
    */
   push(bytes: Uint8Array): Uint8Array
-  /** Copies from `position` as much as is here and fits; 0 outside of the ring. */
-  read(into: Uint8Array, position: number): number
-  /** Makes room of what lies before `position`. */
-  trim(position: number): void
-  /** What lies at and after `position`, as pieces. */
-  from(position: number): Uint8Array[]
 }
 
 /** An empty ring that begins at `base`, with room for so many bytes; they are taken with the first push. */
@@ -52,17 +44,7 @@ export function createByteRing(base: number, capacity: number): ByteRing {
       end += taken.byteLength
       return taken
     },
-    read(into, position) {
-      if (position < base) return 0
-      let filled = 0
-      for (const part of pieces(position)) {
-        const fitting = part.subarray(0, into.byteLength - filled)
-        into.set(fitting, filled)
-        filled += fitting.byteLength
-        if (filled === into.byteLength) break
-      }
-      return filled
-    },
+    read: (into, position) => (position < base ? 0 : copyPieces(pieces(position), into)),
     trim(position) {
       base = Math.max(base, Math.min(position, end))
     },
