@@ -65,9 +65,14 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
    * How long those who are slow to say whether they hold it are waited for, and who holds it for its first byte, ms. One failure does not
    * make the registry known to be down, but it is reason to wait a moment.
    */
-  function patienceWith({ isAgain = false }: BlobQuestion, isDown: boolean, hasRelays: boolean) {
+  function patienceWith(
+    { isAgain = false }: BlobQuestion,
+    isDown: boolean,
+    relays: () => readonly NodeId[],
+  ) {
     const { firstByteMs, patientMs } = settings
-    if (isDown && !isAgain && !hasRelays) return { patienceMs: patientMs, firstByteMs: patientMs }
+    const isPatient = isDown && !isAgain && relays().length === 0
+    if (isPatient) return { patienceMs: patientMs, firstByteMs: patientMs }
     return { patienceMs: isDown || isAgain ? momentMs : 0, firstByteMs }
   }
 
@@ -79,8 +84,13 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
       const isDown = upstream.reach(repository).state !== 'reachable'
       // Whoever fetches for another leans only on those before it: so no question goes in circles.
       if (isRelayed && isDown) return [upstream]
-      const relays = relaysFor(repository, digest)
-      const { patienceMs, firstByteMs } = patienceWith(question, isDown, relays.length > 0)
+      let ranked: readonly NodeId[] | undefined
+      // It ranks all members: only where it matters.
+      const relays = () => {
+        ranked ??= relaysFor(repository, digest)
+        return ranked
+      }
+      const { patienceMs, firstByteMs } = patienceWith(question, isDown, relays)
       const mayAsk = !isRelayed && hasPeers()
       const found = mayAsk ? await holders.find([digest], signal, { patienceMs }) : none
       // Who is in doubt and was asked already has failed.
@@ -91,7 +101,7 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
       const sources =
         peers.length > 0
           ? peers.map(id => createPeerSource(parts, id, holding))
-          : relays.map(id => createPeerSource(parts, id, { ...relaying, mayWaitForUs: isDown }))
+          : relays().map(id => createPeerSource(parts, id, { ...relaying, mayWaitForUs: isDown }))
       return [...together(question, peers), ...sources, upstream]
     },
   }

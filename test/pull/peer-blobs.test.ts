@@ -247,6 +247,20 @@ t.test(
   },
 )
 
+t.test('a holder in doubt is asked at the first look, not at the second', async t => {
+  for (const isSecond of [false, true]) {
+    const mesh = openMesh(t, ['a', 'b'])
+    const [a, b] = [nth(mesh, 0), nth(mesh, 1)]
+    await b.hold()
+    mesh.busy.isIndex = isSecond
+    mesh.lab.say(b.id, { upstreams: [], state: 'suspect', lastSeenMs: systemClock.monotonicMs() })
+    a.upstream.answer('getBlob', () => Promise.reject(failure('unreachable')))
+    if (isSecond) t.match(await a.open(), { absent: true, failure: 'unreachable' })
+    else t.ok((await (await a.get()).whole).equals(content))
+    t.equal(mesh.lab.wasAsked(b.id), !isSecond)
+  }
+})
+
 t.test('32 clients of one holder all get it', async t => {
   const mesh = openMesh(t, ['a', 'b'])
   const [a, b] = [nth(mesh, 0), nth(mesh, 1)]
