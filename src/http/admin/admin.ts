@@ -111,8 +111,7 @@ export async function createAdmin(
   addAudit(add, { audit: parts.audit, asOf })
   addExport(add, parts.exportImages)
   addImport(app, add, { importArchive: parts.importArchive, asOf })
-  const document = toOpenApi(Object.values(operations))
-  app.get('/api/v1/openapi.json', async () => document)
+  app.get('/api/v1/openapi.json', async () => toOpenApi(Object.values(operations)))
 
   const listener = createListener(app, { address, graceMs })
   if (socket === undefined) return listener
