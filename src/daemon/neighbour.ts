@@ -1,4 +1,3 @@
-import type { PlaceWishes } from '../adapters/containerd-setup/locate.ts'
 import type { Hasher } from '../adapters/disk/hasher.ts'
 import type { Config } from '../config/config.ts'
 import { takeFoundImages } from '../keep/found-images.ts'
@@ -24,15 +23,14 @@ export interface Neighbour {
 
 /** Looks into the containerd of this node where `store.kind` wants it. Only such a node loads what that takes. */
 export async function openNeighbour(
-  { store: { kind }, containerd }: Config,
+  config: Pick<Config, 'store' | 'containerd'>,
   { hasher, clock, log }: { hasher: Hasher; clock: Clock; log: Log },
   owned: AsyncDisposableStack,
 ): Promise<Neighbour | undefined> {
-  if (kind !== 'both') return undefined
+  if (config.store.kind !== 'both') return undefined
   const { openContainerd } = await import('../adapters/containerd/open-containerd.ts')
-  const { namespace, contentDir, socket: named, certsDir, configFile, registriesFile } = containerd
-  const wishes = { socket: named, certsDir, configFile, registriesFile }
-  const socket = named ?? (await findSocket(wishes, log))
+  const { namespace, contentDir, socket: named } = config.containerd
+  const socket = named ?? (await findSocket(config, log))
   const store = openContainerd(
     {
       hashFile: (path, algorithm, size) => hasher.follow(path, algorithm).finish(size),
@@ -42,14 +40,15 @@ export async function openNeighbour(
     { socket, namespace, contentDir },
   )
   owned.defer(() => store.close())
-  return { store, keepsLayers: () => keepsLayers(socket, wishes, log) }
+  return { store, keepsLayers: () => keepsLayers(socket, config, log) }
 }
 
 /** Where nothing says it, what `holdfast containerd` would find. */
-async function findSocket(wishes: PlaceWishes, log: Log): Promise<string> {
-  const { locateContainerd, usualSocket } = await import('../adapters/containerd-setup/locate.ts')
+async function findSocket(config: Pick<Config, 'containerd'>, log: Log): Promise<string> {
+  const { usualSocket } = await import('../adapters/containerd-setup/locate.ts')
+  const { findContainerd } = await import('./containerd-place.ts')
   try {
-    return (await locateContainerd(wishes)).socket
+    return (await findContainerd(config)).socket
   } catch (err) {
     log.warn({ err, socket: usualSocket }, "containerd's configuration does not tell its socket")
     return usualSocket
@@ -57,14 +56,18 @@ async function findSocket(wishes: PlaceWishes, log: Log): Promise<string> {
 }
 
 /** As it says itself (up to 1.7), else as its configuration says. */
-async function keepsLayers(socket: string, wishes: PlaceWishes, log: Log): Promise<boolean> {
+async function keepsLayers(
+  socket: string,
+  config: Pick<Config, 'containerd'>,
+  log: Log,
+): Promise<boolean> {
   const { createCri } = await import('../adapters/containerd-setup/cri.ts')
-  const { locateContainerd } = await import('../adapters/containerd-setup/locate.ts')
+  const { findContainerd } = await import('./containerd-place.ts')
   const cri = createCri(socket)
   try {
     const { discardUnpackedLayers: running } = await cri.runningConfig()
-    const { config } = await locateContainerd(wishes)
-    return (running ?? config?.discardUnpackedLayers) === false
+    const place = await findContainerd(config)
+    return (running ?? place.config?.discardUnpackedLayers) === false
   } catch (err) {
     if (!(err instanceof HoldfastError)) throw err
     log.debug({ err }, 'whether containerd keeps layers is not known')
