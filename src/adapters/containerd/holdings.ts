@@ -1,4 +1,5 @@
 import { type Digest, parseDigest } from '../../oci/digest.ts'
+import { type BlobIndex, createBlobIndex } from '../../ports/blob-index.ts'
 import type { BlobInfo, StoreChange } from '../../ports/content-store.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Info } from './definitions.ts'
@@ -9,47 +10,17 @@ export interface Listed extends BlobInfo {
 }
 
 /** What containerd held when it was listed last, less what turned out not to be what it should. */
-export interface Holdings {
-  readonly bytes: number
-  readonly count: number
-  get(digest: Digest): Listed | undefined
-  list(): Iterable<Listed>
+export interface Holdings
+  extends Pick<BlobIndex<Listed>, 'bytes' | 'count' | 'get' | 'list' | 'clear' | 'onChange'> {
   /** Takes up a whole new list, and tells what changed. */
   replace(listed: readonly Info[]): void
   /** Not to be had: gone since it was listed or, `damaged`, not listed again before it went and came. */
   lose(info: Listed, reason: NonNullable<StoreChange['reason']>): void
-  /** Nothing can be read now. */
-  clear(): void
-  onChange(listener: (change: StoreChange) => void): () => void
 }
 
 export function createHoldings(log: Log): Holdings {
-  let held = new Map<Digest, Listed>()
+  const index = createBlobIndex<Listed>(log)
   const damaged = new Map<Digest, string>()
-  const listeners = new Set<(change: StoreChange) => void>()
-  let bytes = 0
-
-  function tell(change: StoreChange): void {
-    for (const listener of listeners) {
-      try {
-        listener(change)
-      } catch (err) {
-        log.error({ digest: change.digest, err }, 'a listener to the store failed')
-      }
-    }
-  }
-
-  function remove({ digest, size }: Listed, reason?: StoreChange['reason']): void {
-    if (!held.delete(digest)) return
-    bytes -= size
-    tell({ kind: 'removed', digest, size, ...(reason !== undefined && { reason }) })
-  }
-
-  function add(info: Listed): void {
-    held.set(info.digest, info)
-    bytes += info.size
-    tell({ kind: 'added', digest: info.digest, size: info.size })
-  }
 
   function forgetDamaged(listed: ReadonlyMap<Digest, Listed>): void {
     for (const [digest, appearance] of damaged) {
@@ -57,43 +28,26 @@ export function createHoldings(log: Log): Holdings {
     }
   }
 
-  return {
-    get bytes() {
-      return bytes
-    },
-    get count() {
-      return held.size
-    },
-    get: digest => held.get(digest),
-    list: () => held.values(),
-    replace(infos) {
+  return Object.assign(index, {
+    replace(infos: readonly Info[]) {
       const listed = new Map(infos.flatMap(read))
       forgetDamaged(listed)
       for (const digest of damaged.keys()) listed.delete(digest)
-      for (const info of [...held.values()]) {
-        if (listed.get(info.digest)?.appearance !== info.appearance) remove(info)
+      for (const { digest, appearance } of [...index.list()]) {
+        if (listed.get(digest)?.appearance !== appearance) index.remove(digest)
       }
-      for (const info of listed.values()) if (!held.has(info.digest)) add(info)
+      for (const info of listed.values()) index.add(info)
     },
-    lose(info, reason) {
-      if (held.get(info.digest) !== info) return
+    lose(info: Listed, reason: NonNullable<StoreChange['reason']>) {
+      const { digest } = info
+      if (index.get(digest) !== info) return
       if (reason === 'damaged') {
-        damaged.set(info.digest, info.appearance)
-        log.error({ digest: info.digest }, "a blob in containerd's store is damaged: not served")
+        damaged.set(digest, info.appearance)
+        log.error({ digest }, "a blob in containerd's store is damaged: not served")
       }
-      remove(info, reason)
+      index.remove(digest, reason)
     },
-    clear() {
-      const gone = [...held.values()]
-      held = new Map()
-      bytes = 0
-      for (const { digest, size } of gone) tell({ kind: 'removed', digest, size })
-    },
-    onChange(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-  }
+  })
 }
 
 /** What has no digest that we know is nothing anybody can ask for. */

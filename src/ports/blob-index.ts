@@ -1,23 +1,28 @@
-import type { Digest } from '../../oci/digest.ts'
-import type { BlobInfo, StoreChange } from '../../ports/content-store.ts'
-import type { Log } from '../../ports/log.ts'
+import type { Digest } from '../oci/digest.ts'
+import type { BlobInfo, StoreChange } from './content-store.ts'
+import type { Log } from './log.ts'
 
-/** What is held, in memory, and who wants to know of changes. */
-export interface BlobIndex {
+/** What a content store holds, in memory, and who wants to know of changes. */
+export interface BlobIndex<Info extends BlobInfo = BlobInfo> {
   readonly bytes: number
   readonly count: number
-  get(digest: Digest): BlobInfo | undefined
+  get(digest: Digest): Info | undefined
   /** Tells the listeners, unless it was known. */
-  add(info: BlobInfo): void
+  add(info: Info): void
   /** Tells the listeners, unless it was not known. */
   remove(digest: Digest, reason?: StoreChange['reason']): void
-  list(): Iterable<BlobInfo>
+  /** Forgets all, and then tells of each. */
+  clear(): void
+  list(): Iterable<Info>
   onChange(listener: (change: StoreChange) => void): () => void
 }
 
 /** An index of what was found at start. */
-export function createBlobIndex(log: Log, found: Iterable<BlobInfo>): BlobIndex {
-  const blobs = new Map<Digest, BlobInfo>()
+export function createBlobIndex<Info extends BlobInfo = BlobInfo>(
+  log: Log,
+  found: Iterable<Info> = [],
+): BlobIndex<Info> {
+  const blobs = new Map<Digest, Info>()
   const listeners = new Set<(change: StoreChange) => void>()
   let bytes = 0
   for (const info of found) {
@@ -44,17 +49,24 @@ export function createBlobIndex(log: Log, found: Iterable<BlobInfo>): BlobIndex 
     },
     get: digest => blobs.get(digest),
     add(info) {
-      if (blobs.has(info.digest)) return
-      blobs.set(info.digest, info)
-      bytes += info.size
-      tell({ kind: 'added', ...info })
+      const { digest, size } = info
+      if (blobs.has(digest)) return
+      blobs.set(digest, info)
+      bytes += size
+      tell({ kind: 'added', digest, size })
     },
     remove(digest, reason) {
       const info = blobs.get(digest)
       if (info === undefined) return
       blobs.delete(digest)
       bytes -= info.size
-      tell({ kind: 'removed', ...info, ...(reason !== undefined && { reason }) })
+      tell({ kind: 'removed', digest, size: info.size, ...(reason !== undefined && { reason }) })
+    },
+    clear() {
+      const gone = [...blobs.values()]
+      blobs.clear()
+      bytes = 0
+      for (const { digest, size } of gone) tell({ kind: 'removed', digest, size })
     },
     list: () => blobs.values(),
     onChange(listener) {
