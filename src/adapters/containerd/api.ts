@@ -145,7 +145,7 @@ export function openApi(
       return got
     },
     async label({ name, target }, labels) {
-      const paths = Object.keys(labels).map(key => `labels.${key}`)
+      const paths = labelPaths(Object.keys(labels))
       const image = { name, target, labels }
       await ask(methods.updateImage, { image, updateMask: { paths } }, answerMs)
     },
@@ -154,8 +154,7 @@ export function openApi(
         await ask(methods.createImage, { image }, answerMs)
       } catch (error) {
         if (statusOf(error) !== status.ALREADY_EXISTS) throw error
-        const keys = [...Object.keys(image.labels), ...without]
-        const paths = ['target', ...keys.map(key => `labels.${key}`)]
+        const paths = ['target', ...labelPaths([...Object.keys(image.labels), ...without])]
         await ask(methods.updateImage, { image, updateMask: { paths } }, answerMs)
       }
     },
@@ -168,7 +167,7 @@ export function openApi(
     contentLabels: async digest =>
       (await ask(methods.contentInfo, { digest }, answerMs)).info?.labels ?? {},
     async labelContent(digest, labels) {
-      const paths = Object.keys(labels).map(key => `labels.${key}`)
+      const paths = labelPaths(Object.keys(labels))
       const question = { info: { digest, labels }, updateMask: { paths } }
       await ask(methods.updateContent, question, answerMs)
     },
@@ -203,3 +202,6 @@ export function openApi(
     },
   }
 }
+
+/** Where labels lie in an image or a blob, as an update mask names them. */
+const labelPaths = (keys: readonly string[]): string[] => keys.map(key => `labels.${key}`)
