@@ -1,10 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { holderOf, parseMounts } from '../../../src/adapters/containerd-setup/mounts.ts'
+import { runWithMounts, skipMounting } from '../../support/mount-namespace.ts'
 
 const table = `22 27 0:21 / /proc rw,relatime - proc proc rw
 27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
@@ -27,31 +26,8 @@ t.test('a path lies in the longest mount that leads to it', async t => {
   t.equal(holderOf(mounts, '/proc')?.path, '/proc')
 })
 
-/** In a mount namespace of its own, so that no mount of ours is ever seen outside. */
-function mayMount(): boolean {
-  try {
-    execFileSync('unshare', ['-m', 'true'], { stdio: 'ignore' })
-    return process.getuid?.() === 0
-  } catch {
-    return false
-  }
-}
-
-const skip = mayMount() ? false : 'needs the right to mount'
-
-t.test('real mounts', { skip }, async t => {
+t.test('real mounts', { skip: skipMounting }, async t => {
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-mounts-'))
   t.teardown(() => rm(directory, { recursive: true, force: true }))
-  const tests = join(import.meta.dirname, 'mounts-child.ts')
-  const child = spawn(
-    'unshare',
-    ['-m', '--propagation', 'private', process.execPath, tests, directory],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  )
-  const output: Buffer[] = []
-  child.stdout.on('data', chunk => output.push(chunk))
-  const [code] = await once(child, 'close')
-  const said = Buffer.concat(output).toString()
-  t.equal(code, 0, said)
-  t.match(said, /^1\.\.7$/m, 'the tests did run')
+  await runWithMounts(t, join(import.meta.dirname, 'mounts-child.ts'), { directory, tests: 7 })
 })

@@ -1,9 +1,8 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { answer, day, image, nginx, today } from '../../ports/tag-ledger.support.ts'
+import { runWithMounts, skipMounting } from '../../support/mount-namespace.ts'
 import { createMovableClock } from '../../support/movable-clock.ts'
 import { checkFull } from './full-disk.support.ts'
 import { makeDirectory, openIn } from './support.ts'
@@ -57,30 +56,7 @@ t.test('a directory without the right to write is read', async t => {
   t.match(opened.ledger.live(nginx), image('before'))
 })
 
-/** In a mount namespace of its own, so that no mount of ours is ever seen outside. */
-function mayMount(): boolean {
-  try {
-    execFileSync('unshare', ['-m', 'true'], { stdio: 'ignore' })
-    return process.getuid?.() === 0
-  } catch {
-    return false
-  }
-}
-
-const skip = mayMount() ? false : 'needs the right to mount'
-
-t.test('so is one on a disk that is full or read-only', { skip }, async t => {
-  const tests = join(import.meta.dirname, 'full-disk-child.ts')
+t.test('so is one on a disk that is full or read-only', { skip: skipMounting }, async t => {
   const directory = await makeDirectory(t)
-  const child = spawn(
-    'unshare',
-    ['-m', '--propagation', 'private', process.execPath, tests, directory],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  )
-  const output: Buffer[] = []
-  child.stdout.on('data', chunk => output.push(chunk))
-  const [code] = await once(child, 'close')
-  const said = Buffer.concat(output).toString()
-  t.equal(code, 0, said)
-  t.match(said, /^1\.\.4$/m, 'the tests did run')
+  await runWithMounts(t, join(import.meta.dirname, 'full-disk-child.ts'), { directory, tests: 4 })
 })
