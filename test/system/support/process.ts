@@ -77,8 +77,11 @@ export async function until<T>(
   }
 }
 
-/** Below those that the system gives to outgoing connections: nobody gets one of them by accident before it is listened on. */
-const [lowestPort, portCount] = [10_000, 22_000]
+/**
+ * Below those that the system gives to outgoing connections: nobody gets one of them by accident before it is listened on.
+ * Above 10080, the highest that `fetch` refuses to ask (WHATWG Fetch, “port blocking”).
+ */
+const [lowestPort, portCount] = [10_081, 21_900]
 
 /** Given away already; whoever got one may not listen on it yet. */
 const taken = new Set<number>()
