@@ -164,7 +164,18 @@ export function wirePull(
   const canPeersComplete = ({ registry }: Repository, target: Digest) =>
     inReach.lately(target) === true || mesh?.members.alive().some(reaches(registry)) === true
   const completeTags = createCompleteTags(
-    { completeness, manifests, blobs, reachOf, canPeersComplete, upstream, clock, log },
+    {
+      store,
+      graph,
+      completeness,
+      manifests,
+      blobs,
+      reachOf,
+      canPeersComplete,
+      upstream,
+      clock,
+      log,
+    },
     completing,
   )
   owned.defer(() => completeTags.close())

@@ -1,10 +1,12 @@
 import type { Digest } from '../oci/digest.ts'
 import { formatRepository, type Repository } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { ContentStore } from '../ports/content-store.ts'
 import type { Log } from '../ports/log.ts'
 import type { Upstream } from '../ports/upstream.ts'
 import type { Absent } from './absent.ts'
 import { completeImage, type FetchParts } from './complete-image.ts'
+import type { ContentGraph } from './content-graph.ts'
 import type { Blobs } from './get-blob.ts'
 import type { ReachOf } from './reach-of.ts'
 
@@ -19,6 +21,8 @@ export interface CompleteTags {
 
 interface Parts extends FetchParts {
   readonly blobs: Pick<Blobs, 'fetch' | 'isBusy' | 'onBusyChange'>
+  readonly store: Pick<ContentStore, 'onChange'>
+  readonly graph: Pick<ContentGraph, 'ancestors'>
   readonly reachOf: ReachOf
   /** Other nodes hold what this one lacks of an image, or can fetch it. */
   readonly canPeersComplete: (repository: Repository, target: Digest) => boolean
@@ -56,7 +60,8 @@ const lookAgainMs = 30_000
 
 /**
  * A queue behind all pulls: it stands still while clients download (what it was at is suspended and goes on by Range later) and while
- * an upstream is down, and goes on when that recovers.
+ * an upstream is down, and goes on when that recovers. What was let go of to make room is not fetched again for an image that waits:
+ * it would push out what was used since.
  */
 export function createCompleteTags(parts: Parts, settings: Settings): CompleteTags {
   const { clock, log, blobs } = parts
@@ -72,6 +77,9 @@ export function createCompleteTags(parts: Parts, settings: Settings): CompleteTa
       for (const job of running.values()) job.stop()
     }),
     parts.upstream.onRecovered(recovered),
+    parts.store.onChange(({ kind, digest, reason }) => {
+      if (kind === 'removed' && reason === undefined && queue.size > 0) forget(digest)
+    }),
   ]
 
   /** The earliest call counts: who keeps asking puts nothing off. */
@@ -90,6 +98,13 @@ export function createCompleteTags(parts: Parts, settings: Settings): CompleteTa
       if (registry === job.repository.registry && isMeant) job.notBeforeMs = 0
     }
     wake(settings.quietMs)
+  }
+
+  function forget(digest: Digest): void {
+    const ancestors = parts.graph.ancestors(digest)
+    for (const { name, target } of queue.values()) {
+      if (target === digest || ancestors.has(target)) queue.delete(name)
+    }
   }
 
   function pump(): void {

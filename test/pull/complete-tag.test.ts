@@ -6,7 +6,7 @@ import { silentLog } from '../../src/ports/log.ts'
 import { createCompleteTags } from '../../src/pull/complete-tag.ts'
 import { createFakeUpstream, failure, repositoryOf } from '../support/fake-upstream.ts'
 import { makeImage } from '../support/image.ts'
-import { createMemoryStore } from '../support/memory-store.ts'
+import { createMemoryStore, type MemoryStore } from '../support/memory-store.ts'
 import { download, openPull, present, stayAlive } from '../support/pull-parts.ts'
 
 const repository = repositoryOf('lab/app')
@@ -104,6 +104,55 @@ t.test('while clients download it stands still, and goes on afterwards', async t
   await until(() => tags.pending() === 0)
 })
 
+t.test('what made room for others is not fetched again for an image that waits', async t => {
+  const { upstream, tags, blobs, store, graph, idle, looked } = open(t)
+  const content = randomBytes(2_000_000)
+  const body = upstream.nextBody(content.length)
+  const opening = blobs.open(repository, digestOf(content), { signal })
+  await body.opened
+  for (const bytes of [image.bytes, ours.bytes]) {
+    graph.learn(digestOf(bytes), undefined, bytes)
+    await store.put(digestOf(bytes), bytes)
+  }
+  tags.want(repository, image.digest)
+  t.equal(tags.pending(), 1, 'it waits for the client')
+  const [layer] = ours.layers
+  if (layer === undefined) throw new Error('the image has no layer')
+  await store.put(layer.digest, layer.bytes)
+  await store.delete(layer.digest)
+  t.equal(tags.pending(), 0)
+  const asked = upstream.asked.length
+  body.send(content)
+  body.end()
+  await download(present(await opening)).whole
+  await idle()
+  t.equal(upstream.asked.length, asked)
+  tags.want(repository, image.digest)
+  t.equal(tags.pending(), 1, 'whoever asks for it again has it fetched')
+  await looked(1)
+  await idle()
+  t.not(store.stat(layer.digest), undefined)
+})
+
+t.test('a blob that turned out damaged is fetched for an image that waits', async t => {
+  const { upstream, tags, blobs, store, graph, complete } = open(t)
+  const content = randomBytes(2_000_000)
+  const body = upstream.nextBody(content.length)
+  const opening = blobs.open(repository, digestOf(content), { signal })
+  await body.opened
+  graph.learn(image.digest, undefined, image.bytes)
+  const memory = store as MemoryStore
+  await store.put(image.digest, image.bytes)
+  tags.want(repository, image.digest)
+  memory.damage(image.digest)
+  t.equal(await store.get(image.digest, 1_000_000), undefined)
+  t.equal(tags.pending(), 1)
+  body.send(content)
+  body.end()
+  await download(present(await opening)).whole
+  await complete()
+})
+
 t.test('what it was fetching gives way to a client and is continued by range', async t => {
   const { upstream, tags, blobs, complete, store, until } = open(t)
   const layer = ours.layers[1] ?? ours
@@ -163,7 +212,7 @@ t.test('what failed is tried again as soon as upstream is back, whatever its pau
   upstream.next('getManifest', () => Promise.reject(failure('unreachable')))
   tags.want(repository, image.digest)
   await upstream.until(asked => asked.length === 1)
-  await looked(4)
+  await looked(2)
   t.equal(upstream.count('getManifest'), 1, 'it pauses')
   upstream.recover('reg.test', 'lab/other')
   upstream.recover('elsewhere.test')
