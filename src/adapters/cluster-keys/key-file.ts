@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, chown, link, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  link,
+  open,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HoldfastError } from '../../ports/errors.ts'
 import { parseKeys } from './key-lines.ts'
@@ -21,9 +32,7 @@ export function generateKeyText(): string {
 /** Writes a file with one new key, 0600. Throws `HoldfastError` when there is a file already. */
 export async function createKeyFile(path: string): Promise<KeyFileState> {
   const text = newKeyText(generateKeyText())
-  const temporary = await writeTemporary(path, text, 0o600).catch((error: unknown) => {
-    throw unwritable(path, error)
-  })
+  const temporary = await writeTemporary(path, path, text, 0o600)
   try {
     // Unlike a rename this fails where a file is.
     await link(temporary, path)
@@ -52,9 +61,7 @@ export async function rotateKeyFile(path: string, step: RotationStep): Promise<K
   const keyIds = idsIn(after, path)
   if (after === before) return { keyIds, isChanged: false }
   const { mode, uid, gid } = await stat(target)
-  const temporary = await writeTemporary(target, after, mode & 0o777).catch((error: unknown) => {
-    throw unwritable(path, error)
-  })
+  const temporary = await writeTemporary(path, target, after, mode & 0o777)
   try {
     const own = await stat(temporary)
     if (own.uid !== uid || own.gid !== gid) await chown(temporary, uid, gid)
@@ -78,16 +85,21 @@ function unwritable(path: string, error: unknown): HoldfastError {
 const idsIn = (text: string, path: string): readonly string[] =>
   parseKeys(text, path).map(({ id }) => id)
 
-async function writeTemporary(path: string, text: string, mode: number): Promise<string> {
-  const temporary = join(dirname(path), `.${randomBytes(6).toString('hex')}.new`)
-  const file = await open(temporary, 'wx', mode)
+/** Writes a file beside `target` whose name the user called `path`; when that fails, nothing of the key stays behind. */
+async function writeTemporary(
+  path: string,
+  target: string,
+  text: string,
+  mode: number,
+): Promise<string> {
+  const temporary = join(dirname(target), `.${randomBytes(6).toString('hex')}.new`)
   try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
+    await writeFile(temporary, text, { flag: 'wx', mode, flush: true })
+    return temporary
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {})
+    throw unwritable(path, error)
   }
-  return temporary
 }
 
 async function syncDirectory(path: string): Promise<void> {

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import t from 'tap'
 import {
   createKeyFile,
@@ -7,6 +9,8 @@ import {
   rotateKeyFile,
 } from '../../../src/adapters/cluster-keys/key-file.ts'
 import { parseKeys } from '../../../src/adapters/cluster-keys/key-lines.ts'
+
+const run = promisify(execFile)
 
 const idsIn = async (path: string): Promise<readonly string[]> =>
   parseKeys(await readFile(path, 'utf8'), path).map(({ id }) => id)
@@ -32,6 +36,20 @@ t.test('where no file can be written the path that was given is told', async t =
     code: 'config-invalid',
     message: `${join(dir, 'none', 'x')} cannot be written: there is no directory ${join(dir, 'none')}`,
   })
+})
+
+t.test('where the file cannot be written whole, nothing of the key stays behind', async t => {
+  const dir = t.testdir({})
+  const module = new URL('../../../src/adapters/cluster-keys/key-file.ts', import.meta.url)
+  const create = `
+    import { createKeyFile } from ${JSON.stringify(module.href)}
+    await createKeyFile(process.argv[1]).catch(error => console.log(error.message))`
+  // Without the environment: whoever watches this test would have the child write files, too.
+  const limited = `trap '' XFSZ; ulimit -f 0; exec env -i "$0" --input-type=module -e "$1" "$2"`
+  const path = join(dir, 'secret')
+  const { stdout } = await run('sh', ['-c', limited, process.execPath, create, path])
+  t.equal(stdout, `${path} cannot be written: EFBIG\n`)
+  t.strictSame(await readdir(dir), [])
 })
 
 t.test('a file that is there is not overwritten, and nothing is left beside it', async t => {
