@@ -37,10 +37,12 @@ export interface Completeness {
    */
   missing(target: Digest, platforms?: readonly Platform[]): readonly MissingContent[]
   /**
-   * All that is not held of what this node's clients need, also below manifests that were read and are not held; empty when it is
-   * complete. `undefined` when it has nothing for one of this node's platforms.
+   * All that is not held of what clients of some platforms need, also below manifests that were read and are not held; empty when it is
+   * complete. `undefined` when it has nothing for one of the platforms.
+   *
+   * @param platforms by default this node's
    */
-  needs(target: Digest): readonly NeededContent[] | undefined
+  needs(target: Digest, platforms?: readonly Platform[]): readonly NeededContent[] | undefined
   /**
    * How many required blobs are not held; for people. `undefined` when the manifest for one of this node's platforms is not held or
    * there is none.
@@ -181,9 +183,12 @@ export function createCompleteness(
     return below && [...own, ...below]
   }
 
-  function needs(target: Digest): readonly NeededContent[] | undefined {
+  function needs(
+    target: Digest,
+    platforms: readonly Platform[] = settings.platforms,
+  ): readonly NeededContent[] | undefined {
     const found = new Map<Digest, NeededContent>()
-    for (const platform of settings.platforms) {
+    for (const platform of platforms) {
       const needed = neededFor(target, platform)
       if (needed === undefined) return undefined
       for (const each of needed) found.set(each.digest, each)

@@ -4,11 +4,10 @@ import type { Digest } from '../oci/digest.ts'
 import type { Repository } from '../oci/reference.ts'
 import { createAliveIds } from '../ports/alive-ids.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Holders } from '../ports/holders.ts'
 import { isAnyoneThere, type Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
-import type { Completeness, NeededContent } from './completeness.ts'
-import type { Manifests } from './get-manifest.ts'
+import type { Completeness } from './completeness.ts'
+import { findGaps, type GapParts } from './find-gaps.ts'
 
 /** Whether images can be had from here and live members together, without the registry. */
 export interface InReach {
@@ -26,11 +25,9 @@ export interface InReach {
   close(): void
 }
 
-interface Parts {
+interface Parts extends GapParts {
   readonly members: Pick<Members, 'all' | 'alive' | 'onChange'>
-  readonly holders: Pick<Holders, 'find'>
   readonly completeness: Pick<Completeness, 'isComplete' | 'needs'>
-  readonly manifests: Pick<Manifests, 'fetchFromPeers'>
   readonly clock: Pick<Clock, 'monotonicMs'>
 }
 
@@ -52,14 +49,9 @@ interface Belief {
   readonly asked: ReadonlySet<NodeId>
 }
 
-/** An index in an index in an index is the deepest that is looked into. */
-const maxRounds = 4
-/** Manifests and blobs of one image that are looked up. */
-const maxNeeds = 256
-
 /** @param settings.budgetMs how long it is looked for a verdict; whoever waits for less hears of it the next time */
 export function createInReach(parts: Parts, settings: { readonly budgetMs: number }): InReach {
-  const { members, holders, completeness, manifests, clock } = parts
+  const { members, completeness, clock } = parts
   const verdicts = new LRUCache<Digest, Belief>({ max: maxVerdicts })
   const running = new Map<Digest, Promise<boolean>>()
   const aliveIds = createAliveIds(members)
@@ -121,32 +113,9 @@ export function createInReach(parts: Parts, settings: { readonly budgetMs: numbe
     saidBy: NodeId | undefined,
     signal: AbortSignal,
   ): Promise<boolean> {
-    for (let round = 0; round < maxRounds; round += 1) {
-      const needs = completeness.needs(target)
-      if (needs === undefined || needs.length > maxNeeds) return false
-      const unread = needs.filter(({ isUnread }) => isUnread)
-      if (unread.length === 0) return areHeld(needs, saidBy, signal)
-      const came = await Promise.all(
-        unread.map(({ digest }) =>
-          manifests.fetchFromPeers(repository, digest, signal, { saidBy }),
-        ),
-      )
-      if (came.includes(undefined)) return false
-    }
-    return false
-  }
-
-  async function areHeld(
-    needs: readonly NeededContent[],
-    saidBy: NodeId | undefined,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    const digests = needs.map(({ digest }) => digest)
-    const found = await holders.find(digests, signal, {
-      patienceMs: settings.budgetMs,
-      saidBy,
-    })
-    return digests.every(digest => found.has(digest))
+    const question = { repository, target, saidBy }
+    const gaps = await findGaps(parts, question, { patienceMs: settings.budgetMs, signal })
+    return gaps?.length === 0
   }
 
   return {
