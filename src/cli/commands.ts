@@ -146,6 +146,31 @@ export const commands: readonly Command[] = [
     asks: true,
     load: () => import('./commands/status.ts'),
   },
+  {
+    name: 'report',
+    summary: 'tell whether images would start if no registry could be reached from now on',
+    usage: '[REF]… [--node NAME]',
+    words: { min: 0, max: Number.POSITIVE_INFINITY },
+    description:
+      'Asks every node what it holds, and tells for each tag that is pinned or kept, or that you name, what would happen if the uplink were cut ' +
+      'now. ready: it starts on every node, from what that node or others hold, and as many nodes hold it as keep.copies wants. at risk: it ' +
+      'starts, but fewer nodes hold it, or what starts is an earlier image. not ready: on some node nothing would start. A node that does not ' +
+      'answer is not judged, and named. Copies are counted for each platform.',
+    options: [
+      { name: 'node', value: 'NAME', summary: 'judge this node alone; copies are counted on all' },
+    ],
+    examples: [
+      { line: 'holdfast report', does: 'before the cable is pulled' },
+      { line: 'holdfast report nginx ghcr.io/acme/web:v1', does: 'of these two' },
+      {
+        line: 'holdfast report -o json | jq -r \'.items[] | select(.verdict != "ready") | .reference\'',
+        does: 'what is not as it should be',
+      },
+    ],
+    exitCodes: ['ok', 'noAnswer', 'faulty', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/report.ts'),
+  },
   ...pinCommands(askingExitCodes),
   ...exclusionCommands(askingExitCodes),
   ...archiveCommands(askingExitCodes),

@@ -20,6 +20,7 @@ import type { Content } from './content.ts'
 import type { JoinedMesh } from './mesh.ts'
 import { wireExclusions, wirePins } from './operator.ts'
 import { createReadiness } from './readiness.ts'
+import { wireReport } from './report.ts'
 import type { Pull } from './resolution.ts'
 import type { Upstreams } from './upstreams.ts'
 
@@ -102,6 +103,13 @@ export async function openFaces(
       pinBook: parts.database.pins,
       exclusions: wireExclusions(parts),
       exclusionBook: parts.database.exclusions,
+      report: wireReport(config, {
+        ledger,
+        self: parts.database.replication.origin,
+        content: parts.content,
+        manifests: parts.pull.manifests,
+        mesh: parts.mesh?.forPull,
+      }),
       audit: parts.database.audit,
       clock: parts.clock,
       token: createTokenFile(config.admin.tokenFile, parts),

@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import { formatListen } from '../config/listen.ts'
 import { createLastCopies, leaseSubject } from '../keep/last-copies.ts'
 import { createOwners } from '../keep/owners.ts'
+import { createSurveyAnswer, surveySubject } from '../keep/survey.ts'
 import type { DialCounts } from '../mesh/dialler.ts'
 import { lookUpMs, startIndexNode } from '../mesh/index-node.ts'
 import { startMesh } from '../mesh/mesh.ts'
@@ -32,6 +33,7 @@ import { kindOf } from './message-kind.ts'
 import { createOutcasts } from './outcasts.ts'
 import { openPeerPort } from './peer-port.ts'
 import { createPeerServiceBook } from './peer-service.ts'
+import { wireSurvey } from './report.ts'
 import type { PullMesh } from './resolution.ts'
 import { takeRecord } from './take-record.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -179,7 +181,12 @@ export async function joinMesh(
     ending,
   )
   content.leaveTo(lastCopies)
-  service.add(new Map([[leaseSubject, lastCopies.answer]]))
+  service.add(
+    new Map([
+      [leaseSubject, lastCopies.answer],
+      [surveySubject, createSurveyAnswer(wireSurvey(config, { ledger: database.ledger, content }))],
+    ]),
+  )
   const sync = startSync({
     store: records,
     bus,

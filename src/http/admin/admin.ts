@@ -25,6 +25,7 @@ import { type AddOperation, createAddOperation } from './operation.ts'
 import { operations } from './operations.ts'
 import { addPins } from './pins.ts'
 import { sendProblem } from './problem.ts'
+import { addReport, type ReportSource } from './report.ts'
 import { problemOf, runOperation } from './run-operation.ts'
 import { listenOnSocket } from './unix-socket.ts'
 
@@ -57,6 +58,7 @@ export async function createAdmin(
     readonly pinBook: PinBook
     readonly exclusions: Exclusions
     readonly exclusionBook: Pick<ExclusionBook, 'list'>
+    readonly report: ReportSource
     readonly audit: AuditLog
     readonly token: TokenFile
     readonly clock: Pick<Clock, 'monotonicMs'>
@@ -108,6 +110,7 @@ export async function createAdmin(
   addReads(add, answers)
   addPins(add, { pins: parts.pins, book: parts.pinBook, asOf })
   addExclusions(add, { exclusions: parts.exclusions, book: parts.exclusionBook, asOf })
+  addReport(add, { report: parts.report, asOf })
   addAudit(add, { audit: parts.audit, asOf })
   addExport(add, parts.exportImages)
   addImport(app, add, { importArchive: parts.importArchive, asOf })

@@ -23,6 +23,7 @@ import {
   pinsAnswer,
   pinsQuery,
 } from './pin-contract.ts'
+import { reportAnswer, reportQuery } from './report-contract.ts'
 
 const read = { method: 'GET', role: 'read', body: undefined, problems: [] } as const
 
@@ -166,6 +167,15 @@ export const operations = {
     body: undefined,
     answer: exclusionChangeAnswer,
     problems: [404, 409, 503],
+  }),
+  report: operation({
+    ...read,
+    id: 'getReport',
+    path: '/api/v1/report',
+    summary: 'Whether images would start on every node if no registry could be reached from now on',
+    query: reportQuery,
+    answer: reportAnswer,
+    problems: [404],
   }),
   audit: operation({
     ...read,

@@ -116,6 +116,13 @@ export async function startAdmin(
       pinBook: { get: () => undefined, history: () => [], list: () => [], isBlocked: () => false },
       exclusions: { find: () => undefined, set: noPins, lift: noPins },
       exclusionBook: { list: () => [] },
+      report: {
+        make: async () => ({ verdict: 'not-ready', nodes: [], images: [] }),
+        keepSet: async () => [],
+        named: () => {
+          throw new Error('no tag is named here')
+        },
+      },
       audit: { note: async () => {}, find: () => [] },
       clock,
       ...change,

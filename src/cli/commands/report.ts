@@ -1,0 +1,138 @@
+import { formatReference } from '../../oci/reference.ts'
+import { findAdmin } from '../admin-address.ts'
+import { createAdminApi } from '../admin-api.ts'
+import { type ReportAnswer, reportAnswer } from '../answers.ts'
+import type { RunCommand } from '../command.ts'
+import { CommandFailure } from '../command-failure.ts'
+import { columns, formatAge, formatBytes, print, readReference } from '../print.ts'
+
+type Item = ReportAnswer['items'][number]
+
+/** `holdfast report [REF]…` */
+export const run: RunCommand = async context => {
+  const ref = context.words.map(readTag)
+  const api = createAdminApi(await findAdmin(context))
+  const { node } = context.options
+  const answer = await api.get('/api/v1/report', { ref, node }, reportAnswer)
+  print(context, answer, () => lines(answer))
+  if (answer.items.length === 0) return 'noAnswer'
+  return answer.verdict === 'ready' && !answer.truncated ? 'ok' : 'faulty'
+}
+
+function readTag(word: string): string {
+  const reference = readReference(word)
+  if (reference.digest === undefined) return formatReference(reference)
+  throw new CommandFailure('usage', `${word} names a digest: the report is about tags`)
+}
+
+function lines(answer: ReportAnswer): string[] {
+  const { items, nodes, truncated } = answer
+  if (items.length === 0) return nothingKept
+  const worstFirst = items.toSorted((a, b) => order[a.verdict] - order[b.verdict])
+  const now = Date.parse(answer.asOf)
+  const rows = worstFirst.map(item => [
+    item.reference,
+    words[item.verdict],
+    item.confirmedAt == null ? '' : `${formatAge((now - Date.parse(item.confirmedAt)) / 1000)} ago`,
+    copiesOf(item),
+    whatOf(item),
+  ])
+  const silent = nodes.filter(({ heard }) => !heard).map(({ name }) => name)
+  const about = [
+    ...(truncated ? [`there are more; the first ${items.length} were looked at`] : []),
+    ...(silent.length > 0 ? [`not judged, for they do not answer: ${silent.join(', ')}`] : []),
+    ...cures(items),
+  ]
+  return [
+    summary(answer),
+    '',
+    ...columns([['TAG', 'VERDICT', 'CONFIRMED', 'COPIES', 'WHAT'], ...rows]),
+    ...(about.length > 0 ? ['', ...about] : []),
+  ]
+}
+
+const nothingKept = [
+  'nothing is to be kept: there is no pin and no keep, so there is nothing to report on',
+  '`holdfast report REF…` looks at tags that you name, `holdfast keep PATTERN` says what must stay available',
+]
+
+const order = { 'not-ready': 0, 'at-risk': 1, ready: 2 } as const
+const words = { 'not-ready': 'not ready', 'at-risk': 'at risk', ready: 'ready' } as const
+
+/** Reads well aloud. */
+function summary({ counts, items, nodes }: ReportAnswer): string {
+  const heard = nodes.filter(node => node.heard)
+  const where = heard.length === 1 ? `on ${heard[0]?.name}` : `on all ${heard.length} nodes`
+  const images = items.length === 1 ? 'the image' : `all ${items.length} images`
+  if (counts.ready === items.length) {
+    return `Ready: ${images} would start ${where} without any registry.`
+  }
+  const parts = [
+    ...(counts.notReady > 0 ? [`${counts.notReady} not ready`] : []),
+    ...(counts.atRisk > 0 ? [`${counts.atRisk} at risk`] : []),
+    `${counts.ready} ready`,
+  ]
+  const title = counts.notReady > 0 ? 'Not ready' : 'At risk'
+  return `${title}: of ${items.length} ${items.length === 1 ? 'image' : 'images'}, ${parts.join(', ')}.`
+}
+
+/** Where platforms differ, each is told. */
+function copiesOf({ copies }: Item): string {
+  const told = copies.map(({ platform, held, wanted }) => [platform, `${held}/${wanted}`] as const)
+  const same = new Set(told.map(([, count]) => count))
+  if (same.size <= 1) return told[0]?.[1] ?? ''
+  return told.map(([platform, count]) => `${platform} ${count}`).join(', ')
+}
+
+function whatOf(item: Item): string {
+  if (item.verdict === 'ready') return ''
+  if (item.digest == null) return 'nothing is known of this tag'
+  const standing = (wanted: string) =>
+    item.standings.filter(one => one.standing === wanted).map(({ node }) => node)
+  if (item.standings.every(one => one.standing === 'not-for')) {
+    return 'the image has nothing for the platform of any node'
+  }
+  const unaware = standing('unaware')
+  if (unaware.length > 0) return `not known on ${unaware.join(', ')} yet`
+  const lacking = standing('lacking')
+  const older = standing('older')
+  const missing = item.missing.length > 0 ? [missingOf(item)] : []
+  if (lacking.length > 0) return [...missing, `does not start on ${lacking.join(', ')}`].join('; ')
+  if (older.length > 0) {
+    const digest = item.olderDigest?.slice(0, 19) ?? ''
+    return [...missing, `an earlier image starts on ${older.join(', ')}: ${digest}…`].join('; ')
+  }
+  const holders = standing('here')
+  return holders.length === 0
+    ? 'no node holds all of it: each has parts from others'
+    : `held by ${holders.join(', ')} alone`
+}
+
+function missingOf({ missing }: Item): string {
+  const manifests = missing.filter(({ kind }) => kind === 'manifest').length
+  const blobs = missing.length - manifests
+  const bytes = missing.reduce((sum, { size }) => sum + (size ?? 0), 0)
+  const parts = [
+    ...(manifests > 0 ? [manifests === 1 ? 'its manifest' : `${manifests} manifests`] : []),
+    ...(blobs > 0 ? [blobs === 1 ? 'one blob' : `${blobs} blobs`] : []),
+  ]
+  const size = bytes > 0 ? ` (${formatBytes(bytes)})` : ''
+  return `no node has ${parts.join(' and ')}${size}`
+}
+
+function cures(items: ReportAnswer['items']): string[] {
+  const bad = items.filter(({ verdict }) => verdict !== 'ready')
+  const named = bad.filter(({ why }) => why === 'named').map(({ reference }) => reference)
+  return [
+    ...(named.length > 0
+      ? [
+          `\`holdfast keep ${named.length === 1 ? named[0] : 'REF'}\` has the nodes that are to hold it fetch it while its registry can be reached`,
+        ]
+      : []),
+    ...(bad.length > named.length
+      ? [
+          'what is pinned or kept is fetched by itself while its registry can be reached; `holdfast status` tells whether it can',
+        ]
+      : []),
+  ]
+}

@@ -1,0 +1,106 @@
+import type { Config } from '../config/config.ts'
+import { compileIsKept } from '../config/rules.ts'
+import type { ReportSource } from '../http/admin/report.ts'
+import { describeWanted, listKeepSet } from '../keep/keep-set.ts'
+import { createOfflineReport, type Gap, type ReportingNode } from '../keep/offline-report.ts'
+import { askSurvey, type SurveyParts, surveyHere } from '../keep/survey.ts'
+import type { Digest } from '../oci/digest.ts'
+import { formatPlatform, parsePlatform } from '../oci/platform.ts'
+import type { NodeId } from '../ports/node-id.ts'
+import type { TagLedger } from '../ports/tag-ledger.ts'
+import { findGaps } from '../pull/find-gaps.ts'
+import type { Manifests } from '../pull/get-manifest.ts'
+import type { Content } from './content.ts'
+import { eachTarget } from './ledger-roots.ts'
+import type { PullMesh } from './resolution.ts'
+
+/** Nodes that are slow to say what they hold are waited for so long, ms. */
+const patienceMs = 2_000
+
+const nobody = { find: async () => new Map<Digest, never>() }
+
+/** What this node says of itself when it is asked what it holds. */
+export function wireSurvey(
+  config: Pick<Config, 'platforms'>,
+  {
+    ledger,
+    content: { completeness },
+  }: {
+    readonly ledger: Pick<TagLedger, 'pin' | 'history'>
+    readonly content: Pick<Content, 'completeness'>
+  },
+): SurveyParts {
+  return {
+    platforms: config.platforms.map(formatPlatform),
+    countLacking(target, text) {
+      const platform = parsePlatform(text)
+      return platform && completeness.needs(target, [platform])?.length
+    },
+    answersOf(key) {
+      const pin = ledger.pin(key)
+      return pin === undefined ? ledger.history(key).map(({ digest }) => digest) : [pin.digest]
+    },
+  }
+}
+
+/** Wires the report to what is held here and, in a mesh, to the other nodes. */
+export function wireReport(
+  config: Config,
+  {
+    ledger,
+    self: id,
+    content,
+    manifests,
+    mesh,
+  }: {
+    readonly ledger: Pick<TagLedger, 'pin' | 'history' | 'liveTargets'>
+    readonly self: NodeId
+    readonly content: Pick<Content, 'completeness' | 'graph'>
+    readonly manifests: Pick<Manifests, 'fetchFromPeers'>
+    /** Absent: a node alone. */
+    readonly mesh: Pick<PullMesh, 'members' | 'client' | 'holders'> | undefined
+  },
+): ReportSource {
+  const { completeness, graph } = content
+  const isKept = compileIsKept(config)
+  const own = wireSurvey(config, { ledger, content })
+  const self: ReportingNode = {
+    id,
+    name: config.node.name,
+    platforms: own.platforms,
+  }
+  const parts = {
+    completeness,
+    manifests,
+    holders: mesh?.holders ?? nobody,
+  }
+
+  const toGap = ({ digest, isUnread }: { digest: Digest; isUnread: boolean }): Gap => ({
+    digest,
+    kind: isUnread || graph.manifest(digest) !== undefined ? 'manifest' : 'blob',
+    size: graph.sizeOf(digest),
+  })
+
+  const make = createOfflineReport(
+    {
+      nodes: () => [self, ...(mesh?.members.all() ?? [])],
+      async survey(id, images, signal) {
+        if (id === self.id) return surveyHere(own, images)
+        const isAway = mesh?.members.get(id)?.state === 'gone'
+        return mesh === undefined || isAway ? undefined : askSurvey(mesh.client, id, images, signal)
+      },
+      async findGaps({ repository, target, platform: text }, signal) {
+        const platform = parsePlatform(text)
+        if (platform === undefined) return undefined
+        const question = { repository, target, platforms: [platform] }
+        return (await findGaps(parts, question, { patienceMs, signal }))?.map(toGap)
+      },
+    },
+    { copies: config.keep.copies },
+  )
+  return {
+    make,
+    keepSet: limit => listKeepSet(eachTarget(ledger), { ledger, isKept }, limit),
+    named: key => describeWanted(ledger, key, 'named'),
+  }
+}

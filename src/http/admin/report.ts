@@ -1,0 +1,89 @@
+import type { WantedImage } from '../../keep/keep-set.ts'
+import type {
+  MakeReport,
+  OfflineReport,
+  ReportedImage,
+  Verdict,
+} from '../../keep/offline-report.ts'
+import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
+import { defined, iso } from './describe.ts'
+import type { AddOperation } from './operation.ts'
+import { operations } from './operations.ts'
+import { ProblemError } from './problem.ts'
+import type { ReportAnswer } from './report-contract.ts'
+
+/** Makes offline reports. */
+export interface ReportSource {
+  readonly make: MakeReport
+  /** What must stay available, up to `limit` tags. */
+  readonly keepSet: (limit: number) => Promise<readonly WantedImage[]>
+  readonly named: (key: TagReference) => WantedImage
+}
+
+/** The longest that a report takes, ms. */
+const withinMs = 30_000
+
+/** Adds the offline report. */
+export function addReport(
+  add: AddOperation,
+  {
+    report,
+    asOf,
+  }: {
+    readonly report: ReportSource
+    readonly asOf: () => { readonly node: string; readonly asOf: string }
+  },
+): void {
+  add(operations.report, async ({ query: { ref, node, limit } }) => {
+    const named = [
+      ...new Map(ref.map(text => [formatTag(parseTag(text)), parseTag(text)])).values(),
+    ]
+    const found = ref.length > 0 ? named.map(report.named) : await report.keepSet(limit + 1)
+    const images = found.slice(0, ref.length > 0 ? found.length : limit)
+    const isMeant = ({ id, name }: { readonly id: string; readonly name: string }) =>
+      node === undefined || id === node || name === node
+    const made = await report.make(images, { only: isMeant, signal: AbortSignal.timeout(withinMs) })
+    const judged = made.nodes.filter(isMeant)
+    if (judged.length === 0) {
+      const names = made.nodes.map(({ name }) => name).join(', ')
+      throw new ProblemError(404, `no node is called ${JSON.stringify(node)}; there is ${names}`)
+    }
+    return { ...asOf(), ...tell(made, judged), truncated: found.length > images.length }
+  })
+}
+
+function tell(
+  { verdict, images }: OfflineReport,
+  judged: OfflineReport['nodes'],
+): Omit<ReportAnswer, 'node' | 'asOf' | 'truncated'> {
+  const count = (wanted: Verdict) => images.filter(image => image.verdict === wanted).length
+  const nameOf = new Map(judged.map(({ id, name }) => [id, name]))
+  return {
+    verdict,
+    counts: { ready: count('ready'), atRisk: count('at-risk'), notReady: count('not-ready') },
+    nodes: judged.map(({ id, name, platforms, isHeard }) => ({
+      id,
+      name,
+      platforms: [...platforms],
+      heard: isHeard,
+    })),
+    items: images.map(image => describe(image, nameOf)),
+  }
+}
+
+function describe(
+  { wanted, verdict, standings, copies, gaps, older }: ReportedImage,
+  nameOf: ReadonlyMap<string, string>,
+): ReportAnswer['items'][number] {
+  const { key, why, digests, confirmedAtMs } = wanted
+  const confirmedAt = confirmedAtMs === undefined ? undefined : iso(confirmedAtMs)
+  return {
+    reference: formatTag(key),
+    verdict,
+    why,
+    standings: [...standings].map(([id, standing]) => ({ node: nameOf.get(id) ?? id, standing })),
+    copies: [...copies],
+    missing: gaps.map(({ digest, kind, size }) => ({ digest, kind, ...defined({ size }) })),
+    ...defined({ digest: digests[0], confirmedAt, olderDigest: older }),
+  }
+}

@@ -1,0 +1,245 @@
+import type { Digest } from '../oci/digest.ts'
+import type { Repository } from '../oci/reference.ts'
+import type { NodeId } from '../ports/node-id.ts'
+import type { WantedImage } from './keep-set.ts'
+import type { Survey } from './survey.ts'
+
+/**
+ * What a node's clients would have of a tag if its registry could not be reached from now on. `here`: the node holds it; `in-reach`: other
+ * live nodes hold what it lacks; `older`: an earlier image of the tag is what can be had; `lacking`: nothing can; `unaware`: the node's
+ * ledger does not know (yet) what the tag stands for; `not-for`: the image has nothing for clients of this node.
+ */
+export type Standing = 'here' | 'in-reach' | 'older' | 'lacking' | 'unaware' | 'not-for'
+
+/**
+ * `ready`: it starts on every node that answered, and as many nodes hold it as should; `at-risk`: it starts now, but fewer do, or an
+ * earlier image does; `not-ready`: somewhere it does not start.
+ */
+export type Verdict = 'ready' | 'at-risk' | 'not-ready'
+
+/** A node as the report sees it. */
+export interface ReportedNode {
+  readonly id: NodeId
+  readonly name: string
+  readonly platforms: readonly string[]
+  /** It said what it holds. One that did not is not judged. */
+  readonly isHeard: boolean
+}
+
+/** Something that no node holds. */
+export interface Gap {
+  readonly digest: Digest
+  readonly kind: 'manifest' | 'blob'
+  /** Bytes, when a manifest says it. */
+  readonly size: number | undefined
+}
+
+export interface ReportedImage {
+  readonly wanted: WantedImage
+  readonly verdict: Verdict
+  /** Of the nodes that were judged. */
+  readonly standings: ReadonlyMap<NodeId, Standing>
+  /** For each platform of some node that answered and that the image is for: how many nodes hold all of it, and how many should. */
+  readonly copies: readonly {
+    readonly platform: string
+    readonly held: number
+    readonly wanted: number
+  }[]
+  /** What no live node holds of the newest digest; below a manifest that nobody holds nothing is known. */
+  readonly gaps: readonly Gap[]
+  /** The earlier digest that is answered where the newest cannot be had. */
+  readonly older: Digest | undefined
+}
+
+export interface OfflineReport {
+  /** The worst of the images; `not-ready` without any. */
+  readonly verdict: Verdict
+  readonly nodes: readonly ReportedNode[]
+  readonly images: readonly ReportedImage[]
+}
+
+/** A node that may be asked; this one is the first. */
+export type ReportingNode = Omit<ReportedNode, 'isHeard'>
+
+export interface ReportParts {
+  /** This node and every member that was not forgotten. */
+  readonly nodes: () => readonly ReportingNode[]
+  /** What a node says that it lacks; `undefined` when it does not answer. */
+  readonly survey: (
+    node: NodeId,
+    images: readonly WantedImage[],
+    signal: AbortSignal,
+  ) => Promise<Survey | undefined>
+  /** What no live node holds for clients of a platform; `undefined` when the image has nothing for them. */
+  readonly findGaps: (
+    image: { readonly repository: Repository; readonly target: Digest; readonly platform: string },
+    signal: AbortSignal,
+  ) => Promise<readonly Gap[] | undefined>
+}
+
+/** Tells what would start, for some images. `only`: the nodes to judge, all by default; copies are counted on all. */
+export type MakeReport = (
+  images: readonly WantedImage[],
+  options: { readonly only?: (node: ReportingNode) => boolean; readonly signal: AbortSignal },
+) => Promise<OfflineReport>
+
+/** Images looked at side by side: each may have to wait for the index of holders. */
+const atOnce = 16
+
+/** @param settings.copies how many nodes are to hold an image where there are so many */
+export function createOfflineReport(
+  parts: ReportParts,
+  settings: { readonly copies: number },
+): MakeReport {
+  return async (images, { only = () => true, signal }) => {
+    const asked = parts.nodes()
+    const surveys = new Map<NodeId, Survey>()
+    await Promise.all(
+      asked.map(async ({ id }) => {
+        const said = await parts.survey(id, images, signal)
+        if (said !== undefined) surveys.set(id, said)
+      }),
+    )
+    const nodes = asked.map(node => ({ ...node, isHeard: surveys.has(node.id) }))
+    const judged = nodes.filter(only)
+    const reported: ReportedImage[] = []
+    for (let from = 0; from < images.length; from += atOnce) {
+      const looks = images.slice(from, from + atOnce).map((wanted, at) => {
+        const said = new Map([...surveys].map(([id, survey]) => [id, saidOf(survey, from + at)]))
+        return judge({ wanted, nodes, judged, said }, signal)
+      })
+      reported.push(...(await Promise.all(looks)))
+    }
+    return { verdict: worst(reported.map(({ verdict }) => verdict)), nodes, images: reported }
+  }
+
+  async function judge(
+    {
+      wanted,
+      nodes,
+      judged,
+      said,
+    }: {
+      readonly wanted: WantedImage
+      readonly nodes: readonly ReportedNode[]
+      readonly judged: readonly ReportedNode[]
+      readonly said: ReadonlyMap<NodeId, Said>
+    },
+    signal: AbortSignal,
+  ): Promise<ReportedImage> {
+    const known = new Map<string, Promise<readonly Gap[] | undefined>>()
+    /** What no live node holds. Nodes with the same platforms share the answer. */
+    function gapsOf(target: Digest, platform: string): Promise<readonly Gap[] | undefined> {
+      const name = `${target} ${platform}`
+      const found =
+        known.get(name) ?? parts.findGaps({ repository: wanted.key, target, platform }, signal)
+      known.set(name, found)
+      return found
+    }
+
+    const outlooks = new Map<NodeId, Outlook>()
+    for (const { id, platforms } of judged) {
+      const told = said.get(id)
+      if (told === undefined) continue
+      const each = platforms.map(platform => lookOut(wanted.digests, platform, told, gapsOf))
+      outlooks.set(id, worstOf(await Promise.all(each)))
+    }
+    const standings = new Map([...outlooks].map(([id, { standing }]) => [id, standing]))
+    const copies = await countCopies(wanted.digests, nodes, said, gapsOf)
+    const all = [...outlooks.values()]
+    return {
+      wanted,
+      verdict: verdictOf([...standings.values()], copies),
+      standings,
+      copies,
+      gaps: [...new Map(all.flatMap(({ gaps }) => gaps).map(gap => [gap.digest, gap])).values()],
+      older: all.find(({ older }) => older !== undefined)?.older,
+    }
+  }
+
+  /** Of each platform that the image is for, among the nodes that answered. */
+  async function countCopies(
+    [newest]: readonly Digest[],
+    nodes: readonly ReportedNode[],
+    said: ReadonlyMap<NodeId, Said>,
+    gapsOf: GapsOf,
+  ): Promise<ReportedImage['copies']> {
+    const copies: ReportedImage['copies'][number][] = []
+    const heard = nodes.filter(({ isHeard }) => isHeard)
+    for (const platform of new Set(heard.flatMap(({ platforms }) => platforms))) {
+      if (newest === undefined || (await gapsOf(newest, platform)) === undefined) continue
+      const fit = nodes.filter(({ platforms }) => platforms.includes(platform))
+      const held = fit.filter(({ id }) => said.get(id)?.lacks.get(platform) === 0).length
+      copies.push({ platform, held, wanted: Math.min(settings.copies, fit.length) })
+    }
+    return copies
+  }
+}
+
+/** What a node said of one image. */
+interface Said {
+  /** By platform, how many parts of the newest digest it lacks; `undefined`: there is nothing for that platform. */
+  readonly lacks: ReadonlyMap<string, number | undefined>
+  readonly knows: readonly Digest[]
+}
+
+function saidOf({ platforms, images }: Survey, at: number): Said {
+  const { lacks = [], knows = [] } = images[at] ?? {}
+  return { lacks: new Map(platforms.map((platform, column) => [platform, lacks[column]])), knows }
+}
+
+type GapsOf = (target: Digest, platform: string) => Promise<readonly Gap[] | undefined>
+
+interface Outlook {
+  readonly standing: Standing
+  readonly gaps: readonly Gap[]
+  readonly older: Digest | undefined
+}
+
+/** What clients of one platform would have on a node. */
+async function lookOut(
+  [newest, ...earlier]: readonly Digest[],
+  platform: string,
+  { lacks, knows }: Said,
+  gapsOf: GapsOf,
+): Promise<Outlook> {
+  const outlook = { gaps: [], older: undefined }
+  if (newest === undefined || knows.length === 0) return { ...outlook, standing: 'unaware' }
+  const gaps = await gapsOf(newest, platform)
+  if (gaps === undefined) return { ...outlook, standing: 'not-for' }
+  if (knows.includes(newest)) {
+    if (lacks.get(platform) === 0) return { ...outlook, standing: 'here' }
+    if (gaps.length === 0) return { ...outlook, standing: 'in-reach' }
+  }
+  for (const older of earlier.filter(digest => knows.includes(digest))) {
+    if ((await gapsOf(older, platform))?.length === 0) return { standing: 'older', gaps, older }
+  }
+  return { ...outlook, standing: 'lacking', gaps }
+}
+
+/** Worst first: a node with clients of two platforms is as well off as the worse of them. */
+const order: readonly Standing[] = ['unaware', 'lacking', 'older', 'in-reach', 'here', 'not-for']
+
+function worstOf(outlooks: readonly Outlook[]): Outlook {
+  const [worst = { standing: 'not-for', gaps: [], older: undefined }] = outlooks.toSorted(
+    (a, b) => order.indexOf(a.standing) - order.indexOf(b.standing),
+  )
+  return { ...worst, gaps: outlooks.flatMap(({ gaps }) => gaps) }
+}
+
+function verdictOf(
+  standings: readonly Standing[],
+  copies: ReportedImage['copies'],
+): ReportedImage['verdict'] {
+  const isForNobody = standings.every(standing => standing === 'not-for')
+  if (isForNobody || standings.some(one => one === 'lacking' || one === 'unaware')) {
+    return 'not-ready'
+  }
+  const isThin = copies.some(({ held, wanted }) => held < wanted)
+  return isThin || standings.includes('older') ? 'at-risk' : 'ready'
+}
+
+function worst(verdicts: readonly Verdict[]): Verdict {
+  if (verdicts.length === 0 || verdicts.includes('not-ready')) return 'not-ready'
+  return verdicts.includes('at-risk') ? 'at-risk' : 'ready'
+}

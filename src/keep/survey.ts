@@ -1,0 +1,173 @@
+import { decodeCbor, encodeCbor, isCount } from '../ledger/cbor.ts'
+import { type Digest, parseDigest } from '../oci/digest.ts'
+import { formatTag, parseTag, type TagReference } from '../oci/reference.ts'
+import type { NodeId } from '../ports/node-id.ts'
+import { type PeerAnswer, type PeerClient, PeerFailure } from '../ports/peer-port.ts'
+
+/** Subject on the peer port: what do you lack of these images? */
+export const surveySubject = 'survey'
+
+/** Images that one question may name. */
+export const maxSurveyed = 1_000
+/** A question and an answer are no longer than this, bytes. */
+const maxBytes = 1024 * 1024
+const maxPlatforms = 16
+/** Digests of one tag. */
+const maxDigests = 8
+/** How long a node may take to answer, ms: it looks into its memory alone. */
+const askMs = 2_000
+
+/** A tag, and what it may be answered with: the newest digest first. */
+export interface SurveyedImage {
+  readonly key: TagReference
+  readonly digests: readonly Digest[]
+}
+
+/** What one node says of one image. */
+export interface SurveyedHoldings {
+  /**
+   * For each platform of its clients, in their order: how many of the manifests and blobs that such a client needs of the newest digest it
+   * lacks, as far as it knows them; `undefined` when there is nothing for that platform.
+   */
+  readonly lacks: readonly (number | undefined)[]
+  /** Which of the digests it may answer the tag with, by what its own ledger says. */
+  readonly knows: readonly Digest[]
+}
+
+/** What one node holds of some images, in the order in which they were asked about. */
+export interface Survey {
+  /** Of its clients, as in `linux/amd64`. */
+  readonly platforms: readonly string[]
+  readonly images: readonly SurveyedHoldings[]
+}
+
+/** A node that is asked. */
+export interface SurveyParts {
+  readonly platforms: readonly string[]
+  /** How many parts it lacks of an image for clients of a platform; `undefined` when there is nothing for them. */
+  readonly countLacking: (target: Digest, platform: string) => number | undefined
+  /** Digests that it may answer a tag with. */
+  readonly answersOf: (key: TagReference) => readonly Digest[]
+}
+
+/** What this node says of itself. */
+export function surveyHere(
+  { platforms, countLacking, answersOf }: SurveyParts,
+  images: readonly SurveyedImage[],
+): Survey {
+  return {
+    platforms,
+    images: images.map(({ key, digests }) => {
+      const [newest] = digests
+      const answers = answersOf(key)
+      return {
+        lacks: platforms.map(platform => newest && countLacking(newest, platform)),
+        knows: digests.filter(digest => answers.includes(digest)),
+      }
+    }),
+  }
+}
+
+/** Answers others who want to know what this node holds. */
+export function createSurveyAnswer(parts: SurveyParts): PeerAnswer {
+  return async question => {
+    const images = decodeQuestion(question)
+    if (images === undefined) throw new PeerFailure('protocol', 'no images to look for')
+    return encodeSurvey(surveyHere(parts, images), images)
+  }
+}
+
+/** Asks a node what it holds of at most {@link maxSurveyed} images; `undefined` when it does not say. Rejects only when `signal` aborts. */
+export async function askSurvey(
+  client: Pick<PeerClient, 'call'>,
+  id: NodeId,
+  images: readonly SurveyedImage[],
+  signal: AbortSignal,
+): Promise<Survey | undefined> {
+  try {
+    const options = { signal, timeoutMs: askMs, maxBytes }
+    const answer = await client.call(id, surveySubject, encodeQuestion(images), options)
+    return decodeSurvey(answer, images)
+  } catch (error) {
+    if (error instanceof PeerFailure) return undefined
+    throw error
+  }
+}
+
+const encodeQuestion = (images: readonly SurveyedImage[]): Uint8Array =>
+  encodeCbor(images.map(({ key, digests }) => [formatTag(key), digests]))
+
+function decodeQuestion(bytes: Uint8Array): readonly SurveyedImage[] | undefined {
+  const value = bytes.byteLength > maxBytes ? undefined : decodeCbor(bytes)
+  return readList(value, maxSurveyed, readImage)
+}
+
+function readImage(value: unknown): SurveyedImage | undefined {
+  if (!Array.isArray(value)) return undefined
+  const [name, texts]: readonly unknown[] = value
+  const key = typeof name === 'string' && name.length <= 1_024 ? readTag(name) : undefined
+  const digests = readList(texts, maxDigests, text =>
+    typeof text === 'string' ? parseDigest(text) : undefined,
+  )
+  return key && digests && { key, digests }
+}
+
+/** `undefined` when it is none. */
+function readTag(text: string): TagReference | undefined {
+  try {
+    return parseTag(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** What a node knows of an image's digests is told by their places. */
+const encodeSurvey = (survey: Survey, asked: readonly SurveyedImage[]): Uint8Array =>
+  encodeCbor([
+    survey.platforms,
+    survey.images.map(({ lacks, knows }, at) => [
+      lacks.map(count => count ?? null),
+      knows.map(digest => asked[at]?.digests.indexOf(digest)),
+    ]),
+  ])
+
+/** `undefined` when it is none for these images. Never throws. */
+function decodeSurvey(bytes: Uint8Array, asked: readonly SurveyedImage[]): Survey | undefined {
+  const value = decodeCbor(bytes)
+  if (!Array.isArray(value)) return undefined
+  const [names, rows]: readonly unknown[] = value
+  const platforms = readList(names, maxPlatforms, name =>
+    typeof name === 'string' && name.length <= 100 ? name : undefined,
+  )
+  if (platforms === undefined || !Array.isArray(rows) || rows.length !== asked.length) {
+    return undefined
+  }
+  const images = readList(rows, maxSurveyed, (row, at) =>
+    readHoldings(row, platforms.length, asked[at]?.digests ?? []),
+  )
+  return images && { platforms, images }
+}
+
+function readHoldings(
+  row: unknown,
+  platforms: number,
+  digests: readonly Digest[],
+): SurveyedHoldings | undefined {
+  if (!Array.isArray(row)) return undefined
+  const [counts, places]: readonly unknown[] = row
+  if (!Array.isArray(counts) || counts.length !== platforms) return undefined
+  if (!counts.every(count => count === null || isCount(count))) return undefined
+  const knows = readList(places, digests.length, place => digests[Number(place)])
+  return knows && { lacks: counts.map(count => count ?? undefined), knows }
+}
+
+/** All of a list that is no longer than `max`; `undefined` when one of it cannot be read. */
+function readList<T>(
+  value: unknown,
+  max: number,
+  read: (item: unknown, at: number) => T | undefined,
+): readonly T[] | undefined {
+  if (!Array.isArray(value) || value.length > max) return undefined
+  const items = value.map(read)
+  return items.every(item => item !== undefined) ? items : undefined
+}

@@ -1,0 +1,162 @@
+import t from 'tap'
+import { cli, scriptAdmin } from '../support.ts'
+
+const digest = `sha256:${'c'.repeat(64)}`
+const asOf = '2026-11-21T12:00:00.000Z'
+const nodes = [
+  { name: 'bridge', heard: true },
+  { name: 'galley', heard: true },
+]
+const ready = {
+  reference: 'docker.io/library/nginx:1.27',
+  verdict: 'ready',
+  why: 'keep',
+  digest,
+  confirmedAt: '2026-11-21T11:57:00.000Z',
+  standings: [
+    { node: 'bridge', standing: 'here' },
+    { node: 'galley', standing: 'here' },
+  ],
+  copies: [{ platform: 'linux/amd64', held: 2, wanted: 2 }],
+  missing: [],
+}
+const standings = (bridge: string, galley: string) => [
+  { node: 'bridge', standing: bridge },
+  { node: 'galley', standing: galley },
+]
+const blob = (size?: number) => ({ digest, kind: 'blob', ...(size !== undefined && { size }) })
+
+/** What `holdfast report` says of these images. */
+async function report(
+  t: Parameters<typeof scriptAdmin>[0],
+  items: readonly ({ readonly verdict: string } & Readonly<Record<string, unknown>>)[],
+  more: object = {},
+  words: readonly string[] = [],
+) {
+  const count = (verdict: string) => items.filter(item => item.verdict === verdict).length
+  const { env, asked } = await scriptAdmin(t, () => [
+    200,
+    {
+      asOf,
+      verdict: ['not-ready', 'at-risk'].find(verdict => count(verdict) > 0) ?? 'ready',
+      counts: { ready: count('ready'), atRisk: count('at-risk'), notReady: count('not-ready') },
+      truncated: false,
+      nodes,
+      items,
+      ...more,
+    },
+  ])
+  return { ...(await cli(['report', ...words], { env })), asked }
+}
+
+t.test('all is ready: one sentence, and exit code 0', async t => {
+  const { code, out } = await report(t, [ready, { ...ready, reference: 'quay.io/a/b:1' }])
+  t.equal(code, 0)
+  t.equal(
+    out,
+    `Ready: all 2 images would start on all 2 nodes without any registry.
+
+TAG                           VERDICT  CONFIRMED  COPIES  WHAT
+docker.io/library/nginx:1.27  ready    3 min ago  2/2
+quay.io/a/b:1                 ready    3 min ago  2/2
+`,
+  )
+})
+
+t.test('the worst come first, each with what is wrong, and the exit code says so', async t => {
+  const { code, out } = await report(t, [
+    ready,
+    {
+      ...ready,
+      reference: 'a/thin:1',
+      verdict: 'at-risk',
+      standings: standings('here', 'in-reach'),
+      copies: [{ platform: 'linux/amd64', held: 1, wanted: 2 }],
+    },
+    {
+      ...ready,
+      reference: 'a/older:1',
+      verdict: 'at-risk',
+      standings: standings('older', 'older'),
+      missing: [blob()],
+      olderDigest: digest,
+    },
+    {
+      ...ready,
+      reference: 'a/spread:1',
+      verdict: 'at-risk',
+      standings: standings('in-reach', 'in-reach'),
+    },
+    {
+      ...ready,
+      reference: 'a/lacking:1',
+      verdict: 'not-ready',
+      why: 'named',
+      standings: standings('here', 'lacking'),
+      copies: [
+        { platform: 'linux/amd64', held: 1, wanted: 1 },
+        { platform: 'linux/arm64', held: 0, wanted: 1 },
+      ],
+      missing: [blob(3_400_000), blob(600_000), { ...blob(500), kind: 'manifest' }],
+    },
+    {
+      reference: 'a/unknown:1',
+      verdict: 'not-ready',
+      why: 'keep',
+      standings: standings('lacking', 'lacking'),
+      copies: [],
+      missing: [],
+    },
+    {
+      ...ready,
+      reference: 'a/alien:1',
+      verdict: 'not-ready',
+      standings: standings('not-for', 'not-for'),
+      copies: [],
+    },
+  ])
+  t.equal(code, 7)
+  t.equal(
+    out,
+    `Not ready: of 7 images, 3 not ready, 3 at risk, 1 ready.
+
+TAG                           VERDICT    CONFIRMED  COPIES                            WHAT
+a/lacking:1                   not ready  3 min ago  linux/amd64 1/1, linux/arm64 0/1  no node has its manifest and 2 blobs (4.0 MB); does not start on galley
+a/unknown:1                   not ready                                               nothing is known of this tag
+a/alien:1                     not ready  3 min ago                                    the image has nothing for the platform of any node
+a/thin:1                      at risk    3 min ago  1/2                               held by bridge alone
+a/older:1                     at risk    3 min ago  2/2                               no node has one blob; an earlier image starts on bridge, galley: sha256:cccccccccccc…
+a/spread:1                    at risk    3 min ago  2/2                               no node holds all of it: each has parts from others
+docker.io/library/nginx:1.27  ready      3 min ago  2/2
+
+\`holdfast keep a/lacking:1\` has the nodes that are to hold it fetch it while its registry can be reached
+what is pinned or kept is fetched by itself while its registry can be reached; \`holdfast status\` tells whether it can
+`,
+  )
+})
+
+t.test('nodes that do not answer are named, and so is what was not looked at', async t => {
+  const silent = [...nodes.slice(0, 1), { name: 'engine', heard: false }]
+  const { code, out } = await report(t, [ready], { nodes: silent, truncated: true })
+  t.equal(code, 7, 'what was not looked at is not ready')
+  t.match(out, /^Ready: the image would start on bridge without any registry\.\n/)
+  t.match(out, /the first 1 were looked at\nnot judged, for they do not answer: engine\n/)
+})
+
+t.test('tags and a node are asked for; a digest is not what it is about', async t => {
+  const { asked } = await report(t, [ready], {}, ['nginx', 'quay.io/a/b:1', '--node', 'galley'])
+  t.strictSame(asked[0]?.url.searchParams.getAll('ref'), [
+    'docker.io/library/nginx:latest',
+    'quay.io/a/b:1',
+  ])
+  t.equal(asked[0]?.url.searchParams.get('node'), 'galley')
+  const named = await report(t, [ready], {}, [`nginx@${digest}`])
+  t.match(named, { code: 2, err: /the report is about tags/ })
+})
+
+t.test('with nothing to keep it says what to do', async t => {
+  const { code, out } = await report(t, [], { verdict: 'not-ready' })
+  t.equal(code, 1)
+  t.match(out, /holdfast report REF/)
+  t.match(out, /holdfast keep PATTERN/)
+})

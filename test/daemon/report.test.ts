@@ -1,0 +1,153 @@
+import t from 'tap'
+import type { Standing } from '../../src/keep/offline-report.ts'
+import type { TagReference } from '../../src/oci/reference.ts'
+import { makeImage, type TestImage } from '../support/image.ts'
+import { gossip, key, large, type MeshNode, openMesh, until } from './mesh-nodes.support.ts'
+
+const { signal } = new AbortController()
+const keep = { patterns: ['reg.test/**'] }
+const older = makeImage({ salt: 'older', layers: [1_500_000, 1_000] })
+
+const tagged = (tag: string): TagReference => ({ ...key, tag })
+
+/** A node learned the tag at this image from its registry. */
+async function learn(node: MeshNode, tag: string, image: TestImage, dateMs: number): Promise<void> {
+  const at = tagged(tag)
+  const { digest, mediaType } = image
+  await node.ledger.observeUpstream({
+    key: at,
+    digest,
+    mediaType,
+    size: image.bytes.length,
+    asked: node.ledger.askedNow(at),
+    dateMs,
+    overTls: false,
+  })
+}
+
+/** What the report of a node says of each tag: verdict, and how each node stands. */
+async function reportOf(node: MeshNode, nodes: readonly MeshNode[]) {
+  const report = await node.report.make(await node.report.keepSet(100), { signal })
+  const tags: Record<string, unknown> = {}
+  for (const { wanted, verdict, standings, gaps, copies } of report.images) {
+    const each = nodes.map(({ id }): Standing | undefined => standings.get(id))
+    const held = copies.map(copy => `${copy.platform} ${copy.held}/${copy.wanted}`)
+    tags[wanted.key.tag] = { verdict, each, gaps: gaps.map(({ kind }) => kind), held }
+  }
+  return { verdict: report.verdict, tags }
+}
+
+t.test('every node tells the same of the whole mesh, whoever holds what', async t => {
+  const mesh = await openMesh(t, ['a', 'b', 'c'], { keep })
+  const [a, b, c] = [mesh.node(0), mesh.node(1), mesh.node(2)]
+  const now = Date.now()
+  const alone = makeImage({ salt: 'alone', layers: [1_000_000] })
+  const broken = makeImage({ salt: 'broken', layers: [1_000_000, 2_000] })
+  const unheld = makeImage({ salt: 'unheld' })
+  await learn(a, 'both', large, now)
+  await learn(a, 'alone', alone, now)
+  await learn(a, 'broken', broken, now)
+  await learn(a, 'unheld', unheld, now)
+  await learn(a, 'moved', older, now - 60_000)
+  await learn(a, 'moved', broken, now)
+  await gossip(a, [b, c])
+  for (const node of [a, b]) await node.fill(large)
+  for (const node of [a, b]) await node.fill(older)
+  await a.fill(alone)
+  const [layer] = broken.for('linux/amd64').layers
+  for (const [digest, bytes] of broken.for('linux/amd64').blobs) {
+    if (digest !== layer?.digest) await a.store.put(digest, bytes)
+  }
+  await a.store.put(broken.digest, broken.bytes)
+  await until(() => a.completeness.missingCount(broken.digest) === 1)
+  for (const node of mesh.nodes) node.loseUplink()
+
+  for (const node of [a, c]) {
+    t.match(await reportOf(node, mesh.nodes), {
+      verdict: 'not-ready',
+      tags: {
+        both: { verdict: 'ready', each: ['here', 'here', 'in-reach'], held: ['linux/amd64 2/2'] },
+        alone: { verdict: 'at-risk', each: ['here', 'in-reach', 'in-reach'], gaps: [] },
+        broken: { verdict: 'not-ready', each: ['lacking', 'lacking', 'lacking'], gaps: ['blob'] },
+        unheld: { verdict: 'not-ready', gaps: ['manifest'], held: ['linux/amd64 0/2'] },
+      },
+    })
+  }
+  t.match(await reportOf(a, mesh.nodes), {
+    tags: { moved: { verdict: 'not-ready', each: ['older', 'lacking', 'lacking'] } },
+  })
+})
+
+t.test('what the report calls ready is pulled, what it calls not ready is not', async t => {
+  const mesh = await openMesh(t, ['a', 'b'], { keep })
+  const [a, b] = [mesh.node(0), mesh.node(1)]
+  await learn(a, 'latest', large, Date.now())
+  await gossip(a, [b])
+  for (const node of mesh.nodes) node.loseUplink()
+  t.match(await reportOf(b, mesh.nodes), { tags: { latest: { verdict: 'not-ready' } } })
+  t.match(await b.resolve(), { found: false })
+  await a.fill(large)
+  let verdict: unknown
+  while (verdict !== 'at-risk') verdict = (await reportOf(b, mesh.nodes)).verdict // the index hears of it
+  t.match(await reportOf(b, mesh.nodes), { tags: { latest: { each: ['here', 'in-reach'] } } })
+  t.match(await b.resolve(), { found: true })
+  t.strictSame(await b.pull(large, large.digest), [])
+})
+
+t.test('a node that does not answer is not judged, and its copy does not count', async t => {
+  const mesh = await openMesh(t, ['a', 'b'], { keep })
+  const [a, b] = [mesh.node(0), mesh.node(1)]
+  await learn(a, 'latest', large, Date.now())
+  for (const node of [a, b]) await node.fill(large)
+  t.match(await reportOf(a, mesh.nodes), {
+    verdict: 'not-ready',
+    tags: { latest: { each: ['here', 'unaware'] } },
+  })
+  await gossip(a, [b])
+  t.match(await reportOf(a, mesh.nodes), { verdict: 'ready' })
+  mesh.lab.kill(b.id)
+  t.match(await reportOf(a, mesh.nodes), {
+    verdict: 'at-risk',
+    tags: { latest: { each: ['here', undefined], held: ['linux/amd64 1/2'] } },
+  })
+})
+
+t.test(
+  'a pin is what counts, and a tag that is not kept is looked at when it is named',
+  async t => {
+    const mesh = await openMesh(t, ['a'])
+    const a = mesh.node(0)
+    await learn(a, 'latest', large, Date.now())
+    await a.fill(older)
+    t.strictSame(await reportOf(a, mesh.nodes), { verdict: 'not-ready', tags: {} })
+    const [named] = (await a.report.make([a.report.named(key)], { signal })).images
+    t.match(named, { verdict: 'not-ready', wanted: { why: 'named', digests: [large.digest] } })
+    const target = { digest: older.digest, mediaType: older.mediaType, size: older.bytes.length }
+    await a.ledger.setPin(key, target, {})
+    t.match(await reportOf(a, mesh.nodes), {
+      verdict: 'ready',
+      tags: { latest: { each: ['here'], held: ['linux/amd64 1/1'] } },
+    })
+    const [pinned] = await a.report.keepSet(100)
+    t.match(pinned, { why: 'pin', digests: [older.digest], confirmedAtMs: undefined })
+  },
+)
+
+t.test('nodes with clients of other platforms are judged by what they need', async t => {
+  const mesh = await openMesh(t, ['a', 'b'], { keep, platforms: ['linux/amd64', 'linux/arm64'] })
+  const [a, b] = [mesh.node(0), mesh.node(1)]
+  await learn(a, 'latest', large, Date.now())
+  for (const node of [a, b]) await node.fill(large)
+  await gossip(a, [b])
+  for (const node of mesh.nodes) node.loseUplink()
+  t.match(await reportOf(a, mesh.nodes), {
+    verdict: 'not-ready',
+    tags: {
+      latest: {
+        each: ['lacking', 'lacking'],
+        held: ['linux/amd64 2/2', 'linux/arm64 0/2'],
+        gaps: ['manifest'],
+      },
+    },
+  })
+})

@@ -1,0 +1,110 @@
+import t from 'tap'
+import type { WantedImage } from '../../../src/keep/keep-set.ts'
+import type { OfflineReport } from '../../../src/keep/offline-report.ts'
+import { manifestDigest } from '../support.ts'
+import { keyOf, nowMs, startAdmin } from './support.ts'
+
+const wanted = (tag: string, why: WantedImage['why'] = 'keep'): WantedImage => ({
+  key: keyOf(tag),
+  why,
+  digests: tag === 'unknown' ? [] : [manifestDigest],
+  confirmedAtMs: tag === 'unknown' ? undefined : nowMs - 60_000,
+})
+
+const kept = ['a', 'b', 'c'].map(tag => wanted(tag))
+
+/** A mesh of two where everything is held by one. */
+function start(t: Parameters<typeof startAdmin>[0]) {
+  const asked: { images: readonly WantedImage[]; judged: readonly string[] }[] = []
+  const nodes = ['van-1', 'van-2'].map((name, at) => ({
+    id: `${at}a`.repeat(32),
+    name,
+    platforms: ['linux/amd64'],
+    isHeard: at === 0,
+  }))
+  return startAdmin(t, {
+    report: {
+      keepSet: async limit => kept.slice(0, limit),
+      named: key => wanted(key.tag, 'named'),
+      async make(images, { only = () => true }): Promise<OfflineReport> {
+        const judged = nodes.filter(only)
+        asked.push({ images, judged: judged.map(({ name }) => name) })
+        return {
+          verdict: 'at-risk',
+          nodes,
+          images: images.map(image => ({
+            wanted: image,
+            verdict: image.digests.length === 0 ? 'not-ready' : 'at-risk',
+            standings: new Map(judged.map(({ id }) => [id, 'here'])),
+            copies: [{ platform: 'linux/amd64', held: 1, wanted: 2 }],
+            gaps: [{ digest: manifestDigest, kind: 'blob', size: undefined }],
+            older: undefined,
+          })),
+        }
+      },
+    },
+  }).then(admin => ({ ...admin, asked }))
+}
+
+t.test('the keep set is what a report is about', async t => {
+  const { ask } = await start(t)
+  const { status, body } = await ask('/api/v1/report')
+  t.equal(status, 200)
+  t.match(body, {
+    node: 'van-1',
+    asOf: '2026-11-21T12:00:00.000Z',
+    verdict: 'at-risk',
+    counts: { ready: 0, atRisk: 3, notReady: 0 },
+    truncated: false,
+    nodes: [
+      { name: 'van-1', heard: true },
+      { name: 'van-2', heard: false },
+    ],
+    items: [
+      {
+        reference: 'reg.lab/lab/app:a',
+        why: 'keep',
+        digest: manifestDigest,
+        confirmedAt: '2026-11-21T11:59:00.000Z',
+        standings: [
+          { node: 'van-1', standing: 'here' },
+          { node: 'van-2', standing: 'here' },
+        ],
+        copies: [{ platform: 'linux/amd64', held: 1, wanted: 2 }],
+        missing: [{ digest: manifestDigest, kind: 'blob' }],
+      },
+      {},
+      {},
+    ],
+  })
+  t.match(await ask('/api/v1/report?limit=2'), { body: { truncated: true, items: [{}, {}] } })
+})
+
+t.test('tags that are named are looked at, each once', async t => {
+  const { ask, asked } = await start(t)
+  const { body } = await ask(
+    '/api/v1/report?ref=reg.lab/lab/app:a&ref=reg.lab/lab/app:a&ref=reg.lab/lab/app:unknown',
+  )
+  t.match(body, {
+    items: [{ why: 'named' }, { verdict: 'not-ready', digest: undefined, confirmedAt: undefined }],
+    counts: { atRisk: 1, notReady: 1 },
+  })
+  t.equal(asked[0]?.images.length, 2)
+  t.match(await ask('/api/v1/report?ref=:::'), { status: 400 })
+})
+
+t.test('one node is judged by its name or its id; a name that nobody has is told', async t => {
+  const { ask, asked } = await start(t)
+  t.match(await ask('/api/v1/report?node=van-2'), { body: { nodes: [{ name: 'van-2' }] } })
+  t.match(await ask(`/api/v1/report?node=${'0a'.repeat(32)}`), {
+    body: { nodes: [{ name: 'van-1' }], items: [{ standings: [{ node: 'van-1' }] }, {}, {}] },
+  })
+  t.strictSame(
+    asked.map(({ judged }) => judged),
+    [['van-2'], ['van-1']],
+  )
+  t.match(await ask('/api/v1/report?node=van-9'), {
+    status: 404,
+    body: { detail: /van-9.*van-1, van-2/ },
+  })
+})

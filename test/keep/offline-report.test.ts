@@ -1,0 +1,193 @@
+import t from 'tap'
+import type { WantedImage } from '../../src/keep/keep-set.ts'
+import { createOfflineReport, type Gap, type ReportingNode } from '../../src/keep/offline-report.ts'
+import { type Digest, digestOf } from '../../src/oci/digest.ts'
+
+const { signal } = new AbortController()
+const digest = (text: string): Digest => digestOf(Buffer.from(text))
+const [newest, before] = [digest('new'), digest('old')]
+const gap: Gap = { digest: digest('a layer'), kind: 'blob', size: 7 }
+
+const wanted = (tag: string, digests: readonly Digest[] = [newest, before]): WantedImage => ({
+  key: { registry: 'reg.test', repository: 'lab/app', tag },
+  why: 'keep',
+  digests,
+  confirmedAtMs: 5,
+})
+
+interface World {
+  /** Nodes by name: platforms, and parts that are lacking of the newest, by platform; `null` does not answer. */
+  readonly nodes: Readonly<Record<string, Readonly<Record<string, number | undefined>> | null>>
+  /** What no node has, by digest and platform; `undefined`: nothing in it for that. */
+  readonly gaps?: Readonly<Record<string, readonly Gap[] | undefined>>
+  readonly copies?: number
+  /** Digests that a node may answer with, where these are not all. */
+  readonly knows?: Readonly<Record<string, readonly Digest[]>>
+}
+
+/** The report on one tag in a made-up mesh. */
+async function reportOn(
+  { nodes, gaps = {}, copies = 2, knows = {} }: World,
+  image = wanted('a'),
+  only?: (node: ReportingNode) => boolean,
+) {
+  const make = createOfflineReport(
+    {
+      nodes: () =>
+        Object.entries(nodes).map(([name, lacks]) => ({
+          id: name,
+          name,
+          platforms: Object.keys(lacks ?? { 'linux/amd64': 0 }),
+        })),
+      async survey(id, images) {
+        const lacks = nodes[id]
+        if (lacks == null) return undefined
+        const platforms = Object.keys(lacks)
+        return {
+          platforms,
+          images: images.map(({ digests }) => ({
+            lacks: platforms.map(platform => lacks[platform]),
+            knows: knows[id] ?? digests,
+          })),
+        }
+      },
+      async findGaps({ target, platform }) {
+        const key = `${target === newest ? 'new' : 'old'} ${platform}`
+        return key in gaps ? gaps[key] : []
+      },
+    },
+    { copies },
+  )
+  const report = await make([image], { ...(only && { only }), signal })
+  const [first] = report.images
+  if (first === undefined) throw new Error('there is no image in the report')
+  return { report, ...first, standings: Object.fromEntries(first.standings) }
+}
+
+const [amd, arm] = ['linux/amd64', 'linux/arm64'] as const
+
+t.test('what is held in enough copies and can be had everywhere is ready', async t => {
+  const made = await reportOn({ nodes: { a: { [amd]: 0 }, b: { [amd]: 0 }, c: { [amd]: 4 } } })
+  t.match(made, {
+    verdict: 'ready',
+    standings: { a: 'here', b: 'here', c: 'in-reach' },
+    copies: [{ platform: amd, held: 2, wanted: 2 }],
+    gaps: [],
+  })
+  t.equal(made.report.verdict, 'ready')
+})
+
+t.test('a node alone need not have a second copy', async t => {
+  t.match(await reportOn({ nodes: { a: { [amd]: 0 } } }), {
+    verdict: 'ready',
+    copies: [{ held: 1, wanted: 1 }],
+  })
+})
+
+t.test('one copy where two nodes could hold it is a risk, also while the other is off', async t => {
+  const copies = [{ platform: amd, held: 1, wanted: 2 }]
+  t.match(await reportOn({ nodes: { a: { [amd]: 0 }, b: { [amd]: 3 } } }), {
+    verdict: 'at-risk',
+    copies,
+  })
+  const off = await reportOn({ nodes: { a: { [amd]: 0 }, b: null } })
+  t.match(off, { verdict: 'at-risk', standings: { a: 'here' }, copies })
+  t.strictSame(
+    off.report.nodes.map(({ name, isHeard }) => [name, isHeard]),
+    [
+      ['a', true],
+      ['b', false],
+    ],
+  )
+})
+
+t.test('what nobody holds does not start, and is told', async t => {
+  const nodes = { a: { [amd]: 1 }, b: { [amd]: 1 } }
+  const made = await reportOn({ nodes, gaps: { [`new ${amd}`]: [gap], [`old ${amd}`]: [gap] } })
+  t.match(made, {
+    verdict: 'not-ready',
+    standings: { a: 'lacking', b: 'lacking' },
+    gaps: [gap],
+    older: undefined,
+  })
+})
+
+t.test('an earlier image that can be had is what starts, and a risk', async t => {
+  const nodes = { a: { [amd]: 1 }, b: { [amd]: 1 } }
+  const made = await reportOn({ nodes, gaps: { [`new ${amd}`]: [gap] } })
+  t.match(made, { verdict: 'at-risk', standings: { a: 'older', b: 'older' }, older: before })
+  const pinned = await reportOn({ nodes, gaps: { [`new ${amd}`]: [gap] } }, wanted('a', [newest]))
+  t.match(pinned, { verdict: 'not-ready' }, 'a pin is answered with nothing else')
+})
+
+t.test('a node answers with what its own ledger knows alone', async t => {
+  const nodes = { a: { [amd]: 0 }, b: { [amd]: 0 }, c: { [amd]: 1 } }
+  const knows = { b: [], c: [before] }
+  t.match(await reportOn({ nodes, knows }), {
+    verdict: 'not-ready',
+    standings: { a: 'here', b: 'unaware', c: 'older' },
+    copies: [{ held: 2, wanted: 2 }],
+  })
+  const gaps = { [`new ${amd}`]: [gap] }
+  t.match(await reportOn({ nodes: { a: { [amd]: 1 } }, knows: { a: [newest] }, gaps }), {
+    standings: { a: 'lacking' },
+    older: undefined,
+  })
+})
+
+t.test('platforms are judged and counted apart', async t => {
+  const nodes = { a: { [amd]: 0 }, b: { [amd]: 0 }, c: { [arm]: 2 } }
+  t.match(await reportOn({ nodes, gaps: { [`new ${arm}`]: [gap], [`old ${arm}`]: [gap] } }), {
+    verdict: 'not-ready',
+    standings: { a: 'here', b: 'here', c: 'lacking' },
+    copies: [
+      { platform: amd, held: 2, wanted: 2 },
+      { platform: arm, held: 0, wanted: 1 },
+    ],
+  })
+  const both = { a: { [amd]: 0, [arm]: 2 } }
+  t.match(
+    await reportOn({ nodes: both, gaps: { [`new ${arm}`]: [gap], [`old ${arm}`]: [gap] } }),
+    { standings: { a: 'lacking' } },
+    'a node with clients of two is as well off as the worse of them',
+  )
+})
+
+t.test(
+  'an image that is for no client of a node is no fault there, unless it is for nobody',
+  async t => {
+    const nodes = { a: { [amd]: 0 }, c: { [arm]: undefined } }
+    t.match(await reportOn({ nodes, gaps: { [`new ${arm}`]: undefined } }), {
+      verdict: 'ready',
+      standings: { a: 'here', c: 'not-for' },
+      copies: [{ platform: amd, held: 1, wanted: 1 }],
+    })
+    t.match(
+      await reportOn({ nodes: { c: { [arm]: undefined } }, gaps: { [`new ${arm}`]: undefined } }),
+      {
+        verdict: 'not-ready',
+      },
+    )
+  },
+)
+
+t.test('one node may be judged alone; copies count on all', async t => {
+  const nodes = { a: { [amd]: 0 }, b: { [amd]: 0 } }
+  t.match(await reportOn({ nodes }, wanted('a'), ({ name }) => name === 'b'), {
+    standings: { a: undefined, b: 'here' },
+    copies: [{ held: 2, wanted: 2 }],
+  })
+})
+
+t.test('a tag of which nothing is known is not ready, and so is an empty report', async t => {
+  t.match(await reportOn({ nodes: { a: { [amd]: 0 } } }, wanted('a', [])), {
+    verdict: 'not-ready',
+    standings: { a: 'unaware' },
+    copies: [],
+  })
+  const make = createOfflineReport(
+    { nodes: () => [], survey: async () => undefined, findGaps: async () => [] },
+    { copies: 2 },
+  )
+  t.equal((await make([], { signal })).verdict, 'not-ready')
+})

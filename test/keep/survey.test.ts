@@ -1,0 +1,121 @@
+import t from 'tap'
+import {
+  askSurvey,
+  createSurveyAnswer,
+  maxSurveyed,
+  type SurveyParts,
+  surveyHere,
+} from '../../src/keep/survey.ts'
+import { encodeCbor } from '../../src/ledger/cbor.ts'
+import { digestOf } from '../../src/oci/digest.ts'
+import { PeerFailure } from '../../src/ports/peer-port.ts'
+
+const { signal } = new AbortController()
+const digest = (text: string) => digestOf(Buffer.from(text))
+const [first, second, third] = [digest('a'), digest('b'), digest('c')]
+const platforms = ['linux/amd64', 'linux/arm64']
+const keyOf = (tag: string) => ({ registry: 'reg.test', repository: 'lab/app', tag })
+const images = [
+  { key: keyOf('one'), digests: [first, third] },
+  { key: keyOf('two'), digests: [second] },
+  { key: keyOf('three'), digests: [] },
+]
+const parts: SurveyParts = {
+  platforms,
+  countLacking(target, platform) {
+    if (target === first) return 0
+    return platform === 'linux/arm64' ? undefined : 7
+  },
+  answersOf: ({ tag }) => (tag === 'one' ? [third, second] : []),
+}
+
+/** One node asks another, which answers with these bytes, or as a node does. */
+const ask = (answered?: Uint8Array | PeerFailure) =>
+  askSurvey(
+    {
+      async call(_id, _subject, question, { signal: ending }) {
+        if (answered instanceof PeerFailure) throw answered
+        return answered ?? createSurveyAnswer(parts)(question, 'asker', ending)
+      },
+    },
+    'other',
+    images,
+    signal,
+  )
+
+t.test('a node says by image and platform how much it lacks, and what it answers with', async t => {
+  t.strictSame(await ask(), {
+    platforms,
+    images: [
+      { lacks: [0, 0], knows: [third] },
+      { lacks: [7, undefined], knows: [] },
+      { lacks: [undefined, undefined], knows: [] },
+    ],
+  })
+  t.strictSame(await ask(), surveyHere(parts, images), 'as it does to itself')
+})
+
+t.test('who does not answer, or answers something else, has said nothing', async t => {
+  t.equal(await ask(new PeerFailure('timeout', 'silent')), undefined)
+  const row = [[1, 2], [0]]
+  const bare = [[1, 2], []]
+  const wrong = {
+    'not CBOR': Buffer.from('hello'),
+    'no list': encodeCbor(new Map()),
+    'one part': encodeCbor([platforms]),
+    'no platforms': encodeCbor([7, [row, row, bare]]),
+    'platforms that are no text': encodeCbor([
+      [1, 2],
+      [row, row, bare],
+    ]),
+    'a platform without end': encodeCbor([
+      ['x'.repeat(101), 'y'],
+      [row, row, bare],
+    ]),
+    'too many platforms': encodeCbor([Array(17).fill('p'), Array(3).fill([Array(17).fill(0), []])]),
+    'too few images': encodeCbor([platforms, [row, row]]),
+    'a short row': encodeCbor([platforms, [row, row, [[1], []]]]),
+    'a negative count': encodeCbor([platforms, [row, row, [[1, -1], []]]]),
+    'a text for a count': encodeCbor([platforms, [row, row, [[1, 'x'], []]]]),
+    'a digest that was not asked about': encodeCbor([platforms, [row, row, [[1, 1], [0]]]]),
+    'more digests than there are': encodeCbor([
+      platforms,
+      [
+        row,
+        [
+          [1, 1],
+          [0, 0],
+        ],
+        bare,
+      ],
+    ]),
+  }
+  t.not(await ask(encodeCbor([platforms, [row, row, bare]])), undefined, 'this one is right')
+  for (const [what, bytes] of Object.entries(wrong)) t.equal(await ask(bytes), undefined, what)
+})
+
+t.test('a question that names no images, or too many, is refused', async t => {
+  const answer = createSurveyAnswer(parts)
+  const image = ['reg.test/lab/app:one', [first]]
+  const many = Array(maxSurveyed + 1).fill(image)
+  for (const question of [
+    'nginx',
+    [1],
+    [['reg.test/lab/app:one']],
+    [['::', [first]]],
+    [['reg.test/lab/app:one', ['sha256:x']]],
+    [['reg.test/lab/app:one', Array(9).fill(first)]],
+    [[`reg.test/${'a'.repeat(2_000)}:one`, [first]]],
+    many,
+    new Map(),
+  ]) {
+    await t.rejects(answer(encodeCbor(question), 'asker', signal), { code: 'protocol' })
+  }
+  await t.resolves(answer(encodeCbor([image]), 'asker', signal))
+  await t.rejects(answer(Buffer.alloc(2_000_000), 'asker', signal), { code: 'protocol' })
+})
+
+t.test('a fault of ours is not taken for silence', async t => {
+  const broken = { call: () => Promise.reject(new TypeError('a fault')) }
+  await t.rejects(askSurvey(broken, 'other', images, signal), TypeError)
+})

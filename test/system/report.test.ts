@@ -1,0 +1,151 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { makeImage } from '../support/image.ts'
+import { busyboxFiles } from '../support/layer.ts'
+import { writeArchive } from './support/archive.ts'
+import { pull } from './support/client.ts'
+import { type Containerd, pauseImage, startContainerd } from './support/containerd.ts'
+import { nodeBinary, program } from './support/holdfast.ts'
+import { askTag, at, setScene } from './support/mesh-scene.ts'
+import { start, until } from './support/process.ts'
+import { requireSystem } from './support/requirements.ts'
+import { registryName } from './support/world.ts'
+
+requireSystem()
+
+const busybox = busyboxFiles('/bin/busybox')
+const runnable = (salt: string, files = [200_000]) => ({
+  salt,
+  layers: [busybox, ...files],
+  config: { Cmd: ['/bin/sleep', '100000'], Env: ['PATH=/bin'] },
+})
+
+interface Item {
+  readonly reference: string
+  readonly verdict: string
+  readonly standings: readonly { readonly node: string; readonly standing: string }[]
+  readonly missing: readonly object[]
+}
+
+t.test(
+  'what the report calls ready starts once the uplink is cut, and what it calls missing does not',
+  async t => {
+    const dir = await mkdtemp(join(tmpdir(), 'holdfast-report-'))
+    t.teardown(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }))
+    const { world, places, startAll } = await setScene(t)
+    const store = { minFreeBytes: '1MiB', completeTags: false }
+    const [p1, p2, p3] = await places('n1', 'n2', 'n3')
+    if (p1 === undefined || p2 === undefined || p3 === undefined) throw new Error('no place')
+    const config = { store }
+    const dirs = [p1.dir, p2.dir, p3.dir]
+    const nodes = await startAll([p1, { config }], [p2, { config }], [p3, { config }])
+    const pause = join(dir, 'pause.tar')
+    await writeArchive(pause, pauseImage, makeImage(runnable('pause')))
+
+    await world.push('whole', '1', runnable('whole'))
+    for (const node of nodes.slice(0, 2)) await pull(node.mirror, registryName, 'whole', '1')
+    await world.push('single', '1', runnable('single'))
+    await pull(at(nodes, 0).mirror, registryName, 'single', '1')
+    await world.push('moved', '1', runnable('before'))
+    for (const node of nodes) await pull(node.mirror, registryName, 'moved', '1')
+    await world.push('moved', '1', runnable('after', [300_000]))
+    for (const node of nodes) await askTag(node, 'moved', '1')
+    await world.push('bare', '1', runnable('bare', [400_000]))
+    await askTag(at(nodes, 0), 'bare', '1')
+    await world.push('elsewhere', '1', { ...runnable('arm'), platforms: ['linux/arm64'] })
+    await askTag(at(nodes, 0), 'elsewhere', '1')
+    const names = ['whole', 'single', 'moved', 'bare', 'elsewhere', 'unheard']
+    const refs = names.map(name => `${registryName}/${name}:1`)
+
+    /** What `holdfast report` says on a node, and how it ends. */
+    async function report(index: number, ...words: readonly string[]) {
+      const { admin } = at(nodes, index)
+      const tokenFile = join(dirs[index] ?? '', 'data', 'admin.token')
+      const args = ['report', ...words, '--address', admin, '--token-file', tokenFile]
+      const child = start(nodeBinary, [program, ...args, '-o', 'json'], {
+        env: process.env,
+        cwd: dir,
+      })
+      const code = await child.ended
+      return { code, output: child.output() }
+    }
+    const told = async (index: number, ...words: readonly string[]) => {
+      const { code, output } = await report(index, ...words)
+      const { items } = JSON.parse(output) as { items: readonly Item[] }
+      return { code, items, verdicts: items.map(({ verdict }) => verdict) }
+    }
+
+    const expected = ['ready', 'at-risk', 'at-risk', 'not-ready', 'not-ready', 'not-ready']
+    await until('the ledger is the same everywhere', async () => {
+      const { items } = await told(2, ...refs)
+      return items
+        .slice(0, 4)
+        .every(({ standings }) => standings.every(s => s.standing !== 'unaware'))
+    })
+    for (const index of [0, 1, 2]) {
+      const { code, verdicts } = await told(index, ...refs)
+      t.equal(code, 7)
+      t.strictSame(verdicts, expected, `as node ${index + 1} sees it`)
+    }
+    t.equal((await told(2, `${registryName}/whole:1`)).code, 0)
+
+    await world.uplink.refuse()
+    t.strictSame((await told(2, ...refs)).verdicts, expected, 'and after the cut')
+    const starts = new Map([
+      ['whole', true],
+      ['single', true],
+      ['moved', true],
+      ['bare', false],
+      ['elsewhere', false],
+      ['unheard', false],
+    ])
+    for (const [index, version] of [
+      [1, '1.7'],
+      [2, '2.1'],
+    ] as const) {
+      const client: Containerd = await startContainerd(version, join(dir, `c${version}`), pause)
+      t.teardown(() => client.stop())
+      await client.mirror(registryName, at(nodes, index).mirror)
+      for (const [name, doesStart] of starts) {
+        const image = `${registryName}/${name}:1`
+        const pulled = await client.pull(image, 30_000).catch(() => undefined)
+        t.equal(pulled !== undefined, doesStart, `${name} on node ${index + 1}`)
+        if (pulled === undefined) continue
+        t.match(await client.runPod(image, ['/bin/echo', `alive ${name}`]), /alive/)
+      }
+      await client.stop()
+    }
+    t.strictSame(
+      (await told(0, ...refs)).verdicts.slice(0, 2),
+      ['ready', 'ready'],
+      'pulls are copies',
+    )
+  },
+)
+
+t.test('a node that is switched off is named and not judged', async t => {
+  const { world, places, startAll } = await setScene(t)
+  const [p1, p2] = await places('n1', 'n2')
+  if (p1 === undefined || p2 === undefined) throw new Error('no place')
+  const config = { keep: { patterns: [`${registryName}/**`] } }
+  const nodes = await startAll([p1, { config }], [p2, { config }])
+  await world.push('app', '1', runnable('app'))
+  for (const node of nodes) await pull(node.mirror, registryName, 'app', '1')
+  const [first, second] = [at(nodes, 0), at(nodes, 1)]
+  type Told = { verdict: string; nodes: { name: string; heard: boolean }[] }
+  await until('both hold it', async () => {
+    const { verdict } = await first.ask<Told>('/api/v1/report')
+    return verdict === 'ready'
+  })
+  await second.stop('SIGKILL')
+  const beganMs = performance.now()
+  const { verdict, nodes: seen } = await first.ask<Told>('/api/v1/report')
+  t.ok(performance.now() - beganMs < 5_000, 'it is not waited for for long')
+  t.equal(verdict, 'at-risk')
+  t.match(seen, [
+    { name: 'n1', heard: true },
+    { name: 'n2', heard: false },
+  ])
+})
