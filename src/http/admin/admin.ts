@@ -118,7 +118,7 @@ export async function createAdmin(
 
   const listener = createListener(app, { address, graceMs })
   if (socket === undefined) return listener
-  const socketListener = listenOnSocket(bySocket, { path: socket, graceMs })
+  const socketListener = listenOnSocket(bySocket, { path: socket, graceMs, silentMs })
   return {
     listen: async () => {
       await app.ready()

@@ -16,12 +16,21 @@ export interface SocketListener {
 /** The owner and his group may ask. */
 const socketMode = 0o660
 
-/** Lets a server listen on a unix socket whose file mode is the permission to ask. */
+/**
+ * Lets a server listen on a unix socket whose file mode is the permission to ask. A question may take as long as its sender needs, as an
+ * archive does; a connection on which nothing happens for `silentMs` is closed.
+ */
 export function listenOnSocket(
   server: Server,
-  { path, graceMs }: { readonly path: string; readonly graceMs: number },
+  {
+    path,
+    graceMs,
+    silentMs,
+  }: { readonly path: string; readonly graceMs: number; readonly silentMs: number },
 ): SocketListener {
   const connections = trackConnections(server)
+  server.requestTimeout = 0 // node's own is five minutes
+  server.setTimeout(silentMs)
   return {
     async listen() {
       await mkdir(dirname(path), { recursive: true })
