@@ -30,8 +30,7 @@ export function createDealWithFile(
   { files, importArchive, pullImage, clock, log }: DropFolderParts,
   signal: AbortSignal,
 ): DealWithFile {
-  async function importFile(path: string): Promise<string> {
-    const hashed = hashing(files.open(path))
+  async function importFile(hashed: Hashed, path: string): Promise<string> {
     const { images, addedBytes, warnings } = await importArchive(hashed.bytes, { signal })
     const references = images.map(({ reference, digest }) => reference ?? digest)
     log.info({ file: path, references, bytes: addedBytes }, 'an archive was imported')
@@ -40,8 +39,7 @@ export function createDealWithFile(
     return hashed.hex()
   }
 
-  async function pullList(path: string): Promise<string> {
-    const hashed = hashing(files.open(path))
+  async function pullList(hashed: Hashed, path: string): Promise<string> {
     const references = await readList(hashed.bytes)
     const faults: string[] = []
     for (const reference of references) {
@@ -57,7 +55,9 @@ export function createDealWithFile(
   return {
     async take({ path }) {
       try {
-        const hash = await (isList(path) ? pullList(path) : importFile(path))
+        const hash = await withHashed(files.open(path), hashed =>
+          isList(path) ? pullList(hashed, path) : importFile(hashed, path),
+        )
         await files.tell(path, undefined)
         return { outcome: 'imported', hash, lacksBase: false }
       } catch (error) {
@@ -72,10 +72,11 @@ export function createDealWithFile(
       }
     },
     async hash({ path }) {
-      const hashed = hashing(files.open(path))
       try {
-        for await (const _ of hashed.bytes) signal.throwIfAborted()
-        return hashed.hex()
+        return await withHashed(files.open(path), async hashed => {
+          for await (const _ of hashed.bytes) signal.throwIfAborted()
+          return hashed.hex()
+        })
       } catch {
         signal.throwIfAborted()
         return undefined
@@ -100,11 +101,18 @@ function describe(error: unknown): { readonly code: FaultCode; readonly reason: 
   return { code: error instanceof NotPulled ? 'not-pulled' : 'unreadable', reason }
 }
 
-/** Hashes bytes on their way. May be read on after a first reader stopped. */
-function hashing(source: AsyncIterable<Uint8Array>): {
+/** Bytes that are hashed on their way. They may be read on after a first reader stopped. */
+interface Hashed {
   readonly bytes: AsyncIterable<Uint8Array>
+  /** Of what was read. */
   hex(): string
-} {
+}
+
+/** Does something with a file's bytes and lets go of the file, however much of it was read: the stick may be pulled. */
+async function withHashed<T>(
+  source: AsyncIterable<Uint8Array>,
+  work: (hashed: Hashed) => Promise<T>,
+): Promise<T> {
   const hash = createHash('sha256')
   const iterator = source[Symbol.asyncIterator]()
   let isOver = false
@@ -115,5 +123,12 @@ function hashing(source: AsyncIterable<Uint8Array>): {
     else hash.update(result.value)
     return result
   }
-  return { bytes: { [Symbol.asyncIterator]: () => ({ next }) }, hex: () => hash.digest('hex') }
+  try {
+    return await work({
+      bytes: { [Symbol.asyncIterator]: () => ({ next }) },
+      hex: () => hash.digest('hex'),
+    })
+  } finally {
+    await iterator.return?.()
+  }
 }

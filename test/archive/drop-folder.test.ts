@@ -280,3 +280,12 @@ t.test('a file that vanished before it was read is no refusal', async t => {
   t.strictSame(scene.outcomes, ['failed'])
   t.match(scene.drop.faults.get('a.tar'), { code: 'unreadable' })
 })
+
+t.test('a file that is refused before its end is let go', async t => {
+  const scene = await createScene(t)
+  scene.drop.put('a.tar', Buffer.alloc(100_000, 'x'), 1)
+  scene.drop.put('list.txt', Buffer.alloc(2 * 1024 * 1024, 'x'), 2)
+  await scene.pass(5_000)
+  t.strictSame(scene.outcomes, ['refused', 'refused'])
+  t.equal(scene.drop.openFiles(), 0)
+})

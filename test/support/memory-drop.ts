@@ -11,6 +11,8 @@ export interface MemoryDrop extends DroppedFiles {
   readonly faults: ReadonlyMap<string, DropFault>
   /** Paths that were opened, in order. */
   readonly opened: readonly string[]
+  /** Files that are open now. */
+  openFiles(): number
 }
 
 export function createMemoryDrop(): MemoryDrop {
@@ -18,9 +20,11 @@ export function createMemoryDrop(): MemoryDrop {
   const faults = new Map<string, DropFault>()
   const listeners = new Set<() => void>()
   const opened: string[] = []
+  let openFiles = 0
   return {
     faults,
     opened,
+    openFiles: () => openFiles,
     put: (path, bytes, mtimeMs) => void files.set(path, { bytes: Buffer.from(bytes), mtimeMs }),
     move(from, to) {
       const file = files.get(from)
@@ -34,8 +38,13 @@ export function createMemoryDrop(): MemoryDrop {
       opened.push(path)
       const file = files.get(path)
       if (file === undefined) throw new Error(`there is no ${path}`)
-      for (let at = 0; at < file.bytes.length; at += 10_000) {
-        yield file.bytes.subarray(at, at + 10_000)
+      openFiles += 1
+      try {
+        for (let at = 0; at < file.bytes.length; at += 10_000) {
+          yield file.bytes.subarray(at, at + 10_000)
+        }
+      } finally {
+        openFiles -= 1
       }
     },
     async tell(path, fault) {
