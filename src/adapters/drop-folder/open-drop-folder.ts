@@ -1,5 +1,6 @@
-import { createReadStream } from 'node:fs'
-import { lstat, mkdir, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { lstat, mkdir, open, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { watch } from 'chokidar'
 import type { DropFault, DroppedFile, DroppedFiles } from '../../ports/dropped-files.ts'
@@ -33,23 +34,16 @@ export async function openDropFolder({
     ignoreInitial: true,
     followSymlinks: false,
     depth: maxDepth,
-    ignored: file => isFolderOfK3s(file),
+    ignored: file => file !== path && isPassedOver(file),
   })
   watcher.on('error', err =>
     log.warn({ path, err }, 'the drop folder is not watched, only looked at'),
   )
 
-  async function write(file: string, fault: DropFault): Promise<void> {
-    const temporary = `${file}.new`
-    await mkdir(dirname(file), { recursive: true })
-    await writeFile(temporary, `${JSON.stringify(fault, undefined, 2)}\n`)
-    await rename(temporary, file)
-  }
-
   /** Beside the file, and in our own directory. */
   const placesOf = (name: string) => [
-    `${join(path, name)}.error.json`,
-    `${join(errorDir, name.replaceAll('/', '_'))}.error.json`,
+    join(path, dirname(name), faultName(basename(name))),
+    join(errorDir, dirname(name), faultName(basename(name))),
   ]
 
   async function tell(name: string, fault: DropFault): Promise<void> {
@@ -57,6 +51,7 @@ export async function openDropFolder({
     try {
       await write(beside, fault)
     } catch {
+      await mkdir(dirname(ours), { recursive: true })
       await write(ours, fault)
     }
   }
@@ -70,7 +65,7 @@ export async function openDropFolder({
 
   return {
     list: () => listFiles(path, log),
-    open: name => createReadStream(join(path, name), { highWaterMark: pieceBytes }),
+    open: name => read(join(path, name)),
     async tell(name, fault) {
       try {
         if (fault !== undefined) await tell(name, fault)
@@ -85,6 +80,31 @@ export async function openDropFolder({
     },
     close: () => watcher.close(),
   }
+}
+
+/** Longer names have no room for the ending behind them, bytes. */
+const maxNameBytes = 200
+
+/** What is told of a file lies under this name. */
+function faultName(name: string): string {
+  if (Buffer.byteLength(name) <= maxNameBytes) return `${name}.error.json`
+  const rest = createHash('sha256').update(name).digest('hex').slice(0, 16)
+  return `${[...name].slice(0, maxNameBytes / 4).join('')}-${rest}.error.json`
+}
+
+/** Whoever may write here may put links here: none is written through. */
+async function write(file: string, fault: DropFault): Promise<void> {
+  const temporary = `${file}.new`
+  await rm(temporary, { force: true })
+  await writeFile(temporary, `${JSON.stringify(fault, undefined, 2)}\n`, { flag: 'wx' })
+  await rename(temporary, file)
+}
+
+/** What took the place of the file since it was listed is not followed when it is a link, nor waited for when it is a pipe. */
+async function* read(path: string): AsyncGenerator<Uint8Array> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+  const file = await open(path, flags)
+  yield* file.createReadStream({ highWaterMark: pieceBytes })
 }
 
 async function listFiles(root: string, log: Log): Promise<readonly DroppedFile[]> {
@@ -118,7 +138,7 @@ async function listFolder(
     subfolders: entries
       .filter(entry => entry.isDirectory())
       .map(pathOf)
-      .filter(path => !isFolderOfK3s(path)),
+      .filter(path => !isPassedOver(path)),
   }
 }
 
@@ -132,6 +152,14 @@ async function statAll(root: string, files: readonly string[]): Promise<readonly
   }
   return found
 }
+
+/**
+ * Where copying programs keep what is not complete, and trash cans, file systems and Syncthing what was here once. Two dots: there Kubernetes
+ * keeps what it shows of a volume.
+ */
+const isHidden = (path: string): boolean => /^\.(?!\.)/.test(basename(path))
+
+const isPassedOver = (path: string): boolean => isFolderOfK3s(path) || isHidden(path)
 
 /** K3s and RKE2 import what lies there at every start, whatever their data directory is called. */
 function isFolderOfK3s(path: string): boolean {

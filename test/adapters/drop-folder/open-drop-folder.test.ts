@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { openDropFolder } from '../../../src/adapters/drop-folder/open-drop-folder.ts'
 import { silentLog } from '../../../src/ports/log.ts'
@@ -77,9 +80,9 @@ t.test('where the folder cannot be written it is told in our own directory', asy
   await writeFile(join(dir, 'stick'), '')
   const files = await open(t, join(dir, 'stick'), errorDir)
   await files.tell('below/a.tar', fault)
-  t.strictSame(await readdir(errorDir), ['below_a.tar.error.json'])
+  t.strictSame(await readdir(errorDir, { recursive: true }), ['below', 'below/a.tar.error.json'])
   await files.tell('below/a.tar', undefined)
-  t.strictSame(await readdir(errorDir), [])
+  t.strictSame(await readdir(join(errorDir, 'below')), [])
 })
 
 t.test(
@@ -96,3 +99,66 @@ t.test(
     }
   },
 )
+
+t.test(
+  'folders that a dot hides are not looked into: old and unfinished copies lie there',
+  async t => {
+    const dir = t.testdir({
+      'a.tar': '',
+      '.rsync-partial': { 'b.tar': '' },
+      '.stversions': { deep: { 'c.tar': '' } },
+      '..2026_11_21': { 'list.txt': 'nginx' },
+    })
+    const files = await open(t, dir)
+    const listed = await files.list()
+    t.strictSame(listed.map(({ path }) => path).sort(), ['..2026_11_21/list.txt', 'a.tar'])
+  },
+)
+
+t.test('no link is followed, wherever one was put meanwhile', async t => {
+  const dir = t.testdir({ drop: { 'a.tar': 'a' }, secret: 'secret' })
+  const drop = join(dir, 'drop')
+  const files = await open(t, drop)
+  await files.list()
+  await rm(join(drop, 'a.tar'))
+  await symlink('../secret', join(drop, 'a.tar'))
+  await t.rejects(buffer(files.open('a.tar')), { code: 'ELOOP' })
+  for (const name of ['a.tar.error.json', 'a.tar.error.json.new']) {
+    await symlink('../secret', join(drop, name))
+  }
+  await files.tell('a.tar', fault)
+  t.strictSame(JSON.parse(await readFile(join(drop, 'a.tar.error.json'), 'utf8')), fault)
+  t.equal(await readFile(join(dir, 'secret'), 'utf8'), 'secret')
+})
+
+t.test('a pipe in the place of a file holds nobody up', async t => {
+  const dir = t.testdir()
+  const files = await open(t, dir)
+  await promisify(execFile)('mkfifo', [join(dir, 'a.tar')])
+  t.equal((await buffer(files.open('a.tar'))).length, 0)
+})
+
+t.test('where the stick was pulled no folder is made in its place', async t => {
+  const dir = t.testdir({ stick: {} })
+  const files = await open(t, join(dir, 'stick'))
+  await files.tell('below/a.tar', fault)
+  t.strictSame(await readdir(join(dir, 'stick')), [])
+  t.match(
+    await readFile(join(t.testdirName, 'drop-errors/below/a.tar.error.json'), 'utf8'),
+    'broken',
+  )
+  await files.tell('below/a.tar', undefined)
+  t.strictSame(await readdir(join(t.testdirName, 'drop-errors/below')), [])
+})
+
+t.test('what is told of a long name has a name of its own, beside the file', async t => {
+  const dir = t.testdir()
+  const files = await open(t, dir)
+  const names = ['ä', 'b'].map(last => `${'ä'.repeat(120)}${last}.tar`)
+  for (const file of names) await files.tell(file, { ...fault, file })
+  const told = await readdir(dir)
+  t.equal(told.length, 2)
+  t.ok(told.every(name => name.startsWith('ää') && name.endsWith('.error.json')))
+  for (const name of names) await files.tell(name, undefined)
+  t.strictSame(await readdir(dir), [])
+})
