@@ -6,7 +6,7 @@ import type { Timers } from '../ports/timers.ts'
 
 /** After the last blob that both came to hold: a pull is over by then, and so is what reads along, ms. */
 const settledMs = 10_000
-/** Where it is not known, or not so, that the neighbour keeps what it unpacked: it may be set up anew, ms. */
+/** What could not go now may later: pins are removed, leases end, and a neighbour that drops layers is set up anew, ms. */
 const askAgainMs = 3_600_000
 /** The neighbour's copy is hashed before ours goes, beside everything else that the disk has to do. */
 const bytesPerSecond = 100 * 1024 * 1024
@@ -33,46 +33,58 @@ export function leaveToNeighbour(parts: {
   const { signal } = ending
   let cancel = () => {}
   let leaving: Promise<void> | undefined
+  /** More came while the last of it was left. */
+  let isNews = false
 
   function schedule(afterMs: number): void {
     cancel()
     if (signal.aborted || leaving !== undefined || twice.size === 0) return
+    isNews = false
     cancel = timers.after(afterMs, () => {
-      leaving = leave().then(nextMs => {
+      leaving = leave().then(() => {
         leaving = undefined
-        schedule(nextMs)
+        schedule(isNews ? settledMs : askAgainMs)
       })
     })
   }
 
-  /** Returns when to try again with what is left, ms. */
-  async function leave(): Promise<number> {
+  async function leave(): Promise<void> {
     try {
-      if (!(await parts.keepsLayers())) return askAgainMs
+      if (!(await parts.keepsLayers())) return
       const mustStay = await parts.protectedContent()
-      const left = [...twice].filter(digest => !mustStay.has(digest))
-      twice.clear()
       let bytes = 0
-      for (const digest of left) bytes += await leaveOne(digest)
-      if (bytes > 0) log.info({ bytes, blobs: left.length }, 'what containerd holds went from here')
+      const left = [...twice].filter(digest => !mustStay.has(digest))
+      for (const digest of left) bytes += await leaveIfPossible(digest)
+      if (bytes > 0) log.info({ bytes }, 'what containerd holds went from here')
     } catch (err) {
-      if (!signal.aborted)
-        log.warn({ err }, 'what containerd holds as well could not be left to it')
+      log.warn({ err }, 'what containerd holds as well could not be left to it')
     }
-    return settledMs
   }
 
-  /** Returns the bytes that were freed. */
-  async function leaveOne(digest: Digest): Promise<number> {
-    const size = own.stat(digest)?.size
-    if (size === undefined || neighbour.stat(digest) === undefined) return 0
-    if ((await neighbour.reverify(digest, { bytesPerSecond, signal })) !== 'sound') return 0
-    const isDropped = await parts.whileLeaving(digest, async () => {
-      if (neighbour.stat(digest) === undefined) return false
-      await own.delete(digest)
-      return true
-    })
-    return isDropped ? size : 0
+  /** Returns the bytes that were freed. One that cannot go keeps no other here. */
+  async function leaveIfPossible(digest: Digest): Promise<number> {
+    const size = own.stat(digest)?.size ?? 0
+    try {
+      return (await leaveOne(digest)) ? size : 0
+    } catch (err) {
+      if (!signal.aborted) log.warn({ digest, err }, 'a blob was not left to containerd')
+      return 0
+    }
+  }
+
+  async function leaveOne(digest: Digest): Promise<boolean> {
+    if (signal.aborted || own.stat(digest) === undefined) return false
+    if (neighbour.stat(digest) === undefined) return false
+    // Before it is hashed for nothing.
+    if (!(await parts.whileLeaving(digest, async () => true))) return false
+    if ((await neighbour.reverify(digest, { bytesPerSecond, signal })) !== 'sound') return false
+    return parts.whileLeaving(digest, () => drop(digest))
+  }
+
+  async function drop(digest: Digest): Promise<boolean> {
+    if (neighbour.stat(digest) === undefined) return false
+    await own.delete(digest)
+    return true
   }
 
   const unlessAlone =
@@ -81,6 +93,7 @@ export function leaveToNeighbour(parts: {
       if (kind === 'removed') twice.delete(digest)
       else if (other.stat(digest) !== undefined) {
         twice.add(digest)
+        isNews = true
         schedule(settledMs)
       }
     }

@@ -71,6 +71,39 @@ t.test('what must stay stays, and what others rely on', async t => {
   t.ok(own.stat(other.digest))
 })
 
+t.test('what had to stay goes within an hour after it no longer has to', async t => {
+  const { timers, own, neighbour, state } = start(t)
+  state.protected.add(digest)
+  for (const store of [own, neighbour]) await store.put(digest, content)
+  await timers.pass(10_000)
+  t.ok(own.stat(digest))
+  state.protected.clear()
+  await timers.pass(3_600_000)
+  t.equal(own.stat(digest), undefined)
+})
+
+t.test('one that cannot be read there does not keep the others here', async t => {
+  const { timers, own, neighbour } = start(t)
+  const other = makeBlob(20)
+  const { reverify } = neighbour
+  let isBad = true
+  Object.assign(neighbour, {
+    reverify: async (...asked: Parameters<typeof reverify>) => {
+      if (isBad && asked[0] === digest) throw new Error('EIO')
+      return reverify(...asked)
+    },
+  })
+  for (const blob of [{ content, digest }, other]) {
+    for (const store of [own, neighbour]) await store.put(blob.digest, blob.content)
+  }
+  await timers.pass(10_000)
+  t.ok(own.stat(digest))
+  t.equal(own.stat(other.digest), undefined)
+  isBad = false
+  await timers.pass(3_600_000)
+  t.equal(own.stat(digest), undefined)
+})
+
 t.test(
   'all stays until it is known that theirs keeps layers; asked again in an hour, or with the next blob',
   async t => {
