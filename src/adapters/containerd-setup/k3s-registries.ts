@@ -5,7 +5,6 @@ import {
   isSeq,
   LineCounter,
   parseDocument,
-  type YAMLMap,
   type YAMLSeq,
 } from 'yaml'
 import { HoldfastError } from '../../ports/errors.ts'
@@ -84,58 +83,74 @@ function putFirst(
   endpoints: readonly string[],
 ): void {
   const place = ['mirrors', key, 'endpoint']
+  const mirrors = sectionOf(document, 'mirrors')
+  // What is said by an alias or a merged key is written out, lest what else it says be lost.
+  if (!isMap(document.get('mirrors'))) document.set('mirrors', document.createNode(mirrors))
+  if (!isMap(document.getIn(['mirrors', key]))) {
+    document.setIn(['mirrors', key], document.createNode(mirrors[key] ?? {}))
+  }
   const list = document.getIn(place)
   if (isSeq(list)) {
     removeFrom(list, url)
-    const first = document.createNode(url)
     // A comment above the first item is about that item.
-    list.items.unshift(first)
+    list.items.unshift(document.createNode(url))
     return
   }
-  if (!isMap(document.getIn(['mirrors', key]))) {
-    if (!isMap(document.get('mirrors'))) document.set('mirrors', document.createNode({}))
-    document.setIn(['mirrors', key], document.createNode({}))
-  }
-  document.setIn(place, document.createNode([url, ...endpoints]))
+  const others = endpoints.filter(one => one !== url)
+  document.setIn(place, document.createNode([url, ...others]))
 }
 
 function removeFrom(list: YAMLSeq, url: string): void {
   list.items = list.items.filter(item => !(isScalar(item) && item.value === url))
 }
 
-/** With the indentation that the text has. */
+/** With the indentation that the text has, and the blanks within its brackets. */
 function print(document: Document, text: string): string {
   const [, spaces = '  '] = /^( +)[^\s#]/m.exec(text) ?? []
-  return document.toString({ lineWidth: 0, indent: spaces.length })
+  const flowCollectionPadding = /[[{] +[^\s\]}]/.test(text)
+  return document.toString({ lineWidth: 0, indent: spaces.length, flowCollectionPadding })
 }
 
 function parse(text: string, path: string): Document {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true })
   const [error] = document.errors
   if (error !== undefined) {
     const { line, col } = lines.linePos(error.pos[0])
     throw fault(path, `line ${line}, column ${col} is not YAML (${error.code})`)
   }
-  const { contents } = document
-  if (contents !== null && !isMap(contents) && document.toJS() !== null) {
+  if (plain(document, path) !== null && !isMap(document.contents)) {
     throw fault(path, 'is not a mapping')
   }
   return document
 }
 
-function keysOf(document: Document, section: 'mirrors' | 'configs'): readonly string[] {
-  const map: unknown = document.get(section)
-  if (!isMap(map)) return []
-  return (map as YAMLMap<unknown>).items.map(({ key }) => String(isScalar(key) ? key.value : key))
+/** What it says; what would be endless with its aliases written out is a fault. */
+function plain(document: Document, path: string): unknown {
+  try {
+    return document.toJS()
+  } catch {
+    throw fault(path, 'its aliases have no end')
+  }
 }
 
+type Section = Readonly<Record<string, unknown>>
+
+/** As K3s reads it: with what aliases and merged keys stand for. */
+function sectionOf(document: Document, name: 'mirrors' | 'configs'): Section {
+  return asSection(asSection(document.toJS())[name])
+}
+
+const asSection = (value: unknown): Section =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Section) : {}
+
+const keysOf = (document: Document, name: 'mirrors' | 'configs'): readonly string[] =>
+  Object.keys(sectionOf(document, name))
+
 function endpointsOf(document: Document, key: string, path: string): readonly string[] {
-  const list = document.getIn(['mirrors', key, 'endpoint'])
+  const list = asSection(sectionOf(document, 'mirrors')[key])['endpoint']
   if (list === undefined || list === null) return []
-  if (isSeq(list)) {
-    return list.items.map(item => String(isScalar(item) ? item.value : item))
-  }
+  if (Array.isArray(list)) return list.map(String)
   throw fault(path, `mirrors[${JSON.stringify(key)}].endpoint is not a list`)
 }
 

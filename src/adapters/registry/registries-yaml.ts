@@ -161,12 +161,18 @@ interface YamlRecord {
 
 function parseYaml(text: string, path: string): unknown {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true })
   const [error] = document.errors
-  if (error === undefined) return document.toJS()
-  // The parser's own message shows a piece of the text.
-  const { line, col } = lines.linePos(error.pos[0])
-  throw invalid(`${path}: line ${line}, column ${col}`, `is not YAML (${error.code})`)
+  if (error !== undefined) {
+    // The parser's own message shows a piece of the text.
+    const { line, col } = lines.linePos(error.pos[0])
+    throw invalid(`${path}: line ${line}, column ${col}`, `is not YAML (${error.code})`)
+  }
+  try {
+    return document.toJS()
+  } catch {
+    throw invalid(path, 'its aliases have no end')
+  }
 }
 
 function listAt(record: YamlRecord, key: string, at: string): readonly unknown[] {

@@ -73,6 +73,46 @@ t.test('the mirror comes first, and every comment, order and other value stays',
   t.match(await editRegistries(path, all, url, { write: true }), { outcome: 'unchanged' })
 })
 
+t.test('what an alias or a merged key says is not lost', async t => {
+  const text = `common: &common
+  endpoint:
+    - "https://all.example" # of all
+mirrors:
+  docker.io: *common
+  ghcr.io: &ghcr
+    endpoint: &list ["https://ghcr.example"]
+    rewrite: {"^a/(.*)": "b/$1"}
+  quay.io:
+    <<: *ghcr
+  gcr.io:
+    endpoint: *list
+`
+  const { path, read } = scene(t, text)
+  const names = ['docker.io', 'ghcr.io', 'quay.io', 'gcr.io']
+  t.strictSame(await namedRegistries(path), names)
+  await editRegistries(path, names, url, { write: true })
+  const { mirrors } = parse(read(), { merge: true })
+  const rewrite = { '^a/(.*)': 'b/$1' }
+  t.strictSame(mirrors, {
+    'docker.io': { endpoint: [url, 'https://all.example'] },
+    'ghcr.io': { endpoint: [url, 'https://ghcr.example'], rewrite },
+    'quay.io': { endpoint: [url, 'https://ghcr.example'], rewrite },
+    'gcr.io': { endpoint: [url, 'https://ghcr.example'] },
+  })
+  t.match(read(), '# of all')
+  t.match(read(), '{"^a/(.*)": "b/$1"}', 'written as it was')
+  t.match(await editRegistries(path, names, url, { write: true }), { outcome: 'unchanged' })
+  t.equal(await restoreRegistries(path), 'restored')
+  t.equal(read(), text)
+})
+
+t.test('mirrors that are an alias as a whole are written out', async t => {
+  const text = 'base: &base\n  quay.io: { endpoint: ["https://q.example"] }\nmirrors: *base\n'
+  const { path, read } = scene(t, text)
+  await editRegistries(path, ['quay.io'], url, { write: true })
+  t.strictSame(parse(read()).mirrors, { 'quay.io': { endpoint: [url, 'https://q.example'] } })
+})
+
 t.test('back again it is the same file', async t => {
   const { path, read, dir } = scene(t)
   await chmod(path, 0o600)
@@ -170,6 +210,11 @@ t.test('what is no registries.yaml is told with its place and without its text',
   t.match(told, /registries\.yaml: line \d+, column \d+ is not YAML/)
   t.notMatch(told, 's#cret')
   await t.rejects(namedRegistries(scene(t, '- a\n').path), { code: 'config-invalid' })
+  const bomb = ['a: &a [x, x, x, x, x, x, x, x, x, x]']
+  for (const [at, before] of ['ba', 'cb', 'dc', 'ed']) {
+    bomb.push(`${at}: &${at} [${Array(10).fill(`*${before}`).join(', ')}]`)
+  }
+  await t.rejects(namedRegistries(scene(t, `${bomb.join('\n')}\n`).path), /aliases have no end/)
   const { path } = scene(t, 'mirrors: { docker.io: { endpoint: "https://a" } }\n')
   await t.rejects(editRegistries(path, ['docker.io'], url, { write: true }), /not a list/)
 })

@@ -89,6 +89,19 @@ t.test('own addresses are known in every spelling of this machine', async t => {
   )
 })
 
+t.test('what aliases and merged keys stand for is read, as K3s reads it', async t => {
+  const text = `mirrors:
+  docker.io: &hub
+    endpoint: ["https://a.lan"]
+  ghcr.test: *hub
+  quay.test: { <<: *hub, rewrite: { "^x": "y" } }
+`
+  const { upstreams } = parseRegistriesYaml(text, '/k3s.yaml')
+  for (const name of ['docker.io', 'ghcr.test', 'quay.test']) {
+    t.match(upstreams[name], { endpoints: [{ url: 'https://a.lan/' }] }, name)
+  }
+})
+
 t.test('an empty file says nothing', async t => {
   for (const text of ['', '# nothing\n', 'mirrors:\nconfigs:\n']) {
     t.strictSame(parseRegistriesYaml(text, 'r').upstreams, {})
