@@ -53,7 +53,7 @@ export type ImportArchive = (
 
 export interface ImportParts {
   readonly openArchive: OpenArchive
-  readonly store: Pick<ContentStore, 'stat' | 'get' | 'put' | 'delete'> & ContentIntake
+  readonly store: Pick<ContentStore, 'stat' | 'open' | 'get' | 'put' | 'delete'> & ContentIntake
   /** What is in it is not collected. */
   readonly held: Set<Digest>
   readonly ledger: Pick<TagLedger, 'live' | 'observeLocal'>

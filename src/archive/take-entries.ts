@@ -26,7 +26,7 @@ export interface TakenEntries {
 
 /** What came into the store by this import; filled as it comes, so that it is known when the import fails. */
 export interface Intake {
-  readonly store: Pick<ContentStore, 'stat'> & ContentIntake
+  readonly store: Pick<ContentStore, 'stat' | 'open'> & ContentIntake
   /** Everything the archive brought: it is not collected meanwhile. */
   readonly held: Set<Digest>
   /** What was not here before. */
@@ -110,7 +110,7 @@ async function takeFile(
 ): Promise<TakenFile> {
   const named = digestIn(path)
   if (named !== undefined) held.add(named)
-  const known = named && store.stat(named)
+  const known = named && (await stat(store, named))
   if (known !== undefined) return { ...known, head: await headOf(entry.content) }
   const intake = await store.takeIn(named === undefined ? 'sha256' : algorithmOf(path))
   let isEnded = false
@@ -129,6 +129,15 @@ async function takeFile(
   } finally {
     if (!isEnded) await intake.discard()
   }
+}
+
+/** What is here and sound: the bytes that the archive has in place of a damaged one are not to be passed over. */
+async function stat(store: Intake['store'], digest: Digest): Promise<BlobInfo | undefined> {
+  const info = store.stat(digest)
+  if (info === undefined) return undefined
+  const reader = await store.open(digest)
+  await reader?.close()
+  return reader && info
 }
 
 async function commit(committing: () => Promise<TakenBlob>, path: string): Promise<TakenBlob> {

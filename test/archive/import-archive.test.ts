@@ -1,6 +1,7 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import t from 'tap'
-import { digestOf } from '../../src/oci/digest.ts'
+import { uniteStores } from '../../src/keep/unite-stores.ts'
+import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { parseReference, type TagReference } from '../../src/oci/reference.ts'
 import { makeImage, makeReferrer, makeSingleImage } from '../support/image.ts'
 import { createMemoryStore } from '../support/memory-store.ts'
@@ -217,6 +218,30 @@ t.test('what was here before a refused archive came is here after it', async t =
   await node.importEntries(entries)
   await t.rejects(node.importEntries(entries.filter(({ name }) => name !== 'index.json')))
   t.strictSame(node.digests(), [...image.blobs.keys()].sort())
+})
+
+t.test('what the neighbour has of it is not stored twice, unless it is damaged there', async t => {
+  const [own, theirs] = [createMemoryStore(), createMemoryStore()]
+  for (const [digest, bytes] of image.blobs) await theirs.put(digest, bytes)
+  const [damaged] = image.blobs.keys()
+  if (damaged === undefined) throw new Error('no blobs')
+  theirs.damage(damaged)
+  const { open } = theirs
+  Object.assign(theirs, {
+    async open(digest: Digest) {
+      // As containerd's: hashed before it is given, and held no more when it is not sound.
+      if (digest === damaged) await theirs.delete(digest)
+      return open(digest)
+    },
+  })
+  const node = await createImporting(
+    Object.assign(uniteStores(own, theirs), { damage: own.damage }),
+  )
+  await node.importEntries(entries)
+  t.strictSame(
+    [...own.list()].map(({ digest }) => digest),
+    [damaged],
+  )
 })
 
 t.test('a store that takes no more is our fault, and leaves nothing', async t => {
