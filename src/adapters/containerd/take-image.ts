@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import { status } from '@grpc/grpc-js'
 import type { Digest } from '../../oci/digest.ts'
 import type { Manifest } from '../../oci/manifest.ts'
 import { formatRepository, formatTag, type Repository } from '../../oci/reference.ts'
 import type { ContentStore } from '../../ports/content-store.ts'
 import type { HandedBlob, HandedImage } from '../../ports/neighbour-store.ts'
 import type { ContainerdApi } from './api.ts'
-import { ContainerdFailure } from './failure.ts'
+import { ContainerdFailure, statusOf } from './failure.ts'
 import { pinned } from './protect.ts'
 import { refOf, writeBlob } from './write-blob.ts'
 
@@ -44,6 +45,8 @@ export async function takeImage(
     for (const each of new Set([byDigest, name])) {
       await api.setImage({ name: each, target, labels }, [managed])
     }
+    // The lease may have ended meanwhile, by a clock that was set. What is there now stays, for the image keeps it.
+    for (const blob of image.blobs) await requireBlob(api, blob.digest)
     await unpinEarlier(api, name, digest)
   } finally {
     await api.deleteLease(lease).catch(() => {}) // it ends by itself
@@ -75,6 +78,15 @@ async function takeBlob(
   } catch (error) {
     await api.abortWrite(refOf(digest)).catch(() => {}) // the lease's end does it, later
     throw error
+  }
+}
+
+async function requireBlob(api: ContainerdApi, digest: Digest): Promise<void> {
+  try {
+    await api.contentLabels(digest)
+  } catch (error) {
+    if (statusOf(error) !== status.NOT_FOUND) throw error
+    throw new ContainerdFailure('failing', `${digest} was collected while its image came in`, error)
   }
 }
 

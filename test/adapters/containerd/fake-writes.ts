@@ -7,7 +7,7 @@ export interface FakeWrites {
   /** `Content.Write`: every message gets an answer, and the last one the blob. */
   write(call: ServerDuplexStream<WriteRequest, object>): void
   abort(question: { ref: string }): object | undefined
-  info(question: { digest: string }): { info: LabelledInfo }
+  info(question: { digest: string }): { info: LabelledInfo } | undefined
   update(question: { info: LabelledInfo }): object
   /** What is on its way in, by its place. */
   readonly arriving: ReadonlyMap<string, Buffer>
@@ -52,7 +52,8 @@ export function createFakeWrites(blobs: {
       call.on('end', () => call.end())
     },
     abort: ({ ref }) => (arriving.delete(ref) ? {} : undefined),
-    info: ({ digest }) => ({ info: { digest, labels: labels.get(digest) ?? {} } }),
+    info: ({ digest }) =>
+      blobs.has(digest) ? { info: { digest, labels: labels.get(digest) ?? {} } } : undefined,
     update({ info }) {
       labels.set(info.digest, { ...labels.get(info.digest), ...info.labels })
       return {}

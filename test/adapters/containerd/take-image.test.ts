@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { digestOf } from '../../../src/oci/digest.ts'
+import { type Digest, digestOf } from '../../../src/oci/digest.ts'
 import { parseManifest } from '../../../src/oci/manifest.ts'
 import type { HandedImage } from '../../../src/ports/neighbour-store.ts'
 import { makeImage, type TestImage } from '../../support/image.ts'
@@ -36,7 +36,7 @@ async function open(t: Test) {
     fake,
     neighbour,
     store,
-    labels: (digest: string) => fake.writes.info({ digest }).info.labels,
+    labels: (digest: string) => fake.writes.info({ digest })?.info.labels ?? {},
     async take(from: TestImage, until = signal) {
       for (const [digest, bytes] of from.blobs) await store.put(digest, bytes)
       await neighbour.take(handed(from), store.open, until)
@@ -116,6 +116,24 @@ t.test('what is not what its digest says is refused, and nothing stays', async t
   t.equal(fake.target(name), undefined)
   await take(image)
   t.equal(fake.target(name), image.digest)
+})
+
+t.test('what is collected while its image comes in is told, and comes again', async t => {
+  const { fake, neighbour, store, take } = await open(t)
+  for (const [digest, bytes] of image.blobs) await store.put(digest, bytes)
+  const blobs: readonly Digest[] = handed(image).blobs.map(({ digest }) => digest)
+  const [first = image.digest, last] = [blobs[0], blobs.at(-1)]
+  const opening = neighbour.take(
+    handed(image),
+    async digest => {
+      if (digest === last) await fake.delete(first)
+      return store.open(digest)
+    },
+    signal,
+  )
+  await t.rejects(opening, { message: `${first} was collected while its image came in` })
+  await take(image)
+  t.ok(fake.writes.info({ digest: first }))
 })
 
 t.test('a containerd that takes no bytes says why, and is left when the import is', async t => {
