@@ -13,6 +13,7 @@ import {
   type RegistryAccess,
   writeHosts,
 } from '../adapters/containerd-setup/hosts-toml.ts'
+import { inTurn } from '../adapters/containerd-setup/in-turn.ts'
 import { installHosts } from '../adapters/containerd-setup/install.ts'
 import type { ContainerdPlace } from '../adapters/containerd-setup/locate.ts'
 import { writeRegistriesConf } from '../adapters/containerd-setup/registries-conf.ts'
@@ -34,31 +35,11 @@ import { readUpstreams } from './upstream-files.ts'
 export async function openContainerdSetup(config: Config): Promise<ContainerdSetup> {
   const place = await findContainerd(config)
   const { upstreams } = await readUpstreams(config)
-  const { certsDir, registriesYaml } = place
+  const { certsDir } = place
   return {
     certsDir,
-    async install({ registries, fallback = config.containerd.fallback, write, ...wishes }) {
-      const { prepend, force, targets } = wishes
-      const mirror = accessToMirror(config, targets)
-      const chosen = chooseRegistries(registries, upstreams)
-      const named = registriesYaml === undefined ? [] : await namedRegistries(registriesYaml)
-      const own = chosen.filter(({ name }) => !named.includes(name))
-      const others = chosen.map(({ name }) => name).filter(name => named.includes(name))
-      const order = { certsDir, registries: own, mirror, fallback, prepend, force }
-      const items = await installHosts(order)
-      const isRefused = items.some(({ outcome }) => outcome === 'refused')
-      const notes = [...notesAbout(place, fallback, own), ...notesAboutK3s(place, others, fallback)]
-      if (registriesYaml === undefined || others.length === 0 || isRefused) return { items, notes }
-      const edit = await editRegistries(registriesYaml, others, mirror.url, { write })
-      return { items, edit, notes }
-    },
-    async uninstall({ force }) {
-      const items = await uninstallHosts({ certsDir, force })
-      if (registriesYaml === undefined) return items
-      const outcome = await restoreRegistries(registriesYaml)
-      if (outcome === undefined) return items
-      return [...items, { path: registriesYaml, outcome }]
-    },
+    install: order => inTurn(certsDir, () => install(config, place, upstreams, order)),
+    uninstall: order => inTurn(certsDir, () => uninstall(place, order)),
     status: () => readStatus(certsDir, Object.keys(upstreams).map(hostsName)),
     check: ({ pull }) =>
       checkContainerd(config, place, Object.keys(upstreams).map(hostsName), pull),
@@ -68,6 +49,44 @@ export async function openContainerdSetup(config: Config): Promise<ContainerdSet
       return snippets(program, chosen, mirror, behindOf(fallback), certsDir)
     },
   }
+}
+
+async function install(
+  config: Config,
+  place: ContainerdPlace,
+  upstreams: UpstreamsSettings,
+  {
+    registries,
+    fallback = config.containerd.fallback,
+    write,
+    ...wishes
+  }: Parameters<ContainerdSetup['install']>[0],
+): ReturnType<ContainerdSetup['install']> {
+  const { certsDir, registriesYaml } = place
+  const { prepend, force, targets } = wishes
+  const mirror = accessToMirror(config, targets)
+  const chosen = chooseRegistries(registries, upstreams)
+  const named = registriesYaml === undefined ? [] : await namedRegistries(registriesYaml)
+  const own = chosen.filter(({ name }) => !named.includes(name))
+  const others = chosen.map(({ name }) => name).filter(name => named.includes(name))
+  const order = { certsDir, registries: own, mirror, fallback, prepend, force }
+  const items = await installHosts(order)
+  const isRefused = items.some(({ outcome }) => outcome === 'refused')
+  const notes = [...notesAbout(place, fallback, own), ...notesAboutK3s(place, others, fallback)]
+  if (registriesYaml === undefined || others.length === 0 || isRefused) return { items, notes }
+  const edit = await editRegistries(registriesYaml, others, mirror.url, { write })
+  return { items, edit, notes }
+}
+
+async function uninstall(
+  { certsDir, registriesYaml }: ContainerdPlace,
+  { force }: Parameters<ContainerdSetup['uninstall']>[0],
+): ReturnType<ContainerdSetup['uninstall']> {
+  const items = await uninstallHosts({ certsDir, force })
+  if (registriesYaml === undefined) return items
+  const outcome = await restoreRegistries(registriesYaml)
+  if (outcome === undefined) return items
+  return [...items, { path: registriesYaml, outcome }]
 }
 
 function snippets(
