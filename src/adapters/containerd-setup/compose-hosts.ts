@@ -39,6 +39,11 @@ export function composeHosts(
   entry: JournalEntry | undefined,
 ): Composed | HostsFault {
   const { mirror, fallback, force } = order
+  const { file } = found
+  // No file: nothing that could be kept aside.
+  if (file !== undefined && 'problem' in file && found.sha256 === undefined) {
+    return { problem: `${file.problem}: remove it` }
+  }
   const owner = ownerOf(found, entry)
   const isWritten = found.sha256 === sha256(writeHosts(registry, mirror, behindOf(fallback)))
   const doubt = force || owner === 'holdfast' || isWritten ? undefined : doubtAbout(found, owner)

@@ -56,8 +56,12 @@ export async function boundPaths(): Promise<ReadonlySet<string>> {
 
 /** Whether a file of ours is mounted there. */
 async function isBound(path: string): Promise<boolean> {
-  const real = await ifThere(realpath(path))
-  return real !== undefined && (await boundPaths()).has(real)
+  try {
+    return (await boundPaths()).has(await realpath(path))
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ELOOP') return false
+    throw error
+  }
 }
 
 /** Lets a file of ours be read in the place of another, until the machine stops. Throws `HoldfastError` with what `mount` said. */

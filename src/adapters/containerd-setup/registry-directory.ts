@@ -3,7 +3,7 @@ import { lstat, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type HostsFault, type HostsToml, readHosts } from './hosts-toml.ts'
 import { backupPath, type JournalEntry } from './journal.ts'
-import { ifThere } from './whole-file.ts'
+import { codeOf, ifThere } from './whole-file.ts'
 
 /** What containerd finds for one registry. */
 export interface Found {
@@ -39,7 +39,7 @@ export async function look(certsDir: string, directory: string): Promise<Found> 
   const names = await ifThere(readdir(join(certsDir, directory)))
   const entry = await ifThere(lstat(path))
   // A link that leads nowhere is a file that says nothing.
-  const text = entry && ((await ifThere(readFile(path, 'utf8'))) ?? '')
+  const text = entry && ((await ifThere(readText(path))) ?? '')
   const backup = backupPath(certsDir, directory)
   const kept = await ifThere(lstat(backup))
   const before = await ifThere(readFile(backup, 'utf8'))
@@ -47,17 +47,29 @@ export async function look(certsDir: string, directory: string): Promise<Found> 
     directory,
     path,
     hasDirectory: names !== undefined,
-    file: text === undefined ? undefined : readHosts(text),
-    sha256: text === undefined ? undefined : sha256(text),
+    file: typeof text === 'string' ? readHosts(text) : text,
+    sha256: typeof text === 'string' ? sha256(text) : undefined,
     backup: kept === undefined ? 'none' : kept.ino === entry?.ino ? 'in-place' : 'aside',
     before: before === undefined ? undefined : readHosts(before),
     certificates: (names ?? []).filter(name => /\.(crt|cert|key)$/.test(name)),
   }
 }
 
+/** What is no file, and never will be one, says nothing to containerd. */
+async function readText(path: string): Promise<string | HostsFault> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (codeOf(error) === 'EISDIR') return { problem: 'it is a directory' }
+    if (codeOf(error) === 'ELOOP') return { problem: 'its links have no end' }
+    throw error
+  }
+}
+
 /** Whose file it is, by its hash and header. */
 export function ownerOf({ file, sha256: hash }: Found, entry: JournalEntry | undefined): Owner {
-  if (file === undefined || hash === undefined) return 'nobody'
+  if (file === undefined) return 'nobody'
+  if (hash === undefined) return 'other'
   if (entry?.written.includes(hash) || entry?.upstream === hash) return 'holdfast'
   if ('problem' in file) return 'other'
   return file.author === 'holdfast' ? 'edited' : file.author

@@ -41,6 +41,21 @@ function furnished(t: Test): string {
 const text = (certsDir: string, directory: string): string =>
   readFileSync(join(certsDir, directory, 'hosts.toml'), 'utf8')
 
+t.test('what is no file is refused by its name, and told by status', async t => {
+  const certsDir = join(t.testdir({ 'certs.d': { 'docker.io': { 'hosts.toml': {} } } }), 'certs.d')
+  await mkdir(join(certsDir, 'ghcr.io'))
+  await symlink('hosts.toml', join(certsDir, 'ghcr.io/hosts.toml'))
+  const before = pictureOf(certsDir)
+  const [directory, loop] = await installHosts(order(certsDir, { force: true }))
+  t.match(directory, { outcome: 'refused', reason: /it is a directory/, path: /docker\.io/ })
+  t.match(loop, { outcome: 'refused', reason: /its links have no end/ })
+  t.match(await readStatus(certsDir, names), [
+    { owner: 'other', problem: 'it is a directory' },
+    { owner: 'other', problem: 'its links have no end' },
+  ])
+  t.equal(pictureOf(certsDir), before)
+})
+
 t.test(
   'install, again, with another fallback, and uninstall leave everything as it was',
   async t => {
