@@ -38,7 +38,10 @@ export async function checkContainerd(
     return [
       containerd.finding,
       ...configured,
-      await judgeContent(place, containerd),
+      await judgeContent(place, containerd, {
+        contentDir: config.containerd.contentDir,
+        isRead: config.store.kind !== 'disk',
+      }),
       answering,
       ...(isUp ? [] : await judgePorts(addressesOf(config))),
       ...judgeHosts(states),

@@ -148,17 +148,27 @@ function judgeTransfer(
   ]
 }
 
-/** Whether what containerd holds can be read without asking it. */
-export async function judgeContent(place: ContainerdPlace, answered: Answered): Promise<Finding> {
-  const known = answered.running?.contentRoot ?? place.config?.contentRoot
+/** Whether what containerd holds can be read without asking it. @param wish.isRead this node serves it; else nobody misses it */
+export async function judgeContent(
+  place: ContainerdPlace,
+  answered: Answered,
+  { contentDir, isRead }: { readonly contentDir: string | undefined; readonly isRead: boolean },
+): Promise<Finding> {
+  const known = contentDir ?? answered.running?.contentRoot ?? place.config?.contentRoot
   const path = known ?? '/var/lib/containerd/io.containerd.content.v1.content'
   try {
     await access(path, constants.R_OK | constants.X_OK)
     return ok('content', `${path} can be read`)
   } catch (error) {
     const reason = codeOf(error) === 'ENOENT' ? 'is not there' : 'cannot be read'
-    const fix = 'run as root where it is to be read; this version does not need it'
-    return warning('content', `${path} ${reason}`, fix)
+    if (!isRead) return ok('content', `${path} ${reason}, and store.kind needs it not`)
+    const fix =
+      'run Holdfast as root, and where it has that directory, or name it with containerd.contentDir'
+    return warning(
+      'content',
+      `${path} ${reason}: containerd is asked for its bytes, which is slower`,
+      fix,
+    )
   }
 }
 

@@ -106,8 +106,13 @@ t.test('the content directory is the one that is known', async t => {
     return { ...rest, running: { ...running, contentRoot } } as Answered
   }
   const file = await place(t, undefined)
-  t.match(await judgeContent(file, at(root)), { level: 'ok', what: root })
-  t.match(await judgeContent(file, at(join(root, 'none'))), { level: 'warning', what: /not there/ })
+  const nowhere = at(join(root, 'none'))
+  const judge = (said: Answered, contentDir?: string, isRead = true) =>
+    judgeContent(file, said, { contentDir, isRead })
+  t.match(await judge(at(root)), { level: 'ok', what: root })
+  t.match(await judge(nowhere), { level: 'warning', what: /not there.*slower/ })
+  t.match(await judge(nowhere, root), { level: 'ok', what: root }, 'as the operator names it')
+  t.match(await judge(nowhere, undefined, false), { level: 'ok', what: /not there/ })
 })
 
 t.test('each file that is not as it was installed is told with what to do', async t => {
