@@ -53,6 +53,7 @@ export function openContainerd(
   const closing = new AbortController()
   const isClosing = once(closing.signal, 'abort').then(() => false)
   let api: ContainerdApi | undefined
+  let contentRoot: string | undefined
   let contentDir: string | undefined
   let reads: 'directory' | 'grpc' | undefined
   let version: string | undefined
@@ -77,14 +78,22 @@ export function openContainerd(
     else log.warn(fields, 'containerd cannot be used; it is tried again until it can')
   }
 
+  /** There is no directory of blobs before the first one. */
+  function lookForFiles(): void {
+    contentDir ??= findContentDir(contentRoot)
+    reads = contentDir === undefined ? 'grpc' : 'directory'
+  }
+
   const listener: SessionListener = {
     opened(opened, facts) {
       api = opened
       version = facts.version
-      contentDir = findContentDir(options.contentDir ?? facts.contentRoot)
-      reads = contentDir === undefined ? 'grpc' : 'directory'
+      contentRoot = options.contentDir ?? facts.contentRoot
+      contentDir = undefined
+      lookForFiles()
     },
     async listed(listing) {
+      lookForFiles()
       holdings.replace(listing.contents)
       listedImages = listing.images
       images = listing.images.flatMap(readImage)

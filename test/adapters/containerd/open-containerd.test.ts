@@ -48,6 +48,21 @@ t.test('what lies in its directory is read on while it is away', async t => {
   t.strictSame(await store.get(digest, 100), content)
 })
 
+t.test('a directory that comes with the first blob is read from then on', async t => {
+  const dir = await folderOf(t)
+  const contentDir = join(dir, 'content')
+  const fake = await startFakeContainerd({ socket: join(dir, 'c.sock'), contentDir })
+  t.teardown(() => fake.stop())
+  const store = follow(t, fake.socket)
+  t.equal((await reaches(store, 'connected')).reads, 'grpc')
+  const { content, digest } = makeBlob(100)
+  await fake.put(digest, content)
+  await eventually('listed', () => store.stat(digest) !== undefined)
+  t.equal(store.status().reads, 'directory')
+  t.strictSame(await store.get(digest, 100), content)
+  t.equal(fake.calls.get('readContent'), undefined)
+})
+
 t.test('a socket that nobody listens on is refused', async t => {
   const dir = await folderOf(t)
   const server = createServer().listen(join(dir, 'listened.sock'))
