@@ -166,7 +166,8 @@ async function ask(
     if (body !== undefined) await Promise.race([promise, pipeline(body, request)])
     return await promise
   } catch (cause) {
-    throw unreachable(access, cause)
+    // The body's own failure says nothing of the node.
+    throw cause instanceof CommandFailure ? cause : unreachable(access, cause)
   }
 }
 

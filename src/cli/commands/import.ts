@@ -21,7 +21,7 @@ export const run: RunCommand = async context => {
   const { bytes, size } = await open(file)
   const progress = createProgress(context.terminal, { label: 'import', size })
   try {
-    const body = counted(bytes, progress.advance)
+    const body = counted(bytes, file, progress.advance)
     const answer = await api.post('/api/v1/import', { name }, body, importAnswer)
     progress.end()
     print(context, answer, () => lines(answer, context))
@@ -38,16 +38,28 @@ async function open(file: string): Promise<{ bytes: Readable; size: number | und
     const { size } = await stat(file)
     return { bytes: createReadStream(file, { highWaterMark: pieceBytes }), size }
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new CommandFailure('usage', `${file} cannot be read: ${reason}`, cause)
+    throw unread(file, cause)
   }
 }
 
-async function* counted(bytes: Readable, onBytes: (count: number) => void): AsyncGenerator<Buffer> {
-  for await (const chunk of bytes as AsyncIterable<Buffer>) {
-    onBytes(chunk.length)
-    yield chunk
+async function* counted(
+  bytes: Readable,
+  file: string,
+  onBytes: (count: number) => void,
+): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of bytes as AsyncIterable<Buffer>) {
+      onBytes(chunk.length)
+      yield chunk
+    }
+  } catch (cause) {
+    throw unread(file, cause)
   }
+}
+
+function unread(file: string, cause: unknown): CommandFailure {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new CommandFailure('usage', `${file} cannot be read: ${reason}`, cause)
 }
 
 function lines({ images, addedBytes, warnings }: ImportAnswer, { terminal }: CommandContext) {

@@ -49,3 +49,11 @@ t.test('a file that is not there, and a name that is none, are wrong usage', asy
   t.match(await cli(['import', file, '--name', 'Lab'], { env: node.env }), { code: 2 })
   t.strictSame(node.asked, [])
 })
+
+t.test('what cannot be read to its end is no fault of the node', async t => {
+  const node = await scriptAdmin(t, () => [200, answer])
+  t.match(await cli(['import', t.testdir({})], { env: node.env }), {
+    code: 2,
+    err: /cannot be read: EISDIR/,
+  })
+})
