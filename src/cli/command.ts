@@ -81,8 +81,18 @@ export interface CommandContext {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly terminal: Terminal
   readonly parts: Parts
+  /** Every command with all of its options, and the options of every one. */
+  readonly vocabulary: Vocabulary
+  /** Makes a document of a result, as `--output` says; absent: a person reads it. */
+  readonly write: ((value: unknown) => string) | undefined
   /** Reads the configuration from file, environment and flags. */
   loadConfig(): Promise<LoadedConfig>
+}
+
+/** What may be typed. */
+export interface Vocabulary {
+  readonly commands: readonly Pick<Command, 'name' | 'summary' | 'options'>[]
+  readonly options: readonly Option[]
 }
 
 /** Does the work. Throws `CommandFailure` for what ends it early. */

@@ -15,7 +15,7 @@ export const globalOptions: readonly Option[] = [
   {
     name: 'output',
     short: 'o',
-    value: 'text|json',
+    value: 'text|json|yaml',
     summary: 'form of the result; text by default',
   },
   { name: 'help', short: 'h', summary: 'show help' },
@@ -270,6 +270,24 @@ export const commands: readonly Command[] = [
     exitCodes: ['ok', 'usage', 'configInvalid'],
     asks: false,
     load: () => import('./commands/check-config.ts'),
+  },
+  {
+    name: 'completion',
+    summary: 'print a script that has your shell complete commands and options',
+    usage: 'bash|zsh|fish',
+    words: { min: 1, max: 1 },
+    description: 'Prints it to standard output. It knows the commands of this version.',
+    options: [],
+    examples: [
+      {
+        line: 'source <(holdfast completion bash)',
+        does: 'in this shell; in ~/.bashrc for those to come',
+      },
+      { line: 'holdfast completion fish > ~/.config/fish/completions/holdfast.fish', does: '' },
+    ],
+    exitCodes: ['ok', 'usage'],
+    asks: false,
+    load: () => import('./commands/completion.ts'),
   },
   {
     name: 'version',

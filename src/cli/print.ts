@@ -3,20 +3,17 @@ import { parseReference, type Reference } from '../oci/reference.ts'
 import type { CommandContext } from './command.ts'
 import { CommandFailure } from './command-failure.ts'
 
-/** Prints a result: as JSON with `--output json`, else as the lines given. */
+/** Prints a result: as a document with `--output json` or `yaml`, else as the lines given. */
 export function print(
-  { options, terminal }: CommandContext,
+  { write, terminal }: CommandContext,
   value: unknown,
   lines: () => readonly string[],
 ): void {
-  const isJson = options['output'] === 'json'
-  terminal.out(
-    isJson
-      ? `${JSON.stringify(value, null, 2)}\n`
-      : lines()
-          .map(line => `${line}\n`)
-          .join(''),
-  )
+  const asLines = () =>
+    lines()
+      .map(line => `${line}\n`)
+      .join('')
+  terminal.out(write === undefined ? asLines() : write(value))
 }
 
 /** Rows as columns, as wide as their widest cell; the last one as it is. */

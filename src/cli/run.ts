@@ -1,10 +1,10 @@
 import type { Origin } from '../config/faults.ts'
 import type { Flag } from '../config/flags.ts'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'
-import type { CommandContext, Parts, Terminal } from './command.ts'
+import type { Command, CommandContext, Parts, Terminal } from './command.ts'
 import { CommandFailure } from './command-failure.ts'
 import { type CommandLine, parseCommandLine } from './command-line.ts'
-import { findCommand } from './commands.ts'
+import { commands, findCommand, globalOptions, optionsOf } from './commands.ts'
 import { exitCodes } from './exit-codes.ts'
 import { commandHelp, globalHelp, groupHelp } from './help.ts'
 
@@ -52,6 +52,11 @@ export async function runCli(
       env,
       terminal,
       parts,
+      vocabulary: {
+        commands: commands.map(one => ({ ...one, options: optionsOf(one) })),
+        options: globalOptions,
+      },
+      write: await writerOf(formOf(command, options)),
       loadConfig: () => load(options, env, flags, terminal),
     }
     return exitCodes[await run(context)].code
@@ -60,6 +65,19 @@ export async function runCli(
     terminal.err(`holdfast: ${error.message}\n`)
     return exitCodes[error.code].code
   }
+}
+
+/** What `--output` says of the form; a command may have an option of that name for something else. */
+function formOf(command: Command, options: Readonly<Record<string, string>>): string | undefined {
+  return command.options.some(({ name }) => name === 'output') ? undefined : options['output']
+}
+
+/** Turns a result into a document, where one is asked for. */
+async function writerOf(form: string | undefined): Promise<CommandContext['write']> {
+  if (form === 'json') return value => `${JSON.stringify(value, null, 2)}\n`
+  if (form !== 'yaml') return undefined
+  const { stringify } = await import('yaml')
+  return value => stringify(value)
 }
 
 function checkWords({ command, words, options }: CommandLine): void {
@@ -71,9 +89,8 @@ function checkWords({ command, words, options }: CommandLine): void {
   if (surplus !== undefined) {
     throw new CommandFailure('usage', `${JSON.stringify(surplus)} is one word too many; ${usage}`)
   }
-  const isForm = !command.options.some(({ name }) => name === 'output')
-  if (isForm && !['text', 'json', undefined].includes(options['output'])) {
-    throw new CommandFailure('usage', '--output is text or json')
+  if (!['text', 'json', 'yaml', undefined].includes(formOf(command, options))) {
+    throw new CommandFailure('usage', '--output is text, json or yaml')
   }
 }
 

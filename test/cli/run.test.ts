@@ -24,7 +24,7 @@ t.test('a wrong command line ends with 2 and says what is wrong', async t => {
     err: /something is missing; usage: holdfast resolve REF/,
   })
   t.match(await cli(['tags', 'a', 'b']), { code: 2, err: /"b" is one word too many/ })
-  t.match(await cli(['tags', '-o', 'xml']), { code: 2, err: /--output is text or json/ })
+  t.match(await cli(['tags', '-o', 'xml']), { code: 2, err: /--output is text, json or yaml/ })
   t.match(await cli(['resolve', 'NGINX']), { code: 2, err: /no repository name: "NGINX"/ })
 })
 
@@ -45,6 +45,14 @@ t.test('the file is named by --config, or else by HOLDFAST_CONFIG', async t => {
   }
   t.equal(await modeOf([]), 'offline')
   t.equal(await modeOf(['--config', join(directory, 'b.yaml')]), 'online')
+})
+
+t.test('a result is a document where one is asked for', async t => {
+  const admin = await scriptAdmin(t, () => [200, { items: [], next: null }])
+  const { env } = admin
+  t.match(await cli(['tags', '-o', 'json'], { env }), { code: 0, out: '{\n  "items": []\n}\n' })
+  t.match(await cli(['tags', '--output', 'yaml'], { env }), { code: 0, out: 'items: []\n' })
+  t.match(await cli(['tags', '--output', 'text'], { env }), { code: 0, out: /no tags/ })
 })
 
 t.test('an error that nobody foresaw is not swallowed', async t => {

@@ -39,5 +39,6 @@ function announce(
   { addresses }: RunningDaemon,
   text: () => string,
 ): void {
-  out(form === 'json' ? `${JSON.stringify({ ready: true, addresses })}\n` : text())
+  const isDocument = form === 'json' || form === 'yaml' // one line of JSON is YAML, too
+  out(isDocument ? `${JSON.stringify({ ready: true, addresses })}\n` : text())
 }
