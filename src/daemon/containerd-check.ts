@@ -7,7 +7,6 @@ import {
   judgeHosts,
 } from '../adapters/containerd-setup/check.ts'
 import { judgeMirror, judgePorts, judgePull } from '../adapters/containerd-setup/check-mirror.ts'
-import { createCri } from '../adapters/containerd-setup/cri.ts'
 import { embeddedRegistries } from '../adapters/containerd-setup/k3s-embedded.ts'
 import type { ContainerdPlace } from '../adapters/containerd-setup/locate.ts'
 import { readStatus } from '../adapters/containerd-setup/status.ts'
@@ -23,9 +22,10 @@ export async function checkContainerd(
 ): Promise<readonly Finding[]> {
   const { certsDir, registriesYaml } = place
   const mirror = { url: mirrorUrl(config), targets: [], token: undefined }
-  const cri = createCri(place.socket)
+  const { openCri } = await import('../adapters/containerd/cri.ts') // loads gRPC
+  const runtime = openCri(place.socket)
   try {
-    const containerd = await askContainerd(cri, place)
+    const containerd = await askContainerd(runtime, place)
     const states = await readStatus(certsDir, registries)
     const embedded =
       registriesYaml === undefined ? [] : await embeddedRegistries(registriesYaml, states)
@@ -46,10 +46,10 @@ export async function checkContainerd(
       ...(isUp ? [] : await judgePorts(addressesOf(config))),
       ...judgeHosts(states),
       ...judgeEmbedded(embedded),
-      ...(mayPull ? [await judgePull(cri, certsDir, mirror)] : []),
+      ...(mayPull ? [await judgePull(runtime, certsDir, mirror)] : []),
     ]
   } finally {
-    cri.close()
+    runtime.close()
   }
 }
 

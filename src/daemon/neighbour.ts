@@ -61,11 +61,11 @@ async function keepsLayers(
   config: Pick<Config, 'containerd'>,
   log: Log,
 ): Promise<boolean> {
-  const { createCri } = await import('../adapters/containerd-setup/cri.ts')
+  const { openCri } = await import('../adapters/containerd/cri.ts')
   const { findContainerd } = await import('./containerd-place.ts')
-  const cri = createCri(socket)
+  const runtime = openCri(socket)
   try {
-    const { discardUnpackedLayers: running } = await cri.runningConfig()
+    const { discardUnpackedLayers: running } = await runtime.runningConfig()
     const place = await findContainerd(config)
     return (running ?? place.config?.discardUnpackedLayers) === false
   } catch (err) {
@@ -73,7 +73,7 @@ async function keepsLayers(
     log.debug({ err }, 'whether containerd keeps layers is not known')
     return false
   } finally {
-    cri.close()
+    runtime.close()
   }
 }
 

@@ -4,9 +4,9 @@ import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { checkRegistry } from '../../ports/check-registry.ts'
+import type { ContainerRuntime } from '../../ports/container-runtime.ts'
 import { HoldfastError } from '../../ports/errors.ts'
 import type { Finding } from './check.ts'
-import type { Cri } from './cri.ts'
 import { type MirrorAccess, writeHosts } from './hosts-toml.ts'
 import { codeOf, writeWhole } from './whole-file.ts'
 
@@ -68,7 +68,7 @@ function tryListening(host: string, port: number): Promise<string | undefined> {
 
 /** Pulls an image that the mirror makes for this once, by the way that pods' images take, and removes it. */
 export async function judgePull(
-  cri: Cri,
+  runtime: ContainerRuntime,
   certsDir: string,
   mirror: MirrorAccess,
 ): Promise<Finding> {
@@ -80,9 +80,9 @@ export async function judgePull(
     await mkdir(directory, { recursive: true, mode: 0o755 })
     const access = { name: checkRegistry, url: undefined }
     await writeWhole(join(directory, 'hosts.toml'), writeHosts(access, mirror, 'none'), 0o644)
-    await cri.pull(image)
+    await runtime.pull(image)
     const what = `${image} came through the mirror in ${Math.round(performance.now() - beganMs)} ms`
-    await cri.remove(image)
+    await runtime.remove(image)
     return { id, level: 'ok', what }
   } catch (error) {
     if (!(error instanceof HoldfastError) && codeOf(error) === undefined) throw error

@@ -1,6 +1,6 @@
 import { access, constants } from 'node:fs/promises'
+import type { ContainerRuntime, RunningConfig } from '../../ports/container-runtime.ts'
 import { HoldfastError } from '../../ports/errors.ts'
-import type { Cri, RunningConfig } from './cri.ts'
 import { keyOf } from './every-registry.ts'
 import type { ContainerdPlace } from './locate.ts'
 import type { HostsState } from './status.ts'
@@ -40,12 +40,12 @@ export interface Answered {
 
 /** Asks containerd for its version and what its CRI plugin runs with. */
 export async function askContainerd(
-  cri: Cri,
+  runtime: ContainerRuntime,
   { socket, kind }: ContainerdPlace,
 ): Promise<Answered> {
   try {
-    const version = await cri.version()
-    const running = await cri.runningConfig()
+    const version = await runtime.version()
+    const running = await runtime.runningConfig()
     return { version, running, finding: ok('containerd', `containerd ${version} at ${socket}`) }
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error

@@ -1,12 +1,11 @@
 import {
-  Client,
   type ClientDuplexStream,
   type ClientReadableStream,
-  credentials,
   Metadata,
   type MethodDefinition,
   status,
 } from '@grpc/grpc-js'
+import { ask as askOne, openClient } from './connection.ts'
 import type {
   Envelope,
   Image,
@@ -63,45 +62,20 @@ export interface Deadlines {
   readonly listMs: number
 }
 
-/** What containerd itself sends and takes at most. */
-const maxMessageBytes = 16 * 1024 * 1024
-
 /** Opens a connection of its own, made by the first call. @param socket path of a unix socket */
 export function openApi(
   methods: Methods,
   { socket, namespace }: { readonly socket: string; readonly namespace: string },
   { answerMs, listMs }: Deadlines,
 ): ContainerdApi {
-  const client = new Client(`unix:${socket}`, credentials.createInsecure(), {
-    'grpc.max_receive_message_length': maxMessageBytes,
-    'grpc.max_send_message_length': maxMessageBytes,
-    // Otherwise a connection to a socket that was replaced meanwhile is shared with whoever connects by the same path.
-    'grpc.use_local_subchannel_pool': 1,
-    'grpc.enable_retries': 0,
-  })
+  const client = openClient(socket)
   const metadata = new Metadata()
   metadata.set('containerd-namespace', namespace)
   const subscriptions = new Set<ClientReadableStream<Envelope>>()
   const within = (ms: number) => ({ deadline: Date.now() + ms })
 
-  function ask<Q, A>(method: MethodDefinition<Q, A>, question: Q, ms: number): Promise<A> {
-    const { path, requestSerialize, responseDeserialize } = method
-    return new Promise((resolve, reject) => {
-      client.makeUnaryRequest(
-        path,
-        requestSerialize,
-        responseDeserialize,
-        question,
-        metadata,
-        within(ms),
-        (error, answer) => {
-          if (error !== null) reject(error)
-          else if (answer === undefined) reject(new Error(`${path} answered nothing`))
-          else resolve(answer)
-        },
-      )
-    })
-  }
+  const ask = <Q, A>(method: MethodDefinition<Q, A>, question: Q, ms: number): Promise<A> =>
+    askOne(client, method, question, metadata, ms)
 
   function stream<Q, A>(
     method: MethodDefinition<Q, A>,

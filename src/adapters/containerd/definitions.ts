@@ -1,6 +1,5 @@
-import { fileURLToPath } from 'node:url'
 import type { MethodDefinition } from '@grpc/grpc-js'
-import { loadSync } from '@grpc/proto-loader'
+import { loadMethods, type MethodName } from './load-methods.ts'
 
 /** `google.protobuf.Timestamp` */
 export interface Timestamp {
@@ -127,35 +126,30 @@ export interface Methods {
   readonly abortContent: MethodDefinition<{ readonly ref: string }, Empty>
 }
 
-const names = {
-  version: ['version', 'Version', 'Version'],
-  plugins: ['introspection', 'Introspection', 'Plugins'],
-  publish: ['events', 'Events', 'Publish'],
-  subscribe: ['events', 'Events', 'Subscribe'],
-  listImages: ['images', 'Images', 'List'],
-  updateImage: ['images', 'Images', 'Update'],
-  createImage: ['images', 'Images', 'Create'],
-  createLease: ['leases', 'Leases', 'Create'],
-  deleteLease: ['leases', 'Leases', 'Delete'],
-  addResource: ['leases', 'Leases', 'AddResource'],
-  deleteResource: ['leases', 'Leases', 'DeleteResource'],
-  listResources: ['leases', 'Leases', 'ListResources'],
-  listContent: ['content', 'Content', 'List'],
-  readContent: ['content', 'Content', 'Read'],
-  contentInfo: ['content', 'Content', 'Info'],
-  updateContent: ['content', 'Content', 'Update'],
-  writeContent: ['content', 'Content', 'Write'],
-  abortContent: ['content', 'Content', 'Abort'],
-} satisfies Record<keyof Methods, readonly [string, string, string]>
+const method = (part: string, service: string, name: string): MethodName => [
+  `containerd/${part}.proto`,
+  `containerd.services.${part}.v1.${service}`,
+  name,
+]
 
-/** Reads the `.proto` files; the types above say the same by hand. */
-export function loadMethods(): Methods {
-  const folder = fileURLToPath(new URL('../../../proto/containerd/', import.meta.url))
-  const files = [...new Set(Object.values(names).map(([part]) => `${folder}${part}.proto`))]
-  const loaded = loadSync(files, { longs: Number, enums: String, defaults: true })
-  const methods = Object.entries(names).map(([key, [part, service, method]]) => {
-    const found = loaded[`containerd.services.${part}.v1.${service}`] as Record<string, unknown>
-    return [key, found[method]]
+export const loadContainerdMethods = (): Methods =>
+  loadMethods<Methods>({
+    version: method('version', 'Version', 'Version'),
+    plugins: method('introspection', 'Introspection', 'Plugins'),
+    publish: method('events', 'Events', 'Publish'),
+    subscribe: method('events', 'Events', 'Subscribe'),
+    listImages: method('images', 'Images', 'List'),
+    updateImage: method('images', 'Images', 'Update'),
+    createImage: method('images', 'Images', 'Create'),
+    createLease: method('leases', 'Leases', 'Create'),
+    deleteLease: method('leases', 'Leases', 'Delete'),
+    addResource: method('leases', 'Leases', 'AddResource'),
+    deleteResource: method('leases', 'Leases', 'DeleteResource'),
+    listResources: method('leases', 'Leases', 'ListResources'),
+    listContent: method('content', 'Content', 'List'),
+    readContent: method('content', 'Content', 'Read'),
+    contentInfo: method('content', 'Content', 'Info'),
+    updateContent: method('content', 'Content', 'Update'),
+    writeContent: method('content', 'Content', 'Write'),
+    abortContent: method('content', 'Content', 'Abort'),
   })
-  return Object.fromEntries(methods) as Methods
-}

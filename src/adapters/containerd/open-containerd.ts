@@ -7,7 +7,7 @@ import type { FoundImage, NeighbourState, NeighbourStore } from '../../ports/nei
 import type { ContainerdApi } from './api.ts'
 import { type HashFile, inDirectory, type OpenListed, overGrpc } from './blob-access.ts'
 import { findContentDir } from './content-dir.ts'
-import { type Image, loadMethods } from './definitions.ts'
+import { type Image, loadContainerdMethods } from './definitions.ts'
 import { ContainerdFailure, failureOf } from './failure.ts'
 import { createHoldings } from './holdings.ts'
 import { protectImages } from './protect.ts'
@@ -47,7 +47,7 @@ export function openContainerd(
   const { clock, log, random = Math.random } = parts
   const options = { ...defaults, ...given }
   const { longestBackOffMs = 3_000 } = options
-  const methods = loadMethods()
+  const methods = loadContainerdMethods()
   const holdings = createHoldings(log)
   const listeners = new Set<(images: readonly FoundImage[]) => void>()
   const closing = new AbortController()

@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Server, ServerCredentials } from '@grpc/grpc-js'
 import t, { type Test } from 'tap'
 import {
   type Answered,
@@ -14,10 +12,10 @@ import {
   judgeHosts,
 } from '../../../src/adapters/containerd-setup/check.ts'
 import { judgeMirror, judgePorts } from '../../../src/adapters/containerd-setup/check-mirror.ts'
-import { createCri } from '../../../src/adapters/containerd-setup/cri.ts'
 import { embeddedRegistries } from '../../../src/adapters/containerd-setup/k3s-embedded.ts'
 import { locateContainerd } from '../../../src/adapters/containerd-setup/locate.ts'
-import { encodeMessage } from '../../../src/adapters/containerd-setup/protobuf.ts'
+import type { ContainerRuntime, RunningConfig } from '../../../src/ports/container-runtime.ts'
+import { HoldfastError } from '../../../src/ports/errors.ts'
 
 const v2 = '[plugins."io.containerd.grpc.v1.cri".registry]'
 const v3 = "[plugins.'io.containerd.cri.v1.images'.registry]"
@@ -172,60 +170,34 @@ t.test('a mirror, another program and nobody are told apart', async t => {
   t.match(await judgeMirror(mirror), { level: 'fault', what: /ECONNREFUSED/ })
 })
 
-t.test(
-  'a containerd tells its version and what it runs with; one that is not there is told',
-  async t => {
-    // The path of a socket is short.
-    const dir = await mkdtemp(join(tmpdir(), 'holdfast-'))
-    t.teardown(() => rm(dir, { recursive: true, force: true }))
-    const here = { ...(await place(t, undefined)), socket: join(dir, 'c.sock') }
-    const nowhere = { ...here, socket: join(dir, 'none.sock') }
-    const absent = createCri(nowhere.socket)
-    t.teardown(() => absent.close())
-    t.match(await askContainerd(absent, nowhere), {
-      finding: { level: 'fault', what: /there is no .*none\.sock/ },
-    })
+t.test('a containerd tells its version and what it runs with', async t => {
+  const here = await place(t, undefined)
+  const running = { configPath: '/c', discardUnpackedLayers: false, contentRoot: '/root' }
+  const told = await askContainerd(runtime(running), here)
+  t.match(told, { version: '1.7.24', running, finding: { level: 'ok', what: /1\.7\.24 at / } })
+})
 
-    const info = JSON.stringify({ registry: { configPath: '/c' }, containerdRootDir: '/root' })
-    const entry = encodeMessage([
-      [1, 'config'],
-      [2, info],
-    ])
-    const server = new Server()
-    const method = (path: string, answer: Buffer) => ({
-      path,
-      requestStream: false as const,
-      responseStream: false as const,
-      requestSerialize: (one: Buffer) => one,
-      requestDeserialize: (one: Buffer) => one,
-      responseSerialize: (one: Buffer) => one,
-      responseDeserialize: (one: Buffer) => one,
-      answer,
-    })
-    const definition = {
-      Version: method('/runtime.v1.RuntimeService/Version', encodeMessage([[3, '1.7.24']])),
-      Status: method('/runtime.v1.RuntimeService/Status', encodeMessage([[2, entry]])),
-    }
-    server.addService(definition, {
-      Version: (_: unknown, done: (e: null, b: Buffer) => void) =>
-        done(null, definition.Version.answer),
-      Status: (_: unknown, done: (e: null, b: Buffer) => void) =>
-        done(null, definition.Status.answer),
-    })
-    await new Promise<void>((resolve, reject) =>
-      server.bindAsync(`unix://${here.socket}`, ServerCredentials.createInsecure(), error =>
-        error === null ? resolve() : reject(error),
-      ),
-    )
-    t.teardown(() => server.forceShutdown())
-    const cri = createCri(here.socket)
-    t.teardown(() => cri.close())
-    const told = await askContainerd(cri, here)
-    t.match(told, { version: '1.7.24', finding: { level: 'ok' } })
-    t.match(told.running, {
-      configPath: '/c',
-      contentRoot: '/root/io.containerd.content.v1.content',
-    })
-    await t.rejects(cri.pull('a/b:c'), { message: /UNIMPLEMENTED/ })
-  },
-)
+t.test('one that is not there is told from one that does not answer', async t => {
+  const here = await place(t, undefined)
+  const absent = await askContainerd(runtime(undefined), here)
+  t.match(absent, {
+    version: undefined,
+    running: undefined,
+    finding: { level: 'fault', what: /there is no .*c\.sock/ },
+  })
+  await writeFile(here.socket, '')
+  const silent = await askContainerd(runtime(undefined), here)
+  t.match(silent, { finding: { level: 'fault', what: /UNAVAILABLE/ } })
+})
+
+/** One that runs with this, or does not answer. */
+function runtime(running: RunningConfig | undefined): ContainerRuntime {
+  const refuse = async () => {
+    throw new HoldfastError('config-invalid', 'UNAVAILABLE: nobody answers')
+  }
+  if (running === undefined) {
+    return { version: refuse, runningConfig: refuse, pull: refuse, remove: refuse, close() {} }
+  }
+  const version = async () => '1.7.24'
+  return { version, runningConfig: async () => running, pull: refuse, remove: refuse, close() {} }
+}

@@ -10,7 +10,7 @@ import {
 import {
   type Envelope,
   type Image,
-  loadMethods,
+  loadContainerdMethods,
   type Resource,
 } from '../../../src/adapters/containerd/definitions.ts'
 import { type Digest, digestAlgorithm, digestHex, digestOf } from '../../../src/oci/digest.ts'
@@ -64,7 +64,7 @@ export async function startFakeContainerd(options: {
   readonly namespace?: string
 }): Promise<FakeContainerd> {
   const { socket, contentDir, namespace = 'k8s.io' } = options
-  const methods = loadMethods()
+  const methods = loadContainerdMethods()
   const blobs = new Map<string, Blob>()
   const images = new Map<string, Image>()
   const leases = new Map<string, Resource[]>()
