@@ -34,8 +34,10 @@ const gatherMs = 50
 const afterwardsMs = 700
 /** How often it is tried whether events come, ms. */
 const pingMs = 50
-/** A long list is not asked for again before so many times as long as it took. */
+/** A list is not asked for again before so many times as long as it costs. */
 const restShare = 10
+/** It costs the least that one of so many in a row took: one that waited for a collection of containerd's, or for the disk, took longer. */
+const judgedLists = 5
 
 /** Connects, and follows what containerd holds until that fails or `signal` aborts; always rejects, with the reason. */
 export async function runSession(
@@ -101,9 +103,9 @@ async function work(
   const beganMs = performance.now()
   const images = await api.images()
   const contents = await api.contents()
+  schedule.listed(performance.now() - beganMs)
   over.throwIfAborted() // a late list of a lost connection says nothing
   await listener.listed({ images, contents })
-  schedule.listed(performance.now() - beganMs)
 }
 
 /** Subscribes, and waits until an event of our own comes back: from then on none is missed. `ended` rejects when no more will come. */
@@ -138,6 +140,7 @@ function createSchedule(listEveryMs: number): Schedule & { poke(): void } {
   /** When to list, soonest first; at once to begin with. */
   let dueMs: readonly number[] = [0]
   let restUntilMs = 0
+  let tookMs: readonly number[] = []
   let bell = Promise.withResolvers<void>()
   const next = () => Math.max(dueMs[0] ?? Number.POSITIVE_INFINITY, restUntilMs)
 
@@ -165,9 +168,11 @@ function createSchedule(listEveryMs: number): Schedule & { poke(): void } {
       dueMs = dueMs.filter(ms => ms > nowMs)
       return true
     },
-    listed(tookMs) {
+    listed(lastMs) {
       const nowMs = performance.now()
-      restUntilMs = nowMs + restShare * tookMs
+      tookMs = [...tookMs, lastMs].slice(-judgedLists)
+      // The first one of a connection tells nothing: nothing is warm.
+      restUntilMs = tookMs.length === 1 ? 0 : nowMs + restShare * Math.min(...tookMs)
       if (dueMs.length === 0) dueMs = [nowMs + listEveryMs]
     },
   }

@@ -42,6 +42,8 @@ export interface FakeContainerd {
   removeImage(name: string): void
   /** From now on no call is answered, or all are again. */
   hang(isHanging: boolean): void
+  /** The next answer to this method takes so long, ms. */
+  delayNext(method: string, ms: number): void
   /** From now on nobody may see its leases. */
   refuseLeases(): void
   /** Changes are made and not told. */
@@ -78,6 +80,7 @@ export async function startFakeContainerd(options: {
     },
   })
   const server = new Server()
+  const delays = new Map<string, number>()
   let isHanging = false
   let isMute = false
   let areLeasesRefused = false
@@ -98,9 +101,15 @@ export async function startFakeContainerd(options: {
       count(name)
       if (isHanging) return
       const found = answer(call.request)
-      if (found === status.ALREADY_EXISTS) done({ code: status.ALREADY_EXISTS, details: name })
-      else if (found === undefined) done({ code: status.NOT_FOUND, details: name })
-      else done(null, found)
+      const say = () => {
+        if (found === status.ALREADY_EXISTS) done({ code: status.ALREADY_EXISTS, details: name })
+        else if (found === undefined) done({ code: status.NOT_FOUND, details: name })
+        else done(null, found)
+      }
+      const delayMs = delays.get(name)
+      delays.delete(name)
+      if (delayMs === undefined) say()
+      else setTimeout(say, delayMs)
     }
   }
 
@@ -267,6 +276,9 @@ export async function startFakeContainerd(options: {
     },
     hang(hanging) {
       isHanging = hanging
+    },
+    delayNext(method, ms) {
+      delays.set(method, ms)
     },
     refuseLeases() {
       areLeasesRefused = true

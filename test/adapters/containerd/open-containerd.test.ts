@@ -169,6 +169,31 @@ t.test('what is collected after an image without a word is noticed within a seco
   t.ok(performance.now() - beganMs < 1_500)
 })
 
+for (const [what, method] of Object.entries({
+  'a list that containerd keeps us waiting for': 'listImages',
+  'protecting an image': 'updateImage',
+})) {
+  t.test(`${what} does not put off the news after it`, async t => {
+    const fake = await startFakeContainerd({ socket: join(await folderOf(t), 'c.sock') })
+    t.teardown(() => fake.stop())
+    const { content, digest } = makeBlob(10)
+    await fake.put(digest, content)
+    const target = { digest, mediaType: 'application/vnd.oci.image.index.v1+json', size: 10 }
+    const store = follow(t, fake.socket)
+    await reaches(store, 'connected')
+    const protectedNow = () => fake.labels('registry.lab/first:1')?.['io.holdfast.protected']
+    store.protect(new Set([digest]))
+    fake.delayNext(method, 400)
+    fake.addImage('registry.lab/first:1', target)
+    await eventually('seen and protected', () => store.status().images === 1 && !!protectedNow())
+    fake.addImage('registry.lab/second:1', target)
+    const beganMs = performance.now()
+    await eventually('the next one', () => store.status().images === 2)
+    const tookMs = performance.now() - beganMs
+    t.ok(tookMs < 2_000, `after ${Math.round(tookMs)} ms`)
+  })
+}
+
 t.test('it closes at once while containerd hangs', async t => {
   const fake = await startFakeContainerd({ socket: join(await folderOf(t), 'c.sock') })
   t.teardown(() => fake.stop())
