@@ -10,7 +10,7 @@ import { findContentDir } from './content-dir.ts'
 import { type Image, loadContainerdMethods } from './definitions.ts'
 import { ContainerdFailure, failureOf } from './failure.ts'
 import { createHoldings } from './holdings.ts'
-import { protectImages } from './protect.ts'
+import { createProtection } from './protection.ts'
 import { readHoldings } from './read-holdings.ts'
 import { runSession, type SessionListener, type SessionOptions } from './session.ts'
 import { takeImage } from './take-image.ts'
@@ -58,10 +58,8 @@ export function openContainerd(
   let reads: 'directory' | 'grpc' | undefined
   let version: string | undefined
   let images: readonly FoundImage[] = []
-  let listedImages: readonly Image[] = []
-  /** Until somebody has said it, what an earlier process protected stays so. */
-  let wanted: ReadonlySet<Digest> | undefined
-  let protecting = Promise.resolve()
+  const held = (digest: Digest) => holdings.get(digest) !== undefined
+  const protection = createProtection({ api: () => api, held, log })
   let now: { state: NeighbourState; sinceMs: number; failure: string | undefined } = {
     state: 'connecting',
     sinceMs: clock.wallMs(),
@@ -92,26 +90,14 @@ export function openContainerd(
       contentDir = undefined
       lookForFiles()
     },
-    async listed(listing) {
+    listed(listing) {
       lookForFiles()
       holdings.replace(listing.contents)
-      listedImages = listing.images
       images = listing.images.flatMap(readImage)
       turn('connected')
       for (const hear of listeners) hear(images)
-      await protect()
+      protection.listed(listing.images)
     },
-  }
-
-  /** After each other: two that compare the same list would change everything twice. */
-  function protect(): Promise<void> {
-    const held = (digest: Digest) => holdings.get(digest) !== undefined
-    const mine = protecting.then(async () => {
-      if (api === undefined || wanted === undefined) return
-      await protectImages(api, listedImages, { wanted, held }, log)
-    })
-    protecting = mine.catch(() => {})
-    return mine
   }
 
   /** Settles when a connection was lost or not had; whether it had come to anything. */
@@ -163,11 +149,7 @@ export function openContainerd(
       if (now.state === 'connected') listener(images)
       return () => listeners.delete(listener)
     },
-    protect(digests) {
-      wanted = digests
-      // What fails is tried again with the next list.
-      protect().catch(err => log.debug({ err }, 'containerd was not told what to protect'))
-    },
+    protect: protection.want,
     async take(image, open, signal) {
       if (api === undefined) {
         const { state, failure } = now

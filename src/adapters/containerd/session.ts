@@ -15,7 +15,7 @@ export interface SessionListener {
   /** It answers; not all is known yet. */
   opened(api: ContainerdApi, facts: { version: string; contentRoot: string | undefined }): void
   /** After every change and from time to time. The first one comes when no later change can be missed. */
-  listed(listing: Listing): Promise<void>
+  listed(listing: Listing): void
 }
 
 export interface SessionOptions extends Deadlines {
@@ -105,7 +105,7 @@ async function work(
   const contents = await api.contents()
   schedule.listed(performance.now() - beganMs)
   over.throwIfAborted() // a late list of a lost connection says nothing
-  await listener.listed({ images, contents })
+  listener.listed({ images, contents })
 }
 
 /** Subscribes, and waits until an event of our own comes back: from then on none is missed. `ended` rejects when no more will come. */
