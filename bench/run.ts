@@ -24,6 +24,7 @@ import { meshScale } from './mesh-scale.ts'
 import { peerBlob } from './peer-blob.ts'
 import { printTable } from './print-table.ts'
 import { pullThrough } from './pull-through.ts'
+import { report } from './report.ts'
 import { resolve } from './resolve.ts'
 import type { Bench } from './scene.ts'
 import { startToReady } from './start-to-ready.ts'
@@ -40,6 +41,7 @@ const benches: Readonly<Record<string, readonly [Bench, string]>> = {
   'mesh-pull': [meshPull, 'images of 200 MB through a mesh of whole processes'],
   scale: [meshScale, 'what a node costs among 3, 20 and 100 (BENCH_SIZES), all in one process'],
   spegel: [besideSpegel, 'beside Spegel, two containerds (root, spegel on the PATH)'],
+  report: [report, 'whether 200 images would start without a registry, asked of three nodes'],
   start: [startToReady, 'from the start to the first answer; resident memory at rest'],
   sync: [sync, 'a joiner that lacks 100 000 tags; two equal nodes'],
   import: [importArchive, 'an archive of 1 GB, beside containerd (root)'],
