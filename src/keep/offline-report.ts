@@ -1,8 +1,8 @@
 import type { Digest } from '../oci/digest.ts'
 import type { Repository } from '../oci/reference.ts'
 import type { NodeId } from '../ports/node-id.ts'
-import type { WantedImage } from './keep-set.ts'
 import type { Survey } from './survey.ts'
+import type { WantedImage } from './wanted-images.ts'
 
 /**
  * What a node's clients would have of a tag if its registry could not be reached from now on. `here`: the node holds it; `in-reach`: other

@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { WantedImage } from '../../src/keep/keep-set.ts'
 import { createOfflineReport, type Gap, type ReportingNode } from '../../src/keep/offline-report.ts'
+import type { WantedImage } from '../../src/keep/wanted-images.ts'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 
 const { signal } = new AbortController()

@@ -1,10 +1,10 @@
-import type { WantedImage } from '../../keep/keep-set.ts'
 import type {
   MakeReport,
   OfflineReport,
   ReportedImage,
   Verdict,
 } from '../../keep/offline-report.ts'
+import type { WantedImage } from '../../keep/wanted-images.ts'
 import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
 import { defined, iso } from './describe.ts'
 import type { AddOperation } from './operation.ts'

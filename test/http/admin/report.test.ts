@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { WantedImage } from '../../../src/keep/keep-set.ts'
 import type { OfflineReport } from '../../../src/keep/offline-report.ts'
+import type { WantedImage } from '../../../src/keep/wanted-images.ts'
 import { manifestDigest } from '../support.ts'
 import { keyOf, nowMs, startAdmin } from './support.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { describeWanted, listKeepSet } from '../../src/keep/keep-set.ts'
+import { describeWanted, listKeepSet } from '../../src/keep/wanted-images.ts'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { formatTag, type TagReference } from '../../src/oci/reference.ts'
 import { createMemoryLedger } from '../support/memory-ledger.ts'
