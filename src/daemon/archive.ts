@@ -56,6 +56,7 @@ export async function wireArchive(
           neighbour: parts.neighbour,
           store,
           ledger: database.ledger,
+          awaited: database.awaited,
           treeOf: createTreeOf({
             manifest: graph.manifest,
             isHeld: digest => store.stat(digest) !== undefined,

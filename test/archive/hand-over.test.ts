@@ -1,12 +1,13 @@
 import t from 'tap'
-import { createHandOver } from '../../src/archive/hand-over.ts'
+import { createHandOver, type HandOverParts } from '../../src/archive/hand-over.ts'
 import { createTreeOf } from '../../src/archive/image-trees.ts'
 import type { Root } from '../../src/archive/read-layout.ts'
 import { parsePlatform } from '../../src/oci/platform.ts'
 import { parseReference, type TagReference } from '../../src/oci/reference.ts'
 import { silentLog } from '../../src/ports/log.ts'
-import type { HandedImage } from '../../src/ports/neighbour-store.ts'
+import type { FoundImage, HandedImage, NeighbourState } from '../../src/ports/neighbour-store.ts'
 import { makeImage, type TestImage } from '../support/image.ts'
+import { createMemoryAwaitedImages } from '../support/memory-awaited-images.ts'
 import { createMovableClock } from '../support/movable-clock.ts'
 import { createMovableTimers } from '../support/movable-timers.ts'
 import { createImporting, fullName, layoutOf } from './support.ts'
@@ -19,6 +20,17 @@ const rootOf = ({ digest, mediaType, size }: TestImage, name: Root['name']): Roo
 }
 const tagged = (image: TestImage) => rootOf(image, { repository: key, tag: key })
 
+const calm = {
+  socket: '/run/c.sock',
+  sinceMs: 0,
+  failure: undefined,
+  version: undefined,
+  reads: undefined,
+  blobs: 0,
+  blobBytes: 0,
+  images: 0,
+} as const
+
 async function open(...images: readonly TestImage[]) {
   const node = await createImporting()
   for (const image of images) {
@@ -29,38 +41,59 @@ async function open(...images: readonly TestImage[]) {
   const taken: HandedImage[] = []
   const heard = new Set<() => void>()
   let failure: Error | undefined
+  let onTake = () => {}
+  let state: NeighbourState = 'connected'
   const { store, graph, ledger } = node
+  const awaited = createMemoryAwaitedImages()
   const amd64 = parsePlatform('linux/amd64')
-  const handOver = createHandOver({
-    neighbour: {
-      async take(image) {
-        if (failure !== undefined) throw failure
-        taken.push(image)
-      },
-      onImages(listener) {
-        const hear = () => listener([])
-        heard.add(hear)
-        return () => heard.delete(hear)
-      },
+  const neighbour = {
+    status: () => ({ ...calm, state }),
+    async take(image: HandedImage) {
+      onTake()
+      if (failure !== undefined) throw failure
+      taken.push(image)
     },
-    store,
-    ledger,
-    treeOf: createTreeOf({
+    onImages(listener: (images: readonly FoundImage[]) => void) {
+      const hear = () => listener([])
+      heard.add(hear)
+      return () => heard.delete(hear)
+    },
+  } satisfies HandOverParts['neighbour']
+  const start = () =>
+    createHandOver({
+      neighbour,
+      store,
+      ledger,
+      awaited,
+      treeOf: createTreeOf({
+        manifest: graph.manifest,
+        isHeld: digest => store.stat(digest) !== undefined,
+      }),
       manifest: graph.manifest,
-      isHeld: digest => store.stat(digest) !== undefined,
-    }),
-    manifest: graph.manifest,
-    platforms: amd64 === undefined ? [] : [amd64],
-    timers,
-    log: silentLog,
-  })
+      platforms: amd64 === undefined ? [] : [amd64],
+      timers,
+      log: silentLog,
+    })
   const { signal } = new AbortController()
+  let handOver = start()
   return {
     ...node,
-    handOver,
+    awaited,
+    close: () => handOver.close(),
+    /** As after a crash: what was in memory alone is gone. */
+    async restart() {
+      await handOver.close()
+      handOver = start()
+    },
     taken,
     timers,
     give: (...roots: readonly Root[]) => handOver.give(roots, signal),
+    onTake(listener: () => void) {
+      onTake = listener
+    },
+    become(other: NeighbourState) {
+      state = other
+    },
     fail: (why: string | undefined) => {
       failure = why === undefined ? undefined : new Error(why)
     },
@@ -134,6 +167,80 @@ t.test('what fails is told, and tried again: in time, and when something is hear
     scene.hear()
     await settled(scene)
     t.equal(scene.taken.length, 1, 'and no more')
-    await scene.handOver.close()
+    await scene.close()
   }
+})
+
+t.test('what waits is handed over after a restart, and then forgotten', async t => {
+  const scene = await open(one, two)
+  scene.fail('containerd is absent')
+  const untagged = rootOf(one, { repository: key, tag: undefined })
+  await scene.give(tagged(two), untagged)
+  await scene.restart()
+  scene.fail(undefined)
+  await scene.timers.pass(5_000)
+  await settled(scene)
+  t.strictSame(
+    scene.taken.map(image => [image.digest, image.tag]),
+    [
+      [two.digest, 'v1'],
+      [one.digest, undefined],
+    ],
+  )
+  t.strictSame(scene.awaited.load(), [])
+  await scene.restart()
+  await scene.timers.pass(5_000)
+  await settled(scene)
+  t.equal(scene.taken.length, 2, 'and no more')
+})
+
+t.test('an image is remembered before it is handed over', async t => {
+  const scene = await open(one)
+  let known: readonly unknown[] = []
+  scene.onTake(() => {
+    known = scene.awaited.load()
+  })
+  await scene.give(tagged(one))
+  t.match(known, [{ digest: one.digest, tag: 'v1' }])
+  t.strictSame(scene.awaited.load(), [])
+})
+
+t.test('a newer image of a tag takes the place of the one that waits', async t => {
+  const scene = await open(one, two)
+  scene.fail('containerd is absent')
+  await scene.give(tagged(one))
+  await scene.give(tagged(two))
+  await scene.restart()
+  scene.fail(undefined)
+  scene.hear()
+  await settled(scene)
+  t.strictSame(
+    scene.taken.map(image => image.digest),
+    [two.digest],
+  )
+})
+
+t.test('one that is not here any more is forgotten, once it is known what else is', async t => {
+  const scene = await open(one)
+  scene.fail('containerd is absent')
+  scene.become('absent')
+  await scene.give(tagged(one))
+  await scene.store.delete(one.for('linux/amd64').config.digest)
+  await scene.restart()
+  await scene.timers.pass(5_000)
+  await settled(scene)
+  t.match(scene.awaited.load(), [{ digest: one.digest }], 'containerd may hold the rest of it')
+  scene.become('connected')
+  scene.hear()
+  await settled(scene)
+  t.strictSame(scene.awaited.load(), [])
+  t.strictSame(scene.taken, [])
+})
+
+t.test('a memory that cannot be written holds nothing up', async t => {
+  const scene = await open(one)
+  const broken = () => Promise.reject(new Error('read-only'))
+  Object.assign(scene.awaited, { remember: broken, forget: broken })
+  t.strictSame(await scene.give(tagged(one)), [])
+  t.equal(scene.taken.length, 1)
 })

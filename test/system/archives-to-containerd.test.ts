@@ -27,7 +27,7 @@ async function open(t: Test, version: ContainerdVersion) {
   const pause = join(dir, 'pause.tar')
   await writeArchive(pause, pauseImage, runnable('pause'))
   const containerd = await startContainerd(version, join(dir, 'containerd'), pause)
-  const node = await startNode({
+  const options = {
     dir: join(dir, 'node'),
     config: {
       mode: 'offline',
@@ -36,7 +36,8 @@ async function open(t: Test, version: ContainerdVersion) {
       store: { kind: 'both', minFreeBytes: '1MiB' },
       containerd: { socket: containerd.socket },
     },
-  })
+  }
+  let node = await startNode(options)
   t.teardown(async () => {
     await node.stop()
     await containerd.stop()
@@ -44,7 +45,14 @@ async function open(t: Test, version: ContainerdVersion) {
   })
   return {
     containerd,
-    node,
+    output: () => node.output(),
+    /** Ends the node at once, and starts it where nobody drops anything. */
+    async restart() {
+      await node.stop('SIGKILL')
+      await rm(drop, { recursive: true })
+      await mkdir(drop)
+      node = await startNode(options)
+    },
     /** Puts an archive there, made out of an OCI archive of the image by this command. */
     async drop(file: string, name: string, image: TestImage, command = 'cp "$OCI" "$OUT"') {
       const [source, made] = [join(dir, `${file}.source`), join(dir, `${file}.made`)]
@@ -77,7 +85,7 @@ const pinned = 'io.cri-containerd.pinned=pinned'
 
 for (const version of containerdVersions) {
   t.test(`what is dropped starts as a pod of containerd ${version} without a pull`, async t => {
-    const { containerd, node, drop, runs } = await open(t, version)
+    const { containerd, output, restart, drop, runs } = await open(t, version)
     const [app, saved] = [runnable('app'), runnable('saved')]
     await drop('app.tar.zst', nameOf('app'), app, 'zstd -q "$OCI" -o "$OUT"')
     await drop('saved.tar', nameOf('saved'), saved, toDocker)
@@ -117,11 +125,16 @@ for (const version of containerdVersions) {
     t.match(await labelsOf(containerd, `${registry}/lab/app@${newer.digest}`), pinned)
 
     containerd.signal('SIGSTOP')
-    await drop('late.tar', nameOf('late'), runnable('late'))
-    await until('it is imported and containerd does not answer', async () =>
-      node.output().includes('an image was not put into containerd'),
-    ).finally(() => containerd.signal('SIGCONT'))
+    try {
+      await drop('late.tar', nameOf('late'), runnable('late'))
+      await until('it is imported and containerd does not answer', async () =>
+        output().includes('an image was not put into containerd'),
+      )
+      await restart()
+    } finally {
+      containerd.signal('SIGCONT')
+    }
     await isThere(containerd, nameOf('late'))
-    t.match(await runs(nameOf('late')), 'late', 'what came while containerd hung')
+    t.match(await runs(nameOf('late')), 'late', 'what came while containerd hung and we died')
   })
 }

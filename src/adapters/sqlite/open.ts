@@ -2,6 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { defaultRetentionDays } from '../../ledger/horizon.ts'
 import type { AuditLog } from '../../ports/audit-log.ts'
+import type { AwaitedImages } from '../../ports/awaited-images.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ClusterTime } from '../../ports/cluster-time.ts'
 import type { ContentCatalog } from '../../ports/content-catalog.ts'
@@ -16,6 +17,7 @@ import type { RecordStore } from '../../ports/record-store.ts'
 import type { ResolutionLog } from '../../ports/resolution-log.ts'
 import type { TagLedger } from '../../ports/tag-ledger.ts'
 import { createAuditLog } from './audit-log.ts'
+import { createAwaitedImages } from './awaited-images.ts'
 import { createContentCatalog } from './content-catalog.ts'
 import { createDropMemory } from './drop-memory.ts'
 import { createExclusionBook } from './exclusion-book.ts'
@@ -46,6 +48,7 @@ export interface OpenedLedger {
   readonly members: MemberStore
   readonly leases: LeaseStore
   readonly dropped: DropMemory
+  readonly awaited: AwaitedImages
   readonly audit: AuditLog
   readonly pins: PinBook
   readonly exclusions: ExclusionBook
@@ -147,6 +150,7 @@ export async function openLedger(options: {
     members: createMemberStore({ reader, writer, settings }),
     leases: createLeaseStore({ reader, writer }),
     dropped: createDropMemory({ reader, writer }),
+    awaited: createAwaitedImages({ reader, writer }),
     audit: createAuditLog({ reader, writer }),
     pins,
     exclusions: createExclusionBook({ reader, say: replication.say }),

@@ -1,4 +1,5 @@
 import { createAuditWriter } from './audit-log.ts'
+import { createAwaitedWriter } from './awaited-images.ts'
 import type { Connection } from './database.ts'
 import { createDropWriter } from './drop-memory.ts'
 import { createLeaseWriter } from './lease-store.ts'
@@ -11,6 +12,7 @@ type LocalType =
   | 'members'
   | 'lease'
   | 'dropped'
+  | 'awaited'
   | 'audit'
   | 'catalog'
   | 'resolutions'
@@ -25,6 +27,7 @@ export function createLocalWriter(db: Connection): (job: LocalJob) => void {
   const members = createMemberWriter(db)
   const lease = createLeaseWriter(db)
   const dropped = createDropWriter(db)
+  const awaited = createAwaitedWriter(db)
   const audit = createAuditWriter(db)
   return job => {
     switch (job.type) {
@@ -36,6 +39,8 @@ export function createLocalWriter(db: Connection): (job: LocalJob) => void {
         return lease(job.change)
       case 'dropped':
         return dropped(job.change)
+      case 'awaited':
+        return awaited(job.change)
       case 'audit':
         return audit(job.entry)
       case 'catalog':

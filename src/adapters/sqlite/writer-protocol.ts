@@ -3,6 +3,7 @@ import type { KeyOperation } from '../../ledger/key-operation.ts'
 import type { LedgerRecord, SignedRecord } from '../../ledger/record.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { AuditEntry } from '../../ports/audit-log.ts'
+import type { AwaitedImage } from '../../ports/awaited-images.ts'
 import type { SeenFile } from '../../ports/drop-memory.ts'
 import type { HoldfastErrorCode } from '../../ports/errors.ts'
 import type { LogFields } from '../../ports/log.ts'
@@ -34,6 +35,11 @@ export interface LeaseChange {
 /** A file of the drop folder that was dealt with, or the path of one to forget. */
 export type DropChange = { readonly seen: SeenFile } | { readonly forgotten: string }
 
+/** Images that wait for a neighbour from now on, or no more. */
+export type AwaitedChange =
+  | { readonly awaited: readonly AwaitedImage[] }
+  | { readonly forgotten: readonly AwaitedImage[] }
+
 /** One thing to write. */
 export type Job =
   | { readonly type: 'key'; readonly key: string; readonly operation: KeyOperation }
@@ -56,6 +62,7 @@ export type Job =
   | { readonly type: 'members'; readonly change: MemberChange }
   | { readonly type: 'lease'; readonly change: LeaseChange }
   | { readonly type: 'dropped'; readonly change: DropChange }
+  | { readonly type: 'awaited'; readonly change: AwaitedChange }
   | { readonly type: 'audit'; readonly entry: AuditEntry }
   | { readonly type: 'catalog'; readonly batch: CatalogBatch }
   | { readonly type: 'resolutions'; readonly lines: readonly ResolutionLine[] }
