@@ -10,7 +10,7 @@ import { createLastUse, type LastUse } from '../keep/last-use.ts'
 import { createLeases, type Leases } from '../keep/leases.ts'
 import { protectedContent } from '../keep/protected-content.ts'
 import { createScrub, type Scrub } from '../keep/scrub.ts'
-import { startUpkeep } from '../keep/upkeep.ts'
+import { startUpkeep, type Upkeep } from '../keep/upkeep.ts'
 import { createUsageClock } from '../keep/usage-clock.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -34,6 +34,9 @@ export interface Content {
   readonly lastUse: LastUse
   readonly collector: Collector
   readonly scrub: Scrub
+  readonly upkeep: Pick<Upkeep, 'collect' | 'scrub'>
+  /** Of the file system; new content is refused before less is free. */
+  readonly minFreeBytes: number
   readonly leases: Leases
   /** What an import brought so far; not collected while it runs. */
   readonly importing: Set<Digest>
@@ -136,7 +139,10 @@ export async function openContent(
     { quotaBytes, minFreeBytes, unusedForDays },
   )
   opened.makeRoomBy(collector.makeRoom)
-  const scrub = createScrub({ store: own, log }, { bytesPerSecond: scrubBytesPerSecond })
+  const scrub = createScrub(
+    { store: own, log, nowMs: ledger.trustedNowMs },
+    { bytesPerSecond: scrubBytesPerSecond },
+  )
   const upkeep = startUpkeep({
     store: own,
     scrub,
@@ -161,6 +167,8 @@ export async function openContent(
     lastUse,
     collector,
     scrub,
+    upkeep,
+    minFreeBytes,
     leases,
     importing,
     protect,
@@ -186,7 +194,7 @@ async function recoverSightings(
   }
 }
 
-/** Counts what regular collections drop. */
+/** Counts what collections drop. */
 function countCollections(
   collector: Collector,
   { metrics, clock }: { metrics: Metrics; clock: Clock },
@@ -196,6 +204,7 @@ function countCollections(
     async run(options) {
       const startedMs = clock.monotonicMs()
       const result = await collector.run(options)
+      if (result.dryRun) return result
       const seconds = (clock.monotonicMs() - startedMs) / 1000
       metrics.collected({ blobs: result.dropped.length, bytes: result.bytes, seconds })
       return result

@@ -7,13 +7,24 @@ import type { LastCopies } from './last-copies.ts'
 import type { LastUse } from './last-use.ts'
 
 /** What a collection dropped or, when `dryRun`, would drop. */
-interface CollectionResult {
+export interface CollectionResult {
   readonly dryRun: boolean
   /** Freed, blobs and interrupted downloads together. */
   readonly bytes: number
   readonly dropped: readonly Victim[]
   /** Bytes that may not be dropped now. */
   readonly protectedBytes: number
+}
+
+/** How a store's room is taken. All bytes. */
+export interface StoreRoom {
+  readonly usage: StoreUsage
+  /** What the store may take now: less than its quota when others fill the file system. */
+  readonly capacityBytes: number
+  /** What may not be dropped now. */
+  readonly protectedBytes: number
+  /** What would be dropped if its room were needed. */
+  readonly droppableBytes: number
 }
 
 /** Drops what is needed least, never what is protected. One collection runs at a time; the others wait. */
@@ -25,6 +36,8 @@ export interface Collector {
    * when what may be dropped is not enough.
    */
   makeRoom(bytes: number): Promise<boolean>
+  /** Looks at all that is held, and drops nothing. */
+  measure(): Promise<StoreRoom>
   /** Whether the store is above high water. */
   isAboveHighWater(): Promise<boolean>
   /** When room was last asked for, what may be dropped was not enough: new content is streamed and not stored. */
@@ -220,6 +233,12 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
   return {
     run: ({ dryRun = false } = {}) => inTurn(() => run(dryRun)),
     makeRoom: bytes => inTurn(() => makeRoom(bytes)),
+    async measure() {
+      const usage = await store.usage()
+      const { candidates, protectedBytes } = await survey(usage)
+      const droppableBytes = sizeOf(candidates)
+      return { usage, capacityBytes: capacity(usage), protectedBytes, droppableBytes }
+    },
     async isAboveHighWater() {
       const usage = await store.usage()
       return usage.blobBytes + usage.partialBytes > capacity(usage) * highWater

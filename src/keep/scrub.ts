@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.ts'
+import type { BlobInfo } from '../ports/content-store.ts'
 import type { MaintainedStore, Verdict } from '../ports/content-upkeep.ts'
 import type { Log } from '../ports/log.ts'
 
@@ -13,6 +14,26 @@ interface ScrubCounts {
   readonly unreadable: number
 }
 
+/** A blob that a scrub found wrong. `size` in bytes, `atMs` on the clock of the log. */
+export interface ScrubFinding {
+  readonly digest: Digest
+  readonly size: number
+  readonly verdict: 'damaged' | 'unreadable'
+  readonly atMs: number
+}
+
+/** How far a pass is. Times in ms since the epoch. */
+export interface ScrubPass {
+  readonly startedAtMs: number
+  /** `undefined`: it is under way. */
+  readonly endedAtMs: number | undefined
+  /** To be hashed when it began, and hashed so far. */
+  readonly blobs: number
+  readonly bytes: number
+  readonly doneBlobs: number
+  readonly doneBytes: number
+}
+
 /** Looks for blobs that rotted on disk. */
 export interface Scrub {
   /** Hashes every blob again, slowly; a second call joins the first. Rejects when its signal ends it. */
@@ -20,7 +41,13 @@ export interface Scrub {
   /** Hashes one blob again. Rejects with `store-unusable` when it cannot be read. */
   check(digest: Digest, signal: AbortSignal): Promise<Verdict>
   counts(): ScrubCounts
+  /** The pass under way, or else the last one; `undefined`: none since the start. */
+  pass(): ScrubPass | undefined
+  /** What was found since the start, the newest first; the last hundred. */
+  findings(): readonly ScrubFinding[]
 }
+
+const maxFindings = 100
 
 /**
  * Scrubs a store at a bounded pace.
@@ -31,16 +58,27 @@ export function createScrub(
   {
     store,
     log,
+    nowMs,
     random = Math.random,
   }: {
     readonly store: Pick<MaintainedStore, 'list' | 'reverify' | 'stat'>
     readonly log: Log
+    /** For those who are told, ms since the epoch. */
+    readonly nowMs: () => number
     readonly random?: () => number
   },
   { bytesPerSecond }: { readonly bytesPerSecond: number },
 ): Scrub {
   const counts = { checked: 0, bytes: 0, damaged: 0, unreadable: 0 }
+  const found: ScrubFinding[] = []
   let running: Promise<ScrubCounts> | undefined
+  let latest: ScrubPass | undefined
+
+  function note(digest: Digest, size: number, verdict: ScrubFinding['verdict']): void {
+    counts[verdict] += 1
+    found.unshift({ digest, size, verdict, atMs: nowMs() })
+    found.length = Math.min(found.length, maxFindings)
+  }
 
   async function check(digest: Digest, signal: AbortSignal): Promise<Verdict> {
     const size = store.stat(digest)?.size ?? 0
@@ -50,34 +88,46 @@ export function createScrub(
       counts.bytes += size
     }
     if (verdict === 'damaged') {
-      counts.damaged += 1
+      note(digest, size, verdict)
       log.error({ digest, bytes: size }, 'scrub found a damaged blob and moved it to quarantine')
     }
     return verdict
   }
 
+  async function checkInPass({ digest, size }: BlobInfo, signal: AbortSignal): Promise<void> {
+    try {
+      await check(digest, signal)
+    } catch (err) {
+      signal.throwIfAborted()
+      note(digest, size, 'unreadable')
+      log.error({ digest, err }, 'scrub could not read a blob')
+    }
+  }
+
   async function pass(signal: AbortSignal): Promise<ScrubCounts> {
     const before = { ...counts }
     const all = [...store.list()]
+    const bytes = all.reduce((sum, { size }) => sum + size, 0)
+    const progress = { doneBlobs: 0, doneBytes: 0 }
+    const told = { startedAtMs: nowMs(), endedAtMs: undefined, blobs: all.length, bytes }
+    latest = { ...told, ...progress }
     const first = Math.floor(random() * all.length)
-    for (const { digest } of [...all.slice(first), ...all.slice(0, first)]) {
+    for (const info of [...all.slice(first), ...all.slice(0, first)]) {
       signal.throwIfAborted()
-      try {
-        await check(digest, signal)
-      } catch (err) {
-        signal.throwIfAborted()
-        counts.unreadable += 1
-        log.error({ digest, err }, 'scrub could not read a blob')
-      }
+      await checkInPass(info, signal)
+      progress.doneBlobs += 1
+      progress.doneBytes += info.size
+      latest = { ...told, ...progress }
     }
-    const found = {
+    latest = { ...told, ...progress, endedAtMs: nowMs() }
+    const result = {
       checked: counts.checked - before.checked,
       bytes: counts.bytes - before.bytes,
       damaged: counts.damaged - before.damaged,
       unreadable: counts.unreadable - before.unreadable,
     }
-    log.info(found, 'scrub has been by every blob')
-    return found
+    log.info(result, 'scrub has been by every blob')
+    return result
   }
 
   return {
@@ -89,5 +139,7 @@ export function createScrub(
     },
     check,
     counts: () => ({ ...counts }),
+    pass: () => latest,
+    findings: () => [...found],
   }
 }

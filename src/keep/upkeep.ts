@@ -1,10 +1,14 @@
 import type { ContentStore } from '../ports/content-store.ts'
 import type { Log } from '../ports/log.ts'
-import type { Collector } from './collect.ts'
+import type { CollectionResult, Collector } from './collect.ts'
 import type { Scrub } from './scrub.ts'
 
-/** Work that looks after the store without being asked. */
+/** Work that looks after the store, without being asked and when an operator asks. */
 export interface Upkeep {
+  /** Collects now. */
+  collect(options: { readonly dryRun: boolean }): Promise<CollectionResult>
+  /** Begins to scrub, unless it is being done. */
+  scrub(): void
   close(): Promise<void>
 }
 
@@ -36,16 +40,22 @@ export function startUpkeep(
   const running = new Set<Promise<void>>()
   let isRelieving = false
 
-  function own(work: Promise<unknown>, failed: string): void {
-    const owned = work.then(
+  /** Closing waits for it. */
+  function track(work: Promise<unknown>): void {
+    const tracked = work.then(
       () => {},
-      err => {
-        const isEnded = signal.aborted && err instanceof Error && err.name === 'AbortError'
-        if (!isEnded) log.error({ err }, failed)
-      },
+      () => {},
     )
-    running.add(owned)
-    owned.finally(() => running.delete(owned)).catch(() => {})
+    running.add(tracked)
+    tracked.finally(() => running.delete(tracked)).catch(() => {})
+  }
+
+  function own(work: Promise<unknown>, failed: string): void {
+    const owned = work.catch(err => {
+      const isEnded = signal.aborted && err instanceof Error && err.name === 'AbortError'
+      if (!isEnded) log.error({ err }, failed)
+    })
+    track(owned)
   }
 
   async function relieve(): Promise<void> {
@@ -75,6 +85,12 @@ export function startUpkeep(
   }
 
   return {
+    collect(options) {
+      const collecting = collector.run(options)
+      track(collecting) // who asked is told how it ends
+      return collecting
+    },
+    scrub: scrubOnce,
     async close() {
       stopListening()
       clearInterval(collecting)

@@ -1,6 +1,6 @@
 import type { Digest } from '../oci/digest.ts'
 import type { ContentIntake } from './content-intake.ts'
-import type { ContentStore } from './content-store.ts'
+import type { BlobInfo, ContentStore } from './content-store.ts'
 
 /** Bytes that an interrupted or still running download left. `size` in bytes. */
 export interface PartialInfo {
@@ -18,6 +18,8 @@ export interface ContentUpkeep {
   partials(): Iterable<PartialInfo>
   /** Forgets an interrupted download; one that a writer holds stays. Returns the bytes that were freed. */
   dropPartial(digest: Digest): Promise<number>
+  /** Damaged blobs that were put aside for somebody to look at, the oldest first; they are not held, and the first to go. */
+  quarantined(): readonly BlobInfo[]
   /**
    * Hashes a blob again, at most `bytesPerSecond` fast. Rejects with `store-unusable` when it cannot be read (which says nothing
    * about its bytes), and when `signal` ends it.

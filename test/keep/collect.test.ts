@@ -53,6 +53,21 @@ t.test('below high water nothing is collected', async t => {
   t.strictSame(held(), ['a', 'b', 'c'])
 })
 
+t.test('what a store holds is measured, and nothing is dropped', async t => {
+  const { collector, digest, isProtected, held, interrupt } = await open(['a', 'b', 'c'], {
+    quotaBytes: 1_000,
+  })
+  isProtected.add(digest('a'))
+  await interrupt('d')
+  t.match(await collector.measure(), {
+    usage: { blobs: 3, blobBytes: 300, partialBytes: 50 },
+    capacityBytes: 1_000,
+    protectedBytes: 100,
+    droppableBytes: 250,
+  })
+  t.strictSame(held(), ['a', 'b', 'c'])
+})
+
 t.test('above high water the least recently used go, down to low water', async t => {
   const { collector, held, lastUse, digest } = await open([...'abcdefghij'], {
     quotaBytes: 1000,

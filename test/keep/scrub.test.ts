@@ -9,7 +9,10 @@ const signal = new AbortController().signal
 async function open(random = () => 0) {
   const store = createMemoryStore()
   const book = createLogBook()
-  const scrub = createScrub({ store, log: book.log, random }, { bytesPerSecond: 1e9 })
+  const scrub = createScrub(
+    { store, log: book.log, nowMs: () => 7, random },
+    { bytesPerSecond: 1e9 },
+  )
   const [a, b, c] = ['a', 'b', 'c'].map(name => contentOf(name, 100))
   if (!a || !b || !c) throw new Error('unreachable')
   for (const { digest, content } of [a, b, c]) await store.put(digest, content)
@@ -60,6 +63,34 @@ t.test('a pass begins anywhere and comes by everything', async t => {
   })
   await scrub.run(signal)
   t.strictSame(order, [b, c, a])
+})
+
+t.test('a pass tells how far it is, and what was found stays known', async t => {
+  const { store, scrub, a, b } = await open()
+  t.equal(scrub.pass(), undefined)
+  t.strictSame(scrub.findings(), [])
+  const seen: unknown[] = []
+  const { reverify } = store
+  Object.assign(store, {
+    reverify: (...args: Parameters<typeof reverify>) => {
+      seen.push(scrub.pass())
+      return args[0] === a ? Promise.reject(new Error('EIO')) : reverify(...args)
+    },
+  })
+  store.damage(b)
+  await scrub.run(signal)
+  const all = { startedAtMs: 7, blobs: 3, bytes: 300 }
+  t.match(seen, [
+    { ...all, endedAtMs: undefined, doneBlobs: 0, doneBytes: 0 },
+    { ...all, doneBlobs: 1, doneBytes: 100 },
+    { ...all, doneBlobs: 2, doneBytes: 200 },
+  ])
+  t.strictSame(scrub.pass(), { ...all, endedAtMs: 7, doneBlobs: 3, doneBytes: 300 })
+  t.strictSame(scrub.findings(), [
+    { digest: b, size: 100, verdict: 'damaged', atMs: 7 },
+    { digest: a, size: 100, verdict: 'unreadable', atMs: 7 },
+  ])
+  t.match(scrub.counts(), { damaged: 1, unreadable: 1 })
 })
 
 t.test('a second call joins the pass that runs', async t => {

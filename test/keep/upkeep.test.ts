@@ -99,6 +99,41 @@ t.test('what fails is told, and nothing ends by it', async t => {
   t.strictSame(book.told('error'), ['the store could not be relieved'])
 })
 
+t.test('an operator may have both done at once, and closing waits for what he began', async t => {
+  const collecting = Promise.withResolvers<void>()
+  let isClosed = false
+  let scrubs = 0
+  const { upkeep, book } = start({
+    run: async options => {
+      await collecting.promise
+      return { ...nothing, dryRun: options?.dryRun === true, bytes: 5 }
+    },
+    scrub: async () => {
+      scrubs += 1
+      return clean
+    },
+  })
+  upkeep.scrub()
+  t.equal(scrubs, 1)
+  const collected = upkeep.collect({ dryRun: true })
+  const closing = upkeep.close().then(() => {
+    isClosed = true
+  })
+  await new Promise(resolve => setImmediate(resolve))
+  t.notOk(isClosed)
+  collecting.resolve()
+  t.match(await collected, { dryRun: true, bytes: 5 })
+  await closing
+  t.strictSame(book.told('error'), [])
+})
+
+t.test('who has a collection done is told how it failed', async t => {
+  const { upkeep, book } = start({ run: () => Promise.reject(new Error('EIO')) })
+  await t.rejects(upkeep.collect({ dryRun: false }), /EIO/)
+  await upkeep.close()
+  t.strictSame(book.told('error'), [])
+})
+
 t.test('closing ends a running scrub and waits for it', async t => {
   const started = Promise.withResolvers<void>()
   let ended = false

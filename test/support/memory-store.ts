@@ -1,5 +1,10 @@
 import { type Digest, digestAlgorithm, digestOf } from '../../src/oci/digest.ts'
-import type { BlobReader, BlobWriter, StoreChange } from '../../src/ports/content-store.ts'
+import type {
+  BlobInfo,
+  BlobReader,
+  BlobWriter,
+  StoreChange,
+} from '../../src/ports/content-store.ts'
 import type { MaintainedStore } from '../../src/ports/content-upkeep.ts'
 import { HoldfastError } from '../../src/ports/errors.ts'
 
@@ -19,6 +24,7 @@ export function createMemoryStore({
   const blobs = new Map<Digest, Buffer>()
   const partials = new Map<Digest, Growing>()
   const writing = new Set<Digest>()
+  const quarantined: BlobInfo[] = []
   const listeners = new Set<(change: StoreChange) => void>()
 
   const sum = (sizes: Iterable<number>) => [...sizes].reduce((total, size) => total + size, 0)
@@ -39,6 +45,7 @@ export function createMemoryStore({
     const held = blobs.get(digest)
     if (held === undefined) return
     blobs.delete(digest)
+    if (reason === 'damaged') quarantined.push({ digest, size: held.length })
     tell({ kind: 'removed', digest, size: held.length, ...(reason && { reason }) })
   }
 
@@ -186,6 +193,7 @@ export function createMemoryStore({
       if (freed > 0) partials.delete(digest)
       return freed
     },
+    quarantined: () => quarantined,
     async reverify(digest, { signal }) {
       signal.throwIfAborted()
       const bytes = blobs.get(digest)

@@ -206,6 +206,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
         await dropPartialFile(parts, digest)
         return before - partials.size(digest)
       }),
+    quarantined: quarantine.list,
     reverify,
     async close() {
       clearInterval(saving)

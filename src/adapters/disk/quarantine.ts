@@ -1,11 +1,14 @@
 import { lstat, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Digest } from '../../oci/digest.ts'
+import type { BlobInfo } from '../../ports/content-store.ts'
 import { flatName, type Layout, parseFlatName } from './layout.ts'
 
 /** Where damaged files lie until somebody looked at them or their room is needed. */
 export interface Quarantine {
   readonly bytes: number
+  /** What lies in it, the oldest first. */
+  list(): readonly BlobInfo[]
   /** Moves a blob's file in; the oldest beyond {@link maxFiles} is dropped. */
   moveIn(digest: Digest): Promise<void>
   /** Drops all of it. */
@@ -33,6 +36,11 @@ export async function openQuarantine(layout: Layout): Promise<Quarantine> {
     get bytes() {
       return [...files.values()].reduce((sum, size) => sum + size, 0)
     },
+    list: () =>
+      [...files].flatMap(([name, size]) => {
+        const digest = parseFlatName(name)
+        return digest === undefined ? [] : [{ digest, size }]
+      }),
     async moveIn(digest) {
       const name = flatName(digest)
       await rename(layout.blob(digest), pathOf(name))
