@@ -1,9 +1,9 @@
 import type { MeshAlarm } from '../mesh/alarms.ts'
+import type { Mode } from '../ports/mode.ts'
 import type { NeighbourStatus } from '../ports/neighbour-store.ts'
 import type { Degradation, Readiness } from '../ports/readiness.ts'
 import type { LedgerStats } from '../ports/tag-ledger.ts'
 import type { EndpointState } from '../ports/upstream.ts'
-import type { Mode } from '../pull/ladder.ts'
 
 /** Where a node's condition is read from; all of it is in memory. */
 export interface ConditionParts {

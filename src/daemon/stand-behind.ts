@@ -1,8 +1,8 @@
 import type { MayStand } from '../adapters/containerd-setup/stand-behind.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
+import type { Mode } from '../ports/mode.ts'
 import type { Upstream } from '../ports/upstream.ts'
-import type { Mode } from '../pull/ladder.ts'
 
 /** The files of the containerd beside this node. Each call throws `HoldfastError` where it cannot be done. */
 export interface BehindFiles {

@@ -2,6 +2,7 @@ import type { Digest } from '../oci/digest.ts'
 import type { TagReference } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { FailureClass } from '../ports/errors.ts'
+import type { Mode } from '../ports/mode.ts'
 import type { Pin, TagLedger, Target } from '../ports/tag-ledger.ts'
 import type { Upstream } from '../ports/upstream.ts'
 import type { AskMembers } from './ask-members.ts'
@@ -10,9 +11,6 @@ import type { ContentView } from './content-view.ts'
 import type { Confirmation, KeyMemory } from './key-memory.ts'
 import type { SettingsOf } from './policy.ts'
 import type { ResolutionSource, Resolved, ResolveOptions, Step, Unresolved } from './resolution.ts'
-
-/** How this node treats upstreams: ask when it helps, never ask, or always ask. */
-export type Mode = 'auto' | 'offline' | 'online'
 
 /** What the rungs of the ladder stand on. */
 export interface LadderParts {

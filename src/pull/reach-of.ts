@@ -1,6 +1,6 @@
 import type { Repository } from '../oci/reference.ts'
+import type { Mode } from '../ports/mode.ts'
 import type { Reach, Upstream } from '../ports/upstream.ts'
-import type { Mode } from './ladder.ts'
 
 /** Whether asking for content of a repository makes sense now, with the node's mode counted in. */
 export type ReachOf = (repository: Repository) => Reach

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { reachedOf, watchFacts } from '../../src/daemon/mesh-facts.ts'
+import type { Mode } from '../../src/ports/mode.ts'
 import type { EndpointState } from '../../src/ports/upstream.ts'
-import type { Mode } from '../../src/pull/ladder.ts'
 import { configIn } from '../support/start-node.ts'
 
 const usage = { blobBytes: 40, partialBytes: 0, blobs: 1, freeBytes: 1_000, totalBytes: 2_000 }

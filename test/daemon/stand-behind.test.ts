@@ -3,7 +3,7 @@ import type { MayStand } from '../../src/adapters/containerd-setup/stand-behind.
 import { createStandBehind } from '../../src/daemon/stand-behind.ts'
 import { HoldfastError } from '../../src/ports/errors.ts'
 import { silentLog } from '../../src/ports/log.ts'
-import type { Mode } from '../../src/pull/ladder.ts'
+import type { Mode } from '../../src/ports/mode.ts'
 
 const second = 1_000
 
