@@ -5,8 +5,7 @@ import { checkFiles } from './daemon/check-files.ts'
 import { readUpstreams } from './daemon/upstream-files.ts'
 import type { WiredAddresses } from './daemon/wire-node.ts'
 import { type Clock, systemClock } from './ports/clock.ts'
-import type { Log } from './ports/log.ts'
-import { createLog } from './telemetry/log.ts'
+import { createLog, type RunningLog } from './telemetry/log.ts'
 
 export { checkFiles }
 
@@ -24,7 +23,7 @@ export interface Daemon {
  */
 export async function startDaemon(
   config: Config,
-  options: { readonly version: string; readonly log?: Log; readonly clock?: Clock },
+  options: { readonly version: string; readonly log?: RunningLog; readonly clock?: Clock },
 ): Promise<Daemon> {
   const { version, clock = systemClock } = options
   const upstreamFiles = await readUpstreams(config) // what is wrong there is told before anything is opened
@@ -49,14 +48,14 @@ function own(opening: Promise<OpenedLedger>, owned: AsyncDisposableStack): Promi
 }
 
 /** Another node may share neither what this one remembers nor its blobs. */
-function claim({ dataDir, store }: Config, log: Log, owned: AsyncDisposableStack): void {
+function claim({ dataDir, store }: Config, log: RunningLog, owned: AsyncDisposableStack): void {
   const data = claimDirectory(dataDir, log)
   owned.defer(() => data.close())
   const blobs = claimDirectory(store.dir, log, { key: 'store.dir', flag: 'store.dir' })
   owned.defer(() => blobs.close())
 }
 
-function openLog(config: Config, owned: AsyncDisposableStack): Log {
+function openLog(config: Config, owned: AsyncDisposableStack): RunningLog {
   const log = createLog(config.log)
   owned.defer(() => log.flush())
   return log

@@ -12,9 +12,9 @@ import { startDaemon } from '../src/daemon.ts'
 import { silentLog } from '../src/ports/log.ts'
 import { makeImage } from './support/image.ts'
 import { startRegistry } from './support/registry.ts'
-import { configIn, startNode } from './support/start-node.ts'
+import { configIn, runningLog, startNode } from './support/start-node.ts'
 
-const options = { version: '0.0.0-test', log: silentLog }
+const options = { version: '0.0.0-test', log: runningLog(silentLog) }
 const image = makeImage({ platforms: ['linux/amd64'], salt: 'daemon' })
 const [amd64] = image.manifests
 

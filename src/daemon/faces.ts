@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts'
 import { formatListen } from '../config/listen.ts'
 import { createAdmin } from '../http/admin/admin.ts'
 import { ensureAdminToken } from '../http/admin/admin-token.ts'
+import type { NodeAccess } from '../http/admin/nodes.ts'
 import { createAdmission } from '../http/admission.ts'
 import { createHealth } from '../http/health.ts'
 import type { Listener } from '../http/listener.ts'
@@ -37,6 +38,7 @@ export interface FaceParts {
   readonly clock: Clock
   readonly log: Log
   readonly mode: () => Mode
+  readonly node: NodeAccess
   readonly version: string
   /** What this process sends with its questions to registries. */
   readonly mark: string
@@ -111,6 +113,7 @@ export async function openFaces(
         mesh: parts.mesh?.forPull,
       }),
       audit: parts.database.audit,
+      node: parts.node,
       clock: parts.clock,
       token: createTokenFile(config.admin.tokenFile, parts),
       log: parts.log,

@@ -18,7 +18,7 @@ import type { Log } from '../ports/log.ts'
 import type { Members } from '../ports/members.ts'
 import type { Mode } from '../ports/mode.ts'
 import type { NodeId } from '../ports/node-id.ts'
-import type { PeerService } from '../ports/peer-port.ts'
+import type { PeerAnswer, PeerService } from '../ports/peer-port.ts'
 import { systemTimers } from '../ports/timers.ts'
 import { createPlatformFit } from '../pull/platform-fit.ts'
 import { type Sync, type SyncStatus, startSync } from '../sync/sync.ts'
@@ -55,10 +55,14 @@ export interface JoinedMesh {
   readonly storeCopies: Sync['storeCopies']
   /** Whether others believe what an operator says on this node. */
   isOperator(): boolean
+  /** Whether what an operator says on that node counts here. */
+  mayOperate(id: NodeId): boolean
   /** Where it listens, as `host:port`. */
   readonly addresses: { readonly peer: string; readonly mesh: string }
   /** From now on others are answered with what is held here. */
   serve(service: Pick<PeerService, 'answers' | 'openBlob' | 'getManifest'>): void
+  /** From now on others are answered these, too. */
+  answer(more: ReadonlyMap<string, PeerAnswer>): void
   report(): MeshReport
 }
 
@@ -256,6 +260,8 @@ export async function joinMesh(
     },
     storeCopies: sync.storeCopies,
     isOperator: () => mesh.operators.ids()?.has(members.self) ?? true,
+    mayOperate: id => mesh.operators.ids()?.has(id) ?? true,
+    answer: service.add,
     serve: ({ answers, openBlob, getManifest }) => {
       service.add(answers)
       service.serve(openBlob, getManifest)

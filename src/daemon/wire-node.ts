@@ -2,19 +2,23 @@ import { randomUUID } from 'node:crypto'
 import type { UpstreamFiles } from '../adapters/registry/upstream-files.ts'
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
+import { createModeSwitch } from '../keep/mode-switch.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
 import { parseNodeId } from '../ports/node-id.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
+import { systemTimers } from '../ports/timers.ts'
+import type { RunningLog } from '../telemetry/log.ts'
 import { createMeshMetrics, watchMesh } from '../telemetry/mesh-metrics.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { wireArchive } from './archive.ts'
 import { watchBehind } from './containerd-behind.ts'
 import { openContent } from './content.ts'
 import { type Addresses, openFaces } from './faces.ts'
+import { createLogLevel } from './log-level.ts'
 import type { JoinedMesh, MeshParts } from './mesh.ts'
 import { wirePull } from './resolution.ts'
 import { openStore } from './store.ts'
+import { wireThisNode } from './this-node.ts'
 import { openUpstreams } from './upstreams.ts'
 
 /** Where a node listens. */
@@ -25,7 +29,7 @@ export interface WireParts {
   /** Belongs to the caller, who closes it after all that is opened here. */
   readonly opening: Promise<OpenedLedger>
   readonly clock: Clock
-  readonly log: Log
+  readonly log: RunningLog
   readonly version: string
 }
 
@@ -48,7 +52,16 @@ export async function wireNode(
   const content = await openContent(config, { opened, database, metrics, clock, log }, owned)
   const mark = randomUUID()
   const upstreams = openUpstreams(upstreamFiles, { ledger, metrics, clock, log, mark }, owned)
-  const mode = () => config.mode
+  const modeSwitch = createModeSwitch(
+    { settings: database.settings, clock, nowMs: ledger.trustedNowMs, log },
+    { configured: config.mode },
+  )
+  const mode = modeSwitch.current
+  const logLevel = createLogLevel(
+    { log, timers: systemTimers, nowMs: ledger.trustedNowMs },
+    { configured: config.log.level },
+  )
+  owned.defer(() => logLevel.close())
   const watching = watchBehind(config, { upstream: upstreams.upstream, mode, clock, log }, owned)
   const shared = { database, content, upstreams, clock, log, mode, mark }
   const mesh = await join(config, { ...shared, metrics, version }, owned)
@@ -59,13 +72,14 @@ export async function wireNode(
     { ...shared, neighbour: opened.neighbour?.store, pull, metrics },
     owned,
   )
-  const shown = { ...shared, mesh, pull, archive, metrics, version }
+  const node = wireThisNode(config, { ...shared, mesh, modeSwitch, logLevel })
+  const shown = { ...shared, node, mesh, pull, archive, metrics, version }
   await watching
   const faces = await openFaces(config, shown, owned)
   return { ...faces, ...mesh?.addresses }
 }
 
-function startAgeing(ledger: TagLedger, log: Log, owned: AsyncDisposableStack): void {
+function startAgeing(ledger: TagLedger, log: RunningLog, owned: AsyncDisposableStack): void {
   const ageing = setInterval(() => {
     ledger.ageOut().catch(err => log.warn({ err }, 'old observations were not dropped'))
   }, ageOutEveryMs).unref()

@@ -12,7 +12,7 @@ import { openIn } from '../adapters/sqlite/support.ts'
 import { fullName, layoutOf } from '../archive/support.ts'
 import { cli } from '../cli/support.ts'
 import { makeImage, makeReferrer, type TestImage } from '../support/image.ts'
-import { configIn } from '../support/start-node.ts'
+import { configIn, runningLog } from '../support/start-node.ts'
 import { tar } from '../support/tar.ts'
 
 /** A node whose registry does not answer. */
@@ -31,7 +31,7 @@ async function startOffline(t: Test, dir: string, written: Readonly<Record<strin
     'reg.lab': { url: `http://${registry}` },
   }
   const config = await configIn(dir, { upstreams, mode: 'offline', ...written })
-  const daemon = await startDaemon(config, { version: '0.0.0-test', log: silentLog })
+  const daemon = await startDaemon(config, { version: '0.0.0-test', log: runningLog(silentLog) })
   const env = {
     HOLDFAST_ADDRESS: daemon.addresses.admin,
     HOLDFAST_ADMIN_TOKEN: (await readFile(config.admin.tokenFile, 'utf8')).trim(),

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startDaemon } from '../../src/daemon.ts'
 import { type Log, silentLog } from '../../src/ports/log.ts'
-import { configIn } from '../support/start-node.ts'
+import { configIn, runningLog } from '../support/start-node.ts'
 import { freePorts } from '../system/support/process.ts'
 
 const withinMs = 10_000
@@ -31,7 +31,7 @@ async function start(
     mesh: { enabled: true, listen: at(mesh.port), seeds: mesh.seeds.map(at) },
   })
   const { log, told } = listen()
-  const node = await startDaemon(config, { version: '0', log })
+  const node = await startDaemon(config, { version: '0', log: runningLog(log) })
   t.teardown(() => node.close())
   return { told, close: () => node.close() }
 }

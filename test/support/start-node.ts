@@ -5,6 +5,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import { startDaemon } from '../../src/daemon.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import { type Log, silentLog } from '../../src/ports/log.ts'
+import type { LogLevel, RunningLog } from '../../src/telemetry/log.ts'
 import type { ScriptedRegistry } from './registry.ts'
 
 /** A node's configuration in a directory of its own, on free ports of loopback; `written` as in holdfast.yaml. */
@@ -29,6 +30,19 @@ export async function configIn(
   return config
 }
 
+/** A log that takes all levels, for a node. */
+export function runningLog(log: Log): RunningLog {
+  let level: LogLevel = 'info'
+  return {
+    ...log,
+    level: () => level,
+    setLevel(next) {
+      level = next
+    },
+    flush() {},
+  }
+}
+
 /** A whole node in this process, in front of one registry. Whoever starts it closes it. */
 export async function startNode(
   registry: ScriptedRegistry,
@@ -38,7 +52,11 @@ export async function startNode(
 ) {
   const upstreams = { [registry.host]: { url: registry.url } }
   const config = await configIn(dir, { upstreams, ...written })
-  const daemon = await startDaemon(config, { version: '0.0.0-test', log, ...(clock && { clock }) })
+  const daemon = await startDaemon(config, {
+    version: '0.0.0-test',
+    log: runningLog(log),
+    ...(clock && { clock }),
+  })
   return {
     ...daemon,
     config,

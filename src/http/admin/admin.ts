@@ -20,6 +20,7 @@ import { type AdminAnswers, type AdminParts, createAdminAnswers } from './answer
 import { addAudit } from './audit.ts'
 import { admitCallers } from './callers.ts'
 import { addExclusions } from './exclusions.ts'
+import { addNodes, type NodeAccess } from './nodes.ts'
 import { toOpenApi } from './open-api.ts'
 import { type AddOperation, createAddOperation } from './operation.ts'
 import { operations } from './operations.ts'
@@ -60,6 +61,7 @@ export async function createAdmin(
     readonly exclusionBook: Pick<ExclusionBook, 'list'>
     readonly report: ReportSource
     readonly audit: AuditLog
+    readonly node: NodeAccess
     readonly token: TokenFile
     readonly clock: Pick<Clock, 'monotonicMs'>
     readonly log: Log
@@ -111,6 +113,7 @@ export async function createAdmin(
   addPins(add, { pins: parts.pins, book: parts.pinBook, asOf })
   addExclusions(add, { exclusions: parts.exclusions, book: parts.exclusionBook, asOf })
   addReport(add, { report: parts.report, asOf })
+  addNodes(add, parts.node)
   addAudit(add, { audit: parts.audit, asOf })
   addExport(add, parts.exportImages)
   addImport(app, add, { importArchive: parts.importArchive, asOf })

@@ -1,4 +1,5 @@
 import { IsOptional, type TSchema } from 'typebox'
+import { Value } from 'typebox/value'
 import type { Bytes, Operation } from './operation.ts'
 import { problemTitles } from './problem.ts'
 import { problem } from './shapes.ts'
@@ -34,7 +35,7 @@ export function toOpenApi(operations: readonly Operation[]): object {
 }
 
 function describe(operation: Operation): object {
-  const { id, summary, role, body, answer, problems, method } = operation
+  const { id, summary, role, body, answer, problems } = operation
   const statuses = [...usualProblems, ...problems, ...(role === 'write' ? [403] : [])]
   return {
     operationId: id,
@@ -42,7 +43,7 @@ function describe(operation: Operation): object {
     description: role === 'write' ? 'Needs a token that may write.' : 'Any token will do.',
     parameters: [...pathParameters(operation), ...queryParameters(operation)],
     ...(body !== undefined && {
-      requestBody: { required: method !== 'PUT', content: content(body) },
+      requestBody: { required: !isEmptyEnough(body), content: content(body) },
     }),
     responses: {
       200: { description: 'Done.', content: content(answer) },
@@ -52,6 +53,10 @@ function describe(operation: Operation): object {
     },
   }
 }
+
+/** Whether it may be left out: everything in it has a default. */
+const isEmptyEnough = (body: TSchema | Bytes): boolean =>
+  !('bytes' in body) && Value.Check(body, Value.Default(body, {}))
 
 const problemAnswer = (status: number): object => ({
   description: problemTitles[status] ?? 'Error',

@@ -39,8 +39,10 @@ export const operation = <
   given: Operation<Q, B, A>,
 ): Operation<Q, B, A> => given
 
-type BodyOf<B> = B extends TSchema ? Static<B> : unknown
-type AnswerOf<A> = A extends TSchema ? Static<A> : never
+/** What a request brings. */
+export type BodyOf<B> = B extends TSchema ? Static<B> : unknown
+/** What is answered; bytes are sent by the handler itself. */
+export type AnswerOf<A> = A extends TSchema ? Static<A> : never
 
 /** One request, read and checked. */
 export interface Asked<O extends Operation = Operation> {

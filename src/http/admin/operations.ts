@@ -12,6 +12,7 @@ import {
   tagsQuery,
 } from './contract.ts'
 import { exclusionBody, exclusionChangeAnswer, exclusionsAnswer } from './exclusion-contract.ts'
+import { nodeOperations } from './node-operations.ts'
 import { noQuery, type Operation, operation } from './operation.ts'
 import {
   auditAnswer,
@@ -177,6 +178,7 @@ export const operations = {
     answer: reportAnswer,
     problems: [404],
   }),
+  ...nodeOperations,
   audit: operation({
     ...read,
     id: 'listAudit',

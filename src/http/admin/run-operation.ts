@@ -45,7 +45,7 @@ export function runOperation(parts: {
       const answer = await handler({
         query: readQuery(operation.query, request.query),
         path,
-        body: isSchema(operation.body) ? readBody(operation.body, request.body) : request.body,
+        body: readBodyOf(operation, request.body),
         caller,
         request,
         reply,
@@ -67,6 +67,10 @@ export function runOperation(parts: {
     }
   }
 }
+
+/** The body of a request as the operation has it; bytes as they are. Throws `QueryFault`. */
+export const readBodyOf = ({ body }: Operation, given: unknown): unknown =>
+  isSchema(body) ? readBody(body, given) : given
 
 const isSchema = (body: TSchema | Bytes | undefined): body is TSchema =>
   body !== undefined && !('bytes' in body)

@@ -27,6 +27,17 @@ t.test('every operation of the document is routed, and knows its callers', async
   }
 })
 
+t.test('a body that may be left out is told as that', async t => {
+  const { putNodeMode, nodeGc, putPin, importArchive } = operations
+  const { paths } = toOpenApi([putNodeMode, nodeGc, putPin, importArchive]) as {
+    paths: Record<string, Record<string, { requestBody: { required: boolean } }>>
+  }
+  const required = Object.values(paths).flatMap(methods =>
+    Object.values(methods).map(({ requestBody }) => requestBody.required),
+  )
+  t.strictSame(required, [true, false, false, true])
+})
+
 t.test('the parameters of a path and of a query are told', async t => {
   const { paths } = toOpenApi([operations.putPin, operations.exportImages]) as {
     paths: Record<string, Record<string, unknown>>

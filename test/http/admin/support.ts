@@ -13,6 +13,8 @@ import type { TagReference } from '../../../src/oci/reference.ts'
 import type { Observation, Pin, TagRow } from '../../../src/ports/tag-ledger.ts'
 import { createMovableClock } from '../../support/movable-clock.ts'
 import { keepLog, manifestDigest, manifestType, resolved } from '../support.ts'
+import { madeUpNode } from './node-support.ts'
+
 export const nowMs = Date.parse('2026-11-21T12:00:00Z')
 
 export const observation: Observation = {
@@ -124,6 +126,7 @@ export async function startAdmin(
         },
       },
       audit: { note: async () => {}, find: () => [] },
+      node: madeUpNode(),
       clock,
       ...change,
       token: createTokenFile(tokenPath, { clock }),

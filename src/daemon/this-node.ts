@@ -1,0 +1,67 @@
+import type { Config } from '../config/config.ts'
+import { maskSecrets } from '../config/mask-secrets.ts'
+import { createAnswerNode } from '../http/admin/answer-node.ts'
+import { adminSubject, createAskNode } from '../http/admin/ask-node.ts'
+import { createNodeState } from '../http/admin/node-state.ts'
+import { createRunNodeOperation, type NodeAccess } from '../http/admin/nodes.ts'
+import type { ModeSwitch } from '../keep/mode-switch.ts'
+import type { FaceParts } from './faces.ts'
+import type { LogLevelSwitch } from './log-level.ts'
+
+/** Wires what can be looked at and changed on one node: on this one, by other nodes too, and on the others over their peer ports. */
+export function wireThisNode(
+  config: Config,
+  parts: Pick<FaceParts, 'database' | 'content' | 'mesh' | 'clock' | 'log'> & {
+    readonly modeSwitch: ModeSwitch
+    readonly logLevel: LogLevelSwitch
+  },
+): NodeAccess {
+  const { database, content, mesh, clock, log, modeSwitch, logLevel } = parts
+  const { ledger, audit } = database
+  const { name } = config.node
+  const { kind, dir, quotaBytes } = config.store
+  const shown = maskSecrets(config) as Readonly<Record<string, unknown>>
+  const state = createNodeState(
+    {
+      store: {
+        settings: { kind, dir, quotaBytes, minFreeBytes: content.minFreeBytes },
+        measure: content.collector.measure,
+        quarantined: content.store.quarantined,
+        isFull: content.collector.isFull,
+        isUnusable: content.isUnusable,
+        collect: content.upkeep.collect,
+      },
+      neighbour: content.neighbour,
+      scrub: { ...content.scrub, start: content.upkeep.scrub },
+      mode: modeSwitch,
+      logLevel,
+      config: () => shown,
+    },
+    () => ({ node: name, asOf: new Date(ledger.trustedNowMs()).toISOString() }),
+  )
+  const run = createRunNodeOperation(state)
+  const self = { id: database.replication.origin, name }
+  if (mesh === undefined) return { run, nodes: { self } }
+  const { members, client } = mesh.forPull
+  mesh.answer(
+    new Map([
+      [
+        adminSubject,
+        createAnswerNode({
+          run,
+          self: name,
+          mayOperate: mesh.mayOperate,
+          nameOf: id => members.get(id)?.name,
+          note: entry => audit.note({ ...entry, atMs: ledger.trustedNowMs() }),
+          clock,
+          log,
+        }),
+      ],
+    ]),
+  )
+  return {
+    run,
+    nodes: { self, members: members.all },
+    ask: createAskNode({ client, monotonicMs: clock.monotonicMs }),
+  }
+}

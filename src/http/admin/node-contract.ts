@@ -1,0 +1,136 @@
+import { type Static, Type } from 'typebox'
+import { asOf, optionalText, text, time } from './shapes.ts'
+
+const count = Type.Integer()
+const blob = { digest: text, size: count }
+
+/** `GET …/store`: how the room of a node's store is taken. All bytes, but `blobs`. */
+export const storeAnswer = Type.Object({
+  ...asOf,
+  kind: text,
+  dir: text,
+  blobs: count,
+  blobBytes: count,
+  partialBytes: count,
+  quotaBytes: count,
+  minFreeBytes: count,
+  freeBytes: count,
+  totalBytes: count,
+  /** What the store may take now: less than its quota when others fill the disk. */
+  capacityBytes: count,
+  /** What may not be dropped now, and what would be if its room were needed. */
+  protectedBytes: count,
+  droppableBytes: count,
+  /** New content is passed on and not stored. */
+  full: Type.Boolean(),
+  /** The last write failed, and not for want of room. */
+  unusable: Type.Boolean(),
+  quarantine: Type.Object({ blobs: count, bytes: count }),
+  containerd: Type.Optional(Type.Object({ state: text, blobs: count, blobBytes: count })),
+})
+
+/** `POST …/store/gc` */
+export const gcBody = Type.Object(
+  { dryRun: Type.Boolean({ default: false }) },
+  { additionalProperties: false },
+)
+
+/** What was dropped or, with `dryRun`, would be. `items`: the first thousand of `dropped`. */
+export const gcAnswer = Type.Object({
+  ...asOf,
+  dryRun: Type.Boolean(),
+  dropped: count,
+  bytes: count,
+  protectedBytes: count,
+  items: Type.Array(
+    Type.Object({
+      ...blob,
+      /** `blob`, or `partial` for what an interrupted download left. */
+      kind: text,
+      /** `unused`: nobody used it for too long; `room`: its room is needed. */
+      reason: text,
+      lastUsedAt: time,
+    }),
+  ),
+})
+
+/** `GET …/store/scrub` and `POST`: how far it is, and what it found since the node started. */
+export const scrubAnswer = Type.Object({
+  ...asOf,
+  running: Type.Boolean(),
+  /** The pass under way or else the last one; absent: none since the start. */
+  pass: Type.Optional(
+    Type.Object({
+      startedAt: time,
+      endedAt: Type.Optional(time),
+      blobs: count,
+      bytes: count,
+      doneBlobs: count,
+      doneBytes: count,
+    }),
+  ),
+  damaged: count,
+  unreadable: count,
+  /** The last hundred, newest first. `verdict`: `damaged` or `unreadable`. */
+  findings: Type.Array(Type.Object({ ...blob, verdict: text, at: time })),
+  /** Damaged blobs that were put aside, also by earlier runs, the oldest first. */
+  quarantine: Type.Array(Type.Object(blob)),
+})
+
+const mode = Type.Enum(['auto', 'offline', 'online'])
+
+/** The longest that something may be set for, s: a year, and three weeks. */
+const longestModeSeconds = 366 * 86_400
+const longestLevelSeconds = 21 * 86_400
+
+/** `PUT …/mode`. Without `forSeconds` until it is set anew. */
+export const modeBody = Type.Object(
+  {
+    mode,
+    forSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: longestModeSeconds })),
+  },
+  { additionalProperties: false },
+)
+
+/** `GET`, `PUT` and `DELETE …/mode`. `set`: who set it above what is configured; absent: nobody. */
+export const modeAnswer = Type.Object({
+  ...asOf,
+  mode,
+  configured: mode,
+  set: Type.Optional(Type.Object({ by: text, at: time, until: Type.Optional(time) })),
+})
+
+const level = Type.Enum(['debug', 'info', 'warn', 'error'])
+
+/** `PUT …/log-level`. Without `forSeconds` until it is set anew; a restart brings back what is configured. */
+export const logLevelBody = Type.Object(
+  {
+    level,
+    forSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: longestLevelSeconds })),
+  },
+  { additionalProperties: false },
+)
+
+/** `GET` and `PUT …/log-level` */
+export const logLevelAnswer = Type.Object({
+  ...asOf,
+  level,
+  configured: level,
+  until: Type.Optional(time),
+})
+
+/** `GET …/config`: every key in force, secrets masked. `changed`: what an operator set above the configuration. */
+export const configAnswer = Type.Object({
+  ...asOf,
+  config: Type.Record(Type.String(), Type.Unknown()),
+  changed: Type.Array(
+    Type.Object({ key: text, configured: text, inForce: text, by: optionalText }),
+  ),
+})
+
+export type StoreAnswer = Static<typeof storeAnswer>
+export type GcAnswer = Static<typeof gcAnswer>
+export type ScrubAnswer = Static<typeof scrubAnswer>
+export type ModeAnswer = Static<typeof modeAnswer>
+export type LogLevelAnswer = Static<typeof logLevelAnswer>
+export type ConfigAnswer = Static<typeof configAnswer>

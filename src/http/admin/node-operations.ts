@@ -1,0 +1,111 @@
+import {
+  configAnswer,
+  gcAnswer,
+  gcBody,
+  logLevelAnswer,
+  logLevelBody,
+  modeAnswer,
+  modeBody,
+  scrubAnswer,
+  storeAnswer,
+} from './node-contract.ts'
+import { noQuery, type Operation, operation } from './operation.ts'
+
+/** Why a node could not be asked: unknown, one of several, without rights there, speaking nonsense, away, silent. */
+const proxied = [404, 409, 502, 503, 504] as const
+const read = {
+  method: 'GET',
+  role: 'read',
+  query: noQuery,
+  body: undefined,
+  problems: proxied,
+} as const
+const change = {
+  role: 'write',
+  query: noQuery,
+  body: undefined,
+  problems: [...proxied, 415],
+} as const
+
+/** Operations on one node: `{name}` is its name, its id or the beginning of it, or `self`. Any node of the mesh may be asked. */
+export const nodeOperations = {
+  nodeStore: operation({
+    ...read,
+    id: 'getNodeStore',
+    path: '/api/v1/nodes/{name}/store',
+    summary: 'How the room of the store of a node is taken',
+    answer: storeAnswer,
+  }),
+  nodeGc: operation({
+    ...change,
+    id: 'collectNodeStore',
+    method: 'POST',
+    path: '/api/v1/nodes/{name}/store/gc',
+    summary:
+      'Drop what is expired and, above high water, what was used least; or tell what would be',
+    body: gcBody,
+    answer: gcAnswer,
+  }),
+  nodeScrub: operation({
+    ...read,
+    id: 'getNodeScrub',
+    path: '/api/v1/nodes/{name}/store/scrub',
+    summary: 'How far the scrub of the store of a node is, and what it found',
+    answer: scrubAnswer,
+  }),
+  startNodeScrub: operation({
+    ...change,
+    id: 'startNodeScrub',
+    method: 'POST',
+    path: '/api/v1/nodes/{name}/store/scrub',
+    summary: 'Begin to hash every blob of the store of a node again, unless that is being done',
+    answer: scrubAnswer,
+  }),
+  nodeMode: operation({
+    ...read,
+    id: 'getNodeMode',
+    path: '/api/v1/nodes/{name}/mode',
+    summary: 'Whether a node asks registries, and who wanted it so',
+    answer: modeAnswer,
+  }),
+  putNodeMode: operation({
+    ...change,
+    id: 'putNodeMode',
+    method: 'PUT',
+    path: '/api/v1/nodes/{name}/mode',
+    summary: 'Set the mode of a node above what is configured; kept across restarts',
+    body: modeBody,
+    answer: modeAnswer,
+  }),
+  deleteNodeMode: operation({
+    ...change,
+    id: 'deleteNodeMode',
+    method: 'DELETE',
+    path: '/api/v1/nodes/{name}/mode',
+    summary: 'Let the configuration say the mode of a node again',
+    answer: modeAnswer,
+  }),
+  nodeLogLevel: operation({
+    ...read,
+    id: 'getNodeLogLevel',
+    path: '/api/v1/nodes/{name}/log-level',
+    summary: 'How much a node writes into its log',
+    answer: logLevelAnswer,
+  }),
+  putNodeLogLevel: operation({
+    ...change,
+    id: 'putNodeLogLevel',
+    method: 'PUT',
+    path: '/api/v1/nodes/{name}/log-level',
+    summary: 'Set how much a node writes into its log, until it is restarted',
+    body: logLevelBody,
+    answer: logLevelAnswer,
+  }),
+  nodeConfig: operation({
+    ...read,
+    id: 'getNodeConfig',
+    path: '/api/v1/nodes/{name}/config',
+    summary: 'The configuration that is in force on a node, secrets masked',
+    answer: configAnswer,
+  }),
+} as const satisfies Record<string, Operation>

@@ -1,0 +1,198 @@
+import type { CollectionResult, StoreRoom } from '../../keep/collect.ts'
+import type { ModeSwitch } from '../../keep/mode-switch.ts'
+import type { Scrub } from '../../keep/scrub.ts'
+import type { BlobInfo } from '../../ports/content-store.ts'
+import type { NeighbourStatus } from '../../ports/neighbour-store.ts'
+import { defined, iso } from './describe.ts'
+import type {
+  ConfigAnswer,
+  GcAnswer,
+  LogLevelAnswer,
+  ModeAnswer,
+  ScrubAnswer,
+  StoreAnswer,
+} from './node-contract.ts'
+import type { nodeOperations } from './node-operations.ts'
+import type { AnswerOf, BodyOf, Operation } from './operation.ts'
+
+/** One question to this node, read and checked; asked here or by another node. */
+export interface NodeAsked<O extends Operation = Operation> {
+  readonly body: BodyOf<O['body']>
+  /** Name of who asks. */
+  readonly caller: string
+  /** What was changed, for the audit log. */
+  audit(change: { readonly before?: unknown; readonly after?: unknown }): void
+}
+
+type Answer<O extends Operation> = (
+  asked: NodeAsked<O>,
+) => Promise<AnswerOf<O['answer']>> | AnswerOf<O['answer']>
+
+/** Answers every operation on one node, for this one. */
+export type NodeState = {
+  readonly [K in keyof typeof nodeOperations]: Answer<(typeof nodeOperations)[K]>
+}
+
+/** What of this node can be looked at and changed. */
+export interface NodeParts {
+  readonly store: {
+    /** What is kept, where, and how much it may take. */
+    readonly settings: Pick<StoreAnswer, 'kind' | 'dir' | 'quotaBytes' | 'minFreeBytes'>
+    measure(): Promise<StoreRoom>
+    quarantined(): readonly BlobInfo[]
+    isFull(): boolean
+    isUnusable(): boolean
+    collect(options: { readonly dryRun: boolean }): Promise<CollectionResult>
+  }
+  readonly neighbour?: (() => NeighbourStatus) | undefined
+  readonly scrub: Pick<Scrub, 'pass' | 'findings' | 'counts'> & { start(): void }
+  readonly mode: Pick<ModeSwitch, 'state' | 'set' | 'reset'>
+  readonly logLevel: {
+    state(): Pick<LogLevelAnswer, 'level' | 'configured'> & { readonly untilMs?: number }
+    set(level: LogLevelAnswer['level'], forMs: number | undefined): void
+  }
+  /** As it was read, secrets masked. */
+  readonly config: () => Readonly<Record<string, unknown>>
+}
+
+const maxItems = 1_000
+
+/** Looks at this node and changes it. */
+export function createNodeState(
+  parts: NodeParts,
+  asOf: () => { readonly node: string; readonly asOf: string },
+): NodeState {
+  const { store, scrub, mode, logLevel } = parts
+
+  async function tellStore(): Promise<StoreAnswer> {
+    const { usage, ...room } = await store.measure()
+    const quarantined = store.quarantined()
+    return {
+      ...asOf(),
+      ...store.settings,
+      ...usage,
+      ...room,
+      full: store.isFull(),
+      unusable: store.isUnusable(),
+      quarantine: { blobs: quarantined.length, bytes: sizeOf(quarantined) },
+      ...defined({ containerd: tellNeighbour(parts.neighbour?.()) }),
+    }
+  }
+
+  function tellScrub(): ScrubAnswer {
+    const pass = scrub.pass()
+    const { damaged, unreadable } = scrub.counts()
+    return {
+      ...asOf(),
+      running: pass !== undefined && pass.endedAtMs === undefined,
+      ...defined({ pass: pass && tellPass(pass) }),
+      damaged,
+      unreadable,
+      findings: scrub.findings().map(({ atMs, ...finding }) => ({ ...finding, at: iso(atMs) })),
+      quarantine: store.quarantined().map(({ digest, size }) => ({ digest, size })),
+    }
+  }
+
+  function tellMode(): ModeAnswer {
+    return { ...asOf(), ...describeMode(mode.state()) }
+  }
+
+  function tellLogLevel(): LogLevelAnswer {
+    const { level, configured, untilMs } = logLevel.state()
+    return { ...asOf(), level, configured, ...defined({ until: isoOf(untilMs) }) }
+  }
+
+  function tellConfig(): ConfigAnswer {
+    const { mode: now, configured, set } = mode.state()
+    const { level, configured: written } = logLevel.state()
+    const changed = [
+      { key: 'mode', configured, inForce: now, ...defined({ by: set?.by }) },
+      { key: 'log.level', configured: written, inForce: level },
+    ]
+    const config = parts.config()
+    const log = { ...(config['log'] as object | undefined), level }
+    return {
+      ...asOf(),
+      config: { ...config, mode: now, log },
+      changed: changed.filter(one => one.configured !== one.inForce),
+    }
+  }
+
+  return {
+    nodeStore: tellStore,
+    async nodeGc({ body: { dryRun }, audit }) {
+      const result = await store.collect({ dryRun })
+      const { bytes, protectedBytes, dropped } = result
+      audit({ after: { dryRun, dropped: dropped.length, bytes } })
+      const items = dropped.slice(0, maxItems).map(({ lastUsedMs, ...victim }) => ({
+        ...victim,
+        lastUsedAt: iso(lastUsedMs),
+      }))
+      const told = { dryRun, dropped: dropped.length, bytes, protectedBytes, items }
+      return { ...asOf(), ...told } satisfies GcAnswer
+    },
+    nodeScrub: tellScrub,
+    startNodeScrub() {
+      scrub.start()
+      return tellScrub()
+    },
+    nodeMode: tellMode,
+    async putNodeMode({ body, caller, audit }) {
+      const before = describeMode(mode.state())
+      await mode.set(body.mode, { by: caller, forMs: msOf(body.forSeconds) })
+      audit({ before, after: describeMode(mode.state()) })
+      return tellMode()
+    },
+    async deleteNodeMode({ audit }) {
+      const before = describeMode(mode.state())
+      await mode.reset()
+      audit({ before, after: describeMode(mode.state()) })
+      return tellMode()
+    },
+    nodeLogLevel: tellLogLevel,
+    putNodeLogLevel({ body, audit }) {
+      const { level: before } = logLevel.state()
+      logLevel.set(body.level, msOf(body.forSeconds))
+      audit({ before, after: body.level })
+      return tellLogLevel()
+    },
+    nodeConfig: tellConfig,
+  }
+}
+
+function tellPass({
+  startedAtMs,
+  endedAtMs,
+  ...pass
+}: NonNullable<ReturnType<Scrub['pass']>>): NonNullable<ScrubAnswer['pass']> {
+  return { startedAt: iso(startedAtMs), ...pass, ...defined({ endedAt: isoOf(endedAtMs) }) }
+}
+
+function describeMode({
+  mode,
+  configured,
+  set,
+}: ReturnType<ModeSwitch['state']>): Omit<ModeAnswer, 'node' | 'asOf'> {
+  if (set === undefined) return { mode, configured }
+  const { by, atMs, untilMs } = set
+  return {
+    mode,
+    configured,
+    set: { by, at: iso(atMs), ...defined({ until: isoOf(untilMs) }) },
+  }
+}
+
+function tellNeighbour(status: NeighbourStatus | undefined): StoreAnswer['containerd'] {
+  if (status === undefined) return undefined
+  const { state, blobs, blobBytes } = status
+  return { state, blobs, blobBytes }
+}
+
+const sizeOf = (blobs: readonly BlobInfo[]): number =>
+  blobs.reduce((sum, { size }) => sum + size, 0)
+
+const msOf = (seconds: number | undefined): number | undefined =>
+  seconds === undefined ? undefined : seconds * 1_000
+
+const isoOf = (ms: number | undefined): string | undefined =>
+  ms === undefined ? undefined : iso(ms)
