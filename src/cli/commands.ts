@@ -2,6 +2,7 @@ import { archiveCommands } from './archive-commands.ts'
 import type { Command, Option } from './command.ts'
 import { containerdCommands } from './containerd-commands.ts'
 import { exclusionCommands } from './exclusion-commands.ts'
+import { nodeCommands } from './node-commands.ts'
 import { pinCommands } from './pin-commands.ts'
 
 /** Options of every command. */
@@ -171,6 +172,7 @@ export const commands: readonly Command[] = [
     asks: true,
     load: () => import('./commands/report.ts'),
   },
+  ...nodeCommands(askingExitCodes),
   ...pinCommands(askingExitCodes),
   ...exclusionCommands(askingExitCodes),
   ...archiveCommands(askingExitCodes),

@@ -29,9 +29,14 @@ function lines({ items }: AuditAnswer): string[] {
   return columns([['AT', 'BY', 'DID', 'TO', '', 'CHANGED'], ...rows])
 }
 
-/** The digest says most of a pin; the rest is in the JSON. */
+/** What says most of it, as the digest does of a pin; the rest is in the JSON. */
 function tell(state: unknown): string {
+  if (typeof state === 'string') return state
   if (typeof state !== 'object' || state === null) return 'nothing'
   if ('digest' in state && typeof state.digest === 'string') return state.digest
+  if ('mode' in state) return String(state.mode)
+  if ('dropped' in state) return `${state.dropped} ${isDry(state) ? 'would go' : 'dropped'}`
   return 'standing' in state ? String(state.standing) : 'something'
 }
+
+const isDry = (state: object): boolean => 'dryRun' in state && state.dryRun === true

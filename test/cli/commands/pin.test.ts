@@ -143,6 +143,10 @@ t.test('the audit log is told', async t => {
         { ...entry, status: 409 },
         { ...entry, status: 200, before: pin, after: { standing: 'removed' } },
         { ...entry, operation: 'importArchive', status: 200, after: { images: [] } },
+        { ...entry, status: 200, before: { mode: 'auto' }, after: { mode: 'offline' } },
+        { ...entry, status: 200, before: 'info', after: 'debug' },
+        { ...entry, status: 200, after: { dryRun: true, dropped: 3 } },
+        { ...entry, status: 200, after: { dryRun: false, dropped: 2 } },
       ],
     },
   ])
@@ -152,6 +156,7 @@ t.test('the audit log is told', async t => {
   t.match(got.out, /409 +nothing -> nothing\n/)
   t.match(got.out, /-> removed\n/)
   t.match(got.out, /-> something\n/)
+  t.match(got.out, /auto -> offline\n.*info -> debug\n.*-> 3 would go\n.*-> 2 dropped\n/)
   t.equal(asked[0]?.url.search, '?subject=docker.io%2Flibrary%2Fnginx%3Alatest&limit=3')
   const none = await scriptAdmin(t, () => [200, { items: [] }])
   t.match(await cli(['audit'], { env: none.env }), { code: 1, out: /nothing was changed/ })

@@ -1,0 +1,41 @@
+import { findAdmin } from '../admin-address.ts'
+import { createAdminApi } from '../admin-api.ts'
+import type { RunCommand } from '../command.ts'
+import { type GcAnswer, gcAnswer } from '../node-answers.ts'
+import { nodePath } from '../node-words.ts'
+import { columns, formatBytes, print } from '../print.ts'
+
+const reasons: Readonly<Record<string, string>> = {
+  unused: 'not used for too long',
+  room: 'its room is needed',
+}
+
+/** `holdfast gc [--dry-run]` */
+export const run: RunCommand = async context => {
+  const path = nodePath(context, 'store/gc')
+  const dryRun = context.options['dry-run'] !== undefined
+  const api = createAdminApi(await findAdmin(context))
+  const answer = await api.change('POST', path, { query: {}, body: { dryRun } }, gcAnswer)
+  print(context, answer, () => lines(answer))
+  return 'ok'
+}
+
+function lines({ node, dryRun, dropped, bytes, protectedBytes, items }: GcAnswer): string[] {
+  const stays = `${formatBytes(protectedBytes)} are protected or in use`
+  if (dropped === 0) return [`${node}: nothing ${dryRun ? 'would go' : 'had to go'}; ${stays}`]
+  const went = dryRun ? 'would go' : 'went'
+  const rows = items.map(({ digest, kind, size, lastUsedAt, reason }) => [
+    digest,
+    kind === 'partial' ? 'unfinished' : kind,
+    formatBytes(size),
+    lastUsedAt,
+    reasons[reason] ?? reason,
+  ])
+  const more = dropped - items.length
+  return [
+    `${node}: ${dropped} ${went}, ${formatBytes(bytes)}; ${stays}`,
+    '',
+    ...columns([['DIGEST', 'KIND', 'SIZE', 'LAST USED', 'WHY'], ...rows]),
+    ...(more > 0 ? [`and ${more} more`] : []),
+  ]
+}

@@ -1,0 +1,102 @@
+import { type Static, Type } from 'typebox'
+
+const text = Type.Optional(Type.Union([Type.String(), Type.Null()]))
+const number = Type.Number()
+const blob = { digest: Type.String(), size: number }
+
+/** `GET /api/v1/nodes/{name}/store` */
+export const storeAnswer = Type.Object({
+  node: Type.String(),
+  kind: Type.String(),
+  dir: Type.String(),
+  blobs: number,
+  blobBytes: number,
+  partialBytes: number,
+  quotaBytes: number,
+  minFreeBytes: number,
+  freeBytes: number,
+  totalBytes: number,
+  capacityBytes: number,
+  protectedBytes: number,
+  droppableBytes: number,
+  full: Type.Boolean(),
+  unusable: Type.Boolean(),
+  quarantine: Type.Object({ blobs: number, bytes: number }),
+  containerd: Type.Optional(
+    Type.Object({ state: Type.String(), blobs: number, blobBytes: number }),
+  ),
+})
+
+/** `POST /api/v1/nodes/{name}/store/gc` */
+export const gcAnswer = Type.Object({
+  node: Type.String(),
+  dryRun: Type.Boolean(),
+  dropped: number,
+  bytes: number,
+  protectedBytes: number,
+  items: Type.Array(
+    Type.Object({
+      ...blob,
+      kind: Type.String(),
+      reason: Type.String(),
+      lastUsedAt: Type.String(),
+    }),
+  ),
+})
+
+/** `GET` and `POST /api/v1/nodes/{name}/store/scrub` */
+export const scrubAnswer = Type.Object({
+  node: Type.String(),
+  running: Type.Boolean(),
+  pass: Type.Optional(
+    Type.Object({
+      startedAt: Type.String(),
+      endedAt: text,
+      blobs: number,
+      bytes: number,
+      doneBlobs: number,
+      doneBytes: number,
+    }),
+  ),
+  damaged: number,
+  unreadable: number,
+  findings: Type.Array(Type.Object({ ...blob, verdict: Type.String(), at: Type.String() })),
+  quarantine: Type.Array(Type.Object(blob)),
+})
+
+/** `GET`, `PUT` and `DELETE /api/v1/nodes/{name}/mode` */
+export const modeAnswer = Type.Object({
+  node: Type.String(),
+  mode: Type.String(),
+  configured: Type.String(),
+  set: Type.Optional(Type.Object({ by: Type.String(), at: Type.String(), until: text })),
+})
+
+/** `GET` and `PUT /api/v1/nodes/{name}/log-level` */
+export const logLevelAnswer = Type.Object({
+  node: Type.String(),
+  level: Type.String(),
+  configured: Type.String(),
+  until: text,
+})
+
+/** `GET /api/v1/nodes/{name}/config` */
+export const configAnswer = Type.Object({
+  node: Type.String(),
+  config: Type.Record(Type.String(), Type.Unknown()),
+  changed: Type.Array(
+    Type.Object({
+      key: Type.String(),
+      configured: Type.String(),
+      inForce: Type.String(),
+      by: text,
+    }),
+  ),
+})
+
+export type StoreAnswer = Static<typeof storeAnswer>
+export type GcAnswer = Static<typeof gcAnswer>
+export type ScrubAnswer = Static<typeof scrubAnswer>
+export type ModeAnswer = Static<typeof modeAnswer>
+export type LogLevelAnswer = Static<typeof logLevelAnswer>
+export type ConfigAnswer = Static<typeof configAnswer>

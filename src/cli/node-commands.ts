@@ -1,0 +1,115 @@
+import type { Command } from './command.ts'
+import type { ExitCode } from './exit-codes.ts'
+import { forOption, nodeOption } from './node-words.ts'
+
+/** The commands about one node. @param askingExitCodes those of every command that asks a node */
+export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => {
+  const none = { words: { min: 0, max: 0 }, asks: true } as const
+  const one = { words: { min: 0, max: 1 }, asks: true } as const
+  const exitCodes = ['ok', ...askingExitCodes] as const
+  const changing = ['ok', 'refused', ...askingExitCodes] as const
+  return [
+    {
+      ...none,
+      name: 'store',
+      summary: 'show how the room of a store is taken',
+      usage: '[--node NODE]',
+      description:
+        'Shows what the store of a node holds, what of it may not be dropped now, and how much it may take: its quota or, on a disk that ' +
+        'others fill, what is left to it. With store.kind: both what containerd holds is told beside it.',
+      options: [nodeOption],
+      examples: [
+        { line: 'holdfast store', does: '' },
+        { line: 'holdfast store --node galley', does: 'of another node' },
+      ],
+      exitCodes,
+      load: () => import('./commands/store.ts'),
+    },
+    {
+      ...none,
+      name: 'gc',
+      summary: 'drop what a store needs no longer, now',
+      usage: '[--dry-run] [--node NODE]',
+      description:
+        'Does now what a node does every hour by itself: drops what was not used for store.unusedForDays, interrupted downloads that nobody ' +
+        'continued for a week, and, where the store is nearly full, what was used least. What is pinned, kept, in use or relied on by other ' +
+        'nodes stays in any case.',
+      options: [
+        { name: 'dry-run', summary: 'drop nothing, only tell what would go and why' },
+        nodeOption,
+      ],
+      examples: [
+        { line: 'holdfast gc --dry-run', does: 'what would go' },
+        { line: 'holdfast gc --node galley', does: 'on another node' },
+      ],
+      exitCodes: changing,
+      load: () => import('./commands/gc.ts'),
+    },
+    {
+      ...none,
+      name: 'scrub',
+      summary: 'hash every blob of a store again, and tell what was found',
+      usage: '[--status] [--node NODE]',
+      description:
+        'Begins to hash every blob of a node again, at 20 MiB a second, as it does every week by itself; one that is under way goes on. What ' +
+        'does not hash to its digest is put into quarantine and fetched anew when somebody asks for it; other nodes and clients never see ' +
+        'it. Tells how far it is and what was found since the node was started.',
+      options: [{ name: 'status', summary: 'begin nothing, only tell' }, nodeOption],
+      examples: [
+        { line: 'holdfast scrub', does: 'begin' },
+        { line: 'holdfast scrub --status', does: 'how far it is' },
+      ],
+      exitCodes: ['ok', 'faulty', 'refused', ...askingExitCodes],
+      load: () => import('./commands/scrub.ts'),
+    },
+    {
+      ...one,
+      name: 'mode',
+      summary: 'tell or set whether a node asks registries',
+      usage: '[auto|online|offline|configured] [--for DURATION] [--node NODE]',
+      description:
+        'Sets the mode of a node above what its configuration says, at once and also over restarts, until it is set anew or the time is over. ' +
+        'auto asks registries and leaves alone those that are known to be down; online asks them always; offline asks none. configured takes ' +
+        'back what was set. Without a word it tells the mode and who set it.',
+      options: [forOption, nodeOption],
+      examples: [
+        { line: 'holdfast mode', does: 'what it is' },
+        { line: 'holdfast mode offline --for 12h', does: 'while the link costs by the byte' },
+        { line: 'holdfast mode configured --node galley', does: 'as before, on another node' },
+      ],
+      exitCodes: changing,
+      load: () => import('./commands/mode.ts'),
+    },
+    {
+      ...one,
+      name: 'log-level',
+      summary: 'tell or set how much a node logs',
+      usage: '[debug|info|warn|error] [--for DURATION] [--node NODE]',
+      description:
+        'Sets the least severe line that a node writes into its log, at once. A restart brings back what is configured (log.level).',
+      options: [forOption, nodeOption],
+      examples: [
+        { line: 'holdfast log-level debug --for 10m', does: 'to look at something' },
+        { line: 'holdfast log-level', does: 'what it is' },
+      ],
+      exitCodes: changing,
+      load: () => import('./commands/log-level.ts'),
+    },
+    {
+      ...none,
+      name: 'config',
+      summary: 'show the configuration that is in force on a node',
+      usage: '[--node NODE]',
+      description:
+        'Prints every key as the running node has it: from its file, its environment and its flags, with the defaults, and with what an ' +
+        'operator has set since. Passwords and tokens are masked. `holdfast check-config` reads a file that is not in force yet.',
+      options: [nodeOption],
+      examples: [
+        { line: 'holdfast config', does: '' },
+        { line: 'holdfast config --node galley -o json | jq .config.store', does: 'for scripts' },
+      ],
+      exitCodes,
+      load: () => import('./commands/config.ts'),
+    },
+  ]
+}

@@ -1,0 +1,44 @@
+import { parseDuration } from '../config/quantity.ts'
+import type { CommandContext, Option } from './command.ts'
+import { CommandFailure } from './command-failure.ts'
+
+/** Of every command about one node. */
+export const nodeOption: Option = {
+  name: 'node',
+  value: 'NODE',
+  summary:
+    'of that node: a name of `holdfast peers`, its id or the beginning of it; by default the one that is asked',
+}
+
+/** Of what an operator sets for a while. */
+export const forOption: Option = {
+  name: 'for',
+  value: 'DURATION',
+  summary: 'how long, as 30m, 12h or 7d; by default until it is set anew',
+}
+
+/** Where what concerns a node is in the API. Throws `CommandFailure` with `usage`. */
+export function nodePath({ options }: CommandContext, what: string): string {
+  const name = options['node'] ?? 'self'
+  if (name !== '' && name !== '.' && name !== '..') {
+    return `/api/v1/nodes/${encodeURIComponent(name)}/${what}`
+  }
+  throw new CommandFailure('usage', '--node needs a name; `holdfast peers` lists them')
+}
+
+/** `--for` in whole seconds. Throws `CommandFailure` with `usage`. */
+export function readFor(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const seconds = Math.round((parseDuration(text) ?? 0) / 1_000)
+  if (seconds >= 1) return seconds
+  throw new CommandFailure(
+    'usage',
+    `--for ${JSON.stringify(text)} is no duration; write 30m, 12h or 7d`,
+  )
+}
+
+/** `--for` only where something is set. Throws `CommandFailure` with `usage`. */
+export function noForWithout({ options }: CommandContext, word: string): void {
+  if (options['for'] === undefined) return
+  throw new CommandFailure('usage', `--for says how long ${word} is set: name one`)
+}
