@@ -164,18 +164,7 @@ export function wirePull(
   const canPeersComplete = ({ registry }: Repository, target: Digest) =>
     inReach.lately(target) === true || mesh?.members.alive().some(reaches(registry)) === true
   const completeTags = createCompleteTags(
-    {
-      store,
-      graph,
-      completeness,
-      manifests,
-      blobs,
-      reachOf,
-      canPeersComplete,
-      upstream,
-      clock,
-      log,
-    },
+    { ...content, manifests, blobs, reachOf, canPeersComplete, upstream, clock, log },
     completing,
   )
   owned.defer(() => completeTags.close())
