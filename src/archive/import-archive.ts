@@ -71,14 +71,29 @@ export interface ImportParts {
   readonly handOver?: HandOver['give'] | undefined
 }
 
-/** Imports archives one after another: two at once would ask for the room of both. */
+/**
+ * Imports archives one after another: two at once would ask for the room of both. Who has no byte yet, as while `docker save` gets ready, holds
+ * up nobody.
+ */
 export function createImportArchive(parts: ImportParts): ImportArchive {
   let last: Promise<unknown> = Promise.resolve()
-  return (bytes, options) => {
-    const mine = last.then(() => importOne(parts, bytes, options))
+  return async (bytes, options) => {
+    const begun = await begin(bytes)
+    const mine = last.then(() => importOne(parts, begun, options))
     last = mine.catch(() => {})
     return mine
   }
+}
+
+/** Settles when the first bytes are there; gives them again. */
+async function begin(bytes: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+  const iterator = bytes[Symbol.asyncIterator]()
+  const first = [await iterator.next()]
+  const rest: AsyncIterator<Uint8Array> = {
+    next: async () => first.pop() ?? iterator.next(),
+    return: async () => (await iterator.return?.()) ?? { done: true, value: undefined },
+  }
+  return { [Symbol.asyncIterator]: () => rest }
 }
 
 async function importOne(

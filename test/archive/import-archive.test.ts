@@ -262,6 +262,24 @@ t.test('what the source throws is told as it is', async t => {
   t.strictSame(node.digests(), [])
 })
 
+t.test('who has no byte yet holds up nobody', async t => {
+  const node = await createImporting()
+  const ready = Promise.withResolvers<void>()
+  async function* slow() {
+    await ready.promise
+    yield* piecesOf(tar(entries))
+  }
+  const { signal } = new AbortController()
+  const first = node.importArchive(slow(), { signal })
+  const other = makeImage({ salt: 'other' })
+  const report = await node.importEntries(
+    layoutOf([{ image: other, annotations: fullName('docker.io/lab/other:v1') }]),
+  )
+  t.equal(report.images.length, 1)
+  ready.resolve()
+  t.equal((await first).images[0]?.digest, image.digest)
+})
+
 t.test('an import that is called off leaves nothing', async t => {
   const node = await createImporting()
   const controller = new AbortController()

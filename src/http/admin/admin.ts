@@ -39,6 +39,8 @@ export interface AdminOptions {
   readonly version: string
   /** How long a stop lets running answers go on, in ms. Default 2000. */
   readonly graceMs?: number
+  /** How long a client may send nothing in the middle of an archive, in ms. Default a minute. */
+  readonly stallMs?: number
 }
 
 /** A connection on which nothing happens for so long is closed, ms: longer than a slow card needs to make a large blob durable. */
@@ -68,7 +70,7 @@ export async function createAdmin(
   },
   options: AdminOptions,
 ): Promise<Listener> {
-  const { address, socket, tls, graceMs = 2_000 } = options
+  const { address, socket, tls, graceMs = 2_000, stallMs = 60_000 } = options
   if (tls === undefined && !isLoopback(address.host)) {
     throw new HoldfastError(
       'config-invalid',
@@ -116,7 +118,7 @@ export async function createAdmin(
   addNodes(add, parts.node)
   addAudit(add, { audit: parts.audit, asOf })
   addExport(add, parts.exportImages)
-  addImport(app, add, { importArchive: parts.importArchive, asOf })
+  addImport(app, add, { importArchive: parts.importArchive, stallMs, asOf })
   app.get('/api/v1/openapi.json', async () => toOpenApi(Object.values(operations)))
 
   const listener = createListener(app, { address, graceMs })

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
+import pTimeout from 'p-timeout'
 import type { ImportArchive, ImportReport } from '../../archive/import-archive.ts'
 import { parseReference, type Repository } from '../../oci/reference.ts'
 import { ArchiveRefusal } from '../../ports/archive.ts'
@@ -18,9 +19,12 @@ export function addImport(
   add: AddOperation,
   {
     importArchive,
+    stallMs,
     asOf,
   }: {
     readonly importArchive: ImportArchive
+    /** Who began to send and then sends nothing for so long is given up: others wait for their turn. */
+    readonly stallMs: number
     readonly asOf: () => { readonly node: string; readonly asOf: string }
   },
 ): void {
@@ -36,7 +40,7 @@ export function addImport(
     })
     const chunks = body[Symbol.asyncIterator]() as AsyncIterator<Buffer>
     // Not ended by who stops reading: that would cut the connection before the answer.
-    const bytes = { [Symbol.asyncIterator]: () => ({ next: () => chunks.next() }) }
+    const bytes = { [Symbol.asyncIterator]: () => ({ next: inTime(chunks, stallMs) }) }
     const within: Repository | undefined = name === undefined ? undefined : parseReference(name)
     try {
       const report = await importArchive(bytes, { within, signal: gone.signal })
@@ -45,10 +49,31 @@ export function addImport(
       audit({ subject: 'an archive', after: { images, addedBytes } })
       return { ...asOf(), ...brought } satisfies ImportAnswer
     } catch (error) {
-      await drain(chunks) // a client that is still sending would not hear the answer
+      // A client that is still sending would not hear the answer.
+      if (!(error instanceof Stalled)) await drain(chunks)
       throw told(error)
     }
   })
+}
+
+/** A client fell silent in the middle of an archive. */
+class Stalled extends ProblemError {
+  constructor(stallMs: number) {
+    super(408, `nothing more of the archive came for ${stallMs / 1000} s`)
+  }
+}
+
+/** The first bytes may take as long as it takes who packs them; nobody waits for them. */
+function inTime(
+  chunks: AsyncIterator<Buffer>,
+  stallMs: number,
+): () => Promise<IteratorResult<Buffer>> {
+  let milliseconds = Number.POSITIVE_INFINITY
+  return async () => {
+    const next = await pTimeout(chunks.next(), { milliseconds, message: new Stalled(stallMs) })
+    milliseconds = stallMs
+    return next
+  }
 }
 
 function describe({
@@ -72,12 +97,11 @@ function describe({
 const drainMs = 30_000
 
 async function drain(chunks: AsyncIterator<unknown>): Promise<void> {
-  const endMs = performance.now() + drainMs
-  try {
-    for (let more = true; more && performance.now() < endMs; ) more = !(await chunks.next()).done
-  } catch {
-    // The client has gone.
-  }
+  const draining = (async () => {
+    while (!(await chunks.next()).done);
+  })()
+  // The client may go.
+  await pTimeout(draining, { milliseconds: drainMs, fallback: () => {} }).catch(() => {})
 }
 
 function told(error: unknown): unknown {
