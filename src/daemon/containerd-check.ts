@@ -44,7 +44,7 @@ export async function checkContainerd(
       }),
       answering,
       ...(isUp ? [] : await judgePorts(addressesOf(config))),
-      ...judgeHosts(states),
+      ...judgeHosts(states, containerd.version),
       ...judgeEmbedded(embedded),
       ...(mayPull ? [await judgePull(runtime, certsDir, mirror)] : []),
     ]

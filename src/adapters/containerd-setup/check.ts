@@ -1,4 +1,5 @@
 import { access, constants } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { ContainerRuntime, RunningConfig } from '../../ports/container-runtime.ts'
 import { HoldfastError } from '../../ports/errors.ts'
 import { keyOf } from './every-registry.ts'
@@ -160,7 +161,11 @@ export async function judgeContent(
     await access(path, constants.R_OK | constants.X_OK)
     return ok('content', `${path} can be read`)
   } catch (error) {
-    const reason = codeOf(error) === 'ENOENT' ? 'is not there' : 'cannot be read'
+    const isAbsent = codeOf(error) === 'ENOENT'
+    if (isAbsent && known !== undefined && (await isSeen(dirname(path)))) {
+      return ok('content', `${path} comes with the first image`)
+    }
+    const reason = isAbsent ? 'is not there' : 'cannot be read'
     if (!isRead) return ok('content', `${path} ${reason}, and store.kind needs it not`)
     const fix =
       'run Holdfast as root, and where it has that directory, or name it with containerd.contentDir'
@@ -172,15 +177,32 @@ export async function judgeContent(
   }
 }
 
-/** Whether the files of the registries say what install wrote. */
-export const judgeHosts = (states: readonly HostsState[]): readonly Finding[] =>
-  states.map(judgeFile)
+async function isSeen(directory: string): Promise<boolean> {
+  return access(directory, constants.R_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  )
+}
 
-function judgeFile(state: HostsState): Finding {
+/** Whether the files of the registries say what install wrote. */
+export const judgeHosts = (
+  states: readonly HostsState[],
+  version: string | undefined,
+): readonly Finding[] => states.map(state => judgeFile(state, version))
+
+function judgeFile(state: HostsState, version: string | undefined): Finding {
   const { registry, owner, problem, path, asks, behind, whyAlone } = state
   const id = `hosts:${registry}`
   if (problem !== undefined) {
     return fault(id, `containerd ignores ${path}: ${problem}`, 'mend it, or install with --force')
+  }
+  if (state.readFrom !== undefined && version !== undefined && !isAtLeast(version, 2, 2)) {
+    const what = `containerd ${version} ignores ${path}: the capability "referrers" is known from 2.2 on`
+    return fault(
+      id,
+      what,
+      'take it out of there, or out of what --prepend keeps, and install again',
+    )
   }
   switch (owner) {
     case 'holdfast':

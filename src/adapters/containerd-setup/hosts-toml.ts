@@ -40,6 +40,8 @@ export interface HostsToml {
   readonly server: string | undefined
   /** URLs of its hosts, in the order in which containerd asks them. */
   readonly hosts: readonly string[]
+  /** Before this version of containerd the whole file is ignored; absent: all that are supported read it. */
+  readonly readFrom?: '2.2'
   readonly text: string
 }
 
@@ -99,7 +101,14 @@ export function readHosts(text: string): HostsToml | HostsFault {
       return { problem }
     }
   }
-  return { author: authorOf(text), server, hosts: Object.keys(host), text }
+  const isNew = Object.values(host).some(value => capabilitiesOf(value).includes('referrers'))
+  const read = { author: authorOf(text), server, hosts: Object.keys(host), text }
+  return isNew ? { ...read, readFrom: '2.2' } : read
+}
+
+function capabilitiesOf(host: unknown): readonly unknown[] {
+  const value = isTable(host) ? host['capabilities'] : undefined
+  return Array.isArray(value) ? value : []
 }
 
 function authorOf(text: string): HostsToml['author'] {

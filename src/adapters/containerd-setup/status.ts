@@ -19,6 +19,8 @@ export interface HostsState {
   readonly hasBackup: boolean
   /** Why containerd ignores the file, if it does. */
   readonly problem?: string
+  /** Before this version containerd ignores the file; absent: none that is supported does. */
+  readonly readFrom?: '2.2'
   /** Whom containerd asks, in this order. */
   readonly asks: readonly string[]
 }
@@ -44,6 +46,7 @@ export async function readStatus(
       ...(isOurs && entry !== undefined && (await fallbackOf(certsDir, found, entry))),
       hasBackup: entry?.hadFile ?? false,
       ...(file !== undefined && 'problem' in file && { problem: file.problem }),
+      ...(file !== undefined && 'readFrom' in file && { readFrom: file.readFrom }),
       asks: file === undefined || 'problem' in file ? [] : asked(file),
     })
   }

@@ -14,6 +14,7 @@ import {
 import { judgeMirror, judgePorts } from '../../../src/adapters/containerd-setup/check-mirror.ts'
 import { embeddedRegistries } from '../../../src/adapters/containerd-setup/k3s-embedded.ts'
 import { locateContainerd } from '../../../src/adapters/containerd-setup/locate.ts'
+import { readStatus } from '../../../src/adapters/containerd-setup/status.ts'
 import type { ContainerRuntime, RunningConfig } from '../../../src/ports/container-runtime.ts'
 import { HoldfastError } from '../../../src/ports/errors.ts'
 
@@ -104,11 +105,12 @@ t.test('the content directory is the one that is known', async t => {
     return { ...rest, running: { ...running, contentRoot } } as Answered
   }
   const file = await place(t, undefined)
-  const nowhere = at(join(root, 'none'))
+  const nowhere = at(join(root, 'none/content'))
   const judge = (said: Answered, contentDir?: string, isRead = true) =>
     judgeContent(file, said, { contentDir, isRead })
   t.match(await judge(at(root)), { level: 'ok', what: root })
   t.match(await judge(nowhere), { level: 'warning', what: /not there.*slower/ })
+  t.match(await judge(at(join(root, 'content'))), { level: 'ok', what: /comes with the first/ })
   t.match(await judge(nowhere, root), { level: 'ok', what: root }, 'as the operator names it')
   t.match(await judge(nowhere, undefined, false), { level: 'ok', what: /not there/ })
 })
@@ -116,15 +118,25 @@ t.test('the content directory is the one that is known', async t => {
 t.test('each file that is not as it was installed is told with what to do', async t => {
   const state = { registry: 'docker.io', path: '/p', hasBackup: false, asks: ['http://m'] }
   const owners = ['holdfast', 'edited', 'k3s', 'nobody', 'other'] as const
-  const findings = judgeHosts([
+  const states = [
     ...owners.map(owner => ({ ...state, owner })),
-    { ...state, owner: 'other', problem: 'line 1 is no TOML' },
-  ])
+    { ...state, owner: 'other' as const, problem: 'line 1 is no TOML' },
+  ]
+  const findings = judgeHosts(states, '1.6.20')
   t.strictSame(
     findings.map(({ level }) => level),
     ['ok', 'warning', 'warning', 'warning', 'warning', 'fault'],
   )
   for (const { level, fix } of findings) t.equal(fix === undefined, level === 'ok')
+})
+
+t.test('what this containerd does not know makes it ignore the file', async t => {
+  const text = '[host."https://a.test"]\n  capabilities = ["pull", "referrers"]\n'
+  const certsDir = t.testdir({ 'docker.io': { 'hosts.toml': text } })
+  const states = await readStatus(certsDir, ['docker.io'])
+  const levels = ['1.6.20', '2.1.9', '2.2.0', undefined].map(v => judgeHosts(states, v)[0]?.level)
+  t.strictSame(levels, ['fault', 'fault', 'warning', 'warning'])
+  t.match(judgeHosts(states, '1.6.20'), [{ what: /1\.6\.20 ignores .*"referrers"/ }])
 })
 
 t.test('what the embedded registry of K3s answers first is told', async t => {
