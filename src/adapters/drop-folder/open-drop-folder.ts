@@ -63,8 +63,16 @@ export async function openDropFolder({
     }
   }
 
+  const told = new Set<string>()
+  /** Once: whoever put it there waits for it. */
+  const passOver = (file: string, why: string): void => {
+    if (told.has(file) || told.size >= maxFiles) return
+    told.add(file)
+    log.warn({ file }, `passed over in the drop folder: ${why}`)
+  }
+
   return {
-    list: () => listFiles(path, log),
+    list: () => listFiles(path, log, passOver),
     open: name => read(join(path, name)),
     async tell(name, fault) {
       try {
@@ -107,14 +115,21 @@ async function* read(path: string): AsyncGenerator<Uint8Array> {
   yield* file.createReadStream({ highWaterMark: pieceBytes })
 }
 
-async function listFiles(root: string, log: Log): Promise<readonly DroppedFile[]> {
+/** Told of what is there and will not be taken. */
+type PassOver = (file: string, why: string) => void
+
+async function listFiles(
+  root: string,
+  log: Log,
+  passOver: PassOver,
+): Promise<readonly DroppedFile[]> {
   const found: DroppedFile[] = []
   let folders: readonly string[] = [root]
   for (let depth = 0; depth <= maxDepth && folders.length > 0; depth++) {
     const below: string[] = []
     for (const folder of folders.slice(0, maxFiles)) {
-      const { files, subfolders } = await listFolder(folder)
-      found.push(...(await statAll(root, files)))
+      const { files, subfolders } = await listFolder(folder, passOver)
+      found.push(...(await statAll(root, files, passOver)))
       below.push(...subfolders)
     }
     folders = below
@@ -130,11 +145,16 @@ async function listFiles(root: string, log: Log): Promise<readonly DroppedFile[]
 
 async function listFolder(
   folder: string,
+  passOver: PassOver,
 ): Promise<{ readonly files: readonly string[]; readonly subfolders: readonly string[] }> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
   const pathOf = ({ name }: { readonly name: string }) => join(folder, name)
+  for (const entry of entries.filter(one => one.isSymbolicLink())) {
+    if (!entry.name.startsWith('.'))
+      passOver(pathOf(entry), 'it is a link, and those lead anywhere')
+  }
   return {
-    files: entries.filter(entry => entry.isFile()).map(pathOf), // a link leads anywhere
+    files: entries.filter(entry => entry.isFile()).map(pathOf),
     subfolders: entries
       .filter(entry => entry.isDirectory())
       .map(pathOf)
@@ -142,11 +162,19 @@ async function listFolder(
   }
 }
 
-async function statAll(root: string, files: readonly string[]): Promise<readonly DroppedFile[]> {
+async function statAll(
+  root: string,
+  files: readonly string[],
+  passOver: PassOver,
+): Promise<readonly DroppedFile[]> {
   const found: DroppedFile[] = []
   for (const file of files) {
     const stats = await lstat(file).catch(() => undefined)
-    if (stats === undefined) continue
+    if (stats === undefined) {
+      // It went, or its name is not what was read.
+      if (file.includes('\ufffd')) passOver(file, 'its name is not UTF-8: give it another')
+      continue
+    }
     const path = relative(root, file).split(sep).join('/')
     found.push({ path, size: stats.size, mtimeMs: Math.floor(stats.mtimeMs) })
   }

@@ -40,6 +40,20 @@ t.test(
   },
 )
 
+t.test('what is passed over is told once', async t => {
+  const dir = t.testdir({})
+  await symlink('/etc/passwd', join(dir, 'link.tar'))
+  await symlink('/etc/passwd', join(dir, '..data'))
+  await writeFile(Buffer.concat([Buffer.from(`${dir}/`), Buffer.from('é.tar', 'latin1')]), '')
+  const told: string[] = []
+  const log = { ...silentLog, warn: (_: unknown, message: string) => void told.push(message) }
+  const files = await openDropFolder({ path: dir, errorDir: dir, log })
+  t.teardown(() => files.close())
+  t.strictSame([await files.list(), await files.list()], [[], []])
+  t.match(told.sort(), [/it is a link/, /its name is not UTF-8/])
+  t.equal(told.length, 2)
+})
+
 t.test('a folder that is not there holds nothing, and is found when it comes', async t => {
   const path = join(t.testdir(), 'stick')
   const files = await open(t, path)
