@@ -16,6 +16,7 @@ export const run: RunCommand = async context => {
   const file = options['output']
   const isPinned = options['pinned'] !== undefined
   if (file === undefined) throw new CommandFailure('usage', 'name the bundle with -o FILE')
+  if (file === '-') throw new CommandFailure('usage', '-o -: a bundle is written to a file')
   if (words.length === 0 && !isPinned) {
     throw new CommandFailure('usage', 'name images to export, or --pinned')
   }

@@ -23,6 +23,10 @@ t.test('without images, or without a file, nothing is asked', async t => {
   const node = await scriptAdmin(t, () => [200, ''])
   t.match(await cli(['export', '-o', 'x'], { env: node.env }), { code: 2, err: /name images/ })
   t.match(await cli(['export', 'nginx'], { env: node.env }), { code: 2, err: /with -o FILE/ })
+  t.match(await cli(['export', 'nginx', '-o', '-'], { env: node.env }), {
+    code: 2,
+    err: /to a file/,
+  })
   t.strictSame(node.asked, [])
 })
 
