@@ -8,6 +8,7 @@ import { createRegistryUpstream } from '../adapters/registry/upstream.ts'
 import type { UpstreamFiles } from '../adapters/registry/upstream-files.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
+import type { Mode } from '../ports/mode.ts'
 import type { ResolveName } from '../ports/resolve-name.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
 import type { Upstream } from '../ports/upstream.ts'
@@ -33,12 +34,13 @@ interface UpstreamParts {
   readonly log: Log
   /** What this process sends with its questions. */
   readonly mark: string
+  readonly mode: () => Mode
 }
 
 /** Makes the client of all configured registries; nothing is contacted before the first question. */
 export function openUpstreams(
   { upstreams, dockerConfigPaths }: UpstreamFiles,
-  { ledger, metrics, clock, log, mark }: UpstreamParts,
+  { ledger, metrics, clock, log, mark, mode }: UpstreamParts,
   owned: AsyncDisposableStack,
 ): Upstreams {
   const names = createNameResolver({ clock, log, watchFile: createChangingFile })
@@ -50,7 +52,9 @@ export function openUpstreams(
   const findCredential = createFindCredential({ clock, log }, { dockerConfigPaths })
   const authorizer = createAuthorizer({ transport, clock, log, findCredential })
   owned.defer(() => authorizer.close())
-  const parts = { transport, authorizer, clock, log }
+  // What an operator sets offline is left in peace, also where it is known to be down.
+  const mayProbe = () => mode() !== 'offline'
+  const parts = { transport, authorizer, clock, log, mayProbe }
   const registries = createRegistryUpstream(parts, { upstreams })
   owned.defer(() => registries.close())
   const upstream = measureUpstream(registries, { meter: metrics.upstream, clock })

@@ -51,12 +51,13 @@ export async function wireNode(
   startAgeing(ledger, log, owned)
   const content = await openContent(config, { opened, database, metrics, clock, log }, owned)
   const mark = randomUUID()
-  const upstreams = openUpstreams(upstreamFiles, { ledger, metrics, clock, log, mark }, owned)
   const modeSwitch = createModeSwitch(
     { settings: database.settings, clock, nowMs: ledger.trustedNowMs, log },
     { configured: config.mode },
   )
   const mode = modeSwitch.current
+  const upstreamParts = { ledger, metrics, clock, log, mark, mode }
+  const upstreams = openUpstreams(upstreamFiles, upstreamParts, owned)
   const logLevel = createLogLevel(
     { log, timers: systemTimers, nowMs: ledger.trustedNowMs },
     { configured: config.log.level },

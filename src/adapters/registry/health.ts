@@ -66,6 +66,8 @@ export interface HealthParts extends Timing {
   readonly log: Log
   /** Something that was down answers again; a whole endpoint when no repository is named. */
   readonly onRecovered: (registry: string, repository: string | undefined) => void
+  /** Whether what is down may be asked in the background now; looked at before each question. */
+  readonly mayProbe: () => boolean
 }
 
 /** Makes the books of one endpoint. */
@@ -86,6 +88,7 @@ export function createHealth(parts: HealthParts, endpoint: EndpointSettings): He
       for (const listener of [...returning]) listener()
       onRecovered(registry, undefined)
     },
+    mayProbe: parts.mayProbe,
   })
   const lanes = { manifest: lanesOf('manifest'), blob: lanesOf('blob'), list: lanesOf('list') }
   const limits = createRateLimits(parts, repository => onRecovered(registry, repository))
@@ -99,7 +102,7 @@ export function createHealth(parts: HealthParts, endpoint: EndpointSettings): He
         log.info({ registry, url, repository, kind }, 'upstream repository answers again')
         onRecovered(registry, repository)
       },
-      mayProbe: () => !whole.isOpen(),
+      mayProbe: () => parts.mayProbe() && !whole.isOpen(),
     })
   }
 

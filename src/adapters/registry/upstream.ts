@@ -30,6 +30,8 @@ export interface UpstreamParts {
   readonly schedule?: Schedule | undefined
   /** `Math.random` when not given. */
   readonly random?: (() => number) | undefined
+  /** Whether what is down may be asked in the background now. Always, when not given. */
+  readonly mayProbe?: (() => boolean) | undefined
 }
 
 /** A question to whichever endpoint answers. */
@@ -60,7 +62,7 @@ export function createRegistryUpstream(
   settings: { readonly upstreams: UpstreamsSettings },
 ): Upstream & { close(): Promise<void> } {
   const { transport, authorizer, clock, log } = parts
-  const { schedule = systemSchedule, random = Math.random } = parts
+  const { schedule = systemSchedule, random = Math.random, mayProbe = () => true } = parts
   const ask = createAsk({ transport, authorizer, clock })
   const listeners = new Set<(registry: string, repository: string | undefined) => void>()
   const closing = new AbortController()
@@ -73,6 +75,7 @@ export function createRegistryUpstream(
       random,
       ping: createPing(transport),
       closing: closing.signal,
+      mayProbe,
       onRecovered(registry, repository) {
         for (const listener of listeners) listener(registry, repository)
       },

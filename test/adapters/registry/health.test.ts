@@ -12,7 +12,7 @@ const timeout = new UpstreamFailure('unreachable', 'timeout', 'said nothing')
 const refused = new UpstreamFailure('unreachable', 'connect', 'nobody there')
 const broken = new UpstreamFailure('unreachable', 'status', 'answered 500')
 
-function makeHealth(closing = new AbortController().signal) {
+function makeHealth(closing = new AbortController().signal, mayProbe = () => true) {
   const time = stopTime()
   const recovered: (string | undefined)[] = []
   const asked: string[] = []
@@ -24,6 +24,7 @@ function makeHealth(closing = new AbortController().signal) {
       log: silentLog,
       ping: () => new Promise(() => {}),
       onRecovered: (_, name) => recovered.push(name),
+      mayProbe,
     },
     endpointAt('http://registry.example'),
   )
@@ -43,6 +44,33 @@ t.test('a deadline used up opens at once, other failures when there are two', as
   health.heard()
   health.blame(tag, 'endpoint', timeout, again('endpoint'))
   t.equal(health.isDown(), true)
+})
+
+t.test(
+  'what is down is left in peace while nobody may be asked, and asked soon afterwards',
+  async t => {
+    const state = { isOffline: true }
+    const { health, time, asked, again } = makeHealth(undefined, () => !state.isOffline)
+    health.blame(tag, 'endpoint', timeout, again('endpoint'))
+    for (let n = 0; n < 20; n += 1) time.advance(15_000)
+    t.strictSame(asked, [])
+    t.equal(health.isDown(), true)
+    state.isOffline = false
+    time.advance(15_000)
+    t.strictSame(asked, ['endpoint'])
+  },
+)
+
+t.test('a repository that is down is left in peace, too', async t => {
+  const state = { isOffline: true }
+  const { health, time, asked, again } = makeHealth(undefined, () => !state.isOffline)
+  for (let n = 0; n < 2; n += 1) health.blame(tag, 'repository', broken, again('repository'))
+  t.match(health.refusal(tag, false), { reason: 'known-down' })
+  for (let n = 0; n < 20; n += 1) time.advance(15_000)
+  t.strictSame(asked, [])
+  state.isOffline = false
+  time.advance(15_000)
+  t.strictSame(asked, ['repository'])
 })
 
 t.test('a link that fails late opens at once', async t => {
