@@ -32,6 +32,8 @@ export const tagsAnswer = Type.Object({
       digest: text,
       source: text,
       confirmedAt: text,
+      /** The node holds all of what it answers with. */
+      complete: orNothing(Type.Boolean()),
       pinned: orNothing(Type.Boolean()),
     }),
   ),

@@ -5,6 +5,7 @@ import { exclusionCommands } from './exclusion-commands.ts'
 import { meshCommands } from './mesh-commands.ts'
 import { nodeCommands } from './node-commands.ts'
 import { pinCommands } from './pin-commands.ts'
+import { tagCommands } from './tag-commands.ts'
 
 /** Options of every command. */
 export const globalOptions: readonly Option[] = [
@@ -116,21 +117,7 @@ export const commands: readonly Command[] = [
     asks: true,
     load: () => import('./commands/why.ts'),
   },
-  {
-    name: 'tags',
-    summary: 'list the tags that this node remembers',
-    usage: '[REPO] [--limit N]',
-    words: { min: 0, max: 1 },
-    description: 'Lists every remembered tag with its digest, or those of one repository.',
-    options: [{ name: 'limit', value: 'N', summary: 'at most so many, 1000 by default' }],
-    examples: [
-      { line: 'holdfast tags', does: 'all' },
-      { line: 'holdfast tags ghcr.io/acme/web', does: 'one repository' },
-    ],
-    exitCodes: ['ok', ...askingExitCodes],
-    asks: true,
-    load: () => import('./commands/tags.ts'),
-  },
+  ...tagCommands(askingExitCodes),
   {
     name: 'status',
     summary: 'show how the node is: upstreams, store, ledger, clock',

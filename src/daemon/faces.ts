@@ -9,6 +9,7 @@ import { createHealth } from '../http/health.ts'
 import type { Listener } from '../http/listener.ts'
 import { createMirror } from '../http/mirror.ts'
 import { createTokenFile } from '../http/token-file.ts'
+import { createFindTags } from '../keep/find-tags.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Mode } from '../ports/mode.ts'
@@ -101,6 +102,11 @@ export async function openFaces(
       monotonicMs: parts.clock.monotonicMs,
       mesh: parts.mesh?.report,
       ...parts.archive,
+      findTags: createFindTags({
+        ledger,
+        isComplete: digest => parts.content.completeness.isComplete(digest),
+        clock: parts.clock,
+      }),
       pins: wirePins(parts),
       pinBook: parts.database.pins,
       exclusions: wireExclusions(parts),

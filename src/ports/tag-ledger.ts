@@ -62,6 +62,28 @@ export interface TagRow {
   readonly pin: Pin | undefined
 }
 
+/** What tags are looked for by; what is given must all fit. */
+export interface TagFilter {
+  readonly registry?: string | undefined
+  readonly repository?: string | undefined
+  /** Beginning of `registry/repository:tag`. */
+  readonly prefix?: string | undefined
+  /** Where the newest observation came from. */
+  readonly source?: ObservationSource | undefined
+  /** The newest observation was confirmed before that, ms since the epoch, trusted time. */
+  readonly confirmedBeforeMs?: number | undefined
+  /** Asked of what the tag answers with: its pin's digest, else the newest one. */
+  readonly isWanted?: ((digest: Digest) => boolean) | undefined
+}
+
+/** What was found in one stretch of keys. */
+export interface FoundRows {
+  /** In byte order of `registry/repository:tag`. */
+  readonly rows: readonly TagRow[]
+  /** Up to where it was looked, as the next `after`; absent: to the end. */
+  readonly until: string | undefined
+}
+
 export interface LedgerStats {
   readonly observations: number
   readonly pins: number
@@ -114,6 +136,8 @@ export interface TagLedger {
     readonly after?: string
     readonly limit: number
   }): readonly TagRow[]
+  /** Rows that fit among about the next `keys` keys after the text `after`: what is looked through at once is bounded, however few fit. */
+  find(filter: TagFilter, after: string | undefined, keys: number): FoundRows
   /**
    * What known keys answer with, by observation and by pin, in byte order of `registry/repository:tag` after the text `after`; about
    * `limit` of them, none when there are no more. Without both, all: with many tags that takes a while.

@@ -2,6 +2,7 @@ import t from 'tap'
 import { Value } from 'typebox/value'
 import * as understood from '../../src/cli/answers.ts'
 import type * as given from '../../src/http/admin/contract.ts'
+import type * as givenOfTags from '../../src/http/admin/tag-contract.ts'
 
 const asOf = { node: 'n', asOf: '2026-11-20T03:00:00.000Z' }
 const digest = `sha256:${'a'.repeat(64)}`
@@ -28,11 +29,11 @@ t.test('the command line understands what the admin API answers', async t => {
   const tags = {
     ...asOf,
     items: [
-      { reference, pinned: false },
-      { reference, pinned: true, digest, source: 'push', confirmedAt: asOf.asOf },
+      { reference, complete: false, pinned: false },
+      { reference, complete: true, pinned: true, digest, source: 'push', confirmedAt: asOf.asOf },
     ],
     next: reference,
-  } satisfies given.TagsAnswer
+  } satisfies givenOfTags.TagsAnswer
   const entry = {
     reference,
     source: 'none',
@@ -54,7 +55,7 @@ t.test('the command line understands what the admin API answers', async t => {
 t.test('what the admin API may leave out, the command line may miss', async t => {
   // Fails to compile when an answer could be of a shape that the command line does not take.
   const resolve = (answer: given.ResolveAnswer): understood.ResolveAnswer => answer
-  const tags = (answer: given.TagsAnswer): understood.TagsAnswer => answer
+  const tags = (answer: givenOfTags.TagsAnswer): understood.TagsAnswer => answer
   const resolutions = (answer: given.ResolutionsAnswer): understood.ResolutionsAnswer => answer
   t.same(
     [resolve, tags, resolutions].map(take => typeof take),

@@ -1,5 +1,7 @@
 import type { Test } from 'tap'
+import type { Digest } from '../../src/oci/digest.ts'
 import { formatTag, type TagReference } from '../../src/oci/reference.ts'
+import type { TagFilter, TagLedger } from '../../src/ports/tag-ledger.ts'
 import {
   answer,
   day,
@@ -290,6 +292,17 @@ function testPins(t: Test, open: OpenTagLedger): void {
   })
 }
 
+/** Everything that is found, stretch by stretch. */
+function findAll(ledger: TagLedger, filter: TagFilter, keys: number): string[] {
+  const names: string[] = []
+  for (let after: string | undefined; ; ) {
+    const { rows, until } = ledger.find(filter, after, keys)
+    names.push(...rows.map(row => formatTag(row.key)))
+    if (until === undefined) return names
+    after = until
+  }
+}
+
 function testLists(t: Test, open: OpenTagLedger): void {
   const keys = [
     keyOf('docker.io', 'library/nginx', '1'),
@@ -355,7 +368,89 @@ function testLists(t: Test, open: OpenTagLedger): void {
       )
       t.strictSame(names({ registry: 'docker.io', repository: 'library' }), [])
     })
+
+    for (const keysAtOnce of [1, 3, 100]) {
+      t.test(`tags are found by what is asked for, ${keysAtOnce} at a time, ${when}`, async t => {
+        const ledger = await fill(t, isAwaited)
+        const find = (filter: TagFilter) => findAll(ledger, filter, keysAtOnce)
+        t.strictSame(find({}), inOrder)
+        for (const filter of [
+          { registry: 'docker.io' },
+          { registry: 'docker.io', repository: 'library/nginx' },
+          { repository: 'library/nginx' },
+        ]) {
+          const listed = ledger.list({ ...filter, limit: 100 }).map(row => formatTag(row.key))
+          t.strictSame(find(filter), listed)
+        }
+        for (const prefix of [
+          'docker.io/library/nginx',
+          'docker.io/library/nginx:1',
+          'docker.io/library/nginx:latest',
+          'g',
+          'docker.io/library/nginy',
+          '\u00e9',
+        ]) {
+          const fitting = inOrder.filter(name => name.startsWith(prefix))
+          t.strictSame(find({ prefix }), fitting, prefix)
+          const inGhcr = fitting.filter(name => name.startsWith('ghcr.io/'))
+          t.strictSame(find({ registry: 'ghcr.io', prefix }), inGhcr)
+        }
+      })
+    }
   }
+
+  for (const isAwaited of [true, false]) {
+    const when = isAwaited ? 'once they are durable' : 'before they are durable'
+
+    t.test(`tags are found by their source, age and content, ${when}`, async t => {
+      const { ledger, clock } = await openFor(t, open)
+      const tag = (name: string) => keyOf('reg.lab', 'app', name)
+      const names = (filter: TagFilter) =>
+        [1, 2, 100].map(keys =>
+          findAll(ledger, filter, keys).map(name => name.replace('reg.lab/app:', '')),
+        )
+      const thrice = (...found: string[]) => [found, found, found]
+      const writes = [
+        answer(ledger, 'a', { key: tag('moved'), dateMs: today }),
+        answer(ledger, 'a', { key: tag('old'), dateMs: today }),
+        ledger.observeLocal(tag('found'), image('a'), 'containerd'),
+        ledger.observeLocal(tag('imported'), image('b'), 'import'),
+        ledger.setPin(tag('pinned'), image('c'), {}),
+      ]
+      if (isAwaited) await Promise.all(writes)
+      clock.pass(hour)
+      writes.push(
+        answer(ledger, 'b', { key: tag('moved'), dateMs: today + hour }),
+        answer(ledger, 'a', { key: tag('pinned-anew'), dateMs: today + hour }),
+        ledger.setPin(tag('pinned-anew'), image('c'), {}),
+        ledger.observeLocal(tag('imported-late'), image('a'), 'import'),
+      )
+      if (isAwaited) await Promise.all(writes)
+      else t.teardown(() => Promise.all(writes))
+
+      t.strictSame(names({ source: 'import' }), thrice('imported', 'imported-late'))
+      t.strictSame(names({ source: 'containerd' }), thrice('found'))
+      t.strictSame(names({ source: 'push' }), thrice())
+      t.strictSame(names({ source: 'upstream' }), thrice('moved', 'old', 'pinned-anew'))
+      const confirmedBeforeMs = today + hour
+      t.strictSame(names({ confirmedBeforeMs }), thrice('found', 'imported', 'old'))
+      t.strictSame(names({ confirmedBeforeMs, source: 'upstream' }), thrice('old'))
+      t.strictSame(names({ confirmedBeforeMs: today }), thrice())
+      const is = (name: string) => ({ isWanted: (d: Digest) => d === image(name).digest })
+      t.strictSame(names(is('a')), thrice('found', 'imported-late', 'old'))
+      t.strictSame(names(is('b')), thrice('imported', 'moved'))
+      t.strictSame(names(is('c')), thrice('pinned', 'pinned-anew'))
+      t.strictSame(names({ ...is('a'), source: 'import' }), thrice('imported-late'))
+    })
+  }
+
+  t.test('what is looked through at once ends at a key, from which it goes on', async t => {
+    const ledger = await fill(t, true)
+    const none = { isWanted: () => false }
+    t.strictSame(ledger.find(none, undefined, 3), { rows: [], until: inOrder[2] })
+    t.strictSame(ledger.find(none, inOrder[4], 3), { rows: [], until: inOrder[7] })
+    t.strictSame(ledger.find(none, inOrder[7], 3), { rows: [], until: undefined })
+  })
 
   t.test('protected digests are those of every key that is known', async t => {
     const ledger = await fill(t, true)

@@ -138,6 +138,25 @@ export function createMemoryLedger(
         .filter(({ key }) => repository === undefined || key.repository === repository)
         .filter(({ key }) => after === undefined || formatTag(key) > after)
         .slice(0, limit),
+    find(filter, after = '', keys) {
+      const { registry, repository, prefix = '', source, confirmedBeforeMs, isWanted } = filter
+      const stretch = rows()
+        .filter(({ key }) => formatTag(key) > after)
+        .slice(0, keys + 1)
+      const end = stretch.length > keys ? stretch[keys - 1]?.key : undefined
+      const found = stretch.slice(0, keys).filter(({ key, live, pin }) => {
+        const digest = pin?.digest ?? live?.digest
+        return (
+          (registry === undefined || key.registry === registry) &&
+          (repository === undefined || key.repository === repository) &&
+          formatTag(key).startsWith(prefix) &&
+          (source === undefined || live?.source === source) &&
+          (confirmedBeforeMs === undefined || (live && live.confirmedAtMs < confirmedBeforeMs)) &&
+          (isWanted === undefined || (digest !== undefined && isWanted(digest)))
+        )
+      })
+      return { rows: found, until: end && formatTag(end) }
+    },
     liveTargets: (after = '', limit = Number.POSITIVE_INFINITY) =>
       rows()
         .filter(({ key }) => formatTag(key) > after)

@@ -3,12 +3,14 @@ import { pinInForce } from '../../ledger/pin.ts'
 import { compareTexts } from '../../ledger/record.ts'
 import type { TagReference } from '../../oci/reference.ts'
 import type { LiveTarget, TagLedger, TagRow } from '../../ports/tag-ledger.ts'
+import { createFindKeys } from './find-keys.ts'
 import {
   type KeyLister,
   type KeyRange,
   keyPrefix,
   keyRange,
   type ListedKey,
+  next,
   parseKey,
 } from './list-keys.ts'
 import type { PendingKeys } from './pending-keys.ts'
@@ -18,7 +20,7 @@ import type { Reader } from './reader.ts'
 const chunk = 500
 
 /** The ledger's lists: what is committed and what is pending, in one order. */
-export interface KeyLists extends Pick<TagLedger, 'listTags' | 'list' | 'liveTargets'> {
+export interface KeyLists extends Pick<TagLedger, 'listTags' | 'list' | 'find' | 'liveTargets'> {
   countPins(): number
   parse(key: string): TagReference
 }
@@ -59,22 +61,22 @@ export function createKeyLists(parts: {
 
   /** Committed keys of a range, fetched as they are wanted. */
   function* committed(range: KeyRange, size: number): Generator<ListedKey> {
-    let { after } = range
+    let { from } = range
     for (;;) {
-      const page = reader.read(r => r.lists.list({ ...range, after }, size), [])
+      const page = reader.read(r => r.lists.list({ ...range, from }, size), [])
       yield* page
       const end = page.at(-1)
       if (end === undefined || page.length < size) return
-      after = end.key
+      from = next(end.key)
     }
   }
 
+  const pendingIn = ({ from, before }: KeyRange): string[] =>
+    [...pending.keys()].filter(key => key >= from && key < before).sort(compareTexts)
+
   /** Committed and pending keys of a range in byte order. */
   function walk(range: KeyRange, limit: number): Generator<ListedKey> {
-    const waiting = [...pending.keys()]
-      .filter(key => key > range.after && key < range.before)
-      .sort(compareTexts)
-      .map(key => ({ key, isObserved: false }))
+    const waiting = pendingIn(range).map(key => ({ key, isObserved: false }))
     return mergeKeys(committed(range, Math.min(Math.max(limit, 1), chunk)), waiting)
   }
 
@@ -120,6 +122,7 @@ export function createKeyLists(parts: {
       }
       return rows
     },
+    find: createFindKeys({ ...parts, pendingIn, rowOf: answeringRow }),
     liveTargets(after = '', limit = Number.POSITIVE_INFINITY) {
       const { found, until } = reader.read(r => committedTargets(r.lists.scan(after), limit), {
         found: [],
@@ -151,14 +154,14 @@ function* mergeKeys(
   first: Iterable<ListedKey>,
   second: readonly ListedKey[],
 ): Generator<ListedKey> {
-  let next = 0
+  let at = 0
   for (const listed of first) {
-    for (let other = second[next]; other !== undefined && other.key < listed.key; ) {
+    for (let other = second[at]; other !== undefined && other.key < listed.key; ) {
       yield other
-      other = second[++next]
+      other = second[++at]
     }
-    if (second[next]?.key === listed.key) next++
+    if (second[at]?.key === listed.key) at++
     yield listed
   }
-  yield* second.slice(next)
+  yield* second.slice(at)
 }

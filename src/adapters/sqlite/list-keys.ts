@@ -1,5 +1,8 @@
+import { sourceNumbers } from '../../ledger/encode-record.ts'
 import type { KeyState } from '../../ledger/key-state.ts'
 import { emptyKeyState } from '../../ledger/key-state.ts'
+import type { ObservationSource } from '../../ledger/record.ts'
+import type { Digest } from '../../oci/digest.ts'
 import type { Repository, TagReference } from '../../oci/reference.ts'
 import type { Connection } from './database.ts'
 import { newestFirst } from './read-key.ts'
@@ -11,15 +14,29 @@ export interface ListedKey {
   readonly isObserved: boolean
 }
 
-/** Texts `t` with `after < t < before`, in byte order. */
+/** Texts `t` with `from <= t < before`, in byte order. */
 export interface KeyRange {
-  readonly after: string
+  readonly from: string
   readonly before: string
+}
+
+/** A digest that a key is known to have had. */
+export interface SeenDigest {
+  readonly key: string
+  readonly digest: Digest
 }
 
 /** Walks over keys. */
 export interface KeyLister {
   list(range: KeyRange, limit: number): readonly ListedKey[]
+  /** The key of a range before which so many others stand; `undefined`: there are not as many. */
+  keyAt(range: KeyRange, position: number): string | undefined
+  /** Keys of which some node's newest word came from there. Not for `upstream`, which is most of them. */
+  withSource(range: KeyRange, source: ObservationSource, limit: number): readonly string[]
+  /** Keys with a digest, whether it is the newest or not, that was last confirmed, or else said, before that. */
+  confirmedBefore(range: KeyRange, ms: number): readonly string[]
+  /** Every digest that the keys of a range are known to have had, in key order. */
+  digests(range: KeyRange): readonly SeenDigest[]
   /** Observations and pins of every key after this one, in key order. */
   scan(after: string): Iterable<{ readonly key: string; readonly state: KeyState }>
   pinnedKeys(): readonly string[]
@@ -29,20 +46,36 @@ export interface KeyLister {
 /** Above every key: they are ASCII. */
 const last = '\u007f'
 
-/** The keys under a registry, or under one of its repositories, or all. */
+/** The keys under a registry, or under one of its repositories, or all; those that begin with `prefix`; those after `after`. */
 export function keyRange(
-  within: { readonly registry?: string | undefined; readonly repository?: string | undefined },
+  {
+    registry,
+    repository,
+    prefix = '',
+  }: {
+    readonly registry?: string | undefined
+    readonly repository?: string | undefined
+    readonly prefix?: string | undefined
+  },
   after: string | undefined,
 ): KeyRange {
-  const { registry, repository } = within
-  // `0` follows `/`, and `;` follows `:`.
-  if (registry === undefined) return { after: after ?? '', before: last }
-  const [start, before] =
-    repository === undefined
-      ? [`${registry}/`, `${registry}0`]
-      : [`${registry}/${repository}:`, `${registry}/${repository};`]
-  return { after: after !== undefined && after > start ? after : start, before }
+  const within =
+    registry === undefined
+      ? ''
+      : repository === undefined
+        ? `${registry}/`
+        : keyPrefix({ registry, repository })
+  return {
+    from: [within, prefix, after === undefined ? '' : next(after)].reduce(later),
+    before: [within + last, prefix + last].reduce(earlier),
+  }
 }
+
+/** The text that comes right after this one. */
+export const next = (key: string): string => `${key}\0`
+
+const later = (a: string, b: string): string => (a > b ? a : b)
+const earlier = (a: string, b: string): string => (a < b ? a : b)
 
 /** The parts of a key's text, which formatTag made. */
 export function parseKey(key: string): TagReference {
@@ -62,8 +95,30 @@ export const keyPrefix = ({ registry, repository }: Repository): string =>
 /** Prepares the walks of one connection. */
 export function createKeyLister(db: Connection): KeyLister {
   const list = db.prepare<[string, string, number], { key: string; observed: number }>(
-    `SELECT key, max(kind = 1) AS observed FROM record WHERE key > ? AND key < ? AND kind IN (1, 2)
+    `SELECT key, max(kind = 1) AS observed FROM record WHERE key >= ? AND key < ? AND kind IN (1, 2)
      GROUP BY key ORDER BY key LIMIT ?`,
+  )
+  const keyAt = db
+    .prepare<[string, string, number], string>(
+      `SELECT key FROM record WHERE key >= ? AND key < ? AND kind IN (1, 2)
+       GROUP BY key ORDER BY key LIMIT 1 OFFSET ?`,
+    )
+    .pluck()
+  const withSource = db
+    .prepare<[number, string, string, number], string>(
+      `SELECT DISTINCT key FROM record WHERE kind = 1 AND source <> 1 AND source = ? AND key >= ? AND key < ?
+       ORDER BY key LIMIT ?`,
+    )
+    .pluck()
+  // Sightings lie in the order of their keys, and are half as wide as records.
+  const confirmedBefore = db
+    .prepare<[string, string, number], string>(
+      `SELECT DISTINCT key FROM (SELECT key FROM sighting WHERE key >= ? AND key < ?
+       GROUP BY key, digest HAVING coalesce(max(confirmed_ms), max(wall_ms)) < ?)`,
+    )
+    .pluck()
+  const digests = db.prepare<[string, string], SeenDigest>(
+    'SELECT DISTINCT key, digest FROM sighting WHERE key >= ? AND key < ? ORDER BY key',
   )
   const scan = db.prepare<[string], RecordRow>(
     `SELECT ${recordColumns} FROM record WHERE kind IN (1, 2) AND key > ? ORDER BY key`,
@@ -77,8 +132,13 @@ export function createKeyLister(db: Connection): KeyLister {
   return {
     list: (range, limit) =>
       list
-        .all(range.after, range.before, limit)
+        .all(range.from, range.before, limit)
         .map(({ key, observed }) => ({ key, isObserved: observed === 1 })),
+    keyAt: ({ from, before }, position) => keyAt.get(from, before, position),
+    withSource: ({ from, before }, source, limit) =>
+      withSource.all(sourceNumbers[source], from, before, limit),
+    confirmedBefore: ({ from, before }, ms) => confirmedBefore.all(from, before, ms),
+    digests: ({ from, before }) => digests.all(from, before),
     *scan(after) {
       let rows: RecordRow[] = []
       for (const row of scan.iterate(after)) {

@@ -190,6 +190,7 @@ export function createTagLedger(
     },
     listTags: lists.listTags,
     list: lists.list,
+    find: lists.find,
     liveTargets: lists.liveTargets,
     trustedNowMs: time.nowMs,
     async ageOut() {

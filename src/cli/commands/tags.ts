@@ -1,28 +1,68 @@
-import { formatRepository, type Repository } from '../../oci/reference.ts'
+import { parseDuration } from '../../config/quantity.ts'
+import { formatRepository, parseRegistry, quote, type Repository } from '../../oci/reference.ts'
 import { findAdmin } from '../admin-address.ts'
-import { createAdminApi } from '../admin-api.ts'
+import { createAdminApi, type Query } from '../admin-api.ts'
 import { type TagsAnswer, tagsAnswer } from '../answers.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import { columns, print, readLimit, readReference } from '../print.ts'
+
+const searchOptions = ['registry', 'prefix', 'stale', 'incomplete', 'source'] as const
+const sources: readonly string[] = ['upstream', 'push', 'import', 'containerd']
 
 type Item = TagsAnswer['items'][number]
 
 /** `holdfast tags [REPO]` */
 export const run: RunCommand = async context => {
   const limit = readLimit(context.options['limit'], 1000, 1_000_000)
-  const repository = readRepository(context)
+  const search = readSearch(context)
   const api = createAdminApi(await findAdmin(context))
   const items: Item[] = []
   let after: string | undefined
   do {
-    const query = { ...repository, after, limit: Math.min(limit - items.length, 1000) }
+    const query = { ...search, after, limit: Math.min(limit - items.length, 1000) }
     const page = await api.get('/api/v1/tags', query, tagsAnswer)
     items.push(...page.items)
     after = page.next === after ? undefined : (page.next ?? undefined)
   } while (after !== undefined && items.length < limit)
-  print(context, { items }, () => lines(items, after !== undefined))
+  const isSearch = searchOptions.some(name => context.options[name] !== undefined)
+  print(context, { items }, () => lines(items, { isSearch, isCut: after !== undefined }))
   return 'ok'
+}
+
+function readSearch(context: CommandContext): Query {
+  const { options } = context
+  const repository = readRepository(context)
+  const { registry } = options
+  if (repository !== undefined && registry !== undefined) {
+    throw new CommandFailure('usage', 'a repository is in one registry: leave out --registry')
+  }
+  return {
+    registry: registry === undefined ? undefined : readRegistry(registry),
+    ...repository,
+    prefix: options['prefix'],
+    staleForSeconds: readStale(options['stale']),
+    incomplete: options['incomplete'] === undefined ? undefined : true,
+    source: readSource(options['source']),
+  }
+}
+
+function readRegistry(text: string): string {
+  const registry = parseRegistry(text)
+  if (registry !== undefined) return registry
+  throw new CommandFailure('usage', `--registry ${quote(text)} is no registry, as in docker.io`)
+}
+
+function readStale(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const ms = parseDuration(text)
+  if (ms !== undefined) return Math.floor(ms / 1000)
+  throw new CommandFailure('usage', `--stale ${quote(text)} is no duration; write 12h or 7d`)
+}
+
+function readSource(text: string | undefined): string | undefined {
+  if (text === undefined || sources.includes(text)) return text
+  throw new CommandFailure('usage', `--source ${quote(text)} is none of ${sources.join(', ')}`)
 }
 
 function readRepository({ words }: CommandContext): Repository | undefined {
@@ -38,14 +78,18 @@ function readRepository({ words }: CommandContext): Repository | undefined {
   return { registry: reference.registry, repository: reference.repository }
 }
 
-function lines(items: readonly Item[], isCut: boolean): string[] {
-  if (items.length === 0) return ['no tags are remembered']
-  const rows = items.map(({ reference, digest, source, confirmedAt, pinned }) => [
+function lines(
+  items: readonly Item[],
+  { isSearch, isCut }: { readonly isSearch: boolean; readonly isCut: boolean },
+): string[] {
+  if (items.length === 0) return [isSearch ? 'no such tag is remembered' : 'no tags are remembered']
+  const rows = items.map(({ reference, digest, source, confirmedAt, pinned, complete }) => [
     reference,
     digest ?? 'none',
     pinned === true ? 'pinned' : (source ?? ''),
     confirmedAt ?? '',
+    complete === false ? 'incomplete' : '',
   ])
   const more = isCut ? ['', `only the first ${items.length}; --limit shows more`] : []
-  return [...columns([['TAG', 'DIGEST', 'SOURCE', 'CONFIRMED'], ...rows]), ...more]
+  return [...columns([['TAG', 'DIGEST', 'SOURCE', 'CONFIRMED', ''], ...rows]), ...more]
 }

@@ -4,6 +4,7 @@ import { type FastifyInstance, fastify } from 'fastify'
 import type { ExportImages } from '../../archive/export-images.ts'
 import type { ImportArchive } from '../../archive/import-archive.ts'
 import type { Exclusions } from '../../keep/exclusions.ts'
+import type { FindTags } from '../../keep/find-tags.ts'
 import type { Pins } from '../../keep/pins.ts'
 import type { AuditLog } from '../../ports/audit-log.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -28,6 +29,7 @@ import { addPins } from './pins.ts'
 import { sendProblem } from './problem.ts'
 import { addReport, type ReportSource } from './report.ts'
 import { problemOf, runOperation } from './run-operation.ts'
+import { addTags } from './tags.ts'
 import { listenOnSocket } from './unix-socket.ts'
 
 export interface AdminOptions {
@@ -57,6 +59,7 @@ export async function createAdmin(
   parts: AdminParts & {
     readonly importArchive: ImportArchive
     readonly exportImages: ExportImages
+    readonly findTags: FindTags
     readonly pins: Pins
     readonly pinBook: PinBook
     readonly exclusions: Exclusions
@@ -112,6 +115,7 @@ export async function createAdmin(
   const { asOf } = answers
   const add = createAddOperation(app, runOperation({ ...parts, callers }))
   addReads(add, answers)
+  addTags(add, { ...parts, asOf })
   addPins(add, { pins: parts.pins, book: parts.pinBook, asOf })
   addExclusions(add, { exclusions: parts.exclusions, book: parts.exclusionBook, asOf })
   addReport(add, { report: parts.report, asOf })
@@ -162,7 +166,6 @@ function addReads(add: AddOperation, answers: AdminAnswers): void {
   add(operations.resolve, ({ query }) =>
     answers.resolve(query, AbortSignal.timeout(answerWithinMs)),
   )
-  add(operations.tags, ({ query }) => answers.tags(query))
   add(operations.resolutions, ({ query }) => answers.resolutions(query))
   add(operations.status, () => answers.status())
   add(operations.peers, () => answers.peers())

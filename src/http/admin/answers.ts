@@ -6,7 +6,7 @@ import type { StoreUsage } from '../../ports/content-store.ts'
 import type { NeighbourStatus } from '../../ports/neighbour-store.ts'
 import type { Readiness } from '../../ports/readiness.ts'
 import type { ResolutionLog } from '../../ports/resolution-log.ts'
-import type { TagLedger, TagRow } from '../../ports/tag-ledger.ts'
+import type { TagLedger } from '../../ports/tag-ledger.ts'
 import type { EndpointState } from '../../ports/upstream.ts'
 import type { ResolveTag } from '../../pull/resolution.ts'
 import type { SyncStatus } from '../../sync/sync.ts'
@@ -17,15 +17,13 @@ import type {
   ResolveAnswer,
   ResolveQuery,
   StatusAnswer,
-  TagsAnswer,
-  TagsQuery,
 } from './contract.ts'
 import { defined, iso } from './describe.ts'
 
 /** Where the admin API's answers come from. */
 export interface AdminParts {
   readonly resolveTag: ResolveTag
-  readonly ledger: Pick<TagLedger, 'list' | 'stats' | 'trustedNowMs'>
+  readonly ledger: Pick<TagLedger, 'stats' | 'trustedNowMs'>
   readonly resolutions: Pick<ResolutionLog, 'find'>
   readonly endpoints: () => readonly EndpointState[]
   readonly storeUsage: () => Promise<StoreUsage>
@@ -50,7 +48,6 @@ export interface AdminAnswers {
   /** Whose answer it is, and at what time. */
   asOf(): { readonly node: string; readonly asOf: string }
   resolve(query: ResolveQuery, signal: AbortSignal): Promise<ResolveAnswer>
-  tags(query: TagsQuery): TagsAnswer
   resolutions(query: ResolutionsQuery): ResolutionsAnswer
   status(): Promise<StatusAnswer>
   peers(): PeersAnswer
@@ -88,14 +85,6 @@ export function createAdminAnswers(
       const confirmedAt = confirmedAtMs === undefined ? undefined : iso(confirmedAtMs)
       const optional = defined({ confirmedAt, ageSeconds, ...tellSayer(saidBy) })
       return { ...told, found: true, digest, mediaType, size, source, fresh, ...optional }
-    },
-    tags({ limit, ...filter }) {
-      // One more than asked tells whether there is another page.
-      const rows = ledger.list({ ...filter, limit: limit + 1 })
-      const page = rows.slice(0, limit)
-      const last = page.at(-1)
-      const next = rows.length > limit && last !== undefined ? formatTag(last.key) : undefined
-      return { ...asOf(), items: page.map(describeRow), ...defined({ next }) }
     },
     resolutions({ ref, at, limit }) {
       const reference = ref === undefined ? undefined : formatTag(parseTag(ref))
@@ -225,13 +214,4 @@ function describeMember(member: MemberStatus): PeersAnswer['members'][number] {
     lastSeenAgoMs,
     ...defined({ roundTripMs, clockSkewMs }),
   }
-}
-
-function describeRow({ key, live, pin }: TagRow): TagsAnswer['items'][number] {
-  const row = { reference: formatTag(key), pinned: pin !== undefined }
-  const pinnedDigest = defined({ pinnedDigest: pin?.digest })
-  if (live === undefined) return { ...row, ...pinnedDigest }
-  const { digest, mediaType, size, source, confirmedAtMs, firstSeenMs } = live
-  const times = { confirmedAt: iso(confirmedAtMs), firstSeenAt: iso(firstSeenMs) }
-  return { ...row, digest, mediaType, size, source, ...times, ...pinnedDigest }
 }

@@ -28,33 +28,6 @@ export const resolveAnswer = Type.Object({
   steps: Type.Optional(Type.Array(Type.Object({ rung: text, outcome: text }))),
 })
 
-/** `GET /api/v1/tags`: what the ledger knows. `after` is the `next` of the page before. */
-export const tagsQuery = Type.Object({
-  registry: optionalText,
-  repository: optionalText,
-  after: optionalText,
-  limit: limit(1_000, 100),
-})
-
-/** A page of tags in byte order. `digest`, `source` and times are of the newest observation. */
-export const tagsAnswer = Type.Object({
-  ...asOf,
-  items: Type.Array(
-    Type.Object({
-      reference: text,
-      digest: optionalText,
-      mediaType: optionalText,
-      size: Type.Optional(Type.Integer()),
-      source: optionalText,
-      confirmedAt: Type.Optional(time),
-      firstSeenAt: Type.Optional(time),
-      pinned: Type.Boolean(),
-      pinnedDigest: optionalText,
-    }),
-  ),
-  next: optionalText,
-})
-
 /** `GET /api/v1/resolutions`: answers this node gave. With `at`, those in force at or before that time. */
 export const resolutionsQuery = Type.Object({
   ref: optionalText,
@@ -231,8 +204,6 @@ export const exportQuery = Type.Object({
 
 export type ResolveQuery = Static<typeof resolveQuery>
 export type ResolveAnswer = Static<typeof resolveAnswer>
-export type TagsQuery = Static<typeof tagsQuery>
-export type TagsAnswer = Static<typeof tagsAnswer>
 export type ResolutionsQuery = Static<typeof resolutionsQuery>
 export type ResolutionsAnswer = Static<typeof resolutionsAnswer>
 export type ImportAnswer = Static<typeof importAnswer>

@@ -8,8 +8,6 @@ import {
   resolveAnswer,
   resolveQuery,
   statusAnswer,
-  tagsAnswer,
-  tagsQuery,
 } from './contract.ts'
 import { exclusionBody, exclusionChangeAnswer, exclusionsAnswer } from './exclusion-contract.ts'
 import { nodeOperations } from './node-operations.ts'
@@ -25,6 +23,7 @@ import {
   pinsQuery,
 } from './pin-contract.ts'
 import { reportAnswer, reportQuery } from './report-contract.ts'
+import { tagsAnswer, tagsQuery } from './tag-contract.ts'
 
 const read = { method: 'GET', role: 'read', body: undefined, problems: [] } as const
 
@@ -42,7 +41,7 @@ export const operations = {
     ...read,
     id: 'listTags',
     path: '/api/v1/tags',
-    summary: 'Tags that the ledger knows',
+    summary: 'Tags that the ledger knows, all or those that are looked for',
     query: tagsQuery,
     answer: tagsAnswer,
   }),

@@ -27,6 +27,57 @@ t.test('every page is followed until the last or the limit', async t => {
   t.equal(JSON.parse((await cli(['tags', '-o', 'json'], { env: admin.env })).out).items.length, 3)
 })
 
+t.test('what is looked for is sent, and the mistakes in it are told', async t => {
+  const admin = await scriptAdmin(t, () => [
+    200,
+    { items: [item('docker.io/library/a:1', { complete: false })] },
+  ])
+  const found = await cli(
+    ['tags', '--registry', 'Docker.IO', '--stale', '7d', '--incomplete', '--source', 'import'],
+    { env: admin.env },
+  )
+  t.match(found, { code: 0, out: /a:1 .* incomplete\n$/ })
+  await cli(['tags', 'nginx', '--prefix', 'docker.io/library/nginx:1'], { env: admin.env })
+  t.strictSame(
+    admin.asked.map(({ url }) => Object.fromEntries(url.searchParams)),
+    [
+      {
+        registry: 'docker.io',
+        staleForSeconds: '604800',
+        incomplete: 'true',
+        source: 'import',
+        limit: '1000',
+      },
+      {
+        registry: 'docker.io',
+        repository: 'library/nginx',
+        prefix: 'docker.io/library/nginx:1',
+        limit: '1000',
+      },
+    ],
+  )
+  for (const [words, err] of [
+    [['--stale', '7'], /is no duration; write 12h or 7d/],
+    [['--source', 'peer'], /is none of upstream, push, import, containerd/],
+    [['--registry', 'hub'], /is no registry/],
+    [['nginx', '--registry', 'docker.io'], /leave out --registry/],
+  ] as const) {
+    t.match(await cli(['tags', ...words], { env: admin.env }), { code: 2, err }, words.join(' '))
+  }
+})
+
+t.test('a search that found nothing says so, and an empty page is not the end', async t => {
+  const admin = await scriptAdmin(t, ({ searchParams }) => [
+    200,
+    searchParams.get('after') === null ? { items: [], next: 'b' } : { items: [] },
+  ])
+  t.match(await cli(['tags', '--incomplete'], { env: admin.env }), {
+    code: 0,
+    out: 'no such tag is remembered\n',
+  })
+  t.equal(admin.asked.length, 2)
+})
+
 t.test('a repository narrows the list, and a tag is a mistake', async t => {
   const admin = await scriptAdmin(t, () => [200, { items: [] }])
   const query = (index: number) => Object.fromEntries(admin.asked[index]?.url.searchParams ?? [])

@@ -15,7 +15,6 @@ import {
   resolutionsAnswer,
   resolveAnswer,
   statusAnswer,
-  tagsAnswer,
 } from '../../../src/http/admin/contract.ts'
 import { problem } from '../../../src/http/admin/shapes.ts'
 import { makeAuthority } from '../../adapters/registry/support/certificates.ts'
@@ -119,40 +118,9 @@ t.test('questions that make no sense are 400 with what is wrong', async t => {
   t.equal((await ask('/api/v1/status', { method: 'DELETE' })).status, 404)
 })
 
-t.test('tags come in pages that follow each other', async t => {
-  const { ask } = await startAdmin(t)
-  const first = await ask('/api/v1/tags?limit=2')
-  t.ok(Value.Check(tagsAnswer, first.body))
-  t.match(first.body, {
-    items: [
-      {
-        reference: 'reg.lab/lab/app:a',
-        digest: manifestDigest,
-        source: 'upstream',
-        confirmedAt: '2026-11-21T11:59:00.000Z',
-        firstSeenAt: '2026-11-21T11:00:00.000Z',
-        pinned: false,
-      },
-      { reference: 'reg.lab/lab/app:b', pinned: true, pinnedDigest: manifestDigest },
-    ],
-    next: 'reg.lab/lab/app:b',
-  })
-  const second = await ask('/api/v1/tags?limit=2&after=reg.lab%2Flab%2Fapp%3Ab')
-  t.match(second.body, { items: [{ reference: 'reg.lab/lab/app:c' }] })
-  t.notOk('next' in (second.body as object))
-})
-
-t.test('filters reach the ledger and the resolution log', async t => {
+t.test('filters reach the resolution log', async t => {
   const filters: unknown[] = []
   const { ask } = await startAdmin(t, {
-    ledger: {
-      list: filter => {
-        filters.push(filter)
-        return []
-      },
-      stats: () => t.fail() as never,
-      trustedNowMs: () => nowMs,
-    },
     resolutions: {
       find: filter => {
         filters.push(filter)
@@ -171,7 +139,6 @@ t.test('filters reach the ledger and the resolution log', async t => {
       },
     },
   })
-  await ask('/api/v1/tags?registry=reg.lab&repository=lab%2Fapp')
   const got = await ask('/api/v1/resolutions?ref=nginx:1&at=2026-11-21T12:00:00Z&limit=5')
   t.ok(Value.Check(resolutionsAnswer, got.body))
   t.match(got.body, {
@@ -181,7 +148,6 @@ t.test('filters reach the ledger and the resolution log', async t => {
   })
   await ask('/api/v1/resolutions')
   t.same(filters, [
-    { registry: 'reg.lab', repository: 'lab/app', limit: 101 },
     { reference: 'docker.io/library/nginx:1', atMs: nowMs, limit: 5 },
     { limit: 20 },
   ])

@@ -9,8 +9,9 @@ import { NotHere } from '../../../src/archive/plan-export.ts'
 import { type AdminOptions, createAdmin } from '../../../src/http/admin/admin.ts'
 import { ensureAdminToken } from '../../../src/http/admin/admin-token.ts'
 import { createTokenFile } from '../../../src/http/token-file.ts'
-import type { TagReference } from '../../../src/oci/reference.ts'
-import type { Observation, Pin, TagRow } from '../../../src/ports/tag-ledger.ts'
+import type { FoundTag } from '../../../src/keep/find-tags.ts'
+import { formatTag, type TagReference } from '../../../src/oci/reference.ts'
+import type { Observation, Pin } from '../../../src/ports/tag-ledger.ts'
 import { createMovableClock } from '../../support/movable-clock.ts'
 import { keepLog, manifestDigest, manifestType, resolved } from '../support.ts'
 import { madeUpNode } from './node-support.ts'
@@ -42,10 +43,10 @@ export const keyOf = (tag: string): TagReference => ({
   repository: 'lab/app',
   tag,
 })
-const rows: readonly TagRow[] = [
-  { key: keyOf('a'), live: observation, pin: undefined },
-  { key: keyOf('b'), live: undefined, pin },
-  { key: keyOf('c'), live: observation, pin },
+const rows: readonly FoundTag[] = [
+  { key: keyOf('a'), live: observation, pin: undefined, isComplete: true },
+  { key: keyOf('b'), live: undefined, pin, isComplete: false },
+  { key: keyOf('c'), live: observation, pin, isComplete: false },
 ]
 
 const noPins = async () => {
@@ -86,11 +87,12 @@ export async function startAdmin(
         throw new NotHere('nothing is here')
       },
       resolveTag: async key => resolved({ key }),
+      async findTags(_, { after = '', limit }) {
+        const left = rows.filter(({ key }) => formatTag(key) > after)
+        const next = left[limit] && left[limit - 1]
+        return { tags: left.slice(0, limit), next: next && formatTag(next.key) }
+      },
       ledger: {
-        list: ({ after, limit }) =>
-          rows
-            .filter(({ key }) => after === undefined || `reg.lab/lab/app:${key.tag}` > after)
-            .slice(0, limit),
         stats: () => ({
           observations: 2,
           pins: 1,

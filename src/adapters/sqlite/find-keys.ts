@@ -1,0 +1,97 @@
+import { compareTexts } from '../../ledger/record.ts'
+import type { Digest } from '../../oci/digest.ts'
+import type { TagFilter, TagLedger, TagRow } from '../../ports/tag-ledger.ts'
+import { type KeyRange, keyRange, next, parseKey } from './list-keys.ts'
+import type { OpenedReader, Reader } from './reader.ts'
+
+/**
+ * Looks for tags. SQLite names candidates, of which none that fits is missing; each is then judged as readers see it, with what is
+ * pending, banned and blocked.
+ */
+export function createFindKeys(parts: {
+  readonly reader: Reader
+  /** Keys of a range that are being written, in byte order. */
+  readonly pendingIn: (range: KeyRange) => readonly string[]
+  /** `undefined`: there is nothing to answer with. */
+  readonly rowOf: (key: string) => TagRow | undefined
+}): TagLedger['find'] {
+  const { reader } = parts
+
+  /** The stretch that is looked through, and the key that ends it; `undefined`: it reaches the end of the range. */
+  function cut(range: KeyRange, keys: number): { stretch: KeyRange; until: string | undefined } {
+    const until = reader.read(r => r.lists.keyAt(range, keys - 1), undefined)
+    return { stretch: until === undefined ? range : { ...range, before: next(until) }, until }
+  }
+
+  function candidates(stretch: KeyRange, filter: TagFilter): readonly string[] {
+    return reader.read(opened => candidatesOf(opened, stretch, filter), [])
+  }
+
+  /** Few tags come from elsewhere than upstream, and those have an index: no stretch is cut for them. */
+  function findBySource(
+    source: NonNullable<TagFilter['source']>,
+    range: KeyRange,
+    keys: number,
+  ): { range: KeyRange; found: readonly string[]; until: string | undefined } {
+    const found = reader.read(r => r.lists.withSource(range, source, keys), [])
+    const until = found.length < keys ? undefined : found.at(-1)
+    return { range: until === undefined ? range : { ...range, before: next(until) }, found, until }
+  }
+
+  function look(filter: TagFilter, range: KeyRange, keys: number) {
+    const { source } = filter
+    if (source !== undefined && source !== 'upstream') return findBySource(source, range, keys)
+    const { stretch, until } = cut(range, keys)
+    return { range: stretch, found: candidates(stretch, filter), until }
+  }
+
+  return (filter, after, keys) => {
+    const { range, found, until } = look(filter, keyRange(filter, after), keys)
+    const rows = [...new Set([...found, ...parts.pendingIn(range)])]
+      .sort(compareTexts)
+      .filter(key => isNamed(key, filter))
+      .flatMap(key => parts.rowOf(key) ?? [])
+      .filter(row => fits(row, filter))
+    return { rows, until }
+  }
+}
+
+/** What a ban or a block makes the newest is not what the statements take for it: then all are candidates. */
+function candidatesOf(
+  { lists, exclusions }: OpenedReader,
+  stretch: KeyRange,
+  { confirmedBeforeMs, isWanted }: TagFilter,
+): readonly string[] {
+  if (exclusions.any()) return all(lists, stretch)
+  if (confirmedBeforeMs !== undefined) return lists.confirmedBefore(stretch, confirmedBeforeMs)
+  if (isWanted === undefined) return all(lists, stretch)
+  const pinned = lists.pinnedKeys().filter(key => key >= stretch.from && key < stretch.before)
+  return [...pinned, ...wanted(lists, stretch, isWanted)]
+}
+
+const all = (lists: OpenedReader['lists'], stretch: KeyRange): readonly string[] =>
+  lists.list(stretch, -1).map(({ key }) => key)
+
+const wanted = (
+  lists: OpenedReader['lists'],
+  stretch: KeyRange,
+  isWanted: (digest: Digest) => boolean,
+): readonly string[] =>
+  lists
+    .digests(stretch)
+    .filter(({ digest }) => isWanted(digest))
+    .map(({ key }) => key)
+
+/** A repository without a registry is looked for in all of them. */
+const isNamed = (key: string, { registry, repository }: TagFilter): boolean =>
+  registry !== undefined || repository === undefined || parseKey(key).repository === repository
+
+function fits({ live, pin }: TagRow, filter: TagFilter): boolean {
+  const { source, confirmedBeforeMs, isWanted } = filter
+  if (source !== undefined && live?.source !== source) return false
+  if (confirmedBeforeMs !== undefined && !(live && live.confirmedAtMs < confirmedBeforeMs)) {
+    return false
+  }
+  const digest = pin?.digest ?? live?.digest
+  return isWanted === undefined || (digest !== undefined && isWanted(digest))
+}

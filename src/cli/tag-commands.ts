@@ -1,0 +1,49 @@
+import type { Command, Option } from './command.ts'
+import type { ExitCode } from './exit-codes.ts'
+
+const searching: readonly Option[] = [
+  { name: 'registry', value: 'HOST', summary: 'those of one registry' },
+  {
+    name: 'prefix',
+    value: 'TEXT',
+    summary: 'those that begin so, as they are listed: docker.io/library/ng',
+  },
+  {
+    name: 'stale',
+    value: 'DURATION',
+    summary: 'those that their registry did not confirm for longer than that: 12h, 7d',
+  },
+  { name: 'incomplete', summary: 'those of which this node does not hold everything' },
+  {
+    name: 'source',
+    value: 'SOURCE',
+    summary: 'those last learned from there: upstream, push, import or containerd',
+  },
+  { name: 'limit', value: 'N', summary: 'at most so many, 1000 by default' },
+]
+
+/** The commands for what is remembered of tags. @param askingExitCodes those of every command that asks a node */
+export const tagCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => [
+  {
+    name: 'tags',
+    summary: 'list the tags that this node remembers, or look for some',
+    usage: '[REPO] [--stale DURATION] [--incomplete] [--source SOURCE] [--prefix TEXT]',
+    words: { min: 0, max: 1 },
+    description:
+      'Lists every remembered tag with its digest, or those of one repository; with options only those that fit all of them. A tag is ' +
+      'incomplete here when this node lacks some of the image that it stands for, for its own platforms: other nodes may hold it.',
+    options: searching,
+    examples: [
+      { line: 'holdfast tags', does: 'all' },
+      { line: 'holdfast tags ghcr.io/acme/web', does: 'one repository' },
+      { line: 'holdfast tags --incomplete', does: 'what could not be run from this node alone' },
+      {
+        line: 'holdfast tags --registry docker.io --stale 7d',
+        does: 'what Docker Hub did not confirm for a week',
+      },
+    ],
+    exitCodes: ['ok', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/tags.ts'),
+  },
+]
