@@ -1,11 +1,12 @@
 import { type Static, type TSchema, Type } from 'typebox'
 
-const orNothing = <S extends TSchema>(schema: S) => Type.Optional(Type.Union([schema, Type.Null()]))
-const text = orNothing(Type.String())
+/** What the node may leave out. */
+export const orNothing = <S extends TSchema>(schema: S) =>
+  Type.Optional(Type.Union([schema, Type.Null()]))
+export const text = orNothing(Type.String())
 
-/** `GET /api/v1/resolve` */
-export const resolveAnswer = Type.Object({
-  reference: Type.String(),
+/** What a tag resolves to. */
+export const resolution = {
   found: Type.Boolean(),
   digest: text,
   mediaType: text,
@@ -22,41 +23,26 @@ export const resolveAnswer = Type.Object({
   /** Of the node that it is, where it is known. */
   saidByName: text,
   steps: orNothing(Type.Array(Type.Object({ rung: Type.String(), outcome: Type.String() }))),
-})
+}
 
-/** `GET /api/v1/tags` */
-export const tagsAnswer = Type.Object({
-  items: Type.Array(
-    Type.Object({
-      reference: Type.String(),
-      digest: text,
-      source: text,
-      confirmedAt: text,
-      /** The node holds all of what it answers with. */
-      complete: orNothing(Type.Boolean()),
-      pinned: orNothing(Type.Boolean()),
-    }),
-  ),
-  /** Where the next page begins; absent on the last. */
-  next: text,
+/** `GET /api/v1/resolve` */
+export const resolveAnswer = Type.Object({ reference: Type.String(), ...resolution })
+
+/** An answer that was given. */
+export const given = Type.Object({
+  reference: Type.String(),
+  digest: text,
+  source: Type.String(),
+  reason: Type.String(),
+  saidBy: text,
+  saidByName: text,
+  firstAt: Type.String(),
+  lastAt: Type.String(),
+  count: Type.Number(),
 })
 
 /** `GET /api/v1/resolutions` */
-export const resolutionsAnswer = Type.Object({
-  items: Type.Array(
-    Type.Object({
-      reference: Type.String(),
-      digest: text,
-      source: Type.String(),
-      reason: Type.String(),
-      saidBy: text,
-      saidByName: text,
-      firstAt: Type.String(),
-      lastAt: Type.String(),
-      count: Type.Number(),
-    }),
-  ),
-})
+export const resolutionsAnswer = Type.Object({ items: Type.Array(given) })
 
 /** `GET /api/v1/peers` */
 export const peersAnswer = Type.Object({
@@ -131,7 +117,8 @@ export const importAnswer = Type.Object({
   warnings: Type.Array(Type.String()),
 })
 
-const pin = {
+/** A pin, without its history. */
+export const pin = {
   reference: Type.String(),
   standing: Type.String(),
   digest: text,
@@ -208,7 +195,6 @@ export const statusAnswer = Type.Record(Type.String(), Type.Unknown())
 export type ResolveAnswer = Static<typeof resolveAnswer>
 export type ImportAnswer = Static<typeof importAnswer>
 export type PeersAnswer = Static<typeof peersAnswer>
-export type TagsAnswer = Static<typeof tagsAnswer>
 export type ResolutionsAnswer = Static<typeof resolutionsAnswer>
 export type PinsAnswer = Static<typeof pinsAnswer>
 export type PinAnswer = Static<typeof pinAnswer>

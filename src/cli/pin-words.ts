@@ -1,17 +1,10 @@
-import { formatReference } from '../oci/reference.ts'
 import type { PinChangeAnswer } from './answers.ts'
-import { CommandFailure } from './command-failure.ts'
 import { storedOnProperty, tooFewLines } from './operator-words.ts'
-import { formatSayer, properties, readReference } from './print.ts'
+import { formatSayer, properties } from './print.ts'
+import { tagPath } from './tag-words.ts'
 
 /** Where the pin of a reference is. Throws `CommandFailure` with `usage`. */
-export function pinPath(text: string): string {
-  const reference = readReference(text)
-  if (reference.digest !== undefined) {
-    throw new CommandFailure('usage', `${text} names a digest, which nothing can change`)
-  }
-  return `/api/v1/pins/${encodeURIComponent(formatReference(reference))}`
-}
+export const pinPath = (text: string): string => tagPath(text, 'pins')
 
 /** What became of a pin that was set or removed. */
 export function pinLines(answer: PinChangeAnswer, copies: number | undefined): string[] {

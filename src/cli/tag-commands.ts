@@ -46,4 +46,25 @@ export const tagCommands = (askingExitCodes: readonly ExitCode[]): readonly Comm
     asks: true,
     load: () => import('./commands/tags.ts'),
   },
+  {
+    name: 'explain',
+    summary: 'tell all that is known of a tag, and what it is answered with now and why',
+    usage: 'REF',
+    words: { min: 1, max: 1 },
+    description:
+      'Asks what a client would be answered at this moment, as `resolve --explain` does, and shows with it the pin, what this node holds of ' +
+      'the image for every platform, which other nodes hold it, every digest that the tag is known to have stood for with who said so and ' +
+      'when, and the last answers that this node gave. `why` goes further back in those.',
+    options: [],
+    examples: [
+      { line: 'holdfast explain nginx', does: 'for people' },
+      {
+        line: 'holdfast explain nginx -o json | jq \'.platforms[] | select(.wanted and .state != "complete")\'',
+        does: 'what is missing, and for whom',
+      },
+    ],
+    exitCodes: ['ok', 'noAnswer', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/explain.ts'),
+  },
 ]

@@ -9,7 +9,6 @@ import { createHealth } from '../http/health.ts'
 import type { Listener } from '../http/listener.ts'
 import { createMirror } from '../http/mirror.ts'
 import { createTokenFile } from '../http/token-file.ts'
-import { createFindTags } from '../keep/find-tags.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Mode } from '../ports/mode.ts'
@@ -24,6 +23,7 @@ import { wireExclusions, wirePins } from './operator.ts'
 import { createReadiness } from './readiness.ts'
 import { wireReport } from './report.ts'
 import type { Pull } from './resolution.ts'
+import { wireTags } from './tags.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /** What the faces show. */
@@ -102,11 +102,7 @@ export async function openFaces(
       monotonicMs: parts.clock.monotonicMs,
       mesh: parts.mesh?.report,
       ...parts.archive,
-      findTags: createFindTags({
-        ledger,
-        isComplete: digest => parts.content.completeness.isComplete(digest),
-        clock: parts.clock,
-      }),
+      ...wireTags(parts, config.platforms),
       pins: wirePins(parts),
       pinBook: parts.database.pins,
       exclusions: wireExclusions(parts),

@@ -91,7 +91,7 @@ export function createCompleteness(
   const stopGraph = graph.onManifest({
     learned({ digest, content }) {
       if (content.kind !== 'image') return
-      const parts = required(content).filter(part => !isHeld(part.digest))
+      const parts = requiredParts(content).filter(part => !isHeld(part.digest))
       if (parts.length > 0) absent.set(digest, new Set(parts.map(part => part.digest)))
     },
     forgotten({ digest }) {
@@ -110,7 +110,7 @@ export function createCompleteness(
   function note(image: Digest, content: ImageManifest, part: Digest, held: boolean): void {
     const parts = absent.get(image) ?? new Set()
     if (held) parts.delete(part)
-    else if (required(content).some(({ digest }) => digest === part)) parts.add(part)
+    else if (requiredParts(content).some(({ digest }) => digest === part)) parts.add(part)
     if (parts.size === 0) absent.delete(image)
     else absent.set(image, parts)
   }
@@ -154,7 +154,7 @@ export function createCompleteness(
   function absentParts(image: Digest, content: ImageManifest): readonly MissingContent[] {
     const parts = absent.get(image)
     if (parts === undefined) return []
-    return required(content)
+    return requiredParts(content)
       .filter(({ digest }) => parts.has(digest))
       .map(({ digest, size }) => ({ digest, kind: 'blob', size }))
   }
@@ -242,6 +242,6 @@ export function createCompleteness(
 }
 
 /** What must be held of an image besides its manifest. Registries may not hand on some layers, so nobody expects them here. */
-function required({ config, layers }: ImageManifest): readonly Descriptor[] {
+export function requiredParts({ config, layers }: ImageManifest): readonly Descriptor[] {
   return [config, ...layers.filter(layer => !isNonDistributable(layer.mediaType))]
 }

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { Value } from 'typebox/value'
 import * as understood from '../../src/cli/answers.ts'
+import * as understoodOfTags from '../../src/cli/tag-answers.ts'
 import type * as given from '../../src/http/admin/contract.ts'
 import type * as givenOfTags from '../../src/http/admin/tag-contract.ts'
 
@@ -48,17 +49,18 @@ t.test('the command line understands what the admin API answers', async t => {
   } satisfies given.ResolutionsAnswer
   t.ok(Value.Check(understood.resolveAnswer, resolved))
   t.ok(Value.Check(understood.resolveAnswer, unresolved))
-  t.ok(Value.Check(understood.tagsAnswer, tags))
+  t.ok(Value.Check(understoodOfTags.tagsAnswer, tags))
   t.ok(Value.Check(understood.resolutionsAnswer, resolutions))
 })
 
 t.test('what the admin API may leave out, the command line may miss', async t => {
   // Fails to compile when an answer could be of a shape that the command line does not take.
   const resolve = (answer: given.ResolveAnswer): understood.ResolveAnswer => answer
-  const tags = (answer: givenOfTags.TagsAnswer): understood.TagsAnswer => answer
+  const tags = (answer: givenOfTags.TagsAnswer): understoodOfTags.TagsAnswer => answer
+  const tag = (answer: givenOfTags.TagAnswer): understoodOfTags.TagAnswer => answer
   const resolutions = (answer: given.ResolutionsAnswer): understood.ResolutionsAnswer => answer
   t.same(
-    [resolve, tags, resolutions].map(take => typeof take),
-    ['function', 'function', 'function'],
+    [resolve, tags, tag, resolutions].map(take => typeof take),
+    ['function', 'function', 'function', 'function'],
   )
 })

@@ -2,10 +2,10 @@ import { parseDuration } from '../../config/quantity.ts'
 import { formatRepository, parseRegistry, quote, type Repository } from '../../oci/reference.ts'
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi, type Query } from '../admin-api.ts'
-import { type TagsAnswer, tagsAnswer } from '../answers.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import { columns, print, readLimit, readReference } from '../print.ts'
+import { type TagsAnswer, tagsAnswer } from '../tag-answers.ts'
 
 const searchOptions = ['registry', 'prefix', 'stale', 'incomplete', 'source'] as const
 const sources: readonly string[] = ['upstream', 'push', 'import', 'containerd']

@@ -21,6 +21,7 @@ import { type AdminAnswers, type AdminParts, createAdminAnswers } from './answer
 import { addAudit } from './audit.ts'
 import { admitCallers } from './callers.ts'
 import { addExclusions } from './exclusions.ts'
+import { createExplainTag, type ExplainParts } from './explain-tag.ts'
 import { addNodes, type NodeAccess } from './nodes.ts'
 import { toOpenApi } from './open-api.ts'
 import { type AddOperation, createAddOperation } from './operation.ts'
@@ -56,21 +57,22 @@ const answerWithinMs = 60_000
  * `config-invalid` when it would be open to the network without TLS.
  */
 export async function createAdmin(
-  parts: AdminParts & {
-    readonly importArchive: ImportArchive
-    readonly exportImages: ExportImages
-    readonly findTags: FindTags
-    readonly pins: Pins
-    readonly pinBook: PinBook
-    readonly exclusions: Exclusions
-    readonly exclusionBook: Pick<ExclusionBook, 'list'>
-    readonly report: ReportSource
-    readonly audit: AuditLog
-    readonly node: NodeAccess
-    readonly token: TokenFile
-    readonly clock: Pick<Clock, 'monotonicMs'>
-    readonly log: Log
-  },
+  parts: AdminParts &
+    Omit<ExplainParts, 'answers'> & {
+      readonly importArchive: ImportArchive
+      readonly exportImages: ExportImages
+      readonly findTags: FindTags
+      readonly pins: Pins
+      readonly pinBook: PinBook
+      readonly exclusions: Exclusions
+      readonly exclusionBook: Pick<ExclusionBook, 'list'>
+      readonly report: ReportSource
+      readonly audit: AuditLog
+      readonly node: NodeAccess
+      readonly token: TokenFile
+      readonly clock: Pick<Clock, 'monotonicMs'>
+      readonly log: Log
+    },
   options: AdminOptions,
 ): Promise<Listener> {
   const { address, socket, tls, graceMs = 2_000, stallMs = 60_000 } = options
@@ -115,7 +117,7 @@ export async function createAdmin(
   const { asOf } = answers
   const add = createAddOperation(app, runOperation({ ...parts, callers }))
   addReads(add, answers)
-  addTags(add, { ...parts, asOf })
+  addTags(add, { ...parts, asOf, explainTag: createExplainTag({ ...parts, answers }) })
   addPins(add, { pins: parts.pins, book: parts.pinBook, asOf })
   addExclusions(add, { exclusions: parts.exclusions, book: parts.exclusionBook, asOf })
   addReport(add, { report: parts.report, asOf })

@@ -1,7 +1,7 @@
 import { dialWords } from '../../mesh/dial-report.ts'
 import type { MemberStatus } from '../../mesh/member-status.ts'
 import type { MeshStatus } from '../../mesh/mesh-status.ts'
-import { formatTag, parseTag } from '../../oci/reference.ts'
+import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
 import type { StoreUsage } from '../../ports/content-store.ts'
 import type { NeighbourStatus } from '../../ports/neighbour-store.ts'
 import type { Readiness } from '../../ports/readiness.ts'
@@ -12,6 +12,7 @@ import type { ResolveTag } from '../../pull/resolution.ts'
 import type { SyncStatus } from '../../sync/sync.ts'
 import type {
   PeersAnswer,
+  Resolution,
   ResolutionsAnswer,
   ResolutionsQuery,
   ResolveAnswer,
@@ -48,6 +49,13 @@ export interface AdminAnswers {
   /** Whose answer it is, and at what time. */
   asOf(): { readonly node: string; readonly asOf: string }
   resolve(query: ResolveQuery, signal: AbortSignal): Promise<ResolveAnswer>
+  /** What a tag resolves to now, and with `explain` what was tried. */
+  resolution(
+    key: TagReference,
+    options: { readonly explain: boolean; readonly signal: AbortSignal },
+  ): Promise<Resolution>
+  /** What a node goes by, where that is known here. */
+  nameOf(id: string | undefined): string | undefined
   resolutions(query: ResolutionsQuery): ResolutionsAnswer
   status(): Promise<StatusAnswer>
   peers(): PeersAnswer
@@ -61,30 +69,35 @@ export function createAdminAnswers(
   const { ledger } = parts
   const asOf = (): { node: string; asOf: string } => ({ node, asOf: iso(ledger.trustedNowMs()) })
 
-  /** A node is told with its name, where it has one here: people do not know ids. */
-  function tellSayer(saidBy: string | undefined) {
-    const view = saidBy === undefined ? undefined : parts.mesh?.()
+  function nameOf(node: string | undefined): string | undefined {
+    const view = node === undefined ? undefined : parts.mesh?.()
     const nodes = view === undefined ? [] : [view.self, ...view.members]
-    return { saidBy, saidByName: nodes.find(({ id }) => id === saidBy)?.name }
+    return nodes.find(({ id }) => id === node)?.name
+  }
+
+  /** A node is told with its name, where it has one here: people do not know ids. */
+  const tellSayer = (saidBy: string | undefined) => ({ saidBy, saidByName: nameOf(saidBy) })
+
+  const resolution: AdminAnswers['resolution'] = async (key, { explain, signal }) => {
+    // Asked as an explanation in any case: a person's question must not look like a client's pull.
+    const answer = await parts.resolveTag(key, { asking: 'explain', signal })
+    const { reason, failure, steps } = answer
+    const told = { reason, ...defined({ failure, steps: explain ? [...steps] : undefined }) }
+    if (!answer.found) return { ...told, found: false }
+    const { digest, mediaType, size, source, fresh, confirmedAtMs, ageSeconds, saidBy } = answer
+    const confirmedAt = confirmedAtMs === undefined ? undefined : iso(confirmedAtMs)
+    const optional = defined({ confirmedAt, ageSeconds, ...tellSayer(saidBy) })
+    return { ...told, found: true, digest, mediaType, size, source, fresh, ...optional }
   }
 
   return {
     asOf,
+    nameOf,
+    resolution,
     async resolve({ ref, explain }, signal) {
       const key = parseTag(ref)
-      // Asked as an explanation in any case: a person's question must not look like a client's pull.
-      const answer = await parts.resolveTag(key, { asking: 'explain', signal })
-      const told = {
-        ...asOf(),
-        reference: formatTag(key),
-        reason: answer.reason,
-        ...defined({ failure: answer.failure, steps: explain ? [...answer.steps] : undefined }),
-      }
-      if (!answer.found) return { ...told, found: false }
-      const { digest, mediaType, size, source, fresh, confirmedAtMs, ageSeconds, saidBy } = answer
-      const confirmedAt = confirmedAtMs === undefined ? undefined : iso(confirmedAtMs)
-      const optional = defined({ confirmedAt, ageSeconds, ...tellSayer(saidBy) })
-      return { ...told, found: true, digest, mediaType, size, source, fresh, ...optional }
+      const told = await resolution(key, { explain, signal })
+      return { ...asOf(), reference: formatTag(key), ...told }
     },
     resolutions({ ref, at, limit }) {
       const reference = ref === undefined ? undefined : formatTag(parseTag(ref))

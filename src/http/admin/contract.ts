@@ -9,10 +9,8 @@ export const resolveQuery = Type.Object({
   explain: Type.Boolean({ default: false }),
 })
 
-/** What a tag resolves to now. `steps` only with `explain`. */
-export const resolveAnswer = Type.Object({
-  ...asOf,
-  reference: text,
+/** What a tag resolves to now. `steps` only where an explanation is asked for. */
+export const resolution = Type.Object({
   found: Type.Boolean(),
   digest: optionalText,
   mediaType: optionalText,
@@ -28,6 +26,8 @@ export const resolveAnswer = Type.Object({
   steps: Type.Optional(Type.Array(Type.Object({ rung: text, outcome: text }))),
 })
 
+export const resolveAnswer = Type.Object({ ...asOf, reference: text, ...resolution.properties })
+
 /** `GET /api/v1/resolutions`: answers this node gave. With `at`, those in force at or before that time. */
 export const resolutionsQuery = Type.Object({
   ref: optionalText,
@@ -35,23 +35,21 @@ export const resolutionsQuery = Type.Object({
   limit: limit(1_000, 20),
 })
 
-/** Newest first; equal answers in a row are one item. */
-export const resolutionsAnswer = Type.Object({
-  ...asOf,
-  items: Type.Array(
-    Type.Object({
-      reference: text,
-      digest: optionalText,
-      source: text,
-      reason: text,
-      saidBy: optionalText,
-      saidByName: optionalText,
-      firstAt: time,
-      lastAt: time,
-      count: Type.Integer(),
-    }),
-  ),
+/** An answer that was given; equal ones in a row are one. */
+export const given = Type.Object({
+  reference: text,
+  digest: optionalText,
+  source: text,
+  reason: text,
+  saidBy: optionalText,
+  saidByName: optionalText,
+  firstAt: time,
+  lastAt: time,
+  count: Type.Integer(),
 })
+
+/** Newest first. */
+export const resolutionsAnswer = Type.Object({ ...asOf, items: Type.Array(given) })
 
 /** `GET /api/v1/status` */
 export const statusAnswer = Type.Object({
@@ -202,6 +200,7 @@ export const exportQuery = Type.Object({
   since: Type.String({ maxLength: 255, default: 'the earlier bundle' }),
 })
 
+export type Resolution = Static<typeof resolution>
 export type ResolveQuery = Static<typeof resolveQuery>
 export type ResolveAnswer = Static<typeof resolveAnswer>
 export type ResolutionsQuery = Static<typeof resolutionsQuery>

@@ -23,7 +23,7 @@ import {
   pinsQuery,
 } from './pin-contract.ts'
 import { reportAnswer, reportQuery } from './report-contract.ts'
-import { tagsAnswer, tagsQuery } from './tag-contract.ts'
+import { tagAnswer, tagsAnswer, tagsQuery } from './tag-contract.ts'
 
 const read = { method: 'GET', role: 'read', body: undefined, problems: [] } as const
 
@@ -44,6 +44,14 @@ export const operations = {
     summary: 'Tags that the ledger knows, all or those that are looked for',
     query: tagsQuery,
     answer: tagsAnswer,
+  }),
+  tag: operation({
+    ...read,
+    id: 'getTag',
+    path: '/api/v1/tags/{reference}',
+    summary: 'All that is known of a tag, and what it resolves to now, and why',
+    query: noQuery,
+    answer: tagAnswer,
   }),
   resolutions: operation({
     ...read,

@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import { asOf, limit, optionalText, text, time } from './shapes.ts'
 
 /** Of a pin: what stands for the tag now, and how it came to it. */
-const pin = {
+export const pin = {
   reference: text,
   /** `in-force`, `expired`, `blocked`, `removed`. */
   standing: text,

@@ -32,7 +32,7 @@ export function addPins(
     const page = found.slice(0, limit)
     const last = page.at(-1)
     const next = found.length > limit && last !== undefined ? formatTag(last.key) : undefined
-    return { ...asOf(), items: page.map(describe), ...defined({ next }) } satisfies PinsAnswer
+    return { ...asOf(), items: page.map(describePin), ...defined({ next }) } satisfies PinsAnswer
   })
 
   add(operations.pin, ({ path, reply }) => {
@@ -47,7 +47,7 @@ export function addPins(
       ...defined({ digest: event.digest, note: event.note, author: event.author }),
       ...defined({ expiresAt: isoOf(event.expiresAtMs) }),
     }))
-    return { ...asOf(), ...describe(state), history } satisfies PinAnswer
+    return { ...asOf(), ...describePin(state), history } satisfies PinAnswer
   })
 
   add(operations.putPin, async ({ path, query, body, caller, request, reply, audit }) => {
@@ -83,7 +83,7 @@ export function addPins(
   ): PinChangeAnswer {
     if (after === undefined) throw new Error(`${formatTag(key)} was pinned and is not`)
     reply.header('ETag', `"${versionOf(after)}"`)
-    return { ...asOf(), ...describe(after), complete: isComplete, storedOn: stored }
+    return { ...asOf(), ...describePin(after), complete: isComplete, storedOn: stored }
   }
 }
 
@@ -93,9 +93,10 @@ const told = ({
 }: Pick<Awaited<ReturnType<Pins['set']>>, 'before' | 'after'>): {
   before: unknown
   after: unknown
-} => ({ before: before && describe(before), after: after && describe(after) })
+} => ({ before: before && describePin(before), after: after && describePin(after) })
 
-function describe(state: PinState): PinsAnswer['items'][number] {
+/** A pin as it is told. */
+export function describePin(state: PinState): PinsAnswer['items'][number] {
   const { key, standing, target, stamp, origin, note, author, expiresAtMs } = state
   return {
     reference: formatTag(key),

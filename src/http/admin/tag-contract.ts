@@ -1,4 +1,6 @@
 import { type Static, Type } from 'typebox'
+import { given, resolution } from './contract.ts'
+import { pin } from './pin-contract.ts'
 import { asOf, limit, optionalText, text, time } from './shapes.ts'
 
 /**
@@ -46,4 +48,55 @@ export const tagsAnswer = Type.Object({
   next: optionalText,
 })
 
+/** A digest that a tag is known to have pointed to, and who said so. `complete`: this node holds all of it. */
+const seen = Type.Object({
+  digest: text,
+  mediaType: text,
+  size: Type.Integer(),
+  source: text,
+  /** Public key (hex) of the node that saw it, and its name where it has one here. */
+  saidBy: text,
+  saidByName: optionalText,
+  /** When its owner last confirmed it to this node, or else said so to another. */
+  confirmedAt: time,
+  firstSeenAt: time,
+  lastSeenAt: time,
+  complete: Type.Boolean(),
+})
+
+/**
+ * `GET /api/v1/tags/{reference}`: all that this node knows of a tag, and what it would answer now. `live` is the newest observation,
+ * `history` the digests before it. `platforms` and `holders` are of `digest`: the pin's, else the newest one. `answers` are the last that
+ * this node gave; `GET /api/v1/resolutions` has more of them.
+ */
+export const tagAnswer = Type.Object({
+  ...asOf,
+  reference: text,
+  live: Type.Optional(seen),
+  history: Type.Array(seen),
+  pin: Type.Optional(Type.Object(pin)),
+  digest: optionalText,
+  platforms: Type.Array(
+    Type.Object({
+      platform: text,
+      /** Clients of this node or of another one need it. */
+      wanted: Type.Boolean(),
+      /** `complete`, `incomplete`, or `absent`: the image has nothing for it. */
+      state: text,
+      manifest: optionalText,
+      /** What is to be fetched next. */
+      missing: Type.Array(
+        Type.Object({ digest: text, kind: text, size: Type.Optional(Type.Integer()) }),
+      ),
+    }),
+  ),
+  /** Other nodes that hold something of what this node's clients need of it, those that hold most first. */
+  holders: Type.Array(
+    Type.Object({ id: text, name: optionalText, holds: Type.Integer(), of: Type.Integer() }),
+  ),
+  resolution,
+  answers: Type.Array(given),
+})
+
+export type TagAnswer = Static<typeof tagAnswer>
 export type TagsAnswer = Static<typeof tagsAnswer>

@@ -92,7 +92,14 @@ export async function startAdmin(
         const next = left[limit] && left[limit - 1]
         return { tags: left.slice(0, limit), next: next && formatTag(next.key) }
       },
+      isComplete: () => true,
+      platformStates: () => [],
+      platforms: () => [],
+      imageHolders: async () => [],
       ledger: {
+        live: () => undefined,
+        history: () => [],
+        pin: () => undefined,
         stats: () => ({
           observations: 2,
           pins: 1,

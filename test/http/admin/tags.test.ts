@@ -1,9 +1,10 @@
 import t from 'tap'
 import { Value } from 'typebox/value'
 import { problem } from '../../../src/http/admin/shapes.ts'
-import { tagsAnswer } from '../../../src/http/admin/tag-contract.ts'
-import { manifestDigest } from '../support.ts'
-import { nowMs, startAdmin } from './support.ts'
+import { tagAnswer, tagsAnswer } from '../../../src/http/admin/tag-contract.ts'
+import type { Digest } from '../../../src/oci/digest.ts'
+import { manifestDigest, resolved } from '../support.ts'
+import { keyOf, nowMs, observation, startAdmin } from './support.ts'
 
 t.test('tags come in pages that follow each other', async t => {
   const { ask } = await startAdmin(t)
@@ -67,6 +68,137 @@ t.test('a search that makes no sense is told so', async t => {
   for (const query of ['staleForSeconds=-1', 'staleForSeconds=7d', 'source=peer', 'incomplete=x']) {
     const got = await ask(`/api/v1/tags?${query}`)
     t.equal(got.status, 400, query)
+    t.ok(Value.Check(problem, got.body))
+  }
+})
+
+const older = `sha256:${'b'.repeat(64)}` as Digest
+const path = '/api/v1/tags/reg.lab%2Flab%2Fapp%3Aa'
+
+t.test('a tag is explained: what is answered, what is known, what is held and by whom', async t => {
+  const asked: unknown[] = []
+  const { ask } = await startAdmin(t, {
+    resolveTag: async (key, options) => {
+      asked.push([key, options.asking])
+      return resolved({ key, digest: older, steps: [{ rung: 'pin', outcome: 'no pin' }] })
+    },
+    ledger: {
+      live: () => observation,
+      history: () => [observation, { ...observation, digest: older, source: 'import' }],
+      pin: () => undefined,
+      stats: () => t.fail() as never,
+      trustedNowMs: () => nowMs,
+    },
+    pinBook: {
+      get: key => ({
+        key,
+        standing: 'removed',
+        target: undefined,
+        stamp: { wallMs: nowMs, counter: 0 },
+        origin: 'ab'.repeat(32),
+        note: undefined,
+        author: 'u',
+        expiresAtMs: undefined,
+      }),
+      history: () => [],
+      list: () => [],
+      isBlocked: () => false,
+    },
+    isComplete: digest => digest === older,
+    platforms: () => [{ os: 'linux', architecture: 'amd64' }],
+    platformStates(target, wanted) {
+      asked.push([target, wanted.length])
+      return [
+        {
+          platform: 'linux/amd64',
+          isWanted: true,
+          state: 'incomplete',
+          manifest: undefined,
+          missing: [{ digest: target, kind: 'manifest', size: undefined }],
+        },
+      ]
+    },
+    imageHolders: async target => {
+      asked.push(target)
+      return [{ id: 'cd'.repeat(32), holds: 2, of: 3 }]
+    },
+    resolutions: {
+      find: filter => {
+        asked.push(filter)
+        return [
+          {
+            firstAtMs: nowMs - 1000,
+            lastAtMs: nowMs,
+            count: 3,
+            reference: 'reg.lab/lab/app:a',
+            digest: undefined,
+            source: 'none',
+            reason: 'nothing was known',
+            saidBy: undefined,
+          },
+        ]
+      },
+    },
+  })
+  const { body } = await ask(path)
+  t.ok(Value.Check(tagAnswer, body))
+  t.match(body, {
+    reference: 'reg.lab/lab/app:a',
+    live: { digest: manifestDigest, source: 'upstream', saidBy: 'aa', complete: false },
+    history: [{ digest: older, source: 'import', complete: true }],
+    pin: { standing: 'removed', author: 'u' },
+    digest: manifestDigest,
+    platforms: [{ state: 'incomplete', wanted: true, missing: [{ kind: 'manifest' }] }],
+    holders: [{ id: 'cd'.repeat(32), holds: 2, of: 3 }],
+    resolution: { found: true, digest: older, steps: [{ rung: 'pin' }] },
+    answers: [{ reason: 'nothing was known', count: 3 }],
+  })
+  t.equal((body as { history: unknown[] }).history.length, 1, 'the newest is not told twice')
+  t.match(asked, [
+    [keyOf('a'), 'explain'],
+    [manifestDigest, 1],
+    manifestDigest,
+    { reference: 'reg.lab/lab/app:a', limit: 5 },
+  ])
+})
+
+t.test('the platforms and holders of a pinned tag are those of its pin', async t => {
+  const { ask } = await startAdmin(t, {
+    ledger: {
+      live: () => observation,
+      history: () => [observation],
+      pin: () => ({
+        ...observation,
+        digest: older,
+        note: undefined,
+        author: undefined,
+        expiresAtMs: undefined,
+      }),
+      stats: () => t.fail() as never,
+      trustedNowMs: () => nowMs,
+    },
+  })
+  t.match((await ask(path)).body, { digest: older, live: { digest: manifestDigest } })
+})
+
+t.test('a tag that nobody knows is explained as well', async t => {
+  const { ask } = await startAdmin(t, {
+    resolveTag: async key => ({
+      found: false,
+      key,
+      reason: 'the tag was never seen',
+      failure: 'unreachable',
+      steps: [],
+    }),
+    platformStates: () => t.fail('there is nothing to look for') as never,
+  })
+  const { status, body } = await ask(path)
+  t.equal(status, 200)
+  t.ok(Value.Check(tagAnswer, body))
+  t.match(body, { history: [], holders: [], resolution: { found: false, failure: 'unreachable' } })
+  for (const name of [`nginx%40${manifestDigest}`, 'UPPER', '%3A']) {
+    const got = await ask(`/api/v1/tags/${name}`)
+    t.equal(got.status, 400, name)
     t.ok(Value.Check(problem, got.body))
   }
 })

@@ -1,0 +1,99 @@
+import { findAdmin } from '../admin-address.ts'
+import { createAdminApi } from '../admin-api.ts'
+import type { RunCommand } from '../command.ts'
+import { columns, formatBytes, formatSayer, print } from '../print.ts'
+import { resolutionLines } from '../resolution-words.ts'
+import { type TagAnswer, tagAnswer } from '../tag-answers.ts'
+import { tagPath } from '../tag-words.ts'
+
+/** `holdfast explain REF` */
+export const run: RunCommand = async context => {
+  const path = tagPath(context.words[0] ?? '')
+  const api = createAdminApi(await findAdmin(context))
+  const answer = await api.get(path, {}, tagAnswer)
+  print(context, answer, () => lines(answer))
+  return answer.resolution.found ? 'ok' : 'noAnswer'
+}
+
+function lines(answer: TagAnswer): string[] {
+  return [
+    answer.reference,
+    ...resolutionLines(answer.resolution),
+    ...part('pin:', pinLines(answer)),
+    ...part(`what is held here of ${answer.digest}:`, platformLines(answer)),
+    ...part('other nodes that hold it:', holderLines(answer)),
+    ...part('what it stood for:', historyLines(answer)),
+    ...part('last answers of this node:', answerLines(answer)),
+  ]
+}
+
+/** A heading and what stands under it; nothing without that. */
+const part = (heading: string, under: readonly string[]): string[] =>
+  under.length === 0 ? [] : ['', heading, ...under.map(line => `  ${line}`)]
+
+function pinLines({ pin }: TagAnswer): string[] {
+  if (pin == null) return []
+  const { standing, digest, author, setAt, expiresAt, note } = pin
+  return columns([
+    ['STANDING', 'DIGEST', 'SET', 'EXPIRES', 'AUTHOR', 'NOTE'],
+    [standing, digest ?? '', setAt, expiresAt ?? 'never', author ?? '', note ?? ''],
+  ])
+}
+
+function platformLines({ platforms }: TagAnswer): string[] {
+  if (platforms.length === 0) return []
+  const rows = platforms.map(({ platform, wanted, manifest, ...held }) => [
+    platform,
+    tellState(held),
+    wanted ? '' : 'no client needs it',
+    manifest ?? '',
+  ])
+  return columns([['PLATFORM', 'STATE', '', 'MANIFEST'], ...rows])
+}
+
+/** Sizes are told by manifests: a part whose manifest is not here has none. */
+function tellState({
+  state,
+  missing,
+}: Pick<TagAnswer['platforms'][number], 'state' | 'missing'>): string {
+  if (state === 'absent') return 'not in the image'
+  if (state !== 'incomplete') return state
+  if (missing.some(({ kind }) => kind === 'manifest')) return 'manifest not held'
+  const bytes = missing.reduce((sum, { size }) => sum + (size ?? 0), 0)
+  return `${missing.length} ${missing.length === 1 ? 'blob' : 'blobs'} missing, ${formatBytes(bytes)}`
+}
+
+function holderLines({ holders }: TagAnswer): string[] {
+  return columns(
+    holders.map(({ id, name, holds, of }) => [
+      name ?? formatSayer(id) ?? id,
+      holds === of ? 'all of it' : `${holds} of ${of} parts`,
+    ]),
+  )
+}
+
+function historyLines({ live, history }: TagAnswer): string[] {
+  const all = [...(live == null ? [] : [live]), ...history]
+  if (all.length === 0) return []
+  const rows = all.map(one => [
+    one.digest,
+    one.firstSeenAt,
+    one.confirmedAt,
+    one.source,
+    formatSayer(one.saidBy, one.saidByName) ?? '',
+    one.complete ? '' : 'incomplete here',
+  ])
+  return columns([['DIGEST', 'FIRST SEEN', 'CONFIRMED', 'SOURCE', 'SAID BY', ''], ...rows])
+}
+
+function answerLines({ answers }: TagAnswer): string[] {
+  if (answers.length === 0) return []
+  const rows = answers.map(({ lastAt, digest, source, count, reason }) => [
+    lastAt,
+    digest ?? 'none',
+    source,
+    String(count),
+    reason,
+  ])
+  return columns([['LAST', 'DIGEST', 'SOURCE', 'TIMES', 'BECAUSE'], ...rows])
+}

@@ -1,0 +1,63 @@
+import { type Static, Type } from 'typebox'
+import { given, orNothing, pin, resolution, text } from './answers.ts'
+
+/** `GET /api/v1/tags` */
+export const tagsAnswer = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      reference: Type.String(),
+      digest: text,
+      source: text,
+      confirmedAt: text,
+      /** The node holds all of what it answers with. */
+      complete: orNothing(Type.Boolean()),
+      pinned: orNothing(Type.Boolean()),
+    }),
+  ),
+  /** Where the next page begins; absent on the last. */
+  next: text,
+})
+
+const seen = Type.Object({
+  digest: Type.String(),
+  source: Type.String(),
+  saidBy: Type.String(),
+  saidByName: text,
+  confirmedAt: Type.String(),
+  firstSeenAt: Type.String(),
+  lastSeenAt: Type.String(),
+  complete: Type.Boolean(),
+})
+
+/** `GET /api/v1/tags/{reference}` */
+export const tagAnswer = Type.Object({
+  reference: Type.String(),
+  live: orNothing(seen),
+  history: Type.Array(seen),
+  pin: orNothing(Type.Object(pin)),
+  digest: text,
+  platforms: Type.Array(
+    Type.Object({
+      platform: Type.String(),
+      wanted: Type.Boolean(),
+      state: Type.String(),
+      manifest: text,
+      missing: Type.Array(
+        Type.Object({
+          digest: Type.String(),
+          kind: Type.String(),
+          /** Bytes. */
+          size: orNothing(Type.Number()),
+        }),
+      ),
+    }),
+  ),
+  holders: Type.Array(
+    Type.Object({ id: Type.String(), name: text, holds: Type.Number(), of: Type.Number() }),
+  ),
+  resolution: Type.Object(resolution),
+  answers: Type.Array(given),
+})
+
+export type TagsAnswer = Static<typeof tagsAnswer>
+export type TagAnswer = Static<typeof tagAnswer>

@@ -1,0 +1,39 @@
+import { createFindTags, type FindTags } from '../keep/find-tags.ts'
+import type { Digest } from '../oci/digest.ts'
+import { type Platform, parsePlatform } from '../oci/platform.ts'
+import { createImageHolders, type ImageHolders } from '../pull/image-holders.ts'
+import { createPlatformStates, type PlatformStates } from '../pull/platform-states.ts'
+import type { FaceParts } from './faces.ts'
+
+/** What an operator asks of tags. */
+export interface Tags {
+  readonly findTags: FindTags
+  readonly isComplete: (digest: Digest) => boolean
+  readonly platformStates: PlatformStates
+  readonly platforms: () => readonly Platform[]
+  readonly imageHolders: ImageHolders
+}
+
+/** Wires the questions about tags. @param platforms of this node's clients */
+export function wireTags(
+  { database, content, mesh, clock }: Pick<FaceParts, 'database' | 'content' | 'mesh' | 'clock'>,
+  platforms: readonly Platform[],
+): Tags {
+  const { graph, completeness } = content
+  const { ledger } = database
+  const isComplete = (digest: Digest): boolean => completeness.isComplete(digest)
+  return {
+    findTags: createFindTags({ ledger, isComplete, clock }),
+    isComplete,
+    platformStates: createPlatformStates({ graph, completeness }),
+    platforms() {
+      const members = mesh?.forPull.members.all() ?? []
+      const others = members.filter(({ state }) => state !== 'gone').flatMap(one => one.platforms)
+      return [...platforms, ...others.flatMap(text => parsePlatform(text) ?? [])]
+    },
+    imageHolders:
+      mesh === undefined
+        ? async () => []
+        : createImageHolders({ graph, holders: mesh.forPull.holders }, { platforms }),
+  }
+}
