@@ -29,6 +29,7 @@ import { resolve } from './resolve.ts'
 import type { Bench } from './scene.ts'
 import { startToReady } from './start-to-ready.ts'
 import { sync } from './sync.ts'
+import { listTags } from './tags.ts'
 
 const benches: Readonly<Record<string, readonly [Bench, string]>> = {
   resolve: [resolve, 'one known tag, beside docker-registry and a bare route'],
@@ -43,6 +44,7 @@ const benches: Readonly<Record<string, readonly [Bench, string]>> = {
   spegel: [besideSpegel, 'beside Spegel, two containerds (root, spegel on the PATH)'],
   report: [report, 'whether 200 images would start without a registry, asked of three nodes'],
   start: [startToReady, 'from the start to the first answer; resident memory at rest'],
+  tags: [listTags, '100 000 tags listed and searched, beside bare queries of the database'],
   sync: [sync, 'a joiner that lacks 100 000 tags; two equal nodes'],
   import: [importArchive, 'an archive of 1 GB, beside containerd (root)'],
   containerd: [

@@ -3,9 +3,7 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { signBody } from '../src/adapters/sqlite/identity.ts'
 import { type OpenedLedger, openLedger } from '../src/adapters/sqlite/open.ts'
-import { encodeRecord } from '../src/ledger/encode-record.ts'
 import type { SignedRecord } from '../src/ledger/record.ts'
-import type { Digest } from '../src/oci/digest.ts'
 import { systemClock } from '../src/ports/clock.ts'
 import { silentLog } from '../src/ports/log.ts'
 import { type PeerClient, PeerFailure } from '../src/ports/peer-port.ts'
@@ -15,6 +13,7 @@ import type { SnapshotProgress } from '../src/sync/snapshot.ts'
 import { type Sync, startSync } from '../src/sync/sync.ts'
 import { atMost, type Figure } from './figure.ts'
 import type { Scene } from './scene.ts'
+import { createSigner, digestNumber } from './signer.ts'
 
 const tags = 100_000
 const differences = [1, 10, 100, 1_000]
@@ -137,7 +136,7 @@ function verifyMs(): number {
 function ownObservation({ opened }: Node, i: number): Promise<void> {
   const key = { registry: 'docker.io', repository: 'library/own', tag: `${i}` }
   const target = {
-    digest: digest(i),
+    digest: digestNumber(i),
     mediaType: 'application/vnd.oci.image.index.v1+json',
     size: 1,
   }
@@ -253,31 +252,3 @@ const memberOf = (of: string) => ({
   keyId: '',
   roomBytes: 0,
 })
-
-const digest = (i: number) => `sha256:${i.toString(16).padStart(64, '0')}` as Digest
-
-function createSigner(): (key: string, wallMs: number) => SignedRecord {
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
-  const origin = publicKey.export({ type: 'spki', format: 'der' }).subarray(-32).toString('hex')
-  return (key, wallMs) => {
-    const body = encodeRecord(
-      {
-        kind: 'observation',
-        key,
-        target: {
-          digest: digest(Math.floor(Math.random() * 2 ** 48)),
-          mediaType: 'application/vnd.oci.image.index.v1+json',
-          size: 1234,
-        },
-        stamp: { wallMs, counter: 0 },
-        source: 'upstream',
-        origin,
-        removed: false,
-        details: {},
-        signed: undefined,
-      },
-      '',
-    )
-    return { body, signature: signBody(body, privateKey) }
-  }
-}

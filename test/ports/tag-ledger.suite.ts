@@ -448,8 +448,8 @@ function testLists(t: Test, open: OpenTagLedger): void {
     const ledger = await fill(t, true)
     const none = { isWanted: () => false }
     t.strictSame(ledger.find(none, undefined, 3), { rows: [], until: inOrder[2] })
-    t.strictSame(ledger.find(none, inOrder[4], 3), { rows: [], until: inOrder[7] })
-    t.strictSame(ledger.find(none, inOrder[7], 3), { rows: [], until: undefined })
+    t.strictSame(ledger.find(none, inOrder[3], 3), { rows: [], until: inOrder[6] })
+    t.strictSame(ledger.find(none, inOrder[6], 3), { rows: [], until: undefined })
   })
 
   t.test('protected digests are those of every key that is known', async t => {

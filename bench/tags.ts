@@ -1,0 +1,162 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { openLedger } from '../src/adapters/sqlite/open.ts'
+import { systemClock } from '../src/ports/clock.ts'
+import { silentLog } from '../src/ports/log.ts'
+import type { HoldfastNode } from '../test/system/support/holdfast.ts'
+import { atMost, type Figure } from './figure.ts'
+import { quantile } from './quantile.ts'
+import { registryName, type Scene, startBenchNode } from './scene.ts'
+import { createSigner } from './signer.ts'
+
+const tags = 100_000
+const questions = 200
+const pageTags = 100
+const dayMs = 86_400_000
+
+/** One in a hundred was imported, and one in a hundred was confirmed long ago. */
+const isRare = (i: number): boolean => i % 100 === 17
+
+const keyOf = (i: number): string =>
+  `${registryName}/team-${i % 500}/app-${i % 5_000}:v${Math.floor(i / 5_000)}`
+
+/** Of one question: how it is asked of Holdfast, and of the bare database. */
+interface Question {
+  readonly what: string
+  readonly path: (after: string) => string
+  readonly sql: string
+  readonly aimMs: number
+}
+
+const columns = 'key, digest, media_type, size, source, wall_ms'
+const observations = `SELECT ${columns} FROM record WHERE kind = 1 AND key > @after`
+const ordered = `ORDER BY key LIMIT ${pageTags}`
+const longAgoMs = Date.now() - 30 * dayMs
+/** Nothing is as old as that: all has to be gone through. */
+const neverMs = longAgoMs - 60 * dayMs
+const staleFor = (ms: number): number => Math.round((Date.now() - ms) / 1_000)
+
+const asked: readonly Question[] = [
+  {
+    what: 'a page of all',
+    path: after => `limit=${pageTags}&after=${after}`,
+    sql: `${observations} ${ordered}`,
+    aimMs: 20,
+  },
+  {
+    what: 'a page of those of one prefix',
+    path: after => `limit=${pageTags}&prefix=${after.slice(0, -3)}`,
+    sql: `${observations} AND key < @after || '~' ${ordered}`,
+    aimMs: 50,
+  },
+  {
+    what: 'a page of those that were imported',
+    path: after => `limit=${pageTags}&source=import&after=${after}`,
+    sql: `${observations} AND source = 3 ${ordered}`,
+    aimMs: 50,
+  },
+  {
+    what: 'a page of those that were confirmed long ago',
+    path: after =>
+      `limit=${pageTags}&staleForSeconds=${staleFor(longAgoMs + dayMs)}&after=${after}`,
+    sql: `${observations} AND wall_ms < ${longAgoMs + dayMs} ${ordered}`,
+    aimMs: 50,
+  },
+  {
+    what: 'a page of a search that finds nothing',
+    path: after => `limit=${pageTags}&staleForSeconds=${staleFor(neverMs)}&after=${after}`,
+    sql: `${observations} AND wall_ms < ${neverMs} ${ordered}`,
+    aimMs: 50,
+  },
+]
+
+/** Lists and searches among many tags over the admin API of a whole node, beside bare queries of the same database. */
+export async function listTags(scene: Scene): Promise<readonly Figure[]> {
+  const dataDir = join(scene.dir, 'node', 'data')
+  scene.say(`filling ${tags} tags`)
+  await fill(dataDir)
+  const node = await startBenchNode(scene, 'node', 'http://127.0.0.1:9')
+  const bare = new Database(join(dataDir, 'ledger.db'), { readonly: true })
+  scene.owned.defer(() => void bare.close())
+  const figures: Figure[] = []
+  for (const question of asked) {
+    scene.say(question.what)
+    figures.push(await measure(node, bare, question))
+  }
+  scene.say('all of a search')
+  return [...figures, await searchAll(node, bare)]
+}
+
+async function fill(dataDir: string): Promise<void> {
+  const signers = Array.from({ length: 20 }, createSigner)
+  const opened = await openLedger({ dataDir, log: silentLog, clock: systemClock })
+  try {
+    for (let from = 0; from < tags; from += 5_000) {
+      const records = Array.from({ length: 5_000 }, (_, j) => {
+        const i = from + j
+        const sign = signers[i % signers.length] ?? createSigner()
+        const wallMs = isRare(i + 50) ? longAgoMs : Date.now() - dayMs
+        return sign(keyOf(i), wallMs, isRare(i) ? 'import' : 'upstream')
+      })
+      await opened.records.apply(records)
+    }
+  } finally {
+    await opened.close()
+  }
+}
+
+/** The slowest but one in a hundred, in turns with the bare query. */
+async function measure(
+  node: HoldfastNode,
+  bare: Database.Database,
+  { what, path, sql, aimMs }: Question,
+): Promise<Figure> {
+  const query = bare.prepare<[{ after: string }]>(sql)
+  const ours: number[] = []
+  const theirs: number[] = []
+  for (let i = 0; i < questions; i++) {
+    const after = keyOf(Math.floor(Math.random() * tags))
+    ours.push(await timed(() => node.ask(`/api/v1/tags?${path(encodeURIComponent(after))}`)))
+    theirs.push(await timed(async () => query.all({ after })))
+  }
+  return {
+    what: `${tags} tags: ${what}, p99`,
+    value: quantile(ours, 0.99),
+    unit: 'ms',
+    peer: { name: 'a bare query of SQLite', value: quantile(theirs, 0.99) },
+    aim: atMost(aimMs),
+  }
+}
+
+/** Page by page to the end. */
+async function searchAll(node: HoldfastNode, bare: Database.Database): Promise<Figure> {
+  let pages = 0
+  const ms = await timed(async () => {
+    for (let after = ''; ; ) {
+      const query = `staleForSeconds=${staleFor(neverMs)}&after=${encodeURIComponent(after)}`
+      const { next, items } = await node.ask<{ next?: string; items: unknown[] }>(
+        `/api/v1/tags?${query}`,
+      )
+      if (items.length > 0) throw new Error('a search that finds nothing found something')
+      pages++
+      if (next === undefined) return
+      after = next
+    }
+  })
+  const query = bare.prepare(`${observations} AND wall_ms < ${neverMs}`)
+  return {
+    what: `${tags} tags: a search through all, in ${pages} pages`,
+    value: ms,
+    unit: 'ms',
+    peer: {
+      name: 'a bare query of SQLite',
+      value: await timed(async () => query.all({ after: '' })),
+    },
+  }
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const beganMs = performance.now()
+  await work()
+  return performance.now() - beganMs
+}
