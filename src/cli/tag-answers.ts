@@ -59,5 +59,19 @@ export const tagAnswer = Type.Object({
   answers: Type.Array(given),
 })
 
+/** `POST /api/v1/tags/{reference}/refresh` */
+export const refreshAnswer = Type.Object({
+  reference: Type.String(),
+  outcome: Type.String(),
+  before: text,
+  after: text,
+  pinnedDigest: text,
+  reason: Type.String(),
+  failure: text,
+  saidBy: text,
+  tookMs: Type.Number(),
+})
+
+export type RefreshAnswer = Static<typeof refreshAnswer>
 export type TagsAnswer = Static<typeof tagsAnswer>
 export type TagAnswer = Static<typeof tagAnswer>

@@ -67,4 +67,18 @@ export const tagCommands = (askingExitCodes: readonly ExitCode[]): readonly Comm
     asks: true,
     load: () => import('./commands/explain.ts'),
   },
+  {
+    name: 'refresh',
+    summary: 'ask the registry of a tag now, and tell what came of it',
+    usage: 'REF',
+    words: { min: 1, max: 1 },
+    description:
+      'Asks the registry at once, also where it is known to be down or where an answer from memory would do, and waits for resolve.timeoutMs. ' +
+      'What it says is written down and told to the other nodes as any other answer is. A pin stays what it is.',
+    options: [],
+    examples: [{ line: 'holdfast refresh nginx', does: 'before and after' }],
+    exitCodes: ['ok', 'noAnswer', 'refused', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/refresh.ts'),
+  },
 ]

@@ -91,6 +91,7 @@ export async function openFaces(
   const admin = await createAdmin(
     {
       resolveTag: parts.pull.resolveTag,
+      refreshTag: parts.pull.refreshTag,
       ledger,
       resolutions: parts.database.resolutions,
       endpoints,

@@ -28,6 +28,7 @@ import { mayServe } from '../pull/policy.ts'
 import { createPullImage, type PullImage } from '../pull/pull-image.ts'
 import { createReachOf } from '../pull/reach-of.ts'
 import { createRefreshBehind } from '../pull/refresh-behind.ts'
+import { createRefreshTag, type RefreshTag } from '../pull/refresh-tag.ts'
 import { createManifestRelay, relaySubject } from '../pull/relay-manifest.ts'
 import type { ResolveTag } from '../pull/resolution.ts'
 import { createResolveTag } from '../pull/resolve-tag.ts'
@@ -49,6 +50,7 @@ export interface PullMesh extends Mesh {
 /** The journey of a pull, wired. */
 export interface Pull {
   readonly resolveTag: ResolveTag
+  readonly refreshTag: RefreshTag
   readonly manifests: Manifests
   readonly blobs: Blobs
   readonly listTags: ListTags
@@ -181,30 +183,31 @@ export function wirePull(
     missingCount: completeness.missingCount,
     settled: content.settled,
   }
-  const askUpstream = createAskUpstream(
-    {
-      ledger,
-      upstream,
-      content: view,
-      clock,
-      log,
-      keepManifest: manifests.keep,
-      markSuspect: digest => completeness.markSuspect(digest),
-      fetchManifest: async (repository, digest, signal) => {
-        const got = await manifests.get(repository, digest, signal)
-        if (isAbsent(got)) return undefined
-        return { digest, mediaType: got.mediaType, size: got.bytes.byteLength }
-      },
-      onAnswer(key, confirmed, tookMs) {
-        // What was frozen a moment ago may be fast now: the next question tells.
-        if (memory.learn(key, confirmed, tookMs)) refresh.want(key)
-        graph.addSighting(confirmed.digest, key)
-        content.protect(confirmed.digest)
-        if (config.store.completeTags) completeTags.want(key, confirmed.digest)
-      },
+  const asking: Parameters<typeof createAskUpstream>[0] = {
+    ledger,
+    upstream,
+    content: view,
+    clock,
+    log,
+    keepManifest: manifests.keep,
+    markSuspect: digest => completeness.markSuspect(digest),
+    fetchManifest: async (repository, digest, signal) => {
+      const got = await manifests.get(repository, digest, signal)
+      if (isAbsent(got)) return undefined
+      return { digest, mediaType: got.mediaType, size: got.bytes.byteLength }
     },
-    { timeoutMs, upstreamTimeoutMs, signal: ending.signal, insist: () => mode() === 'online' },
-  )
+    onAnswer(key, confirmed, tookMs) {
+      // What was frozen a moment ago may be fast now: the next question tells.
+      if (memory.learn(key, confirmed, tookMs)) refresh.want(key)
+      graph.addSighting(confirmed.digest, key)
+      content.protect(confirmed.digest)
+      if (config.store.completeTags) completeTags.want(key, confirmed.digest)
+    },
+  }
+  const deadlines = { timeoutMs, upstreamTimeoutMs, signal: ending.signal }
+  const insist = () => mode() === 'online'
+  const askUpstream = createAskUpstream(asking, { ...deadlines, insist })
+  const askAnyway = createAskUpstream(asking, { ...deadlines, insist: () => true })
   const refresh = createRefreshBehind(
     { upstream, askUpstream, mayAsk: () => mode() !== 'offline' },
     { everyMs: refreshEveryMs },
@@ -264,11 +267,13 @@ export function wirePull(
     }
     return answer
   }
+  const refreshing = { ledger, upstream, mode, askUpstream: askAnyway, clock }
   const mayServeAny: Parameters<typeof createListTags>[0]['mayServe'] = (repository, failure) =>
     mayServe(failure, settingsOf({ ...repository, tag: 'latest' }).policies)
   const deadline = { deadlineMs: timeoutMs }
   return {
     resolveTag,
+    refreshTag: createRefreshTag(refreshing, { timeoutMs }),
     manifests,
     blobs,
     given,

@@ -12,6 +12,7 @@ import { HoldfastError } from '../../ports/errors.ts'
 import type { ExclusionBook } from '../../ports/exclusion-book.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PinBook } from '../../ports/pin-book.ts'
+import type { RefreshTag } from '../../pull/refresh-tag.ts'
 import { createListener, type ListenAddress, type Listener } from '../listener.ts'
 import type { TokenFile } from '../token-file.ts'
 import { withoutSchemas } from '../without-schemas.ts'
@@ -62,6 +63,7 @@ export async function createAdmin(
       readonly importArchive: ImportArchive
       readonly exportImages: ExportImages
       readonly findTags: FindTags
+      readonly refreshTag: RefreshTag
       readonly pins: Pins
       readonly pinBook: PinBook
       readonly exclusions: Exclusions

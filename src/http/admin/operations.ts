@@ -23,7 +23,7 @@ import {
   pinsQuery,
 } from './pin-contract.ts'
 import { reportAnswer, reportQuery } from './report-contract.ts'
-import { tagAnswer, tagsAnswer, tagsQuery } from './tag-contract.ts'
+import { refreshAnswer, tagAnswer, tagsAnswer, tagsQuery } from './tag-contract.ts'
 
 const read = { method: 'GET', role: 'read', body: undefined, problems: [] } as const
 
@@ -52,6 +52,17 @@ export const operations = {
     summary: 'All that is known of a tag, and what it resolves to now, and why',
     query: noQuery,
     answer: tagAnswer,
+  }),
+  refreshTag: operation({
+    id: 'refreshTag',
+    method: 'POST',
+    path: '/api/v1/tags/{reference}/refresh',
+    summary: 'Ask the registry of a tag now, also where it is known to be down',
+    role: 'write',
+    query: noQuery,
+    body: undefined,
+    answer: refreshAnswer,
+    problems: [409],
   }),
   resolutions: operation({
     ...read,

@@ -98,5 +98,23 @@ export const tagAnswer = Type.Object({
   answers: Type.Array(given),
 })
 
+/**
+ * `POST /api/v1/tags/{reference}/refresh`: what its registry said when it was asked now. `outcome`: `new`, `moved`, `unchanged`; `late`: it
+ * did not answer within the deadline, and what it says later is written down; `failed`. With `pinnedDigest` clients get that one anyway.
+ */
+export const refreshAnswer = Type.Object({
+  ...asOf,
+  reference: text,
+  outcome: text,
+  before: optionalText,
+  after: optionalText,
+  pinnedDigest: optionalText,
+  reason: text,
+  failure: optionalText,
+  saidBy: optionalText,
+  tookMs: Type.Integer(),
+})
+
+export type RefreshAnswer = Static<typeof refreshAnswer>
 export type TagAnswer = Static<typeof tagAnswer>
 export type TagsAnswer = Static<typeof tagsAnswer>

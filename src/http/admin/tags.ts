@@ -1,14 +1,17 @@
 import type { FindTags, FoundTag } from '../../keep/find-tags.ts'
+import type { Digest } from '../../oci/digest.ts'
 import { formatTag, parseTag } from '../../oci/reference.ts'
 import type { TagLedger } from '../../ports/tag-ledger.ts'
+import type { RefreshTag } from '../../pull/refresh-tag.ts'
 import { defined, iso } from './describe.ts'
 import type { createExplainTag } from './explain-tag.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
-import type { TagsAnswer } from './tag-contract.ts'
+import { ProblemError } from './problem.ts'
+import type { RefreshAnswer, TagsAnswer } from './tag-contract.ts'
 
-/** An explanation is given within this time, ms: longer than any journey's deadline. */
-const explainWithinMs = 60_000
+/** An answer is given within this time, ms: longer than any journey's deadline. */
+const withinMs = 60_000
 
 /** Adds what concerns tags. */
 export function addTags(
@@ -16,12 +19,14 @@ export function addTags(
   {
     findTags,
     explainTag,
+    refreshTag,
     ledger,
     asOf,
   }: {
     readonly findTags: FindTags
     readonly explainTag: ReturnType<typeof createExplainTag>
-    readonly ledger: Pick<TagLedger, 'trustedNowMs'>
+    readonly refreshTag: RefreshTag
+    readonly ledger: Pick<TagLedger, 'pin' | 'trustedNowMs'>
     readonly asOf: () => { readonly node: string; readonly asOf: string }
   },
 ): void {
@@ -35,9 +40,25 @@ export function addTags(
   })
 
   add(operations.tag, ({ path }) =>
-    explainTag(parseTag(path['reference'] ?? ''), AbortSignal.timeout(explainWithinMs)),
+    explainTag(parseTag(path['reference'] ?? ''), AbortSignal.timeout(withinMs)),
   )
+
+  add(operations.refreshTag, async ({ path, audit }) => {
+    const key = parseTag(path['reference'] ?? '')
+    const reference = formatTag(key)
+    audit({ subject: reference })
+    const refreshed = await refreshTag(key, AbortSignal.timeout(withinMs))
+    const { outcome, before, after, reason, failure, saidBy, tookMs } = refreshed
+    if (outcome === 'not-asked') throw new ProblemError(409, `nobody was asked: ${reason}`)
+    audit({ subject: reference, before: digestOf(before), after: digestOf(after) })
+    const pinnedDigest = ledger.pin(key)?.digest
+    const optional = defined({ before, after, pinnedDigest, failure, saidBy })
+    const told = { ...asOf(), reference, outcome, reason, tookMs, ...optional }
+    return told satisfies RefreshAnswer
+  })
 }
+
+const digestOf = (digest: Digest | undefined) => digest && { digest }
 
 function describe({ key, live, pin, isComplete }: FoundTag): TagsAnswer['items'][number] {
   const row = { reference: formatTag(key), complete: isComplete, pinned: pin !== undefined }

@@ -92,6 +92,9 @@ export async function startAdmin(
         const next = left[limit] && left[limit - 1]
         return { tags: left.slice(0, limit), next: next && formatTag(next.key) }
       },
+      refreshTag: async () => {
+        throw new Error('nothing is refreshed here')
+      },
       isComplete: () => true,
       platformStates: () => [],
       platforms: () => [],

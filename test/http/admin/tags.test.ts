@@ -1,8 +1,9 @@
 import t from 'tap'
 import { Value } from 'typebox/value'
 import { problem } from '../../../src/http/admin/shapes.ts'
-import { tagAnswer, tagsAnswer } from '../../../src/http/admin/tag-contract.ts'
+import { refreshAnswer, tagAnswer, tagsAnswer } from '../../../src/http/admin/tag-contract.ts'
 import type { Digest } from '../../../src/oci/digest.ts'
+import type { AuditEntry } from '../../../src/ports/audit-log.ts'
 import { manifestDigest, resolved } from '../support.ts'
 import { keyOf, nowMs, observation, startAdmin } from './support.ts'
 
@@ -201,4 +202,47 @@ t.test('a tag that nobody knows is explained as well', async t => {
     t.equal(got.status, 400, name)
     t.ok(Value.Check(problem, got.body))
   }
+})
+
+const refreshed = {
+  outcome: 'moved',
+  before: older,
+  after: manifestDigest,
+  reason: 'the registry said so just now',
+  failure: undefined,
+  saidBy: 'https://reg.lab',
+  tookMs: 12,
+} as const
+
+t.test('a tag is refreshed for who may write, and noted', async t => {
+  const noted: AuditEntry[] = []
+  const { ask } = await startAdmin(t, {
+    refreshTag: async key => (key.tag === 'a' ? refreshed : { ...refreshed, outcome: 'not-asked' }),
+    audit: { note: async entry => void noted.push(entry), find: () => [] },
+  })
+  const moved = await ask(`${path}/refresh`, { method: 'POST' })
+  t.ok(Value.Check(refreshAnswer, moved.body))
+  t.match(moved.body, { outcome: 'moved', before: older, after: manifestDigest, tookMs: 12 })
+  const refused = await ask('/api/v1/tags/nginx/refresh', { method: 'POST' })
+  t.equal(refused.status, 409)
+  t.ok(Value.Check(problem, refused.body))
+  t.match(
+    noted.map(({ operation, subject, status, before, after }) => ({
+      operation,
+      subject,
+      status,
+      before,
+      after,
+    })),
+    [
+      {
+        operation: 'refreshTag',
+        subject: 'reg.lab/lab/app:a',
+        status: 200,
+        before: { digest: older },
+        after: { digest: manifestDigest },
+      },
+      { subject: 'docker.io/library/nginx:latest', status: 409, before: undefined },
+    ],
+  )
 })

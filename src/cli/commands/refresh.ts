@@ -1,0 +1,40 @@
+import { findAdmin } from '../admin-address.ts'
+import { createAdminApi } from '../admin-api.ts'
+import type { RunCommand } from '../command.ts'
+import { print, properties } from '../print.ts'
+import { type RefreshAnswer, refreshAnswer } from '../tag-answers.ts'
+import { tagPath } from '../tag-words.ts'
+
+const told: Readonly<Record<string, string>> = {
+  new: 'was not known before',
+  moved: 'moved',
+  unchanged: 'is what it was',
+  late: 'was not answered in time',
+  failed: 'could not be asked for',
+}
+
+/** `holdfast refresh REF` */
+export const run: RunCommand = async context => {
+  const path = `${tagPath(context.words[0] ?? '')}/refresh`
+  const api = createAdminApi(await findAdmin(context))
+  const answer = await api.change('POST', path, { query: {} }, refreshAnswer)
+  print(context, answer, () => lines(answer))
+  return answer.saidBy == null ? 'noAnswer' : 'ok'
+}
+
+function lines(answer: RefreshAnswer): string[] {
+  const { reference, outcome, before, after, reason, failure, saidBy, pinnedDigest, tookMs } =
+    answer
+  return [
+    `${reference} ${told[outcome] ?? outcome}`,
+    ...properties([
+      ['before', before ?? 'nothing'],
+      ['now', after ?? 'nothing'],
+      ['because', reason],
+      ['upstream', failure],
+      ['said by', saidBy],
+      ['took', `${tookMs} ms`],
+    ]),
+    ...(pinnedDigest == null ? [] : ['', `it is pinned: clients get ${pinnedDigest}`]),
+  ]
+}
