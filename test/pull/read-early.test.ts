@@ -1,7 +1,7 @@
 import { open as openFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { Hasher } from '../../src/adapters/disk/hasher.ts'
+import type { FileHasher } from '../../src/adapters/disk/hasher.ts'
 import { openDiskStore } from '../../src/adapters/disk/open-disk-store.ts'
 import { digestHex } from '../../src/oci/digest.ts'
 import { silentLog } from '../../src/ports/log.ts'
@@ -18,7 +18,7 @@ const { signal } = new AbortController()
 function slowHasher() {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   let began = 0
-  const hasher: Hasher = {
+  const hasher: FileHasher = {
     follow() {
       began += 1
       return { advance() {}, finish: () => promise, stop() {} }

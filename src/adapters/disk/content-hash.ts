@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Digest, type DigestAlgorithm, digestAlgorithm, digestHex } from '../../oci/digest.ts'
 import type { Log, LogFields } from '../../ports/log.ts'
-import type { Hasher, RunningHash } from './hasher.ts'
+import type { FileHasher, RunningHash } from './hasher.ts'
 import type { OpenFile } from './open-file.ts'
 
 /** Up to this size a file is hashed at its end on the main thread: a few hundred microseconds, less than asking the worker. */
@@ -24,7 +24,7 @@ export interface ContentHash extends Omit<FileHash, 'hex'> {
 }
 
 interface HashParts {
-  readonly hasher: Hasher
+  readonly hasher: FileHasher
   readonly log: Log
 }
 

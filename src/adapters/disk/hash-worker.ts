@@ -20,6 +20,7 @@ const turnBytes = 4 * 1024 * 1024
 const port = parentPort
 const buffer = Buffer.allocUnsafeSlow(256 * 1024)
 const files = new Map<number, Followed>()
+const handed = new Map<number, Hash>()
 let isTurning = false
 
 port?.on('message', (order: HashOrder) => {
@@ -37,12 +38,33 @@ function obey(order: HashOrder): void {
     files.set(order.id, { fd, hash, done: 0, target: 0, end: undefined })
     return
   }
+  if (order.kind === 'begin') {
+    handed.set(order.id, createHash(order.algorithm))
+    return
+  }
+  const hash = handed.get(order.id)
+  if (hash !== undefined) obeyHanded(order, hash)
   const file = files.get(order.id)
-  if (file === undefined) return
+  if (file !== undefined) obeyFollowed(order, file)
+}
+
+function obeyHanded(order: HashOrder, hash: Hash): void {
+  if (order.kind === 'update') {
+    const { id, bytes } = order
+    hash.update(bytes)
+    port?.postMessage({ id, back: bytes } satisfies HashAnswer, [bytes.buffer])
+    return
+  }
+  handed.delete(order.id)
+  if (order.kind === 'end') answer({ id: order.id, hex: hash.digest('hex') })
+}
+
+function obeyFollowed(order: HashOrder, file: Followed): void {
   if (order.kind === 'stop') {
     drop(order.id, file)
     return
   }
+  if (order.kind !== 'advance' && order.kind !== 'finish') return
   file.target = order.size
   if (order.kind === 'finish') file.end = order.size
   if (!isTurning) turn()

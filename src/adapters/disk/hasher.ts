@@ -11,22 +11,42 @@ export interface RunningHash {
   stop(): void
 }
 
+/** The hash of bytes that are handed over piece by piece. Exactly one of `finish` and `stop` ends it. */
+export interface HandedHash {
+  /**
+   * Takes the next bytes, and settles with them once they are hashed: until then their whole buffer is the worker's. The call before has to have
+   * settled. Rejects when the worker failed; the buffer is lost then.
+   */
+  update(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>
+  /** The hash in hex of all. Rejects when the worker failed. */
+  finish(): Promise<string>
+  stop(): void
+}
+
 /** Hashes files off the main thread, beside whoever writes them. */
-export interface Hasher {
+export interface FileHasher {
   /** Begins with a file, which must exist under this path until the first `finish` has settled. */
   follow(path: string, algorithm: DigestAlgorithm): RunningHash
   close(): Promise<void>
+}
+
+/** Hashes off the main thread what is in no file, too. */
+export interface Hasher extends FileHasher {
+  /** Begins with bytes that will be handed over. */
+  begin(algorithm: DigestAlgorithm): HandedHash
 }
 
 /** Less than this is not worth a message. */
 const stepBytes = 1024 * 1024
 
 /**
- * One worker thread for all files. It reads what was written from the page cache, so no bytes travel between threads; it starts
- * with the first file and ends when there was none for `idleMs`, because an idle thread holds memory.
+ * One worker thread for all. It reads what was written from the page cache, so no bytes of files travel between threads, and those that are
+ * handed over are not copied; it starts with the first order and ends when there was none for `idleMs`, because an idle thread holds memory.
  */
 export function createHasher({ idleMs = 5_000 }: { readonly idleMs?: number } = {}): Hasher {
   const waiting = new Map<number, PromiseWithResolvers<string>>()
+  /** Buffers that the worker has. */
+  const lent = new Map<number, PromiseWithResolvers<Uint8Array<ArrayBuffer>>>()
   let worker: Worker | undefined
   let idle: NodeJS.Timeout | undefined
   let ending: Promise<unknown> = Promise.resolve()
@@ -37,11 +57,7 @@ export function createHasher({ idleMs = 5_000 }: { readonly idleMs?: number } = 
       // Its few objects need no more; the default young generation alone is larger.
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 },
     })
-    started.on('message', (answer: HashAnswer) => {
-      if ('hex' in answer) waiting.get(answer.id)?.resolve(answer.hex)
-      else waiting.get(answer.id)?.reject(new Error(answer.failure))
-      leave(answer.id)
-    })
+    started.on('message', take)
     const failed = (error: Error) => {
       if (worker === started) stopWorker(error)
     }
@@ -50,12 +66,24 @@ export function createHasher({ idleMs = 5_000 }: { readonly idleMs?: number } = 
     return started
   }
 
+  function take(answer: HashAnswer): void {
+    if ('back' in answer) {
+      lent.get(answer.id)?.resolve(answer.back)
+      lent.delete(answer.id)
+      return
+    }
+    if ('hex' in answer) waiting.get(answer.id)?.resolve(answer.hex)
+    else waiting.get(answer.id)?.reject(new Error(answer.failure))
+    leave(answer.id)
+  }
+
   function stopWorker(reason: Error): void {
     clearTimeout(idle)
     const stopped = worker
     worker = undefined
-    for (const { reject } of waiting.values()) reject(reason)
+    for (const { reject } of [...waiting.values(), ...lent.values()]) reject(reason)
     waiting.clear()
+    lent.clear()
     if (stopped !== undefined) ending = stopped.terminate()
   }
 
@@ -77,14 +105,22 @@ export function createHasher({ idleMs = 5_000 }: { readonly idleMs?: number } = 
     return { used: worker, answer: answer.promise }
   }
 
+  /** A new hash, and how the worker is told of it, until that has failed. */
+  function open() {
+    lastId += 1
+    const id = lastId
+    const { used, answer } = enter(id)
+    const tell = (order: HashOrder, transfer: readonly ArrayBuffer[] = []): boolean => {
+      if (worker !== used) return false
+      used.postMessage(order, transfer)
+      return true
+    }
+    return { id, answer, tell }
+  }
+
   return {
     follow(path, algorithm) {
-      lastId += 1
-      const id = lastId
-      const { used, answer } = enter(id)
-      const tell = (order: HashOrder) => {
-        if (worker === used) used.postMessage(order)
-      }
+      const { id, answer, tell } = open()
       let told = 0
       tell({ kind: 'follow', id, path, algorithm })
       return {
@@ -95,6 +131,26 @@ export function createHasher({ idleMs = 5_000 }: { readonly idleMs?: number } = 
         },
         finish(size) {
           tell({ kind: 'finish', id, size })
+          return answer
+        },
+        stop() {
+          tell({ kind: 'stop', id })
+          leave(id)
+        },
+      }
+    },
+    begin(algorithm) {
+      const { id, answer, tell } = open()
+      tell({ kind: 'begin', id, algorithm })
+      return {
+        async update(bytes) {
+          if (!tell({ kind: 'update', id, bytes }, [bytes.buffer])) await answer // it tells why
+          const back = Promise.withResolvers<Uint8Array<ArrayBuffer>>()
+          lent.set(id, back)
+          return back.promise
+        },
+        finish() {
+          tell({ kind: 'end', id })
           return answer
         },
         stop() {

@@ -5,7 +5,7 @@ import type { BlobInfo, BlobReader, OpenedEarly, StoreChange } from '../../ports
 import type { MaintainedStore, Verdict } from '../../ports/content-upkeep.ts'
 import type { Log } from '../../ports/log.ts'
 import { errorCode, tellFailure } from './disk-failure.ts'
-import { createHasher, type Hasher } from './hasher.ts'
+import { createHasher, type FileHasher } from './hasher.ts'
 import { layoutOf } from './layout.ts'
 import type { OpenFile } from './open-file.ts'
 import { createPartials } from './partials.ts'
@@ -34,7 +34,7 @@ export interface DiskStoreOptions {
   /** Frees at least so many bytes of what is held, or answers `false`. Without it a full store stays full. */
   readonly makeRoom?: ((bytes: number) => Promise<boolean>) | undefined
   /** Hashes large files; the store closes it. */
-  readonly hasher?: Hasher | undefined
+  readonly hasher?: FileHasher | undefined
 }
 
 export interface DiskStore extends MaintainedStore {

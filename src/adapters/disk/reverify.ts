@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { type Digest, digestAlgorithm, digestHex } from '../../oci/digest.ts'
 import { hashFile, inlineBytes } from './content-hash.ts'
-import type { Hasher } from './hasher.ts'
+import type { FileHasher } from './hasher.ts'
 import type { OpenFile } from './open-file.ts'
 
 /** How often a slow hash is let on, in ms. */
@@ -13,7 +13,7 @@ const stepMs = 100
  * @throws the signal's reason when it ends this; an error of the operating system when the file cannot be read
  */
 export async function matchesSlowly(
-  hasher: Hasher,
+  hasher: FileHasher,
   file: OpenFile,
   path: string,
   digest: Digest,

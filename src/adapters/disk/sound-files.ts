@@ -3,7 +3,7 @@ import { rename, stat, writeFile } from 'node:fs/promises'
 import { type Digest, parseDigest } from '../../oci/digest.ts'
 import type { Log } from '../../ports/log.ts'
 import { createContentHash } from './content-hash.ts'
-import type { Hasher } from './hasher.ts'
+import type { FileHasher } from './hasher.ts'
 import { type OpenFile, stateOf } from './open-file.ts'
 
 /** Which files hash to their digests. What is on a disk may change without us: by a hand, a failing card, a restored backup. */
@@ -30,7 +30,7 @@ const lineOf = (digest: string, state: string) => `${digest} ${state}\n`
  * touched since, is verified when it is first wanted.
  */
 export function createSoundFiles(parts: {
-  readonly hasher: Hasher
+  readonly hasher: FileHasher
   readonly log: Log
   readonly memoryFile: string
 }): SoundFiles {

@@ -7,7 +7,7 @@ import type { Log } from '../../ports/log.ts'
 import { type AppendQueue, createAppendQueue } from './append-queue.ts'
 import { type ContentHash, createContentHash } from './content-hash.ts'
 import { diskFailure, tellFailure } from './disk-failure.ts'
-import type { Hasher } from './hasher.ts'
+import type { FileHasher } from './hasher.ts'
 import type { Layout } from './layout.ts'
 import { type OpenFile, openFile } from './open-file.ts'
 import type { Partials } from './partials.ts'
@@ -22,7 +22,7 @@ export interface WriteParts {
   readonly index: BlobIndex
   readonly partials: Partials
   readonly room: Room
-  readonly hasher: Hasher
+  readonly hasher: FileHasher
   readonly sound: SoundFiles
   readonly syncs: DurableSyncs
   /** Changes to one blob's name happen one after another. */

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createContentHash, inlineBytes } from '../../../src/adapters/disk/content-hash.ts'
-import type { Hasher } from '../../../src/adapters/disk/hasher.ts'
+import type { FileHasher } from '../../../src/adapters/disk/hasher.ts'
 import { openFile } from '../../../src/adapters/disk/open-file.ts'
 import { silentLog } from '../../../src/ports/log.ts'
 import { contentFrom } from './support.ts'
@@ -10,7 +10,7 @@ import { contentFrom } from './support.ts'
 /** A hasher that writes down what it is told and fails when asked. */
 function createBroken() {
   const told: string[] = []
-  const hasher: Hasher = {
+  const hasher: FileHasher = {
     follow(path) {
       told.push(`follow ${path.split('/').at(-1)}`)
       return {
@@ -63,7 +63,7 @@ t.test("the worker's word counts", async t => {
   const file = await openFile(path, 'read')
   t.teardown(() => file.close())
   const running = { advance() {}, stop() {}, finish: () => Promise.resolve('0'.repeat(64)) }
-  const hasher: Hasher = { follow: () => running, close: async () => {} }
+  const hasher: FileHasher = { follow: () => running, close: async () => {} }
   const hash = createContentHash({ hasher, log: silentLog }, file, path, digest, 2e6)
   t.equal(await hash.matches(2e6), false)
 })

@@ -35,6 +35,26 @@ t.test('only the bytes that are said to be there are hashed', async t => {
   t.equal(await hash.finish(4_000_000), expected)
 })
 
+t.test('bytes that are handed over come back, and are hashed', async t => {
+  const hasher = open(t)
+  const { content, digest } = contentFrom(5, 3_000_000)
+  const hash = hasher.begin('sha256')
+  const other = hasher.begin('sha512')
+  let buffer = new Uint8Array(1_000_000)
+  for (let at = 0; at < content.length; at += buffer.length) {
+    content.copy(buffer, 0, at)
+    const handed = buffer
+    const hashed = hash.update(handed)
+    t.equal(handed.length, 0, 'nobody else has them meanwhile')
+    buffer = await hashed
+    t.ok(content.subarray(at, at + buffer.length).equals(buffer))
+  }
+  await other.update(buffer.subarray(0, 10))
+  t.equal(await hash.finish(), digestHex(digest))
+  const expected = digestHex(digestOf(content.subarray(2_000_000, 2_000_010), 'sha512'))
+  t.equal(await other.finish(), expected, 'and not mixed with others')
+})
+
 t.test('files take turns', async t => {
   const dir = t.testdir()
   const hasher = open(t)
@@ -89,6 +109,23 @@ t.test('a worker that dies fails what it had, and the next file gets a new one',
   await worker?.terminate()
   await t.rejects(hash.finish(7), /ended with code/)
   t.ok(await hasher.follow(path, 'sha256').finish(7))
+})
+
+t.test('bytes that a dying worker has are lost, and no more are taken', async t => {
+  const hasher = open(t)
+  const started = once(process, 'worker')
+  const hash = hasher.begin('sha256')
+  const [worker]: Worker[] = await started
+  const handed = hash.update(new Uint8Array(10))
+  void worker?.terminate()
+  await t.rejects(handed, /ended with code/)
+  const kept = new Uint8Array(10)
+  await t.rejects(hash.update(kept), /ended with code/)
+  t.equal(kept.length, 10)
+  await t.rejects(hash.finish(), /ended with code/)
+  const next = hasher.begin('sha256')
+  next.stop()
+  t.ok(await hasher.begin('sha256').finish())
 })
 
 t.test('a closed hasher fails what was under way', async t => {
