@@ -34,6 +34,7 @@ export async function openNeighbour(
   const store = openContainerd(
     {
       hashFile: (path, algorithm, size) => hasher.follow(path, algorithm).finish(size),
+      beginHash: hasher.begin,
       clock,
       log,
     },

@@ -5,11 +5,13 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { FoundImage, NeighbourState, NeighbourStore } from '../../ports/neighbour-store.ts'
 import type { ContainerdApi } from './api.ts'
-import { type HashFile, inDirectory, type OpenListed, overGrpc } from './blob-access.ts'
+import { type HashFile, inDirectory, type OpenListed } from './blob-access.ts'
 import { findContentDir } from './content-dir.ts'
 import { type Image, loadContainerdMethods } from './definitions.ts'
 import { ContainerdFailure, failureOf } from './failure.ts'
+import type { BeginHash } from './hash-fetched.ts'
 import { createHoldings } from './holdings.ts'
+import { overGrpc } from './over-grpc.ts'
 import { createProtection } from './protection.ts'
 import { readHoldings } from './read-holdings.ts'
 import { runSession, type SessionListener, type SessionOptions } from './session.ts'
@@ -35,8 +37,9 @@ const firstBackOffMs = 100
  */
 export function openContainerd(
   parts: {
-    /** Hashes a file off the main thread. */
+    /** Both hash off the main thread. */
     readonly hashFile: HashFile
+    readonly beginHash: BeginHash
     readonly clock: Pick<Clock, 'wallMs'>
     readonly log: Log
     /** In [0, 1). */
@@ -126,7 +129,7 @@ export function openContainerd(
   }
 
   const inFiles = (dir: string) => inDirectory(dir, parts.hashFile)
-  const openByGrpc = overGrpc(() => api)
+  const openByGrpc = overGrpc(() => api, parts.beginHash)
   const openListed: OpenListed = async info => {
     const file = contentDir === undefined ? undefined : await inFiles(contentDir)(info)
     return file ?? openByGrpc(info)

@@ -165,6 +165,24 @@ t.test('a blob that the directory does not show is asked for', async t => {
   )
 })
 
+t.test('a reader and the verification beside it do not spoil what the other asked for', async t => {
+  const { store, fake } = await open(t, { asFiles: false })
+  const { content, digest } = makeBlob(20_000_001)
+  await fake.put(digest, content)
+  await eventually('listed', () => store.stat(digest) !== undefined)
+  const calls = () => fake.calls.get('readContent') ?? 0
+  const before = calls()
+  const early = await store.openEarly?.(digest)
+  const got = Buffer.alloc(content.length)
+  for (let at = 0; at < got.length; ) {
+    at += (await early?.reader.read(got.subarray(at, at + 100_003), at)) ?? Number.NaN
+  }
+  t.ok(got.equals(content))
+  t.equal(await early?.verified, true)
+  await early?.reader.close()
+  t.ok(calls() - before <= 1 + 5 + 5, `${calls() - before} calls`)
+})
+
 t.test('a large blob that is read in small pieces costs a few calls', async t => {
   const { store, fake } = await open(t, { asFiles: false })
   const { content, digest } = makeBlob(9_000_001)

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -8,6 +7,7 @@ import {
   type ContainerdOptions,
   openContainerd,
 } from '../../../src/adapters/containerd/open-containerd.ts'
+import { createHasher } from '../../../src/adapters/disk/hasher.ts'
 import { systemClock } from '../../../src/ports/clock.ts'
 import { silentLog } from '../../../src/ports/log.ts'
 import type { NeighbourStatus, NeighbourStore } from '../../../src/ports/neighbour-store.ts'
@@ -22,21 +22,19 @@ export async function folderOf(t: Test): Promise<string> {
 /** Short enough that a test of a silent containerd does not take long. */
 const quick = { answerMs: 1_000, listMs: 2_000, checkEveryMs: 100, longestBackOffMs: 100 }
 
-const hashWhole: HashFile = async (path, algorithm) =>
-  createHash(algorithm)
-    .update(await readFile(path))
-    .digest('hex')
-
 /** Follows the containerd behind a socket, until the test ends. */
 export function follow(
   t: Test,
   socket: string,
   options: Partial<ContainerdOptions> = {},
-  hashFile: HashFile = hashWhole,
+  hashFile?: HashFile,
 ): NeighbourStore {
+  const hasher = createHasher()
+  t.teardown(() => hasher.close())
   const store = openContainerd(
     {
-      hashFile,
+      hashFile: hashFile ?? ((path, of, size) => hasher.follow(path, of).finish(size)),
+      beginHash: hasher.begin,
       clock: systemClock,
       log: silentLog,
     },
