@@ -3,7 +3,7 @@ import type { StoreChange } from '../../src/ports/content-store.ts'
 import { testBlobWriter, testInterrupted } from './blob-writer.suite.ts'
 import { testIntake } from './content-intake.suite.ts'
 import { makeBlob, type OpenStore, plenty, readAll, slices } from './content-store.support.ts'
-import { testUpkeep } from './content-upkeep.suite.ts'
+import { testQuarantine, testUpkeep } from './content-upkeep.suite.ts'
 
 /** Every promise that a content store makes, one subtest each. */
 export function testContentStore(t: Test, openStore: OpenStore): void {
@@ -15,6 +15,7 @@ export function testContentStore(t: Test, openStore: OpenStore): void {
   testRoom(t, openStore)
   testIntake(t, openStore)
   testUpkeep(t, openStore)
+  testQuarantine(t, openStore)
 }
 
 /** What is held, and how that is told; also of a store that others fill. */

@@ -2,6 +2,19 @@ import type { Test } from 'tap'
 import type { StoreChange } from '../../src/ports/content-store.ts'
 import { makeBlob, type OpenStore, plenty } from './content-store.support.ts'
 
+/** What a store that keeps its own blobs does beside it: a neighbour's damaged ones are not ours to put aside. */
+export function testQuarantine(t: Test, openStore: OpenStore): void {
+  t.test('a damaged blob is put aside', async t => {
+    const { store, damage } = await openStore(t, plenty)
+    const { content, digest } = makeBlob(3_000_000)
+    await store.put(digest, content)
+    await damage(digest)
+    t.strictSame(store.quarantined(), [])
+    t.equal(await store.reverify(digest, fast()), 'damaged')
+    t.strictSame(store.quarantined(), [{ digest, size: 3_000_000 }])
+  })
+}
+
 /** What looking after a store relies on. */
 export function testUpkeep(t: Test, openStore: OpenStore): void {
   t.test('a sound blob stays when it is verified again', async t => {
@@ -19,9 +32,7 @@ export function testUpkeep(t: Test, openStore: OpenStore): void {
     await store.put(digest, content)
     store.onChange(change => changes.push(change))
     await damage(digest)
-    t.strictSame(store.quarantined(), [])
     t.equal(await store.reverify(digest, fast()), 'damaged')
-    t.strictSame(store.quarantined(), [{ digest, size: 3_000_000 }])
     t.strictSame(changes, [{ kind: 'removed', digest, size: 3_000_000, reason: 'damaged' }])
     t.equal(await store.open(digest), undefined)
     await store.put(digest, content)
