@@ -80,7 +80,7 @@ export function watchDropFolder(
     if (pulling.has(file.path)) return false
     const state = stateOf(file)
     const known = seen.get(file.path)
-    if (known !== undefined && stateOf(known) === state) return false
+    if (known !== undefined && isUnchanged(known, file)) return false
     const retry = retries.get(file.path)
     if (retry?.state === state && nowMs < retry.atMs) return false
     const before = growing.get(file.path)
@@ -211,6 +211,9 @@ export function watchDropFolder(
 
 const stateOf = ({ size, mtimeMs }: Pick<DroppedFile, 'size' | 'mtimeMs'>): string =>
   `${size} ${mtimeMs}`
+
+const isUnchanged = (known: SeenFile, file: DroppedFile): boolean =>
+  stateOf(known) === stateOf(file) && known.ctimeMs === file.ctimeMs
 
 const isMoved = (other: SeenFile, file: DroppedFile, listed: ReadonlySet<string>): boolean =>
   stateOf(other) === stateOf(file) && !listed.has(other.path)

@@ -6,6 +6,8 @@ export interface SeenFile {
   readonly size: number
   /** As the file system has it, whole ms. */
   readonly mtimeMs: number
+  /** When its bytes, name or mode last changed, whatever was done to its time; whole ms. */
+  readonly ctimeMs: number
   /** sha256 of its bytes, hex; absent when it was not read to the end. */
   readonly hash: string | undefined
   readonly outcome: 'imported' | 'refused'

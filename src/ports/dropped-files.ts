@@ -6,6 +6,8 @@ export interface DroppedFile {
   readonly size: number
   /** As the file system has it, whole ms. */
   readonly mtimeMs: number
+  /** When its bytes, name or mode last changed, whatever was done to its time; whole ms. */
+  readonly ctimeMs: number
 }
 
 /** What is told of a file that was not imported. */

@@ -135,6 +135,19 @@ t.test('a file that was touched or moved brought nothing', async t => {
   t.equal(scene.live(), two.digest, 'the tag did not go back')
 })
 
+t.test('another of the same size and time is taken, as builds make them', async t => {
+  const scene = await createScene(t)
+  const [first, second] = [archiveOf(one), archiveOf(two)]
+  t.equal(first.length, second.length)
+  scene.drop.put('a.tar', first, 1)
+  await scene.pass(5_000)
+  await scene.restart()
+  scene.drop.put('a.tar', second, 1)
+  await scene.pass(5_000)
+  t.strictSame(scene.outcomes, ['imported', 'imported'])
+  t.equal(scene.live(), two.digest)
+})
+
 t.test('a copy beside the first is brought anew', async t => {
   const scene = await createScene(t)
   scene.drop.put('old.tar', archiveOf(one), 1)

@@ -1,9 +1,11 @@
 import type { DropMemory, SeenFile } from '../../src/ports/drop-memory.ts'
-import type { DropFault, DroppedFiles } from '../../src/ports/dropped-files.ts'
+import type { DropFault, DroppedFile, DroppedFiles } from '../../src/ports/dropped-files.ts'
+
+type Times = Pick<DroppedFile, 'mtimeMs' | 'ctimeMs'>
 
 /** A drop folder in memory. */
 export interface MemoryDrop extends DroppedFiles {
-  /** Puts a file there, or changes it. */
+  /** Puts a file there, or changes it. Its ctime is later than all before, whatever its mtime. */
   put(path: string, bytes: Buffer | string, mtimeMs: number): void
   move(from: string, to: string): void
   remove(path: string): void
@@ -16,7 +18,8 @@ export interface MemoryDrop extends DroppedFiles {
 }
 
 export function createMemoryDrop(): MemoryDrop {
-  const files = new Map<string, { readonly bytes: Buffer; readonly mtimeMs: number }>()
+  const files = new Map<string, Times & { readonly bytes: Buffer }>()
+  let changes = 0
   const faults = new Map<string, DropFault>()
   const listeners = new Set<() => void>()
   const opened: string[] = []
@@ -25,15 +28,17 @@ export function createMemoryDrop(): MemoryDrop {
     faults,
     opened,
     openFiles: () => openFiles,
-    put: (path, bytes, mtimeMs) => void files.set(path, { bytes: Buffer.from(bytes), mtimeMs }),
+    put(path, bytes, mtimeMs) {
+      files.set(path, { bytes: Buffer.from(bytes), mtimeMs, ctimeMs: ++changes })
+    },
     move(from, to) {
       const file = files.get(from)
-      if (file !== undefined) files.set(to, file)
+      if (file !== undefined) files.set(to, { ...file, ctimeMs: ++changes })
       files.delete(from)
     },
     remove: path => void files.delete(path),
     list: async () =>
-      [...files].map(([path, { bytes, mtimeMs }]) => ({ path, size: bytes.length, mtimeMs })),
+      [...files].map(([path, { bytes, ...times }]) => ({ path, size: bytes.length, ...times })),
     async *open(path) {
       opened.push(path)
       const file = files.get(path)

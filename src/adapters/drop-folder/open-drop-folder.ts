@@ -176,7 +176,8 @@ async function statAll(
       continue
     }
     const path = relative(root, file).split(sep).join('/')
-    found.push({ path, size: stats.size, mtimeMs: Math.floor(stats.mtimeMs) })
+    const [mtimeMs, ctimeMs] = [Math.floor(stats.mtimeMs), Math.floor(stats.ctimeMs)]
+    found.push({ path, size: stats.size, mtimeMs, ctimeMs })
   }
   return found
 }

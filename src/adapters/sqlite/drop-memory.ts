@@ -29,7 +29,9 @@ interface Row extends Omit<SeenFile, 'hash'> {
 
 function load(db: Connection): readonly SeenFile[] {
   return db
-    .prepare<[], Row>('SELECT path, size, mtime_ms AS mtimeMs, hash, outcome FROM dropped_file')
+    .prepare<[], Row>(
+      'SELECT path, size, mtime_ms AS mtimeMs, ctime_ms AS ctimeMs, hash, outcome FROM dropped_file',
+    )
     .all()
     .map(row => ({ ...row, hash: row.hash ?? undefined }))
 }
@@ -37,12 +39,12 @@ function load(db: Connection): readonly SeenFile[] {
 /** Writes changes; call inside a transaction. */
 export function createDropWriter(db: Connection): (change: DropChange) => void {
   const put = db.prepare(
-    'INSERT OR REPLACE INTO dropped_file (path, size, mtime_ms, hash, outcome) VALUES (?, ?, ?, ?, ?)',
+    'INSERT OR REPLACE INTO dropped_file (path, size, mtime_ms, ctime_ms, hash, outcome) VALUES (?, ?, ?, ?, ?, ?)',
   )
   const forget = db.prepare('DELETE FROM dropped_file WHERE path = ?')
   return change => {
     if ('forgotten' in change) return void forget.run(change.forgotten)
-    const { path, size, mtimeMs, hash, outcome } = change.seen
-    put.run(path, size, mtimeMs, hash ?? null, outcome)
+    const { path, size, mtimeMs, ctimeMs, hash, outcome } = change.seen
+    put.run(path, size, mtimeMs, ctimeMs, hash ?? null, outcome)
   }
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
@@ -34,6 +34,10 @@ t.test(
       'below/deeper/c.txt 1',
     ])
     t.ok(listed.every(({ mtimeMs }) => Number.isInteger(mtimeMs)))
+    await utimes(join(dir, 'a.tar'), 1, 1)
+    const touched = (await files.list()).find(({ path }) => path === 'a.tar')
+    t.equal(touched?.mtimeMs, 1_000)
+    t.ok((touched?.ctimeMs ?? 0) > Date.now() - 600_000, 'nobody sets this time')
     const chunks: Uint8Array[] = []
     for await (const chunk of files.open('below/b.tar')) chunks.push(chunk)
     t.equal(Buffer.concat(chunks).toString(), 'bb')

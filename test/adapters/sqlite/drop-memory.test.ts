@@ -5,7 +5,8 @@ import type { SeenFile } from '../../../src/ports/drop-memory.ts'
 import { silentLog } from '../../../src/ports/log.ts'
 
 const seen = (path: string, more: Partial<SeenFile> = {}): SeenFile => {
-  return { path, size: 5, mtimeMs: 1_795_000_000_000, hash: 'ab', outcome: 'imported', ...more }
+  const times = { mtimeMs: 1_795_000_000_000, ctimeMs: 1_795_000_000_001 }
+  return { path, size: 5, ...times, hash: 'ab', outcome: 'imported', ...more }
 }
 
 t.test('what was dealt with is known after a restart', async t => {
