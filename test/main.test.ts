@@ -57,6 +57,10 @@ t.test('the built program', async t => {
 
   t.test('runs on this Node', async t => {
     t.match(await run(process.execPath, [main, 'version']), { code: 0, stdout: /^holdfast \d/ })
+    t.match(await run(process.execPath, [main, 'version', '-o', 'yaml']), {
+      code: 0,
+      stdout: /^holdfast: \d/,
+    })
     t.match(await run(process.execPath, [main, 'nope']), { code: 2, stderr: /is no command/ })
   })
 

@@ -76,8 +76,8 @@ function formOf(command: Command, options: Readonly<Record<string, string>>): st
 async function writerOf(form: string | undefined): Promise<CommandContext['write']> {
   if (form === 'json') return value => `${JSON.stringify(value, null, 2)}\n`
   if (form !== 'yaml') return undefined
-  const { stringify } = await import('yaml')
-  return value => stringify(value)
+  const { writeYaml } = await import('./write-yaml.ts')
+  return writeYaml
 }
 
 function checkWords({ command, words, options }: CommandLine): void {
