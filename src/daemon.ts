@@ -51,6 +51,7 @@ function own(opening: Promise<OpenedLedger>, owned: AsyncDisposableStack): Promi
 function claim({ dataDir, store }: Config, log: RunningLog, owned: AsyncDisposableStack): void {
   const data = claimDirectory(dataDir, log)
   owned.defer(() => data.close())
+  if (store.kind === 'containerd') return
   const blobs = claimDirectory(store.dir, log, { key: 'store.dir', flag: 'store.dir' })
   owned.defer(() => blobs.close())
 }

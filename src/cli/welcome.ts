@@ -25,11 +25,7 @@ export function welcome(
     ...(addresses.mesh === undefined
       ? []
       : [['mesh', addresses.mesh, `with the peer port on ${addresses.peer}; holdfast peers`]]),
-    [
-      'data',
-      resolve(config.dataDir),
-      `blobs in ${resolve(config.store.dir)}, at most ${formatSize(config.store.quotaBytes)}`,
-    ],
+    ['data', resolve(config.dataDir), whereBlobsAre(config)],
     [
       'upstreams',
       [names.join(', '), ...from].join(' '),
@@ -53,6 +49,12 @@ export function welcome(
     '',
     '',
   ].join('\n')
+}
+
+function whereBlobsAre({ store, containerd }: Config): string {
+  return store.kind === 'containerd'
+    ? `blobs in containerd at ${containerd.socket}`
+    : `blobs in ${resolve(store.dir)}, at most ${formatSize(store.quotaBytes)}`
 }
 
 /**

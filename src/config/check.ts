@@ -23,7 +23,9 @@ export function checkTogether(values: ConfigValues, context: CheckContext): void
     checkDeadlines(values, context)
   }
   checkListeners(values, context)
-  if (areSound(['store', 'kind'])) checkStoreKind(values, context)
+  if (areSound(['store', 'kind'], ['containerd', 'socket'], ['dropFolder', 'path'])) {
+    checkContainerdAlone(values, context)
+  }
   if (areSound(['admin', 'listen'], ['admin', 'tls'])) checkAdminTls(values, context)
   if (areSound(['mesh'], ['peer', 'listen'])) checkMeshSecret(values, context)
   if (areSound(['mirror', 'defaultUpstream'], ['upstreams'], ['upstreamFiles'])) {
@@ -32,15 +34,28 @@ export function checkTogether(values: ConfigValues, context: CheckContext): void
   checkUpstreams(values.upstreams ?? {}, context)
 }
 
-function checkStoreKind({ store }: ConfigValues, { report }: CheckContext): void {
+/** Without a store of our own: what serves everything is to be named, and what needs a place of its own cannot be had. */
+function checkContainerdAlone(
+  { store, containerd, dropFolder }: ConfigValues,
+  { report }: CheckContext,
+): void {
   if (store.kind !== 'containerd') return
-  report({
-    path: ['store', 'kind'],
-    problem:
-      'cannot be had: this version needs a place of its own for downloads under way and for what containerd discards',
-    cure: 'write both: what containerd keeps is not kept twice',
-    shown: show(store.kind, false),
-  })
+  if (containerd.socket === undefined) {
+    report({
+      path: ['containerd', 'socket'],
+      problem: 'is needed with store.kind containerd: nothing else is served',
+      cure: 'write /run/containerd/containerd.sock, or /run/k3s/containerd/containerd.sock on K3s and RKE2',
+    })
+  }
+  if (dropFolder.path !== undefined) {
+    report({
+      path: ['dropFolder', 'path'],
+      problem:
+        'cannot be had with store.kind containerd: what is imported needs a place of its own',
+      cure: 'write store.kind both: what is imported is put into containerd, too',
+      shown: show(dropFolder.path, false),
+    })
+  }
 }
 
 /** Refuses what this version cannot do, rather than to leave it without effect. */

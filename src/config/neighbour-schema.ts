@@ -82,12 +82,12 @@ export const meshSchema = group('How nodes find each other and what they tell ea
 
 /** `containerd`: what lies beside us on this node. */
 export const containerdSchema = group(
-  'The containerd beside this node, for `holdfast containerd` and for store.kind both.',
+  'The containerd beside this node, for `holdfast containerd` and for store.kind both and containerd.',
   {
     socket: Type.Optional(
       ofKind('path', {
         description:
-          'Its socket. Default: looked for, that of K3s and RKE2 included. In a container mount the directory that holds it, not the socket.',
+          'Its socket; needed with store.kind containerd. Default: looked for, that of K3s and RKE2 included. In a container mount the directory that holds it, not the socket.',
       }),
     ),
     namespace: text('Its namespace that holds the images.', { default: 'k8s.io' }),

@@ -147,7 +147,7 @@ const configSchema = group('Configuration of Holdfast.', {
     kind: Type.Enum(['disk', 'containerd', 'both'], {
       default: 'disk',
       description:
-        'Which store: disk, or both: what containerd holds is served from there and not kept twice. containerd alone is refused: downloads, and what it discards, need a place.',
+        'Which store: disk; both: what containerd holds is served from there and not kept twice; or containerd: nothing is kept here, what it does not hold is passed on, and the other keys of store are without effect.',
     }),
     dir: Type.Optional(
       ofKind('path', {

@@ -29,6 +29,8 @@ import type { OpenedStore } from './store.ts'
 export interface Content {
   /** Everything that is held on this node, also by its containerd. */
   readonly store: MaintainedStore
+  /** Whether this node keeps content itself; else nothing can be fetched before a client of its containerd wants it. */
+  readonly keepsContent: boolean
   readonly graph: ContentGraph
   readonly completeness: Completeness
   readonly lastUse: LastUse
@@ -77,7 +79,7 @@ export async function openContent(
   },
   owned: AsyncDisposableStack,
 ): Promise<Content> {
-  const { store, own, neighbour, minFreeBytes, settled, isUnusable } = opened
+  const { store, own, keepsContent, neighbour, minFreeBytes, settled, isUnusable } = opened
   const { quotaBytes, unusedForDays } = config.store
   const { catalog, ledger } = database
   const contents = catalog.load()
@@ -155,13 +157,24 @@ export async function openContent(
     const kept = async () => (await ledgerRoots()).kept
     joinNeighbour(
       neighbour,
-      { own, catalogued, ledger, graph, leases, kept, protectedContent: protectedNow, log },
+      {
+        own,
+        keepsContent,
+        catalogued,
+        ledger,
+        graph,
+        leases,
+        kept,
+        protectedContent: protectedNow,
+        log,
+      },
       owned,
     )
   }
   const protect = (digest: Digest) => void answered.set(digest, true)
   return {
     store,
+    keepsContent,
     graph,
     completeness,
     lastUse,

@@ -21,13 +21,12 @@ export interface Neighbour {
   readonly keepsLayers: () => Promise<boolean>
 }
 
-/** Looks into the containerd of this node where `store.kind` wants it. Only such a node loads what that takes. */
+/** Looks into the containerd of this node. Only a node that does loads what that takes. */
 export async function openNeighbour(
   config: Pick<Config, 'store' | 'containerd'>,
   { hasher, clock, log }: { hasher: Hasher; clock: Clock; log: Log },
   owned: AsyncDisposableStack,
-): Promise<Neighbour | undefined> {
-  if (config.store.kind !== 'both') return undefined
+): Promise<Neighbour> {
   const { openContainerd } = await import('../adapters/containerd/open-containerd.ts')
   const { namespace, contentDir, socket: named } = config.containerd
   const socket = named ?? (await findSocket(config, log))
@@ -83,6 +82,8 @@ export function joinNeighbour(
   { store: neighbour, keepsLayers }: Neighbour,
   parts: {
     readonly own: MaintainedStore
+    /** Whether this node keeps content itself. */
+    readonly keepsContent: boolean
     /** What the catalog knew at the start. */
     readonly catalogued: readonly Digest[]
     readonly ledger: TagLedger
@@ -116,6 +117,10 @@ export function joinNeighbour(
   owned.defer(() => found.close())
   const protection = protectInNeighbour({ neighbour, ledger, kept, timers, log })
   owned.defer(() => protection.close())
+  if (!parts.keepsContent) {
+    warnUnkept({ store: neighbour, keepsLayers }, log, owned)
+    return
+  }
   const { whileLeaving } = leases
   const leaving = leaveToNeighbour({
     own,
@@ -127,4 +132,24 @@ export function joinNeighbour(
     log,
   })
   owned.defer(() => leaving.close())
+}
+
+/** Where containerd is the only store, what it drops is nowhere. */
+function warnUnkept(
+  { store, keepsLayers }: Neighbour,
+  log: Log,
+  owned: AsyncDisposableStack,
+): void {
+  let asking: Promise<void> | undefined
+  const stop = store.onImages(() => {
+    asking ??= keepsLayers().then(isKnownTo => {
+      if (isKnownTo) return
+      const cure = 'set discard_unpacked_layers = false there, or store.kind: both here'
+      log.warn({ cure }, 'containerd may drop layers once they are unpacked: nothing else has them')
+    })
+  })
+  owned.defer(async () => {
+    stop()
+    await asking
+  })
 }

@@ -6,7 +6,6 @@ import type { Digest } from '../oci/digest.ts'
 import type { Repository, TagReference } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
-import type { Member } from '../ports/members.ts'
 import type { Mode } from '../ports/mode.ts'
 import type { PeerService } from '../ports/peer-port.ts'
 import { isAbsent } from '../pull/absent.ts'
@@ -14,7 +13,6 @@ import { createTagAnswer } from '../pull/answer-members.ts'
 import { createAskMembers, type TakeRecord } from '../pull/ask-members.ts'
 import { createAskUpstream } from '../pull/ask-upstream.ts'
 import { onlyUpstream } from '../pull/blob-sources.ts'
-import { createCompleteTags } from '../pull/complete-tag.ts'
 import type { ContentView } from '../pull/content-view.ts'
 import { type Blobs, createBlobs } from '../pull/get-blob.ts'
 import { createManifests, type Manifests } from '../pull/get-manifest.ts'
@@ -35,6 +33,7 @@ import { createResolveTag } from '../pull/resolve-tag.ts'
 import { createPeerContent } from '../pull/serve-peers.ts'
 import { createTagMemory } from '../pull/tag-memory.ts'
 import { createUpstreamBlobs } from '../pull/upstream-blobs.ts'
+import { wireCompleting } from './completing.ts'
 import type { Content } from './content.ts'
 import type { Upstreams } from './upstreams.ts'
 
@@ -75,11 +74,6 @@ const refreshEveryMs = 200
 const settleEveryMs = 5_000
 /** How long it is looked whether other nodes have what this one lacks, in ms; who can be answered with something else does not wait for it. */
 const reachMs = 10_000
-const completing = { concurrency: 2, quietMs: 500, retryMs: 5_000 } as const
-
-function reaches(registry: string): (member: Member) => boolean {
-  return ({ upstreams }) => upstreams.includes(registry)
-}
 
 /** Wires resolution and content to what they need. */
 export function wirePull(
@@ -163,13 +157,11 @@ export function wirePull(
       completeness.forgive(failed => isSeenOn(failed, registry, repository)),
     ),
   )
-  const canPeersComplete = ({ registry }: Repository, target: Digest) =>
-    inReach.lately(target) === true || mesh?.members.alive().some(reaches(registry)) === true
-  const completeTags = createCompleteTags(
-    { ...content, manifests, blobs, reachOf, canPeersComplete, upstream, clock, log },
-    completing,
+  const { complete, fetchRest, pending } = wireCompleting(
+    config,
+    { content, manifests, blobs, reachOf, inReach, upstream, members: mesh?.members, clock, log },
+    owned,
   )
-  owned.defer(() => completeTags.close())
 
   const memory = createTagMemory({ ledger, clock }, { timeoutMs, maxTags: maxTagsAtHand })
   owned.defer(() => memory.close())
@@ -201,7 +193,7 @@ export function wirePull(
       if (memory.learn(key, confirmed, tookMs)) refresh.want(key)
       graph.addSighting(confirmed.digest, key)
       content.protect(confirmed.digest)
-      if (config.store.completeTags) completeTags.want(key, confirmed.digest)
+      fetchRest(key, confirmed.digest)
     },
   }
   const deadlines = { timeoutMs, upstreamTimeoutMs, signal: ending.signal }
@@ -228,7 +220,7 @@ export function wirePull(
         onAnswer(key, { digest }) {
           graph.addSighting(digest, key)
           content.protect(digest)
-          if (config.store.completeTags) completeTags.want(key, digest)
+          fetchRest(key, digest)
         },
       },
       { timeoutMs, signal: ending.signal },
@@ -263,7 +255,7 @@ export function wirePull(
     // What came out of other nodes' stores is to be in this one, too.
     if (mesh !== undefined && answer.found && !completeness.isComplete(answer.digest)) {
       content.protect(answer.digest)
-      if (config.store.completeTags) completeTags.want(key, answer.digest)
+      fetchRest(key, answer.digest)
     }
     return answer
   }
@@ -279,9 +271,9 @@ export function wirePull(
     given,
     listTags: createListTags({ upstream, reachOf, ledger, mayServe: mayServeAny }, deadline),
     listReferrers: createListReferrers({ upstream, reachOf, graph, isPrivate }, deadline),
-    incompleteImages: completeTags.pending,
+    incompleteImages: pending,
     isInReach: inReach.isInReach,
-    complete: completeTags.want,
+    complete,
     pullImage: createPullImage({ resolveTag, completeness, manifests, blobs }),
     forPeers: mesh && {
       ...createPeerContent({ store, graph, blobs, isPrivate }),

@@ -5,6 +5,7 @@ import { openDiskStore } from '../adapters/disk/open-disk-store.ts'
 import { readFileSystem } from '../adapters/disk/room.ts'
 import type { Config } from '../config/config.ts'
 import type { Collector } from '../keep/collect.ts'
+import { createEmptyStore } from '../keep/empty-store.ts'
 import { uniteStores } from '../keep/unite-stores.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { MaintainedStore } from '../ports/content-upkeep.ts'
@@ -20,6 +21,8 @@ export interface OpenedStore {
   readonly store: MaintainedStore
   /** What this node keeps itself, and has to look after. */
   readonly own: MaintainedStore
+  /** Whether this node keeps content itself; else it passes on whatever its containerd does not hold. */
+  readonly keepsContent: boolean
   readonly neighbour: Neighbour | undefined
   readonly minFreeBytes: number
   /** Settles when what came a moment ago is in the store; `undefined` when nothing is on its way there. */
@@ -30,10 +33,49 @@ export interface OpenedStore {
   makeRoomBy(makeRoom: Collector['makeRoom']): void
 }
 
+interface StoreParts {
+  readonly metrics: Metrics
+  readonly clock: Clock
+  readonly log: Log
+}
+
 /** Opens the store. */
-export async function openStore(
+export function openStore(
   config: Config,
-  { metrics, clock, log }: { metrics: Metrics; clock: Clock; log: Log },
+  parts: StoreParts,
+  owned: AsyncDisposableStack,
+): Promise<OpenedStore> {
+  return config.store.kind === 'containerd'
+    ? openTheirs(config, parts, owned)
+    : openOwn(config, parts, owned)
+}
+
+/** What containerd holds is all there is. */
+async function openTheirs(
+  config: Config,
+  { clock, log }: StoreParts,
+  owned: AsyncDisposableStack,
+): Promise<OpenedStore> {
+  const hasher = createHasher()
+  owned.defer(() => hasher.close())
+  const neighbour = await openNeighbour(config, { hasher, clock, log }, owned)
+  const own = createEmptyStore()
+  return {
+    own,
+    keepsContent: false,
+    store: uniteStores(own, neighbour.store),
+    neighbour,
+    settled: () => undefined,
+    minFreeBytes: 0,
+    isUnusable: () => false,
+    makeRoomBy() {},
+  }
+}
+
+/** A disk store, beside what containerd holds where `both` wants it. */
+async function openOwn(
+  config: Config,
+  { metrics, clock, log }: StoreParts,
   owned: AsyncDisposableStack,
 ): Promise<OpenedStore> {
   const { dir, quotaBytes } = config.store
@@ -51,9 +93,13 @@ export async function openStore(
   owned.defer(() => disk.close())
   const { meter, isUnusable } = watchStore(metrics.store)
   const { store: own, settled } = trackCommits(measureStore(disk, meter))
-  const neighbour = await openNeighbour(config, { hasher, clock, log }, owned)
+  const isBeside = config.store.kind === 'both'
+  const neighbour = isBeside
+    ? await openNeighbour(config, { hasher, clock, log }, owned)
+    : undefined
   return {
     own,
+    keepsContent: true,
     store: neighbour === undefined ? own : uniteStores(own, neighbour.store),
     neighbour,
     settled,

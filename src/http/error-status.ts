@@ -52,6 +52,7 @@ export const holdfastAnswer = {
   'config-invalid': ourFault,
   'directory-in-use': ourFault,
   'store-full': ourFault,
+  'not-kept': ourFault,
   'store-unusable': ourFault,
   'wrong-digest': ourFault,
   'ledger-unusable': ourFault,

@@ -62,6 +62,7 @@ export type HoldfastErrorCode =
   | 'config-invalid' // the configuration has faults; the message lists them
   | 'directory-in-use' // another process keeps its state in the same directory
   | 'store-full' // no room may be made for new content; it can still be streamed
+  | 'not-kept' // this node keeps no content of its own; it can still be streamed
   | 'store-unusable' // the blob directory cannot be read or written
   | 'wrong-digest' // bytes do not hash to their digest; they were dropped
   | 'ledger-unusable' // the database cannot be written (disk full, corrupt, read-only)

@@ -3,11 +3,12 @@ import { formatRepository, type Repository } from '../oci/reference.ts'
 import type { BlobSource } from '../ports/blob-source.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { BlobWriter, ContentStore } from '../ports/content-store.ts'
-import { HoldfastError, UpstreamFailure } from '../ports/errors.ts'
+import { UpstreamFailure } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
 import { type BlobFlight, createBlobFlight, type FlightSettings } from './blob-flight.ts'
 import type { BlobSources } from './blob-sources.ts'
 import type { ContentGraph } from './content-graph.ts'
+import { levelOfPassing } from './tell-passing.ts'
 
 export interface FlightsParts {
   readonly store: Pick<ContentStore, 'write'>
@@ -131,8 +132,7 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
     try {
       return await store.write(digest, size)
     } catch (err) {
-      const full = err instanceof HoldfastError && err.code === 'store-full'
-      log[full ? 'info' : 'warn']({ digest, err }, 'a blob passes through without being stored')
+      log[levelOfPassing(err)]({ digest, err }, 'a blob passes through without being stored')
       return undefined
     }
   }

@@ -3,13 +3,14 @@ import type { Repository } from '../oci/reference.ts'
 import type { BlobSource } from '../ports/blob-source.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { BlobWriter } from '../ports/content-store.ts'
-import { HoldfastError, UpstreamFailure } from '../ports/errors.ts'
+import { UpstreamFailure } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
 import type { BlobAnswer, Sender } from '../ports/upstream.ts'
 import { type FindSources, notAsked, receiveBlob } from './ask-sources.ts'
 import { type Consumers, createPassingBytes } from './passing-bytes.ts'
 import type { ReceivedBytes } from './received-bytes.ts'
 import { createStoredBytes, type StoredBytes } from './stored-bytes.ts'
+import { levelOfPassing } from './tell-passing.ts'
 
 export interface DownloadParts {
   readonly find: FindSources
@@ -209,8 +210,7 @@ export function createDownload(
   /** The store takes no more: what it did not take goes on without it, in order. */
   async function letPass(err: unknown): Promise<void> {
     if (storing === undefined) throw err
-    const full = err instanceof HoldfastError && err.code === 'store-full'
-    log[full ? 'info' : 'warn']({ digest, err }, 'a blob passes through without being stored')
+    log[levelOfPassing(err)]({ digest, err }, 'a blob passes through without being stored')
     const { writer, bytes } = storing
     const rest = await bytes.unwritten()
     storing = undefined

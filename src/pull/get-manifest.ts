@@ -5,7 +5,6 @@ import { maxManifestBytes } from '../oci/manifest.ts'
 import { formatRepository, type Repository } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ContentStore } from '../ports/content-store.ts'
-import { HoldfastError } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
 import type { Target } from '../ports/tag-ledger.ts'
 import { type Absent, absent, isAbsent } from './absent.ts'
@@ -14,6 +13,7 @@ import type { ContentGraph } from './content-graph.ts'
 import type { GetManifest, GotManifest } from './got-manifest.ts'
 import { childrenOf } from './manifest-edges.ts'
 import type { HolderHint } from './peer-manifests.ts'
+import { levelOfPassing } from './tell-passing.ts'
 
 /** Manifests by digest, and what keeps the ones that came by another way. */
 export interface Manifests {
@@ -52,6 +52,8 @@ interface Parts extends AskManifestParts {
 
 /** Bytes of manifests kept in memory, so that the popular ones are not read and hashed for every pull. */
 const maxBytesAtHand = 4 * 1024 * 1024
+/** What could not be stored stays at hand for the rest of the pull that it came with, ms: a client asks for the tag's digest next. */
+const passingMs = 600_000
 /** A question that is silent for longer is not the only one, ms: it may hang in an outage that is over, and asking is cheap. */
 const joinableMs = 2_000
 
@@ -83,11 +85,18 @@ export function createManifests(
     maxSize: maxBytesAtHand,
     sizeCalculation: ({ bytes }) => bytes.byteLength + 1,
   })
+  /** Came, verified, and could not be stored. */
+  const passing = new LRUCache<Digest, GotManifest>({
+    maxSize: maxBytesAtHand,
+    sizeCalculation: ({ bytes }) => bytes.byteLength + 1,
+    ttl: passingMs,
+  })
   const closing = new AbortController()
   const asking = createAskManifest(parts, closing)
 
   async function fromStore(digest: Digest): Promise<GotManifest | Absent | undefined> {
-    if (store.stat(digest) === undefined) return undefined
+    if (store.stat(digest) === undefined) return passing.get(digest)
+    passing.delete(digest)
     const known = atHand.get(digest)
     if (known !== undefined) return known
     const bytes = await store.get(digest, maxManifestBytes)
@@ -102,7 +111,7 @@ export function createManifests(
     let hasAnswer = false
     const stored = answer.then(async got => {
       hasAnswer = true
-      if ('bytes' in got) await put(digest, got.bytes)
+      if ('bytes' in got) await put(got)
     })
     const ended = stored
       .catch(() => {})
@@ -117,13 +126,13 @@ export function createManifests(
     return flight
   }
 
-  async function put(digest: Digest, bytes: Buffer): Promise<void> {
+  async function put(got: GotManifest): Promise<void> {
+    const { digest, bytes } = got
     try {
       await store.put(digest, bytes)
     } catch (err) {
-      const full = err instanceof HoldfastError && err.code === 'store-full'
-      if (full) log.info({ digest }, 'manifest not stored: the store is full')
-      else log.warn({ digest, err }, 'manifest not stored')
+      passing.set(digest, got)
+      log[levelOfPassing(err)]({ digest, err }, 'a manifest passes through without being stored')
     }
   }
 
@@ -205,13 +214,13 @@ export function createManifests(
       const asked = { ...hint, isLastResort: true }
       const got = known ?? (await asking.peers(repository, digest, ends, asked))
       if (got === undefined || isAbsent(got)) return undefined
-      if (known === undefined) await put(digest, got.bytes)
+      if (known === undefined) await put(got)
       return { digest, mediaType: got.mediaType, size: got.bytes.byteLength }
     },
     async keep(repository, digest, mediaType, bytes) {
       graph.addSighting(digest, repository)
       const known = graph.learn(digest, mediaType, bytes)
-      await put(digest, bytes)
+      await put({ digest, mediaType: known.mediaType, bytes, source: 'upstream' })
       return { digest, mediaType: known.mediaType, size: bytes.byteLength }
     },
     async close() {

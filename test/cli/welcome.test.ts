@@ -23,6 +23,11 @@ t.test('the greeting tells where everything is, a line to try and one to paste',
   t.match(text, '[host."http://127.0.0.1:5050"]')
 })
 
+t.test('where containerd is the only store, the blobs are there', async t => {
+  const text = await greet({ 'store.kind': 'containerd', 'containerd.socket': '/run/c/c.sock' })
+  t.match(text, /data +.* blobs in containerd at \/run\/c\/c.sock\n/)
+})
+
 t.test('the line to try names a registry that is configured', async t => {
   const text = await greet({
     upstreams: '{"*":{},"reg.lan:5000":{}}',

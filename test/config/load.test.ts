@@ -263,13 +263,24 @@ t.test('a secret is never shown, whatever is wrong with it', async t => {
 
 t.test('what this version cannot do is refused and not left without effect', async t => {
   const { told } = await load(t, {
-    yaml: ['store: { kind: containerd }', 'warm: { images: [nginx], schedule: "0 3 * * *" }'].join(
-      '\n',
-    ),
+    yaml: 'warm: { images: [nginx], schedule: "0 3 * * *" }',
   })
   const paths = told.map(text => /holdfast.yaml:\d+:\d+: ([\w.]+)/.exec(text)?.[1])
-  t.strictSame(paths, ['store.kind', 'warm.images', 'warm.schedule'])
+  t.strictSame(paths, ['warm.images', 'warm.schedule'])
   for (const text of told) t.match(text, /cannot be had: this version/)
+})
+
+t.test('containerd as the only store has to be named, and takes no archives', async t => {
+  const { told } = await load(t, {
+    yaml: 'store: { kind: containerd }\ndropFolder: { path: /drop }',
+  })
+  t.equal(told.length, 2)
+  t.match(told[0], /dropFolder.path: .*cannot be had.*write store.kind both/s)
+  t.match(told[1], /containerd.socket is needed.*write \/run\/containerd\/containerd.sock/s)
+  const { store } = await accepted(t, {
+    yaml: 'store: { kind: containerd }\ncontainerd: { socket: /run/c/c.sock }',
+  })
+  t.equal(store.kind, 'containerd')
 })
 
 t.test('a file that cannot be read is a fault of whoever named it', async t => {

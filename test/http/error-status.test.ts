@@ -47,6 +47,7 @@ const faults = {
   'config-invalid': 503,
   'directory-in-use': 503,
   'store-full': 503,
+  'not-kept': 503,
   'store-unusable': 503,
   'wrong-digest': 503,
   'ledger-unusable': 503,

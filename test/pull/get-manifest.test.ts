@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import type { Repository } from '../../src/oci/reference.ts'
+import { HoldfastError } from '../../src/ports/errors.ts'
 import { isAbsent } from '../../src/pull/absent.ts'
 import { createFakeUpstream, failure, repositoryOf } from '../support/fake-upstream.ts'
 import { makeImage } from '../support/image.ts'
@@ -55,6 +56,35 @@ t.test('a popular manifest is read once, and served no longer than it is held', 
   t.equal(reads, 1)
   upstream.setReach('reg.test', { state: 'down', sinceMs: 0, failure: 'unreachable' })
   await store.delete(digest)
+  t.ok(isAbsent(await get(repository, digest, signal)))
+})
+
+t.test('what cannot be stored is asked for once a pull, and is not held', async t => {
+  const store = createMemoryStore({ quotaBytes: 0 })
+  const { upstream, get, graph } = open(t, { store })
+  present(await get(repository, digest, signal))
+  upstream.setReach('reg.test', { state: 'down', sinceMs: 0, failure: 'unreachable' })
+  t.strictSame(present(await get(repository, digest, signal)).bytes, bytes)
+  t.equal(upstream.count('getManifest'), 1)
+  t.equal(graph.describe(digest), undefined, 'nobody is told that it is here')
+  const child = image.for('linux/amd64').digest
+  t.ok(isAbsent(await get(repository, child, signal)), 'what did not come is not at hand')
+})
+
+t.test('what could not be stored and is now is served no longer than it is held', async t => {
+  const store = createMemoryStore()
+  let isFull = true
+  const filling: typeof store.put = async (...blob) => {
+    if (isFull) throw new HoldfastError('store-full', 'no room')
+    await store.put(...blob)
+  }
+  const { upstream, get } = open(t, { store: { ...store, put: filling } })
+  present(await get(repository, digest, signal))
+  isFull = false
+  await store.put(digest, bytes)
+  present(await get(repository, digest, signal))
+  await store.delete(digest)
+  upstream.setReach('reg.test', { state: 'down', sinceMs: 0, failure: 'unreachable' })
   t.ok(isAbsent(await get(repository, digest, signal)))
 })
 

@@ -15,7 +15,11 @@ export const run: RunCommand = async context => {
 }
 
 function lines(answer: StoreAnswer): string[] {
-  const { node, dir, blobs, blobBytes, partialBytes, quarantine, containerd } = answer
+  const { node, kind, dir, blobs, blobBytes, partialBytes, quarantine } = answer
+  const containerd = containerdProperty(answer)
+  if (kind === 'containerd') {
+    return [`${node}: nothing is kept here, containerd is its store`, ...properties([containerd])]
+  }
   const used = blobBytes + partialBytes
   const { protectedBytes, droppableBytes, freeBytes, totalBytes, minFreeBytes } = answer
   return [
@@ -36,14 +40,17 @@ function lines(answer: StoreAnswer): string[] {
           ? `${quarantine.blobs} damaged, ${formatBytes(quarantine.bytes)}; \`holdfast scrub --status\` lists them`
           : undefined,
       ],
-      [
-        'containerd',
-        containerd &&
-          `${containerd.state}, ${containerd.blobs} blobs, ${formatBytes(containerd.blobBytes)}`,
-      ],
+      containerd,
     ]),
     ...troubles(answer),
   ]
+}
+
+function containerdProperty({ containerd }: StoreAnswer): readonly [string, string | undefined] {
+  const told =
+    containerd &&
+    `${containerd.state}, ${containerd.blobs} blobs, ${formatBytes(containerd.blobBytes)}`
+  return ['containerd', told]
 }
 
 function troubles({ full, unusable }: StoreAnswer): string[] {

@@ -108,6 +108,9 @@ function told(error: unknown): unknown {
   if (error instanceof ArchiveRefusal) {
     return new ProblemError(422, `refused (${error.code}): ${error.message}`)
   }
-  const isFull = error instanceof HoldfastError && error.code === 'store-full'
-  return isFull ? new ProblemError(507, error.message) : error
+  if (!(error instanceof HoldfastError)) return error
+  if (error.code === 'store-full') return new ProblemError(507, error.message)
+  if (error.code !== 'not-kept') return error
+  const cure = 'set store.kind to both, or import it with `ctr --namespace k8s.io images import`'
+  return new ProblemError(409, `${error.message}, and what is imported needs a place: ${cure}`)
 }

@@ -36,6 +36,17 @@ t.test('the room of a store is told, of this node or of another', async t => {
   t.strictSame(JSON.parse((await cli(['store', '-o', 'json'], { env })).out), body)
 })
 
+t.test('of a node that keeps nothing it is told where its content is', async t => {
+  const containerd = { state: 'connected', blobs: 4, blobBytes: 8_000 }
+  const { env } = await scriptAdmin(t, () => [200, { ...body, kind: 'containerd', containerd }])
+  const { out } = await cli(['store'], { env })
+  t.match(
+    out,
+    /^galley: nothing is kept here, containerd is its store\n {2}containerd +connected, 4 blobs/,
+  )
+  t.notMatch(out, /quota|blobs in|\/data/)
+})
+
 t.test('what is wrong with a store is told', async t => {
   const more = {
     partialBytes: 500,

@@ -1,0 +1,62 @@
+import type { Config } from '../config/config.ts'
+import type { Digest } from '../oci/digest.ts'
+import type { Repository } from '../oci/reference.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { Members } from '../ports/members.ts'
+import type { Upstream } from '../ports/upstream.ts'
+import { createCompleteTags } from '../pull/complete-tag.ts'
+import type { Blobs } from '../pull/get-blob.ts'
+import type { Manifests } from '../pull/get-manifest.ts'
+import type { InReach } from '../pull/in-reach.ts'
+import type { ReachOf } from '../pull/reach-of.ts'
+import type { Content } from './content.ts'
+
+/** Fetching the rest of images. On a node that keeps nothing itself neither does anything: there is no place for it. */
+export interface Completing {
+  /** Has the rest of an image fetched, behind all pulls. */
+  readonly complete: (repository: Repository, target: Digest) => void
+  /** The same for what was answered, where `store.completeTags` wants it. */
+  readonly fetchRest: Completing['complete']
+  /** Images whose rest is being fetched, or waits for it. */
+  readonly pending: () => number
+}
+
+const settings = { concurrency: 2, quietMs: 500, retryMs: 5_000 } as const
+
+/** Wires the queue behind all pulls to what it needs. */
+export function wireCompleting(
+  { store: { completeTags: isWanted } }: Pick<Config, 'store'>,
+  parts: {
+    readonly content: Pick<Content, 'store' | 'graph' | 'completeness' | 'keepsContent'>
+    readonly manifests: Pick<Manifests, 'fetch'>
+    readonly blobs: Pick<Blobs, 'fetch' | 'isBusy' | 'onBusyChange'>
+    readonly reachOf: ReachOf
+    readonly inReach: Pick<InReach, 'lately'>
+    readonly upstream: Pick<Upstream, 'onRecovered'>
+    /** Absent: a node alone. */
+    readonly members: Pick<Members, 'alive'> | undefined
+    readonly clock: Clock
+    readonly log: Log
+  },
+  owned: AsyncDisposableStack,
+): Completing {
+  const { content, inReach, members, ...shared } = parts
+  const { store, graph, completeness, keepsContent } = content
+  const nothing = () => {}
+  if (!keepsContent) return { complete: nothing, fetchRest: nothing, pending: () => 0 }
+  const isReachedByPeers = (registry: string): boolean =>
+    members?.alive().some(({ upstreams }) => upstreams.includes(registry)) === true
+  const canPeersComplete = ({ registry }: Repository, target: Digest): boolean =>
+    inReach.lately(target) === true || isReachedByPeers(registry)
+  const queue = createCompleteTags(
+    { ...shared, store, graph, completeness, canPeersComplete },
+    settings,
+  )
+  owned.defer(() => queue.close())
+  return {
+    complete: queue.want,
+    fetchRest: isWanted ? queue.want : nothing,
+    pending: queue.pending,
+  }
+}
