@@ -152,6 +152,7 @@ export const pinAnswer = Type.Object({
 export const pinChangeAnswer = Type.Object({
   ...pin,
   complete: Type.Boolean(),
+  fetching: Type.Boolean(),
   storedOn: Type.Object({ nodes: Type.Number(), members: Type.Number() }),
 })
 

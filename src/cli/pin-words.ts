@@ -6,9 +6,12 @@ import { tagPath } from './tag-words.ts'
 /** Where the pin of a reference is. Throws `CommandFailure` with `usage`. */
 export const pinPath = (text: string): string => tagPath(text, 'pins')
 
+const awaited = 'it is being fetched, and not served until it is here'
+const absent = 'it is not served until one does, and this node keeps nothing and fetches nothing'
+
 /** What became of a pin that was set or removed. */
 export function pinLines(answer: PinChangeAnswer, copies: number | undefined): string[] {
-  const { reference, digest, note, author, expiresAt, complete, storedOn, setOn } = answer
+  const { reference, digest, note, author, expiresAt, complete, fetching, storedOn, setOn } = answer
   const is =
     digest === undefined || digest === null ? 'is no longer pinned' : `is pinned to ${digest}`
   return [
@@ -20,12 +23,7 @@ export function pinLines(answer: PinChangeAnswer, copies: number | undefined): s
       ['said on', formatSayer(setOn)],
       storedOnProperty(storedOn),
     ]),
-    ...(complete
-      ? []
-      : [
-          '',
-          'no node holds all of the image: it is being fetched, and not served until it is here',
-        ]),
+    ...(complete ? [] : ['', `no node holds all of the image: ${fetching ? awaited : absent}`]),
     ...tooFewLines(answer, copies),
   ]
 }

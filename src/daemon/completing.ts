@@ -12,12 +12,12 @@ import type { InReach } from '../pull/in-reach.ts'
 import type { ReachOf } from '../pull/reach-of.ts'
 import type { Content } from './content.ts'
 
-/** Fetching the rest of images. On a node that keeps nothing itself neither does anything: there is no place for it. */
+/** Fetching the rest of images. */
 export interface Completing {
-  /** Has the rest of an image fetched, behind all pulls. */
-  readonly complete: (repository: Repository, target: Digest) => void
-  /** The same for what was answered, where `store.completeTags` wants it. */
-  readonly fetchRest: Completing['complete']
+  /** Has the rest of an image fetched, behind all pulls; `false` where this node keeps nothing, and there is no place for it. */
+  readonly complete: (repository: Repository, target: Digest) => boolean
+  /** The same for what was answered, where `store.completeTags` wants it, too. */
+  readonly fetchRest: (repository: Repository, target: Digest) => void
   /** Images whose rest is being fetched, or waits for it. */
   readonly pending: () => number
 }
@@ -44,7 +44,7 @@ export function wireCompleting(
   const { content, inReach, members, ...shared } = parts
   const { store, graph, completeness, keepsContent } = content
   const nothing = () => {}
-  if (!keepsContent) return { complete: nothing, fetchRest: nothing, pending: () => 0 }
+  if (!keepsContent) return { complete: () => false, fetchRest: nothing, pending: () => 0 }
   const isReachedByPeers = (registry: string): boolean =>
     members?.alive().some(({ upstreams }) => upstreams.includes(registry)) === true
   const canPeersComplete = ({ registry }: Repository, target: Digest): boolean =>
@@ -55,7 +55,10 @@ export function wireCompleting(
   )
   owned.defer(() => queue.close())
   return {
-    complete: queue.want,
+    complete(...image) {
+      queue.want(...image)
+      return true
+    },
     fetchRest: isWanted ? queue.want : nothing,
     pending: queue.pending,
   }

@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts'
 import { compileIsPrivate, compileTagSettings } from '../config/rules.ts'
 import type { SignedRecord } from '../ledger/record.ts'
 import type { Digest } from '../oci/digest.ts'
-import type { Repository, TagReference } from '../oci/reference.ts'
+import type { TagReference } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Mode } from '../ports/mode.ts'
@@ -33,7 +33,7 @@ import { createResolveTag } from '../pull/resolve-tag.ts'
 import { createPeerContent } from '../pull/serve-peers.ts'
 import { createTagMemory } from '../pull/tag-memory.ts'
 import { createUpstreamBlobs } from '../pull/upstream-blobs.ts'
-import { wireCompleting } from './completing.ts'
+import { type Completing, wireCompleting } from './completing.ts'
 import type { Content } from './content.ts'
 import type { Upstreams } from './upstreams.ts'
 
@@ -59,8 +59,7 @@ export interface Pull {
   /** Images whose rest is being fetched, or waits for it. */
   readonly incompleteImages: () => number
   readonly isInReach: InReach['isInReach']
-  /** Has the rest of an image fetched, behind all pulls. */
-  readonly complete: (repository: Repository, target: Digest) => void
+  readonly complete: Completing['complete']
   /** What other nodes are answered with. */
   readonly forPeers: Pick<PeerService, 'answers' | 'openBlob' | 'getManifest'> | undefined
 }

@@ -12,7 +12,7 @@ export interface PinWish {
   readonly author: string | undefined
   /** Trusted time, ms since the epoch. */
   readonly expiresAtMs: number | undefined
-  /** Also when nobody holds the image; it is then fetched. */
+  /** Also when nobody holds the image; it is then fetched, where this node keeps anything. */
   readonly allowIncomplete: boolean
 }
 
@@ -32,6 +32,8 @@ export interface PinChange {
   readonly stored: Stored
   /** Nodes of this one's kind can run the image now, from here or from each other. */
   readonly isComplete: boolean
+  /** What is missing is being fetched. */
+  readonly isFetching: boolean
 }
 
 /** Sets pins, each only on a digest that can be served. */
@@ -57,8 +59,8 @@ export interface PinParts {
     signal: AbortSignal,
   ) => Promise<Target | undefined>
   readonly isInReach: (repository: Repository, digest: Digest) => Promise<boolean>
-  /** Has the rest of an image fetched, behind all pulls. */
-  readonly complete: (repository: Repository, digest: Digest) => void
+  /** Has the rest of an image fetched, behind all pulls; `false` where this node keeps nothing. */
+  readonly complete: (repository: Repository, digest: Digest) => boolean
   /** Whether other nodes believe what an operator says here. */
   readonly isOperator: () => boolean
   /** Has other nodes store what this one says of the pin. */
@@ -140,10 +142,10 @@ export function createPins(parts: PinParts): Pins {
     key: TagReference,
     before: PinState | undefined,
     { copies, signal }: PinTerms,
-    isComplete: boolean,
+    image: Pick<PinChange, 'isComplete' | 'isFetching'>,
   ): Promise<PinChange> {
     const stored = await parts.storeOnOthers(key, copies, signal)
-    return { before, after: book.get(key), stored, isComplete }
+    return { before, after: book.get(key), stored, ...image }
   }
 
   return {
@@ -155,8 +157,8 @@ export function createPins(parts: PinParts): Pins {
       const standing = book.get(key)
       terms.check(standing)
       if (!isSame(standing, target, wish)) await ledger.setPin(key, target, detailsOf(wish))
-      if (!isComplete) parts.complete(key, target.digest)
-      return acknowledged(key, standing, terms, isComplete)
+      const isFetching = !isComplete && parts.complete(key, target.digest)
+      return acknowledged(key, standing, terms, { isComplete, isFetching })
     },
     async remove(key, author, terms) {
       mustBeOperator(parts.isOperator)
@@ -164,7 +166,7 @@ export function createPins(parts: PinParts): Pins {
       terms.check(standing)
       const isPinned = standing !== undefined && standing.standing !== 'removed'
       if (isPinned) await ledger.removePin(key, author)
-      return acknowledged(key, standing, terms, true)
+      return acknowledged(key, standing, terms, { isComplete: true, isFetching: false })
     },
   }
 }

@@ -42,13 +42,13 @@ t.test('the rest of an image is fetched, after an answer only where that is want
   const unwanted = await open(t, { completeTags: false })
   unwanted.fetchRest(repository, digest)
   t.equal(unwanted.pending(), 0)
-  unwanted.complete(repository, digest)
+  t.equal(unwanted.complete(repository, digest), true)
   t.equal(unwanted.pending(), 1, 'when an operator asks for it')
 })
 
 t.test('a node that keeps nothing fetches nothing ahead', async t => {
   const { complete, fetchRest, pending } = await open(t, { keepsContent: false })
-  complete(repository, digest)
+  t.equal(complete(repository, digest), false)
   fetchRest(repository, digest)
   t.equal(pending(), 0)
 })

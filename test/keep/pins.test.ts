@@ -57,7 +57,7 @@ function open(change: Partial<PinParts> = {}, standing?: PinState) {
     describe: () => undefined,
     fetchManifest: async () => undefined,
     isInReach: async () => true,
-    complete: (_, digest) => did.push(['complete', digest]),
+    complete: (_, digest) => did.push(['complete', digest]) > 0,
     isOperator: () => true,
     storeOnOthers: async (_, copies) => ({ nodes: copies, members: 3 }),
     ...change,
@@ -73,6 +73,7 @@ t.test('what the tag resolves to is pinned, once', async t => {
     after: { target: image('new') },
     stored: { nodes: 2, members: 3 },
     isComplete: true,
+    isFetching: false,
   })
   t.strictSame(did, [['set', image('new').digest, { note: 'n', author: 'u' }]])
   await pins.set(nginx, wish, terms)
@@ -106,11 +107,17 @@ t.test('a digest that nobody holds is refused, or pinned and fetched', async t =
   })
   t.strictSame(did, [])
   const change = await pins.set(nginx, { ...wish, to, allowIncomplete: true }, terms)
-  t.equal(change.isComplete, false)
+  t.match(change, { isComplete: false, isFetching: true })
   t.strictSame(did, [
     ['set', to, { author: 'u' }],
     ['complete', to],
   ])
+})
+
+t.test('where nothing is kept nothing is fetched, and that is told', async t => {
+  const { pins } = open({ isInReach: async () => false, complete: () => false })
+  const change = await pins.set(nginx, { ...wish, allowIncomplete: true }, terms)
+  t.match(change, { isComplete: false, isFetching: false })
 })
 
 t.test('what it is is known from the history, or cannot be pinned', async t => {

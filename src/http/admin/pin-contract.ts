@@ -64,11 +64,12 @@ export const pinBody = Type.Object(
   { additionalProperties: false },
 )
 
-/** `storedOn`: on how many nodes, of how many, it is durable. `complete`: nodes like this one can run the image now. */
+/** `storedOn`: on how many nodes, of how many, it is durable. `complete`: nodes like this one can run the image now. `fetching`: what is missing is. */
 export const pinChangeAnswer = Type.Object({
   ...asOf,
   ...pin,
   complete: Type.Boolean(),
+  fetching: Type.Boolean(),
   storedOn: Type.Object({ nodes: Type.Integer(), members: Type.Integer() }),
 })
 

@@ -78,12 +78,18 @@ export function addPins(
 
   function tell(
     key: TagReference,
-    { after, isComplete, stored }: Awaited<ReturnType<Pins['set']>>,
+    { after, isComplete, isFetching, stored }: Awaited<ReturnType<Pins['set']>>,
     reply: { header(name: string, value: string): unknown },
   ): PinChangeAnswer {
     if (after === undefined) throw new Error(`${formatTag(key)} was pinned and is not`)
     reply.header('ETag', `"${versionOf(after)}"`)
-    return { ...asOf(), ...describePin(after), complete: isComplete, storedOn: stored }
+    return {
+      ...asOf(),
+      ...describePin(after),
+      complete: isComplete,
+      fetching: isFetching,
+      storedOn: stored,
+    }
   }
 }
 

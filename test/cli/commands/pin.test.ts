@@ -11,7 +11,7 @@ const pin = {
   setAt: '2026-11-20T03:00:00.000Z',
   setOn: 'ab'.repeat(32),
 }
-const change = { ...pin, complete: true, storedOn: { nodes: 2, members: 3 } }
+const change = { ...pin, complete: true, fetching: false, storedOn: { nodes: 2, members: 3 } }
 const path = '/api/v1/pins/docker.io%2Flibrary%2Fnginx%3Alatest'
 
 t.test('a pin is asked for as it is wished, and told as it was set', async t => {
@@ -54,11 +54,14 @@ t.test('a rollback goes back by itself or to what is named', async t => {
 })
 
 t.test('what is not yet as it should be is told', async t => {
-  const { env } = await scriptAdmin(t, () => [200, { ...change, complete: false }])
+  let fetching = true
+  const { env } = await scriptAdmin(t, () => [200, { ...change, complete: false, fetching }])
   const got = await cli(['pin', 'nginx', '--copies', '3'], { env })
   t.equal(got.code, 1)
   t.match(got.out, /it is being fetched/)
   t.match(got.out, /fewer nodes than 3 have it/)
+  fetching = false
+  t.match((await cli(['pin', 'nginx'], { env })).out, /this node keeps nothing/)
 })
 
 t.test('a tag is let go', async t => {

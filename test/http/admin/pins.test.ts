@@ -38,6 +38,7 @@ async function start(t: Parameters<typeof startAdmin>[0], standing: PinState | u
     after,
     stored: { nodes: 2, members: 3 },
     isComplete: true,
+    isFetching: false,
   })
   const admin = await startAdmin(t, {
     pinBook: {
@@ -141,7 +142,7 @@ t.test('a pin is set as it was wished, and noted', async t => {
   const plain = await ask(path, { method: 'PUT' })
   t.equal(plain.status, 200)
   t.ok(Value.Check(pinChangeAnswer, plain.body))
-  t.match(plain.body, { complete: true, storedOn: { nodes: 2, members: 3 } })
+  t.match(plain.body, { complete: true, fetching: false, storedOn: { nodes: 2, members: 3 } })
   t.equal(plain.headers['etag'], `"${version}"`)
   t.match(asked[0], {
     wish: { to: 'now', author: 'token 1', allowIncomplete: false },
