@@ -5,6 +5,7 @@ import {
   type Repository,
   type TagReference,
 } from '../oci/reference.ts'
+import { compileGlob } from './glob.ts'
 
 /**
  * A pattern on image names, as in `docker.io/library/*:latest`. `*` stands for anything within one component, `**` also across
@@ -12,6 +13,8 @@ import {
  */
 export interface ImagePattern {
   readonly text: string
+  /** The one way to write it: what means the same by its names is the same text. */
+  readonly canonical: string
   matches(key: TagReference): boolean
   /** The part before the tag alone. */
   matchesRepository(repository: Repository): boolean
@@ -32,14 +35,15 @@ export function parseImagePattern(text: string): ImagePattern | PatternFault {
   const [registry = '', ...rest] = components
   const path =
     rest.length === 0 ? registry : [canonical(registry), ...implied(registry, rest)].join('/')
-  const repositories = new RegExp(`^${componentsSource(path.split('/'))}$`)
-  const tags = tag === undefined ? undefined : new RegExp(`^${globSource(tag)}$`)
-  const matchesRepository = (repository: Repository): boolean =>
-    repositories.test(`${repository.registry}/${repository.repository}`)
+  const isRepository = compileGlob(path)
+  const isTagMeant = tag === undefined ? () => true : compileGlob(tag)
+  const matchesRepository = ({ registry, repository }: Repository): boolean =>
+    isRepository(`${registry}/${repository}`)
   return {
     text,
+    canonical: tag === undefined ? path : `${path}:${tag}`,
     matchesRepository,
-    matches: key => (tags?.test(key.tag) ?? true) && matchesRepository(key),
+    matches: key => isTagMeant(key.tag) && matchesRepository(key),
   }
 }
 
@@ -59,8 +63,6 @@ const wildcard = /\*/
 
 const matchesOneComponent = ([first = '', ...others]: readonly string[]): boolean =>
   others.length === 0 && first.includes('*') && !first.includes('**')
-
-const escaped = (text: string): string => text.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&')
 
 function faultOf(components: readonly string[], tag: string | undefined): PatternFault | undefined {
   const [registry = '', ...rest] = components
@@ -107,22 +109,4 @@ function implied(registry: string, rest: readonly string[]): readonly string[] {
   const [first = ''] = rest
   const isShort = canonical(registry) === 'docker.io' && rest.length === 1 && !wildcard.test(first)
   return isShort ? ['library', ...rest] : rest
-}
-
-/** `**` as a whole component between two others also stands for none. */
-function componentsSource(components: readonly string[]): string {
-  const last = components.length - 1
-  return components
-    .map((component, index) => {
-      if (component !== '**') return globSource(component) + (index === last ? '' : '/')
-      return index === last ? '.+' : index === 0 ? '(?:[^/]+/)+' : '(?:[^/]+/)*'
-    })
-    .join('')
-}
-
-function globSource(glob: string): string {
-  return glob
-    .split(/(\*+)/)
-    .map(part => (part === '*' ? '[^/]*' : part.startsWith('*') ? '.*' : escaped(part)))
-    .join('')
 }

@@ -76,3 +76,18 @@ t.test('what can match nothing is told with its cure', async t => {
     if (isPatternFault(result)) t.match(result.cure, /\w/)
   }
 })
+
+t.test('what means the same by its names has one way to be written', async t => {
+  for (const [text, canonical] of [
+    ['docker.io/nginx:1.27', 'docker.io/library/nginx:1.27'],
+    ['index.docker.io/library/nginx', 'docker.io/library/nginx'],
+    ['docker.io/library/*:latest', 'docker.io/library/*:latest'],
+    ['Reg.LAN:5000/app', 'reg.lan:5000/app'],
+    ['**', '**'],
+  ] as const) {
+    const parsed = parseImagePattern(text)
+    if (isPatternFault(parsed)) throw new Error(parsed.problem)
+    t.equal(parsed.canonical, canonical)
+    t.match(parseImagePattern(canonical), { canonical })
+  }
+})
