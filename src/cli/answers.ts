@@ -175,6 +175,30 @@ export const exclusionChangeAnswer = Type.Object({
   storedOn: Type.Object({ nodes: Type.Number(), members: Type.Number() }),
 })
 
+/** `GET /api/v1/keeps` */
+export const keepsAnswer = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      pattern: Type.String(),
+      configured: Type.Boolean(),
+      tags: Type.Number(),
+      setAt: text,
+      setOn: text,
+      note: text,
+      author: text,
+    }),
+  ),
+  tags: Type.Number(),
+})
+
+/** `PUT` and `DELETE` of a keep */
+export const keepChangeAnswer = Type.Object({
+  pattern: Type.String(),
+  configured: Type.Boolean(),
+  tags: Type.Number(),
+  storedOn: Type.Object({ nodes: Type.Number(), members: Type.Number() }),
+})
+
 /** `GET /api/v1/audit` */
 export const auditAnswer = Type.Object({
   items: Type.Array(
@@ -201,6 +225,8 @@ export type PinsAnswer = Static<typeof pinsAnswer>
 export type PinAnswer = Static<typeof pinAnswer>
 export type PinChangeAnswer = Static<typeof pinChangeAnswer>
 export type ExclusionsAnswer = Static<typeof exclusionsAnswer>
+export type KeepsAnswer = Static<typeof keepsAnswer>
+export type KeepChangeAnswer = Static<typeof keepChangeAnswer>
 export type AuditAnswer = Static<typeof auditAnswer>
 
 /** `GET /api/v1/report` */

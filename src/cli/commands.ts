@@ -2,6 +2,7 @@ import { archiveCommands } from './archive-commands.ts'
 import type { Command, Option } from './command.ts'
 import { containerdCommands } from './containerd-commands.ts'
 import { exclusionCommands } from './exclusion-commands.ts'
+import { keepCommands } from './keep-commands.ts'
 import { meshCommands } from './mesh-commands.ts'
 import { nodeCommands } from './node-commands.ts'
 import { pinCommands } from './pin-commands.ts'
@@ -162,6 +163,7 @@ export const commands: readonly Command[] = [
   },
   ...nodeCommands(askingExitCodes),
   ...pinCommands(askingExitCodes),
+  ...keepCommands(askingExitCodes),
   ...exclusionCommands(askingExitCodes),
   ...archiveCommands(askingExitCodes),
   ...meshCommands(askingExitCodes),

@@ -65,12 +65,6 @@ export function hasPrivate({ resolve }: Pick<Config, 'resolve'>): boolean {
   return resolve.rules.some(rule => rule.private === 'deny')
 }
 
-/** Whether a tag is among those that `keep.patterns` never lets go. */
-export function compileIsKept({ keep }: Pick<Config, 'keep'>): (key: TagReference) => boolean {
-  const patterns = keep.patterns.map(compilePattern)
-  return key => patterns.some(pattern => pattern.matches(key))
-}
-
 const compile = (rules: Config['resolve']['rules']): readonly Rule[] =>
   rules.map(rule => ({ ...rule, pattern: compilePattern(rule.match) }))
 

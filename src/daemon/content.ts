@@ -2,9 +2,11 @@ import { LRUCache } from 'lru-cache'
 import pTimeout from 'p-timeout'
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
-import { compileIsKept, hasPrivate } from '../config/rules.ts'
+import { parseImagePattern } from '../config/image-pattern.ts'
+import { hasPrivate } from '../config/rules.ts'
 import { type Collector, createCollector } from '../keep/collect.ts'
 import { finishDownloads } from '../keep/finish-downloads.ts'
+import { createKeepSet, type KeepSet } from '../keep/keep-set.ts'
 import { keepAlone, type LastCopies } from '../keep/last-copies.ts'
 import { createLastUse, type LastUse } from '../keep/last-use.ts'
 import { createLeases, type Leases } from '../keep/leases.ts'
@@ -40,6 +42,8 @@ export interface Content {
   /** Of the file system; new content is refused before less is free. */
   readonly minFreeBytes: number
   readonly leases: Leases
+  /** Which tags must stay available offline, beside pins. */
+  readonly keeps: KeepSet
   /** What an import brought so far; not collected while it runs. */
   readonly importing: Set<Digest>
   /** A tag was answered with this digest just now: its tree is not collected while a client may be fetching it. */
@@ -105,8 +109,13 @@ export async function openContent(
   const importing = new Set<Digest>()
   const answered = new LRUCache<Digest, true>({ max: 1_000, ttl: pullMs })
   const isComplete = (digest: Digest) => completeness.isComplete(digest)
-  const isKept = compileIsKept(config)
-  const ledgerRoots = createLedgerRoots({ ledger, isComplete, isKept, clock })
+  const keeps = createKeepSet({
+    book: database.keeps,
+    parse: parseImagePattern,
+    configured: config.keep.patterns,
+    log,
+  })
+  const ledgerRoots = createLedgerRoots({ ledger, isComplete, keeps, clock })
   const leases = createLeases({ store: own, kept: database.leases, nowMs: usageMs, log })
   let others: Omit<LastCopies, 'answer'> = keepAlone(leases)
   let onItsWay: ReadonlySet<Digest> = new Set()
@@ -162,6 +171,7 @@ export async function openContent(
         keepsContent,
         catalogued,
         ledger,
+        keeps,
         graph,
         leases,
         kept,
@@ -183,6 +193,7 @@ export async function openContent(
     upkeep,
     minFreeBytes,
     leases,
+    keeps,
     importing,
     protect,
     neighbour: neighbour?.store.status,

@@ -19,7 +19,7 @@ import { watchNode } from '../telemetry/watch-node.ts'
 import type { Archive } from './archive.ts'
 import type { Content } from './content.ts'
 import type { JoinedMesh } from './mesh.ts'
-import { wireExclusions, wirePins } from './operator.ts'
+import { wireExclusions, wireKeeps, wirePins } from './operator.ts'
 import { createReadiness } from './readiness.ts'
 import { wireReport } from './report.ts'
 import type { Pull } from './resolution.ts'
@@ -106,6 +106,7 @@ export async function openFaces(
       ...wireTags(parts, config.platforms),
       pins: wirePins(parts),
       pinBook: parts.database.pins,
+      ...wireKeeps(parts),
       exclusions: wireExclusions(parts),
       exclusionBook: parts.database.exclusions,
       report: wireReport(config, {

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { KeepSet } from '../keep/keep-set.ts'
 import type { Digest } from '../oci/digest.ts'
 import { formatTag, type TagReference } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -26,12 +27,18 @@ const believedShare = 20
 export function createLedgerRoots(parts: {
   readonly ledger: Pick<TagLedger, 'liveTargets' | 'history' | 'trustedNowMs'>
   readonly isComplete: (digest: Digest) => boolean
-  readonly isKept: (key: TagReference) => boolean
+  readonly keeps: Pick<KeepSet, 'isKept' | 'onChange'>
   readonly clock: Clock
 }): () => Promise<LedgerRoots> {
-  const { ledger, isComplete, clock } = parts
+  const { ledger, isComplete, keeps, clock } = parts
   let last: LedgerRoots = { kept: [], onTheMove: [] }
   let believedUntilMs = Number.NEGATIVE_INFINITY
+  /** Of what is kept: a walk that one of them overtook is not believed. */
+  let changes = 0
+  keeps.onChange(() => {
+    changes += 1
+    believedUntilMs = Number.NEGATIVE_INFINITY
+  })
 
   async function walk(): Promise<LedgerRoots> {
     const sinceMs = ledger.trustedNowMs() - moveMs
@@ -39,7 +46,7 @@ export function createLedgerRoots(parts: {
     const onTheMove: (readonly Digest[])[] = []
     for await (const { key, live, pinned } of eachTarget(ledger)) {
       if (pinned !== undefined) kept.push(pinned)
-      if (parts.isKept(key)) kept.push(...ledger.history(key).map(({ digest }) => digest))
+      if (keeps.isKept(key)) kept.push(...ledger.history(key).map(({ digest }) => digest))
       else if (live !== undefined && !isComplete(live)) onTheMove.push(...movedSince(key, sinceMs))
     }
     return { kept, onTheMove }
@@ -56,9 +63,10 @@ export function createLedgerRoots(parts: {
   return async () => {
     const beganMs = clock.monotonicMs()
     if (beganMs < believedUntilMs) return last
+    const changesBefore = changes
     last = await walk()
     const endedMs = clock.monotonicMs()
-    believedUntilMs = endedMs + believedShare * (endedMs - beganMs)
+    if (changes === changesBefore) believedUntilMs = endedMs + believedShare * (endedMs - beganMs)
     return last
   }
 }

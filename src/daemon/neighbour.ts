@@ -1,6 +1,7 @@
 import type { Hasher } from '../adapters/disk/hasher.ts'
 import type { Config } from '../config/config.ts'
 import { takeFoundImages } from '../keep/found-images.ts'
+import type { KeepSet } from '../keep/keep-set.ts'
 import type { Leases } from '../keep/leases.ts'
 import { leaveToNeighbour } from '../keep/leave-to-neighbour.ts'
 import { protectInNeighbour } from '../keep/protect-neighbour.ts'
@@ -87,6 +88,7 @@ export function joinNeighbour(
     /** What the catalog knew at the start. */
     readonly catalogued: readonly Digest[]
     readonly ledger: TagLedger
+    readonly keeps: Pick<KeepSet, 'onChange'>
     readonly graph: ContentGraph
     readonly leases: Leases
     /** The images that must stay, whole. */
@@ -97,7 +99,7 @@ export function joinNeighbour(
   },
   owned: AsyncDisposableStack,
 ): void {
-  const { own, catalogued, ledger, graph, leases, kept, protectedContent, log } = parts
+  const { own, catalogued, ledger, keeps, graph, leases, kept, protectedContent, log } = parts
   const timers = systemTimers
   // What went from it while this node was down has left its lines in the catalog.
   let unsure = catalogued
@@ -115,7 +117,7 @@ export function joinNeighbour(
     log,
   })
   owned.defer(() => found.close())
-  const protection = protectInNeighbour({ neighbour, ledger, kept, timers, log })
+  const protection = protectInNeighbour({ neighbour, ledger, keeps, kept, timers, log })
   owned.defer(() => protection.close())
   if (!parts.keepsContent) {
     warnUnkept({ store: neighbour, keepsLayers }, log, owned)

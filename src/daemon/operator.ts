@@ -1,8 +1,13 @@
+import { parseImagePattern } from '../config/image-pattern.ts'
+import type { KeepParts } from '../http/admin/keeps.ts'
+import { createCoveredTags } from '../keep/covered-tags.ts'
 import { createExclusions, type Exclusions } from '../keep/exclusions.ts'
+import { createKeeps } from '../keep/keeps.ts'
 import { createPins, type Pins } from '../keep/pins.ts'
 import { formatTag } from '../oci/reference.ts'
 import { isAbsent } from '../pull/absent.ts'
 import type { FaceParts } from './faces.ts'
+import { eachTarget } from './ledger-roots.ts'
 
 const alone = { nodes: 1, members: 1 }
 
@@ -38,6 +43,26 @@ export function wirePins({
     storeOnOthers: async (key, copies, signal) =>
       mesh === undefined ? alone : mesh.storeCopies('pin', formatTag(key), copies, signal),
   })
+}
+
+/** Wires keeps. */
+export function wireKeeps({
+  database,
+  content,
+  mesh,
+}: Pick<FaceParts, 'database' | 'content' | 'mesh'>): KeepParts {
+  return {
+    keepSet: content.keeps,
+    coveredTags: createCoveredTags(() => eachTarget(database.ledger)),
+    keeps: createKeeps({
+      book: database.keeps,
+      set: content.keeps,
+      parse: parseImagePattern,
+      isOperator: () => mesh?.isOperator() ?? true,
+      storeOnOthers: async (pattern, { copies, signal }) =>
+        mesh === undefined ? alone : mesh.storeCopies('keep', pattern, copies, signal),
+    }),
+  }
 }
 
 /** Wires bans and blocks. */

@@ -1,5 +1,4 @@
 import type { Config } from '../config/config.ts'
-import { compileIsKept } from '../config/rules.ts'
 import type { ReportSource } from '../http/admin/report.ts'
 import { createOfflineReport, type Gap, type ReportingNode } from '../keep/offline-report.ts'
 import { askSurvey, type SurveyParts, surveyHere } from '../keep/survey.ts'
@@ -55,14 +54,13 @@ export function wireReport(
   }: {
     readonly ledger: Pick<TagLedger, 'pin' | 'history' | 'liveTargets'>
     readonly self: NodeId
-    readonly content: Pick<Content, 'completeness' | 'graph'>
+    readonly content: Pick<Content, 'completeness' | 'graph' | 'keeps'>
     readonly manifests: Pick<Manifests, 'fetchFromPeers'>
     /** Absent: a node alone. */
     readonly mesh: Pick<PullMesh, 'members' | 'client' | 'holders'> | undefined
   },
 ): ReportSource {
-  const { completeness, graph } = content
-  const isKept = compileIsKept(config)
+  const { completeness, graph, keeps } = content
   const own = wireSurvey(config, { ledger, content })
   const self: ReportingNode = {
     id,
@@ -100,7 +98,7 @@ export function wireReport(
   )
   return {
     make,
-    keepSet: limit => listKeepSet(eachTarget(ledger), { ledger, isKept }, limit),
+    keepSet: limit => listKeepSet(eachTarget(ledger), { ledger, isKept: keeps.isKept }, limit),
     named: key => describeWanted(ledger, key, 'named'),
   }
 }

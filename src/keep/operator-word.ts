@@ -4,7 +4,8 @@ export class Refusal extends Error {
   /**
    * `no-operator`: others would not believe this node; `changed`: what stands there is not what the operator had seen; `nothing`: there is
    * no digest to pin; `past`: it would be over before it began; `blocked`: that digest is served by nobody; `not-held`: nobody holds all of
-   * it; `unknown`: its manifest cannot be had; `self`: a node's word about itself does not count.
+   * it; `unknown`: its manifest cannot be had; `self`: a node's word about itself does not count; `no-pattern`: it is no pattern; `too-many`: more would not
+   * be looked at.
    */
   readonly code:
     | 'no-operator'
@@ -15,6 +16,8 @@ export class Refusal extends Error {
     | 'not-held'
     | 'unknown'
     | 'self'
+    | 'no-pattern'
+    | 'too-many'
 
   constructor(code: Refusal['code'], message: string) {
     super(message)

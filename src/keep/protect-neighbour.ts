@@ -3,16 +3,18 @@ import type { Log } from '../ports/log.ts'
 import type { NeighbourStore } from '../ports/neighbour-store.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
 import type { Timers } from '../ports/timers.ts'
+import type { KeepSet } from './keep-set.ts'
 
 /** What is kept is looked for again so often although nothing is heard, ms. */
 const everyMs = 60_000
-/** After a record came; those that come in the meantime are looked at with it, ms. */
+/** After a record came, or what is kept changed; those that come in the meantime are looked at with it, ms. */
 const soonMs = 1_000
 
 /** Has the neighbour protect what the ledger wants kept, until it is closed. */
 export function protectInNeighbour(parts: {
   readonly neighbour: Pick<NeighbourStore, 'protect'>
   readonly ledger: Pick<TagLedger, 'onChanged'>
+  readonly keeps: Pick<KeepSet, 'onChange'>
   /** The images that must stay, whole. */
   readonly kept: () => Promise<readonly Digest[]>
   readonly timers: Timers
@@ -46,16 +48,18 @@ export function protectInNeighbour(parts: {
     }
   }
 
-  const stop = parts.ledger.onChanged(() => {
+  function heard(): void {
     if (isNews) return
     isNews = true
     if (looking === undefined) schedule()
-  })
+  }
+
+  const stopListening = [parts.ledger.onChanged(heard), parts.keeps.onChange(heard)]
   schedule()
   return {
     async close() {
       isClosed = true
-      stop()
+      for (const stop of stopListening) stop()
       cancel()
       await looking
     },

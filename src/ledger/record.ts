@@ -42,7 +42,7 @@ export interface SignedRecord {
 /** One node's word about one key. */
 export interface LedgerRecord {
   readonly kind: RecordKind
-  /** `registry/repository:tag`; a block's is the digest, a ban's the origin (hex), a setting's its name. */
+  /** `registry/repository:tag`; a keep's is the pattern, a block's the digest, a ban's the origin (hex), a setting's its name. */
   readonly key: string
   /** Absent in tombstones, uses and bans. */
   readonly target: RecordTarget | undefined
@@ -51,7 +51,7 @@ export interface LedgerRecord {
   readonly source: ObservationSource | undefined
   /** Public key of the node that signed it, hex. */
   readonly origin: string
-  /** A tombstone: the pin was removed, the block or ban lifted. */
+  /** A tombstone: the pin or keep was removed, the block or ban lifted. */
   readonly removed: boolean
   readonly details: RecordDetails
   /** Absent until the writer signed it. */

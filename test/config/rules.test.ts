@@ -1,6 +1,6 @@
 import t from 'tap'
 import { loadConfig } from '../../src/config/load.ts'
-import { compileIsKept, compileIsPrivate, compileTagSettings } from '../../src/config/rules.ts'
+import { compileIsPrivate, compileTagSettings } from '../../src/config/rules.ts'
 
 async function configure(tree: Record<string, unknown>) {
   const env = Object.fromEntries(
@@ -80,11 +80,4 @@ t.test('a repository is private by the first rule that says so, whatever the tag
   t.ok(isPrivate(web))
   t.notOk(isPrivate({ registry: 'ghcr.io', repository: 'acme/public' }))
   t.notOk(isPrivate(nginx))
-})
-
-t.test('what keep.patterns names is kept', async t => {
-  const isKept = compileIsKept(await configure({ KEEP__PATTERNS: ['docker.io/library/*:latest'] }))
-  t.ok(isKept(nginx))
-  t.notOk(isKept({ ...nginx, tag: '1' }))
-  t.notOk(isKept(web))
 })

@@ -42,12 +42,14 @@ function ledgerOf(histories: Readonly<Record<string, readonly Observation[]>>, p
   }
 }
 
+const keepsOf = (isKept: (key: TagReference) => boolean) => ({ isKept, onChange: () => () => {} })
+
 t.test('pins and kept tags are roots, with all that a kept tag ever was', async t => {
   const histories = { keep: [seen('b', now), seen('a', 1)], other: [seen('c', now)] }
   const roots = createLedgerRoots({
     ledger: ledgerOf(histories, new Map([['other', d('pin')]])),
     isComplete: () => true,
-    isKept: ({ tag }) => tag === 'keep',
+    keeps: keepsOf(({ tag }) => tag === 'keep'),
     clock: createMovableClock(now),
   })
   t.strictSame(await roots(), { kept: [d('b'), d('a'), d('pin')], onTheMove: [] })
@@ -63,7 +65,7 @@ t.test('a tag that moved lately and is not complete keeps its earlier image', as
       nothing: [seen('none', now), seen('neither', 1)],
     }),
     isComplete: digest => held.has(digest),
-    isKept: () => false,
+    keeps: keepsOf(() => false),
     clock: createMovableClock(now),
   })
   t.strictSame(await roots(), { kept: [], onTheMove: [[d('new'), d('old')]] })
@@ -75,7 +77,7 @@ t.test('a large ledger is walked in pieces, between which others have their turn
   const roots = createLedgerRoots({
     ledger,
     isComplete: () => true,
-    isKept: () => true,
+    keeps: keepsOf(() => true),
     clock: createMovableClock(now),
   })
   let turns = 0
@@ -101,11 +103,50 @@ t.test('a walk is believed in proportion to what it cost', async t => {
       return now
     },
   }
-  const roots = createLedgerRoots({ ledger, isComplete: () => true, isKept: () => true, clock })
+  const roots = createLedgerRoots({
+    ledger,
+    isComplete: () => true,
+    keeps: keepsOf(() => true),
+    clock,
+  })
   const first = await roots()
   clock.pass(199)
   t.equal(await roots(), first)
   clock.pass(1)
   t.not(await roots(), first)
   t.equal(walks, 2)
+})
+
+t.test('a walk is no longer believed once what is kept changed, be it in the middle', async t => {
+  const clock = createMovableClock(now)
+  let tell = () => {}
+  let kept = 'a'
+  const roots = createLedgerRoots({
+    ledger: {
+      ...ledgerOf({ a: [seen('a', now)], b: [seen('b', now)] }),
+      trustedNowMs() {
+        clock.pass(1_000)
+        return now
+      },
+    },
+    isComplete: () => true,
+    keeps: {
+      isKept: ({ tag }) => tag === kept,
+      onChange(listener) {
+        tell = listener
+        return () => {}
+      },
+    },
+    clock,
+  })
+  t.strictSame((await roots()).kept, [d('a')])
+  kept = 'b'
+  tell()
+  t.strictSame((await roots()).kept, [d('b')])
+  clock.pass(20_000)
+  const walking = roots()
+  kept = 'a'
+  tell()
+  await walking
+  t.strictSame((await roots()).kept, [d('a')])
 })

@@ -14,12 +14,19 @@ function start(t: Test) {
   const told: Digest[][] = []
   const state = { kept: [one] as readonly Digest[], failure: undefined as Error | undefined }
   const listeners = new Set<(key: TagReference) => void>()
+  const keepListeners = new Set<() => void>()
   const protection = protectInNeighbour({
     neighbour: { protect: digests => void told.push([...digests]) },
     ledger: {
       onChanged(listener) {
         listeners.add(listener)
         return () => listeners.delete(listener)
+      },
+    },
+    keeps: {
+      onChange(listener) {
+        keepListeners.add(listener)
+        return () => keepListeners.delete(listener)
       },
     },
     async kept() {
@@ -33,7 +40,10 @@ function start(t: Test) {
   const change = () => {
     for (const listener of listeners) listener(key)
   }
-  return { timers, told, state, change, protection }
+  const changeKeeps = () => {
+    for (const listener of keepListeners) listener()
+  }
+  return { timers, told, state, change, changeKeeps, protection }
 }
 
 t.test('what is kept is told after the start, and every minute', async t => {
@@ -77,4 +87,13 @@ t.test('once closed it tells nothing more', async t => {
   change()
   await timers.pass(120_000)
   t.strictSame(told, [])
+})
+
+t.test('so is a change of what is kept', async t => {
+  const { timers, told, state, changeKeeps } = start(t)
+  await timers.pass(1_000)
+  state.kept = [two]
+  changeKeeps()
+  await timers.pass(1_000)
+  t.strictSame(told, [[one], [two]])
 })

@@ -35,9 +35,10 @@ export function createClockCorrection(parts: {
   function send(by: Correction): void {
     isSent = true
     parts.writer.submit({ type: 'correct', correction: by }).then(
-      ({ changed, exclusionsChanged }) => {
+      ({ changed, exclusionsChanged, keepsChanged }) => {
         if (current === by) current = undefined
         if (exclusionsChanged) parts.reader.exclusions.reload()
+        if (exclusionsChanged || keepsChanged) parts.reader.keeps.reload()
         parts.onChanged(changed)
       },
       () => {

@@ -8,6 +8,7 @@ import type { ClusterTime } from '../../ports/cluster-time.ts'
 import type { ContentCatalog } from '../../ports/content-catalog.ts'
 import type { DropMemory } from '../../ports/drop-memory.ts'
 import type { ExclusionBook } from '../../ports/exclusion-book.ts'
+import type { KeepBook } from '../../ports/keep-book.ts'
 import type { LeaseStore } from '../../ports/lease-store.ts'
 import type { Log } from '../../ports/log.ts'
 import type { MemberStore } from '../../ports/member-store.ts'
@@ -22,6 +23,7 @@ import { createContentCatalog } from './content-catalog.ts'
 import { createDropMemory } from './drop-memory.ts'
 import { createExclusionBook } from './exclusion-book.ts'
 import { createNodeSignature, type Identity, openIdentity } from './identity.ts'
+import { createKeepBook } from './keep-book.ts'
 import { createLeaseStore } from './lease-store.ts'
 import type { Machine } from './machine-binding.ts'
 import { createMemberStore } from './member-store.ts'
@@ -52,6 +54,7 @@ export interface OpenedLedger {
   readonly audit: AuditLog
   readonly pins: PinBook
   readonly exclusions: ExclusionBook
+  readonly keeps: KeepBook
   readonly time: ClusterTime
   readonly identity: Identity
   readonly signature: NodeSignature
@@ -154,6 +157,7 @@ export async function openLedger(options: {
     audit: createAuditLog({ reader, writer }),
     pins,
     exclusions: createExclusionBook({ reader, say: replication.say }),
+    keeps: createKeepBook({ reader, say: replication.say, onChange: replication.onKeeps }),
     time: { nowMs: time.nowMs, source: time.source, learnFromPeers },
     identity,
     signature: createNodeSignature(identity),

@@ -5,6 +5,7 @@ import Database from 'better-sqlite3'
 import type { Log } from '../../ports/log.ts'
 import { type Connection, isCorruption, openReader, openWriter } from './database.ts'
 import { createExclusions, type LoadedExclusions } from './exclusions.ts'
+import { type LoadedKeeps, loadKeeps } from './keep-book.ts'
 import { createKeyLister, type KeyLister } from './list-keys.ts'
 import { migrate, readMigrations } from './migrate.ts'
 import { createKeyReader, type KeyReader } from './read-key.ts'
@@ -15,6 +16,7 @@ export interface OpenedReader {
   readonly keys: KeyReader
   readonly lists: KeyLister
   readonly exclusions: LoadedExclusions
+  readonly keeps: LoadedKeeps
 }
 
 /** Reading on the main thread, whatever becomes of the file. */
@@ -22,6 +24,7 @@ export interface Reader {
   /** What `query` finds, or `otherwise` when the database cannot be read: a reader is never stopped by it. */
   read<T>(query: (reader: OpenedReader) => T, otherwise: T): T
   readonly exclusions: LoadedExclusions
+  readonly keeps: LoadedKeeps
   /** Another file took the place of the one that is open. */
   reopen(): void
   close(): void
@@ -61,6 +64,10 @@ export function createReader(
       list: kind => opened.exclusions.list(kind),
       reload: () => read(({ exclusions }) => exclusions.reload(), undefined),
     },
+    keeps: {
+      list: () => opened.keeps.list(),
+      reload: () => read(({ keeps }) => keeps.reload(), undefined),
+    },
     reopen() {
       const before = opened
       opened = open(file, needs.log)
@@ -85,11 +92,13 @@ function open(file: string, log: Log): OpenedReader {
 
 function prepare(db: Connection): OpenedReader {
   try {
+    const exclusions = createExclusions(db)
     return {
       db,
       keys: createKeyReader(db),
       lists: createKeyLister(db),
-      exclusions: createExclusions(db),
+      exclusions,
+      keeps: loadKeeps(db, exclusions),
     }
   } catch (error) {
     db.close()

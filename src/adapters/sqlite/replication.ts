@@ -32,6 +32,8 @@ export interface Replication extends SignedWords {
   isBanned(origin: string): boolean
   /** Calls back after a ban or a block was set or lifted. */
   onExclusions(listener: () => void): () => void
+  /** Calls back after what is kept changed, be it by a ban. */
+  onKeeps(listener: () => void): () => void
 }
 
 /** Replication over the ledger's writer. `onChanged` is told the keys that others' records changed. */
@@ -46,6 +48,7 @@ export function createReplication(parts: {
 }): Replication {
   const { reader, writer, time, origin, clusterId } = parts
   const listeners = new Set<() => void>()
+  const keepListeners = new Set<() => void>()
   let operators: readonly string[] | undefined
 
   const applyTime = () => ({ atMs: time.nowMs(), believeUntilMs: believeUntil(time), operators })
@@ -54,6 +57,10 @@ export function createReplication(parts: {
     if (result.exclusionsChanged) {
       reader.exclusions.reload()
       for (const listener of listeners) listener()
+    }
+    if (result.exclusionsChanged || result.keepsChanged) {
+      reader.keeps.reload()
+      for (const listener of keepListeners) listener()
     }
     parts.onChanged(result.changed)
     parts.onBeaten(result.beaten)
@@ -99,6 +106,10 @@ export function createReplication(parts: {
     onExclusions(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
+    },
+    onKeeps(listener) {
+      keepListeners.add(listener)
+      return () => void keepListeners.delete(listener)
     },
   }
 }

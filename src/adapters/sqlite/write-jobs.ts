@@ -52,6 +52,7 @@ export const nothing: JobResult = {
   changed: [],
   outcomes: [],
   exclusionsChanged: false,
+  keepsChanged: false,
   beaten: [],
 }
 
@@ -62,6 +63,7 @@ function resultOf(taken: readonly LedgerRecord[]): JobResult {
     ...nothing,
     changed: [...new Set(read.map(record => record.key))],
     exclusionsChanged: taken.some(({ kind }) => kind === 'ban' || kind === 'block'),
+    keepsChanged: taken.some(({ kind }) => kind === 'keep'),
   }
 }
 

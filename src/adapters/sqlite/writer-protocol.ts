@@ -76,6 +76,8 @@ export interface JobResult {
   readonly outcomes: readonly RecordOutcome[]
   /** Bans or blocks changed: whoever keeps them in memory loads them anew. */
   readonly exclusionsChanged: boolean
+  /** Keeps changed: the same. */
+  readonly keepsChanged: boolean
   /** Keys of which this node confirmed another digest later than what others' records say now. */
   readonly beaten: readonly string[]
 }

@@ -23,6 +23,7 @@ import { addAudit } from './audit.ts'
 import { admitCallers } from './callers.ts'
 import { addExclusions } from './exclusions.ts'
 import { createExplainTag, type ExplainParts } from './explain-tag.ts'
+import { addKeeps, type KeepParts } from './keeps.ts'
 import { addNodes, type NodeAccess } from './nodes.ts'
 import { toOpenApi } from './open-api.ts'
 import { type AddOperation, createAddOperation } from './operation.ts'
@@ -50,6 +51,9 @@ export interface AdminOptions {
 /** A connection on which nothing happens for so long is closed, ms: longer than a slow card needs to make a large blob durable. */
 const silentMs = 10 * 60_000
 
+/** Of a request's head, node's own bound: a reference in its path may be as long. */
+const maxHeaderBytes = 16 * 1024
+
 /** An answer is given within this time, in ms: longer than any journey's deadline. */
 const answerWithinMs = 60_000
 
@@ -59,7 +63,8 @@ const answerWithinMs = 60_000
  */
 export async function createAdmin(
   parts: AdminParts &
-    Omit<ExplainParts, 'answers'> & {
+    Omit<ExplainParts, 'answers'> &
+    KeepParts & {
       readonly importArchive: ImportArchive
       readonly exportImages: ExportImages
       readonly findTags: FindTags
@@ -94,6 +99,7 @@ export async function createAdmin(
     // An archive may take as long as its link needs; who sends nothing for long is gone.
     requestTimeout: 0,
     connectionTimeout: silentMs,
+    routerOptions: { maxParamLength: maxHeaderBytes },
     frameworkErrors: (error, _request, reply) => {
       sendProblem(reply, { status: 400, detail: error.message })
     },
@@ -121,6 +127,7 @@ export async function createAdmin(
   addReads(add, answers)
   addTags(add, { ...parts, asOf, explainTag: createExplainTag({ ...parts, answers }) })
   addPins(add, { pins: parts.pins, book: parts.pinBook, asOf })
+  addKeeps(add, { ...parts, asOf })
   addExclusions(add, { exclusions: parts.exclusions, book: parts.exclusionBook, asOf })
   addReport(add, { report: parts.report, asOf })
   addNodes(add, parts.node)

@@ -14,7 +14,7 @@ const exclusion = {
 /** `GET /api/v1/bans` and `/api/v1/blocks`: those in force, in the order of their keys. */
 export const exclusionsAnswer = Type.Object({ ...asOf, items: Type.Array(Type.Object(exclusion)) })
 
-/** Why it is set. */
+/** Why a ban, a block or a keep is set. */
 export const exclusionBody = Type.Object(
   {
     note: Type.Optional(Type.String({ maxLength: 1_000 })),

@@ -10,6 +10,7 @@ import {
   statusAnswer,
 } from './contract.ts'
 import { exclusionBody, exclusionChangeAnswer, exclusionsAnswer } from './exclusion-contract.ts'
+import { keepChangeAnswer, keepsAnswer } from './keep-contract.ts'
 import { nodeOperations } from './node-operations.ts'
 import { noQuery, type Operation, operation } from './operation.ts'
 import {
@@ -126,6 +127,36 @@ export const operations = {
     body: undefined,
     answer: pinChangeAnswer,
     problems: [404, 409, 412, 503],
+  }),
+  keeps: operation({
+    ...read,
+    id: 'listKeeps',
+    path: '/api/v1/keeps',
+    summary: 'Patterns of tags that must stay available offline',
+    query: noQuery,
+    answer: keepsAnswer,
+  }),
+  putKeep: operation({
+    id: 'putKeep',
+    method: 'PUT',
+    path: '/api/v1/keeps/{pattern}',
+    summary: 'Keep the tags of a pattern, on every node',
+    role: 'write',
+    query: changeQuery,
+    body: exclusionBody,
+    answer: keepChangeAnswer,
+    problems: [409, 415, 503],
+  }),
+  deleteKeep: operation({
+    id: 'deleteKeep',
+    method: 'DELETE',
+    path: '/api/v1/keeps/{pattern}',
+    summary: 'No longer keep the tags of a pattern',
+    role: 'write',
+    query: changeQuery,
+    body: undefined,
+    answer: keepChangeAnswer,
+    problems: [404, 409, 503],
   }),
   bans: operation({
     ...read,

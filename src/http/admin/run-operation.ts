@@ -99,4 +99,6 @@ const statuses = {
   'not-held': 409,
   unknown: 409,
   self: 409,
+  'no-pattern': 400,
+  'too-many': 409,
 } as const satisfies Record<Refusal['code'], number>

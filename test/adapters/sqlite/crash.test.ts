@@ -13,7 +13,7 @@ const rounds = 20
 
 /** The highest number acknowledged of each thing. */
 interface Acknowledged {
-  /** By tag and kind: `tag t3`, `pin t3`. */
+  /** By tag and kind: `tag t3`, `pin t3`, `keep t3`. */
   readonly newest: Map<string, number>
   set: number
   next: number
@@ -45,7 +45,7 @@ function note(acknowledged: Acknowledged, line: string): void {
   const [what, number] = line.split(' ')
   const n = Number(number)
   if (what === 'set') acknowledged.set = Math.max(acknowledged.set, n)
-  if (what !== 'tag' && what !== 'pin') return
+  if (what !== 'tag' && what !== 'pin' && what !== 'keep') return
   acknowledged.newest.set(`${what} t${n % 50}`, n)
   acknowledged.next = Math.max(acknowledged.next, n + 1)
 }
@@ -58,6 +58,11 @@ async function check(t: Test, dataDir: string, acknowledged: Acknowledged, recov
     Array.from({ length: 40 }, (_, i) => image(`${n + i * 50}`).digest).some(d => d === digest)
   for (const [name, n] of acknowledged.newest) {
     const [what, tag = ''] = name.split(' ')
+    if (what === 'keep') {
+      const keep = opened.keeps.list().find(({ pattern }) => pattern === `a.lan/${tag}`)
+      if (!(Number(keep?.note) >= n)) t.fail(`${name} was acknowledged at ${n} and is lost`)
+      continue
+    }
     const key = keyOf('docker.io', 'library/crash', tag)
     const digest = what === 'tag' ? opened.ledger.live(key)?.digest : opened.ledger.pin(key)?.digest
     if (!isKept(digest, n)) t.fail(`${name} was acknowledged at ${n} and is lost`)
@@ -84,12 +89,12 @@ t.test('kill -9 at any instant loses nothing that was acknowledged', async t => 
   t.ok(acknowledged.next > rounds, 'it did write')
   t.ok(acknowledged.set > 0)
 
-  t.test('and with the database gone too, no pin', async t => {
-    const pins = new Map([...acknowledged.newest].filter(([name]) => name.startsWith('pin')))
-    t.ok(pins.size > 0)
+  t.test('and with the database gone too, no pin and no keep', async t => {
+    const words = new Map([...acknowledged.newest].filter(([name]) => !name.startsWith('tag')))
+    for (const what of ['pin', 'keep']) t.ok([...words.keys()].some(name => name.startsWith(what)))
     for (const name of ['ledger.db', 'ledger.db-wal', 'ledger.db-shm', 'snapshots']) {
       await rm(join(dataDir, name), { recursive: true, force: true })
     }
-    await check(t, dataDir, { newest: pins, set: 0, next: 0 }, 'rebuilt')
+    await check(t, dataDir, { newest: words, set: 0, next: 0 }, 'rebuilt')
   })
 })

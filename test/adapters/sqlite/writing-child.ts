@@ -8,7 +8,7 @@ import { silentLog } from '../../../src/ports/log.ts'
 import { image, keyOf } from '../../ports/tag-ledger.support.ts'
 
 const [dataDir = '', start = '0'] = process.argv.slice(2)
-const { ledger, settings, snapshot } = await openLedger({
+const { ledger, keeps, settings, snapshot } = await openLedger({
   dataDir,
   log: silentLog,
   clock: systemClock,
@@ -28,6 +28,10 @@ for (let n = Number(start); ; n++) {
       .then(() => acknowledged(`tag ${n}`)),
   ]
   if (n % 3 === 0) writes.push(ledger.setPin(key, target, {}).then(() => acknowledged(`pin ${n}`)))
+  if (n % 4 === 0) {
+    const details = { note: `${n}`, author: undefined }
+    writes.push(keeps.set(`a.lan/t${n % 50}`, details).then(() => acknowledged(`keep ${n}`)))
+  }
   if (n % 7 === 0) writes.push(settings.set('n', `${n}`).then(() => acknowledged(`set ${n}`)))
   if (n % 40 === 0) writes.push(snapshot())
   // Several are under way at any time.

@@ -128,6 +128,9 @@ export async function startAdmin(
       mesh: undefined,
       pins: { set: noPins, remove: noPins },
       pinBook: { get: () => undefined, history: () => [], list: () => [], isBlocked: () => false },
+      keeps: { find: () => undefined, set: noPins, remove: noPins },
+      keepSet: { patterns: () => [] },
+      coveredTags: async () => ({ byPattern: [], any: 0 }),
       exclusions: { find: () => undefined, set: noPins, lift: noPins },
       exclusionBook: { list: () => [] },
       report: {

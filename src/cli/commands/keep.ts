@@ -1,0 +1,45 @@
+import { looksLikeRegistry } from '../../oci/reference.ts'
+import { findAdmin } from '../admin-address.ts'
+import { createAdminApi } from '../admin-api.ts'
+import { type KeepChangeAnswer, keepChangeAnswer } from '../answers.ts'
+import type { RunCommand } from '../command.ts'
+import { hasEnough, readCopies, storedOnProperty, tooFewLines } from '../operator-words.ts'
+import { print, properties } from '../print.ts'
+
+/** `holdfast keep` and `holdfast unkeep` */
+export const run: RunCommand = async context => {
+  const { command, words, options } = context
+  const copies = readCopies(options['copies'])
+  const isKeep = command === 'keep'
+  const body = isKeep ? { note: options['note'], author: options['author'] } : undefined
+  const api = createAdminApi(await findAdmin(context))
+  const answer = await api.change(
+    isKeep ? 'PUT' : 'DELETE',
+    `/api/v1/keeps/${encodeURIComponent(withRegistry(words[0] ?? ''))}`,
+    { query: { copies }, ...(body && { body }) },
+    keepChangeAnswer,
+  )
+  print(context, answer, () => [
+    `${answer.pattern} ${isKeep ? 'is kept' : 'is no longer kept'}`,
+    ...properties([['known tags', String(answer.tags)], storedOnProperty(answer.storedOn)]),
+    ...hint(answer, isKeep),
+    ...tooFewLines(answer, copies),
+  ])
+  return hasEnough(answer, copies) ? 'ok' : 'noAnswer'
+}
+
+/** What begins with no registry lies on Docker Hub, as for docker pull. */
+function withRegistry(word: string): string {
+  const [first = '', ...rest] = word.split('/')
+  const hasRegistry = first.includes('*') || (rest.length > 0 && looksLikeRegistry(first))
+  return hasRegistry ? word : `docker.io/${word}`
+}
+
+function hint({ pattern, configured, tags }: KeepChangeAnswer, isKeep: boolean): readonly string[] {
+  if (!isKeep && configured) {
+    return ['', 'keep.patterns of this node still keeps it: change the configuration there']
+  }
+  if (!isKeep || tags > 0) return []
+  const cure = pattern.includes('*') ? '' : `: \`holdfast resolve ${pattern}\` makes it known`
+  return ['', `no tag of it is known yet${cure}`]
+}

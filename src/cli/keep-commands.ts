@@ -1,0 +1,54 @@
+import type { Command } from './command.ts'
+import type { ExitCode } from './exit-codes.ts'
+import { copies, reasons } from './operator-options.ts'
+
+/** The commands for what must stay available offline. @param askingExitCodes those of every command that asks a node */
+export const keepCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => {
+  const shared = {
+    exitCodes: ['ok', 'noAnswer', 'refused', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/keep.ts'),
+  } as const
+  return [
+    {
+      ...shared,
+      name: 'keep',
+      summary: 'say which tags must stay available offline, on every node',
+      usage: 'PATTERN [--note TEXT]',
+      words: { min: 1, max: 1 },
+      description:
+        'What the tags of PATTERN stand for is dropped by no node to make room, whatever its store lacks. PATTERN is an image, or a pattern ' +
+        'as in keep.patterns: * stands for anything within one component, ** also across slashes, and without a tag every tag is meant. ' +
+        'nginx is docker.io/library/nginx, as for docker pull. Quote it, or the shell reads the stars.',
+      options: [...reasons, copies],
+      examples: [
+        { line: 'holdfast keep nginx:1.27 --note "the bridge"', does: 'one tag' },
+        { line: "holdfast keep 'ghcr.io/acme/**:stable'", does: 'one tag of every image of acme' },
+      ],
+    },
+    {
+      ...shared,
+      name: 'unkeep',
+      summary: 'take back what `keep` said',
+      usage: 'PATTERN',
+      words: { min: 1, max: 1 },
+      description:
+        'Its images may go again when room is needed, the least recently used first, unless another pattern or a pin keeps them.',
+      options: [copies],
+      examples: [{ line: 'holdfast unkeep nginx:1.27', does: '' }],
+    },
+    {
+      ...shared,
+      name: 'keeps',
+      summary: 'list what must stay available offline',
+      usage: '',
+      words: { min: 0, max: 0 },
+      description:
+        'Lists every pattern, those of keep.patterns in the configuration of the node among them, with the number of known tags that it covers. ' +
+        'Pins are kept, too: `holdfast pins` lists them.',
+      options: [],
+      examples: [{ line: 'holdfast keeps', does: '' }],
+      load: () => import('./commands/keeps.ts'),
+    },
+  ]
+}

@@ -1,0 +1,97 @@
+import type { CoveredTags } from '../../keep/covered-tags.ts'
+import type { KeepSet, KeptPattern } from '../../keep/keep-set.ts'
+import type { KeepChange, Keeps } from '../../keep/keeps.ts'
+import { defined, iso } from './describe.ts'
+import type { KeepChangeAnswer, KeepsAnswer } from './keep-contract.ts'
+import type { AddOperation } from './operation.ts'
+import { operations } from './operations.ts'
+import { ProblemError } from './problem.ts'
+
+/** The longest that somebody waits for copies, ms. */
+const withinMs = 30_000
+
+/** What the operations on keeps ask. */
+export interface KeepParts {
+  readonly keeps: Keeps
+  readonly keepSet: Pick<KeepSet, 'patterns'>
+  readonly coveredTags: CoveredTags
+}
+
+/** Adds what concerns keeps. */
+export function addKeeps(
+  add: AddOperation,
+  {
+    keeps,
+    keepSet,
+    coveredTags,
+    asOf,
+  }: KeepParts & { readonly asOf: () => { readonly node: string; readonly asOf: string } },
+): void {
+  add(operations.keeps, async () => {
+    const patterns = keepSet.patterns()
+    const { byPattern, any } = await coveredTags(patterns)
+    const items = patterns.map((one, i) => ({ ...describe(one), tags: byPattern[i] ?? 0 }))
+    return { ...asOf(), items, tags: any } satisfies KeepsAnswer
+  })
+
+  add(operations.putKeep, async ({ path, query, body, caller, audit }) => {
+    const text = path['pattern'] ?? ''
+    audit({ subject: text })
+    const details = { note: body.note, author: body.author ?? caller }
+    const change = await keeps.set(text, details, terms(query.copies))
+    audit(told(change))
+    return tell(change)
+  })
+
+  add(operations.deleteKeep, async ({ path, query, caller, audit }) => {
+    const text = path['pattern'] ?? ''
+    audit({ subject: text })
+    const standing = keeps.find(text)
+    if (standing?.said === undefined) {
+      const cure = standing?.isConfigured
+        ? 'keep.patterns of this node has it: change the configuration'
+        : '`holdfast keeps` lists what is kept'
+      throw new ProblemError(404, `no operator said that ${text} is kept; ${cure}`)
+    }
+    const change = await keeps.remove(text, caller, terms(query.copies))
+    audit(told(change))
+    return tell(change)
+  })
+
+  async function tell({ pattern, before, after, stored }: KeepChange): Promise<KeepChangeAnswer> {
+    const meant = after ?? before
+    const { any } = await coveredTags(meant === undefined ? [] : [meant])
+    return {
+      ...asOf(),
+      pattern,
+      inForce: after !== undefined,
+      configured: after?.isConfigured === true,
+      tags: any,
+      storedOn: stored,
+    }
+  }
+}
+
+const terms = (copies: number) => ({ copies, signal: AbortSignal.timeout(withinMs) })
+
+const told = ({ pattern, before, after }: KeepChange) => ({
+  subject: pattern,
+  before: before && describe(before),
+  after: after && describe(after),
+})
+
+function describe({
+  pattern,
+  isConfigured,
+  said,
+}: KeptPattern): Omit<KeepsAnswer['items'][number], 'tags'> {
+  return {
+    pattern,
+    configured: isConfigured,
+    ...(said !== undefined && {
+      setAt: iso(said.atMs),
+      setOn: said.origin,
+      ...defined({ note: said.note, author: said.author }),
+    }),
+  }
+}

@@ -1,0 +1,92 @@
+import type { KeepBook } from '../ports/keep-book.ts'
+import { type KeepSet, type KeptPattern, maxPatterns, type ParsePattern } from './keep-set.ts'
+import { mustBeOperator, Refusal, type Stored } from './operator-word.ts'
+
+/** What a change did. */
+export interface KeepChange {
+  /** In its canonical form. */
+  readonly pattern: string
+  readonly before: KeptPattern | undefined
+  /** What stands there now: also where operators want it no longer and the configuration does. */
+  readonly after: KeptPattern | undefined
+  readonly stored: Stored
+}
+
+/** How a change is made. */
+export interface KeepTerms {
+  /** Nodes that are to have stored it before it is acknowledged, this one among them. */
+  readonly copies: number
+  readonly signal: AbortSignal
+}
+
+/** Has what a pattern covers kept, on every node. */
+export interface Keeps {
+  /** What stands of a pattern. Throws {@link Refusal} `no-pattern`. */
+  find(text: string): KeptPattern | undefined
+  /** Throws {@link Refusal}; rejects with `ledger-unusable`. */
+  set(
+    text: string,
+    details: { readonly note: string | undefined; readonly author: string | undefined },
+    terms: KeepTerms,
+  ): Promise<KeepChange>
+  /** As {@link Keeps.set}. What the configuration of a node says stays in force there. */
+  remove(text: string, author: string | undefined, terms: KeepTerms): Promise<KeepChange>
+}
+
+/** Keeps of this node's ledger. */
+export function createKeeps(parts: {
+  readonly book: Pick<KeepBook, 'set' | 'lift'>
+  readonly set: Pick<KeepSet, 'patterns'>
+  readonly parse: ParsePattern
+  /** Whether other nodes believe what an operator says here. */
+  readonly isOperator: () => boolean
+  /** Has other nodes store what this one says of it. */
+  readonly storeOnOthers: (pattern: string, terms: KeepTerms) => Promise<Stored>
+}): Keeps {
+  const { book } = parts
+  const standing = (pattern: string): KeptPattern | undefined =>
+    parts.set.patterns().find(one => one.pattern === pattern)
+
+  function read(text: string): string {
+    const parsed = parts.parse(text)
+    if (!('problem' in parsed)) return parsed.canonical
+    throw new Refusal(
+      'no-pattern',
+      `${JSON.stringify(text)} ${parsed.problem}; write ${parsed.cure.replace(/^write /, '')}`,
+    )
+  }
+
+  async function change(
+    text: string,
+    terms: KeepTerms,
+    write: (pattern: string, before: KeptPattern | undefined) => Promise<void>,
+  ): Promise<KeepChange> {
+    mustBeOperator(parts.isOperator)
+    const pattern = read(text)
+    const before = standing(pattern)
+    await write(pattern, before)
+    const stored = await parts.storeOnOthers(pattern, terms)
+    return { pattern, before, after: standing(pattern), stored }
+  }
+
+  return {
+    find: text => standing(read(text)),
+    set: (text, details, terms) =>
+      change(text, terms, async (pattern, before) => {
+        const { note, author } = before?.said ?? {}
+        const isSame = note === details.note && author === details.author
+        if (before?.said !== undefined && isSame) return
+        if (before === undefined && parts.set.patterns().length >= maxPatterns) {
+          throw new Refusal(
+            'too-many',
+            `${maxPatterns} patterns are kept, and more are not looked at: remove some, or write wider ones`,
+          )
+        }
+        await book.set(pattern, details)
+      }),
+    remove: (text, author, terms) =>
+      change(text, terms, async (pattern, before) => {
+        if (before?.said !== undefined) await book.lift(pattern, author)
+      }),
+  }
+}

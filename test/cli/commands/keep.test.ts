@@ -1,0 +1,82 @@
+import t from 'tap'
+import { cli, scriptAdmin } from '../support.ts'
+
+const storedOn = { nodes: 2, members: 3 }
+const answer = { configured: false, tags: 3, storedOn }
+
+const start = (t: Parameters<typeof scriptAdmin>[0], more: object = {}) =>
+  scriptAdmin(t, ({ pathname }) => [
+    200,
+    { ...answer, pattern: decodeURIComponent(pathname.split('/').at(-1) ?? ''), ...more },
+  ])
+
+t.test('a pattern is kept as it is written, and a short name lies on Docker Hub', async t => {
+  for (const [word, pattern] of [
+    ['docker.io/library/*:latest', 'docker.io/library/*:latest'],
+    ['nginx:1.27', 'docker.io/nginx:1.27'],
+    ['nginx', 'docker.io/nginx'],
+    ['acme/web', 'docker.io/acme/web'],
+    ['reg.lan:5000/app', 'reg.lan:5000/app'],
+    ['*.lan/app', '*.lan/app'],
+    ['**', '**'],
+  ] as const) {
+    const { env, asked } = await start(t)
+    const got = await cli(['keep', word, '--note', 'bridge'], { env })
+    t.match(got, {
+      code: 0,
+      out: `${pattern} is kept\n  known tags  3\n  stored on   2 of 3 nodes\n`,
+    })
+    t.match(asked.at(-1), {
+      method: 'PUT',
+      url: { pathname: `/api/v1/keeps/${encodeURIComponent(pattern)}` },
+      body: { note: 'bridge' },
+    })
+  }
+})
+
+t.test('who keeps what nobody knows is told what to do', async t => {
+  const { env } = await start(t, { tags: 0, pattern: 'docker.io/library/nginx:1' })
+  t.match((await cli(['keep', 'nginx:1'], { env })).out, /holdfast resolve docker\.io\/library/)
+  const none = await start(t, { tags: 0 })
+  const { out } = await cli(['keep', 'a.lan/**'], { env: none.env })
+  t.match(out, /no tag of it is known yet\n/)
+})
+
+t.test('a keep is taken back, and told where the configuration still has it', async t => {
+  const { env, asked } = await start(t, { configured: true })
+  t.match(await cli(['unkeep', 'nginx'], { env }), {
+    code: 0,
+    out: /is no longer kept[\s\S]*keep\.patterns of this node still keeps it/,
+  })
+  t.match(asked.at(-1), { method: 'DELETE', body: undefined })
+  const few = await start(t)
+  t.match(await cli(['unkeep', 'nginx', '--copies', '3'], { env: few.env }), {
+    code: 1,
+    out: /fewer nodes than 3/,
+  })
+})
+
+t.test('all that is kept is listed with who wants it', async t => {
+  const item = { pattern: 'a.lan/**', configured: true, tags: 12 }
+  const setOn = 'ab'.repeat(32)
+  const said = { setAt: '2026-11-20T03:00:00.000Z', setOn, author: 'captain', note: 'n' }
+  const { env } = await scriptAdmin(t, () => [
+    200,
+    {
+      items: [
+        item,
+        { ...item, ...said, pattern: 'b.lan/**' },
+        { ...item, ...said, pattern: 'c.lan/x:1', configured: false, tags: 1 },
+      ],
+      tags: 25,
+    },
+  ])
+  const { out } = await cli(['keeps'], { env })
+  t.match(out, /^PATTERN +TAGS +BY +SINCE +ON +NOTE\n/)
+  t.match(out, /a\.lan\/\*\* +12 +configuration\n/)
+  t.match(out, /b\.lan\/\*\* +12 +configuration, captain +2026.* node abababababab +n\n/)
+  t.match(out, /c\.lan\/x:1 +1 +captain /)
+  t.match(out, /\n\n25 known tags are kept by them\n$/)
+  const none = await scriptAdmin(t, () => [200, { items: [], tags: 0 }])
+  t.equal((await cli(['keeps'], { env: none.env })).out, 'no pattern is kept\n')
+})
