@@ -17,7 +17,8 @@ export const keepCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
       usage: 'PATTERN [--note TEXT]',
       words: { min: 1, max: 1 },
       description:
-        'What the tags of PATTERN stand for is dropped by no node to make room, whatever its store lacks. PATTERN is an image, or a pattern ' +
+        'In a mesh keep.copies nodes hold what the tags of PATTERN stand for, and fetch what they lack; a node alone holds all of it. No node drops ' +
+        'it to make room. PATTERN is an image, or a pattern ' +
         'as in keep.patterns: * stands for anything within one component, ** also across slashes, and without a tag every tag is meant. ' +
         'nginx is docker.io/library/nginx, as for docker pull. Quote it, or the shell reads the stars.',
       options: [...reasons, copies],

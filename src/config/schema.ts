@@ -184,17 +184,17 @@ const configSchema = group('Configuration of Holdfast.', {
       maximum: 100,
       default: 2,
       description:
-        'On how many nodes what is kept may rest when a full one drops it; nothing is copied ahead in this version. ' +
-        'Without effect while mesh.enabled is false.',
+        'How many nodes of a mesh hold each image that is kept, for each platform that nodes have clients of; they fetch what they lack.',
     }),
     repairAfter: ofKind('duration', {
       default: '10m',
       description:
-        'How long a node may be away before its copies are made anew elsewhere. Without effect in this version.',
+        'How long a node may be away before its copies are made anew elsewhere; a reboot should be shorter.',
     }),
     patterns: Type.Array(ofKind('imagePattern', { description: 'As in resolve.rules.' }), {
       default: [],
-      description: 'Images that are never dropped, as patterns like docker.io/library/*:latest.',
+      description:
+        'Images that must stay available offline, as patterns like docker.io/library/*:latest; `holdfast keep` says the same on every node.',
     }),
   }),
   warm: warmSchema,

@@ -11,6 +11,7 @@ import { keepAlone, type LastCopies } from '../keep/last-copies.ts'
 import { createLastUse, type LastUse } from '../keep/last-use.ts'
 import { createLeases, type Leases } from '../keep/leases.ts'
 import { protectedContent } from '../keep/protected-content.ts'
+import type { KeptImage } from '../keep/repair.ts'
 import { createScrub, type Scrub } from '../keep/scrub.ts'
 import { startUpkeep, type Upkeep } from '../keep/upkeep.ts'
 import { createUsageClock } from '../keep/usage-clock.ts'
@@ -44,6 +45,10 @@ export interface Content {
   readonly leases: Leases
   /** Which tags must stay available offline, beside pins. */
   readonly keeps: KeepSet
+  /** What pinned tags, and those that are kept, are answered with. */
+  keptImages(): Promise<readonly KeptImage[]>
+  /** Those of them that a digest belongs to, itself if it is one, as known when {@link Content.keptImages} was asked last. */
+  keptImagesWith(digest: Digest): readonly Digest[]
   /** What an import brought so far; not collected while it runs. */
   readonly importing: Set<Digest>
   /** A tag was answered with this digest just now: its tree is not collected while a client may be fetching it. */
@@ -115,7 +120,13 @@ export async function openContent(
     configured: config.keep.patterns,
     log,
   })
-  const ledgerRoots = createLedgerRoots({ ledger, isComplete, keeps, clock })
+  const walk = createLedgerRoots({ ledger, isComplete, keeps, clock })
+  let keptNow: ReadonlySet<Digest> = new Set()
+  async function ledgerRoots(): ReturnType<typeof walk> {
+    const roots = await walk()
+    keptNow = new Set(roots.images.map(({ digest }) => digest))
+    return roots
+  }
   const leases = createLeases({ store: own, kept: database.leases, nowMs: usageMs, log })
   let others: Omit<LastCopies, 'answer'> = keepAlone(leases)
   let onItsWay: ReadonlySet<Digest> = new Set()
@@ -194,6 +205,8 @@ export async function openContent(
     minFreeBytes,
     leases,
     keeps,
+    keptImages: async () => (await ledgerRoots()).images,
+    keptImagesWith: digest => [digest, ...graph.ancestors(digest)].filter(one => keptNow.has(one)),
     importing,
     protect,
     neighbour: neighbour?.store.status,

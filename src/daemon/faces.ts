@@ -9,6 +9,7 @@ import { createHealth } from '../http/health.ts'
 import type { Listener } from '../http/listener.ts'
 import { createMirror } from '../http/mirror.ts'
 import { createTokenFile } from '../http/token-file.ts'
+import type { Repair } from '../keep/repair.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Mode } from '../ports/mode.ts'
@@ -35,6 +36,7 @@ export interface FaceParts {
   readonly archive: Archive
   /** Absent: a node alone. */
   readonly mesh: JoinedMesh | undefined
+  readonly repair: Pick<Repair, 'counts'>
   readonly metrics: Metrics
   readonly clock: Clock
   readonly log: Log
@@ -81,6 +83,7 @@ export async function openFaces(
       storeUsage,
       readiness,
       neighbour: parts.content.neighbour,
+      keptImages: parts.repair.counts,
       damagedBlobs: () => parts.content.scrub.counts().damaged,
     },
     { registries: Object.keys(parts.upstreams.settings) },

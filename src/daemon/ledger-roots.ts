@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { KeepSet } from '../keep/keep-set.ts'
+import type { KeptImage } from '../keep/repair.ts'
 import type { Digest } from '../oci/digest.ts'
-import { formatTag, type TagReference } from '../oci/reference.ts'
+import { formatTag } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { LiveTarget, TagLedger } from '../ports/tag-ledger.ts'
 
@@ -9,6 +10,8 @@ import type { LiveTarget, TagLedger } from '../ports/tag-ledger.ts'
 export interface LedgerRoots {
   /** Pins, and every digest of the tags that are kept. */
   readonly kept: readonly Digest[]
+  /** What pinned tags, and those that are kept, are answered with. */
+  readonly images: readonly KeptImage[]
   /** Digests, newest first, of each tag that moved lately and is not complete: until it is, an earlier one is what offline has. */
   readonly onTheMove: readonly (readonly Digest[])[]
 }
@@ -31,7 +34,7 @@ export function createLedgerRoots(parts: {
   readonly clock: Clock
 }): () => Promise<LedgerRoots> {
   const { ledger, isComplete, keeps, clock } = parts
-  let last: LedgerRoots = { kept: [], onTheMove: [] }
+  let last: LedgerRoots = { kept: [], images: [], onTheMove: [] }
   let believedUntilMs = Number.NEGATIVE_INFINITY
   /** Of what is kept: a walk that one of them overtook is not believed. */
   let changes = 0
@@ -43,17 +46,25 @@ export function createLedgerRoots(parts: {
   async function walk(): Promise<LedgerRoots> {
     const sinceMs = ledger.trustedNowMs() - moveMs
     const kept: Digest[] = []
+    const images: KeptImage[] = []
     const onTheMove: (readonly Digest[])[] = []
-    for await (const { key, live, pinned } of eachTarget(ledger)) {
-      if (pinned !== undefined) kept.push(pinned)
-      if (keeps.isKept(key)) kept.push(...ledger.history(key).map(({ digest }) => digest))
-      else if (live !== undefined && !isComplete(live)) onTheMove.push(...movedSince(key, sinceMs))
+    for await (const target of eachTarget(ledger)) {
+      const isKept = keeps.isKept(target.key)
+      kept.push(...keptOf(target, isKept))
+      images.push(...imageOf(target, isKept))
+      if (!isKept) onTheMove.push(...movedSince(target, sinceMs))
     }
-    return { kept, onTheMove }
+    return { kept, images, onTheMove }
+  }
+
+  function keptOf({ key, pinned }: LiveTarget, isKept: boolean): readonly Digest[] {
+    const pins = pinned === undefined ? [] : [pinned]
+    return isKept ? [...pins, ...ledger.history(key).map(({ digest }) => digest)] : pins
   }
 
   /** The digests of an incomplete tag, if it moved since then and one of them is of use: one list or none. */
-  function movedSince(key: TagReference, sinceMs: number): readonly (readonly Digest[])[] {
+  function movedSince({ key, live }: LiveTarget, sinceMs: number): readonly (readonly Digest[])[] {
+    if (live === undefined || isComplete(live)) return []
     const history = ledger.history(key)
     const hasMoved = (history[0]?.firstSeenMs ?? 0) > sinceMs
     const digests = history.map(({ digest }) => digest)
@@ -69,6 +80,12 @@ export function createLedgerRoots(parts: {
     if (changes === changesBefore) believedUntilMs = endedMs + believedShare * (endedMs - beganMs)
     return last
   }
+}
+
+/** What a tag is answered with, if it is pinned or kept: one image or none. */
+function imageOf({ key, live, pinned }: LiveTarget, isKept: boolean): readonly KeptImage[] {
+  const digest = pinned ?? (isKept ? live : undefined)
+  return digest === undefined ? [] : [{ repository: key, digest }]
 }
 
 /** Every key that answers with something; other work has its turn between pages. */

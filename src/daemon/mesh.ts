@@ -5,7 +5,6 @@ import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { formatListen } from '../config/listen.ts'
 import { createLastCopies, leaseSubject } from '../keep/last-copies.ts'
-import { createOwners } from '../keep/owners.ts'
 import { createSurveyAnswer, surveySubject } from '../keep/survey.ts'
 import type { DialCounts } from '../mesh/dialler.ts'
 import { lookUpMs, startIndexNode } from '../mesh/index-node.ts'
@@ -31,6 +30,7 @@ import { openKeys } from './mesh-keys.ts'
 import { openSeeds } from './mesh-seeds.ts'
 import { kindOf } from './message-kind.ts'
 import { createOutcasts } from './outcasts.ts'
+import { type KeepMesh, wireOwners } from './owners.ts'
 import { openPeerPort } from './peer-port.ts'
 import { createPeerServiceBook } from './peer-service.ts'
 import { wireSurvey } from './report.ts'
@@ -51,6 +51,8 @@ export interface MeshReport extends MeshStatus {
 /** This node's part of the mesh. */
 export interface JoinedMesh {
   readonly forPull: PullMesh
+  /** Who is to hold what is kept. */
+  readonly forKeep: KeepMesh
   /** Has other members store what an operator said on this node. */
   readonly storeCopies: Sync['storeCopies']
   /** Whether others believe what an operator says on this node. */
@@ -173,7 +175,7 @@ export async function joinMesh(
   owned.defer(() => ending.abort())
   const fitOf = createPlatformFit(content.graph)
   const { platforms } = config
-  const ownersOf = createOwners(members, { copies: config.keep.copies, zone, platforms }, fitOf)
+  const { ownersOf, forKeep } = wireOwners(config, { members, content, fitOf, clock }, owned)
   const lastCopies = createLastCopies(
     {
       members,
@@ -258,6 +260,7 @@ export async function joinMesh(
         return isAlone || !sync.isBehind() ? undefined : sync.fetchKey(formatTag(key), signal)
       },
     },
+    forKeep,
     storeCopies: sync.storeCopies,
     isOperator: () => mesh.operators.ids()?.has(members.self) ?? true,
     mayOperate: id => mesh.operators.ids()?.has(id) ?? true,

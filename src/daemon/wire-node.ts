@@ -16,6 +16,7 @@ import { openContent } from './content.ts'
 import { type Addresses, openFaces } from './faces.ts'
 import { createLogLevel } from './log-level.ts'
 import type { JoinedMesh, MeshParts } from './mesh.ts'
+import { openRepair } from './repair.ts'
 import { wirePull } from './resolution.ts'
 import { openStore } from './store.ts'
 import { wireThisNode } from './this-node.ts'
@@ -74,7 +75,8 @@ export async function wireNode(
     owned,
   )
   const node = wireThisNode(config, { ...shared, mesh, modeSwitch, logLevel })
-  const shown = { ...shared, node, mesh, pull, archive, metrics, version }
+  const repair = openRepair(config, { ...shared, pull, mesh }, owned)
+  const shown = { ...shared, node, mesh, pull, repair, archive, metrics, version }
   await watching
   const faces = await openFaces(config, shown, owned)
   return { ...faces, ...mesh?.addresses }

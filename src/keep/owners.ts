@@ -50,7 +50,8 @@ function spread(
   zones: ReadonlyMap<NodeId, string | undefined>,
   copies: number,
 ): readonly NodeId[] {
-  const ranked = [...rankOwners(digest, [...zones.keys()], zones.size)]
+  const isOneZone = new Set(zones.values()).size <= 1
+  const ranked = [...rankOwners(digest, [...zones.keys()], isOneZone ? copies : zones.size)]
   const owners: NodeId[] = []
   while (owners.length < copies && ranked.length > 0) {
     const taken = new Set(owners.map(id => zones.get(id)))

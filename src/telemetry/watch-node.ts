@@ -13,6 +13,8 @@ export interface NodeState {
   readonly readiness: () => Readiness
   /** The containerd of this node; absent: nobody looks into it. */
   readonly neighbour?: (() => NeighbourStatus) | undefined
+  /** Images that are kept, by how they are on this node. */
+  readonly keptImages: () => Readonly<Record<'held' | 'lacking' | 'elsewhere', number>>
   /** Blobs found damaged by the scrub, since the start. */
   readonly damagedBlobs: () => number
 }
@@ -57,6 +59,7 @@ export function watchNode(
   })
   watchLedger(registers, node)
   watchStore(registers, node)
+  watchKept(registers, node)
   if (node.neighbour !== undefined) watchNeighbour(registers, node.neighbour)
   new Gauge({
     name: 'holdfast_degraded',
@@ -66,6 +69,18 @@ export function watchNode(
     collect() {
       const now = new Set(node.readiness().degraded.map(({ reason }) => reason))
       for (const reason of degradedReasons) this.set({ reason }, now.has(reason) ? 1 : 0)
+    },
+  })
+}
+
+function watchKept(registers: Registry[], node: NodeState): void {
+  new Gauge({
+    name: 'holdfast_kept_images',
+    help: 'Images that must stay available offline: held whole here; lacking, though this node is to hold them; left to other nodes, or of no use here.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      for (const [state, count] of Object.entries(node.keptImages())) this.set({ state }, count)
     },
   })
 }

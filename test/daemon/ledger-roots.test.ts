@@ -52,7 +52,14 @@ t.test('pins and kept tags are roots, with all that a kept tag ever was', async 
     keeps: keepsOf(({ tag }) => tag === 'keep'),
     clock: createMovableClock(now),
   })
-  t.strictSame(await roots(), { kept: [d('b'), d('a'), d('pin')], onTheMove: [] })
+  t.strictSame(await roots(), {
+    kept: [d('b'), d('a'), d('pin')],
+    images: [
+      { repository: keyOf('keep'), digest: d('b') },
+      { repository: keyOf('other'), digest: d('pin') },
+    ],
+    onTheMove: [],
+  })
 })
 
 t.test('a tag that moved lately and is not complete keeps its earlier image', async t => {
@@ -68,7 +75,7 @@ t.test('a tag that moved lately and is not complete keeps its earlier image', as
     keeps: keepsOf(() => false),
     clock: createMovableClock(now),
   })
-  t.strictSame(await roots(), { kept: [], onTheMove: [[d('new'), d('old')]] })
+  t.strictSame(await roots(), { kept: [], images: [], onTheMove: [[d('new'), d('old')]] })
 })
 
 t.test('a large ledger is walked in pieces, between which others have their turn', async t => {

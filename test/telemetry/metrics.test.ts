@@ -236,6 +236,7 @@ function nodeState(change: Partial<NodeState> = {}): NodeState {
     ledger: () => stats,
     storeUsage: async () => usage,
     readiness: () => ({ ready: true, degraded: [] }),
+    keptImages: () => ({ held: 5, lacking: 2, elsewhere: 0 }),
     damagedBlobs: () => 0,
     ...change,
   }
@@ -279,6 +280,8 @@ t.test('the state of the node is read when somebody asks', async t => {
     'holdfast_store_partial_bytes 7',
     'holdfast_store_free_bytes 1000',
     'holdfast_store_total_bytes 5000',
+    'holdfast_kept_images{state="held"} 5',
+    'holdfast_kept_images{state="lacking"} 2',
     'holdfast_degraded{reason="store_full"} 1',
   ])
   t.equal(looks, 1, 'with one look at the file system')

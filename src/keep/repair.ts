@@ -1,0 +1,167 @@
+import type { Digest } from '../oci/digest.ts'
+import { formatRepository, type Repository } from '../oci/reference.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { Timers } from '../ports/timers.ts'
+import type { KeptOwners } from './kept-owners.ts'
+import type { PresentMembers } from './present-members.ts'
+
+/** An image that must stay available offline, and a repository that it can be fetched from. */
+export interface KeptImage {
+  readonly repository: Repository
+  readonly digest: Digest
+}
+
+/**
+ * How many images that are kept are on this node in each state: whole here; this node is to hold it and lacks some of it; left to other nodes, or of no use
+ * here.
+ */
+export type KeptCounts = Readonly<Record<'held' | 'lacking' | 'elsewhere', number>>
+
+/** Sees to it that what is kept is held by its owners. */
+export interface Repair {
+  counts(): KeptCounts
+  close(): Promise<void>
+}
+
+/** Whom the repair asks. */
+export interface RepairParts {
+  /** Images that are kept, as they are known now. */
+  readonly images: () => Promise<readonly KeptImage[]>
+  readonly owners: Pick<KeptOwners, 'isOurs'>
+  readonly present: Pick<PresentMembers, 'nextLeaveMs' | 'isSettled'>
+  readonly isComplete: (digest: Digest) => boolean
+  /** Whether something of it is missing here that is of use here. */
+  readonly isLacking: (digest: Digest) => boolean
+  /** The store takes nothing more. */
+  readonly isFull: () => boolean
+  /** Looks whether other nodes have it, and reads its manifests from them. */
+  readonly lookAround: (repository: Repository, digest: Digest) => Promise<unknown>
+  /** Has what is lacking fetched, behind all pulls. */
+  readonly want: (repository: Repository, digest: Digest) => void
+  /** Images that are being fetched, or wait for it. */
+  readonly pending: () => number
+  /** Calls back when images may be kept that were not, or others may be their owners. */
+  readonly onNews: (listener: () => void) => () => void
+  /** Calls back when what could not be had may be there now. */
+  readonly onHope: (listener: () => void) => () => void
+  readonly clock: Pick<Clock, 'monotonicMs'>
+  readonly timers: Timers
+  readonly log: Log
+}
+
+/** It is looked so often although nothing is heard, ms. */
+const everyMs = 60_000
+/** After news; what comes in the meantime is looked at with it, ms. */
+const soonMs = 1_000
+/** While there is more to fetch than is waited for at once, ms. */
+const backlogMs = 5_000
+/** Images that this node waits for at once. */
+const maxWaiting = 50
+/** What could not be had is looked for again after this, then after twice as long, and so on; ms. */
+const againMs = { first: 60_000, most: 3_600_000 } as const
+
+/** Looks at what is kept until it is closed. */
+export function startRepair(parts: RepairParts): Repair {
+  const { owners, present, clock, timers, log } = parts
+  /** Images that this node looked for and still lacks. */
+  const sought = new Map<Digest, { times: number; notBeforeMs: number }>()
+  let images: readonly KeptImage[] = []
+  let looking: Promise<void> | undefined
+  let isNews = false
+  let isClosed = false
+  let cancel = timers.after(soonMs, look)
+
+  function schedule(ms: number): void {
+    cancel()
+    if (!isClosed) cancel = timers.after(ms, look)
+  }
+
+  function look(): void {
+    isNews = false
+    looking = repair()
+      .catch(err => {
+        log.warn({ err }, 'what is kept was not looked at')
+        return everyMs
+      })
+      .then(nextMs => {
+        looking = undefined
+        schedule(isNews ? soonMs : nextMs)
+      })
+  }
+
+  /** Returns after how many ms it is to be looked again. */
+  async function repair(): Promise<number> {
+    images = distinct(await parts.images())
+    if (!present.isSettled()) return backlogMs
+    const lacking = images.filter(isLacking)
+    forgetOthers(lacking)
+    const due = lacking.filter(({ digest }) => isDue(digest))
+    for (const image of due) {
+      if (isClosed || parts.isFull()) break
+      if (parts.pending() >= maxWaiting) return backlogMs
+      await seek(image)
+    }
+    // A moment later, for who leaves at this very moment is still there.
+    return Math.min(everyMs, (present.nextLeaveMs() ?? everyMs) + soonMs)
+  }
+
+  async function seek({ repository, digest }: KeptImage): Promise<void> {
+    const { times } = sought.get(digest) ?? { times: 0 }
+    const pauseMs = Math.min(againMs.first * 2 ** times, againMs.most)
+    sought.set(digest, { times: times + 1, notBeforeMs: clock.monotonicMs() + pauseMs })
+    const ref = `${formatRepository(repository)}@${digest}`
+    log[times === 0 ? 'info' : 'debug']({ ref, times }, 'an image that is kept is not whole here')
+    await parts.lookAround(repository, digest)
+    parts.want(repository, digest)
+  }
+
+  const isDue = (digest: Digest): boolean =>
+    (sought.get(digest)?.notBeforeMs ?? 0) <= clock.monotonicMs()
+
+  const isLacking = ({ digest }: KeptImage): boolean =>
+    parts.isLacking(digest) && owners.isOurs(digest)
+
+  function forgetOthers(lacking: readonly KeptImage[]): void {
+    const still = new Set(lacking.map(({ digest }) => digest))
+    for (const digest of sought.keys()) if (!still.has(digest)) sought.delete(digest)
+  }
+
+  function heard(): void {
+    if (isNews) return
+    isNews = true
+    if (looking === undefined) schedule(soonMs)
+  }
+
+  const stopListening = [
+    parts.onNews(heard),
+    parts.onHope(() => {
+      for (const one of sought.values()) one.notBeforeMs = 0
+      heard()
+    }),
+  ]
+
+  return {
+    counts() {
+      const counts = { held: 0, lacking: 0, elsewhere: 0 }
+      for (const image of images) counts[stateOf(image)] += 1
+      return counts
+    },
+    async close() {
+      isClosed = true
+      for (const stop of stopListening) stop()
+      cancel()
+      await looking
+    },
+  }
+
+  function stateOf(image: KeptImage): keyof KeptCounts {
+    if (parts.isComplete(image.digest)) return 'held'
+    return isLacking(image) ? 'lacking' : 'elsewhere'
+  }
+}
+
+/** Several tags may stand for one image. */
+const distinct = (images: readonly KeptImage[]): readonly KeptImage[] => [
+  ...new Map(images.map(image => [image.digest, image])).values(),
+]
