@@ -72,6 +72,14 @@ export const refreshAnswer = Type.Object({
   tookMs: Type.Number(),
 })
 
+/** `DELETE /api/v1/tags/{reference}` */
+export const forgetAnswer = Type.Object({
+  reference: Type.String(),
+  forgotten: text,
+  pinnedDigest: text,
+  storedOn: Type.Object({ nodes: Type.Number(), members: Type.Number() }),
+})
+
 export type RefreshAnswer = Static<typeof refreshAnswer>
 export type TagsAnswer = Static<typeof tagsAnswer>
 export type TagAnswer = Static<typeof tagAnswer>

@@ -1,5 +1,6 @@
 import type { Command, Option } from './command.ts'
 import type { ExitCode } from './exit-codes.ts'
+import { copies } from './operator-options.ts'
 
 const searching: readonly Option[] = [
   { name: 'registry', value: 'HOST', summary: 'those of one registry' },
@@ -80,5 +81,22 @@ export const tagCommands = (askingExitCodes: readonly ExitCode[]): readonly Comm
     exitCodes: ['ok', 'noAnswer', 'refused', ...askingExitCodes],
     asks: true,
     load: () => import('./commands/refresh.ts'),
+  },
+  {
+    name: 'forget',
+    summary: 'forget what a tag stood for, on every node',
+    usage: 'REF [--copies N]',
+    words: { min: 1, max: 1 },
+    description:
+      'What was observed of the tag until now is answered no more, by no node, also not by one that is cut off and hears of it later. The tag is ' +
+      'back as soon as its registry answers for it, or an import brings it. A pin stays, and so do the blobs, until their room is needed. To ' +
+      'keep one digest from being served for good, `block` it.',
+    options: [copies],
+    examples: [
+      { line: 'holdfast forget registry.lab/app:test', does: 'its registry is gone for good' },
+    ],
+    exitCodes: ['ok', 'noAnswer', 'refused', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/forget.ts'),
   },
 ]

@@ -1,13 +1,18 @@
 import { createFindTags, type FindTags } from '../keep/find-tags.ts'
+import { createForgetTag, type ForgetTag } from '../keep/forget-tag.ts'
 import type { Digest } from '../oci/digest.ts'
 import { type Platform, parsePlatform } from '../oci/platform.ts'
+import { formatTag } from '../oci/reference.ts'
 import { createImageHolders, type ImageHolders } from '../pull/image-holders.ts'
 import { createPlatformStates, type PlatformStates } from '../pull/platform-states.ts'
 import type { FaceParts } from './faces.ts'
 
+const alone = { nodes: 1, members: 1 }
+
 /** What an operator asks of tags. */
 export interface Tags {
   readonly findTags: FindTags
+  readonly forgetTag: ForgetTag
   readonly isComplete: (digest: Digest) => boolean
   readonly platformStates: PlatformStates
   readonly platforms: () => readonly Platform[]
@@ -24,6 +29,12 @@ export function wireTags(
   const isComplete = (digest: Digest): boolean => completeness.isComplete(digest)
   return {
     findTags: createFindTags({ ledger, isComplete, clock }),
+    forgetTag: createForgetTag({
+      ledger,
+      isOperator: () => mesh?.isOperator() ?? true,
+      storeOnOthers: async (key, copies, signal) =>
+        mesh?.storeCopies('forget', formatTag(key), copies, signal) ?? alone,
+    }),
     isComplete,
     platformStates: createPlatformStates({ graph, completeness }),
     platforms() {

@@ -46,6 +46,7 @@ export function correctState(state: KeyState, by: Correction, origin: string): K
     observations: register(state.observations),
     pins: register(state.pins),
     uses: register(state.uses),
+    forgets: register(state.forgets),
     sightings: state.sightings.map(sighting => correctSighting(sighting, by)),
   }
 }

@@ -27,6 +27,7 @@ export const kindNumbers = {
   warm: 6,
   setting: 7,
   block: 8,
+  forget: 9,
 } as const satisfies Record<RecordKind, number>
 
 /** Sources on the wire and in rows; they never change. */
@@ -134,6 +135,7 @@ function isWellFormed({ kind, key, target, source, removed }: LedgerRecord): boo
     case 'pin':
       return isTagKey(key) && removed === (target === undefined)
     case 'use':
+    case 'forget':
       return isTagKey(key) && target === undefined
     case 'block':
       return parseDigest(key) !== undefined

@@ -35,6 +35,13 @@ export type KeyOperation = { readonly atMs: number } & (
       readonly author: string | undefined
       readonly believeUntilMs: number
     }
+  | {
+      /** What was observed until now is no longer answered with, on any node. */
+      readonly type: 'forget'
+      readonly author: string | undefined
+      readonly note: string | undefined
+      readonly believeUntilMs: number
+    }
   | { readonly type: 'use' }
   | {
       /** Says again what the tag's owner confirmed later than what stands now. */

@@ -9,6 +9,8 @@ export interface KeyState {
   readonly observations: readonly LedgerRecord[]
   readonly pins: readonly LedgerRecord[]
   readonly uses: readonly LedgerRecord[]
+  /** What operators said of forgetting it. */
+  readonly forgets: readonly LedgerRecord[]
   readonly sightings: readonly Sighting[]
   /** A digest that this node's clients were given and hold. */
   readonly held: RecordTarget | undefined
@@ -19,6 +21,7 @@ export const emptyKeyState: KeyState = {
   observations: [],
   pins: [],
   uses: [],
+  forgets: [],
   sightings: [],
   held: undefined,
 }
@@ -64,13 +67,17 @@ export function applyChange(state: KeyState, change: KeyChange): KeyState {
     observations,
     pins: mergeKind(without(state.pins, change.ended ?? []), records, 'pin'),
     uses: mergeKind(state.uses, records, 'use'),
+    forgets: mergeKind(state.forgets, records, 'forget'),
     sightings:
       change.sighting === undefined
         ? state.sightings
         : mergeSighting(state.sightings, change.sighting, observations[0]?.target?.digest),
-    held: change.held ?? state.held,
+    held: change.held ?? (isForgetting(records) ? undefined : state.held),
   }
 }
+
+const isForgetting = (records: readonly LedgerRecord[]): boolean =>
+  records.some(({ kind }) => kind === 'forget')
 
 const without = (
   held: readonly LedgerRecord[],
@@ -87,12 +94,30 @@ function mergeKind(
   return incoming.length === 0 ? held : mergeRecords(held, incoming)
 }
 
-/** The newest observation record that is neither banned nor blocked. */
+/**
+ * Up to which stamp the key is forgotten: what was observed until then is not seen any more. Nothing is deleted, so that a ban of whoever
+ * had it forgotten brings all back, and that nodes hold the same records whatever order they came in.
+ */
+export function forgottenUntil(
+  { forgets }: Pick<KeyState, 'forgets'>,
+  exclusions: Exclusions,
+): Stamp | undefined {
+  if (forgets.length === 0) return undefined
+  const newest = forgets.find(({ origin }) => !exclusions.isBanned(origin))
+  return newest === undefined || newest.removed ? undefined : newest.stamp
+}
+
+const isAfter = (stamp: Stamp, until: Stamp | undefined): boolean =>
+  until === undefined || compareStamps(stamp, until) > 0
+
+/** The newest observation record that is neither banned nor blocked, nor forgotten. */
 export function liveRecord(
   state: KeyState,
   exclusions: Exclusions,
 ): (LedgerRecord & { readonly target: RecordTarget }) | undefined {
+  const until = forgottenUntil(state, exclusions)
   for (const record of state.observations) {
+    if (!isAfter(record.stamp, until)) return undefined
     if (hasTarget(record) && isVisible(record.origin, record.target.digest, exclusions)) {
       return record
     }
@@ -136,11 +161,14 @@ export function liveTarget(state: KeyState, exclusions: Exclusions): SeenTarget 
 const recordTime = (stamp: Stamp, firstSeenMs: number): number =>
   compareStamps(stamp, lowestStamp) === 0 ? firstSeenMs : stamp.wallMs
 
-/** Distinct digests of the key, the live one first, then newest first, none banned or blocked. */
+/** Distinct digests of the key, the live one first, then newest first, none banned, blocked or forgotten. */
 export function historyOf(state: KeyState, exclusions: Exclusions): readonly SeenTarget[] {
   const live = liveTarget(state, exclusions)
   const byDigest = new Map<Digest, SeenTarget>()
-  const newestFirst = [...state.sightings].sort((a, b) => compareSightings(b, a))
+  const until = forgottenUntil(state, exclusions)
+  const newestFirst = state.sightings
+    .filter(({ stamp }) => isAfter(stamp, until))
+    .sort((a, b) => compareSightings(b, a))
   for (const sighting of newestFirst) {
     const { digest } = sighting.target
     if (digest === live?.digest || !isVisible(sighting.origin, digest, exclusions)) continue

@@ -1,6 +1,6 @@
 import { type Sighting, sightingOf } from './history.ts'
 import type { Decider, Operation } from './key-operation.ts'
-import { type KeyChange, type KeyState, liveRecord } from './key-state.ts'
+import { forgottenUntil, type KeyChange, type KeyState, liveRecord } from './key-state.ts'
 import { observation, operatorRecord } from './own-record.ts'
 import {
   compareStamps,
@@ -87,7 +87,7 @@ function upstreamStamp(
 }
 
 /**
- * This node's own confirmation that is newer than the record which stands and says another digest. A rollback upstream that only one
+ * This node's own confirmation that is newer than the record which stands and says another digest, or that the tag is to be forgotten. A rollback upstream that only one
  * side of a partition saw must not lose to what the other side saw before it.
  */
 export function beatenConfirmation(
@@ -95,17 +95,26 @@ export function beatenConfirmation(
   { origin, exclusions }: Decider,
 ): (Sighting & { readonly confirmedMs: number }) | undefined {
   const live = liveRecord(state, exclusions)
-  if (live === undefined || exclusions.isBanned(origin)) return undefined
+  const beating = live?.stamp ?? forgottenUntil(state, exclusions)
+  if (beating === undefined || exclusions.isBanned(origin)) return undefined
+  const newest = confirmedAfter(beating.wallMs, state, origin)
+  if (newest === undefined || newest.target.digest === live?.target.digest) return undefined
+  return exclusions.isBlocked(newest.target.digest) ? undefined : newest
+}
+
+/** The newest of this node's own confirmations that are later than that. */
+function confirmedAfter(
+  ms: number,
+  { sightings }: KeyState,
+  origin: string,
+): (Sighting & { readonly confirmedMs: number }) | undefined {
   let newest: (Sighting & { readonly confirmedMs: number }) | undefined
-  for (const sighting of state.sightings) {
+  for (const sighting of sightings) {
     const { confirmedMs } = sighting
     if (confirmedMs === undefined || sighting.origin !== origin) continue
-    if (confirmedMs > (newest?.confirmedMs ?? live.stamp.wallMs)) {
-      newest = { ...sighting, confirmedMs }
-    }
+    if (confirmedMs > (newest?.confirmedMs ?? ms)) newest = { ...sighting, confirmedMs }
   }
-  if (newest === undefined || newest.target.digest === live.target.digest) return undefined
-  return exclusions.isBlocked(newest.target.digest) ? undefined : newest
+  return newest
 }
 
 /** What saying again does. */
@@ -129,18 +138,22 @@ export function decideLocal(
   { origin, exclusions }: Decider,
 ): KeyChange | undefined {
   if (source === 'containerd') {
-    if (state.observations.length > 0) return undefined
+    if (state.observations.length > 0 || state.forgets.length > 0) return undefined
     const found = observation(key, target, source, origin, lowestStamp)
     // Its stamp says nothing about its age, so the use keeps it from ageing out at once.
     const use = decideUse(state, key, atMs, { origin, exclusions })?.records ?? []
     return { records: [found, ...use], sighting: sightingOf(found, target, atMs, undefined) }
   }
-  const newest = state.observations.find(record => record.stamp.wallMs <= believeUntilMs)
+  const newest = newestStamp(
+    [...state.observations, ...state.forgets]
+      .map(({ stamp }) => stamp)
+      .filter(({ wallMs }) => wallMs <= believeUntilMs),
+  )
   const live = liveRecord(state, exclusions)
   if (live?.target.digest === target.digest && atMs - live.stamp.wallMs <= restampAfterMs) {
     return { sighting: sightingOf(live, live.target, atMs, undefined) }
   }
-  const record = observation(key, target, source, origin, stampAfter(atMs, newest?.stamp))
+  const record = observation(key, target, source, origin, stampAfter(atMs, newest))
   return { records: [record], sighting: sightingOf(record, target, atMs, undefined) }
 }
 

@@ -1,3 +1,4 @@
+import { decideForget } from './forget.ts'
 import type { Decider, KeyOperation } from './key-operation.ts'
 import type { KeyChange, KeyState } from './key-state.ts'
 import { decideLocal, decideReaffirm, decideUpstream, decideUse } from './observe.ts'
@@ -19,6 +20,8 @@ export function decide(
       return decidePin(state, key, operation, decider)
     case 'unpin':
       return decideUnpin(state, key, operation, decider)
+    case 'forget':
+      return decideForget(state, key, operation, decider)
     case 'use':
       return decideUse(state, key, operation.atMs, decider)
     case 'reaffirm':

@@ -14,6 +14,7 @@ export type RecordKind =
   | 'block'
   | 'use'
   | 'ban'
+  | 'forget'
 
 /** Digest, type and size of a manifest, as a record names it. */
 export interface RecordTarget {
@@ -44,7 +45,7 @@ export interface LedgerRecord {
   readonly kind: RecordKind
   /** `registry/repository:tag`; a keep's is the pattern, a block's the digest, a ban's the origin (hex), a setting's its name. */
   readonly key: string
-  /** Absent in tombstones, uses and bans. */
+  /** Absent in tombstones, uses, bans and where a tag is forgotten. */
   readonly target: RecordTarget | undefined
   readonly stamp: Stamp
   /** Of an observation. */

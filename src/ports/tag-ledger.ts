@@ -100,7 +100,7 @@ export interface LedgerStats {
  * writes settle when the write is durable as promised (observations: database commit; pins: fsynced).
  */
 export interface TagLedger {
-  /** The newest observation that is neither banned nor blocked. */
+  /** The newest observation that is neither banned nor blocked, nor forgotten. */
   live(key: TagReference): Observation | undefined
   /** Distinct digests of the key, newest first, the live one included, none banned or blocked. */
   history(key: TagReference): readonly Observation[]
@@ -122,6 +122,14 @@ export interface TagLedger {
     details: { readonly note?: string; readonly author?: string; readonly expiresAtMs?: number },
   ): Promise<void>
   removePin(key: TagReference, author?: string): Promise<void>
+  /**
+   * What was observed until now is no longer answered with, here and on every node, until a registry or an import says it anew. Durable as a
+   * pin is. Does nothing where nothing is known.
+   */
+  forget(
+    key: TagReference,
+    details: { readonly note?: string | undefined; readonly author?: string | undefined },
+  ): Promise<void>
   /** Clients hold this digest: they were given it and did not fetch its manifest. Local, newest wins. */
   setHeldByClients(key: TagReference, target: Target): void
   heldByClients(key: TagReference): Target | undefined

@@ -35,7 +35,11 @@ export function createTagMemory(
   const confirmations = new LRUCache<string, Confirmation>({ max: settings.maxTags })
   const slow = new LRUCache<string, true>({ max: 1_000 })
   const stops = [
-    ledger.onChanged(key => memories.delete(formatTag(key))),
+    ledger.onChanged(key => {
+      memories.delete(formatTag(key))
+      // Forgotten: what was confirmed before says nothing any more.
+      if (ledger.live(key) === undefined) confirmations.delete(formatTag(key))
+    }),
     ledger.onExclusions(() => {
       memories.clear()
       confirmations.clear()

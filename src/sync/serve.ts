@@ -128,7 +128,9 @@ export function createSyncServer(parts: {
     const key = decodeWord(question)
     if (typeof key !== 'string' || key.length > 1024) return undefined
     const leaf = leafOf(key)
-    const registers = (['observation', 'pin', 'use'] as const).map(kind => registerOf(kind, key))
+    const registers = (['observation', 'pin', 'use', 'forget'] as const).map(kind =>
+      registerOf(kind, key),
+    )
     const rows = store.rows(leaf).filter(({ register }) => registers.includes(register))
     return encodeRecords(store.records(leaf, rows))
   }

@@ -78,6 +78,7 @@ t.test('kinds and sources keep their numbers', async t => {
     warm: 6,
     setting: 7,
     block: 8,
+    forget: 9,
   })
   t.strictSame(sourceNumbers, { upstream: 1, push: 2, import: 3, containerd: 4 })
 })

@@ -37,3 +37,16 @@ t.test('a ban and a block, and their ends, count for what was read before', asyn
   await say('block', image('b').digest, true)
   says('a', 'closed, it follows nothing')
 })
+
+t.test('what was confirmed of a tag that is then forgotten says nothing any more', async t => {
+  const clock = createMovableClock(today)
+  const { ledger } = await openIn(t, await makeDirectory(t), { clock })
+  const memory = createTagMemory({ ledger, clock }, { timeoutMs: 1_000, maxTags: 10 })
+  await answer(ledger, 'a', { dateMs: today })
+  memory.learn(nginx, { ...image('a'), endpoint: 'x', confirmedAtMs: today }, 5)
+  t.equal(memory.memoryOf(nginx).live?.digest, image('a').digest)
+  await ledger.forget(nginx, {})
+  t.equal(memory.confirmationOf(nginx), undefined)
+  t.equal(memory.memoryOf(nginx).live, undefined)
+  memory.close()
+})

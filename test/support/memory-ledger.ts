@@ -5,6 +5,7 @@ import {
   applyChange,
   type Exclusions,
   emptyKeyState,
+  forgottenUntil,
   historyOf,
   type KeyState,
   liveTarget,
@@ -12,6 +13,7 @@ import {
 import { decide } from '../../src/ledger/operation.ts'
 import { pinInForce } from '../../src/ledger/pin.ts'
 import { compareTexts } from '../../src/ledger/record.ts'
+import { newestStamp } from '../../src/ledger/stamp.ts'
 import { answerTime, believeUntil, createTrustedTime } from '../../src/ledger/trusted-time.ts'
 import { formatTag, type TagReference } from '../../src/oci/reference.ts'
 import { type Clock, systemClock } from '../../src/ports/clock.ts'
@@ -78,7 +80,10 @@ export function createMemoryLedger(
     history: key => historyOf(stateOf(key), believeAll),
     pin: key => pinInForce(stateOf(key), believeAll, time.nowMs()),
     askedNow: key => ({
-      liveStamp: liveTarget(stateOf(key), believeAll)?.stamp,
+      liveStamp: newestStamp([
+        liveTarget(stateOf(key), believeAll)?.stamp,
+        forgottenUntil(stateOf(key), believeAll),
+      ]),
       order: ++questions,
     }),
     observeUpstream({ key, digest, mediaType, size, asked, dateMs, overTls }) {
@@ -117,6 +122,14 @@ export function createMemoryLedger(
       write(key, {
         type: 'unpin',
         author,
+        atMs: time.nowMs(),
+        believeUntilMs: believeUntil(time),
+      }),
+    forget: (key, details) =>
+      write(key, {
+        type: 'forget',
+        note: details.note,
+        author: details.author,
         atMs: time.nowMs(),
         believeUntilMs: believeUntil(time),
       }),

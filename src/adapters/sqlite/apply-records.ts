@@ -124,6 +124,7 @@ export function createRecordApplier(
   }
 
   function remember(record: LedgerRecord, atMs: number): void {
+    if (record.kind === 'forget' && parts.keys.isKnownBetter(record.key)) beaten.push(record.key)
     if (record.kind !== 'observation' || record.target === undefined) return
     const seen = sightingOf(record, record.target, atMs, undefined)
     if (parts.keys.remember(record.key, seen)) beaten.push(record.key)

@@ -8,7 +8,7 @@ import type { Connection } from './database.ts'
 import { newestFirst } from './read-key.ts'
 import { type RecordRow, recordColumns } from './record-row.ts'
 
-/** A key with whether an observation stands under it; else only a pin does. */
+/** A key with whether an observation certainly stands under it; else only a pin may, or what was observed is forgotten. */
 export interface ListedKey {
   readonly key: string
   readonly isObserved: boolean
@@ -95,7 +95,8 @@ export const keyPrefix = ({ registry, repository }: Repository): string =>
 /** Prepares the walks of one connection. */
 export function createKeyLister(db: Connection): KeyLister {
   const list = db.prepare<[string, string, number], { key: string; observed: number }>(
-    `SELECT key, max(kind = 1) AS observed FROM record WHERE key >= ? AND key < ? AND kind IN (1, 2)
+    `SELECT key, max(kind = 1) AND NOT max(kind = 9) AS observed FROM record
+     WHERE key >= ? AND key < ? AND kind IN (1, 2, 9)
      GROUP BY key ORDER BY key LIMIT ?`,
   )
   const keyAt = db
@@ -121,7 +122,7 @@ export function createKeyLister(db: Connection): KeyLister {
     'SELECT DISTINCT key, digest FROM sighting WHERE key >= ? AND key < ? ORDER BY key',
   )
   const scan = db.prepare<[string], RecordRow>(
-    `SELECT ${recordColumns} FROM record WHERE kind IN (1, 2) AND key > ? ORDER BY key`,
+    `SELECT ${recordColumns} FROM record WHERE kind IN (1, 2, 9) AND key > ? ORDER BY key`,
   )
   const pinned = db
     .prepare<[], string>('SELECT DISTINCT key FROM record WHERE kind = 2 AND kind NOT IN (1, 4)')
@@ -163,6 +164,7 @@ function stateOf(rows: readonly RecordRow[]): { key: string; state: KeyState } {
       ...emptyKeyState,
       observations: records.filter(record => record.kind === 'observation'),
       pins: records.filter(record => record.kind === 'pin'),
+      forgets: records.filter(record => record.kind === 'forget'),
     },
   }
 }

@@ -31,10 +31,13 @@ export function newestFirst(rows: readonly RecordRow[]): readonly LedgerRecord[]
 /** Prepares the point reads of one connection. */
 export function createKeyReader(db: Connection): KeyReader {
   const registers = db.prepare<[string], RecordRow>(
-    `SELECT ${recordColumns} FROM record WHERE key = ? AND kind IN (1, 2, 4)`,
+    `SELECT ${recordColumns} FROM record WHERE key = ? AND kind IN (1, 2, 4, 9)`,
   )
   const register = db.prepare<[string, number], RecordRow>(
     `SELECT ${recordColumns} FROM record WHERE key = ? AND kind = ?`,
+  )
+  const observed = db.prepare<[string], RecordRow>(
+    `SELECT ${recordColumns} FROM record WHERE key = ? AND kind IN (1, 9)`,
   )
   const sightings = db.prepare<[string], SightingRow>('SELECT * FROM sighting WHERE key = ?')
   const newestUse = db
@@ -59,15 +62,21 @@ export function createKeyReader(db: Connection): KeyReader {
         observations: ofKind(records, 'observation'),
         pins: ofKind(records, 'pin'),
         uses: ofKind(records, 'use'),
+        forgets: ofKind(records, 'forget'),
         sightings: readSightings(key),
         held: readHeld(key),
       }
     },
     readObservations(key) {
-      const rows = register.all(key, kindNumbers.observation)
-      return rows.length === 0
-        ? emptyKeyState
-        : { ...emptyKeyState, observations: newestFirst(rows), sightings: readSightings(key) }
+      const rows = observed.all(key)
+      if (rows.length === 0) return emptyKeyState
+      const records = newestFirst(rows)
+      return {
+        ...emptyKeyState,
+        observations: ofKind(records, 'observation'),
+        forgets: ofKind(records, 'forget'),
+        sightings: readSightings(key),
+      }
     },
     readPins(key) {
       const rows = register.all(key, kindNumbers.pin)

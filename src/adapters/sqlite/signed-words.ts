@@ -1,5 +1,6 @@
 import { kindNumbers } from '../../ledger/encode-record.ts'
 import type { SignedRecord } from '../../ledger/record.ts'
+import { compareStamps, type Stamp } from '../../ledger/stamp.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { formatTag, type TagReference } from '../../oci/reference.ts'
 import type { Reader } from './reader.ts'
@@ -21,14 +22,15 @@ export interface RemovedPin {
   readonly signed: SignedRecord
 }
 
-interface Row extends SignedRecord {
+interface Row extends SignedRecord, Stamp {
   readonly key: string
   readonly origin: string
   readonly digest: string
   readonly removed: number
 }
 
-const select = 'SELECT key, origin, digest, removed, body, signature FROM record'
+const select =
+  'SELECT key, origin, wall_ms AS wallMs, counter, digest, removed, body, signature FROM record'
 const newestFirst = 'wall_ms DESC, counter DESC, origin DESC'
 const ofTag = `${select} WHERE key = ? AND kind = ? ORDER BY ${newestFirst}`
 const allPins = `${select} WHERE kind NOT IN (1, 4) AND kind = ${kindNumbers.pin} ORDER BY key, ${newestFirst}`
@@ -42,10 +44,13 @@ export function createSignedWords(reader: Reader): SignedWords {
       .read(({ db }) => db.prepare<[string, number], Row>(ofTag).all(formatTag(key), kind), [])
       .filter(({ origin }) => !isBanned(origin))
 
-  const observations = (key: TagReference): readonly SignedRecord[] =>
-    rowsOf(key, kindNumbers.observation)
+  function observations(key: TagReference): readonly SignedRecord[] {
+    const forgotten = rowsOf(key, kindNumbers.forget)[0]
+    return rowsOf(key, kindNumbers.observation)
       .filter(({ digest }) => !isBlocked(digest as Digest))
+      .filter(row => forgotten === undefined || compareStamps(row, forgotten) > 0)
       .map(signedOf)
+  }
 
   return {
     signedObservation: key => observations(key)[0],

@@ -3,6 +3,7 @@ import type { KeyOperation } from '../../ledger/key-operation.ts'
 import {
   applyChange,
   emptyKeyState,
+  forgottenUntil,
   historyOf,
   type KeyState,
   liveTarget,
@@ -10,6 +11,7 @@ import {
 import { useEveryMs } from '../../ledger/observe.ts'
 import { decide } from '../../ledger/operation.ts'
 import { pinInForce } from '../../ledger/pin.ts'
+import { newestStamp } from '../../ledger/stamp.ts'
 import { answerTime, believeUntil, type TrustedTime } from '../../ledger/trusted-time.ts'
 import { formatTag, type TagReference } from '../../oci/reference.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -127,8 +129,10 @@ export function createTagLedger(
       return pinInForce(state, reader.exclusions, time.nowMs())
     },
     askedNow(key) {
-      const live = liveTarget(observations(formatTag(key)), reader.exclusions)
-      return { liveStamp: live?.stamp, order: ++questions }
+      const state = observations(formatTag(key))
+      const { exclusions } = reader
+      const stamps = [liveTarget(state, exclusions)?.stamp, forgottenUntil(state, exclusions)]
+      return { liveStamp: newestStamp(stamps), order: ++questions }
     },
     observeUpstream(observation) {
       learn(observation)
@@ -164,6 +168,10 @@ export function createTagLedger(
     removePin(key, author) {
       const when = { atMs: time.nowMs(), believeUntilMs: believeUntil(time) }
       return submit(formatTag(key), { type: 'unpin', author, ...when })
+    },
+    forget(key, { note, author }) {
+      const when = { atMs: time.nowMs(), believeUntilMs: believeUntil(time) }
+      return submit(formatTag(key), { type: 'forget', note, author, ...when })
     },
     setHeldByClients(key, { digest, mediaType, size }) {
       const text = formatTag(key)

@@ -58,7 +58,7 @@ export const nothing: JobResult = {
 
 /** What records that were taken change for readers. */
 function resultOf(taken: readonly LedgerRecord[]): JobResult {
-  const read = taken.filter(({ kind }) => kind === 'observation' || kind === 'pin')
+  const read = taken.filter(({ kind }) => ['observation', 'pin', 'forget'].includes(kind))
   return {
     ...nothing,
     changed: [...new Set(read.map(record => record.key))],
@@ -265,7 +265,7 @@ function needsFull(job: PreparedJob): boolean {
     case 'members':
       return job.change.names.length > 0
     case 'key':
-      return job.operation.type === 'pin' || job.operation.type === 'unpin'
+      return ['pin', 'unpin', 'forget'].includes(job.operation.type)
     case 'apply':
       return job.checked.some(record => typeof record !== 'string' && isOperatorKind(record.kind))
     default:

@@ -17,6 +17,8 @@ export interface KeyWriter {
    * digest later.
    */
   remember(key: string, sighting: Sighting): boolean
+  /** Whether this node confirmed a digest after it was to be forgotten by the newest word on that. */
+  isKnownBetter(key: string): boolean
 }
 
 /** Prepares reading, deciding and writing of one connection. */
@@ -73,5 +75,6 @@ export function createKeyWriter(
       if (compareStamps(live.stamp, sighting.stamp) !== 0) return false
       return beatenConfirmation(state, decider) !== undefined
     },
+    isKnownBetter: key => beatenConfirmation(reader.readObservations(key), decider) !== undefined,
   }
 }

@@ -67,6 +67,7 @@ export function createRecordWriter(
     `DELETE FROM record WHERE id IN (SELECT id FROM record WHERE key = ? AND kind = ?
       ORDER BY wall_ms DESC, counter DESC, origin DESC, digest DESC LIMIT -1 OFFSET ${maxOrigins})`,
   )
+  const dropHeld = db.prepare('DELETE FROM held_by_clients WHERE key = ?')
   const remove = db.prepare('DELETE FROM record WHERE key = ? AND kind = ? AND origin = ?')
   const notePin = db.prepare(
     `INSERT OR IGNORE INTO pin_history (key, wall_ms, counter, origin, digest, note, author, expires_ms, is_conflict)
@@ -134,6 +135,7 @@ export function createRecordWriter(
       if (kind === 'pin') rememberPin(record, held[0])
       if (isCut(held, record)) return false
       if (!upsertRow(record)) return false
+      if (kind === 'forget') dropHeld.run(key)
       if (held.length === maxOrigins) prune.run(key, kindNumbers[kind])
       return true
     },

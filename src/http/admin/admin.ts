@@ -5,6 +5,7 @@ import type { ExportImages } from '../../archive/export-images.ts'
 import type { ImportArchive } from '../../archive/import-archive.ts'
 import type { Exclusions } from '../../keep/exclusions.ts'
 import type { FindTags } from '../../keep/find-tags.ts'
+import type { ForgetTag } from '../../keep/forget-tag.ts'
 import type { Pins } from '../../keep/pins.ts'
 import type { AuditLog } from '../../ports/audit-log.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -69,6 +70,7 @@ export async function createAdmin(
       readonly exportImages: ExportImages
       readonly findTags: FindTags
       readonly refreshTag: RefreshTag
+      readonly forgetTag: ForgetTag
       readonly pins: Pins
       readonly pinBook: PinBook
       readonly exclusions: Exclusions

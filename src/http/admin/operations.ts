@@ -24,7 +24,7 @@ import {
   pinsQuery,
 } from './pin-contract.ts'
 import { reportAnswer, reportQuery } from './report-contract.ts'
-import { refreshAnswer, tagAnswer, tagsAnswer, tagsQuery } from './tag-contract.ts'
+import { forgetAnswer, refreshAnswer, tagAnswer, tagsAnswer, tagsQuery } from './tag-contract.ts'
 
 const read = { method: 'GET', role: 'read', body: undefined, problems: [] } as const
 
@@ -64,6 +64,18 @@ export const operations = {
     body: undefined,
     answer: refreshAnswer,
     problems: [409],
+  }),
+  forgetTag: operation({
+    id: 'forgetTag',
+    method: 'DELETE',
+    path: '/api/v1/tags/{reference}',
+    summary:
+      'Forget what was observed of a tag, on every node, until a registry or an import says it anew; If-Match is honoured',
+    role: 'write',
+    query: changeQuery,
+    body: undefined,
+    answer: forgetAnswer,
+    problems: [404, 409, 412, 503],
   }),
   resolutions: operation({
     ...read,

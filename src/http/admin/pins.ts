@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { Refusal } from '../../keep/operator-word.ts'
 import type { Pins, PinTerms } from '../../keep/pins.ts'
 import { parseDigest } from '../../oci/digest.ts'
 import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
@@ -8,6 +7,7 @@ import { defined, iso } from './describe.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
 import type { PinAnswer, PinChangeAnswer, PinsAnswer } from './pin-contract.ts'
+import { readPreconditions, versionOf } from './preconditions.ts'
 import { ProblemError } from './problem.ts'
 import { QueryFault } from './read-query.ts'
 
@@ -119,36 +119,15 @@ export function describePin(state: PinState): PinsAnswer['items'][number] {
   }
 }
 
-/** Changes with every word on the pin. */
-const versionOf = ({ stamp, origin }: PinState): string =>
-  `${stamp.wallMs}.${stamp.counter}.${origin.slice(0, 8)}`
-
-/** What a request makes of `If-Match` and `If-None-Match`. Source: https://www.rfc-editor.org/rfc/rfc9110#section-13.1 */
 function termsOf(headers: IncomingHttpHeaders, copies: number): PinTerms {
-  const wanted = listOf(headers['if-match'])
-  const unwanted = listOf(headers['if-none-match'])
+  const check = readPreconditions(headers)
   return {
     copies,
     signal: AbortSignal.timeout(pinWithinMs),
-    check(standing) {
-      const version = standing === undefined ? undefined : `"${versionOf(standing)}"`
-      const isThere = standing !== undefined && standing.standing !== 'removed'
-      const isIn = (list: readonly string[]) =>
-        (isThere && list.includes('*')) || (version !== undefined && list.includes(version))
-      if (wanted !== undefined && !isIn(wanted)) throw changed(version)
-      if (unwanted !== undefined && isIn(unwanted)) throw changed(version)
-    },
+    check: standing =>
+      check(standing && { version: versionOf(standing), isThere: standing.standing !== 'removed' }),
   }
 }
-
-const changed = (version: string | undefined): Refusal =>
-  new Refusal(
-    'changed',
-    `what stands there now is ${version ?? 'nothing'}: look at it, and say it again if you still want to`,
-  )
-
-const listOf = (header: string | undefined): readonly string[] | undefined =>
-  header?.split(',').map(text => text.trim())
 
 function readTarget(to: string): Parameters<Pins['set']>[1]['to'] {
   if (to === 'now' || to === 'previous') return to

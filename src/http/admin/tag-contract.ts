@@ -115,6 +115,19 @@ export const refreshAnswer = Type.Object({
   tookMs: Type.Integer(),
 })
 
+/**
+ * `DELETE /api/v1/tags/{reference}`: `forgotten` is what it stood for. With `pinnedDigest` clients still get that one. `storedOn`: on how
+ * many nodes, of how many, it is durable.
+ */
+export const forgetAnswer = Type.Object({
+  ...asOf,
+  reference: text,
+  forgotten: optionalText,
+  pinnedDigest: optionalText,
+  storedOn: Type.Object({ nodes: Type.Integer(), members: Type.Integer() }),
+})
+
+export type ForgetAnswer = Static<typeof forgetAnswer>
 export type RefreshAnswer = Static<typeof refreshAnswer>
 export type TagAnswer = Static<typeof tagAnswer>
 export type TagsAnswer = Static<typeof tagsAnswer>

@@ -1,4 +1,5 @@
 import type { FindTags, FoundTag } from '../../keep/find-tags.ts'
+import type { ForgetTag } from '../../keep/forget-tag.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { formatTag, parseTag } from '../../oci/reference.ts'
 import type { TagLedger } from '../../ports/tag-ledger.ts'
@@ -7,8 +8,9 @@ import { defined, iso } from './describe.ts'
 import type { createExplainTag } from './explain-tag.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
+import { readPreconditions, versionOf } from './preconditions.ts'
 import { ProblemError } from './problem.ts'
-import type { RefreshAnswer, TagsAnswer } from './tag-contract.ts'
+import type { ForgetAnswer, RefreshAnswer, TagsAnswer } from './tag-contract.ts'
 
 /** An answer is given within this time, ms: longer than any journey's deadline. */
 const withinMs = 60_000
@@ -20,13 +22,15 @@ export function addTags(
     findTags,
     explainTag,
     refreshTag,
+    forgetTag,
     ledger,
     asOf,
   }: {
     readonly findTags: FindTags
     readonly explainTag: ReturnType<typeof createExplainTag>
     readonly refreshTag: RefreshTag
-    readonly ledger: Pick<TagLedger, 'pin' | 'trustedNowMs'>
+    readonly forgetTag: ForgetTag
+    readonly ledger: Pick<TagLedger, 'live' | 'pin' | 'trustedNowMs'>
     readonly asOf: () => { readonly node: string; readonly asOf: string }
   },
 ): void {
@@ -39,9 +43,13 @@ export function addTags(
     return { ...asOf(), items: page.tags.map(describe), ...next } satisfies TagsAnswer
   })
 
-  add(operations.tag, ({ path }) =>
-    explainTag(parseTag(path['reference'] ?? ''), AbortSignal.timeout(withinMs)),
-  )
+  add(operations.tag, async ({ path, reply }) => {
+    const key = parseTag(path['reference'] ?? '')
+    const explained = await explainTag(key, AbortSignal.timeout(withinMs))
+    const live = ledger.live(key)
+    if (live !== undefined) reply.header('ETag', `"${versionOf(live)}"`)
+    return explained
+  })
 
   add(operations.refreshTag, async ({ path, audit }) => {
     const key = parseTag(path['reference'] ?? '')
@@ -55,6 +63,27 @@ export function addTags(
     const optional = defined({ before, after, pinnedDigest, failure, saidBy })
     const told = { ...asOf(), reference, outcome, reason, tookMs, ...optional }
     return told satisfies RefreshAnswer
+  })
+
+  add(operations.forgetTag, async ({ path, query, caller, request, audit }) => {
+    const key = parseTag(path['reference'] ?? '')
+    const reference = formatTag(key)
+    audit({ subject: reference })
+    if (ledger.live(key) === undefined) {
+      throw new ProblemError(404, `nothing is remembered of ${reference}`)
+    }
+    const check = readPreconditions(request.headers)
+    const { before, stored } = await forgetTag(key, {
+      author: caller,
+      copies: query.copies,
+      check: known => check(known && { version: versionOf(known), isThere: true }),
+      signal: AbortSignal.timeout(withinMs),
+    })
+    audit({ subject: reference, before: digestOf(before?.digest) })
+    const pinnedDigest = ledger.pin(key)?.digest
+    const optional = defined({ forgotten: before?.digest, pinnedDigest })
+    const told = { ...asOf(), reference, storedOn: stored, ...optional }
+    return told satisfies ForgetAnswer
   })
 }
 

@@ -95,6 +95,7 @@ export async function startAdmin(
       refreshTag: async () => {
         throw new Error('nothing is refreshed here')
       },
+      forgetTag: noPins,
       isComplete: () => true,
       platformStates: () => [],
       platforms: () => [],

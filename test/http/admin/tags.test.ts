@@ -1,7 +1,12 @@
 import t from 'tap'
 import { Value } from 'typebox/value'
 import { problem } from '../../../src/http/admin/shapes.ts'
-import { refreshAnswer, tagAnswer, tagsAnswer } from '../../../src/http/admin/tag-contract.ts'
+import {
+  forgetAnswer,
+  refreshAnswer,
+  tagAnswer,
+  tagsAnswer,
+} from '../../../src/http/admin/tag-contract.ts'
 import type { Digest } from '../../../src/oci/digest.ts'
 import type { AuditEntry } from '../../../src/ports/audit-log.ts'
 import { manifestDigest, resolved } from '../support.ts'
@@ -243,6 +248,53 @@ t.test('a tag is refreshed for who may write, and noted', async t => {
         after: { digest: manifestDigest },
       },
       { subject: 'docker.io/library/nginx:latest', status: 409, before: undefined },
+    ],
+  )
+})
+
+t.test('a tag is forgotten for who saw what is there, and noted', async t => {
+  const noted: AuditEntry[] = []
+  const asked: unknown[] = []
+  let live: typeof observation | undefined = observation
+  const { ask, token } = await startAdmin(t, {
+    ledger: {
+      live: () => live,
+      history: () => [],
+      pin: () => undefined,
+      stats: () => t.fail() as never,
+      trustedNowMs: () => nowMs,
+    },
+    async forgetTag(key, { check, author, copies }) {
+      check(live)
+      asked.push([key, author, copies])
+      return { before: live, stored: { nodes: 1, members: 2 } }
+    },
+    audit: { note: async entry => void noted.push(entry), find: () => [] },
+  })
+  const version = (await ask(path)).headers['etag'] as string
+  t.equal(version, '"1.0.aa"')
+  const forget = (ifMatch: string) =>
+    ask(`${path}?copies=2`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${token}`, 'if-match': ifMatch },
+    })
+  const stale = await forget('"other"')
+  t.equal(stale.status, 412)
+  t.ok(Value.Check(problem, stale.body))
+  t.strictSame(asked, [])
+  const done = await forget(version)
+  t.ok(Value.Check(forgetAnswer, done.body))
+  t.match(done.body, { forgotten: manifestDigest, storedOn: { nodes: 1, members: 2 } })
+  t.strictSame(asked, [[keyOf('a'), 'token 1', 2]])
+  live = undefined
+  t.equal((await forget('*')).status, 404, 'there is nothing more to forget')
+  t.equal((await ask(path)).headers['etag'], undefined)
+  t.match(
+    noted.map(({ operation, status, before, after }) => [operation, status, before, after]),
+    [
+      ['forgetTag', 412, undefined, undefined],
+      ['forgetTag', 200, { digest: manifestDigest }, undefined],
+      ['forgetTag', 404, undefined, undefined],
     ],
   )
 })

@@ -1,0 +1,40 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { Refusal } from '../../keep/operator-word.ts'
+import type { Stamp } from '../../ledger/stamp.ts'
+
+/** Changes with every word on what it is of; goes into `ETag`, in quotes. */
+export const versionOf = ({
+  stamp,
+  origin,
+}: {
+  readonly stamp: Stamp
+  readonly origin: string
+}): string => `${stamp.wallMs}.${stamp.counter}.${origin.slice(0, 8)}`
+
+/**
+ * What a request makes of `If-Match` and `If-None-Match`. The check throws `Refusal` with `changed`.
+ * Source: https://www.rfc-editor.org/rfc/rfc9110#section-13.1
+ */
+export function readPreconditions(
+  headers: IncomingHttpHeaders,
+): (standing: { readonly version: string; readonly isThere: boolean } | undefined) => void {
+  const wanted = listOf(headers['if-match'])
+  const unwanted = listOf(headers['if-none-match'])
+  return standing => {
+    const version = standing && `"${standing.version}"`
+    const isIn = (list: readonly string[]) =>
+      (standing?.isThere === true && list.includes('*')) ||
+      (version !== undefined && list.includes(version))
+    if (wanted !== undefined && !isIn(wanted)) throw changed(version)
+    if (unwanted !== undefined && isIn(unwanted)) throw changed(version)
+  }
+}
+
+const changed = (version: string | undefined): Refusal =>
+  new Refusal(
+    'changed',
+    `what stands there now is ${version ?? 'nothing'}: look at it, and say it again if you still want to`,
+  )
+
+const listOf = (header: string | undefined): readonly string[] | undefined =>
+  header?.split(',').map(text => text.trim())
