@@ -1,4 +1,5 @@
 import { archiveCommands } from './archive-commands.ts'
+import { backupCommands } from './backup-commands.ts'
 import type { Command, Option } from './command.ts'
 import { containerdCommands } from './containerd-commands.ts'
 import { exclusionCommands } from './exclusion-commands.ts'
@@ -165,6 +166,7 @@ export const commands: readonly Command[] = [
   ...pinCommands(askingExitCodes),
   ...keepCommands(askingExitCodes),
   ...exclusionCommands(askingExitCodes),
+  ...backupCommands(askingExitCodes),
   ...archiveCommands(askingExitCodes),
   ...meshCommands(askingExitCodes),
   ...containerdCommands,

@@ -1,7 +1,8 @@
 import { findAdmin } from '../admin-address.ts'
-import { type AdminApi, createAdminApi } from '../admin-api.ts'
-import { type PinAnswer, type PinsAnswer, pinAnswer, pinsAnswer } from '../answers.ts'
+import { createAdminApi } from '../admin-api.ts'
+import { type PinAnswer, type PinsAnswer, pinAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
+import { listPins } from '../list-operators.ts'
 import { pinPath } from '../pin-words.ts'
 import { columns, formatSayer, print, properties, readLimit } from '../print.ts'
 
@@ -18,21 +19,9 @@ export const run: RunCommand = async context => {
     print(context, pin, () => describe(pin))
     return 'ok'
   }
-  const items = await readAll(api, limit)
+  const items = await listPins(api, limit)
   print(context, { items }, () => list(items))
   return 'ok'
-}
-
-async function readAll(api: AdminApi, limit: number): Promise<PinsAnswer['items']> {
-  const items: PinsAnswer['items'] = []
-  let after: string | undefined
-  do {
-    const page = Math.min(limit - items.length, 1000)
-    const answer = await api.get('/api/v1/pins', { after, limit: page }, pinsAnswer)
-    items.push(...answer.items)
-    after = answer.next ?? undefined
-  } while (after !== undefined && items.length < limit)
-  return items
 }
 
 function list(items: PinsAnswer['items']): string[] {

@@ -1,0 +1,37 @@
+import { findAdmin } from '../admin-address.ts'
+import { createAdminApi } from '../admin-api.ts'
+import { statusAnswer } from '../answers.ts'
+import type { RunCommand } from '../command.ts'
+import { listOperatorWords } from '../list-operators.ts'
+import type { OperatorsFile } from '../operators-file.ts'
+
+/** `holdfast backup` */
+export const run: RunCommand = async context => {
+  const api = createAdminApi(await findAdmin(context))
+  const { node, asOf } = await api.get('/api/v1/status', {}, statusAnswer)
+  const { pins, keeps, blocks, bans } = await listOperatorWords(api)
+  const excluded = ({ key, note, author }: (typeof bans)[number]) => ({
+    key,
+    ...told(note, author),
+  })
+  const file: OperatorsFile = {
+    holdfastBackup: 1,
+    node: String(node),
+    at: String(asOf),
+    pins: pins.flatMap(({ reference, digest, standing, expiresAt, note, author }) =>
+      digest == null || standing === 'expired'
+        ? []
+        : [{ reference, digest, ...(expiresAt != null && { expiresAt }), ...told(note, author) }],
+    ),
+    keeps: keeps.map(({ pattern, note, author }) => ({ pattern, ...told(note, author) })),
+    blocks: blocks.map(excluded),
+    bans: bans.map(excluded),
+  }
+  context.terminal.out(`${JSON.stringify(file, null, 2)}\n`)
+  return 'ok'
+}
+
+const told = (note: string | null | undefined, author: string | null | undefined) => ({
+  ...(note != null && { note }),
+  ...(author != null && { author }),
+})

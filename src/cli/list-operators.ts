@@ -1,0 +1,44 @@
+import type { AdminApi } from './admin-api.ts'
+import {
+  type ExclusionsAnswer,
+  exclusionsAnswer,
+  type KeepsAnswer,
+  keepsAnswer,
+  type PinsAnswer,
+  pinsAnswer,
+} from './answers.ts'
+
+/** What operators said that is in force, as a node knows it. */
+export interface OperatorWords {
+  readonly pins: PinsAnswer['items']
+  /** Those of the configuration left out. */
+  readonly keeps: KeepsAnswer['items']
+  readonly blocks: ExclusionsAnswer['items']
+  readonly bans: ExclusionsAnswer['items']
+}
+
+/** Pins of one question. */
+const pagePins = 1_000
+
+/** All of it. Throws `CommandFailure`. */
+export async function listOperatorWords(api: AdminApi): Promise<OperatorWords> {
+  const { items: keeps } = await api.get('/api/v1/keeps', {}, keepsAnswer)
+  const { items: blocks } = await api.get('/api/v1/blocks', {}, exclusionsAnswer)
+  const { items: bans } = await api.get('/api/v1/bans', {}, exclusionsAnswer)
+  // What only the configuration keeps was said by nobody.
+  const said = keeps.filter(({ setAt }) => setAt != null)
+  return { pins: await listPins(api, Number.POSITIVE_INFINITY), keeps: said, blocks, bans }
+}
+
+/** Pins in the order of their tags, up to `limit`. Throws `CommandFailure`. */
+export async function listPins(api: AdminApi, limit: number): Promise<PinsAnswer['items']> {
+  const items: PinsAnswer['items'] = []
+  let after: string | undefined
+  do {
+    const page = Math.min(limit - items.length, pagePins)
+    const answer = await api.get('/api/v1/pins', { after, limit: page }, pinsAnswer)
+    items.push(...answer.items)
+    after = answer.next ?? undefined
+  } while (after !== undefined && items.length < limit)
+  return items
+}

@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
+import { type Static, Type } from 'typebox'
+import { Value } from 'typebox/value'
+import { CommandFailure } from './command-failure.ts'
+
+const word = Type.Optional(Type.String({ maxLength: 1_000 }))
+const said = { note: word, author: word }
+const excluded = Type.Array(Type.Object({ key: Type.String({ maxLength: 200 }), ...said }))
+
+/** What operators said, as `holdfast backup` writes it: no stamps and no signatures, for whoever restores it says it anew. */
+const operatorsFile = Type.Object({
+  /** Version of this form. */
+  holdfastBackup: Type.Literal(1),
+  /** Name of the node that was asked. */
+  node: Type.String(),
+  /** ISO 8601. */
+  at: Type.String(),
+  pins: Type.Array(
+    Type.Object({
+      reference: Type.String({ maxLength: 1_024 }),
+      digest: Type.String({ maxLength: 200 }),
+      /** ISO 8601; absent: never. */
+      expiresAt: Type.Optional(Type.String({ maxLength: 40 })),
+      ...said,
+    }),
+  ),
+  keeps: Type.Array(Type.Object({ pattern: Type.String({ maxLength: 1_024 }), ...said })),
+  blocks: excluded,
+  bans: excluded,
+})
+
+export type OperatorsFile = Static<typeof operatorsFile>
+
+/** Reads such a file; `-` is standard input. Throws `CommandFailure` with `usage`. */
+export async function readOperatorsFile(path: string): Promise<OperatorsFile> {
+  const value = parse(path, await read(path))
+  if (Value.Check(operatorsFile, value)) return value
+  const [fault] = Value.Errors(operatorsFile, value)
+  const where = fault === undefined ? '' : `: ${fault.instancePath || 'it'} ${fault.message}`
+  throw new CommandFailure('usage', `${path} is no file of holdfast backup${where}`)
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    return await (path === '-' ? text(process.stdin) : readFile(path, 'utf8'))
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new CommandFailure('usage', `${path} cannot be read: ${reason}`, cause)
+  }
+}
+
+function parse(path: string, json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch (cause) {
+    throw new CommandFailure('usage', `${path} is no JSON`, cause)
+  }
+}
