@@ -12,16 +12,18 @@ export interface Migration {
 
 const directory = new URL('../../../migrations/', import.meta.url)
 
-/** All migrations in order. Throws when a file's name or first line does not say what it must. */
+/** All migrations in order, numbered from 1 on without a gap. Throws when a file's name or first line does not say what it must. */
 export function readMigrations(from: URL = directory): readonly Migration[] {
   const files = readdirSync(from).filter(name => name.endsWith('.sql'))
-  return files.sort().map(name => {
+  return files.sort().map((name, at) => {
     const sql = readFileSync(new URL(name, from), 'utf8')
     const number = Number(/^(\d{3})-/.exec(name)?.[1])
     const minReader = Number(/^-- min_reader: (\d+)\n/.exec(sql)?.[1])
     if (!(number > 0 && minReader > 0 && minReader <= number)) {
       throw new Error(`${name}: wants NNN-*.sql with a first line "-- min_reader: N"`)
     }
+    // A database that took one of two with the same number would never take the other.
+    if (number !== at + 1) throw new Error(`${name}: the number that comes next is ${at + 1}`)
     return { number, minReader, sql }
   })
 }

@@ -118,4 +118,9 @@ t.test('a migration file that does not say its reader is an error', async t => {
   }
   await writeFile(join(directory, '001-x.sql'), '-- min_reader: 1\nSELECT 1;')
   t.match(readMigrations(url), [{ number: 1, minReader: 1 }])
+  for (const name of ['001-y.sql', '003-y.sql']) {
+    await writeFile(join(directory, name), '-- min_reader: 1\nSELECT 1;')
+    t.throws(() => readMigrations(url), { message: /the number that comes next is 2/ }, name)
+    await rm(join(directory, name))
+  }
 })
