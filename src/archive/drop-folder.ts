@@ -32,7 +32,7 @@ export interface DropFolderParts {
 }
 
 export interface DropFolderSettings {
-  /** A file whose size and time have not changed for so long is complete, ms. */
+  /** A file whose size and time have not changed for so long, and that nobody is seen writing, is complete, ms. */
   readonly settleMs: number
   /** How often the folder is looked at when nothing is heard of it, ms. */
   readonly lookMs: number
@@ -54,8 +54,8 @@ const isUnfinished = (path: string): boolean => /(?:^|\/)\.[^/]*$/.test(path)
 const isOurs = ({ path }: DroppedFile): boolean => suffixes.test(path) && !isUnfinished(path)
 
 /**
- * Watches a folder: every archive and list in it is imported once, the oldest first, when its size and time have settled; again when it
- * changes. What is refused is told beside it, and holds up nothing.
+ * Watches a folder: every archive and list in it is imported once, the oldest first, when its size and time have settled and it is closed;
+ * again when it changes. What is refused is told beside it, and holds up nothing.
  */
 export function watchDropFolder(
   parts: DropFolderParts,
@@ -142,6 +142,10 @@ export function watchDropFolder(
     due.sort((a, b) => a.mtimeMs - b.mtimeMs || (a.path < b.path ? -1 : 1))
     for (const file of due) {
       if (ending.signal.aborted) return
+      if (await files.isBeingWritten(file.path)) {
+        growing.set(file.path, { state: stateOf(file), sinceMs: nowMs })
+        continue
+      }
       if (isList(file.path)) pull(file, paths)
       else await take(file, paths)
     }

@@ -80,6 +80,22 @@ async function createScene(t: Test, store = createMemoryStore()) {
   }
 }
 
+t.test('a file that somebody is still writing waits, however long it has not changed', async t => {
+  const { drop, outcomes, pass } = await createScene(t)
+  drop.put('a.tar', archiveOf(one).subarray(0, 700), 1_000)
+  drop.written.add('a.tar')
+  await pass(20_000)
+  t.strictSame(outcomes, [])
+  t.strictSame(drop.opened, [], 'it is not even read')
+  drop.put('b.tar', archiveOf(two, 'docker.io/lab/bb:v2'), 2_000)
+  await pass(5_000)
+  t.strictSame(outcomes, ['imported'], 'others have their turn')
+  drop.put('a.tar', archiveOf(one), 3_000)
+  drop.written.clear()
+  await pass(5_000)
+  t.strictSame(outcomes, ['imported', 'imported'])
+})
+
 t.test('a file is imported once it has not changed for a while', async t => {
   const scene = await createScene(t)
   const archive = archiveOf(one)

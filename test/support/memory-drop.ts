@@ -8,6 +8,8 @@ export interface MemoryDrop extends DroppedFiles {
   /** Puts a file there, or changes it. Its ctime is later than all before, whatever its mtime. */
   put(path: string, bytes: Buffer | string, mtimeMs: number): void
   move(from: string, to: string): void
+  /** Files that somebody has open for writing. */
+  readonly written: Set<string>
   remove(path: string): void
   /** What is told of each file. */
   readonly faults: ReadonlyMap<string, DropFault>
@@ -24,8 +26,11 @@ export function createMemoryDrop(): MemoryDrop {
   const listeners = new Set<() => void>()
   const opened: string[] = []
   let openFiles = 0
+  const written = new Set<string>()
   return {
     faults,
+    written,
+    isBeingWritten: async path => written.has(path),
     opened,
     openFiles: () => openFiles,
     put(path, bytes, mtimeMs) {

@@ -6,6 +6,7 @@ import { watch } from 'chokidar'
 import type { DropFault, DroppedFile, DroppedFiles } from '../../ports/dropped-files.ts'
 import { HoldfastError } from '../../ports/errors.ts'
 import type { Log } from '../../ports/log.ts'
+import { findWriter } from './find-writer.ts'
 
 /** Files looked at in one folder; who drops more drops too many. */
 const maxFiles = 10_000
@@ -63,6 +64,7 @@ export async function openDropFolder({
     }
   }
 
+  const waiting = new Set<string>()
   const told = new Set<string>()
   /** Once: whoever put it there waits for it. */
   const passOver = (file: string, why: string): void => {
@@ -73,6 +75,16 @@ export async function openDropFolder({
 
   return {
     list: () => listFiles(path, log, passOver),
+    async isBeingWritten(name) {
+      const file = join(path, name)
+      const writer = await findWriter(file)
+      if (writer === undefined) waiting.delete(file)
+      else if (!waiting.has(file)) {
+        waiting.add(file)
+        log.info({ file, by: writer }, 'a dropped file waits for whoever is writing it to close it')
+      }
+      return writer !== undefined
+    },
     open: name => read(join(path, name)),
     async tell(name, fault) {
       try {
