@@ -29,7 +29,7 @@ export function readRegistries(text: string, path: string): Registries {
     mirrored,
     firstIs: url =>
       keysOf(document, 'mirrors')
-        .filter(key => endpointsOf(document, key, path)[0] === url)
+        .filter(key => isSame(endpointsOf(document, key, path)[0], url))
         .map(hostsName),
   }
 }
@@ -49,7 +49,7 @@ export function withEndpoint(
     const key =
       keysOf(document, 'mirrors').find(one => hostsName(one) === registry) ?? keyOf(registry)
     const endpoints = endpointsOf(document, key, path)
-    if (endpoints[0] === url) continue
+    if (isSame(endpoints[0], url)) continue
     putFirst(document, key, url, endpoints)
   }
   return print(document, text)
@@ -96,19 +96,24 @@ function putFirst(
     list.items.unshift(document.createNode(url))
     return
   }
-  const others = endpoints.filter(one => one !== url)
+  const others = endpoints.filter(one => !isSame(one, url))
   document.setIn(place, document.createNode([url, ...others]))
 }
 
 function removeFrom(list: YAMLSeq, url: string): void {
-  list.items = list.items.filter(item => !(isScalar(item) && item.value === url))
+  list.items = list.items.filter(item => !(isScalar(item) && isSame(item.value, url)))
 }
 
-/** With the indentation that the text has, and the blanks within its brackets. */
+/** A slash behind an endpoint changes nothing. */
+const isSame = (written: unknown, url: string): boolean =>
+  typeof written === 'string' && written.replace(/\/+$/, '') === url.replace(/\/+$/, '')
+
+/** With the indentation that the text has, the blanks within its brackets and its ends of lines. */
 function print(document: Document, text: string): string {
   const [, spaces = '  '] = /^( +)[^\s#]/m.exec(text) ?? []
   const flowCollectionPadding = /[[{] +[^\s\]}]/.test(text)
-  return document.toString({ lineWidth: 0, indent: spaces.length, flowCollectionPadding })
+  const printed = document.toString({ lineWidth: 0, indent: spaces.length, flowCollectionPadding })
+  return text.includes('\r\n') ? printed.replaceAll(/\r?\n/g, '\r\n') : printed
 }
 
 function parse(text: string, path: string): Document {

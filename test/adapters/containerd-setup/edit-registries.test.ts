@@ -113,6 +113,24 @@ t.test('mirrors that are an alias as a whole are written out', async t => {
   t.strictSame(parse(read()).mirrors, { 'quay.io': { endpoint: [url, 'https://q.example'] } })
 })
 
+t.test('our endpoint is the same with a slash behind it', async t => {
+  const text = `mirrors:\n  docker.io:\n    endpoint: ["https://hub.example", "${url}/"]\n`
+  const { path, read } = scene(t, text)
+  await editRegistries(path, ['docker.io'], url, { write: true })
+  t.strictSame(parse(read()).mirrors['docker.io'].endpoint, [url, 'https://hub.example'])
+  const first = scene(t, `mirrors:\n  docker.io:\n    endpoint: ["${url}/"]\n`)
+  t.match(await editRegistries(first.path, ['docker.io'], url, { write: true }), {
+    outcome: 'unchanged',
+  })
+})
+
+t.test('lines end as they did', async t => {
+  const { path, read } = scene(t, written.replaceAll('\n', '\r\n'))
+  await editRegistries(path, ['docker.io'], url, { write: true })
+  t.match(read(), `- ${url}\r\n`)
+  t.notMatch(read(), /[^\r]\n/)
+})
+
 t.test('back again it is the same file', async t => {
   const { path, read, dir } = scene(t)
   await chmod(path, 0o600)
