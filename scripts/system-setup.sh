@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs what the system tests need on Debian: the distribution's packages, and containerd 1.7 and 2.1 of later releases beside
-# the 1.6 of this one. Nothing is replaced: the newer binaries, and buildah, whose package would renew login and passwd, go to a cache folder of
-# their own. Needs root.
+# the 1.6 of this one. Nothing is replaced: the newer binaries, buildah, whose package would renew login and passwd, and schemathesis go to a cache
+# folder of their own. Needs root.
 set -euo pipefail
 
 cache=${HOLDFAST_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-test}
-packages=(containerd runc docker-registry skopeo busybox-static bzip2 zstd iptables iproute2 util-linux faketime openssl curl)
+packages=(containerd runc docker-registry skopeo busybox-static bzip2 zstd iptables iproute2 util-linux faketime openssl curl python3-venv)
+schemathesis=4.32.5
 
 [ "$(id -u)" = 0 ] || { echo "system-setup: needs root (apt-get install, network namespaces)" >&2; exit 1; }
 missing=()
@@ -50,5 +51,10 @@ if [ ! -x "$cache/bin/buildah" ]; then
     dpkg-deb -x buildah_*.deb unpacked)
   cp "$work/unpacked/usr/bin/buildah" "$cache/bin/"
   rm -rf "$work"
+fi
+if ! "$cache/schemathesis/bin/schemathesis" --version 2>/dev/null | grep -qF "$schemathesis"; then
+  rm -rf "$cache/schemathesis"
+  /usr/bin/python3 -m venv "$cache/schemathesis"
+  "$cache/schemathesis/bin/pip" install -q --disable-pip-version-check "schemathesis==$schemathesis"
 fi
 for version in 1.6 1.7 2.1; do echo "containerd $version: $("$cache/bin/$version/containerd" --version)"; done

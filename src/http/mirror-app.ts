@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import { type FastifyInstance, fastify } from 'fastify'
 import { errorBody } from '../oci/errors.ts'
+import { refuseUnreadable } from './refuse-unreadable.ts'
 import { sendError } from './send-answer.ts'
 import { withoutSchemas } from './without-schemas.ts'
 
@@ -37,7 +37,10 @@ export function createMirrorApp(
       reply.hijack()
       sendError(reply.raw, 400, { code: 'NAME_INVALID', message: error.message })
     },
-    clientErrorHandler: refuseUnreadable,
+    clientErrorHandler: refuseUnreadable(maxHeaderBytes, message => ({
+      type: 'application/json',
+      body: errorBody('NAME_INVALID', message),
+    })),
   })
   // No body is ever read: any type of it is accepted, and left where it is.
   app.removeAllContentTypeParsers()
@@ -56,23 +59,3 @@ export function createMirrorApp(
 }
 
 const noQuery: Record<string, string> = {}
-
-/** Bytes that are no request, or one with endless headers. Without a 408: containerd would come back six times. */
-function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
-  // Once something was written here, a second answer could land in the middle of a blob.
-  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
-    socket.destroy()
-    return
-  }
-  const isTooLong = error.code === 'HPE_HEADER_OVERFLOW'
-  const status = isTooLong ? '431 Request Header Fields Too Large' : '400 Bad Request'
-  const message = isTooLong ? `headers beyond ${maxHeaderBytes} bytes` : 'not an HTTP request'
-  const body = errorBody('NAME_INVALID', message)
-  const head = [
-    `HTTP/1.1 ${status}`,
-    'Connection: close',
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-  ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
-}

@@ -15,6 +15,7 @@ import type { Log } from '../../ports/log.ts'
 import type { PinBook } from '../../ports/pin-book.ts'
 import type { RefreshTag } from '../../pull/refresh-tag.ts'
 import { createListener, type ListenAddress, type Listener } from '../listener.ts'
+import { refuseUnreadable } from '../refuse-unreadable.ts'
 import type { TokenFile } from '../token-file.ts'
 import { withoutSchemas } from '../without-schemas.ts'
 import { addExport } from './answer-export.ts'
@@ -30,7 +31,7 @@ import { toOpenApi } from './open-api.ts'
 import { type AddOperation, createAddOperation } from './operation.ts'
 import { operations } from './operations.ts'
 import { addPins } from './pins.ts'
-import { sendProblem } from './problem.ts'
+import { problemBody, problemType, sendProblem } from './problem.ts'
 import { addReport, type ReportSource } from './report.ts'
 import { problemOf, runOperation } from './run-operation.ts'
 import { addTags } from './tags.ts'
@@ -52,8 +53,13 @@ export interface AdminOptions {
 /** A connection on which nothing happens for so long is closed, ms: longer than a slow card needs to make a large blob durable. */
 const silentMs = 10 * 60_000
 
-/** Of a request's head, node's own bound: a reference in its path may be as long. */
-const maxHeaderBytes = 16 * 1024
+/** Of a request's head: some thousand tags may be asked about at once. */
+const maxHeaderBytes = 256 * 1024
+
+const tellUnreadable = refuseUnreadable(maxHeaderBytes, (detail, status) => ({
+  type: problemType,
+  body: problemBody({ status, detail }),
+}))
 
 /** An answer is given within this time, in ms: longer than any journey's deadline. */
 const answerWithinMs = 60_000
@@ -105,17 +111,27 @@ export async function createAdmin(
     frameworkErrors: (error, _request, reply) => {
       sendProblem(reply, { status: 400, detail: error.message })
     },
+    clientErrorHandler: tellUnreadable,
     ...(tls === undefined
-      ? {}
-      : { https: { cert: await readFile(tls.certFile), key: await readFile(tls.keyFile) } }),
+      ? { http: { maxHeaderSize: maxHeaderBytes } }
+      : {
+          https: {
+            maxHeaderSize: maxHeaderBytes,
+            cert: await readFile(tls.certFile),
+            key: await readFile(tls.keyFile),
+          },
+        }),
   }) as unknown as FastifyInstance
   // Told by the server it came to: a TCP connection that was reset has no remote address either.
   const onSocket = new WeakSet<IncomingMessage>()
   // Not imported: an import of `node:http` evaluates all its exports, some of which load node's fetch, 14 MB resident.
-  const bySocket = process.getBuiltinModule('node:http').createServer((request, response) => {
-    onSocket.add(request)
-    app.routing(request, response)
-  })
+  const bySocket = process
+    .getBuiltinModule('node:http')
+    .createServer({ maxHeaderSize: maxHeaderBytes }, (request, response) => {
+      onSocket.add(request)
+      app.routing(request, response)
+    })
+    .on('clientError', tellUnreadable)
   app.removeContentTypeParser('text/plain') // no operation takes it: a 415 says so
   const callers = admitCallers(app, {
     token: parts.token,

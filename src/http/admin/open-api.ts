@@ -5,7 +5,7 @@ import { problemTitles } from './problem.ts'
 import { problem } from './shapes.ts'
 
 /** Problems that every operation may end with. */
-const usualProblems = [400, 401, 429, 500]
+const usualProblems = [400, 401, 429, 431, 500]
 
 /** The document of the API. Source: https://spec.openapis.org/oas/v3.1.1 */
 export function toOpenApi(operations: readonly Operation[]): object {

@@ -20,6 +20,7 @@ export const problemTitles: Readonly<Record<number, string>> = {
   415: 'Unsupported Media Type',
   422: 'Unprocessable Content',
   429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   502: 'Bad Gateway',
   503: 'Service Unavailable',
@@ -42,11 +43,19 @@ export class ProblemError extends Error implements Problem {
   }
 }
 
-/** Sends a problem as `application/problem+json`; as bytes, since fastify would add a charset to a text's type. */
-export function sendProblem(reply: FastifyReply, { status, detail }: Problem): FastifyReply {
+/** The media type of a problem. */
+export const problemType = 'application/problem+json'
+
+/** A problem as JSON. */
+export function problemBody({ status, detail }: Problem): string {
   const title = problemTitles[status] ?? 'Error'
+  return JSON.stringify({ type: 'about:blank', title, status, detail })
+}
+
+/** Sends a problem; as bytes, since fastify would add a charset to a text's type. */
+export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   return reply
-    .code(status)
-    .type('application/problem+json')
-    .send(Buffer.from(JSON.stringify({ type: 'about:blank', title, status, detail })))
+    .code(problem.status)
+    .type(problemType)
+    .send(Buffer.from(problemBody(problem)))
 }

@@ -441,3 +441,20 @@ t.test('a node without a mesh says so', async t => {
   t.ok(Value.Check(peersAnswer, body))
   t.match(body, { enabled: false, members: [] })
 })
+
+t.test(
+  'a question may name thousands of tags; one without end is a problem as any other',
+  async t => {
+    const { ask } = await startAdmin(t)
+    const refs = (count: number) => Array.from({ length: count }, (_, at) => `ref=lab/app:${at}`)
+    const many = await ask(
+      `/api/v1/report?${refs(1_000).join('&')}&limit=1000&${'x'.repeat(100_000)}`,
+    )
+    t.not(many.status, 431)
+    t.match(await ask(`/api/v1/report?${refs(20_000).join('&')}`), {
+      status: 431,
+      type: 'application/problem+json',
+      body: { status: 431, detail: /headers beyond 262144 bytes/ },
+    })
+  },
+)

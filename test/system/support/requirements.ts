@@ -13,6 +13,9 @@ export type ContainerdVersion = (typeof containerdVersions)[number]
 /** Out of its package, not installed. */
 export const buildah: string = join(cacheDir, 'bin', 'buildah')
 
+/** Questions made up from an API's document; in a Python environment of its own. */
+export const schemathesis: string = join(cacheDir, 'schemathesis', 'bin', 'schemathesis')
+
 const commands = [
   'docker-registry',
   'skopeo',
@@ -42,6 +45,7 @@ export function requireSystem(): void {
     }
   }
   if (!isExecutable(buildah)) missing.push('buildah')
+  if (!isExecutable(schemathesis)) missing.push('schemathesis')
   if (!existsSync(fakeTimeLibrary())) missing.push('libfaketime')
   if (!isExecutable('/bin/busybox')) missing.push('busybox-static')
   if (missing.length > 0) {
