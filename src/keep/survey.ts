@@ -1,4 +1,4 @@
-import { decodeCbor, encodeCbor, isCount } from '../ledger/cbor.ts'
+import { decodeCbor, encodeCbor, isCount, readList } from '../ledger/cbor.ts'
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import { formatTag, parseTag, type TagReference } from '../oci/reference.ts'
 import type { NodeId } from '../ports/node-id.ts'
@@ -159,15 +159,4 @@ function readHoldings(
   if (!counts.every(count => count === null || isCount(count))) return undefined
   const knows = readList(places, digests.length, place => digests[Number(place)])
   return knows && { lacks: counts.map(count => count ?? undefined), knows }
-}
-
-/** All of a list that is no longer than `max`; `undefined` when one of it cannot be read. */
-function readList<T>(
-  value: unknown,
-  max: number,
-  read: (item: unknown, at: number) => T | undefined,
-): readonly T[] | undefined {
-  if (!Array.isArray(value) || value.length > max) return undefined
-  const items = value.map(read)
-  return items.every(item => item !== undefined) ? items : undefined
 }

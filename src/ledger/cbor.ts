@@ -30,3 +30,19 @@ export function isCount(value: unknown, max: number = Number.MAX_SAFE_INTEGER): 
 export function isBytes(value: unknown, min: number, max: number = min): value is Uint8Array {
   return value instanceof Uint8Array && value.length >= min && value.length <= max
 }
+
+/** All of a list that is no longer than `max`; `undefined` when it is none, or one of it cannot be read. */
+export function readList<T>(
+  value: unknown,
+  max: number,
+  read: (item: unknown, at: number) => T | undefined,
+): readonly T[] | undefined {
+  if (!Array.isArray(value) || value.length > max) return undefined
+  const items: T[] = []
+  for (const [at, item] of value.entries()) {
+    const known = read(item, at)
+    if (known === undefined) return undefined
+    items.push(known)
+  }
+  return items
+}

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { decodeCbor, encodeCbor, isBytes, isCount } from '../ledger/cbor.ts'
+import { decodeCbor, encodeCbor, isBytes, isCount, readList } from '../ledger/cbor.ts'
 import { type Digest, digestAlgorithm, digestHex, parseDigest } from '../oci/digest.ts'
 import type { NodeId } from '../ports/node-id.ts'
 
@@ -126,19 +126,4 @@ function readDigest(value: unknown): Digest | undefined {
 
 function readId(value: unknown): NodeId | undefined {
   return isBytes(value, 32, 32) ? Buffer.from(value).toString('hex') : undefined
-}
-
-function readList<T>(
-  value: unknown,
-  max: number,
-  read: (item: unknown) => T | undefined,
-): readonly T[] | undefined {
-  if (!Array.isArray(value) || value.length > max) return undefined
-  const items: T[] = []
-  for (const item of value) {
-    const known = read(item)
-    if (known === undefined) return undefined
-    items.push(known)
-  }
-  return items
 }
