@@ -4,6 +4,7 @@ import { createAnswerNode } from '../http/admin/answer-node.ts'
 import { adminSubject, createAskNode } from '../http/admin/ask-node.ts'
 import { createNodeState } from '../http/admin/node-state.ts'
 import { createRunNodeOperation, type NodeAccess } from '../http/admin/nodes.ts'
+import { createNote } from '../http/admin/run-operation.ts'
 import type { ModeSwitch } from '../keep/mode-switch.ts'
 import type { FaceParts } from './faces.ts'
 import type { LogLevelSwitch } from './log-level.ts'
@@ -52,7 +53,7 @@ export function wireThisNode(
           self: name,
           mayOperate: mesh.mayOperate,
           nameOf: id => members.get(id)?.name,
-          note: entry => audit.note({ ...entry, atMs: ledger.trustedNowMs() }),
+          note: createNote({ audit, ledger, log }),
           clock,
           log,
         }),

@@ -33,7 +33,7 @@ import { operations } from './operations.ts'
 import { addPins } from './pins.ts'
 import { problemBody, problemType, sendProblem } from './problem.ts'
 import { addReport, type ReportSource } from './report.ts'
-import { problemOf, runOperation } from './run-operation.ts'
+import { createNote, problemOf, runOperation } from './run-operation.ts'
 import { addTags } from './tags.ts'
 import { listenOnSocket } from './unix-socket.ts'
 
@@ -141,7 +141,7 @@ export async function createAdmin(
   tellProblems(app, parts.log)
   const answers = createAdminAnswers(parts, options)
   const { asOf } = answers
-  const add = createAddOperation(app, runOperation({ ...parts, callers }))
+  const add = createAddOperation(app, runOperation({ callers, note: createNote(parts) }))
   addReads(add, answers)
   addTags(add, { ...parts, asOf, explainTag: createExplainTag({ ...parts, answers }) })
   addPins(add, { pins: parts.pins, book: parts.pinBook, asOf })

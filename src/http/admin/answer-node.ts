@@ -1,6 +1,5 @@
 import { LRUCache } from 'lru-cache'
 import { Value } from 'typebox/value'
-import type { AuditEntry } from '../../ports/audit-log.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { NodeId } from '../../ports/node-id.ts'
@@ -11,7 +10,7 @@ import type { RunNodeOperation } from './nodes.ts'
 import type { Operation } from './operation.ts'
 import { readPeerJson } from './peer-json.ts'
 import { ProblemError } from './problem.ts'
-import { problemOf } from './run-operation.ts'
+import { type NoteEntry, noted, problemOf } from './run-operation.ts'
 
 /** What one node may change on this one: so many at once, then one each so many ms. A flood would wash the audit log away. */
 const changes = { burst: 20, everyMs: 5_000 } as const
@@ -31,7 +30,7 @@ export function createAnswerNode(parts: {
   readonly self: string
   readonly mayOperate: (id: NodeId) => boolean
   readonly nameOf: (id: NodeId) => string | undefined
-  readonly note: (entry: Omit<AuditEntry, 'atMs'>) => Promise<void>
+  readonly note: NoteEntry
   readonly clock: Pick<Clock, 'monotonicMs'>
   readonly log: Log
 }): PeerAnswer {
@@ -64,23 +63,8 @@ export function createAnswerNode(parts: {
       throw new ProblemError(409, cure)
     }
     mustHaveTurn(from)
-    let did: { readonly before?: unknown; readonly after?: unknown } = {}
-    let status = 500
-    try {
-      const audit = (what: typeof did) => {
-        did = what
-      }
-      const answer = await run(operation, { body, caller: who, audit })
-      status = 200
-      return answer
-    } catch (error) {
-      status = problemOf(error)?.status ?? 500
-      throw error
-    } finally {
-      const { before, after } = did
-      const entry = { caller: who, operation: operation.id, status, before, after }
-      await parts.note({ ...entry, subject: parts.self })
-    }
+    const about = { caller: who, operation: operation.id, subject: parts.self }
+    return noted(parts.note, about, audit => run(operation, { body, caller: who, audit }))
   }
 
   async function answer(question: NodeQuestion, from: NodeId): Promise<object> {

@@ -11,60 +11,75 @@ import type { Bytes, Handler, Operation } from './operation.ts'
 import { type Problem, ProblemError } from './problem.ts'
 import { QueryFault, readBody, readQuery } from './read-query.ts'
 
-/** Reads a request, has it answered, and notes what it changed before its answer goes out. */
-export function runOperation(parts: {
-  readonly callers: Callers
+/** Writes into the audit log; never rejects. */
+export type NoteEntry = (entry: Omit<AuditEntry, 'atMs'>) => Promise<void>
+
+/** What was changed: of it the last word counts. */
+type Did = { readonly subject?: string; readonly before?: unknown; readonly after?: unknown }
+
+/** Notes at trusted time; what cannot be noted is told in the log, for it was done. */
+export function createNote(parts: {
   readonly audit: Pick<AuditLog, 'note'>
   readonly ledger: Pick<TagLedger, 'trustedNowMs'>
   readonly log: Log
-}): (
-  operation: Operation,
-  handler: Handler<Operation>,
-  request: FastifyRequest,
-  reply: FastifyReply,
-) => Promise<unknown> {
-  async function note(entry: AuditEntry): Promise<void> {
+}): NoteEntry {
+  return async about => {
+    const entry = { atMs: parts.ledger.trustedNowMs(), ...about }
     try {
       await parts.audit.note(entry)
     } catch (err) {
       parts.log.warn({ err, ...entry }, 'what an operator did was not noted in the audit log')
     }
   }
+}
 
+/** Does what changes something, and has it noted before its answer goes out, also when it failed. */
+export async function noted<T>(
+  note: NoteEntry,
+  about: Pick<AuditEntry, 'caller' | 'operation' | 'subject'>,
+  work: (audit: (did: Did) => void) => Promise<T>,
+): Promise<T> {
+  let did: Did = {}
+  let status = 500
+  try {
+    const answer = await work(what => {
+      did = what
+    })
+    status = 200
+    return answer
+  } catch (error) {
+    status = problemOf(error)?.status ?? 500
+    throw error
+  } finally {
+    const { before, after } = did
+    await note({ ...about, subject: did.subject ?? about.subject, status, before, after })
+  }
+}
+
+/** Reads a request and has it answered. What changes something is noted. */
+export function runOperation(parts: {
+  readonly callers: Callers
+  readonly note: NoteEntry
+}): (
+  operation: Operation,
+  handler: Handler<Operation>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => Promise<unknown> {
   return async (operation, handler, request, reply) => {
     const { name: caller, role } = parts.callers.of(request)
     const path = request.params as Readonly<Record<string, string>>
-    let did: { readonly subject: string; readonly before?: unknown; readonly after?: unknown } = {
-      subject: Object.values(path)[0] ?? operation.id,
-    }
-    let status = 500
-    try {
+    async function answer(audit: (did: Did) => void): Promise<unknown> {
       if (operation.role === 'write' && role === 'read') {
         throw new ProblemError(403, `the token of ${caller} may read and change nothing`)
       }
-      const answer = await handler({
-        query: readQuery(operation.query, request.query),
-        path,
-        body: readBodyOf(operation, request.body),
-        caller,
-        request,
-        reply,
-        audit(what) {
-          did = what
-        },
-      })
-      status = 200
-      return answer
-    } catch (error) {
-      status = problemOf(error)?.status ?? 500
-      throw error
-    } finally {
-      if (operation.role === 'write') {
-        const { subject, before, after } = did
-        const atMs = parts.ledger.trustedNowMs()
-        await note({ atMs, caller, operation: operation.id, subject, status, before, after })
-      }
+      const query = readQuery(operation.query, request.query)
+      const body = readBodyOf(operation, request.body)
+      return handler({ query, path, body, caller, request, reply, audit })
     }
+    if (operation.role !== 'write') return answer(() => {})
+    const subject = Object.values(path)[0] ?? operation.id
+    return noted(parts.note, { caller, operation: operation.id, subject }, answer)
   }
 }
 
