@@ -19,7 +19,7 @@ import type {
   ResolveQuery,
   StatusAnswer,
 } from './contract.ts'
-import { defined, iso } from './describe.ts'
+import { defined, iso, isoOf } from './describe.ts'
 
 /** Where the admin API's answers come from. */
 export interface AdminParts {
@@ -85,7 +85,7 @@ export function createAdminAnswers(
     const told = { reason, ...defined({ failure, steps: explain ? [...steps] : undefined }) }
     if (!answer.found) return { ...told, found: false }
     const { digest, mediaType, size, source, fresh, confirmedAtMs, ageSeconds, saidBy } = answer
-    const confirmedAt = confirmedAtMs === undefined ? undefined : iso(confirmedAtMs)
+    const confirmedAt = isoOf(confirmedAtMs)
     const optional = defined({ confirmedAt, ageSeconds, ...tellSayer(saidBy) })
     return { ...told, found: true, digest, mediaType, size, source, fresh, ...optional }
   }

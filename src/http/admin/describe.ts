@@ -1,6 +1,10 @@
 /** ISO 8601 in UTC of ms since the epoch. */
 export const iso = (ms: number): string => new Date(ms).toISOString()
 
+/** The same where there may be no time. */
+export const isoOf = (ms: number | undefined): string | undefined =>
+  ms === undefined ? undefined : iso(ms)
+
 /** Leaves out what is undefined. */
 export function defined<T extends object>(
   fields: T,

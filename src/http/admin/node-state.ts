@@ -3,7 +3,7 @@ import type { ModeSwitch } from '../../keep/mode-switch.ts'
 import type { Scrub } from '../../keep/scrub.ts'
 import type { BlobInfo } from '../../ports/content-store.ts'
 import type { NeighbourStatus } from '../../ports/neighbour-store.ts'
-import { defined, iso } from './describe.ts'
+import { defined, iso, isoOf } from './describe.ts'
 import type {
   ConfigAnswer,
   GcAnswer,
@@ -193,6 +193,3 @@ const sizeOf = (blobs: readonly BlobInfo[]): number =>
 
 const msOf = (seconds: number | undefined): number | undefined =>
   seconds === undefined ? undefined : seconds * 1_000
-
-const isoOf = (ms: number | undefined): string | undefined =>
-  ms === undefined ? undefined : iso(ms)

@@ -3,7 +3,7 @@ import type { Pins, PinTerms } from '../../keep/pins.ts'
 import { parseDigest } from '../../oci/digest.ts'
 import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
 import type { PinBook, PinState } from '../../ports/pin-book.ts'
-import { defined, iso } from './describe.ts'
+import { defined, iso, isoOf } from './describe.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
 import type { PinAnswer, PinChangeAnswer, PinsAnswer } from './pin-contract.ts'
@@ -139,6 +139,3 @@ function readTarget(to: string): Parameters<Pins['set']>[1]['to'] {
 function readTime(text: string | undefined): number | undefined {
   return text === undefined ? undefined : Date.parse(text)
 }
-
-const isoOf = (ms: number | undefined): string | undefined =>
-  ms === undefined ? undefined : iso(ms)

@@ -6,7 +6,7 @@ import type {
 } from '../../keep/offline-report.ts'
 import type { WantedImage } from '../../keep/wanted-images.ts'
 import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
-import { defined, iso } from './describe.ts'
+import { defined, isoOf } from './describe.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
 import { ProblemError } from './problem.ts'
@@ -76,7 +76,6 @@ function describe(
   nameOf: ReadonlyMap<string, string>,
 ): ReportAnswer['items'][number] {
   const { key, why, digests, confirmedAtMs } = wanted
-  const confirmedAt = confirmedAtMs === undefined ? undefined : iso(confirmedAtMs)
   return {
     reference: formatTag(key),
     verdict,
@@ -84,6 +83,6 @@ function describe(
     standings: [...standings].map(([id, standing]) => ({ node: nameOf.get(id) ?? id, standing })),
     copies: [...copies],
     missing: gaps.map(({ digest, kind, size }) => ({ digest, kind, ...defined({ size }) })),
-    ...defined({ digest: digests[0], confirmedAt, olderDigest: older }),
+    ...defined({ digest: digests[0], confirmedAt: isoOf(confirmedAtMs), olderDigest: older }),
   }
 }
