@@ -6,10 +6,20 @@ import { createKeeps } from '../keep/keeps.ts'
 import { createPins, type Pins } from '../keep/pins.ts'
 import { formatTag } from '../oci/reference.ts'
 import { isAbsent } from '../pull/absent.ts'
+import type { StoreCopies } from '../sync/store-copies.ts'
 import type { FaceParts } from './faces.ts'
 import { eachTarget } from './ledger-roots.ts'
 
 const alone = { nodes: 1, members: 1 }
+
+/** What an operator's word on this node is worth to others, and how they come to store it; to a node alone its own is enough. */
+export function operatorVoice(mesh: FaceParts['mesh']): {
+  readonly isOperator: () => boolean
+  readonly storeCopies: StoreCopies
+} {
+  if (mesh === undefined) return { isOperator: () => true, storeCopies: async () => alone }
+  return { isOperator: mesh.isOperator, storeCopies: mesh.storeCopies }
+}
 
 /** Wires pins to what is held here and, in a mesh, to the other nodes. */
 export function wirePins({
@@ -18,6 +28,7 @@ export function wirePins({
   pull,
   mesh,
 }: Pick<FaceParts, 'database' | 'content' | 'pull' | 'mesh'>): Pins {
+  const { isOperator, storeCopies } = operatorVoice(mesh)
   return createPins({
     ledger: database.ledger,
     book: database.pins,
@@ -39,9 +50,8 @@ export function wirePins({
       return content.completeness.isComplete(digest) || pull.isInReach(repository, digest)
     },
     complete: pull.complete,
-    isOperator: () => mesh?.isOperator() ?? true,
-    storeOnOthers: async (key, copies, signal) =>
-      mesh === undefined ? alone : mesh.storeCopies('pin', formatTag(key), copies, signal),
+    isOperator,
+    storeOnOthers: (key, copies, signal) => storeCopies('pin', formatTag(key), copies, signal),
   })
 }
 
@@ -51,6 +61,7 @@ export function wireKeeps({
   content,
   mesh,
 }: Pick<FaceParts, 'database' | 'content' | 'mesh'>): KeepParts {
+  const { isOperator, storeCopies } = operatorVoice(mesh)
   return {
     keepSet: content.keeps,
     coveredTags: createCoveredTags(() => eachTarget(database.ledger)),
@@ -58,9 +69,8 @@ export function wireKeeps({
       book: database.keeps,
       set: content.keeps,
       parse: parseImagePattern,
-      isOperator: () => mesh?.isOperator() ?? true,
-      storeOnOthers: async (pattern, { copies, signal }) =>
-        mesh === undefined ? alone : mesh.storeCopies('keep', pattern, copies, signal),
+      isOperator,
+      storeOnOthers: (pattern, { copies, signal }) => storeCopies('keep', pattern, copies, signal),
     }),
   }
 }
@@ -70,11 +80,11 @@ export function wireExclusions({
   database,
   mesh,
 }: Pick<FaceParts, 'database' | 'mesh'>): Exclusions {
+  const { isOperator, storeCopies } = operatorVoice(mesh)
   return createExclusions({
     book: database.exclusions,
     self: database.replication.origin,
-    isOperator: () => mesh?.isOperator() ?? true,
-    storeOnOthers: async (kind, key, { copies, signal }) =>
-      mesh === undefined ? alone : mesh.storeCopies(kind, key, copies, signal),
+    isOperator,
+    storeOnOthers: (kind, key, { copies, signal }) => storeCopies(kind, key, copies, signal),
   })
 }

@@ -6,8 +6,7 @@ import { formatTag } from '../oci/reference.ts'
 import { createImageHolders, type ImageHolders } from '../pull/image-holders.ts'
 import { createPlatformStates, type PlatformStates } from '../pull/platform-states.ts'
 import type { FaceParts } from './faces.ts'
-
-const alone = { nodes: 1, members: 1 }
+import { operatorVoice } from './operator.ts'
 
 /** What an operator asks of tags. */
 export interface Tags {
@@ -26,14 +25,14 @@ export function wireTags(
 ): Tags {
   const { graph, completeness } = content
   const { ledger } = database
+  const { isOperator, storeCopies } = operatorVoice(mesh)
   const isComplete = (digest: Digest): boolean => completeness.isComplete(digest)
   return {
     findTags: createFindTags({ ledger, isComplete, clock }),
     forgetTag: createForgetTag({
       ledger,
-      isOperator: () => mesh?.isOperator() ?? true,
-      storeOnOthers: async (key, copies, signal) =>
-        mesh?.storeCopies('forget', formatTag(key), copies, signal) ?? alone,
+      isOperator,
+      storeOnOthers: (key, copies, signal) => storeCopies('forget', formatTag(key), copies, signal),
     }),
     isComplete,
     platformStates: createPlatformStates({ graph, completeness }),
