@@ -6,6 +6,7 @@ import { exclusionCommands } from './exclusion-commands.ts'
 import { keepCommands } from './keep-commands.ts'
 import { meshCommands } from './mesh-commands.ts'
 import { nodeCommands } from './node-commands.ts'
+import { nodeOption } from './node-words.ts'
 import { pinCommands } from './pin-commands.ts'
 import { tagCommands } from './tag-commands.ts'
 
@@ -140,16 +141,14 @@ export const commands: readonly Command[] = [
   {
     name: 'report',
     summary: 'tell whether images would start if no registry could be reached from now on',
-    usage: '[REF]… [--node NAME]',
+    usage: '[REF]… [--node NODE]',
     words: { min: 0, max: Number.POSITIVE_INFINITY },
     description:
       'Asks every node what it holds, and tells for each tag that is pinned or kept, or that you name, what would happen if the uplink were cut ' +
       'now. ready: it starts on every node, from what that node or others hold, and as many nodes hold it as keep.copies wants. at risk: it ' +
       'starts, but fewer nodes hold it, or what starts is an earlier image. not ready: on some node nothing would start. A node that does not ' +
       'answer is not judged, and named. Copies are counted for each platform.',
-    options: [
-      { name: 'node', value: 'NAME', summary: 'judge this node alone; copies are counted on all' },
-    ],
+    options: [{ ...nodeOption, summary: 'judge this node alone; copies are counted on all' }],
     examples: [
       { line: 'holdfast report', does: 'before the cable is pulled' },
       { line: 'holdfast report nginx ghcr.io/acme/web:v1', does: 'of these two' },

@@ -147,7 +147,7 @@ export async function createAdmin(
   addPins(add, { pins: parts.pins, book: parts.pinBook, asOf })
   addKeeps(add, { ...parts, asOf })
   addExclusions(add, { exclusions: parts.exclusions, book: parts.exclusionBook, asOf })
-  addReport(add, { report: parts.report, asOf })
+  addReport(add, { report: parts.report, nodes: parts.node.nodes, asOf })
   addNodes(add, parts.node)
   addAudit(add, { audit: parts.audit, asOf })
   addExport(add, parts.exportImages)

@@ -237,7 +237,7 @@ export const operations = {
     summary: 'Whether images would start on every node if no registry could be reached from now on',
     query: reportQuery,
     answer: reportAnswer,
-    problems: [404],
+    problems: [404, 409],
   }),
   ...nodeOperations,
   audit: operation({

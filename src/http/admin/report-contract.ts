@@ -5,7 +5,7 @@ import { asOf, limit, optionalText, reference, text, time } from './shapes.ts'
 export const reportQuery = Type.Object({
   /** Tags; without any, the keep set. */
   ref: Type.Array(reference, { maxItems: 1_000 }),
-  /** Name or id of the node that is judged; without it, all are. */
+  /** The node that is judged, as in `/api/v1/nodes/{name}`; without it, all are. */
   node: optionalText,
   /** Of the keep set. */
   limit: limit(1_000, 1_000),

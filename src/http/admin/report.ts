@@ -6,10 +6,11 @@ import type {
 } from '../../keep/offline-report.ts'
 import type { WantedImage } from '../../keep/wanted-images.ts'
 import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
+import type { NodeId } from '../../ports/node-id.ts'
 import { defined, isoOf } from './describe.ts'
+import { type FoundNode, findNode, type KnownNodes } from './find-node.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
-import { ProblemError } from './problem.ts'
 import type { ReportAnswer } from './report-contract.ts'
 
 /** Makes offline reports. */
@@ -28,9 +29,11 @@ export function addReport(
   add: AddOperation,
   {
     report,
+    nodes,
     asOf,
   }: {
     readonly report: ReportSource
+    readonly nodes: KnownNodes
     readonly asOf: () => { readonly node: string; readonly asOf: string }
   },
 ): void {
@@ -40,17 +43,16 @@ export function addReport(
     ]
     const found = ref.length > 0 ? named.map(report.named) : await report.keepSet(limit + 1)
     const images = found.slice(0, ref.length > 0 ? found.length : limit)
-    const isMeant = ({ id, name }: { readonly id: string; readonly name: string }) =>
-      node === undefined || id === node || name === node
+    const only = node === undefined ? undefined : idOf(findNode(node, nodes), nodes)
+    const isMeant = ({ id }: { readonly id: NodeId }) => only === undefined || id === only
     const made = await report.make(images, { only: isMeant, signal: AbortSignal.timeout(withinMs) })
     const judged = made.nodes.filter(isMeant)
-    if (judged.length === 0) {
-      const names = made.nodes.map(({ name }) => name).join(', ')
-      throw new ProblemError(404, `no node is called ${JSON.stringify(node)}; there is ${names}`)
-    }
     return { ...asOf(), ...tell(made, judged), truncated: found.length > images.length }
   })
 }
+
+const idOf = (found: FoundNode, { self }: KnownNodes): NodeId =>
+  found.isSelf ? self.id : found.member.id
 
 function tell(
   { verdict, images }: OfflineReport,

@@ -1,7 +1,9 @@
 import t from 'tap'
 import type { OfflineReport } from '../../../src/keep/offline-report.ts'
 import type { WantedImage } from '../../../src/keep/wanted-images.ts'
+import type { Member } from '../../../src/ports/members.ts'
 import { manifestDigest } from '../support.ts'
+import { madeUpNode } from './node-support.ts'
 import { keyOf, nowMs, startAdmin } from './support.ts'
 
 const wanted = (tag: string, why: WantedImage['why'] = 'keep'): WantedImage => ({
@@ -22,7 +24,10 @@ function start(t: Parameters<typeof startAdmin>[0]) {
     platforms: ['linux/amd64'],
     isHeard: at === 0,
   }))
+  const [self, other] = nodes as [(typeof nodes)[0], (typeof nodes)[0]]
+  const members = () => [{ ...other, state: 'alive' } as unknown as Member]
   return startAdmin(t, {
+    node: { ...madeUpNode(), nodes: { self, members } },
     report: {
       keepSet: async limit => kept.slice(0, limit),
       named: key => wanted(key.tag, 'named'),
@@ -107,4 +112,5 @@ t.test('one node is judged by its name or its id; a name that nobody has is told
     status: 404,
     body: { detail: /van-9.*van-1, van-2/ },
   })
+  t.match(await ask('/api/v1/report?node=self'), { body: { nodes: [{ name: 'van-1' }] } })
 })
