@@ -138,14 +138,12 @@ export function watchDropFolder(
     const listed = (await files.list()).filter(isOurs)
     const paths = new Set(listed.map(({ path }) => path))
     await forgetGone(paths)
-    const due = listed.filter(file => isDue(file, nowMs))
+    const settled = listed.filter(file => isDue(file, nowMs))
+    const written = await files.beingWritten(settled.map(({ path }) => path))
+    const due = settled.filter(({ path }) => !written.has(path))
     due.sort((a, b) => a.mtimeMs - b.mtimeMs || (a.path < b.path ? -1 : 1))
     for (const file of due) {
       if (ending.signal.aborted) return
-      if (await files.isBeingWritten(file.path)) {
-        growing.set(file.path, { state: stateOf(file), sinceMs: nowMs })
-        continue
-      }
       if (isList(file.path)) pull(file, paths)
       else await take(file, paths)
     }

@@ -23,8 +23,8 @@ export interface DropFault {
 export interface DroppedFiles {
   /** The regular files that are there now; none while the folder is not there. */
   list(): Promise<readonly DroppedFile[]>
-  /** Whether somebody still has it open for writing, as far as can be seen; told to people when it is so. Never rejects. */
-  isBeingWritten(path: string): Promise<boolean>
+  /** Those of them that somebody still has open for writing, as far as can be seen; told to people when it is so. Never rejects. */
+  beingWritten(paths: readonly string[]): Promise<ReadonlySet<string>>
   /** Its bytes, in pieces. */
   open(path: string): AsyncIterable<Uint8Array>
   /** Writes `NAME.error.json` beside a file, or removes it: nothing is wrong any more. Never rejects. */

@@ -30,7 +30,7 @@ export function createMemoryDrop(): MemoryDrop {
   return {
     faults,
     written,
-    isBeingWritten: async path => written.has(path),
+    beingWritten: async paths => new Set(paths.filter(path => written.has(path))),
     opened,
     openFiles: () => openFiles,
     put(path, bytes, mtimeMs) {

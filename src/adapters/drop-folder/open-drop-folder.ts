@@ -6,7 +6,7 @@ import { watch } from 'chokidar'
 import type { DropFault, DroppedFile, DroppedFiles } from '../../ports/dropped-files.ts'
 import { HoldfastError } from '../../ports/errors.ts'
 import type { Log } from '../../ports/log.ts'
-import { findWriter } from './find-writer.ts'
+import { findWriters } from './find-writers.ts'
 
 /** Files looked at in one folder; who drops more drops too many. */
 const maxFiles = 10_000
@@ -64,7 +64,8 @@ export async function openDropFolder({
     }
   }
 
-  const waiting = new Set<string>()
+  /** Files that were being written when it was looked last. */
+  let waiting: ReadonlySet<string> = new Set()
   const told = new Set<string>()
   /** Once: whoever put it there waits for it. */
   const passOver = (file: string, why: string): void => {
@@ -75,15 +76,15 @@ export async function openDropFolder({
 
   return {
     list: () => listFiles(path, log, passOver),
-    async isBeingWritten(name) {
-      const file = join(path, name)
-      const writer = await findWriter(file)
-      if (writer === undefined) waiting.delete(file)
-      else if (!waiting.has(file)) {
-        waiting.add(file)
-        log.info({ file, by: writer }, 'a dropped file waits for whoever is writing it to close it')
+    async beingWritten(names) {
+      const files = new Map(names.map(name => [join(path, name), name]))
+      const writers = await findWriters([...files.keys()])
+      for (const [file, by] of writers) {
+        if (waiting.has(file)) continue
+        log.info({ file, by }, 'a dropped file waits for whoever is writing it to close it')
       }
-      return writer !== undefined
+      waiting = new Set(writers.keys())
+      return new Set([...waiting].flatMap(file => files.get(file) ?? []))
     },
     open: name => read(join(path, name)),
     async tell(name, fault) {

@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { link, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { findWriter } from '../../../src/adapters/drop-folder/find-writer.ts'
+import { findWriters } from '../../../src/adapters/drop-folder/find-writers.ts'
+
+/** Who writes one file. */
+const findWriter = async (path: string) => (await findWriters([path])).get(path)
 
 const hasProc = existsSync('/proc/self/fdinfo')
 
@@ -42,4 +45,18 @@ t.test('another process is found, by whatever name it opened the file', async t 
 
 t.test('a file that is not there is written by nobody', async t => {
   t.equal(await findWriter(join(t.testdir({}), 'none')), undefined)
+})
+
+t.test('several files are looked for at once', async t => {
+  const dir = t.testdir({ 'a.tar': 'a', 'b.tar': 'b', 'c.tar': 'c' })
+  const paths = ['a.tar', 'b.tar', 'c.tar', 'none'].map(name => join(dir, name))
+  const files = await Promise.all(paths.slice(1, 3).map(path => open(path, 'a')))
+  const found = await findWriters(paths)
+  if (hasProc) t.strictSame([...found.keys()].sort(), paths.slice(1, 3))
+  const second = join(dir, 'd.tar')
+  await link(join(dir, 'b.tar'), second)
+  const both = await findWriters([...paths, second])
+  if (hasProc) t.ok(both.has(second), 'by each of its names')
+  for (const file of files) await file.close()
+  t.equal((await findWriters(paths)).size, 0)
 })
