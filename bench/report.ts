@@ -5,6 +5,7 @@ import { atMost, type Figure } from './figure.ts'
 import { knowing, startMeshOf } from './mesh-scene.ts'
 import { quantile } from './quantile.ts'
 import { registryName, type Scene } from './scene.ts'
+import { timed } from './timed.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
 
 const images = 200
@@ -54,12 +55,6 @@ interface Told {
 async function ask(node: MeshNode): Promise<Told> {
   const told = await node.ask<Told>('/api/v1/report')
   return told.items.length === images ? told : { ...told, verdict: 'not whole' }
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const beganMs = performance.now()
-  await work()
-  return performance.now() - beganMs
 }
 
 /** Each image is pulled on two of the nodes. */

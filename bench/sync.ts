@@ -14,6 +14,7 @@ import { type Sync, startSync } from '../src/sync/sync.ts'
 import { atMost, type Figure } from './figure.ts'
 import type { Scene } from './scene.ts'
 import { createSigner, digestNumber } from './signer.ts'
+import { timed } from './timed.ts'
 
 const tags = 100_000
 const differences = [1, 10, 100, 1_000]
@@ -161,12 +162,6 @@ async function round(node: Node, other: Node): Promise<{ bytes: number; ms: numb
 const kb = ({ bytes }: { readonly bytes: number }): number => bytes / 1_000
 
 const id = ({ opened }: Node): string => opened.replication.origin
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const startMs = performance.now()
-  await work()
-  return performance.now() - startMs
-}
 
 const nodes = new Map<string, Node>()
 

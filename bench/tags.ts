@@ -8,6 +8,7 @@ import { atMost, type Figure } from './figure.ts'
 import { quantile } from './quantile.ts'
 import { registryName, type Scene, startBenchNode } from './scene.ts'
 import { createSigner } from './signer.ts'
+import { timed } from './timed.ts'
 
 const tags = 100_000
 const questions = 200
@@ -153,10 +154,4 @@ async function searchAll(node: HoldfastNode, bare: Database.Database): Promise<F
       value: await timed(async () => query.all({ after: '' })),
     },
   }
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const beganMs = performance.now()
-  await work()
-  return performance.now() - beganMs
 }
