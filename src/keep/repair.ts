@@ -13,8 +13,8 @@ export interface KeptImage {
 }
 
 /**
- * How many images that are kept are on this node in each state: whole here; this node is to hold it and lacks some of it; left to other nodes, or of no use
- * here.
+ * How many images that are kept are on this node in each state: whole here; this node is to hold it and lacks some of it; left to other
+ * nodes, or of no use here.
  */
 export type KeptCounts = Readonly<Record<'held' | 'lacking' | 'elsewhere', number>>
 

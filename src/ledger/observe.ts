@@ -87,8 +87,8 @@ function upstreamStamp(
 }
 
 /**
- * This node's own confirmation that is newer than the record which stands and says another digest, or that the tag is to be forgotten. A rollback upstream that only one
- * side of a partition saw must not lose to what the other side saw before it.
+ * This node's own confirmation that is newer than the record which stands and says another digest, or that the tag is to be forgotten. A
+ * rollback upstream that only one side of a partition saw must not lose to what the other side saw before it.
  */
 export function beatenConfirmation(
   state: KeyState,
