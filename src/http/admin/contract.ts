@@ -1,12 +1,12 @@
 import { type Static, Type } from 'typebox'
-import { asOf, limit, optionalText, reference, text, time } from './shapes.ts'
+import { asOf, described, limit, optionalText, reference, text, time } from './shapes.ts'
 
 /** Shapes of the admin API's questions and answers. */
 
 /** `GET /api/v1/resolve` */
 export const resolveQuery = Type.Object({
   ref: reference,
-  explain: Type.Boolean({ default: false }),
+  explain: described(Type.Boolean({ default: false }), 'Tell each rung of the ladder.'),
 })
 
 /** What a tag resolves to now. `steps` only where an explanation is asked for. */
@@ -15,15 +15,18 @@ export const resolution = Type.Object({
   digest: optionalText,
   mediaType: optionalText,
   size: Type.Optional(Type.Integer()),
-  source: optionalText,
-  fresh: Type.Optional(Type.Boolean()),
+  source: described(optionalText, 'As in the header `Holdfast-Source`.'),
+  fresh: described(Type.Optional(Type.Boolean()), 'Its owner said so just now.'),
   confirmedAt: Type.Optional(time),
   ageSeconds: Type.Optional(Type.Number()),
   reason: text,
-  failure: optionalText,
-  saidBy: optionalText,
+  failure: described(optionalText, 'The class of the failure that stands behind it.'),
+  saidBy: described(optionalText, 'Public key (hex) of the node that saw it.'),
   saidByName: optionalText,
-  steps: Type.Optional(Type.Array(Type.Object({ rung: text, outcome: text }))),
+  steps: described(
+    Type.Optional(Type.Array(Type.Object({ rung: text, outcome: text }))),
+    'Only where an explanation is asked for.',
+  ),
 })
 
 export const resolveAnswer = Type.Object({ ...asOf, reference: text, ...resolution.properties })
@@ -31,7 +34,7 @@ export const resolveAnswer = Type.Object({ ...asOf, reference: text, ...resoluti
 /** `GET /api/v1/resolutions`: answers this node gave. With `at`, those in force at or before that time. */
 export const resolutionsQuery = Type.Object({
   ref: optionalText,
-  at: Type.Optional(time),
+  at: described(Type.Optional(time), 'Those in force at or before that time.'),
   limit: limit(1_000, 20),
 })
 
@@ -45,7 +48,7 @@ export const given = Type.Object({
   saidByName: optionalText,
   firstAt: time,
   lastAt: time,
-  count: Type.Integer(),
+  count: described(Type.Integer(), 'Equal answers in a row are one.'),
 })
 
 /** Newest first. */
@@ -173,7 +176,7 @@ export const peersAnswer = Type.Object({
 
 /** `POST /api/v1/import`. `name`: the repository of images that have a tag alone. */
 export const importQuery = Type.Object({
-  name: Type.Optional(reference),
+  name: described(Type.Optional(reference), 'The repository of images that have a tag alone.'),
 })
 
 /** What an archive brought. `complete`: this node's clients can run it. */
@@ -184,7 +187,7 @@ export const importAnswer = Type.Object({
       reference: optionalText,
       digest: text,
       platforms: Type.Array(text),
-      complete: Type.Boolean(),
+      complete: described(Type.Boolean(), "This node's clients can run it."),
     }),
   ),
   addedBytes: Type.Integer(),
@@ -197,7 +200,10 @@ export const exportQuery = Type.Object({
   platform: Type.Array(Type.String({ maxLength: 100 }), { maxItems: 100 }),
   pinned: Type.Boolean({ default: false }),
   referrers: Type.Boolean({ default: false }),
-  since: Type.String({ maxLength: 255, default: 'the earlier bundle' }),
+  since: described(
+    Type.String({ maxLength: 255, default: 'the earlier bundle' }),
+    'What the file of the earlier bundle is called.',
+  ),
 })
 
 export type Resolution = Static<typeof resolution>

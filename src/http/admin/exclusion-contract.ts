@@ -1,12 +1,10 @@
 import { type Static, Type } from 'typebox'
-import { asOf, optionalText, text, time } from './shapes.ts'
+import { asOf, described, optionalText, storedOn, text, time } from './shapes.ts'
 
 const exclusion = {
-  /** A banned node's id (64 hex digits), or a blocked digest. */
-  key: text,
+  key: described(text, "A banned node's id (64 hex digits), or a blocked digest."),
   setAt: time,
-  /** Public key (hex) of the node on which it was set. */
-  setOn: text,
+  setOn: described(text, 'Public key (hex) of the node on which it was set.'),
   note: optionalText,
   author: optionalText,
 }
@@ -28,7 +26,7 @@ export const exclusionChangeAnswer = Type.Object({
   ...asOf,
   key: text,
   inForce: Type.Boolean(),
-  storedOn: Type.Object({ nodes: Type.Integer(), members: Type.Integer() }),
+  storedOn,
 })
 
 export type ExclusionsAnswer = Static<typeof exclusionsAnswer>

@@ -1,15 +1,17 @@
 import { type Static, Type } from 'typebox'
-import { asOf, optionalText, text, time } from './shapes.ts'
+import { asOf, described, optionalText, storedOn, text, time } from './shapes.ts'
 
 const keep = {
-  /** As in `keep.patterns`, in the one way to write it. */
-  pattern: text,
-  /** It stands in `keep.patterns` of the node that answers; what operators say of it changes nothing there. */
-  configured: Type.Boolean(),
-  /** When an operator said it; absent where the configuration alone does. */
-  setAt: Type.Optional(time),
-  /** Public key (hex) of the node on which it was said. */
-  setOn: optionalText,
+  pattern: described(text, 'As in `keep.patterns`, in the one way to write it.'),
+  configured: described(
+    Type.Boolean(),
+    'It stands in `keep.patterns` of the node that answers; what operators say of it changes nothing there.',
+  ),
+  setAt: described(
+    Type.Optional(time),
+    'When an operator said it; absent where the configuration alone does.',
+  ),
+  setOn: described(optionalText, 'Public key (hex) of the node on which it was said.'),
   note: optionalText,
   author: optionalText,
 }
@@ -17,9 +19,10 @@ const keep = {
 /** `GET /api/v1/keeps`: those in force, in the order of their patterns. `tags`: how many known tags it covers. */
 export const keepsAnswer = Type.Object({
   ...asOf,
-  items: Type.Array(Type.Object({ ...keep, tags: Type.Integer() })),
-  /** Known tags that are kept by any of them. */
-  tags: Type.Integer(),
+  items: Type.Array(
+    Type.Object({ ...keep, tags: described(Type.Integer(), 'Known tags that it covers.') }),
+  ),
+  tags: described(Type.Integer(), 'Known tags that are kept by any of them.'),
 })
 
 /**
@@ -29,10 +32,13 @@ export const keepsAnswer = Type.Object({
 export const keepChangeAnswer = Type.Object({
   ...asOf,
   pattern: text,
-  inForce: Type.Boolean(),
+  inForce: described(
+    Type.Boolean(),
+    'It is kept on the node that answers, be it by its configuration.',
+  ),
   configured: Type.Boolean(),
-  tags: Type.Integer(),
-  storedOn: Type.Object({ nodes: Type.Integer(), members: Type.Integer() }),
+  tags: described(Type.Integer(), 'Known tags that it covers.'),
+  storedOn,
 })
 
 export type KeepsAnswer = Static<typeof keepsAnswer>

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { asOf, optionalText, text, time } from './shapes.ts'
+import { asOf, described, optionalText, text, time } from './shapes.ts'
 
 const count = Type.Integer()
 const blob = { digest: text, size: count }
@@ -16,15 +16,17 @@ export const storeAnswer = Type.Object({
   minFreeBytes: count,
   freeBytes: count,
   totalBytes: count,
-  /** What the store may take now: less than its quota when others fill the disk. */
-  capacityBytes: count,
-  /** What may not be dropped now, and what would be if its room were needed. */
-  protectedBytes: count,
+  capacityBytes: described(
+    count,
+    'What the store may take now: less than its quota when others fill the disk.',
+  ),
+  protectedBytes: described(
+    count,
+    'What may not be dropped now, and what would be if its room were needed.',
+  ),
   droppableBytes: count,
-  /** New content is passed on and not stored. */
-  full: Type.Boolean(),
-  /** The last write failed, and not for want of room. */
-  unusable: Type.Boolean(),
+  full: described(Type.Boolean(), 'New content is passed on and not stored.'),
+  unusable: described(Type.Boolean(), 'The last write failed, and not for want of room.'),
   quarantine: Type.Object({ blobs: count, bytes: count }),
   containerd: Type.Optional(Type.Object({ state: text, blobs: count, blobBytes: count })),
 })
@@ -45,10 +47,8 @@ export const gcAnswer = Type.Object({
   items: Type.Array(
     Type.Object({
       ...blob,
-      /** `blob`, or `partial` for what an interrupted download left. */
-      kind: text,
-      /** `unused`: nobody used it for too long; `room`: its room is needed. */
-      reason: text,
+      kind: described(text, '`blob`, or `partial` for what an interrupted download left.'),
+      reason: described(text, '`unused`: nobody used it for too long; `room`: its room is needed.'),
       lastUsedAt: time,
     }),
   ),
@@ -71,10 +71,14 @@ export const scrubAnswer = Type.Object({
   ),
   damaged: count,
   unreadable: count,
-  /** The last hundred, newest first. `verdict`: `damaged` or `unreadable`. */
-  findings: Type.Array(Type.Object({ ...blob, verdict: text, at: time })),
-  /** Damaged blobs that were put aside, also by earlier runs, the oldest first. */
-  quarantine: Type.Array(Type.Object(blob)),
+  findings: described(
+    Type.Array(Type.Object({ ...blob, verdict: text, at: time })),
+    'The last hundred, newest first. `verdict`: `damaged` or `unreadable`.',
+  ),
+  quarantine: described(
+    Type.Array(Type.Object(blob)),
+    'Damaged blobs that were put aside, also by earlier runs, the oldest first.',
+  ),
 })
 
 const mode = Type.Enum(['auto', 'offline', 'online'])

@@ -1,11 +1,20 @@
 import { type Static, Type } from 'typebox'
-import { asOf, limit, optionalText, text, time } from './shapes.ts'
+import {
+  after,
+  asOf,
+  described,
+  limit,
+  next,
+  optionalText,
+  storedOn,
+  text,
+  time,
+} from './shapes.ts'
 
 /** Of a pin: what stands for the tag now, and how it came to it. */
 export const pin = {
   reference: text,
-  /** `in-force`, `expired`, `blocked`, `removed`. */
-  standing: text,
+  standing: described(text, '`in-force`, `expired`, `blocked`, `removed`.'),
   digest: optionalText,
   mediaType: optionalText,
   size: Type.Optional(Type.Integer()),
@@ -13,20 +22,18 @@ export const pin = {
   author: optionalText,
   expiresAt: Type.Optional(time),
   setAt: time,
-  /** Public key (hex) of the node on which it was set. */
-  setOn: text,
-  /** As in `ETag`. */
-  version: text,
+  setOn: described(text, 'Public key (hex) of the node on which it was set.'),
+  version: described(text, 'As in `ETag`.'),
 }
 
 /** `GET /api/v1/pins`. `after` is the `next` of the page before. */
-export const pinsQuery = Type.Object({ after: optionalText, limit: limit(1_000, 100) })
+export const pinsQuery = Type.Object({ after, limit: limit(1_000, 100) })
 
 /** A page of pins in byte order; removed ones are not in it. */
 export const pinsAnswer = Type.Object({
   ...asOf,
   items: Type.Array(Type.Object(pin)),
-  next: optionalText,
+  next,
 })
 
 /** `GET /api/v1/pins/{reference}`: the pin and all that is remembered of it, newest first. */
@@ -41,25 +48,36 @@ export const pinAnswer = Type.Object({
       note: optionalText,
       author: optionalText,
       expiresAt: Type.Optional(time),
-      /** It and the one before it were set without knowing of each other. */
-      conflict: Type.Boolean(),
+      conflict: described(
+        Type.Boolean(),
+        'It and the one before it were set without knowing of each other.',
+      ),
     }),
   ),
 })
 
 /** `PUT` and `DELETE /api/v1/pins/{reference}`: on how many nodes it is to be stored before the answer. */
 export const changeQuery = Type.Object({
-  copies: Type.Integer({ minimum: 1, maximum: 100, default: 1 }),
+  copies: described(
+    Type.Integer({ minimum: 1, maximum: 100, default: 1 }),
+    'On how many nodes it is to be stored before the answer.',
+  ),
 })
 
 /** What to pin. `to`: a digest, `now` for what the tag resolves to, or `previous` for what it stood for before. */
 export const pinBody = Type.Object(
   {
-    to: Type.String({ minLength: 1, maxLength: 200, default: 'now' }),
+    to: described(
+      Type.String({ minLength: 1, maxLength: 200, default: 'now' }),
+      'A digest, `now` for what the tag resolves to, or `previous` for what it stood for before.',
+    ),
     note: Type.Optional(Type.String({ maxLength: 1_000 })),
     author: Type.Optional(Type.String({ maxLength: 100 })),
-    expiresAt: Type.Optional(time),
-    allowIncomplete: Type.Boolean({ default: false }),
+    expiresAt: described(Type.Optional(time), 'In trusted time.'),
+    allowIncomplete: described(
+      Type.Boolean({ default: false }),
+      'Also a digest that nobody holds yet; it is fetched then.',
+    ),
   },
   { additionalProperties: false },
 )
@@ -68,15 +86,15 @@ export const pinBody = Type.Object(
 export const pinChangeAnswer = Type.Object({
   ...asOf,
   ...pin,
-  complete: Type.Boolean(),
-  fetching: Type.Boolean(),
-  storedOn: Type.Object({ nodes: Type.Integer(), members: Type.Integer() }),
+  complete: described(Type.Boolean(), 'Nodes like this one can run the image now.'),
+  fetching: described(Type.Boolean(), 'What is missing is being fetched.'),
+  storedOn,
 })
 
 /** `GET /api/v1/audit`. `before` is the `next` of the page before. */
 export const auditQuery = Type.Object({
   subject: optionalText,
-  before: Type.Optional(Type.Integer({ minimum: 1 })),
+  before: described(Type.Optional(Type.Integer({ minimum: 1 })), 'The `next` of the page before.'),
   limit: limit(1_000, 100),
 })
 
@@ -86,12 +104,12 @@ export const auditAnswer = Type.Object({
   items: Type.Array(
     Type.Object({
       at: time,
-      caller: text,
-      operation: text,
+      caller: described(text, 'The name of the token, or the socket.'),
+      operation: described(text, 'The `operationId`.'),
       subject: text,
       status: Type.Integer(),
-      before: Type.Optional(Type.Unknown()),
-      after: Type.Optional(Type.Unknown()),
+      before: described(Type.Optional(Type.Unknown()), 'What stood there.'),
+      after: described(Type.Optional(Type.Unknown()), 'What stands there since.'),
     }),
   ),
   next: Type.Optional(Type.Integer()),

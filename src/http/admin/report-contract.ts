@@ -1,14 +1,14 @@
 import { type Static, Type } from 'typebox'
-import { asOf, limit, optionalText, reference, text, time } from './shapes.ts'
+import { asOf, described, limit, optionalText, reference, text, time } from './shapes.ts'
 
 /** `GET /api/v1/report`: would these tags start if no registry could be reached from now on? */
 export const reportQuery = Type.Object({
-  /** Tags; without any, the keep set. */
-  ref: Type.Array(reference, { maxItems: 1_000 }),
-  /** The node that is judged, as in `/api/v1/nodes/{name}`; without it, all are. */
-  node: optionalText,
-  /** Of the keep set. */
-  limit: limit(1_000, 1_000),
+  ref: described(Type.Array(reference, { maxItems: 1_000 }), 'Tags; without any, the keep set.'),
+  node: described(
+    optionalText,
+    'The node that is judged, as in `/api/v1/nodes/{name}`; without it, all are.',
+  ),
+  limit: described(limit(1_000, 1_000), 'Of the keep set.'),
 })
 
 const verdict = Type.Union([
@@ -20,14 +20,13 @@ const verdict = Type.Union([
 /** `verdict` is the worst of the images, and `not-ready` where there is none. */
 export const reportAnswer = Type.Object({
   ...asOf,
-  verdict,
+  verdict: described(verdict, 'The worst of the images; `not-ready` where there is none.'),
   counts: Type.Object({
     ready: Type.Integer(),
     atRisk: Type.Integer(),
     notReady: Type.Integer(),
   }),
-  /** There is more in the keep set than was looked at. */
-  truncated: Type.Boolean(),
+  truncated: described(Type.Boolean(), 'There is more in the keep set than was looked at.'),
   /** `heard`: it said what it holds; one that did not is not judged. */
   nodes: Type.Array(
     Type.Object({ id: text, name: text, platforms: Type.Array(text), heard: Type.Boolean() }),
@@ -36,13 +35,13 @@ export const reportAnswer = Type.Object({
     Type.Object({
       reference: text,
       verdict,
-      /** `pin`, `keep` or `named`. */
-      why: text,
-      /** Absent: nothing is known of the tag. */
-      digest: optionalText,
+      why: described(text, '`pin`, `keep` or `named`.'),
+      digest: described(optionalText, 'Absent: nothing is known of the tag.'),
       confirmedAt: Type.Optional(time),
-      /** `here`, `in-reach`, `older`, `lacking`, `unaware` or `not-for`, for each node that was judged. */
-      standings: Type.Array(Type.Object({ node: text, standing: text })),
+      standings: described(
+        Type.Array(Type.Object({ node: text, standing: text })),
+        '`here`, `in-reach`, `older`, `lacking`, `unaware` or `not-for`, for each node that was judged.',
+      ),
       copies: Type.Array(
         Type.Object({ platform: text, held: Type.Integer(), wanted: Type.Integer() }),
       ),
@@ -50,8 +49,7 @@ export const reportAnswer = Type.Object({
       missing: Type.Array(
         Type.Object({ digest: text, kind: text, size: Type.Optional(Type.Integer()) }),
       ),
-      /** What would be answered instead. */
-      olderDigest: optionalText,
+      olderDigest: described(optionalText, 'What would be answered instead.'),
     }),
   ),
 })

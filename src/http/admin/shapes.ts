@@ -1,20 +1,46 @@
-import { Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 
 /** What the shapes of the admin API are made of. Times are ISO 8601 in UTC, sizes bytes; what is unknown is left out. */
+
+/** The shape, with what it means told in the API's document and its page. */
+export const described = <S extends TSchema>(shape: S, description: string): S =>
+  Object.defineProperties({} as S, {
+    ...Object.getOwnPropertyDescriptors(shape),
+    description: { value: description, enumerable: true },
+  })
 
 export const text = Type.String()
 export const optionalText = Type.Optional(Type.String())
 export const time = Type.String({ format: 'date-time' })
 
 /** With every answer: who gives it, and when. */
-export const asOf = { node: text, asOf: time }
+export const asOf = {
+  node: described(text, 'The node that answers.'),
+  asOf: described(time, 'The time that the answer is of, by that node.'),
+}
+
+/** On how many nodes a change is durable. */
+export const storedOn = described(
+  Type.Object({ nodes: Type.Integer(), members: Type.Integer() }),
+  'On how many nodes, of how many, it is durable.',
+)
 
 /** How many items a page may have. */
 export const limit = (most: number, usual: number) =>
-  Type.Integer({ minimum: 1, maximum: most, default: usual })
+  described(
+    Type.Integer({ minimum: 1, maximum: most, default: usual }),
+    'How many items the page may have.',
+  )
+
+/** Where a page goes on. */
+export const after = described(optionalText, 'The `next` of the page before.')
+export const next = described(optionalText, 'Absent on the last page.')
 
 /** A reference as people write it. */
-export const reference = Type.String({ minLength: 1, maxLength: 1024 })
+export const reference = described(
+  Type.String({ minLength: 1, maxLength: 1024 }),
+  'As people write it: `nginx` is `docker.io/library/nginx:latest`.',
+)
 
 /** Any error, as RFC 9457 has it. */
 export const problem = Type.Object({

@@ -1,7 +1,17 @@
 import { type Static, Type } from 'typebox'
 import { given, resolution } from './contract.ts'
 import { pin } from './pin-contract.ts'
-import { asOf, limit, optionalText, text, time } from './shapes.ts'
+import {
+  after,
+  asOf,
+  described,
+  limit,
+  next,
+  optionalText,
+  storedOn,
+  text,
+  time,
+} from './shapes.ts'
 
 /**
  * `GET /api/v1/tags`: what the ledger knows; what is given must all fit. `prefix`: how the whole reference begins. `staleForSeconds`: the
@@ -10,9 +20,12 @@ import { asOf, limit, optionalText, text, time } from './shapes.ts'
 export const tagsQuery = Type.Object({
   registry: optionalText,
   repository: optionalText,
-  prefix: optionalText,
-  staleForSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000_000_000 })),
-  incomplete: Type.Boolean({ default: false }),
+  prefix: described(optionalText, 'How the whole reference begins.'),
+  staleForSeconds: described(
+    Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000_000_000 })),
+    'Its owner did not confirm it for longer than that.',
+  ),
+  incomplete: described(Type.Boolean({ default: false }), 'This node does not hold all of it.'),
   source: Type.Optional(
     Type.Union([
       Type.Literal('upstream'),
@@ -21,7 +34,7 @@ export const tagsQuery = Type.Object({
       Type.Literal('containerd'),
     ]),
   ),
-  after: optionalText,
+  after,
   limit: limit(1_000, 100),
 })
 
@@ -40,12 +53,12 @@ export const tagsAnswer = Type.Object({
       source: optionalText,
       confirmedAt: Type.Optional(time),
       firstSeenAt: Type.Optional(time),
-      complete: Type.Boolean(),
+      complete: described(Type.Boolean(), 'This node holds all of what the tag answers with.'),
       pinned: Type.Boolean(),
       pinnedDigest: optionalText,
     }),
   ),
-  next: optionalText,
+  next,
 })
 
 /** A digest that a tag is known to have pointed to, and who said so. `complete`: this node holds all of it. */
@@ -54,14 +67,18 @@ const seen = Type.Object({
   mediaType: text,
   size: Type.Integer(),
   source: text,
-  /** Public key (hex) of the node that saw it, and its name where it has one here. */
-  saidBy: text,
+  saidBy: described(
+    text,
+    'Public key (hex) of the node that saw it, and its name where it has one here.',
+  ),
   saidByName: optionalText,
-  /** When its owner last confirmed it to this node, or else said so to another. */
-  confirmedAt: time,
+  confirmedAt: described(
+    time,
+    'When its owner last confirmed it to this node, or else said so to another.',
+  ),
   firstSeenAt: time,
   lastSeenAt: time,
-  complete: Type.Boolean(),
+  complete: described(Type.Boolean(), 'This node holds all of it.'),
 })
 
 /**
@@ -72,17 +89,21 @@ const seen = Type.Object({
 export const tagAnswer = Type.Object({
   ...asOf,
   reference: text,
-  live: Type.Optional(seen),
-  history: Type.Array(seen),
+  live: described(Type.Optional(seen), 'The newest observation.'),
+  history: described(Type.Array(seen), 'The digests before it.'),
   pin: Type.Optional(Type.Object(pin)),
-  digest: optionalText,
+  digest: described(
+    optionalText,
+    'What `platforms` and `holders` are of: that of the pin, else the newest one.',
+  ),
   platforms: Type.Array(
     Type.Object({
       platform: text,
-      /** Clients of this node or of another one need it. */
-      wanted: Type.Boolean(),
-      /** `complete`, `incomplete`, or `absent`: the image has nothing for it. */
-      state: text,
+      wanted: described(Type.Boolean(), 'Clients of this node or of another one need it.'),
+      state: described(
+        text,
+        '`complete`, `incomplete`, or `absent`: the image has nothing for it.',
+      ),
       manifest: optionalText,
       /** What is to be fetched next. */
       missing: Type.Array(
@@ -95,7 +116,10 @@ export const tagAnswer = Type.Object({
     Type.Object({ id: text, name: optionalText, holds: Type.Integer(), of: Type.Integer() }),
   ),
   resolution,
-  answers: Type.Array(given),
+  answers: described(
+    Type.Array(given),
+    'The last that this node gave; `GET /api/v1/resolutions` has more of them.',
+  ),
 })
 
 /**
@@ -105,10 +129,13 @@ export const tagAnswer = Type.Object({
 export const refreshAnswer = Type.Object({
   ...asOf,
   reference: text,
-  outcome: text,
+  outcome: described(
+    text,
+    '`new`, `moved`, `unchanged`, `late` (what it says later is written down), `failed`.',
+  ),
   before: optionalText,
   after: optionalText,
-  pinnedDigest: optionalText,
+  pinnedDigest: described(optionalText, 'Clients get this one anyway.'),
   reason: text,
   failure: optionalText,
   saidBy: optionalText,
@@ -122,9 +149,9 @@ export const refreshAnswer = Type.Object({
 export const forgetAnswer = Type.Object({
   ...asOf,
   reference: text,
-  forgotten: optionalText,
-  pinnedDigest: optionalText,
-  storedOn: Type.Object({ nodes: Type.Integer(), members: Type.Integer() }),
+  forgotten: described(optionalText, 'What it stood for.'),
+  pinnedDigest: described(optionalText, 'Clients still get this one.'),
+  storedOn,
 })
 
 export type ForgetAnswer = Static<typeof forgetAnswer>
