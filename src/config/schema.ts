@@ -191,6 +191,11 @@ const configSchema = group('Configuration of Holdfast.', {
       description:
         'How long a node may be away before its copies are made anew elsewhere; a reboot should be shorter.',
     }),
+    reportEvery: ofKind('duration', {
+      default: '10m',
+      description:
+        'How often the offline report on what is kept is made for the metrics that tell its verdicts.',
+    }),
     patterns: Type.Array(ofKind('imagePattern', { description: 'As in resolve.rules.' }), {
       default: [],
       description:

@@ -10,9 +10,11 @@ import type { Listener } from '../http/listener.ts'
 import { createMirror } from '../http/mirror.ts'
 import { createTokenFile } from '../http/token-file.ts'
 import type { Repair } from '../keep/repair.ts'
+import { startReportWatch } from '../keep/watch-report.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Mode } from '../ports/mode.ts'
+import { systemTimers } from '../ports/timers.ts'
 import { rememberAnswers } from '../pull/remember-answers.ts'
 import { measureResolveTag } from '../telemetry/measured-resolve-tag.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -75,6 +77,18 @@ export async function openFaces(
     isListening: () => isListening,
   })
   const storeUsage = () => parts.content.store.usage()
+  const report = wireReport(config, {
+    ledger,
+    self: parts.database.replication.origin,
+    content: parts.content,
+    manifests: parts.pull.manifests,
+    mesh: parts.mesh?.forPull,
+  })
+  const reportWatch = startReportWatch(
+    { ...report, clock: parts.clock, timers: systemTimers, log: parts.log },
+    { everyMs: config.keep.reportEvery },
+  )
+  owned.defer(() => reportWatch.close())
   watchNode(
     parts.metrics.registry,
     {
@@ -84,6 +98,7 @@ export async function openFaces(
       readiness,
       neighbour: parts.content.neighbour,
       keptImages: parts.repair.counts,
+      lastReport: reportWatch.last,
       damagedBlobs: () => parts.content.scrub.counts().damaged,
     },
     { registries: Object.keys(parts.upstreams.settings) },
@@ -112,13 +127,7 @@ export async function openFaces(
       ...wireKeeps(parts),
       exclusions: wireExclusions(parts),
       exclusionBook: parts.database.exclusions,
-      report: wireReport(config, {
-        ledger,
-        self: parts.database.replication.origin,
-        content: parts.content,
-        manifests: parts.pull.manifests,
-        mesh: parts.mesh?.forPull,
-      }),
+      report,
       audit: parts.database.audit,
       node: parts.node,
       clock: parts.clock,

@@ -7,6 +7,8 @@ import type { ResolutionSource, Resolved, ResolveTag, Unresolved } from '../pull
 /** Counts resolutions. */
 export interface ResolutionMeter {
   resolved(source: ResolutionSource | 'none', failure: FailureClass | 'none', seconds: number): void
+  /** An answer that its owner did not confirm just now. @param ageSeconds since it last did */
+  answeredStale(source: ResolutionSource, ageSeconds: number): void
 }
 
 /**
@@ -23,6 +25,9 @@ export function measureResolveTag(
     const durationMs = clock.monotonicMs() - startedAtMs
     const source = answer.found ? answer.source : 'none'
     meter.resolved(source, answer.failure ?? 'none', durationMs / 1000)
+    if (answer.found && answer.ageSeconds !== undefined) {
+      meter.answeredStale(answer.source, answer.ageSeconds)
+    }
     tell(answer, Math.round(durationMs * 100) / 100)
     return answer
   }

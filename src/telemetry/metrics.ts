@@ -38,6 +38,9 @@ const latencyBuckets = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2.5, 5, 10, 20,
 ]
 
+/** Seconds since a tag was last confirmed: from a minute over an hour, a day and a week to three months. */
+const ageBuckets = [60, 600, 3_600, 21_600, 86_400, 172_800, 604_800, 2_592_000, 7_776_000]
+
 /** How often the event loop's delay is sampled, in ms. The library's 10 would wake an idle node a hundred times a second. */
 const loopSampleMs = 100
 
@@ -67,6 +70,13 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     help: 'Time from a question for a tag to its answer, by who answered.',
     labelNames: ['source'],
     buckets: latencyBuckets,
+    registers,
+  })
+  const staleSeconds = new Histogram({
+    name: 'holdfast_stale_answer_age_seconds',
+    help: 'How long ago the owner of a tag last confirmed what was answered, where it did not do so just now; by who answered.',
+    labelNames: ['source'],
+    buckets: ageBuckets,
     registers,
   })
   const upstreamRequests = new Counter({
@@ -169,6 +179,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
         resolutions.inc({ source, failure })
         resolveSeconds.observe({ source }, seconds)
       },
+      answeredStale: (source, ageSeconds) => staleSeconds.observe({ source }, ageSeconds),
     },
     upstream: {
       asked: (kind, outcome, seconds) => {

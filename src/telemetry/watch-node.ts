@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from 'prom-client'
+import type { ReportSummary } from '../keep/watch-report.ts'
 import type { StoreUsage } from '../ports/content-store.ts'
 import { type NeighbourStatus, neighbourStates } from '../ports/neighbour-store.ts'
 import { degradedReasons, type Readiness } from '../ports/readiness.ts'
@@ -15,6 +16,8 @@ export interface NodeState {
   readonly neighbour?: (() => NeighbourStatus) | undefined
   /** Images that are kept, by how they are on this node. */
   readonly keptImages: () => Readonly<Record<'held' | 'lacking' | 'elsewhere', number>>
+  /** The last offline report on what is kept; `undefined`: none was made. */
+  readonly lastReport: () => ReportSummary | undefined
   /** Blobs found damaged by the scrub, since the start. */
   readonly damagedBlobs: () => number
 }
@@ -81,6 +84,29 @@ function watchKept(registers: Registry[], node: NodeState): void {
     registers,
     collect() {
       for (const [state, count] of Object.entries(node.keptImages())) this.set({ state }, count)
+    },
+  })
+  new Gauge({
+    name: 'holdfast_report_images',
+    help: 'Images of the keep set by the verdict of the last offline report; absent before the first, and when none could be made.',
+    labelNames: ['verdict'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [verdict, count] of Object.entries(node.lastReport()?.verdicts ?? {})) {
+        this.set({ verdict }, count)
+      }
+    },
+  })
+  new Gauge({
+    name: 'holdfast_report_image_copies',
+    help: 'Images of the keep set by how many nodes hold all of them, by the last offline report; 3: three or more.',
+    labelNames: ['copies'],
+    registers,
+    collect() {
+      this.reset()
+      const { copies = [] } = node.lastReport() ?? {}
+      for (const [number, count] of copies.entries()) this.set({ copies: number }, count)
     },
   })
 }

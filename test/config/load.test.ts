@@ -52,7 +52,7 @@ t.test('without anything written the defaults of the design hold', async t => {
       quotaBytes: 20 * 2 ** 30,
       minFreeBytes: { percent: 20 },
     },
-    keep: { copies: 2, repairAfter: 600_000, patterns: [] },
+    keep: { copies: 2, repairAfter: 600_000, reportEvery: 600_000, patterns: [] },
     log: { level: 'info', format: 'json' },
   })
   t.equal(config.platforms.length, 1)

@@ -76,6 +76,30 @@ t.test('a resolution is one line at info and one count, an explanation neither',
   ])
 })
 
+t.test('how old an answer was is told where its owner did not confirm it just now', async t => {
+  const metrics = createMetrics({ version: '1' })
+  const answers = [
+    resolved({ source: 'ledger', fresh: false, ageSeconds: 90_000 }),
+    resolved({ source: 'upstream', fresh: true, ageSeconds: undefined }),
+    resolved({ source: 'pin', fresh: false, ageSeconds: undefined }),
+  ]
+  for (const answer of answers) {
+    const resolveTag = measureResolveTag(async () => answer, {
+      meter: metrics.resolutions,
+      clock: steppingClock(),
+      log: keepLog().log,
+    })
+    await resolveTag(key, { asking: 'HEAD', signal })
+  }
+  const { text } = await metrics.expose()
+  const lines = text.split('\n').filter(line => line.startsWith('holdfast_stale_answer'))
+  const bucket = (le: string) =>
+    lines.find(line => line.includes(`le="${le}"`) && line.includes('ledger'))
+  t.match(bucket('86400'), / 0$/)
+  t.match(bucket('172800'), / 1$/)
+  t.equal(lines.filter(line => line.includes('_count')).length, 1, 'the other answers have no age')
+})
+
 t.test(
   'every question to an upstream is counted with its outcome, and the bytes that came',
   async t => {
@@ -237,6 +261,11 @@ function nodeState(change: Partial<NodeState> = {}): NodeState {
     storeUsage: async () => usage,
     readiness: () => ({ ready: true, degraded: [] }),
     keptImages: () => ({ held: 5, lacking: 2, elsewhere: 0 }),
+    lastReport: () => ({
+      atMs: 0,
+      verdicts: { ready: 4, 'at-risk': 0, 'not-ready': 1 },
+      copies: [1, 0, 4, 0],
+    }),
     damagedBlobs: () => 0,
     ...change,
   }
@@ -282,6 +311,10 @@ t.test('the state of the node is read when somebody asks', async t => {
     'holdfast_store_total_bytes 5000',
     'holdfast_kept_images{state="held"} 5',
     'holdfast_kept_images{state="lacking"} 2',
+    'holdfast_report_images{verdict="ready"} 4',
+    'holdfast_report_images{verdict="not-ready"} 1',
+    'holdfast_report_image_copies{copies="0"} 1',
+    'holdfast_report_image_copies{copies="2"} 4',
     'holdfast_degraded{reason="store_full"} 1',
   ])
   t.equal(looks, 1, 'with one look at the file system')
