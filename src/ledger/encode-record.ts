@@ -1,18 +1,27 @@
 import { parseDigest } from '../oci/digest.ts'
 import { formatTag, parseReference } from '../oci/reference.ts'
 import { decodeCbor, encodeCbor } from './cbor.ts'
-import type {
-  LedgerRecord,
-  ObservationSource,
-  RecordDetails,
-  RecordKind,
-  RecordTarget,
-  SignedRecord,
+import {
+  type LedgerRecord,
+  maxValueBytes,
+  type ObservationSource,
+  type RecordDetails,
+  type RecordKind,
+  type RecordTarget,
+  type SignedRecord,
 } from './record.ts'
 import type { Stamp } from './stamp.ts'
 
-/** Of a record's signed bytes. */
-export const maxRecordBytes = 8 * 1024
+/** Of a record's signed bytes, whatever its kind. */
+export const maxRecordBytes = maxValueBytes + 8 * 1024
+
+/** Of those of a kind that carries no value. */
+const maxPlainBytes = 8 * 1024
+
+const kindsWithValue: ReadonlySet<RecordKind> = new Set(['warm', 'setting', 'share'])
+
+const maxBytesOf = (kind: RecordKind): number =>
+  kindsWithValue.has(kind) ? maxRecordBytes : maxPlainBytes
 
 /** The first element of every body. A higher one is not understood. */
 const version = 1
@@ -28,6 +37,7 @@ export const kindNumbers = {
   setting: 7,
   block: 8,
   forget: 9,
+  share: 10,
 } as const satisfies Record<RecordKind, number>
 
 /** Sources on the wire and in rows; they never change. */
@@ -68,20 +78,26 @@ export function encodeRecord(record: LedgerRecord, clusterId: string): Uint8Arra
     record.removed,
     encodeDetails(record.details),
   ])
-  if (body.length > maxRecordBytes) {
-    throw new RangeError(
-      `a record of ${body.length} bytes for ${record.key}, over ${maxRecordBytes}`,
-    )
+  const maxBytes = maxBytesOf(record.kind)
+  if (body.length > maxBytes) {
+    throw new RangeError(`a record of ${body.length} bytes for ${record.key}, over ${maxBytes}`)
   }
   return body
 }
 
-function encodeDetails({ note, author, expiresAtMs, over }: RecordDetails): Map<string, unknown> {
+function encodeDetails({
+  note,
+  author,
+  expiresAtMs,
+  over,
+  value,
+}: RecordDetails): Map<string, unknown> {
   const details = new Map<string, unknown>()
   if (note !== undefined) details.set('note', note)
   if (author !== undefined) details.set('author', author)
   if (expiresAtMs !== undefined) details.set('expires', expiresAtMs)
   if (over !== undefined) details.set('over', [over.wallMs, over.counter])
+  if (value !== undefined) details.set('value', value)
   return details
 }
 
@@ -98,7 +114,9 @@ export function decodeRecord(signed: SignedRecord, clusterId: string): LedgerRec
   if (fields[1] !== clusterId) return 'cluster'
   // A kind that a later version added is no fault of who hands it on.
   if (isCount(fields[2]) && !kinds.has(fields[2])) return 'version'
-  return readFields(fields, signed) ?? 'malformed'
+  const record = readFields(fields, signed)
+  if (record === undefined) return 'malformed'
+  return signed.body.length > maxBytesOf(record.kind) ? 'too-large' : record
 }
 
 function readFields(fields: readonly unknown[], signed: SignedRecord): LedgerRecord | undefined {
@@ -128,7 +146,7 @@ function readFields(fields: readonly unknown[], signed: SignedRecord): LedgerRec
 }
 
 /** What a kind demands of its record. */
-function isWellFormed({ kind, key, target, source, removed }: LedgerRecord): boolean {
+function isWellFormed({ kind, key, target, source, origin, removed }: LedgerRecord): boolean {
   switch (kind) {
     case 'observation':
       return isTagKey(key) && target !== undefined && source !== undefined && !removed
@@ -141,6 +159,9 @@ function isWellFormed({ kind, key, target, source, removed }: LedgerRecord): boo
       return parseDigest(key) !== undefined
     case 'ban':
       return /^[0-9a-f]{64}$/.test(key)
+    case 'share':
+      // Nobody says anything of another node's share.
+      return key.endsWith(`/${origin}`) && key.length <= 200
     default:
       return key.length > 0 && key.length <= 1024
   }
@@ -181,11 +202,13 @@ function readDetails(details: unknown): RecordDetails | undefined {
   const note: unknown = details.get('note')
   const author: unknown = details.get('author')
   const expires: unknown = details.get('expires')
+  const value: unknown = details.get('value')
   return {
     note: typeof note === 'string' ? note : undefined,
     author: typeof author === 'string' ? author : undefined,
     expiresAtMs: isCount(expires) ? expires : undefined,
     over: readStamp(details.get('over')),
+    value: typeof value === 'string' ? value : undefined,
   }
 }
 

@@ -15,6 +15,7 @@ export type RecordKind =
   | 'use'
   | 'ban'
   | 'forget'
+  | 'share'
 
 /** Digest, type and size of a manifest, as a record names it. */
 export interface RecordTarget {
@@ -32,7 +33,12 @@ export interface RecordDetails {
   readonly expiresAtMs?: number | undefined
   /** Of a pin: the stamp of the pin or tombstone it was set over. Another one found there means two operators at once. */
   readonly over?: Stamp | undefined
+  /** What a setting is set to, what a warm job is to do, how far a share of one is; at most {@link maxValueBytes} of UTF-8. */
+  readonly value?: string | undefined
 }
+
+/** Of a record's value, in UTF-8. A message of the bus holds one with room to spare. */
+export const maxValueBytes = 32 * 1024
 
 /** The bytes a node signed and its Ed25519 signature: what is stored and relayed, verbatim. */
 export interface SignedRecord {
@@ -43,7 +49,7 @@ export interface SignedRecord {
 /** One node's word about one key. */
 export interface LedgerRecord {
   readonly kind: RecordKind
-  /** `registry/repository:tag`; a keep's is the pattern, a block's the digest, a ban's the origin (hex), a setting's its name. */
+  /** `registry/repository:tag`; a keep's is the pattern, a block's the digest, a ban's the origin (hex), a setting's its name, a warm job's its id, a share's `job/origin`. */
   readonly key: string
   /** Absent in tombstones, uses, bans and where a tag is forgotten. */
   readonly target: RecordTarget | undefined
@@ -57,6 +63,11 @@ export interface LedgerRecord {
   readonly details: RecordDetails
   /** Absent until the writer signed it. */
   readonly signed: SignedRecord | undefined
+}
+
+/** Whether a kind is an operator's word: durable before it is acknowledged, and of no weight from a node that `mesh.operators` leaves out. */
+export function isOperatorKind(kind: RecordKind): boolean {
+  return kind !== 'observation' && kind !== 'use' && kind !== 'share'
 }
 
 /**

@@ -8,7 +8,7 @@ import {
   maxRecordBytes,
   sourceNumbers,
 } from '../../src/ledger/encode-record.ts'
-import type { LedgerRecord } from '../../src/ledger/record.ts'
+import { type LedgerRecord, maxValueBytes } from '../../src/ledger/record.ts'
 import { image, key, observation, originOf } from './support.ts'
 
 const signature = new Uint8Array(64)
@@ -79,6 +79,7 @@ t.test('kinds and sources keep their numbers', async t => {
     setting: 7,
     block: 8,
     forget: 9,
+    share: 10,
   })
   t.strictSame(sourceNumbers, { upstream: 1, push: 2, import: 3, containerd: 4 })
 })
@@ -169,6 +170,33 @@ t.test('no bytes make it throw', async t => {
       read(bent)
     }),
   )
+})
+
+t.test(
+  'jobs, settings and shares carry a value, also a long one, and no other kind a long text',
+  async t => {
+    const value = 'ü'.repeat(maxValueBytes / 2)
+    const origin = originOf(7)
+    const bare = { ...pin, target: undefined, origin }
+    const keys = { warm: 'job-1', setting: 'mode', share: `job-1/${origin}` } as const
+    for (const kind of ['warm', 'setting', 'share'] as const) {
+      const record = { ...bare, kind, key: keys[kind], details: { author: 'ann', value } }
+      t.match(read(encodeRecord(record, 'c')), { kind, details: { author: 'ann', value } }, kind)
+    }
+    const keep = { ...bare, kind: 'keep', key: 'a.lan/**', details: { value } } as const
+    t.throws(() => encodeRecord(keep, 'c'), RangeError)
+    const bent = bend({ ...keep, details: {} }, f => f.splice(12, 1, new Map([['value', value]])))
+    t.equal(read(bent), 'too-large')
+    const job = { ...bare, kind: 'warm', key: 'job-1', details: {} } as const
+    const odd = bend(job, f => f.splice(12, 1, new Map([['value', 7]])))
+    t.match(read(odd), { kind: 'warm', details: { value: undefined } }, 'of a later version')
+  },
+)
+
+t.test("a node says nothing of another node's share", async t => {
+  const share = { ...pin, kind: 'share', target: undefined, details: {} } as const
+  t.match(read(encodeRecord({ ...share, key: `job-1/${originOf(7)}` }, 'c')), { kind: 'share' })
+  t.equal(read(encodeRecord({ ...share, key: `job-1/${originOf(8)}` }, 'c')), 'malformed')
 })
 
 t.test('a record that is too large is not encoded and not decoded', async t => {

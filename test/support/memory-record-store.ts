@@ -18,7 +18,12 @@ import { beatenConfirmation } from '../../src/ledger/observe.ts'
 import { decide } from '../../src/ledger/operation.ts'
 import { operatorRecord } from '../../src/ledger/own-record.ts'
 import { endedBy } from '../../src/ledger/pin.ts'
-import type { LedgerRecord, RecordKind, SignedRecord } from '../../src/ledger/record.ts'
+import {
+  isOperatorKind,
+  type LedgerRecord,
+  type RecordKind,
+  type SignedRecord,
+} from '../../src/ledger/record.ts'
 import { leafOfRegister, registerOf } from '../../src/ledger/register.ts'
 import { compareStamps, stampAfter } from '../../src/ledger/stamp.ts'
 import { believeUntil, createTrustedTime, type TrustedTime } from '../../src/ledger/trusted-time.ts'
@@ -141,7 +146,8 @@ export function createMemoryRecordStore(options: {
 
   function refuse(signed: SignedRecord, record: LedgerRecord): RecordOutcome | undefined {
     if (!signer.verify(signed, record.origin)) return 'signature'
-    if (!isAgeing(record) && operators?.includes(record.origin) === false) return 'no-operator'
+    if (isOperatorKind(record.kind) && operators?.includes(record.origin) === false)
+      return 'no-operator'
     return undefined
   }
 
@@ -199,7 +205,7 @@ export function createMemoryRecordStore(options: {
   const setAside = (record: Signed): void =>
     void quarantine.set(`${record.key} ${record.kind} ${record.origin}`, record)
 
-  const isAgeing = ({ kind }: LedgerRecord): boolean => kind === 'observation' || kind === 'use'
+  const isAgeing = ({ kind }: LedgerRecord): boolean => !isOperatorKind(kind)
 
   function lastUses(): ReadonlyMap<string, number> {
     const uses = new Map<string, number>()
@@ -210,7 +216,7 @@ export function createMemoryRecordStore(options: {
   }
 
   function forget(key: string): void {
-    for (const kind of ['observation', 'use'] as const) replace(registerOf(kind, key), [])
+    for (const kind of ['observation', 'use', 'share'] as const) replace(registerOf(kind, key), [])
     sightings.delete(key)
   }
 

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { maxRecordBytes } from '../../src/ledger/encode-record.ts'
 import type { SignedRecord } from '../../src/ledger/record.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import type { RecordOutcome } from '../../src/ports/record-store.ts'
@@ -56,7 +57,7 @@ t.test('what is no batch of records is rejected, what a later version says ignor
     message(),
     message(...many),
     message({ ...record, signature: Buffer.alloc(63) }),
-    message({ ...record, body: Buffer.alloc(9_000) }),
+    message({ ...record, body: Buffer.alloc(maxRecordBytes + 1) }),
   ]
   for (const one of bad) t.equal(await judge(one, from), 'reject')
   t.equal(await judge(Buffer.concat([Buffer.of(1), Buffer.from('820280', 'hex')]), from), 'ignore')

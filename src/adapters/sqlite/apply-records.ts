@@ -1,13 +1,13 @@
 import { decodeRecord, kindNumbers } from '../../ledger/encode-record.ts'
 import { sightingOf } from '../../ledger/history.ts'
 import { endedBy } from '../../ledger/pin.ts'
-import type { LedgerRecord, SignedRecord } from '../../ledger/record.ts'
+import { isOperatorKind, type LedgerRecord, type SignedRecord } from '../../ledger/record.ts'
 import type { RecordOutcome } from '../../ports/record-store.ts'
 import type { Connection } from './database.ts'
 import { isSignedBy, verifySignature } from './identity.ts'
 import { type RecordRow, recordColumns, recordOf } from './record-row.ts'
 import type { KeyWriter } from './write-key.ts'
-import { isOperatorKind, type RecordWriter } from './write-record.ts'
+import type { RecordWriter } from './write-record.ts'
 
 /** Rows the quarantine holds at most; beyond it what waits longest for its time goes. */
 const maxQuarantined = 10_000

@@ -4,6 +4,7 @@ import type { KeyState } from '../../ledger/key-state.ts'
 import { believeUntil, type TimeCorrection, type TrustedTime } from '../../ledger/trusted-time.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Reader } from './reader.ts'
+import { wordKinds } from './words.ts'
 import type { WriterThread } from './writer-thread.ts'
 
 /** Learns the time from registries and has put right what was written before it was known. */
@@ -35,10 +36,10 @@ export function createClockCorrection(parts: {
   function send(by: Correction): void {
     isSent = true
     parts.writer.submit({ type: 'correct', correction: by }).then(
-      ({ changed, exclusionsChanged, keepsChanged }) => {
+      ({ changed, exclusionsChanged, wordsChanged }) => {
         if (current === by) current = undefined
         if (exclusionsChanged) parts.reader.exclusions.reload()
-        if (exclusionsChanged || keepsChanged) parts.reader.keeps.reload()
+        parts.reader.words.reload(exclusionsChanged ? wordKinds : wordsChanged)
         parts.onChanged(changed)
       },
       () => {

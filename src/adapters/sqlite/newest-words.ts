@@ -33,12 +33,16 @@ export function createNewestWords(db: Connection): NewestWords {
 }
 
 /** When, where, by whom and why it was said. */
-export function tellWord({ origin, wallMs, details }: Word): {
+export function tellWord(word: Word): {
   readonly atMs: number
   readonly origin: string
   readonly note: string | undefined
   readonly author: string | undefined
 } {
-  const { note, author } = (details === null ? {} : JSON.parse(details)) as RecordDetails
-  return { atMs: wallMs, origin, note, author }
+  const { note, author } = detailsOf(word)
+  return { atMs: word.wallMs, origin: word.origin, note, author }
 }
+
+/** What it carries of what this version knows. */
+export const detailsOf = ({ details }: Word): RecordDetails =>
+  (details === null ? {} : JSON.parse(details)) as RecordDetails

@@ -17,6 +17,7 @@ import type { PinBook } from '../../ports/pin-book.ts'
 import type { RecordStore } from '../../ports/record-store.ts'
 import type { ResolutionLog } from '../../ports/resolution-log.ts'
 import type { TagLedger } from '../../ports/tag-ledger.ts'
+import type { WordBook } from '../../ports/word-book.ts'
 import { createAuditLog } from './audit-log.ts'
 import { createAwaitedImages } from './awaited-images.ts'
 import { createContentCatalog } from './content-catalog.ts'
@@ -36,6 +37,7 @@ import { createSnapshots } from './schedule-snapshots.ts'
 import { createSettings, type Settings } from './settings.ts'
 import { createStoredTime } from './stored-time.ts'
 import { createTagLedger } from './tag-ledger.ts'
+import { createWordBook, type WordKind } from './words.ts'
 import { startWriter } from './writer-thread.ts'
 
 /** Everything that is kept in the node's database. */
@@ -55,6 +57,12 @@ export interface OpenedLedger {
   readonly pins: PinBook
   readonly exclusions: ExclusionBook
   readonly keeps: KeepBook
+  /** Warm jobs, by their ids. */
+  readonly warmWords: WordBook
+  /** What nodes say of their shares of warm jobs, by `job/node`; a node may say it of its own alone. */
+  readonly shareWords: WordBook
+  /** Settings of the whole cluster, by their names. */
+  readonly settingWords: WordBook
   readonly time: ClusterTime
   readonly identity: Identity
   readonly signature: NodeSignature
@@ -128,6 +136,7 @@ export async function openLedger(options: {
     onChanged: changed,
     onBeaten: keys => records.beaten(keys),
   })
+  const wordsOf = (kind: WordKind) => createWordBook(kind, { reader, replication })
   const records = createRecordStore({ reader, apply: replication.applyRecords, reaffirm })
   store = records
   const catalog = createContentCatalog({ reader, writer, log })
@@ -157,7 +166,10 @@ export async function openLedger(options: {
     audit: createAuditLog({ reader, writer }),
     pins,
     exclusions: createExclusionBook({ reader, say: replication.say }),
-    keeps: createKeepBook({ reader, say: replication.say, onChange: replication.onKeeps }),
+    keeps: createKeepBook(wordsOf('keep')),
+    warmWords: wordsOf('warm'),
+    shareWords: wordsOf('share'),
+    settingWords: wordsOf('setting'),
     time: { nowMs: time.nowMs, source: time.source, learnFromPeers },
     identity,
     signature: createNodeSignature(identity),

@@ -5,10 +5,10 @@ import Database from 'better-sqlite3'
 import type { Log } from '../../ports/log.ts'
 import { type Connection, isCorruption, openReader, openWriter } from './database.ts'
 import { createExclusions, type LoadedExclusions } from './exclusions.ts'
-import { type LoadedKeeps, loadKeeps } from './keep-book.ts'
 import { createKeyLister, type KeyLister } from './list-keys.ts'
 import { migrate, readMigrations } from './migrate.ts'
 import { createKeyReader, type KeyReader } from './read-key.ts'
+import { type LoadedWords, loadWords } from './words.ts'
 
 /** The statements of one open connection. */
 export interface OpenedReader {
@@ -16,7 +16,7 @@ export interface OpenedReader {
   readonly keys: KeyReader
   readonly lists: KeyLister
   readonly exclusions: LoadedExclusions
-  readonly keeps: LoadedKeeps
+  readonly words: LoadedWords
 }
 
 /** Reading on the main thread, whatever becomes of the file. */
@@ -24,7 +24,7 @@ export interface Reader {
   /** What `query` finds, or `otherwise` when the database cannot be read: a reader is never stopped by it. */
   read<T>(query: (reader: OpenedReader) => T, otherwise: T): T
   readonly exclusions: LoadedExclusions
-  readonly keeps: LoadedKeeps
+  readonly words: LoadedWords
   /** Another file took the place of the one that is open. */
   reopen(): void
   close(): void
@@ -64,9 +64,9 @@ export function createReader(
       list: kind => opened.exclusions.list(kind),
       reload: () => read(({ exclusions }) => exclusions.reload(), undefined),
     },
-    keeps: {
-      list: () => opened.keeps.list(),
-      reload: () => read(({ keeps }) => keeps.reload(), undefined),
+    words: {
+      list: kind => opened.words.list(kind),
+      reload: kinds => read(({ words }) => words.reload(kinds), undefined),
     },
     reopen() {
       const before = opened
@@ -98,7 +98,7 @@ function prepare(db: Connection): OpenedReader {
       keys: createKeyReader(db),
       lists: createKeyLister(db),
       exclusions,
-      keeps: loadKeeps(db, exclusions),
+      words: loadWords(db, exclusions),
     }
   } catch (error) {
     db.close()

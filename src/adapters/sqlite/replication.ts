@@ -6,6 +6,7 @@ import { checkRecord } from './apply-records.ts'
 import { packRecords } from './pack-records.ts'
 import type { Reader } from './reader.ts'
 import { createSignedWords, type SignedWords } from './signed-words.ts'
+import { type WordKind, wordKinds } from './words.ts'
 import type { JobResult, OperatorWord } from './writer-protocol.ts'
 import type { WriterThread } from './writer-thread.ts'
 
@@ -24,7 +25,7 @@ export interface Replication extends SignedWords {
   setOperators(origins: readonly string[] | undefined): void
   /** Takes from the quarantine what is no longer ahead of trusted time. */
   releaseQuarantine(): Promise<void>
-  /** Signs and writes an operator's word (a ban, a block, a keep …), durable as a pin is. */
+  /** Signs and writes an operator's word (a ban, a block, a keep …), durable as a pin is; also what this node says of its share of a job. */
   say(word: OperatorWord): Promise<void>
   /** The records of a tag's registers as they are relayed, newest first within a kind. */
   recordsOf(key: TagReference): readonly SignedRecord[]
@@ -32,8 +33,8 @@ export interface Replication extends SignedWords {
   isBanned(origin: string): boolean
   /** Calls back after a ban or a block was set or lifted. */
   onExclusions(listener: () => void): () => void
-  /** Calls back after what is kept changed, be it by a ban. */
-  onKeeps(listener: () => void): () => void
+  /** Calls back after what is said of a kind changed, be it by a ban. */
+  onWords(kind: WordKind, listener: () => void): () => void
 }
 
 /** Replication over the ledger's writer. `onChanged` is told the keys that others' records changed. */
@@ -48,7 +49,7 @@ export function createReplication(parts: {
 }): Replication {
   const { reader, writer, time, origin, clusterId } = parts
   const listeners = new Set<() => void>()
-  const keepListeners = new Set<() => void>()
+  const wordListeners = new Map(wordKinds.map(kind => [kind, new Set<() => void>()]))
   let operators: readonly string[] | undefined
 
   const applyTime = () => ({ atMs: time.nowMs(), believeUntilMs: believeUntil(time), operators })
@@ -58,10 +59,9 @@ export function createReplication(parts: {
       reader.exclusions.reload()
       for (const listener of listeners) listener()
     }
-    if (result.exclusionsChanged || result.keepsChanged) {
-      reader.keeps.reload()
-      for (const listener of keepListeners) listener()
-    }
+    const kinds = result.exclusionsChanged ? wordKinds : result.wordsChanged
+    reader.words.reload(kinds)
+    for (const listener of kinds.flatMap(kind => [...(wordListeners.get(kind) ?? [])])) listener()
     parts.onChanged(result.changed)
     parts.onBeaten(result.beaten)
     return result
@@ -107,9 +107,10 @@ export function createReplication(parts: {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    onKeeps(listener) {
-      keepListeners.add(listener)
-      return () => void keepListeners.delete(listener)
+    onWords(kind, listener) {
+      const ofKind = wordListeners.get(kind)
+      ofKind?.add(listener)
+      return () => void ofKind?.delete(listener)
     },
   }
 }

@@ -211,10 +211,11 @@ export function createTagLedger(
       }
       const uptimeMs = agedOutAtMs - sinceMs
       const { retentionDays } = settings
-      const { changed: keys } = await writer.submit({
+      const { changed: keys, wordsChanged } = await writer.submit({
         type: 'age-out',
         time: { nowMs: time.nowMs(), uptimeMs, retentionDays },
       })
+      reader.words.reload(wordsChanged)
       for (const key of keys) used.delete(key)
       changed(keys)
       return keys.length

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { kindNumbers } from '../../ledger/encode-record.ts'
 import { operatorRecord } from '../../ledger/own-record.ts'
-import type { LedgerRecord, SignedRecord } from '../../ledger/record.ts'
+import { isOperatorKind, type LedgerRecord, type SignedRecord } from '../../ledger/record.ts'
 import { leafOf } from '../../ledger/register.ts'
 import { stampAfter } from '../../ledger/stamp.ts'
 import type { Log } from '../../ports/log.ts'
@@ -19,9 +19,10 @@ import { type Connection, isCorruption, isUnwritable } from './database.ts'
 import { createExclusions } from './exclusions.ts'
 import { packRecords } from './pack-records.ts'
 import type { PinJournal } from './pin-journal.ts'
+import { wordKinds } from './words.ts'
 import { createKeyWriter } from './write-key.ts'
 import { createLocalWriter } from './write-local.ts'
-import { createRecordWriter, isOperatorKind } from './write-record.ts'
+import { createRecordWriter } from './write-record.ts'
 import type { Committed, Job, JobResult, OperatorWord } from './writer-protocol.ts'
 
 /** What became of one job of a batch that was committed: its result, or the fault of its own that undid it alone. */
@@ -52,7 +53,7 @@ export const nothing: JobResult = {
   changed: [],
   outcomes: [],
   exclusionsChanged: false,
-  keepsChanged: false,
+  wordsChanged: [],
   beaten: [],
 }
 
@@ -63,7 +64,7 @@ function resultOf(taken: readonly LedgerRecord[]): JobResult {
     ...nothing,
     changed: [...new Set(read.map(record => record.key))],
     exclusionsChanged: taken.some(({ kind }) => kind === 'ban' || kind === 'block'),
-    keepsChanged: taken.some(({ kind }) => kind === 'keep'),
+    wordsChanged: wordKinds.filter(kind => taken.some(record => record.kind === kind)),
   }
 }
 
@@ -98,7 +99,7 @@ export function createJobWriter(
      ORDER BY wall_ms DESC, counter DESC LIMIT 1`,
   )
   const operatorBodies = db.prepare<[], { body: Buffer; signature: Buffer }>(
-    'SELECT body, signature FROM record WHERE kind NOT IN (1, 4)',
+    'SELECT body, signature FROM record WHERE kind NOT IN (1, 4) AND kind <> 10',
   )
 
   function writeWord(word: OperatorWord, atMs: number): JobResult {
@@ -144,9 +145,9 @@ export function createJobWriter(
   }
 
   function forget(time: AgeOutTime): JobResult {
-    const keys = ageOut.run(time)
-    for (const key of keys) forgotten.add(leafOf(key))
-    return { ...nothing, changed: keys }
+    const { keys, shares } = ageOut.run(time)
+    for (const key of [...keys, ...shares]) forgotten.add(leafOf(key))
+    return { ...nothing, changed: keys, wordsChanged: shares.length > 0 ? ['share'] : [] }
   }
 
   /** What the job before this one left when it was undone. */
@@ -256,6 +257,7 @@ function isWorthRewriting(
 function needsFull(job: PreparedJob): boolean {
   switch (job.type) {
     case 'operator':
+      return isOperatorKind(job.word.kind)
     case 'correct':
     case 'lease':
     case 'audit':

@@ -4,8 +4,8 @@ import { isEquivocation, maxOrigins } from '../../ledger/merge.ts'
 import { isConcurrentPin } from '../../ledger/pin.ts'
 import {
   compareRecords,
+  isOperatorKind,
   type LedgerRecord,
-  type RecordKind,
   type SignedRecord,
 } from '../../ledger/record.ts'
 import type { Log } from '../../ports/log.ts'
@@ -38,11 +38,6 @@ export interface Written {
   readonly own: readonly SignedRecord[]
   /** Leaves of the fingerprint in which anything changed. */
   readonly leaves: ReadonlySet<number>
-}
-
-/** Whether a kind is an operator's word, which is kept under FULL and in the pin journal. */
-export function isOperatorKind(kind: RecordKind): boolean {
-  return kind !== 'observation' && kind !== 'use'
 }
 
 /** Prepares the statements that write `record` and `pin_history`. */

@@ -13,9 +13,10 @@ import type { RecordOutcome } from '../../ports/record-store.ts'
 import type { AgeOutTime } from './age-out.ts'
 import type { ApplyTime } from './apply-records.ts'
 import type { Recovered } from './recover.ts'
+import type { WordKind } from './words.ts'
 import type { CatalogBatch, ResolutionLine } from './write-content.ts'
 
-/** What an operator says, before it has a stamp. */
+/** What an operator says, or a node of its share of a job, before it has a stamp. */
 export type OperatorWord = Pick<LedgerRecord, 'kind' | 'key' | 'target' | 'removed' | 'details'>
 
 /** A change to the member table. */
@@ -76,8 +77,8 @@ export interface JobResult {
   readonly outcomes: readonly RecordOutcome[]
   /** Bans or blocks changed: whoever keeps them in memory loads them anew. */
   readonly exclusionsChanged: boolean
-  /** Keeps changed: the same. */
-  readonly keepsChanged: boolean
+  /** Kinds of words that changed: the same. */
+  readonly wordsChanged: readonly WordKind[]
   /** Keys of which this node confirmed another digest later than what others' records say now. */
   readonly beaten: readonly string[]
 }
