@@ -1,5 +1,4 @@
 import { Gauge, type Registry } from 'prom-client'
-import type { ReportSummary } from '../keep/watch-report.ts'
 import type { StoreUsage } from '../ports/content-store.ts'
 import { type NeighbourStatus, neighbourStates } from '../ports/neighbour-store.ts'
 import { degradedReasons, type Readiness } from '../ports/readiness.ts'
@@ -17,7 +16,14 @@ export interface NodeState {
   /** Images that are kept, by how they are on this node. */
   readonly keptImages: () => Readonly<Record<'held' | 'lacking' | 'elsewhere', number>>
   /** The last offline report on what is kept; `undefined`: none was made. */
-  readonly lastReport: () => ReportSummary | undefined
+  readonly lastReport: () =>
+    | {
+        /** Images by verdict. */
+        readonly verdicts: Readonly<Record<string, number>>
+        /** Images by the number of nodes that hold all of them; the last counts all above as well. */
+        readonly copies: readonly number[]
+      }
+    | undefined
   /** Blobs found damaged by the scrub, since the start. */
   readonly damagedBlobs: () => number
 }
