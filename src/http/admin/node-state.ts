@@ -132,9 +132,12 @@ export function createNodeState(
       return { ...asOf(), ...told } satisfies GcAnswer
     },
     nodeScrub: tellScrub,
-    startNodeScrub() {
+    startNodeScrub({ audit }) {
+      const { running: wasRunning } = tellScrub()
       scrub.start()
-      return tellScrub()
+      const answer = tellScrub()
+      audit({ before: { running: wasRunning }, after: { running: answer.running } })
+      return answer
     },
     nodeMode: tellMode,
     async putNodeMode({ body, caller, audit }) {

@@ -12,6 +12,7 @@ import { createTokenFile } from '../../../src/http/token-file.ts'
 import type { FoundTag } from '../../../src/keep/find-tags.ts'
 import { formatTag, type TagReference } from '../../../src/oci/reference.ts'
 import type { Observation, Pin } from '../../../src/ports/tag-ledger.ts'
+import { readApiDocument } from '../../support/api-document.ts'
 import { createMovableClock } from '../../support/movable-clock.ts'
 import { keepLog, manifestDigest, manifestType, resolved } from '../support.ts'
 import { madeUpNode } from './node-support.ts'
@@ -61,7 +62,9 @@ export interface Asked {
   readonly headers: Readonly<Record<string, unknown>>
 }
 
-/** Starts an admin API over made-up parts; stops with the test. */
+const document = readApiDocument()
+
+/** Starts an admin API over made-up parts; stops with the test. Every answer is held to the document of the API. */
 export async function startAdmin(
   t: Test,
   change: Partial<Parameters<typeof createAdmin>[0]> = {},
@@ -179,12 +182,16 @@ export async function startAdmin(
     const [response] = await once(asking, 'response')
     const body = await text(response)
     const type = response.headers['content-type']
-    return {
+    const given = {
       status: response.statusCode,
       type,
       headers: response.headers,
       body: type?.includes('json') ? JSON.parse(body) : body,
     }
+    const operation = document.find(more.method ?? 'GET', path)
+    const faults = operation === undefined ? [] : document.faultsOf(operation, given)
+    if (faults.length > 0) t.fail(`${operation?.id} is not as docs/openapi.json says`, { faults })
+    return given
   }
   const setTokens = async (lines: string) => {
     await writeFile(tokenPath, lines)

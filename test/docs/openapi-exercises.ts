@@ -1,0 +1,134 @@
+import { encodeNote } from '../../src/archive/bundle-note.ts'
+import { fullName, layoutOf } from '../archive/support.ts'
+import { makeImage } from '../support/image.ts'
+import { tar } from '../support/tar.ts'
+
+/** The name of the registry in front of which the nodes stand. */
+export const registryName = 'reg.lab'
+export const image = makeImage({ platforms: ['linux/amd64'], salt: 'contract' })
+const imported = makeImage({ platforms: ['linux/amd64'], salt: 'imported' })
+const tag = `${registryName}/lab/app:a`
+const stranger = 'cd'.repeat(32)
+const blocked = `sha256:${'b'.repeat(64)}`
+const pattern = `${registryName}/lab/*:*`
+
+/** A question to an operation that is answered well. */
+export interface Exercise {
+  /** Values of the parameters in its path. */
+  readonly path?: Readonly<Record<string, string>>
+  readonly query?: string
+  /** JSON, or bytes. */
+  readonly body?: object | Buffer
+  /** Operations that are to be exercised right before, so that there is something to do. */
+  readonly after?: readonly string[]
+  /** What the audit log has of it: needed for each operation that changes something. */
+  readonly noted?: { readonly subject: string; readonly before?: unknown; readonly after?: unknown }
+}
+
+const ofTag = { path: { reference: tag } }
+const here = { path: { name: 'self' } }
+const digest = image.digest
+
+/** How each operation of the document is asked. A new one needs a line here. */
+export const exercises: Readonly<Record<string, Exercise>> = {
+  resolve: { query: `ref=${tag}&explain=true` },
+  listTags: { query: `prefix=${registryName}&limit=1` },
+  getTag: ofTag,
+  refreshTag: { ...ofTag, noted: { subject: tag, after: { digest } } },
+  forgetTag: {
+    ...ofTag,
+    after: ['refreshTag'],
+    noted: { subject: tag, before: { digest } },
+  },
+  listResolutions: { query: `ref=${tag}` },
+  getStatus: {},
+  listPeers: {},
+  listPins: {},
+  getPin: { ...ofTag, after: ['putPin'] },
+  putPin: {
+    ...ofTag,
+    query: 'copies=2',
+    body: { note: 'voyage', expiresAt: '2099-01-01T00:00:00Z' },
+    noted: { subject: tag, after: { digest, note: 'voyage', author: 'writer' } },
+  },
+  deletePin: {
+    ...ofTag,
+    after: ['putPin'],
+    noted: { subject: tag, before: { digest }, after: { standing: 'removed', author: 'writer' } },
+  },
+  listKeeps: { after: ['putKeep'] },
+  putKeep: {
+    path: { pattern },
+    query: 'copies=2',
+    body: { note: 'voyage' },
+    noted: { subject: pattern, after: { pattern, note: 'voyage', author: 'writer' } },
+  },
+  deleteKeep: {
+    path: { pattern },
+    after: ['putKeep'],
+    noted: { subject: pattern, before: { pattern, author: 'writer' } },
+  },
+  listBans: { after: ['putBan'] },
+  putBan: {
+    path: { node: stranger },
+    body: {},
+    noted: { subject: stranger, after: { key: stranger, author: 'writer' } },
+  },
+  deleteBan: {
+    path: { node: stranger },
+    after: ['putBan'],
+    noted: { subject: stranger, before: { key: stranger } },
+  },
+  listBlocks: { after: ['putBlock'] },
+  putBlock: {
+    path: { digest: blocked },
+    body: { note: 'CVE' },
+    noted: { subject: blocked, after: { key: blocked, note: 'CVE', author: 'writer' } },
+  },
+  deleteBlock: {
+    path: { digest: blocked },
+    after: ['putBlock'],
+    noted: { subject: blocked, before: { key: blocked } },
+  },
+  getReport: { query: `ref=${tag}` },
+  getNodeStore: here,
+  collectNodeStore: {
+    ...here,
+    body: { dryRun: true },
+    noted: { subject: 'a', after: { bytes: 0 } },
+  },
+  getNodeScrub: here,
+  startNodeScrub: {
+    ...here,
+    noted: { subject: 'a', before: { running: false }, after: { running: true } },
+  },
+  getNodeMode: here,
+  putNodeMode: {
+    ...here,
+    body: { mode: 'online', forSeconds: 60 },
+    noted: { subject: 'a', before: { mode: 'auto' }, after: { mode: 'online' } },
+  },
+  deleteNodeMode: {
+    ...here,
+    after: ['putNodeMode'],
+    noted: { subject: 'a', before: { mode: 'online' }, after: { mode: 'auto' } },
+  },
+  getNodeLogLevel: here,
+  putNodeLogLevel: {
+    ...here,
+    body: { level: 'warn', forSeconds: 60 },
+    noted: { subject: 'a', after: 'warn' },
+  },
+  getNodeConfig: here,
+  listAudit: { query: 'limit=1' },
+  importArchive: {
+    body: tar(layoutOf([{ image: imported, annotations: fullName(`${registryName}/in:1`) }])),
+    noted: { subject: 'an archive', after: { images: [{ digest: imported.digest }] } },
+  },
+  exportImages: { query: `ref=${tag}`, after: ['refreshTag'] },
+  exportImagesSince: {
+    query: `ref=${tag}`,
+    after: ['refreshTag'],
+    body: encodeNote({ blobs: [image.digest], needs: [], earlier: [] }),
+  },
+}
