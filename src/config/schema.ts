@@ -201,6 +201,16 @@ const configSchema = group('Configuration of Holdfast.', {
       description:
         'Images that must stay available offline, as patterns like docker.io/library/*:latest; `holdfast keep` says the same on every node.',
     }),
+    running: Type.Boolean({
+      default: true,
+      description:
+        'Keep what the pods of this node run, as its containerd tells (CRI, at containerd.socket); without one nothing is looked at.',
+    }),
+    runningFor: ofKind('duration', {
+      default: '7d',
+      description:
+        'How long what no pod runs any more is still kept; only time in which containerd answers counts.',
+    }),
   }),
   warm: warmSchema,
   log: group('Logs go to standard error.', {

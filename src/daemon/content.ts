@@ -12,6 +12,7 @@ import { createLastUse, type LastUse } from '../keep/last-use.ts'
 import { createLeases, type Leases } from '../keep/leases.ts'
 import { protectedContent } from '../keep/protected-content.ts'
 import type { KeptImage } from '../keep/repair.ts'
+import { keepRunning, type Running } from '../keep/running.ts'
 import { createScrub, type Scrub } from '../keep/scrub.ts'
 import { startUpkeep, type Upkeep } from '../keep/upkeep.ts'
 import { createUsageClock } from '../keep/usage-clock.ts'
@@ -76,12 +77,15 @@ export async function openContent(
   {
     opened,
     database,
+    running,
     metrics,
     clock,
     log,
   }: {
     opened: OpenedStore
     database: OpenedLedger
+    /** What pods run. */
+    running: Running
     metrics: Metrics
     clock: Clock
     log: Log
@@ -114,13 +118,14 @@ export async function openContent(
   const importing = new Set<Digest>()
   const answered = new LRUCache<Digest, true>({ max: 1_000, ttl: pullMs })
   const isComplete = (digest: Digest) => completeness.isComplete(digest)
-  const keeps = createKeepSet({
+  const said = createKeepSet({
     book: database.keeps,
     parse: parseImagePattern,
     configured: config.keep.patterns,
     log,
   })
-  const walk = createLedgerRoots({ ledger, isComplete, keeps, clock })
+  const keeps = keepRunning(said, running)
+  const walk = createLedgerRoots({ ledger, isComplete, keeps, running, clock })
   let keptNow: ReadonlySet<Digest> = new Set()
   async function ledgerRoots(): ReturnType<typeof walk> {
     const roots = await walk()
@@ -129,13 +134,19 @@ export async function openContent(
   }
   const leases = createLeases({ store: own, kept: database.leases, nowMs: usageMs, log })
   let others: Omit<LastCopies, 'answer'> = keepAlone(leases)
-  let onItsWay: ReadonlySet<Digest> = new Set()
+  /** What a client may be fetching, and what pods of this node run: it is left to no other node. */
+  let neededHere: ReadonlySet<Digest> = new Set()
 
   async function protectedNow(): Promise<ReadonlySet<Digest>> {
-    const { kept, onTheMove } = await ledgerRoots()
+    const { kept, images, onTheMove } = await ledgerRoots()
     const unfinished = [...answered.keys()].filter(digest => !isComplete(digest))
     const inFlight = [...unfinished, ...importing]
-    onItsWay = new Set([...answered.keys()].flatMap(digest => [...graph.reachable(digest)]))
+    const runs = images.filter(({ isHere }) => isHere).map(({ digest }) => digest)
+    neededHere = new Set(
+      [...answered.keys(), ...running.digestsHere(), ...runs].flatMap(digest => [
+        ...graph.reachable(digest),
+      ]),
+    )
     return protectedContent({
       treeOf: graph.reachable,
       kept: () => kept,
@@ -151,7 +162,7 @@ export async function openContent(
       lastUse,
       lastCopies: {
         isLeased: digest => others.isLeased(digest),
-        mayLeave: digest => !onItsWay.has(digest) && others.mayLeave(digest),
+        mayLeave: digest => !neededHere.has(digest) && others.mayLeave(digest),
         drop: (...victim) => others.drop(...victim),
       },
       nowMs: usageMs,

@@ -10,6 +10,7 @@ import type { Listener } from '../http/listener.ts'
 import { createMirror } from '../http/mirror.ts'
 import { createTokenFile } from '../http/token-file.ts'
 import type { Repair } from '../keep/repair.ts'
+import type { Pods } from '../keep/watch-pods.ts'
 import { startReportWatch } from '../keep/watch-report.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
@@ -33,6 +34,7 @@ import type { Upstreams } from './upstreams.ts'
 export interface FaceParts {
   readonly database: OpenedLedger
   readonly content: Content
+  readonly pods: Pods
   readonly upstreams: Upstreams
   readonly pull: Pull
   readonly archive: Archive
@@ -116,6 +118,7 @@ export async function openFaces(
       storeUsage,
       readiness,
       neighbour: parts.content.neighbour,
+      pods: parts.pods,
       mode: parts.mode,
       uptimeMs: () => parts.clock.monotonicMs() - startedAtMs,
       monotonicMs: parts.clock.monotonicMs,

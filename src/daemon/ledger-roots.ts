@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { KeepSet } from '../keep/keep-set.ts'
 import type { KeptImage } from '../keep/repair.ts'
+import type { Running } from '../keep/running.ts'
 import type { Digest } from '../oci/digest.ts'
 import { formatTag } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -8,9 +9,9 @@ import type { LiveTarget, TagLedger } from '../ports/tag-ledger.ts'
 
 /** What the ledger wants kept in the store. */
 export interface LedgerRoots {
-  /** Pins, and every digest of the tags that are kept. */
+  /** Pins, every digest of the tags that are kept, and what pods of this node are made from. */
   readonly kept: readonly Digest[]
-  /** What pinned tags, and those that are kept, are answered with. */
+  /** What pinned tags, and those that are kept, are answered with, and what pods name by its digest. */
   readonly images: readonly KeptImage[]
   /** Digests, newest first, of each tag that moved lately and is not complete: until it is, an earlier one is what offline has. */
   readonly onTheMove: readonly (readonly Digest[])[]
@@ -31,9 +32,10 @@ export function createLedgerRoots(parts: {
   readonly ledger: Pick<TagLedger, 'liveTargets' | 'history' | 'trustedNowMs'>
   readonly isComplete: (digest: Digest) => boolean
   readonly keeps: Pick<KeepSet, 'isKept' | 'onChange'>
+  readonly running: Pick<Running, 'isHere' | 'digestsHere' | 'byDigest'>
   readonly clock: Clock
 }): () => Promise<LedgerRoots> {
-  const { ledger, isComplete, keeps, clock } = parts
+  const { ledger, isComplete, keeps, running, clock } = parts
   let last: LedgerRoots = { kept: [], images: [], onTheMove: [] }
   let believedUntilMs = Number.NEGATIVE_INFINITY
   /** Of what is kept: a walk that one of them overtook is not believed. */
@@ -45,13 +47,15 @@ export function createLedgerRoots(parts: {
 
   async function walk(): Promise<LedgerRoots> {
     const sinceMs = ledger.trustedNowMs() - moveMs
-    const kept: Digest[] = []
-    const images: KeptImage[] = []
+    const here = running.digestsHere()
+    const named = running.byDigest()
+    const kept: Digest[] = [...here, ...named.map(({ digest }) => digest)]
+    const images: KeptImage[] = named.map(image => ({ ...image, isHere: here.has(image.digest) }))
     const onTheMove: (readonly Digest[])[] = []
     for await (const target of eachTarget(ledger)) {
       const isKept = keeps.isKept(target.key)
       kept.push(...keptOf(target, isKept))
-      images.push(...imageOf(target, isKept))
+      images.push(...imageOf(target, isKept, running.isHere(target.key)))
       if (!isKept) onTheMove.push(...movedSince(target, sinceMs))
     }
     return { kept, images, onTheMove }
@@ -83,9 +87,13 @@ export function createLedgerRoots(parts: {
 }
 
 /** What a tag is answered with, if it is pinned or kept: one image or none. */
-function imageOf({ key, live, pinned }: LiveTarget, isKept: boolean): readonly KeptImage[] {
+function imageOf(
+  { key, live, pinned }: LiveTarget,
+  isKept: boolean,
+  isHere: boolean,
+): readonly KeptImage[] {
   const digest = pinned ?? (isKept ? live : undefined)
-  return digest === undefined ? [] : [{ repository: key, digest }]
+  return digest === undefined ? [] : [{ repository: key, digest, isHere }]
 }
 
 /** Every key that answers with something; other work has its turn between pages. */

@@ -3,6 +3,7 @@ import type { UpstreamFiles } from '../adapters/registry/upstream-files.ts'
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { createModeSwitch } from '../keep/mode-switch.ts'
+import { createRunning } from '../keep/running.ts'
 import type { Clock } from '../ports/clock.ts'
 import { parseNodeId } from '../ports/node-id.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
@@ -16,6 +17,7 @@ import { openContent } from './content.ts'
 import { type Addresses, openFaces } from './faces.ts'
 import { createLogLevel } from './log-level.ts'
 import type { JoinedMesh, MeshParts } from './mesh.ts'
+import { openPods } from './pods.ts'
 import { openRepair } from './repair.ts'
 import { wirePull } from './resolution.ts'
 import { openStore } from './store.ts'
@@ -50,7 +52,13 @@ export async function wireNode(
   const opened = await storing
   const { ledger } = database
   startAgeing(ledger, log, owned)
-  const content = await openContent(config, { opened, database, metrics, clock, log }, owned)
+  const pods = openPods(config, { database, clock, log }, owned)
+  const running = createRunning(pods)
+  const content = await openContent(
+    config,
+    { opened, database, running, metrics, clock, log },
+    owned,
+  )
   const mark = randomUUID()
   const modeSwitch = createModeSwitch(
     { settings: database.settings, clock, nowMs: ledger.trustedNowMs, log },
@@ -65,7 +73,7 @@ export async function wireNode(
   )
   owned.defer(() => logLevel.close())
   const watching = watchBehind(config, { upstream: upstreams.upstream, mode, clock, log }, owned)
-  const shared = { database, content, upstreams, clock, log, mode, mark }
+  const shared = { database, content, pods, upstreams, clock, log, mode, mark }
   const mesh = await join(config, { ...shared, metrics, version }, owned)
   const pull = wirePull(config, { ...shared, mesh: mesh?.forPull }, owned)
   if (mesh !== undefined && pull.forPeers !== undefined) mesh.serve(pull.forPeers)

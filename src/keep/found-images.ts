@@ -1,12 +1,7 @@
-import { type Digest, parseDigest } from '../oci/digest.ts'
+import type { Digest } from '../oci/digest.ts'
 import { OciError } from '../oci/errors.ts'
 import { type Manifest, maxManifestBytes } from '../oci/manifest.ts'
-import {
-  looksLikeRegistry,
-  parseReference,
-  type Reference,
-  type Repository,
-} from '../oci/reference.ts'
+import { parseFullReference, type Reference, type Repository } from '../oci/reference.ts'
 import type { Log } from '../ports/log.ts'
 import type { FoundImage, NeighbourStore } from '../ports/neighbour-store.ts'
 import type { TagLedger, Target } from '../ports/tag-ledger.ts'
@@ -39,7 +34,7 @@ export function takeFoundImages(parts: {
   async function take(images: readonly FoundImage[]): Promise<void> {
     for (const image of images) {
       if (images !== newest) return
-      const reference = referenceOf(image.name)
+      const reference = parseFullReference(image.name)
       if (reference !== undefined) await takeOne(image, reference).catch(err => tell(image, err))
     }
   }
@@ -89,18 +84,5 @@ export function takeFoundImages(parts: {
       newest = []
       await taking
     },
-  }
-}
-
-/** Names without a registry are no references: a config's digest, what was imported without a name. */
-function referenceOf(name: string): Reference | undefined {
-  const [first = '', ...rest] = name.split('/')
-  if (rest.length === 0 || !looksLikeRegistry(first) || parseDigest(name) !== undefined) {
-    return undefined
-  }
-  try {
-    return parseReference(name)
-  } catch {
-    return undefined
   }
 }

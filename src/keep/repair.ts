@@ -10,6 +10,8 @@ import type { PresentMembers } from './present-members.ts'
 export interface KeptImage {
   readonly repository: Repository
   readonly digest: Digest
+  /** Pods of this node run it: it is to be held here, whoever else is to hold it. */
+  readonly isHere?: boolean
 }
 
 /**
@@ -119,8 +121,8 @@ export function startRepair(parts: RepairParts): Repair {
   const isDue = (digest: Digest): boolean =>
     (sought.get(digest)?.notBeforeMs ?? 0) <= clock.monotonicMs()
 
-  const isLacking = ({ digest }: KeptImage): boolean =>
-    parts.isLacking(digest) && owners.isOurs(digest)
+  const isLacking = ({ digest, isHere = false }: KeptImage): boolean =>
+    parts.isLacking(digest) && (isHere || owners.isOurs(digest))
 
   function forgetOthers(lacking: readonly KeptImage[]): void {
     const still = new Set(lacking.map(({ digest }) => digest))
@@ -161,7 +163,11 @@ export function startRepair(parts: RepairParts): Repair {
   }
 }
 
-/** Several tags may stand for one image. */
+/** Several tags may stand for one image; it is enough that pods of this node run one of them. */
 const distinct = (images: readonly KeptImage[]): readonly KeptImage[] => [
-  ...new Map(images.map(image => [image.digest, image])).values(),
+  ...new Map(
+    images
+      .toSorted((a, b) => Number(a.isHere ?? false) - Number(b.isHere ?? false))
+      .map(image => [image.digest, image]),
+  ).values(),
 ]

@@ -156,6 +156,22 @@ export function parseTag(text: string): TagReference {
   return { registry, repository, tag }
 }
 
+/**
+ * Reads a name that says its registry; `undefined` for any other: a short name, an image's id, what was imported without a name. So do
+ * runtimes name the images they hold.
+ */
+export function parseFullReference(text: string): Reference | undefined {
+  const [first = '', ...rest] = text.split('/')
+  if (rest.length === 0 || !looksLikeRegistry(first) || parseDigest(text) !== undefined) {
+    return undefined
+  }
+  try {
+    return parseReference(text)
+  } catch {
+    return undefined
+  }
+}
+
 const invalidName = (name: string, why: string): OciError =>
   new OciError('NAME_INVALID', `no repository name: ${quote(name)} (${why})`)
 

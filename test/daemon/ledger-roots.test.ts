@@ -42,6 +42,7 @@ function ledgerOf(histories: Readonly<Record<string, readonly Observation[]>>, p
   }
 }
 
+const nothingRuns = { isHere: () => false, digestsHere: () => new Set<never>(), byDigest: () => [] }
 const keepsOf = (isKept: (key: TagReference) => boolean) => ({ isKept, onChange: () => () => {} })
 
 t.test('pins and kept tags are roots, with all that a kept tag ever was', async t => {
@@ -50,16 +51,38 @@ t.test('pins and kept tags are roots, with all that a kept tag ever was', async 
     ledger: ledgerOf(histories, new Map([['other', d('pin')]])),
     isComplete: () => true,
     keeps: keepsOf(({ tag }) => tag === 'keep'),
+    running: nothingRuns,
     clock: createMovableClock(now),
   })
   t.strictSame(await roots(), {
     kept: [d('b'), d('a'), d('pin')],
     images: [
-      { repository: keyOf('keep'), digest: d('b') },
-      { repository: keyOf('other'), digest: d('pin') },
+      { repository: keyOf('keep'), digest: d('b'), isHere: false },
+      { repository: keyOf('other'), digest: d('pin'), isHere: false },
     ],
     onTheMove: [],
   })
+})
+
+t.test('what pods run is kept: by its tag, by its digest, and what they are made from', async t => {
+  const named = { repository: keyOf('any'), digest: d('named') }
+  const roots = createLedgerRoots({
+    ledger: ledgerOf({ runs: [seen('b', now), seen('a', 1)], other: [seen('c', now)] }),
+    isComplete: () => true,
+    keeps: keepsOf(({ tag }) => tag === 'runs'),
+    running: {
+      isHere: ({ tag }) => tag === 'runs',
+      digestsHere: () => new Set([d('a')]),
+      byDigest: () => [named],
+    },
+    clock: createMovableClock(now),
+  })
+  const { kept, images } = await roots()
+  t.strictSame(new Set(kept), new Set([d('a'), d('b'), d('named')]))
+  t.strictSame(images, [
+    { ...named, isHere: false },
+    { repository: keyOf('runs'), digest: d('b'), isHere: true },
+  ])
 })
 
 t.test('a tag that moved lately and is not complete keeps its earlier image', async t => {
@@ -73,6 +96,7 @@ t.test('a tag that moved lately and is not complete keeps its earlier image', as
     }),
     isComplete: digest => held.has(digest),
     keeps: keepsOf(() => false),
+    running: nothingRuns,
     clock: createMovableClock(now),
   })
   t.strictSame(await roots(), { kept: [], images: [], onTheMove: [[d('new'), d('old')]] })
@@ -85,6 +109,7 @@ t.test('a large ledger is walked in pieces, between which others have their turn
     ledger,
     isComplete: () => true,
     keeps: keepsOf(() => true),
+    running: nothingRuns,
     clock: createMovableClock(now),
   })
   let turns = 0
@@ -114,6 +139,7 @@ t.test('a walk is believed in proportion to what it cost', async t => {
     ledger,
     isComplete: () => true,
     keeps: keepsOf(() => true),
+    running: nothingRuns,
     clock,
   })
   const first = await roots()
@@ -144,6 +170,7 @@ t.test('a walk is no longer believed once what is kept changed, be it in the mid
         return () => {}
       },
     },
+    running: nothingRuns,
     clock,
   })
   t.strictSame((await roots()).kept, [d('a')])

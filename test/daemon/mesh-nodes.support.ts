@@ -7,7 +7,9 @@ import { wireReport, wireSurvey } from '../../src/daemon/report.ts'
 import { wirePull } from '../../src/daemon/resolution.ts'
 import { openStore } from '../../src/daemon/store.ts'
 import { takeRecord } from '../../src/daemon/take-record.ts'
+import { createRunning } from '../../src/keep/running.ts'
 import { createSurveyAnswer, surveySubject } from '../../src/keep/survey.ts'
+import { noPods } from '../../src/keep/watch-pods.ts'
 import { startIndexNode } from '../../src/mesh/index-node.ts'
 import type { Digest } from '../../src/oci/digest.ts'
 import { formatPlatform } from '../../src/oci/platform.ts'
@@ -79,7 +81,12 @@ async function openNode(
   owned.defer(() => database.close())
   const metrics = createMetrics({ version: 'test' })
   const opened = await openStore(config, { metrics, clock, log }, owned)
-  const content = await openContent(config, { opened, database, metrics, clock, log }, owned)
+  const running = createRunning(noPods)
+  const content = await openContent(
+    config,
+    { opened, database, running, metrics, clock, log },
+    owned,
+  )
   const members = lab.members(id)
   const wire = { members, client: lab.client(id) }
   const { store } = content

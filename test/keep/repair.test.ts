@@ -205,3 +205,13 @@ t.test('an image that is of no use here is left alone', async t => {
   t.strictSame(fetched, [])
   t.strictSame(repair.counts(), { held: 0, lacking: 0, elsewhere: 1 })
 })
+
+t.test('what pods of a node run is fetched there, whoever its owners are', async t => {
+  const run = twenty.map(image => ({ ...image, isHere: true }))
+  // A second tag of each, that no pod here names, takes nothing back.
+  const { timers, start, fetched } = open(t, names, [...run, ...twenty])
+  const repair = start('a')
+  await timers.pass(10 * minute)
+  t.equal(new Set(fetched).size, twenty.length)
+  t.match(repair.counts(), { held: twenty.length, lacking: 0, elsewhere: 0 })
+})

@@ -7,6 +7,23 @@ interface OfImage {
 
 type Empty = Readonly<Record<string, never>>
 
+/** What a pod lives in. */
+export interface PodSandbox {
+  readonly id: string
+  readonly metadata: { readonly name: string; readonly namespace: string } | null
+  readonly state: 'SANDBOX_READY' | 'SANDBOX_NOTREADY'
+}
+
+/** A container of a pod. */
+export interface Container {
+  readonly podSandboxId: string
+  readonly metadata: { readonly name: string } | null
+  readonly image: { readonly image: string; readonly userSpecifiedImage: string } | null
+  readonly imageRef: string
+  /** ns since the epoch. */
+  readonly createdAt: number
+}
+
 /** The methods of CRI that are used. */
 export interface CriMethods {
   readonly version: MethodDefinition<Empty, { readonly runtimeVersion: string }>
@@ -16,6 +33,8 @@ export interface CriMethods {
   >
   readonly pullImage: MethodDefinition<OfImage, Empty>
   readonly removeImage: MethodDefinition<OfImage, Empty>
+  readonly listSandboxes: MethodDefinition<Empty, { readonly items: readonly PodSandbox[] }>
+  readonly listContainers: MethodDefinition<Empty, { readonly containers: readonly Container[] }>
 }
 
 const method = (service: string, name: string): MethodName => [
@@ -30,4 +49,6 @@ export const loadCriMethods = (): CriMethods =>
     status: method('RuntimeService', 'Status'),
     pullImage: method('ImageService', 'PullImage'),
     removeImage: method('ImageService', 'RemoveImage'),
+    listSandboxes: method('RuntimeService', 'ListPodSandbox'),
+    listContainers: method('RuntimeService', 'ListContainers'),
   })

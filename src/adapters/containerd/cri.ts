@@ -39,7 +39,8 @@ export function openCri(socket: string): ContainerRuntime {
   }
 }
 
-function told(error: unknown, socket: string): HoldfastError {
+/** What a call of CRI failed with, in the runtime's own words. */
+export function told(error: unknown, socket: string): HoldfastError {
   const code = statusOf(error) ?? status.UNKNOWN
   const details = error instanceof Error && 'details' in error ? error.details : String(error)
   const text = code === status.UNAVAILABLE ? `${socket}: ${details}` : details

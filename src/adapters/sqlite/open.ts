@@ -14,6 +14,7 @@ import type { Log } from '../../ports/log.ts'
 import type { MemberStore } from '../../ports/member-store.ts'
 import type { NodeSignature } from '../../ports/node-signature.ts'
 import type { PinBook } from '../../ports/pin-book.ts'
+import type { PodMemory } from '../../ports/pod-memory.ts'
 import type { RecordStore } from '../../ports/record-store.ts'
 import type { ResolutionLog } from '../../ports/resolution-log.ts'
 import type { TagLedger } from '../../ports/tag-ledger.ts'
@@ -28,6 +29,7 @@ import { createKeepBook } from './keep-book.ts'
 import { createLeaseStore } from './lease-store.ts'
 import type { Machine } from './machine-binding.ts'
 import { createMemberStore } from './member-store.ts'
+import { createPodMemory } from './pod-memory.ts'
 import { createReader, type Reader } from './reader.ts'
 import { createRecordStore, type SqliteRecordStore } from './record-store.ts'
 import type { Recovered } from './recover.ts'
@@ -53,6 +55,7 @@ export interface OpenedLedger {
   readonly leases: LeaseStore
   readonly dropped: DropMemory
   readonly awaited: AwaitedImages
+  readonly pods: PodMemory
   readonly audit: AuditLog
   readonly pins: PinBook
   readonly exclusions: ExclusionBook
@@ -163,6 +166,7 @@ export async function openLedger(options: {
     leases: createLeaseStore({ reader, writer }),
     dropped: createDropMemory({ reader, writer }),
     awaited: createAwaitedImages({ reader, writer }),
+    pods: createPodMemory({ reader, writer }),
     audit: createAuditLog({ reader, writer }),
     pins,
     exclusions: createExclusionBook({ reader, say: replication.say }),

@@ -4,6 +4,7 @@ import type { Connection } from './database.ts'
 import { createDropWriter } from './drop-memory.ts'
 import { createLeaseWriter } from './lease-store.ts'
 import { createMemberWriter } from './member-store.ts'
+import { createPodWriter } from './pod-memory.ts'
 import { createContentWriter } from './write-content.ts'
 import type { Job } from './writer-protocol.ts'
 
@@ -13,6 +14,7 @@ type LocalType =
   | 'lease'
   | 'dropped'
   | 'awaited'
+  | 'pods'
   | 'audit'
   | 'catalog'
   | 'resolutions'
@@ -28,6 +30,7 @@ export function createLocalWriter(db: Connection): (job: LocalJob) => void {
   const lease = createLeaseWriter(db)
   const dropped = createDropWriter(db)
   const awaited = createAwaitedWriter(db)
+  const pods = createPodWriter(db)
   const audit = createAuditWriter(db)
   return job => {
     switch (job.type) {
@@ -41,6 +44,8 @@ export function createLocalWriter(db: Connection): (job: LocalJob) => void {
         return dropped(job.change)
       case 'awaited':
         return awaited(job.change)
+      case 'pods':
+        return pods(job.change)
       case 'audit':
         return audit(job.entry)
       case 'catalog':

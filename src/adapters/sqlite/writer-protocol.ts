@@ -9,6 +9,7 @@ import type { HoldfastErrorCode } from '../../ports/errors.ts'
 import type { LogFields } from '../../ports/log.ts'
 import type { StoredMember } from '../../ports/member-store.ts'
 import type { NodeId } from '../../ports/node-id.ts'
+import type { PodMemory } from '../../ports/pod-memory.ts'
 import type { RecordOutcome } from '../../ports/record-store.ts'
 import type { AgeOutTime } from './age-out.ts'
 import type { ApplyTime } from './apply-records.ts'
@@ -41,6 +42,9 @@ export type AwaitedChange =
   | { readonly awaited: readonly AwaitedImage[] }
   | { readonly forgotten: readonly AwaitedImage[] }
 
+/** What runs, or ran, on this node, and the keys of what is to be forgotten. */
+export type PodChange = Parameters<PodMemory['write']>[0]
+
 /** One thing to write. */
 export type Job =
   | { readonly type: 'key'; readonly key: string; readonly operation: KeyOperation }
@@ -64,6 +68,7 @@ export type Job =
   | { readonly type: 'lease'; readonly change: LeaseChange }
   | { readonly type: 'dropped'; readonly change: DropChange }
   | { readonly type: 'awaited'; readonly change: AwaitedChange }
+  | { readonly type: 'pods'; readonly change: PodChange }
   | { readonly type: 'audit'; readonly entry: AuditEntry }
   | { readonly type: 'catalog'; readonly batch: CatalogBatch }
   | { readonly type: 'resolutions'; readonly lines: readonly ResolutionLine[] }

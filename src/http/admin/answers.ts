@@ -1,3 +1,4 @@
+import type { Pods } from '../../keep/watch-pods.ts'
 import { dialWords } from '../../mesh/dial-report.ts'
 import type { MemberStatus } from '../../mesh/member-status.ts'
 import type { MeshStatus } from '../../mesh/mesh-status.ts'
@@ -31,6 +32,8 @@ export interface AdminParts {
   readonly readiness: () => Readiness
   /** The containerd of this node; absent: nobody looks into it. */
   readonly neighbour?: (() => NeighbourStatus) | undefined
+  /** What its pods run. */
+  readonly pods: Pick<Pods, 'state' | 'containers'>
   readonly mode: () => string
   readonly uptimeMs: () => number
   readonly monotonicMs: () => number
@@ -133,6 +136,7 @@ export function createAdminAnswers(
         ledger: { observations, pins, writable, clockVerified, clockOffsetMs },
         store: usage,
         ...defined({ containerd: tellNeighbour(parts.neighbour?.()) }),
+        pods: tellPods(parts.pods),
         mesh: summarize(parts.mesh?.()),
       }
     },
@@ -178,6 +182,13 @@ function tellNeighbour(status: NeighbourStatus | undefined): StatusAnswer['conta
   if (status === undefined) return undefined
   const { sinceMs, failure, version, reads, ...told } = status
   return { ...told, since: iso(sinceMs), ...defined({ failure, version, reads }) }
+}
+
+function tellPods(pods: AdminParts['pods']): StatusAnswer['pods'] {
+  const { state, failure } = pods.state()
+  const containers = pods.containers()
+  const running = containers.filter(({ unseenMs }) => unseenMs === 0).length
+  return { state, running, ended: containers.length - running, ...defined({ failure }) }
 }
 
 function summarize(view: MeshView | undefined): StatusAnswer['mesh'] {

@@ -54,6 +54,17 @@ export const given = Type.Object({
 /** Newest first. */
 export const resolutionsAnswer = Type.Object({ ...asOf, items: Type.Array(given) })
 
+/**
+ * What the pods of a node run. `state`: `off` where keep.running is, `looking` before the first look, `seen`, or `unseen` with the `failure`;
+ * `running` and `ended` count containers, and images of all of them are kept.
+ */
+const pods = Type.Object({
+  state: text,
+  failure: optionalText,
+  running: Type.Integer(),
+  ended: Type.Integer(),
+})
+
 /** `GET /api/v1/status` */
 export const statusAnswer = Type.Object({
   ...asOf,
@@ -98,6 +109,7 @@ export const statusAnswer = Type.Object({
       images: Type.Integer(),
     }),
   ),
+  pods,
   mesh: Type.Object({
     enabled: Type.Boolean(),
     members: Type.Integer(),

@@ -1,46 +1,13 @@
 import { join } from 'node:path'
-import { Server, ServerCredentials, type sendUnaryData } from '@grpc/grpc-js'
 import t, { type Test } from 'tap'
 import { openCri } from '../../../src/adapters/containerd/cri.ts'
+import { field, serveBytes } from './raw-grpc.ts'
 import { folderOf } from './support.ts'
 
-/** A field with a length, as https://protobuf.dev/programming-guides/encoding/ has it; up to 127 bytes. */
-const field = (number: number, bytes: string | Buffer): Buffer =>
-  Buffer.concat([Buffer.from([number * 8 + 2, bytes.length]), Buffer.from(bytes)])
-
-/** A runtime that knows these methods alone, by the bytes of its answers; what it was asked, by method, in hex. */
+/** A runtime that answers so. */
 async function serve(t: Test, answers: Readonly<Record<string, Buffer>>) {
-  const socket = join(await folderOf(t), 'c.sock')
-  const asked = new Map<string, string>()
-  const server = new Server()
-  const asIs = (bytes: Buffer) => bytes
-  for (const [name, answer] of Object.entries(answers)) {
-    const path = `/runtime.v1.${name}`
-    const method = {
-      path,
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: asIs,
-      requestDeserialize: asIs,
-      responseSerialize: asIs,
-      responseDeserialize: asIs,
-    } as const
-    server.addService(
-      { [name]: method },
-      {
-        [name]({ request }: { request: Buffer }, done: sendUnaryData<Buffer>) {
-          asked.set(name, request.toString('hex'))
-          done(null, answer)
-        },
-      },
-    )
-  }
-  await new Promise<void>((resolve, reject) =>
-    server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), error =>
-      error === null ? resolve() : reject(error),
-    ),
-  )
-  t.teardown(() => server.forceShutdown())
+  const named = Object.entries(answers).map(([name, bytes]) => [`runtime.v1.${name}`, bytes])
+  const { socket, asked } = await serveBytes(t, Object.fromEntries(named))
   return { ...open(t, socket), asked }
 }
 
@@ -80,10 +47,10 @@ t.test('what is said is in the bytes of CRI', async t => {
   await cri.remove('a/b:c')
   const ofImage = field(1, field(1, 'a/b:c')).toString('hex')
   t.strictSame(Object.fromEntries(asked), {
-    'RuntimeService/Version': '',
-    'RuntimeService/Status': '0801', // verbose
-    'ImageService/PullImage': ofImage,
-    'ImageService/RemoveImage': ofImage,
+    'runtime.v1.RuntimeService/Version': '',
+    'runtime.v1.RuntimeService/Status': '0801', // verbose
+    'runtime.v1.ImageService/PullImage': ofImage,
+    'runtime.v1.ImageService/RemoveImage': ofImage,
   })
 })
 

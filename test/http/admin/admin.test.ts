@@ -17,6 +17,7 @@ import {
   statusAnswer,
 } from '../../../src/http/admin/contract.ts'
 import { problem } from '../../../src/http/admin/shapes.ts'
+import { noPods } from '../../../src/keep/watch-pods.ts'
 import { makeAuthority } from '../../adapters/registry/support/certificates.ts'
 import { manifestDigest, resolved } from '../support.ts'
 
@@ -205,6 +206,31 @@ t.test('status tells how the containerd of this node is, where somebody looks in
     ...told,
     since: '2026-01-02T03:04:05.000Z',
   })
+})
+
+t.test('status tells whether the pods of this node are known, and how many', async t => {
+  const container = {
+    namespace: 'default',
+    pod: 'web-0',
+    container: 'main',
+    images: ['docker.io/library/web:1'],
+    digest: undefined,
+    firstMs: 0,
+    lastMs: 0,
+  }
+  const pods = {
+    ...noPods,
+    state: () => ({ state: 'unseen' as const, failure: 'there is no containerd' }),
+    containers: () => [
+      { ...container, unseenMs: 0 },
+      { ...container, pod: 'web-1', unseenMs: 1 },
+    ],
+  }
+  const { ask } = await startAdmin(t, { pods })
+  const { body } = await ask('/api/v1/status')
+  t.ok(Value.Check(statusAnswer, body))
+  const expected = { state: 'unseen', failure: 'there is no containerd', running: 1, ended: 1 }
+  t.strictSame((body as { pods: unknown }).pods, expected)
 })
 
 t.test('a fault of ours is a 500 that tells nothing of it', async t => {

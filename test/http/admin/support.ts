@@ -10,6 +10,7 @@ import { type AdminOptions, createAdmin } from '../../../src/http/admin/admin.ts
 import { ensureAdminToken } from '../../../src/http/admin/admin-token.ts'
 import { createTokenFile } from '../../../src/http/token-file.ts'
 import type { FoundTag } from '../../../src/keep/find-tags.ts'
+import { noPods } from '../../../src/keep/watch-pods.ts'
 import { formatTag, type TagReference } from '../../../src/oci/reference.ts'
 import type { Observation, Pin } from '../../../src/ports/tag-ledger.ts'
 import { readApiDocument } from '../../support/api-document.ts'
@@ -126,6 +127,7 @@ export async function startAdmin(
         totalBytes: 5,
       }),
       readiness: () => ({ ready: true, degraded: [] }),
+      pods: noPods,
       mode: () => 'auto',
       uptimeMs: () => 12_345,
       monotonicMs: () => 99_000,

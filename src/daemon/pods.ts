@@ -1,0 +1,50 @@
+import { stat } from 'node:fs/promises'
+import type { OpenedLedger } from '../adapters/sqlite/open.ts'
+import type { Config } from '../config/config.ts'
+import { noPods, type Pods, watchPods } from '../keep/watch-pods.ts'
+import type { Clock } from '../ports/clock.ts'
+import { HoldfastError } from '../ports/errors.ts'
+import type { Log } from '../ports/log.ts'
+import type { PodRuntime } from '../ports/pod-runtime.ts'
+import { systemTimers } from '../ports/timers.ts'
+import { findContainerd } from './containerd-place.ts'
+
+/** Looks at the pods of this node, where there is a containerd. */
+export function openPods(
+  config: Config,
+  parts: {
+    readonly database: Pick<OpenedLedger, 'pods' | 'ledger'>
+    readonly clock: Clock
+    readonly log: Log
+  },
+  owned: AsyncDisposableStack,
+): Pods {
+  const { running, runningFor } = config.keep
+  if (!running) return noPods
+  const { database, clock, log } = parts
+  const pods = watchPods(
+    {
+      open: () => openRuntime(config),
+      memory: database.pods,
+      nowMs: database.ledger.trustedNowMs,
+      clock,
+      timers: systemTimers,
+      log,
+    },
+    { runningForMs: runningFor },
+  )
+  owned.defer(() => pods.close())
+  return pods
+}
+
+/** A node without containerd never loads what asking it takes. */
+async function openRuntime(config: Pick<Config, 'containerd'>): Promise<PodRuntime> {
+  const { socket } = await findContainerd(config)
+  try {
+    await stat(socket)
+  } catch (error) {
+    throw new HoldfastError('config-invalid', `there is no containerd at ${socket}`, error)
+  }
+  const { openPodRuntime } = await import('../adapters/containerd/pod-runtime.ts')
+  return openPodRuntime(socket)
+}

@@ -1,0 +1,70 @@
+import type { Digest } from '../oci/digest.ts'
+import { formatTag, parseReference, type Repository, type TagReference } from '../oci/reference.ts'
+import type { RememberedContainer } from '../ports/pod-memory.ts'
+import type { KeepSet } from './keep-set.ts'
+import type { Pods } from './watch-pods.ts'
+
+/** An image that pods run by its digest. */
+export interface RunningDigest {
+  readonly repository: Repository
+  readonly digest: Digest
+}
+
+/** What pods run, or ran until lately: it must stay available. */
+export interface Running {
+  /** A pod of some node names this tag. */
+  isRunning(key: TagReference): boolean
+  /** A pod of this node does. */
+  isHere(key: TagReference): boolean
+  /** What pods of this node are made from, whatever they name. */
+  digestsHere(): ReadonlySet<Digest>
+  /** What pods of some node name by its digest. */
+  byDigest(): readonly RunningDigest[]
+  onChange(listener: () => void): () => void
+}
+
+/** What pods of this node run. */
+export function createRunning(pods: Pick<Pods, 'containers' | 'onChange'>): Running {
+  let read = readContainers(pods.containers())
+  pods.onChange(() => {
+    read = readContainers(pods.containers())
+  })
+  const isHere = (key: TagReference) => read.tags.has(formatTag(key))
+  return {
+    isRunning: isHere,
+    isHere,
+    digestsHere: () => read.digests,
+    byDigest: () => read.byDigest,
+    onChange: pods.onChange,
+  }
+}
+
+function readContainers(containers: readonly RememberedContainer[]) {
+  const tags = new Set<string>()
+  const digests = new Set<Digest>()
+  const byDigest = new Map<string, RunningDigest>()
+  for (const { images, digest } of containers) {
+    if (digest !== undefined) digests.add(digest)
+    for (const image of images) {
+      const { tag: _, digest: named, ...repository } = parseReference(image)
+      if (named === undefined) tags.add(image)
+      else byDigest.set(image, { repository, digest: named })
+    }
+  }
+  return { tags, digests, byDigest: [...byDigest.values()] }
+}
+
+/** Keeps what pods run beside all that is kept anyway. */
+export const keepRunning = (
+  keeps: KeepSet,
+  running: Pick<Running, 'isRunning' | 'onChange'>,
+): KeepSet => ({
+  ...keeps,
+  isKept: key => keeps.isKept(key) || running.isRunning(key),
+  onChange(listener) {
+    const stops = [keeps.onChange(listener), running.onChange(listener)]
+    return () => {
+      for (const stop of stops) stop()
+    }
+  },
+})
