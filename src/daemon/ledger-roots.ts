@@ -61,14 +61,24 @@ export function createLedgerRoots(parts: {
     return { kept, images, onTheMove }
   }
 
-  function keptOf({ key, pinned }: LiveTarget, isKept: boolean): readonly Digest[] {
+  function keptOf(target: LiveTarget, isKept: boolean): readonly Digest[] {
+    const { pinned } = target
     const pins = pinned === undefined ? [] : [pinned]
-    return isKept ? [...pins, ...ledger.history(key).map(({ digest }) => digest)] : pins
+    return isKept ? [...pins, ...historyOf(target)] : pins
+  }
+
+  /** Most tags of many stood for one digest only: they are not asked for more. */
+  function historyOf({ key, live, hasEarlier }: LiveTarget): readonly Digest[] {
+    if (hasEarlier) return ledger.history(key).map(({ digest }) => digest)
+    return live === undefined ? [] : [live]
   }
 
   /** The digests of an incomplete tag, if it moved since then and one of them is of use: one list or none. */
-  function movedSince({ key, live }: LiveTarget, sinceMs: number): readonly (readonly Digest[])[] {
-    if (live === undefined || isComplete(live)) return []
+  function movedSince(
+    { key, live, hasEarlier }: LiveTarget,
+    sinceMs: number,
+  ): readonly (readonly Digest[])[] {
+    if (live === undefined || !hasEarlier || isComplete(live)) return []
     const history = ledger.history(key)
     const hasMoved = (history[0]?.firstSeenMs ?? 0) > sinceMs
     const digests = history.map(({ digest }) => digest)

@@ -29,8 +29,10 @@ export type FindTags = (
   page: { readonly after: string | undefined; readonly limit: number },
 ) => Promise<TagPage>
 
-/** Keys looked through without a pause: clients wait meanwhile. */
+/** Keys looked through without a pause where few of them fit: clients wait meanwhile. */
 const keysAtOnce = 250
+/** The same where nearly all fit, so that a row of each is read. */
+const rowsAtOnce = 64
 
 /** A page that is not full after this is given as it is, ms. */
 const lookMs = 25
@@ -53,11 +55,12 @@ export function createFindTags(parts: {
 
   return async ({ isIncomplete: mustLack = false, ...search }, { after, limit }) => {
     const filter = { ...search, ...(mustLack && { isWanted: isIncomplete }) }
+    const keys = isByNames(filter) ? Math.min(rowsAtOnce, limit + 1) : keysAtOnce
     const untilMs = parts.clock.monotonicMs() + lookMs
     const found: TagRow[] = []
     let from = after
     for (;;) {
-      const { rows, until } = parts.ledger.find(filter, from, keysAtOnce)
+      const { rows, until } = parts.ledger.find(filter, from, keys)
       found.push(...rows)
       // One more than asked tells that there is another page.
       if (found.length > limit) return fullPage(found.slice(0, limit))
@@ -72,4 +75,11 @@ export function createFindTags(parts: {
     const last = rows.at(-1)
     return { tags: rows.map(judge), next: last && formatTag(last.key) }
   }
+}
+
+/** Nearly every key that is looked at fits. */
+function isByNames(filter: TagFilter): boolean {
+  const { registry, repository, source, confirmedBeforeMs, isWanted } = filter
+  if (repository !== undefined && registry === undefined) return false
+  return source === undefined && confirmedBeforeMs === undefined && isWanted === undefined
 }

@@ -53,6 +53,8 @@ export interface LiveTarget {
   readonly key: TagReference
   readonly live: Digest | undefined
   readonly pinned: Digest | undefined
+  /** The key's history may name other digests than the live one; without it there are none. */
+  readonly hasEarlier: boolean
 }
 
 /** A tag as lists show it. */

@@ -28,16 +28,27 @@ function seen(name: string, firstSeenMs: number): Observation {
 /** A ledger of so many tags; `histories` by tag, newest first. */
 function ledgerOf(histories: Readonly<Record<string, readonly Observation[]>>, pins = new Map()) {
   const targets: LiveTarget[] = Object.entries(histories)
-    .map(([tag, [live]]) => ({ key: keyOf(tag), live: live?.digest, pinned: pins.get(tag) }))
+    .map(([tag, [live, ...earlier]]) => ({
+      key: keyOf(tag),
+      live: live?.digest,
+      pinned: pins.get(tag),
+      hasEarlier: earlier.length > 0,
+    }))
     .sort((a, b) => (formatTag(a.key) < formatTag(b.key) ? -1 : 1))
   let pages = 0
+  const asked: string[] = []
   return {
     pages: () => pages,
+    /** Tags whose history was asked for. */
+    asked,
     liveTargets(after = '', limit = Number.POSITIVE_INFINITY) {
       pages += 1
       return targets.filter(({ key }) => formatTag(key) > after).slice(0, limit)
     },
-    history: ({ tag }: TagReference) => histories[tag] ?? [],
+    history({ tag }: TagReference) {
+      asked.push(tag)
+      return histories[tag] ?? []
+    },
     trustedNowMs: () => now,
   }
 }
@@ -83,6 +94,26 @@ t.test('what pods run is kept: by its tag, by its digest, and what they are made
     { ...named, isHere: false },
     { repository: keyOf('runs'), digest: d('b'), isHere: true },
   ])
+})
+
+t.test('only a tag that stood for several digests is asked for its history', async t => {
+  const ledger = ledgerOf({
+    keep: [seen('b', now)],
+    'keep moved': [seen('c', now), seen('a', 1)],
+    moved: [seen('new', now), seen('old', 1)],
+    other: [seen('d', now)],
+  })
+  const roots = createLedgerRoots({
+    ledger,
+    isComplete: digest => digest === d('old'),
+    keeps: keepsOf(({ tag }) => tag.startsWith('keep')),
+    running: nothingRuns,
+    clock: createMovableClock(now),
+  })
+  const { kept, onTheMove } = await roots()
+  t.strictSame(kept, [d('b'), d('c'), d('a')])
+  t.strictSame(onTheMove, [[d('new'), d('old')]])
+  t.strictSame(ledger.asked, ['keep moved', 'moved'])
 })
 
 t.test('a tag that moved lately and is not complete keeps its earlier image', async t => {

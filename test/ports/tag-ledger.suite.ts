@@ -283,11 +283,11 @@ function testPins(t: Test, open: OpenTagLedger): void {
     t.strictSame(ledger.listTags(nginx, undefined, 10), ['latest'])
     await answer(ledger, 'b', { dateMs: today })
     t.strictSame(ledger.liveTargets(), [
-      { key: nginx, live: image('b').digest, pinned: image('a').digest },
+      { key: nginx, live: image('b').digest, pinned: image('a').digest, hasEarlier: false },
     ])
     await answer(ledger, 'a', { dateMs: today })
     t.strictSame(ledger.liveTargets(), [
-      { key: nginx, live: image('a').digest, pinned: image('a').digest },
+      { key: nginx, live: image('a').digest, pinned: image('a').digest, hasEarlier: true },
     ])
   })
 }
@@ -441,6 +441,12 @@ function testLists(t: Test, open: OpenTagLedger): void {
       t.strictSame(names(is('b')), thrice('imported', 'moved'))
       t.strictSame(names(is('c')), thrice('pinned', 'pinned-anew'))
       t.strictSame(names({ ...is('a'), source: 'import' }), thrice('imported-late'))
+      t.strictSame(ledger.find({}, undefined, 100).rows, ledger.list({ limit: 100 }))
+      const moved = ledger.liveTargets().filter(({ hasEarlier }) => hasEarlier)
+      t.strictSame(
+        moved.map(({ key }) => key.tag),
+        ['moved'],
+      )
     })
   }
 

@@ -174,7 +174,12 @@ export function createMemoryLedger(
       rows()
         .filter(({ key }) => formatTag(key) > after)
         .slice(0, limit)
-        .map(({ key, live, pin }) => ({ key, live: live?.digest, pinned: pin?.digest })),
+        .map(({ key, live, pin }) => ({
+          key,
+          live: live?.digest,
+          pinned: pin?.digest,
+          hasEarlier: stateOf(key).sightings.some(seen => seen.target.digest !== live?.digest),
+        })),
     trustedNowMs: time.nowMs,
     async ageOut() {
       if (!time.isVerified()) return 0

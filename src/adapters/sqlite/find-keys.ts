@@ -1,7 +1,8 @@
+import type { KeyState } from '../../ledger/key-state.ts'
 import { compareTexts } from '../../ledger/record.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { TagFilter, TagLedger, TagRow } from '../../ports/tag-ledger.ts'
-import { type KeyRange, keyRange, next, parseKey } from './list-keys.ts'
+import { type KeyRange, keyRange, parseKey, upTo } from './list-keys.ts'
 import type { OpenedReader, Reader } from './reader.ts'
 
 /**
@@ -12,19 +13,19 @@ export function createFindKeys(parts: {
   readonly reader: Reader
   /** Keys of a range that are being written, in byte order. */
   readonly pendingIn: (range: KeyRange) => readonly string[]
-  /** `undefined`: there is nothing to answer with. */
-  readonly rowOf: (key: string) => TagRow | undefined
+  /** `undefined`: there is nothing to answer with. @param committed what the database holds of it, where that was read already */
+  readonly rowOf: (key: string, committed?: KeyState) => TagRow | undefined
 }): TagLedger['find'] {
   const { reader } = parts
 
   /** The stretch that is looked through, and the key that ends it; `undefined`: it reaches the end of the range. */
   function cut(range: KeyRange, keys: number): { stretch: KeyRange; until: string | undefined } {
     const until = reader.read(r => r.lists.keyAt(range, keys - 1), undefined)
-    return { stretch: until === undefined ? range : { ...range, before: next(until) }, until }
+    return { stretch: upTo(range, until), until }
   }
 
-  function candidates(stretch: KeyRange, filter: TagFilter): readonly string[] {
-    return reader.read(opened => candidatesOf(opened, stretch, filter), [])
+  function candidates(stretch: KeyRange, filter: TagFilter): Candidates {
+    return reader.read(opened => candidatesOf(opened, stretch, filter), unread([]))
   }
 
   /** Few tags come from elsewhere than upstream, and those have an index: no stretch is cut for them. */
@@ -32,10 +33,10 @@ export function createFindKeys(parts: {
     source: NonNullable<TagFilter['source']>,
     range: KeyRange,
     keys: number,
-  ): { range: KeyRange; found: readonly string[]; until: string | undefined } {
+  ): { range: KeyRange; found: Candidates; until: string | undefined } {
     const found = reader.read(r => r.lists.withSource(range, source, keys), [])
     const until = found.length < keys ? undefined : found.at(-1)
-    return { range: until === undefined ? range : { ...range, before: next(until) }, found, until }
+    return { range: upTo(range, until), found: unread(found), until }
   }
 
   function look(filter: TagFilter, range: KeyRange, keys: number) {
@@ -47,30 +48,42 @@ export function createFindKeys(parts: {
 
   return (filter, after, keys) => {
     const { range, found, until } = look(filter, keyRange(filter, after), keys)
-    const rows = [...new Set([...found, ...parts.pendingIn(range)])]
+    const rows = [...new Set([...found.keys(), ...parts.pendingIn(range)])]
       .sort(compareTexts)
       .filter(key => isNamed(key, filter))
-      .flatMap(key => parts.rowOf(key) ?? [])
+      .flatMap(key => parts.rowOf(key, found.get(key)) ?? [])
       .filter(row => fits(row, filter))
     return { rows, until }
   }
 }
 
+/** Keys that may fit, with what the database holds of them where that was read with them. */
+type Candidates = ReadonlyMap<string, KeyState | undefined>
+
+/** Few of many: each is read by itself. */
+const unread = (keys: readonly string[]): Candidates => new Map(keys.map(key => [key, undefined]))
+
 /** What a ban or a block makes the newest is not what the statements take for it: then all are candidates. */
 function candidatesOf(
   { lists, exclusions }: OpenedReader,
   stretch: KeyRange,
-  { confirmedBeforeMs, isWanted }: TagFilter,
-): readonly string[] {
-  if (exclusions.any()) return all(lists, stretch)
-  if (confirmedBeforeMs !== undefined) return lists.confirmedBefore(stretch, confirmedBeforeMs)
-  if (isWanted === undefined) return all(lists, stretch)
+  filter: TagFilter,
+): Candidates {
+  const { confirmedBeforeMs, isWanted } = filter
+  if (exclusions.any()) return lists.states(stretch)
+  if (confirmedBeforeMs !== undefined) {
+    return unread(lists.confirmedBefore(stretch, confirmedBeforeMs))
+  }
+  if (isWanted === undefined) return named(lists, stretch, filter)
   const pinned = lists.pinnedKeys().filter(key => key >= stretch.from && key < stretch.before)
-  return [...pinned, ...wanted(lists, stretch, isWanted)]
+  return unread([...pinned, ...wanted(lists, stretch, isWanted)])
 }
 
-const all = (lists: OpenedReader['lists'], stretch: KeyRange): readonly string[] =>
-  lists.list(stretch, -1).map(({ key }) => key)
+/** A range is all that is looked for, unless a repository is looked for in several registries. */
+function named(lists: OpenedReader['lists'], stretch: KeyRange, filter: TagFilter): Candidates {
+  if (filter.repository === undefined || filter.registry !== undefined) return lists.states(stretch)
+  return unread(lists.list(stretch, -1).map(({ key }) => key))
+}
 
 const wanted = (
   lists: OpenedReader['lists'],

@@ -12,6 +12,7 @@ import {
   type ListedKey,
   next,
   parseKey,
+  upTo,
 } from './list-keys.ts'
 import type { PendingKeys } from './pending-keys.ts'
 import type { Reader } from './reader.ts'
@@ -36,8 +37,9 @@ export function createKeyLists(parts: {
   const { reader, pending } = parts
   const { exclusions } = reader
 
-  const stateOf = (key: string): KeyState =>
-    pending.get(key) ?? parts.corrected(reader.read(r => r.keys.read(key), emptyKeyState))
+  const stateOf = (key: string, committed?: KeyState): KeyState =>
+    pending.get(key) ??
+    parts.corrected(committed ?? reader.read(r => r.keys.read(key), emptyKeyState))
 
   const isListed = ({ key, isObserved }: ListedKey): boolean => {
     if (isObserved && !exclusions.any() && pending.get(key) === undefined) return true
@@ -45,13 +47,13 @@ export function createKeyLists(parts: {
   }
 
   /** A key under which there is nothing to answer with (a removed pin, a blocked digest) is in no list. */
-  function answeringRow(key: string): TagRow | undefined {
-    const row = rowOf(key)
+  function answeringRow(key: string, committed?: KeyState): TagRow | undefined {
+    const row = rowOf(key, committed)
     return row.live === undefined && row.pin === undefined ? undefined : row
   }
 
-  function rowOf(key: string): TagRow {
-    const state = stateOf(key)
+  function rowOf(key: string, committed?: KeyState): TagRow {
+    const state = stateOf(key, committed)
     return {
       key: parseKey(key),
       live: liveTarget(state, exclusions),
@@ -80,22 +82,31 @@ export function createKeyLists(parts: {
     return mergeKeys(committed(range, Math.min(Math.max(limit, 1), chunk)), waiting)
   }
 
-  const targetsOf = (key: string, state: KeyState): LiveTarget => {
+  const targetsOf = (key: string, state: KeyState, hasEarlier: boolean): LiveTarget => {
     const live = liveRecord(state, exclusions)?.target.digest
     const pinned = pinInForce(state, exclusions, parts.nowMs())?.digest
-    return { key: parseKey(key), live, pinned }
+    return { key: parseKey(key), live, pinned, hasEarlier }
+  }
+
+  function pendingTarget(key: string): readonly [string, LiveTarget] {
+    const state = stateOf(key)
+    const digests = new Set(state.sightings.map(({ target }) => target.digest))
+    return [key, targetsOf(key, state, digests.size > 1)]
   }
 
   /** The first `limit` that answer with something, and up to which key that is. */
-  function committedTargets(states: ReturnType<KeyLister['scan']>, limit: number) {
+  function committedTargets(lists: KeyLister, after: string, limit: number) {
     const found: (readonly [string, LiveTarget])[] = []
-    for (const { key, state } of states) {
+    let until: string | undefined
+    for (const { key, state } of lists.scan(after)) {
       if (key === '' || pending.get(key) !== undefined) continue
-      const target = targetsOf(key, parts.corrected(state))
+      const target = targetsOf(key, parts.corrected(state), false)
       if (answersWithSomething(target)) found.push([key, target])
-      if (found.length >= limit) return { found, until: key }
+      if (found.length < limit) continue
+      until = key
+      break
     }
-    return { found, until: undefined }
+    return { found: tellEarlier(found, lists.moved(upTo(keyRange({}, after), until))), until }
   }
 
   return {
@@ -124,13 +135,13 @@ export function createKeyLists(parts: {
     },
     find: createFindKeys({ ...parts, pendingIn, rowOf: answeringRow }),
     liveTargets(after = '', limit = Number.POSITIVE_INFINITY) {
-      const { found, until } = reader.read(r => committedTargets(r.lists.scan(after), limit), {
+      const { found, until } = reader.read(r => committedTargets(r.lists, after, limit), {
         found: [],
         until: undefined,
       })
       const waiting = [...pending.keys()]
         .filter(key => key > after && (until === undefined || key <= until))
-        .map(key => [key, targetsOf(key, stateOf(key))] as const)
+        .map(pendingTarget)
       return [...found, ...waiting]
         .filter(([, target]) => answersWithSomething(target))
         .sort(([a], [b]) => compareTexts(a, b))
@@ -144,6 +155,16 @@ export function createKeyLists(parts: {
       return count
     },
   }
+}
+
+function tellEarlier(
+  found: readonly (readonly [string, LiveTarget])[],
+  moved: readonly string[],
+): readonly (readonly [string, LiveTarget])[] {
+  const hasEarlier = new Set(moved)
+  return found.map(([key, target]) =>
+    hasEarlier.has(key) ? [key, { ...target, hasEarlier: true }] : [key, target],
+  )
 }
 
 const answersWithSomething = ({ live, pinned }: LiveTarget): boolean =>

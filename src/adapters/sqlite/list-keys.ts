@@ -6,7 +6,7 @@ import type { Digest } from '../../oci/digest.ts'
 import type { Repository, TagReference } from '../../oci/reference.ts'
 import type { Connection } from './database.ts'
 import { newestFirst } from './read-key.ts'
-import { type RecordRow, recordColumns } from './record-row.ts'
+import { type RecordRow, recordColumns, type SightingRow, sightingOfRow } from './record-row.ts'
 
 /** A key with whether an observation certainly stands under it; else only a pin may, or what was observed is forgotten. */
 export interface ListedKey {
@@ -37,8 +37,12 @@ export interface KeyLister {
   confirmedBefore(range: KeyRange, ms: number): readonly string[]
   /** Every digest that the keys of a range are known to have had, in key order. */
   digests(range: KeyRange): readonly SeenDigest[]
+  /** All that rows of a range are made of: observations, pins, what is forgotten, and sightings. */
+  states(range: KeyRange): ReadonlyMap<string, KeyState>
   /** Observations and pins of every key after this one, in key order. */
   scan(after: string): Iterable<{ readonly key: string; readonly state: KeyState }>
+  /** Keys of a range that were seen with several digests. */
+  moved(range: KeyRange): readonly string[]
   pinnedKeys(): readonly string[]
   countObserved(): number
 }
@@ -73,6 +77,10 @@ export function keyRange(
 
 /** The text that comes right after this one. */
 export const next = (key: string): string => `${key}\0`
+
+/** The keys of a range up to that one; all of them without it. */
+export const upTo = (range: KeyRange, until: string | undefined): KeyRange =>
+  until === undefined ? range : { ...range, before: next(until) }
 
 const later = (a: string, b: string): string => (a > b ? a : b)
 const earlier = (a: string, b: string): string => (a < b ? a : b)
@@ -121,9 +129,21 @@ export function createKeyLister(db: Connection): KeyLister {
   const digests = db.prepare<[string, string], SeenDigest>(
     'SELECT DISTINCT key, digest FROM sighting WHERE key >= ? AND key < ? ORDER BY key',
   )
+  const recordsIn = db.prepare<[string, string], RecordRow>(
+    `SELECT ${recordColumns} FROM record WHERE key >= ? AND key < ? AND kind IN (1, 2, 9) ORDER BY key`,
+  )
+  const sightingsIn = db.prepare<[string, string], SightingRow>(
+    'SELECT * FROM sighting WHERE key >= ? AND key < ?',
+  )
   const scan = db.prepare<[string], RecordRow>(
     `SELECT ${recordColumns} FROM record WHERE kind IN (1, 2, 9) AND key > ? ORDER BY key`,
   )
+  const moved = db
+    .prepare<[string, string], string>(
+      `SELECT key FROM sighting WHERE key >= ? AND key < ?
+       GROUP BY key HAVING min(digest) <> max(digest)`,
+    )
+    .pluck()
   const pinned = db
     .prepare<[], string>('SELECT DISTINCT key FROM record WHERE kind = 2 AND kind NOT IN (1, 4)')
     .pluck()
@@ -140,6 +160,16 @@ export function createKeyLister(db: Connection): KeyLister {
       withSource.all(sourceNumbers[source], from, before, limit),
     confirmedBefore: ({ from, before }, ms) => confirmedBefore.all(from, before, ms),
     digests: ({ from, before }) => digests.all(from, before),
+    states({ from, before }) {
+      const sightings = Map.groupBy(sightingsIn.all(from, before), ({ key }) => key)
+      const records = Map.groupBy(recordsIn.all(from, before), ({ key }) => key)
+      const states = new Map<string, KeyState>()
+      for (const [key, rows] of records) {
+        const seen = sightings.get(key)?.map(sightingOfRow) ?? []
+        states.set(key, { ...stateOf(rows).state, sightings: seen })
+      }
+      return states
+    },
     *scan(after) {
       let rows: RecordRow[] = []
       for (const row of scan.iterate(after)) {
@@ -151,6 +181,7 @@ export function createKeyLister(db: Connection): KeyLister {
       }
       yield stateOf(rows)
     },
+    moved: ({ from, before }) => moved.all(from, before),
     pinnedKeys: () => pinned.all(),
     countObserved: () => count.get() ?? 0,
   }
