@@ -5,6 +5,7 @@ import { type Running, start, until } from '../test/system/support/process.ts'
 /** A program of the bench that has a process of its own, so that it costs nobody else's time. */
 export type ChildName =
   | 'load'
+  | 'admin'
   | 'download'
   | 'copy'
   | 'bare-route'
@@ -37,7 +38,7 @@ function startChild(name: ChildName, input: object, within: readonly string[] = 
 
 /** Runs a child to its end, `within` another network, and reads the JSON that it prints. Rejects with its output when it fails. */
 export async function runChild<T>(
-  name: 'load' | 'download' | 'copy' | 'peer-copy' | 'scale' | 'members',
+  name: 'load' | 'admin' | 'download' | 'copy' | 'peer-copy' | 'scale' | 'members',
   input: object,
   within: readonly string[] = [],
 ): Promise<T> {

@@ -11,6 +11,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { adminBesideMirror } from './admin.ts'
 import { besideSpegel } from './beside-spegel.ts'
 import { blobFromDisk } from './blob-from-disk.ts'
 import { besideContainerd } from './containerd.ts'
@@ -46,6 +47,10 @@ const benches: Readonly<Record<string, readonly [Bench, string]>> = {
   spegel: [besideSpegel, 'beside Spegel, two containerds (root, spegel on the PATH)'],
   report: [report, 'whether 200 images would start without a registry, asked of three nodes'],
   start: [startToReady, 'from the start to the first answer; resident memory at rest'],
+  admin: [
+    adminBesideMirror,
+    'what the mirror takes while operators ask the admin API, with 100 000 tags',
+  ],
   tags: [listTags, '100 000 tags listed and searched, beside bare queries of the database'],
   sync: [sync, 'a joiner that lacks 100 000 tags; two equal nodes'],
   import: [importArchive, 'an archive of 1 GB, beside containerd (root)'],

@@ -1,25 +1,15 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { openLedger } from '../src/adapters/sqlite/open.ts'
-import { systemClock } from '../src/ports/clock.ts'
-import { silentLog } from '../src/ports/log.ts'
 import type { HoldfastNode } from '../test/system/support/holdfast.ts'
 import { atMost, type Figure } from './figure.ts'
+import { anyKey, fillManyTags, longAgoMs, manyTags } from './many-tags.ts'
 import { quantile } from './quantile.ts'
-import { registryName, type Scene, startBenchNode } from './scene.ts'
-import { createSigner } from './signer.ts'
+import { type Scene, startBenchNode } from './scene.ts'
 import { timed } from './timed.ts'
 
-const tags = 100_000
 const questions = 200
 const pageTags = 100
 const dayMs = 86_400_000
-
-/** One in a hundred was imported, and one in a hundred was confirmed long ago. */
-const isRare = (i: number): boolean => i % 100 === 17
-
-const keyOf = (i: number): string =>
-  `${registryName}/team-${i % 500}/app-${i % 5_000}:v${Math.floor(i / 5_000)}`
 
 /** Of one question: how it is asked of Holdfast, and of the bare database. */
 interface Question {
@@ -32,7 +22,6 @@ interface Question {
 const columns = 'key, digest, media_type, size, source, wall_ms'
 const observations = `SELECT ${columns} FROM record WHERE kind = 1 AND key > @after`
 const ordered = `ORDER BY key LIMIT ${pageTags}`
-const longAgoMs = Date.now() - 30 * dayMs
 /** Nothing is as old as that: all has to be gone through. */
 const neverMs = longAgoMs - 60 * dayMs
 const staleFor = (ms: number): number => Math.round((Date.now() - ms) / 1_000)
@@ -74,8 +63,8 @@ const asked: readonly Question[] = [
 /** Lists and searches among many tags over the admin API of a whole node, beside bare queries of the same database. */
 export async function listTags(scene: Scene): Promise<readonly Figure[]> {
   const dataDir = join(scene.dir, 'node', 'data')
-  scene.say(`filling ${tags} tags`)
-  await fill(dataDir)
+  scene.say(`filling ${manyTags} tags`)
+  await fillManyTags(dataDir)
   const node = await startBenchNode(scene, 'node', 'http://127.0.0.1:9')
   const bare = new Database(join(dataDir, 'ledger.db'), { readonly: true })
   scene.owned.defer(() => void bare.close())
@@ -88,24 +77,6 @@ export async function listTags(scene: Scene): Promise<readonly Figure[]> {
   return [...figures, await searchAll(node, bare)]
 }
 
-async function fill(dataDir: string): Promise<void> {
-  const signers = Array.from({ length: 20 }, createSigner)
-  const opened = await openLedger({ dataDir, log: silentLog, clock: systemClock })
-  try {
-    for (let from = 0; from < tags; from += 5_000) {
-      const records = Array.from({ length: 5_000 }, (_, j) => {
-        const i = from + j
-        const sign = signers[i % signers.length] ?? createSigner()
-        const wallMs = isRare(i + 50) ? longAgoMs : Date.now() - dayMs
-        return sign(keyOf(i), wallMs, isRare(i) ? 'import' : 'upstream')
-      })
-      await opened.records.apply(records)
-    }
-  } finally {
-    await opened.close()
-  }
-}
-
 /** The slowest but one in a hundred, in turns with the bare query. */
 async function measure(
   node: HoldfastNode,
@@ -116,12 +87,12 @@ async function measure(
   const ours: number[] = []
   const theirs: number[] = []
   for (let i = 0; i < questions; i++) {
-    const after = keyOf(Math.floor(Math.random() * tags))
+    const after = anyKey()
     ours.push(await timed(() => node.ask(`/api/v1/tags?${path(encodeURIComponent(after))}`)))
     theirs.push(await timed(async () => query.all({ after })))
   }
   return {
-    what: `${tags} tags: ${what}, p99`,
+    what: `${manyTags} tags: ${what}, p99`,
     value: quantile(ours, 0.99),
     unit: 'ms',
     peer: { name: 'a bare query of SQLite', value: quantile(theirs, 0.99) },
@@ -146,7 +117,7 @@ async function searchAll(node: HoldfastNode, bare: Database.Database): Promise<F
   })
   const query = bare.prepare(`${observations} AND wall_ms < ${neverMs}`)
   return {
-    what: `${tags} tags: a search through all, in ${pages} pages`,
+    what: `${manyTags} tags: a search through all, in ${pages} pages`,
     value: ms,
     unit: 'ms',
     peer: {
