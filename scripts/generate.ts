@@ -7,6 +7,7 @@ import { rootNode } from '../src/config/schema.ts'
 import { toOpenApi } from '../src/http/admin/open-api.ts'
 import { operations } from '../src/http/admin/operations.ts'
 import { toApiPage } from './api-page.ts'
+import { toDashboard } from './dashboard/dashboard.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -20,6 +21,10 @@ const artefacts: ReadonlyMap<string, string> = new Map([
   [
     join(root, 'docs/openapi.json'),
     `${JSON.stringify(toOpenApi(Object.values(operations)), null, 2)}\n`,
+  ],
+  [
+    join(root, 'helm/holdfast/dashboards/holdfast.json'),
+    `${JSON.stringify(toDashboard(), null, 2)}\n`,
   ],
   [join(root, 'docs/api.md'), toApiPage(Object.values(operations))],
 ])

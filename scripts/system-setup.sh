@@ -5,7 +5,7 @@
 set -euo pipefail
 
 cache=${HOLDFAST_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-test}
-packages=(containerd runc docker-registry skopeo busybox-static bzip2 zstd iptables iproute2 util-linux faketime openssl curl python3-venv)
+packages=(containerd runc prometheus docker-registry skopeo busybox-static bzip2 zstd iptables iproute2 util-linux faketime openssl curl python3-venv)
 schemathesis=4.32.5
 
 [ "$(id -u)" = 0 ] || { echo "system-setup: needs root (apt-get install, network namespaces)" >&2; exit 1; }

@@ -26,6 +26,8 @@ const commands = [
   'faketime',
   'bzip2',
   'zstd',
+  'prometheus',
+  'promtool',
 ]
 
 /** libfaketime, which gives a process another wall clock. */
