@@ -241,6 +241,9 @@ export const reportAnswer = Type.Object({
   }),
   truncated: Type.Boolean(),
   nodes: Type.Array(Type.Object({ name: Type.String(), heard: Type.Boolean() })),
+  pods: orNothing(
+    Type.Array(Type.Object({ name: Type.String(), state: Type.String(), failure: text })),
+  ),
   items: Type.Array(
     Type.Object({
       reference: Type.String(),

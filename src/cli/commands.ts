@@ -141,16 +141,20 @@ export const commands: readonly Command[] = [
   {
     name: 'report',
     summary: 'tell whether images would start if no registry could be reached from now on',
-    usage: '[REF]… [--node NODE]',
+    usage: '[REF]… [--running] [--node NODE]',
     words: { min: 0, max: Number.POSITIVE_INFINITY },
     description:
-      'Asks every node what it holds, and tells for each tag that is pinned or kept, or that you name, what would happen if the uplink were cut ' +
-      'now. ready: it starts on every node, from what that node or others hold, and as many nodes hold it as keep.copies wants. at risk: it ' +
+      'Asks every node what it holds, and tells for each image that is pinned or kept, that you name, or that pods run now, what would happen if ' +
+      'the uplink were cut. ready: it starts on every node, from what that node or others hold, and as many nodes hold it as keep.copies wants. at risk: it ' +
       'starts, but fewer nodes hold it, or what starts is an earlier image. not ready: on some node nothing would start. A node that does not ' +
       'answer is not judged, and named. Copies are counted for each platform.',
-    options: [{ ...nodeOption, summary: 'judge this node alone; copies are counted on all' }],
+    options: [
+      { name: 'running', summary: 'what the pods of all nodes run now; with --node those of one' },
+      { ...nodeOption, summary: 'judge this node alone; copies are counted on all' },
+    ],
     examples: [
       { line: 'holdfast report', does: 'before the cable is pulled' },
+      { line: 'holdfast report --running', does: 'would everything come back after a power cut?' },
       { line: 'holdfast report nginx ghcr.io/acme/web:v1', does: 'of these two' },
       {
         line: 'holdfast report -o json | jq -r \'.items[] | select(.verdict != "ready") | .reference\'',

@@ -10,6 +10,7 @@ import type { Listener } from '../http/listener.ts'
 import { createMirror } from '../http/mirror.ts'
 import { createTokenFile } from '../http/token-file.ts'
 import type { Repair } from '../keep/repair.ts'
+import type { Running } from '../keep/running.ts'
 import type { Pods } from '../keep/watch-pods.ts'
 import { startReportWatch } from '../keep/watch-report.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -24,6 +25,7 @@ import type { Archive } from './archive.ts'
 import type { Content } from './content.ts'
 import type { JoinedMesh } from './mesh.ts'
 import { wireExclusions, wireKeeps, wirePins } from './operator.ts'
+import { wireRunning } from './pods.ts'
 import { createReadiness } from './readiness.ts'
 import { wireReport } from './report.ts'
 import type { Pull } from './resolution.ts'
@@ -35,6 +37,7 @@ export interface FaceParts {
   readonly database: OpenedLedger
   readonly content: Content
   readonly pods: Pods
+  readonly running: Running
   readonly upstreams: Upstreams
   readonly pull: Pull
   readonly archive: Archive
@@ -84,6 +87,8 @@ export async function openFaces(
     self: parts.database.replication.origin,
     content: parts.content,
     manifests: parts.pull.manifests,
+    running: parts.running,
+    listRunning: wireRunning(config, parts),
     mesh: parts.mesh?.forPull,
   })
   const reportWatch = startReportWatch(

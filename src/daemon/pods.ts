@@ -1,6 +1,12 @@
 import { stat } from 'node:fs/promises'
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
+import {
+  createListRunning,
+  createPodsAnswer,
+  type ListRunning,
+  podsSubject,
+} from '../keep/running-images.ts'
 import { noPods, type Pods, watchPods } from '../keep/watch-pods.ts'
 import type { Clock } from '../ports/clock.ts'
 import { HoldfastError } from '../ports/errors.ts'
@@ -8,6 +14,7 @@ import type { Log } from '../ports/log.ts'
 import type { PodRuntime } from '../ports/pod-runtime.ts'
 import { systemTimers } from '../ports/timers.ts'
 import { findContainerd } from './containerd-place.ts'
+import type { FaceParts } from './faces.ts'
 
 /** Looks at the pods of this node, where there is a containerd. */
 export function openPods(
@@ -35,6 +42,20 @@ export function openPods(
   )
   owned.defer(() => pods.close())
   return pods
+}
+
+/** Which images run on all nodes; others are told what runs here. */
+export function wireRunning(
+  { node: { name } }: Pick<Config, 'node'>,
+  { database, pods, mesh }: Pick<FaceParts, 'database' | 'pods' | 'mesh'>,
+): ListRunning {
+  mesh?.answer(new Map([[podsSubject, createPodsAnswer(pods)]]))
+  return createListRunning({
+    self: { id: database.replication.origin, name },
+    pods,
+    others: () => mesh?.forPull.members.all().filter(({ state }) => state !== 'gone') ?? [],
+    client: mesh?.forPull.client,
+  })
 }
 
 /** A node without containerd never loads what asking it takes. */

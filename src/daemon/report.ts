@@ -1,6 +1,8 @@
 import type { Config } from '../config/config.ts'
 import type { ReportSource } from '../http/admin/report.ts'
 import { createOfflineReport, type Gap, type ReportingNode } from '../keep/offline-report.ts'
+import type { Running } from '../keep/running.ts'
+import type { ListRunning } from '../keep/running-images.ts'
 import { askSurvey, type SurveyParts, surveyHere } from '../keep/survey.ts'
 import { describeWanted, listKeepSet } from '../keep/wanted-images.ts'
 import type { Digest } from '../oci/digest.ts'
@@ -50,12 +52,16 @@ export function wireReport(
     self: id,
     content,
     manifests,
+    running,
+    listRunning,
     mesh,
   }: {
     readonly ledger: Pick<TagLedger, 'pin' | 'history' | 'liveTargets'>
     readonly self: NodeId
     readonly content: Pick<Content, 'completeness' | 'graph' | 'keeps'>
     readonly manifests: Pick<Manifests, 'fetchFromPeers'>
+    readonly running: Pick<Running, 'byDigest'>
+    readonly listRunning: ListRunning
     /** Absent: a node alone. */
     readonly mesh: Pick<PullMesh, 'members' | 'client' | 'holders'> | undefined
   },
@@ -98,7 +104,16 @@ export function wireReport(
   )
   return {
     make,
-    keepSet: limit => listKeepSet(eachTarget(ledger), { ledger, isKept: keeps.isKept }, limit),
-    named: key => describeWanted(ledger, key, 'named'),
+    async keepSet(limit) {
+      const tags = await listKeepSet(eachTarget(ledger), { ledger, isKept: keeps.isKept }, limit)
+      const byDigest = running
+        .byDigest()
+        .map(({ repository, digest }) =>
+          describeWanted(ledger, { ...repository, digest }, 'running'),
+        )
+      return [...tags, ...byDigest].slice(0, limit)
+    },
+    named: (key, why = 'named') => describeWanted(ledger, key, why),
+    running: listRunning,
   }
 }

@@ -73,7 +73,7 @@ export async function wireNode(
   )
   owned.defer(() => logLevel.close())
   const watching = watchBehind(config, { upstream: upstreams.upstream, mode, clock, log }, owned)
-  const shared = { database, content, pods, upstreams, clock, log, mode, mark }
+  const shared = { database, content, pods, running, upstreams, clock, log, mode, mark }
   const mesh = await join(config, { ...shared, metrics, version }, owned)
   const pull = wirePull(config, { ...shared, mesh: mesh?.forPull }, owned)
   if (mesh !== undefined && pull.forPeers !== undefined) mesh.serve(pull.forPeers)

@@ -1,6 +1,12 @@
 import { decodeCbor, encodeCbor, isCount, readList } from '../ledger/cbor.ts'
 import { type Digest, parseDigest } from '../oci/digest.ts'
-import { formatTag, parseTag, type TagReference } from '../oci/reference.ts'
+import {
+  formatReference,
+  type ImageName,
+  isTagName,
+  parseReference,
+  type TagReference,
+} from '../oci/reference.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { type PeerAnswer, type PeerClient, PeerFailure } from '../ports/peer-port.ts'
 
@@ -17,9 +23,9 @@ const maxDigests = 8
 /** How long a node may take to answer, ms: it looks into its memory alone. */
 const askMs = 2_000
 
-/** A tag, and what it may be answered with: the newest digest first. */
+/** An image as it is named, and what its tag may be answered with: the newest digest first. */
 export interface SurveyedImage {
-  readonly key: TagReference
+  readonly key: ImageName
   readonly digests: readonly Digest[]
 }
 
@@ -30,7 +36,7 @@ export interface SurveyedHoldings {
    * lacks, as far as it knows them; `undefined` when there is nothing for that platform.
    */
   readonly lacks: readonly (number | undefined)[]
-  /** Which of the digests it may answer the tag with, by what its own ledger says. */
+  /** Which of the digests it may answer the tag with, by what its own ledger says; a digest stands for itself. */
   readonly knows: readonly Digest[]
 }
 
@@ -59,7 +65,7 @@ export function surveyHere(
     platforms,
     images: images.map(({ key, digests }) => {
       const [newest] = digests
-      const answers = answersOf(key)
+      const answers = isTagName(key) ? answersOf(key) : digests
       return {
         lacks: platforms.map(platform => newest && countLacking(newest, platform)),
         knows: digests.filter(digest => answers.includes(digest)),
@@ -95,7 +101,7 @@ export async function askSurvey(
 }
 
 const encodeQuestion = (images: readonly SurveyedImage[]): Uint8Array =>
-  encodeCbor(images.map(({ key, digests }) => [formatTag(key), digests]))
+  encodeCbor(images.map(({ key, digests }) => [formatReference(key), digests]))
 
 function decodeQuestion(bytes: Uint8Array): readonly SurveyedImage[] | undefined {
   const value = bytes.byteLength > maxBytes ? undefined : decodeCbor(bytes)
@@ -105,7 +111,7 @@ function decodeQuestion(bytes: Uint8Array): readonly SurveyedImage[] | undefined
 function readImage(value: unknown): SurveyedImage | undefined {
   if (!Array.isArray(value)) return undefined
   const [name, texts]: readonly unknown[] = value
-  const key = typeof name === 'string' && name.length <= 1_024 ? readTag(name) : undefined
+  const key = typeof name === 'string' && name.length <= 1_024 ? readName(name) : undefined
   const digests = readList(texts, maxDigests, text =>
     typeof text === 'string' ? parseDigest(text) : undefined,
   )
@@ -113,9 +119,9 @@ function readImage(value: unknown): SurveyedImage | undefined {
 }
 
 /** `undefined` when it is none. */
-function readTag(text: string): TagReference | undefined {
+function readName(text: string): ImageName | undefined {
   try {
-    return parseTag(text)
+    return parseReference(text)
   } catch {
     return undefined
   }

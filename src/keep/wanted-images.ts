@@ -1,12 +1,12 @@
 import type { Digest } from '../oci/digest.ts'
-import type { TagReference } from '../oci/reference.ts'
+import { type ImageName, isTagName, type TagReference } from '../oci/reference.ts'
 import type { LiveTarget, TagLedger } from '../ports/tag-ledger.ts'
 
-/** A tag of which it is asked whether it would start without its registry. */
+/** An image of which it is asked whether it would start without its registry. */
 export interface WantedImage {
-  readonly key: TagReference
-  /** Why it is asked about: an operator pinned it, something keeps it, or it was named. */
-  readonly why: 'pin' | 'keep' | 'named'
+  readonly key: ImageName
+  /** Why it is asked about: an operator pinned it, something keeps it, pods run it, or it was named. */
+  readonly why: 'pin' | 'keep' | 'running' | 'named'
   /** What it would be answered with first, and then, newest first; a pinned tag has one. Empty: nothing is known of it. */
   readonly digests: readonly Digest[]
   /** When the first of them was last confirmed by the tag's owner, ms since the epoch; absent for pins. */
@@ -16,16 +16,20 @@ export interface WantedImage {
 /** Earlier digests of a tag that are looked at. */
 const maxEarlier = 5
 
-/** What the ledger answers a tag with while its registry is away. */
+/** What the ledger answers a tag with while its registry is away; a digest stands for itself. */
 export function describeWanted(
   ledger: Pick<TagLedger, 'pin' | 'history'>,
-  key: TagReference,
-  why: 'keep' | 'named',
+  key: ImageName,
+  why: 'keep' | 'running' | 'named',
 ): WantedImage {
+  if (key.digest !== undefined) {
+    return { key, why, digests: [key.digest], confirmedAtMs: undefined }
+  }
+  if (!isTagName(key)) return { key, why, digests: [], confirmedAtMs: undefined }
   const pin = ledger.pin(key)
   if (pin !== undefined) {
-    const isNamed = why === 'named'
-    return { key, why: isNamed ? why : 'pin', digests: [pin.digest], confirmedAtMs: undefined }
+    const isKept = why === 'keep'
+    return { key, why: isKept ? 'pin' : why, digests: [pin.digest], confirmedAtMs: undefined }
   }
   const history = ledger.history(key)
   return {

@@ -20,6 +20,12 @@ export interface Reference extends Repository {
   readonly digest: Digest | undefined
 }
 
+/** A repository with what names an image in it: a tag, or a digest, which decides where both are given. */
+export interface ImageName extends Repository {
+  readonly tag?: string | undefined
+  readonly digest?: Digest | undefined
+}
+
 /** Characters. Source: https://github.com/distribution/reference/blob/v0.6.0/reference.go (grammar and limits). */
 const maxRepositoryLength = 255
 const maxHostLength = 253
@@ -147,6 +153,10 @@ function checked(repository: Repository, text: string): Repository {
   return repository
 }
 
+/** Whether it is the tag that names the image. */
+export const isTagName = (name: ImageName): name is TagReference =>
+  name.tag !== undefined && name.digest === undefined
+
 /** The tag that a reference names. Throws {@link OciError} where it names a digest: there is nothing to resolve. */
 export function parseTag(text: string): TagReference {
   const { registry, repository, tag, digest } = parseReference(text)
@@ -191,7 +201,7 @@ export function formatTag(key: TagReference): string {
 }
 
 /** `docker.io/library/nginx:latest@sha256:…`, with what it has; {@link parseReference} reads it back. */
-export function formatReference(reference: Reference): string {
+export function formatReference(reference: ImageName): string {
   const tag = reference.tag === undefined ? '' : `:${reference.tag}`
   const digest = reference.digest === undefined ? '' : `@${reference.digest}`
   return formatRepository(reference) + tag + digest

@@ -132,6 +132,8 @@ async function openNode(
     self: id,
     content,
     manifests: pull.manifests,
+    running,
+    listRunning: async () => ({ images: [], nodes: [] }),
     mesh: { ...wire, holders: index.holders },
   })
 

@@ -32,7 +32,7 @@ async function reportOf(node: MeshNode, nodes: readonly MeshNode[]) {
   for (const { wanted, verdict, standings, gaps, copies } of report.images) {
     const each = nodes.map(({ id }): Standing | undefined => standings.get(id))
     const held = copies.map(copy => `${copy.platform} ${copy.held}/${copy.wanted}`)
-    tags[wanted.key.tag] = { verdict, each, gaps: gaps.map(({ kind }) => kind), held }
+    tags[wanted.key.tag ?? ''] = { verdict, each, gaps: gaps.map(({ kind }) => kind), held }
   }
   return { verdict: report.verdict, tags }
 }
@@ -150,4 +150,28 @@ t.test('nodes with clients of other platforms are judged by what they need', asy
       },
     },
   })
+})
+
+t.test('an image that is named by its digest is judged without a ledger', async t => {
+  const mesh = await openMesh(t, ['a', 'b'])
+  const [a, b] = [mesh.node(0), mesh.node(1)]
+  await a.fill(large)
+  for (const node of mesh.nodes) node.loseUplink()
+  const { tag: _, ...repository } = key
+  const named = (image: TestImage) => b.report.named({ ...repository, digest: image.digest })
+  let made = await b.report.make([named(large), named(older)], { signal })
+  while (made.images[0]?.verdict !== 'at-risk') {
+    made = await b.report.make([named(large), named(older)], { signal }) // the index hears of it
+  }
+  t.match(made.images, [
+    { verdict: 'at-risk', copies: [{ held: 1, wanted: 2 }] },
+    { verdict: 'not-ready', gaps: [{ kind: 'manifest' }] },
+  ])
+  t.strictSame(
+    [...(made.images[0]?.standings ?? [])],
+    [
+      [b.id, 'in-reach'],
+      [a.id, 'here'],
+    ],
+  )
 })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { describeWanted, listKeepSet } from '../../src/keep/wanted-images.ts'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
-import { formatTag, type TagReference } from '../../src/oci/reference.ts'
+import { formatReference, type TagReference } from '../../src/oci/reference.ts'
 import { createMemoryLedger } from '../support/memory-ledger.ts'
 import { createMovableClock } from '../support/movable-clock.ts'
 
@@ -25,7 +25,7 @@ async function openLedger(tags: Readonly<Record<string, readonly string[]>>) {
   const list = async (isKept: (key: TagReference) => boolean, limit = 10) =>
     (await listKeepSet(targets(), { ledger, isKept }, limit)).map(({ key, ...rest }) => ({
       ...rest,
-      tag: formatTag(key),
+      tag: formatReference(key),
     }))
   return { ledger, list }
 }
@@ -51,6 +51,17 @@ t.test('a pin is in it whatever is kept, and answers with itself alone', async t
   t.match(await list(() => false), pinned)
   t.match(await list(({ tag }) => tag === 'a'), pinned)
   t.match(describeWanted(ledger, keyOf('a'), 'named'), { why: 'named', digests: [digest('one')] })
+})
+
+t.test('what is named by a digest stands for itself', async t => {
+  const { ledger } = await openLedger({ a: ['one'] })
+  const key = { registry: 'reg.test', repository: 'lab/app', digest: digest('any') }
+  t.strictSame(describeWanted(ledger, key, 'running'), {
+    key,
+    why: 'running',
+    digests: [digest('any')],
+    confirmedAtMs: undefined,
+  })
 })
 
 t.test('five earlier digests are looked at, no more; an unknown tag has none', async t => {

@@ -8,26 +8,24 @@ import { columns, formatAge, formatBytes, print, readReference } from '../print.
 
 type Item = ReportAnswer['items'][number]
 
-/** `holdfast report [REF]…` */
+/** `holdfast report [REF]…` and `holdfast report --running` */
 export const run: RunCommand = async context => {
-  const ref = context.words.map(readTag)
-  const api = createAdminApi(await findAdmin(context))
+  const ref = context.words.map(word => formatReference(readReference(word)))
   const { node } = context.options
-  const answer = await api.get('/api/v1/report', { ref, node }, reportAnswer)
+  const running = context.options['running'] === undefined ? undefined : 'true'
+  if (running !== undefined && ref.length > 0) {
+    throw new CommandFailure('usage', '--running is about what runs: name no image with it')
+  }
+  const api = createAdminApi(await findAdmin(context))
+  const answer = await api.get('/api/v1/report', { ref, running, node }, reportAnswer)
   print(context, answer, () => lines(answer))
   if (answer.items.length === 0) return 'noAnswer'
   return answer.verdict === 'ready' && !answer.truncated ? 'ok' : 'faulty'
 }
 
-function readTag(word: string): string {
-  const reference = readReference(word)
-  if (reference.digest === undefined) return formatReference(reference)
-  throw new CommandFailure('usage', `${word} names a digest: the report is about tags`)
-}
-
 function lines(answer: ReportAnswer): string[] {
   const { items, nodes, truncated } = answer
-  if (items.length === 0) return nothingKept
+  if (items.length === 0) return answer.pods == null ? nothingKept : nothingRuns(answer.pods)
   const worstFirst = items.toSorted((a, b) => order[a.verdict] - order[b.verdict])
   const now = Date.parse(answer.asOf)
   const rows = worstFirst.map(item => [
@@ -41,6 +39,7 @@ function lines(answer: ReportAnswer): string[] {
   const about = [
     ...(truncated ? [`there are more; the first ${items.length} were looked at`] : []),
     ...(silent.length > 0 ? [`not judged, for they do not answer: ${silent.join(', ')}`] : []),
+    ...unseen(answer.pods ?? []),
     ...cures(items),
   ]
   return [
@@ -55,6 +54,21 @@ const nothingKept = [
   'nothing is to be kept: there is no pin and no keep, so there is nothing to report on',
   '`holdfast report REF…` looks at tags that you name, `holdfast keep PATTERN` says what must stay available',
 ]
+
+type Pods = NonNullable<ReportAnswer['pods']>
+
+const nothingRuns = (pods: Pods): string[] => [
+  'no pod runs anything, as far as is known',
+  ...unseen(pods),
+]
+
+/** Where what runs is not known, and why. */
+const unseen = (pods: Pods): string[] =>
+  pods.flatMap(({ name, state, failure }) => {
+    if (state === 'seen' || state === 'silent') return []
+    const why = state === 'off' ? 'keep.running is off there' : (failure ?? 'it has only begun')
+    return [`what the pods of ${name} run is not known: ${why}`]
+  })
 
 const order = { 'not-ready': 0, 'at-risk': 1, ready: 2 } as const
 const words = { 'not-ready': 'not ready', 'at-risk': 'at risk', ready: 'ready' } as const

@@ -1,14 +1,21 @@
 import { type Static, Type } from 'typebox'
 import { asOf, described, limit, optionalText, reference, text, time } from './shapes.ts'
 
-/** `GET /api/v1/report`: would these tags start if no registry could be reached from now on? */
+/** `GET /api/v1/report`: would these images start if no registry could be reached from now on? */
 export const reportQuery = Type.Object({
-  ref: described(Type.Array(reference, { maxItems: 1_000 }), 'Tags; without any, the keep set.'),
+  ref: described(
+    Type.Array(reference, { maxItems: 1_000 }),
+    'Images by tag or digest; without any, the keep set.',
+  ),
+  running: described(
+    Type.Boolean({ default: false }),
+    'Instead of the keep set what the pods of all nodes run now, or those of `node`.',
+  ),
   node: described(
     optionalText,
     'The node that is judged, as in `/api/v1/nodes/{name}`; without it, all are.',
   ),
-  limit: described(limit(1_000, 1_000), 'Of the keep set.'),
+  limit: described(limit(1_000, 1_000), 'Of the keep set, or of what runs.'),
 })
 
 const verdict = Type.Union([
@@ -26,16 +33,20 @@ export const reportAnswer = Type.Object({
     atRisk: Type.Integer(),
     notReady: Type.Integer(),
   }),
-  truncated: described(Type.Boolean(), 'There is more in the keep set than was looked at.'),
+  truncated: described(Type.Boolean(), 'There is more than was looked at.'),
   /** `heard`: it said what it holds; one that did not is not judged. */
   nodes: Type.Array(
     Type.Object({ id: text, name: text, platforms: Type.Array(text), heard: Type.Boolean() }),
+  ),
+  pods: described(
+    Type.Optional(Type.Array(Type.Object({ name: text, state: text, failure: optionalText }))),
+    'With `running`: whether the pods of each node are known. `seen`; `off`, where `keep.running` is; `looking`, before the first look; `unseen`, with the failure; `silent`: it does not answer.',
   ),
   items: Type.Array(
     Type.Object({
       reference: text,
       verdict,
-      why: described(text, '`pin`, `keep` or `named`.'),
+      why: described(text, '`pin`, `keep`, `running` or `named`.'),
       digest: described(optionalText, 'Absent: nothing is known of the tag.'),
       confirmedAt: Type.Optional(time),
       standings: described(

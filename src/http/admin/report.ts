@@ -4,21 +4,25 @@ import type {
   ReportedImage,
   Verdict,
 } from '../../keep/offline-report.ts'
+import type { ListRunning } from '../../keep/running-images.ts'
 import type { WantedImage } from '../../keep/wanted-images.ts'
-import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
+import { formatReference, type ImageName, parseReference } from '../../oci/reference.ts'
 import type { NodeId } from '../../ports/node-id.ts'
 import { defined, isoOf } from './describe.ts'
 import { type FoundNode, findNode, type KnownNodes } from './find-node.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
+import { QueryFault } from './read-query.ts'
 import type { ReportAnswer } from './report-contract.ts'
 
 /** Makes offline reports. */
 export interface ReportSource {
   readonly make: MakeReport
-  /** What must stay available, up to `limit` tags. */
+  /** What must stay available, up to `limit` images. */
   readonly keepSet: (limit: number) => Promise<readonly WantedImage[]>
-  readonly named: (key: TagReference) => WantedImage
+  readonly named: (key: ImageName, why?: 'running' | 'named') => WantedImage
+  /** What the pods of all nodes run now. */
+  readonly running: ListRunning
 }
 
 /** The longest that a report takes, ms. */
@@ -37,18 +41,44 @@ export function addReport(
     readonly asOf: () => { readonly node: string; readonly asOf: string }
   },
 ): void {
-  add(operations.report, async ({ query: { ref, node, limit } }) => {
-    const named = [
-      ...new Map(ref.map(text => [formatTag(parseTag(text)), parseTag(text)])).values(),
-    ]
-    const found = ref.length > 0 ? named.map(report.named) : await report.keepSet(limit + 1)
-    const images = found.slice(0, ref.length > 0 ? found.length : limit)
+  add(operations.report, async ({ query: { ref, running, node, limit } }) => {
+    const signal = AbortSignal.timeout(withinMs)
     const only = node === undefined ? undefined : idOf(findNode(node, nodes), nodes)
     const isMeant = ({ id }: { readonly id: NodeId }) => only === undefined || id === only
-    const made = await report.make(images, { only: isMeant, signal: AbortSignal.timeout(withinMs) })
+    if (running && ref.length > 0) throw new QueryFault('ref and running: name one of them')
+    const seen = running ? await report.running(signal) : undefined
+    const found = await list(ref, seen, only, limit)
+    const images = found.slice(0, ref.length > 0 ? found.length : limit)
+    const made = await report.make(images, { only: isMeant, signal })
     const judged = made.nodes.filter(isMeant)
-    return { ...asOf(), ...tell(made, judged), truncated: found.length > images.length }
+    const pods = seen?.nodes.filter(isMeant).map(({ id: _, failure, ...one }) => ({
+      ...one,
+      ...defined({ failure }),
+    }))
+    const truncated = found.length > images.length
+    return { ...asOf(), ...tell(made, judged), truncated, ...defined({ pods }) }
   })
+
+  async function list(
+    ref: readonly string[],
+    seen: Awaited<ReturnType<ListRunning>> | undefined,
+    only: NodeId | undefined,
+    limit: number,
+  ): Promise<readonly WantedImage[]> {
+    if (ref.length > 0) return distinct(ref).map(name => report.named(name))
+    if (seen === undefined) return report.keepSet(limit + 1)
+    const here = seen.images.filter(image => only === undefined || image.nodes.includes(only))
+    return distinct(here.map(({ name }) => name)).map(name => report.named(name, 'running'))
+  }
+}
+
+/** Each image once; a digest decides. Throws `OciError`. */
+function distinct(texts: readonly string[]): readonly ImageName[] {
+  const names = texts.map(text => {
+    const { tag, digest, ...repository } = parseReference(text)
+    return digest === undefined ? { ...repository, tag } : { ...repository, digest }
+  })
+  return [...new Map(names.map(name => [formatReference(name), name])).values()]
 }
 
 const idOf = (found: FoundNode, { self }: KnownNodes): NodeId =>
@@ -79,7 +109,7 @@ function describe(
 ): ReportAnswer['items'][number] {
   const { key, why, digests, confirmedAtMs } = wanted
   return {
-    reference: formatTag(key),
+    reference: formatReference(key),
     verdict,
     why,
     standings: [...standings].map(([id, standing]) => ({ node: nameOf.get(id) ?? id, standing })),

@@ -143,15 +143,35 @@ t.test('nodes that do not answer are named, and so is what was not looked at', a
   t.match(out, /the first 1 were looked at\nnot judged, for they do not answer: engine\n/)
 })
 
-t.test('tags and a node are asked for; a digest is not what it is about', async t => {
-  const { asked } = await report(t, [ready], {}, ['nginx', 'quay.io/a/b:1', '--node', 'galley'])
+t.test('images and a node are asked for', async t => {
+  const words = ['nginx', 'quay.io/a/b:1', `nginx@${digest}`, '--node', 'galley']
+  const { asked } = await report(t, [ready], {}, words)
   t.strictSame(asked[0]?.url.searchParams.getAll('ref'), [
     'docker.io/library/nginx:latest',
     'quay.io/a/b:1',
+    `docker.io/library/nginx@${digest}`,
   ])
   t.equal(asked[0]?.url.searchParams.get('node'), 'galley')
-  const named = await report(t, [ready], {}, [`nginx@${digest}`])
-  t.match(named, { code: 2, err: /the report is about tags/ })
+})
+
+t.test('what runs is asked for, and where that is not known is told', async t => {
+  const pods = [
+    { name: 'bridge', state: 'seen' },
+    { name: 'galley', state: 'unseen', failure: 'there is no containerd at /c.sock' },
+    { name: 'hold', state: 'off' },
+    { name: 'engine', state: 'silent' },
+  ]
+  const told =
+    /\nwhat the pods of galley run is not known: there is no containerd at \/c\.sock\nwhat the pods of hold run is not known: keep\.running is off there\n$/
+  const { code, out, asked } = await report(t, [ready], { pods }, ['--running'])
+  t.equal(code, 0)
+  t.equal(asked[0]?.url.searchParams.get('running'), 'true')
+  t.match(out, told)
+  const none = await report(t, [], { pods, verdict: 'not-ready' }, ['--running'])
+  t.equal(none.code, 1)
+  t.match(none.out, /^no pod runs anything, as far as is known\n/)
+  t.match(none.out, told)
+  t.match(await report(t, [], {}, ['--running', 'nginx']), { code: 2, err: /name no image/ })
 })
 
 t.test('with nothing to keep it says what to do', async t => {

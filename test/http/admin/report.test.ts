@@ -30,7 +30,22 @@ function start(t: Parameters<typeof startAdmin>[0]) {
     node: { ...madeUpNode(), nodes: { self, members } },
     report: {
       keepSet: async limit => kept.slice(0, limit),
-      named: key => wanted(key.tag, 'named'),
+      named: (key, why = 'named') => wanted(key.tag ?? 'digest', why),
+      running: async () => ({
+        images: [
+          { name: 'reg.lab/lab/app:a', digests: [manifestDigest], nodes: [self.id] },
+          { name: 'reg.lab/lab/app:b', digests: [manifestDigest], nodes: [self.id, other.id] },
+          {
+            name: `reg.lab/lab/app@${manifestDigest}`,
+            digests: [manifestDigest],
+            nodes: [self.id],
+          },
+        ],
+        nodes: [
+          { id: self.id, name: 'van-1', state: 'seen', failure: undefined },
+          { id: other.id, name: 'van-2', state: 'unseen', failure: 'no containerd' },
+        ],
+      }),
       async make(images, { only = () => true }): Promise<OfflineReport> {
         const judged = nodes.filter(only)
         asked.push({ images, judged: judged.map(({ name }) => name) })
@@ -113,4 +128,28 @@ t.test('one node is judged by its name or its id; a name that nobody has is told
     body: { detail: /van-9.*van-1, van-2/ },
   })
   t.match(await ask('/api/v1/report?node=self'), { body: { nodes: [{ name: 'van-1' }] } })
+})
+
+t.test('what runs is looked at, on one node or on all', async t => {
+  const { ask, asked } = await start(t)
+  t.match(await ask('/api/v1/report?running=true'), {
+    body: {
+      items: [{ why: 'running' }, { why: 'running' }, { why: 'running' }],
+      pods: [
+        { name: 'van-1', state: 'seen' },
+        { name: 'van-2', state: 'unseen', failure: 'no containerd' },
+      ],
+    },
+  })
+  t.match(await ask('/api/v1/report?running=true&node=van-2'), {
+    body: { items: [{ reference: 'reg.lab/lab/app:b' }], pods: [{ name: 'van-2' }] },
+  })
+  t.strictSame(
+    asked.map(({ images }) => images.length),
+    [3, 1],
+  )
+  t.match(await ask('/api/v1/report?running=true&limit=2'), {
+    body: { truncated: true, items: [{}, {}] },
+  })
+  t.match(await ask('/api/v1/report?running=true&ref=a:1'), { status: 400 })
 })

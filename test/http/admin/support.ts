@@ -142,6 +142,7 @@ export async function startAdmin(
       report: {
         make: async () => ({ verdict: 'not-ready', nodes: [], images: [] }),
         keepSet: async () => [],
+        running: async () => ({ images: [], nodes: [] }),
         named: () => {
           throw new Error('no tag is named here')
         },
