@@ -36,6 +36,11 @@ export const containerdCommands: readonly Command[] = [
       { name: 'prepend', summary: 'keep the hosts of a file that is there, after the mirror' },
       { name: 'force', summary: 'replace also what is not understood or was changed since' },
       { name: 'write', summary: 'K3s, RKE2: edit registries.yaml; without it the edit is shown' },
+      {
+        name: 'require-config-path',
+        summary:
+          'write nothing and fail, with the lines to add, where containerd would not read the files',
+      },
     ],
     examples: [
       {

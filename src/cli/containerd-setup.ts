@@ -12,6 +12,8 @@ export interface ContainerdSetup {
     readonly targets: readonly string[]
     readonly prepend: boolean
     readonly force: boolean
+    /** Refuse where containerd would not read what is written. */
+    readonly requireConfigPath: boolean
     /** Edit `registries.yaml` where K3s answers for a registry; else the edit is told. */
     readonly write: boolean
   }): Promise<InstallReport>

@@ -11,7 +11,7 @@ import { embeddedRegistries } from '../adapters/containerd-setup/k3s-embedded.ts
 import type { ContainerdPlace } from '../adapters/containerd-setup/locate.ts'
 import { readStatus } from '../adapters/containerd-setup/status.ts'
 import type { Config } from '../config/config.ts'
-import { mirrorUrl } from './mirror-url.ts'
+import { accessToMirror } from './mirror-url.ts'
 
 /** Everything that a pull through the mirror needs, in the order in which it is met. */
 export async function checkContainerd(
@@ -21,7 +21,7 @@ export async function checkContainerd(
   pull: boolean,
 ): Promise<readonly Finding[]> {
   const { certsDir, registriesYaml } = place
-  const mirror = { url: mirrorUrl(config), targets: [], token: undefined }
+  const mirror = accessToMirror(config, [])
   const { openCri } = await import('../adapters/containerd/cri.ts') // loads gRPC
   const runtime = openCri(place.socket)
   try {
@@ -48,6 +48,21 @@ export async function checkContainerd(
       ...judgeEmbedded(embedded),
       ...(mayPull ? [await judgePull(runtime, certsDir, mirror)] : []),
     ]
+  } finally {
+    runtime.close()
+  }
+}
+
+/**
+ * Why containerd would not read the files of its registries: by what it runs with, or while it does not answer by its own file. Where neither
+ * can be told there is nothing to go by, which is a reason, too.
+ */
+export async function whyUnread(place: ContainerdPlace): Promise<Finding | undefined> {
+  const { openCri } = await import('../adapters/containerd/cri.ts') // loads gRPC
+  const runtime = openCri(place.socket)
+  try {
+    const findings = judgeConfig(place, await askContainerd(runtime, place))
+    return findings.find(({ id, level }) => level === 'fault' || id === 'config')
   } finally {
     runtime.close()
   }

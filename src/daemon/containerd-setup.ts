@@ -23,12 +23,11 @@ import { urlOf } from '../adapters/registry/presets.ts'
 import type { UpstreamSettings, UpstreamsSettings } from '../adapters/registry/settings.ts'
 import type { ContainerdSetup, Program, Snippet } from '../cli/containerd-setup.ts'
 import type { Config } from '../config/config.ts'
-import { readTokens } from '../http/token-file.ts'
 import { parseRegistry } from '../oci/reference.ts'
 import { HoldfastError } from '../ports/errors.ts'
-import { checkContainerd } from './containerd-check.ts'
+import { checkContainerd, whyUnread } from './containerd-check.ts'
 import { absolute, findContainerd } from './containerd-place.ts'
-import { mirrorUrl } from './mirror-url.ts'
+import { accessToMirror } from './mirror-url.ts'
 import { readUpstreams } from './upstream-files.ts'
 
 /** Finds the containerd of this machine. Throws `HoldfastError` when a file of its or of ours cannot be understood. */
@@ -59,11 +58,13 @@ async function install(
     registries,
     fallback = config.containerd.fallback,
     write,
+    requireConfigPath,
     ...wishes
   }: Parameters<ContainerdSetup['install']>[0],
 ): ReturnType<ContainerdSetup['install']> {
   const { certsDir, registriesYaml } = place
   const { prepend, force, targets } = wishes
+  if (requireConfigPath) await demandConfigPath(place)
   const mirror = accessToMirror(config, targets)
   const chosen = chooseRegistries(registries, upstreams)
   const named = registriesYaml === undefined ? [] : await namedRegistries(registriesYaml)
@@ -76,6 +77,14 @@ async function install(
   if (registriesYaml === undefined || others.length === 0 || isRefused) return { items, notes }
   const edit = await editRegistries(registriesYaml, others, mirror.url, { write })
   return { items, edit, notes }
+}
+
+/** Throws `HoldfastError`, with what to write where, when containerd would not read the files. */
+async function demandConfigPath(place: ContainerdPlace): Promise<void> {
+  const why = await whyUnread(place)
+  if (why === undefined) return
+  const cure = why.fix === undefined ? '' : `\n${why.fix}`
+  throw new HoldfastError('config-invalid', `nothing was written: ${why.what}${cure}`)
 }
 
 async function uninstall(
@@ -113,13 +122,6 @@ function snippets(
       return [{ path: '/etc/docker/daemon.json', text: `${JSON.stringify(value, null, 2)}\n` }]
     }
   }
-}
-
-/** The mirror as files name it. */
-function accessToMirror(config: Config, targets: readonly string[]): MirrorAccess {
-  const { tokenFile } = config.mirror
-  const token = tokenFile === undefined ? undefined : readTokens(tokenFile)[0]?.token
-  return { url: mirrorUrl(config), targets, token }
 }
 
 function chooseRegistries(

@@ -1,5 +1,7 @@
+import type { MirrorAccess } from '../adapters/containerd-setup/hosts-toml.ts'
 import type { Config } from '../config/config.ts'
-import { formatListen } from '../config/listen.ts'
+import { formatListen, isLoopback } from '../config/listen.ts'
+import { readTokens } from '../http/token-file.ts'
 import { HoldfastError } from '../ports/errors.ts'
 
 /** Where this machine reaches the mirror: a dead address of another would hold up every request for seconds. */
@@ -12,4 +14,11 @@ export function mirrorUrl({ mirror }: Config): string {
   }
   const isEverywhere = host === '0.0.0.0' || host === '::'
   return `http://${formatListen({ host: isEverywhere ? '127.0.0.1' : host, port })}`
+}
+
+/** The mirror as containerd is to ask it. Throws when `mirror.tokenFile` cannot be read. */
+export function accessToMirror(config: Config, targets: readonly string[]): MirrorAccess {
+  const { tokenFile, listen } = config.mirror
+  const token = tokenFile === undefined ? undefined : readTokens(tokenFile)[0]?.token
+  return { url: mirrorUrl(config), targets, token, isOffLoopback: !isLoopback(listen) }
 }

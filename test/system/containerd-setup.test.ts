@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -57,6 +60,7 @@ for (const version of containerdVersions) {
 
     await t.test('what K3s writes by its edited registries.yaml', t => asK3sStarts(t, scene))
     await t.test('hosts behind the mirror', t => askBehind(t, scene))
+    await t.test('a mirror that asks for the token', t => askWithToken(t, scene))
     await t.test('install, pull, uninstall', t => roundTrip(t, scene))
   })
 }
@@ -120,6 +124,39 @@ async function askBehind(t: Test, scene: Scene): Promise<void> {
   await client.remove(image)
   await holdfast('uninstall')
   await rm(join(client.certsDir, registryName), { recursive: true })
+}
+
+/** What stands before the mirror admits by the token alone, as a mirror does that sees another address than its node's. */
+async function askWithToken(t: Test, scene: Scene): Promise<void> {
+  const { dir, client, node, holdfast } = scene
+  let refused = 0
+  const guard = createServer((asked, response) => {
+    if (asked.headers['holdfast-token'] !== 'sesame') {
+      refused += 1
+      response.writeHead(403).end()
+      return
+    }
+    const { method, headers } = asked
+    const onward = request(new URL(asked.url ?? '', node.mirror), { method, headers }, answer => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(response)
+    })
+    onward.on('error', () => response.destroy()).end()
+  })
+  await once(guard.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => guard.close().closeAllConnections())
+  const tokenFile = join(dir, 'mirror.token')
+  await writeFile(tokenFile, 'sesame\n')
+  const { port } = guard.address() as AddressInfo
+  const listen = ['--mirror.listen', `0.0.0.0:${port}`, '--mirror.token-file', tokenFile]
+  await holdfast('install', '--fallback', 'none', ...listen)
+  t.ok(await client.pull(image, 30_000), 'pulled')
+  await client.remove(image)
+  await t.rejects(client.pull(`${registryName}/nobody:has`, 30_000))
+  const { findings } = JSON.parse(await holdfast('check', '-o', 'json', ...listen))
+  t.match(findings.at(-1), { id: 'pull', level: 'ok' })
+  t.equal(refused, 0, 'no question without the token, not the last one either')
+  await holdfast('uninstall')
 }
 
 async function asK3sStarts(t: Test, scene: Scene): Promise<void> {

@@ -7,7 +7,7 @@ import { checkRegistry } from '../../ports/check-registry.ts'
 import type { ContainerRuntime } from '../../ports/container-runtime.ts'
 import { HoldfastError } from '../../ports/errors.ts'
 import type { Finding } from './check.ts'
-import { type MirrorAccess, writeHosts } from './hosts-toml.ts'
+import { holdsToken, type MirrorAccess, writeHosts } from './hosts-toml.ts'
 import { codeOf, writeWhole } from './whole-file.ts'
 
 /** An address that a node listens on, with its key. */
@@ -22,7 +22,7 @@ export async function judgeMirror(mirror: MirrorAccess): Promise<Finding> {
   const id = 'mirror'
   const path = `/v2/${newSeed()}/manifests/check?ns=${checkRegistry}`
   try {
-    const source = await askSource(new URL(path, mirror.url))
+    const source = await askSource(new URL(path, mirror.url), mirror.token)
     if (source === 'check') return { id, level: 'ok', what: `the mirror answers at ${mirror.url}` }
     const fix = 'set mirror.listen to a free port, and install again'
     return { id, level: 'fault', what: `another program answers at ${mirror.url}`, fix }
@@ -32,10 +32,11 @@ export async function judgeMirror(mirror: MirrorAccess): Promise<Finding> {
   }
 }
 
-function askSource(url: URL): Promise<string | undefined> {
+function askSource(url: URL, token: string | undefined): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(5_000)
-    const asked = request(url, { method: 'HEAD', signal, agent: false }, answer => {
+    const headers = token === undefined ? {} : { 'Holdfast-Token': token }
+    const asked = request(url, { method: 'HEAD', headers, signal, agent: false }, answer => {
       answer.resume()
       const source = answer.headers['holdfast-source']
       resolve(typeof source === 'string' ? source : undefined)
@@ -79,7 +80,8 @@ export async function judgePull(
   try {
     await mkdir(directory, { recursive: true, mode: 0o755 })
     const access = { name: checkRegistry, url: undefined }
-    await writeWhole(join(directory, 'hosts.toml'), writeHosts(access, mirror, 'none'), 0o644)
+    const text = writeHosts(access, mirror, 'none')
+    await writeWhole(join(directory, 'hosts.toml'), text, holdsToken(mirror) ? 0o600 : 0o644)
     await runtime.pull(image)
     const what = `${image} came through the mirror in ${Math.round(performance.now() - beganMs)} ms`
     await runtime.remove(image)

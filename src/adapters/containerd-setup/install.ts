@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type ComposeOrder, composeHosts } from './compose-hosts.ts'
-import type { RegistryAccess } from './hosts-toml.ts'
+import { holdsToken, type RegistryAccess } from './hosts-toml.ts'
 import {
   backupPath,
   type Journal,
@@ -105,7 +105,7 @@ async function apply(
   if (!hasDirectory) await mkdir(join(certsDir, directory), { mode: 0o755 })
   if (!isOurs) await keepAside(certsDir, found)
   // A token is in it: containerd reads it as root, nobody else needs to.
-  const mode = mirror.token !== undefined && mirror.targets.length > 0 ? 0o600 : 0o644
+  const mode = holdsToken(mirror) ? 0o600 : 0o644
   await keepUpstream(upstreamPath(certsDir, directory), upstream, mode)
   if (found.sha256 !== hash) await withoutMount(path, () => writeWhole(path, text, mode))
   if (!hasDirectory) await syncDirectory(certsDir)

@@ -17,6 +17,7 @@ export const run: RunCommand = async context => {
       prepend: options['prepend'] !== undefined,
       force: options['force'] !== undefined,
       write: options['write'] !== undefined,
+      requireConfigPath: options['require-config-path'] !== undefined,
     }),
   )
   const isRefused = items.some(({ outcome }) => outcome === 'refused')

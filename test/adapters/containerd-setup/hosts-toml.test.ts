@@ -1,6 +1,7 @@
 import t from 'tap'
 import {
   type HostsToml,
+  holdsToken,
   readHosts,
   writeHosts,
   writeHostsBefore,
@@ -63,6 +64,22 @@ t.test('further targets come after the mirror, told apart, with the token', asyn
     '  [host."http://10.0.0.7:30050".header]\n    Holdfast-Target = "2"\n    Holdfast-Token = "se\\"same"\n',
   )
   t.equal(text.split('Holdfast-Token').length, 2, 'not to the mirror on loopback')
+})
+
+t.test('a mirror off loopback gets the token with every question', async t => {
+  const guarded = { ...mirror, token: 'sesame', isOffLoopback: true }
+  const text = writeHosts(hub, guarded, 'upstream')
+  t.match(text, `  [host."${mirror.url}".header]\n    Holdfast-Token = "sesame"\n`)
+  t.strictSame(understood(text).hosts, [mirror.url])
+  t.equal(text.split('Holdfast-Token').length, 2, 'never to the registry')
+  const alone = writeHosts(hub, guarded, 'none')
+  t.match(alone, `server = "${mirror.url}"\n\n[header]\n  Holdfast-Token = "sesame"\n`)
+  t.match(alone, `  [host."${mirror.url}".header]\n    Holdfast-Token = "sesame"\n`)
+  const kept = understood(String(writeHostsBefore(understood(other), hub, guarded, 'none')))
+  t.strictSame(kept.hosts, [mirror.url, 'https://old.example', 'http://last.example'])
+  t.equal(holdsToken(guarded), true)
+  t.equal(holdsToken({ ...mirror, token: 'sesame' }), false, 'what has none is no secret')
+  t.equal(holdsToken({ ...guarded, token: undefined }), false)
 })
 
 t.test('hosts of another file are kept after ours, with comments and order', async t => {

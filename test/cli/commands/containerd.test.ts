@@ -55,6 +55,18 @@ t.test('the fallback is that of the configuration, and auto says what it is', as
   t.match(hosts('docker.io'), 'server = "https://registry-1.docker.io"')
 })
 
+t.test('install can demand that containerd reads what is written', async t => {
+  const elsewhere = scene(t, 'elsewhere')
+  const told = await elsewhere.run('install', '--require-config-path')
+  t.match(told, { code: 6, err: /nothing was written: config_path is .*elsewhere/ })
+  t.match(told.err, `config_path = "${elsewhere.certsDir}"; then restart containerd`)
+  t.notOk(existsSync(join(elsewhere.certsDir, 'docker.io')))
+  t.match(await elsewhere.run('install'), { code: 0, out: /does not name/ }, 'a note, else')
+  const { run, hosts } = scene(t)
+  t.match(await run('install', '--require-config-path'), { code: 0 })
+  t.match(hosts('docker.io'), 'server = ')
+})
+
 t.test('registries are chosen by name, and have to be configured', async t => {
   const { run, hosts } = scene(t)
   const one = await run(
