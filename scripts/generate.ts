@@ -7,9 +7,13 @@ import { rootNode } from '../src/config/schema.ts'
 import { toOpenApi } from '../src/http/admin/open-api.ts'
 import { operations } from '../src/http/admin/operations.ts'
 import { toApiPage } from './api-page.ts'
+import { readChartValues, toValuesSchema, withValuesTable } from './chart-values.ts'
 import { toDashboard } from './dashboard/dashboard.ts'
 
 const root = join(import.meta.dirname, '..')
+const chart = join(root, 'helm/holdfast')
+const chartValues = readChartValues(await readFile(join(chart, 'values.yaml'), 'utf8'))
+const chartPage = await readFile(join(chart, 'README.md'), 'utf8')
 
 /** Every file that is made from the sources, as path → text. */
 const artefacts: ReadonlyMap<string, string> = new Map([
@@ -27,6 +31,11 @@ const artefacts: ReadonlyMap<string, string> = new Map([
     `${JSON.stringify(toDashboard(), null, 2)}\n`,
   ],
   [join(root, 'docs/api.md'), toApiPage(Object.values(operations))],
+  [
+    join(chart, 'values.schema.json'),
+    `${JSON.stringify(toValuesSchema(chartValues, toJsonSchema(rootNode)), null, 2)}\n`,
+  ],
+  [join(chart, 'README.md'), withValuesTable(chartPage, chartValues)],
 ])
 
 const isCheck = process.argv.includes('--check')

@@ -7,6 +7,8 @@ set -euo pipefail
 cache=${HOLDFAST_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-test}
 packages=(containerd runc prometheus docker-registry skopeo busybox-static bzip2 zstd iptables iproute2 util-linux faketime openssl curl python3-venv)
 schemathesis=4.32.5
+# Of the chart's tests: built from their modules, and judged by the schemas that the module of Kubernetes carries.
+helm=v3.21.4 kubeconform=v0.7.0 kubernetes=v1.36.3
 
 [ "$(id -u)" = 0 ] || { echo "system-setup: needs root (apt-get install, network namespaces)" >&2; exit 1; }
 missing=()
@@ -57,4 +59,21 @@ if ! "$cache/schemathesis/bin/schemathesis" --version 2>/dev/null | grep -qF "$s
   /usr/bin/python3 -m venv "$cache/schemathesis"
   "$cache/schemathesis/bin/pip" install -q --disable-pip-version-check "schemathesis==$schemathesis"
 fi
+
+go_tool() { # NAME VERSION PACKAGE [LINKER FLAGS]
+  if [ ! -x "$cache/bin/$1-$2/$1" ]; then
+    command -v go >/dev/null || { echo "system-setup: needs Go 1.26 or later for $1" >&2; exit 1; }
+    CGO_ENABLED=0 GOFLAGS='-buildvcs=false -trimpath' GOBIN="$cache/bin/$1-$2" go install -ldflags "-s -w ${4:-}" "$3@$2"
+  fi
+  ln -sfn "$1-$2/$1" "$cache/bin/$1"
+}
+capabilities=helm.sh/helm/v3/pkg/chartutil
+minor=${kubernetes#v1.}
+go_tool helm "$helm" helm.sh/helm/v3/cmd/helm "-X $capabilities.k8sVersionMajor=1 -X $capabilities.k8sVersionMinor=${minor%.*}"
+go_tool kubeconform "$kubeconform" github.com/yannh/kubeconform/cmd/kubeconform
+if [ ! -s "$cache/kubernetes-$kubernetes.json" ]; then
+  module=$(cd "$cache" && go mod download -json "k8s.io/kubernetes@$kubernetes" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+  install -m 644 "$module/api/openapi-spec/swagger.json" "$cache/kubernetes-$kubernetes.json"
+fi
+ln -sfn "kubernetes-$kubernetes.json" "$cache/kubernetes.json"
 for version in 1.6 1.7 2.1; do echo "containerd $version: $("$cache/bin/$version/containerd" --version)"; done

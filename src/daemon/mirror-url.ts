@@ -5,7 +5,7 @@ import { readTokens } from '../http/token-file.ts'
 import { HoldfastError } from '../ports/errors.ts'
 
 /** Where this machine reaches the mirror: a dead address of another would hold up every request for seconds. */
-export function mirrorUrl({ mirror }: Config): string {
+function mirrorUrl({ mirror }: Config): string {
   const { host, port } = mirror.listen
   if (port === 0) {
     const message =

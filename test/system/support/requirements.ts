@@ -16,6 +16,18 @@ export const buildah: string = join(cacheDir, 'bin', 'buildah')
 /** Questions made up from an API's document; in a Python environment of its own. */
 export const schemathesis: string = join(cacheDir, 'schemathesis', 'bin', 'schemathesis')
 
+/** Built from their modules: what renders the chart, and what judges the objects by Kubernetes' own schemas. */
+export const chartTools: {
+  readonly helm: string
+  readonly kubeconform: string
+  /** All that Kubernetes defines, in one file (OpenAPI 2). */
+  readonly definitions: string
+} = {
+  helm: join(cacheDir, 'bin', 'helm'),
+  kubeconform: join(cacheDir, 'bin', 'kubeconform'),
+  definitions: join(cacheDir, 'kubernetes.json'),
+}
+
 const commands = [
   'docker-registry',
   'skopeo',
@@ -48,6 +60,7 @@ export function requireSystem(): void {
   }
   if (!isExecutable(buildah)) missing.push('buildah')
   if (!isExecutable(schemathesis)) missing.push('schemathesis')
+  missing.push(...missingChartTools())
   if (!existsSync(fakeTimeLibrary())) missing.push('libfaketime')
   if (!isExecutable('/bin/busybox')) missing.push('busybox-static')
   if (missing.length > 0) {
@@ -56,6 +69,9 @@ export function requireSystem(): void {
     )
   }
 }
+
+const missingChartTools = (): readonly string[] =>
+  Object.entries(chartTools).flatMap(([name, path]) => (existsSync(path) ? [] : [name]))
 
 function onPath(name: string): boolean {
   const folders = `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`

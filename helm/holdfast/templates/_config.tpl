@@ -1,0 +1,87 @@
+{{- /* What the chart works out: where things lie in the pod, who listens where, where other nodes are. */ -}}
+{{- define "holdfast.worked-out" -}}
+{{- $paths := fromYaml (include "holdfast.paths" .) -}}
+dataDir: /var/lib/holdfast
+mirror:
+  # The pod's own address: that is where the hostPort leads.
+  listen: 0.0.0.0:5050
+  tokenFile: /etc/holdfast/secret/mirror.token
+admin:
+  listen: 127.0.0.1:5051
+  # For what runs in the pod, and for root on the node.
+  socket: /var/lib/holdfast/admin.sock
+  tokenFile: /etc/holdfast/secret/admin.tokens
+peer:
+  listen: 0.0.0.0:5052
+mesh:
+  enabled: true
+  listen: 0.0.0.0:5053
+  secretFile: /etc/holdfast/secret/mesh.keys
+  # Without the domain of the cluster: the pod's search list has it.
+  dns:
+    - {{ printf "%s.%s.svc" (include "holdfast.meshService" .) .Release.Namespace }}
+health:
+  listen: 0.0.0.0:5054
+store:
+  kind: both
+containerd:
+  socket: {{ $paths.socketDir }}/containerd.sock
+  contentDir: {{ $paths.contentDir }}
+  configFile: {{ $paths.configDir }}/config.toml
+  certsDir: {{ $paths.certsDir }}
+  fallback: {{ .Values.fallback }}
+  {{- with $paths.registriesDir }}
+  registriesFile: {{ . }}/registries.yaml
+  {{- end }}
+{{- if .Values.upstreamSecrets }}
+upstreamFiles:
+  {{- range .Values.upstreamSecrets }}
+  - /etc/holdfast/upstreams/{{ . }}/.dockerconfigjson
+  {{- end }}
+{{- end }}
+{{- if .Values.paths.drop }}
+dropFolder:
+  path: /var/lib/holdfast-drop
+{{- end }}
+{{- end -}}
+
+{{- /* holdfast.yaml as it is mounted: values.config before what is worked out; files with credentials are added to each other. */ -}}
+{{- define "holdfast.config" -}}
+{{- $made := fromYaml (include "holdfast.worked-out" .) -}}
+{{- $files := concat (default list .Values.config.upstreamFiles) (default list $made.upstreamFiles) -}}
+{{- $config := mergeOverwrite $made (deepCopy .Values.config) -}}
+{{- if $files -}}
+{{- $_ := set $config "upstreamFiles" $files -}}
+{{- end -}}
+{{- toYaml $config -}}
+{{- end -}}
+
+{{- /* Port of one listener. Call: include "holdfast.port" (list . "mirror") */ -}}
+{{- define "holdfast.port" -}}
+{{- $config := fromYaml (include "holdfast.config" (index . 0)) -}}
+{{- $listen := get (get $config (index . 1)) "listen" -}}
+{{- regexFind "[0-9]+$" $listen -}}
+{{- end -}}
+
+{{- /* Not empty where the pod has to mount files on its node. */ -}}
+{{- define "holdfast.mounts-on-node" -}}
+{{- $config := fromYaml (include "holdfast.config" .) -}}
+{{- if eq $config.containerd.fallback "auto" -}}yes{{- end -}}
+{{- end -}}
+
+{{- /* Not empty where nodes are looked for by the API server. */ -}}
+{{- define "holdfast.asks-kubernetes" -}}
+{{- $config := fromYaml (include "holdfast.config" .) -}}
+{{- $source := default dict $config.mesh.kubernetes -}}
+{{- if and $config.mesh.enabled (or $source.service $source.annotation) -}}yes{{- end -}}
+{{- end -}}
+
+{{- /* Not empty where there is a second path; fails where the API server cannot have it. */ -}}
+{{- define "holdfast.has-second-path" -}}
+{{- if .Values.secondPath.enabled -}}
+{{- if semverCompare "<1.34.0-0" .Capabilities.KubeVersion.Version -}}
+{{- fail (printf "secondPath needs trafficDistribution PreferSameNode, which API servers have from 1.34 on; this one is %s" .Capabilities.KubeVersion.Version) -}}
+{{- end -}}
+yes
+{{- end -}}
+{{- end -}}

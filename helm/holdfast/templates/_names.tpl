@@ -1,0 +1,59 @@
+{{- define "holdfast.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- /* Objects are called after the release, and only once where it has the name of the chart. */ -}}
+{{- define "holdfast.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- else if contains (include "holdfast.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "holdfast.name" .) | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "holdfast.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "holdfast.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: mirror
+{{- end -}}
+
+{{- /* Of whatever is not a mirror: no selector may take it for one. */ -}}
+{{- define "holdfast.commonLabels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+app.kubernetes.io/name: {{ include "holdfast.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{- define "holdfast.labels" -}}
+{{ include "holdfast.commonLabels" . }}
+app.kubernetes.io/component: mirror
+{{- end -}}
+
+{{- define "holdfast.image" -}}
+{{- $image := .Values.image -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $image.repository $image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $image.repository (default .Chart.AppVersion $image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "holdfast.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "holdfast.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "holdfast.secretName" -}}
+{{- default (include "holdfast.fullname" .) .Values.secret.existing -}}
+{{- end -}}
+
+{{- define "holdfast.meshService" -}}
+{{- printf "%s-mesh" (include "holdfast.fullname" .) -}}
+{{- end -}}

@@ -1,0 +1,122 @@
+{{- /* A container that may do nothing but use the files of root. Call: include "holdfast.confined" . */ -}}
+{{- define "holdfast.confined" -}}
+runAsUser: 0
+runAsGroup: 0
+readOnlyRootFilesystem: true
+allowPrivilegeEscalation: false
+capabilities:
+  drop: [ALL]
+seccompProfile:
+  type: RuntimeDefault
+{{- with .Values.seLinuxOptions }}
+seLinuxOptions: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /* One that mounts on its node: Kubernetes allows mountPropagation Bidirectional to privileged containers alone. */ -}}
+{{- define "holdfast.mounting" -}}
+runAsUser: 0
+runAsGroup: 0
+readOnlyRootFilesystem: true
+privileged: true
+{{- with .Values.seLinuxOptions }}
+seLinuxOptions: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "holdfast.env" -}}
+- name: HOLDFAST_CONFIG
+  value: /etc/holdfast/config/holdfast.yaml
+- name: HOLDFAST_NODE__NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: spec.nodeName
+{{- if and .Values.zoneFromNode (not (dig "node" "zone" "" .Values.config)) }}
+- name: HOLDFAST_NODE__ZONE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.labels['topology.kubernetes.io/zone']
+{{- end }}
+- name: HOST_ADDRESS
+  valueFrom:
+    fieldRef:
+      fieldPath: status.hostIP
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- /* What every container of ours needs to know. Directories alone: a file that is mounted stays the one that it was. */ -}}
+{{- define "holdfast.configMounts" -}}
+- name: config
+  mountPath: /etc/holdfast/config
+  readOnly: true
+- name: secret
+  mountPath: /etc/holdfast/secret
+  readOnly: true
+{{- range .Values.upstreamSecrets }}
+- name: upstream-{{ . }}
+  mountPath: /etc/holdfast/upstreams/{{ . }}
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{- define "holdfast.configVolumes" -}}
+- name: config
+  configMap:
+    name: {{ include "holdfast.fullname" . }}
+- name: secret
+  secret:
+    secretName: {{ include "holdfast.secretName" . }}
+    defaultMode: 0400
+{{- range .Values.upstreamSecrets }}
+- name: upstream-{{ . }}
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0400
+{{- end }}
+{{- end -}}
+
+{{- /* containerd's files. Call: include "holdfast.containerdMounts" (dict "root" . "mounts" true) */ -}}
+{{- define "holdfast.containerdMounts" -}}
+{{- $paths := fromYaml (include "holdfast.paths" .root) -}}
+- name: containerd-socket
+  mountPath: {{ $paths.socketDir }}
+  # Below it are mounts of every container: what is unmounted on the node has to go here, too.
+  mountPropagation: HostToContainer
+- name: containerd-config
+  mountPath: {{ $paths.configDir }}
+  readOnly: true
+- name: containerd-certs
+  mountPath: {{ $paths.certsDir }}
+  {{- if .mounts }}
+  mountPropagation: Bidirectional
+  {{- end }}
+{{- with $paths.registriesDir }}
+- name: registries
+  mountPath: {{ . }}
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{- define "holdfast.containerdVolumes" -}}
+{{- $paths := fromYaml (include "holdfast.paths" .) -}}
+- name: containerd-socket
+  hostPath:
+    path: {{ $paths.socketDir }}
+    type: Directory
+- name: containerd-config
+  hostPath:
+    path: {{ $paths.configDir }}
+    type: DirectoryOrCreate
+- name: containerd-certs
+  hostPath:
+    path: {{ $paths.certsDir }}
+    type: DirectoryOrCreate
+{{- with $paths.registriesDir }}
+- name: registries
+  hostPath:
+    path: {{ . }}
+    type: DirectoryOrCreate
+{{- end }}
+{{- end -}}

@@ -1,0 +1,70 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { startApiServer } from './support/api-server.ts'
+import { render } from './support/chart.ts'
+import { configOf, podOf } from './support/chart-objects.ts'
+import { requireSystem } from './support/requirements.ts'
+
+requireSystem()
+
+t.test('values that mean nothing are refused', async t => {
+  for (const [values, said] of [
+    [{ falback: 'none' }, /'falback' not allowed/],
+    [{ fallback: 'nobody' }, /\/fallback/],
+    [{ config: { resolve: { timeoutMs: '5s' } } }, /\/config\/resolve\/timeoutMs/],
+    [{ 'config.nope': 1 }, /'nope' not allowed/],
+  ] as const) {
+    await t.rejects(render(values), said)
+  }
+  await t.rejects(render({}, { kubeVersion: '1.25.0' }), /incompatible/)
+})
+
+t.test('a cluster is asked what it is, and which secret it has', async t => {
+  const path = '/api/v1/namespaces/ship/secrets/release-holdfast'
+  const meta = 'meta.helm.sh/release'
+  const secret = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name: 'release-holdfast',
+      namespace: 'ship',
+      labels: { 'app.kubernetes.io/managed-by': 'Helm' },
+      annotations: { [`${meta}-name`]: 'release', [`${meta}-namespace`]: 'ship' },
+    },
+    data: { 'mesh.keys': 'b2xk' },
+  }
+  for (const [version, certsDir] of [
+    ['v1.33.1+k3s1', '/var/lib/rancher/k3s/agent/etc/containerd/certs.d'],
+    ['v1.33.1+rke2r1', '/var/lib/rancher/rke2/agent/etc/containerd/certs.d'],
+    ['v1.33.1-eks-1de2ab1', '/etc/containerd/certs.d'],
+    ['v1.36.3', '/etc/containerd/certs.d'],
+  ] as const) {
+    const server = await startApiServer(join(t.testdir(), 'kubeconfig'), version, {
+      [path]: secret,
+    })
+    const asked = [
+      '--validate',
+      '--dry-run=server',
+      '--disable-openapi-validation',
+      '--kubeconfig',
+      server.kubeconfig,
+    ]
+    const rendering = await render({}, { kubeVersion: '', more: asked }).finally(server.close)
+    t.equal(configOf(rendering).containerd.certsDir, certsDir, version)
+    const { data } = rendering.one<{ data: Record<string, string> }>('Secret')
+    t.equal(data['mesh.keys'], 'b2xk', 'what is there stays')
+    t.match(Buffer.from(data['mirror.token'] ?? '', 'base64').toString(), /^\w{48}$/, 'and grows')
+  }
+})
+
+t.test(
+  'without a cluster the secret is new each time, and one that is named is not made',
+  async t => {
+    const [one, other] = [(await render()).one('Secret'), (await render()).one('Secret')]
+    t.notMatch(one['data'], other['data'])
+    t.match(one.metadata.annotations, { 'helm.sh/resource-policy': 'keep' })
+    const named = await render({ 'secret.existing': 'mine' })
+    t.strictSame(named.all('Secret'), [])
+    t.match(podOf(named).volumes, [{}, { secret: { secretName: 'mine' } }])
+  },
+)

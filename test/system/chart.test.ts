@@ -1,0 +1,198 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { loadConfig } from '../../src/config/load.ts'
+import { chartDirectory, type Rendering, render } from './support/chart.ts'
+import { configOf, containersOf, podOf, portsAdmitted } from './support/chart-objects.ts'
+import { writeSchemas } from './support/kubernetes-schemas.ts'
+import { run } from './support/process.ts'
+import { chartTools, requireSystem } from './support/requirements.ts'
+
+requireSystem()
+
+const presets = ['kubeadm', 'k3s', 'rke2', 'eks']
+const service = { upstreams: {}, mesh: { kubernetes: { service: 'release-holdfast-mesh' } } }
+const peers = [{ namespaceSelector: { matchLabels: { name: 'monitoring' } } }]
+
+/** What is said of each of these holds for all. */
+const variants: Readonly<Record<string, object>> = {
+  ...Object.fromEntries(presets.map(preset => [preset, { preset }])),
+  none: { fallback: 'none' },
+  upstream: { fallback: 'upstream', seLinuxOptions: { type: 'spc_t' } },
+  'second path': {
+    secondPath: { enabled: true, nodePort: 30051 },
+    'networkPolicy.nodeNetworks': ['10.0.0.0/24'],
+  },
+  cilium: { 'networkPolicy.kind': 'cilium', secondPath: { enabled: true } },
+  monitored: { monitor: { kind: 'PodMonitor' }, 'networkPolicy.metricsFrom': peers },
+  'by a service': { monitor: { kind: 'ServiceMonitor', labels: { team: 'sea' } } },
+  'by the API server': { config: service },
+  annotated: { config: { mesh: { kubernetes: { annotation: 'holdfast/mesh' } } } },
+  carried: {
+    'paths.drop': '/srv/drop',
+    'paths.machineId': '-',
+    upstreamSecrets: ['hub', 'ghcr'],
+    'secret.existing': 'mine',
+    'image.digest': `sha256:${'a'.repeat(64)}`,
+    'image.pullSecrets': ['pull'],
+  },
+}
+
+const rendered = Object.entries(variants).map(
+  async ([name, values]): Promise<[string, Rendering]> => [name, await render(values)],
+)
+
+t.test('helm finds nothing to say', async t => {
+  const lint = ['lint', '--strict', '--kube-version', '1.36.0', chartDirectory]
+  t.match(await run(chartTools.helm, lint), '0 chart(s) failed')
+})
+
+t.test('Kubernetes knows every field of what is rendered', async t => {
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-chart-'))
+  t.teardown(() => rm(dir, { recursive: true }))
+  const others = ['PodMonitor', 'ServiceMonitor', 'CiliumNetworkPolicy']
+  const all = await Promise.all(rendered)
+  const known = all.flatMap(([, { objects }]) =>
+    objects
+      .filter(({ kind }) => !others.includes(kind))
+      .map(({ apiVersion, kind }) => `${apiVersion} ${kind}`),
+  )
+  await writeSchemas(chartTools.definitions, [...new Set(known)], join(dir, 'schemas'))
+  const files = all.map(([name, { text }]) => writeFile(join(dir, `${name}.yaml`), text))
+  await Promise.all(files)
+  const schemas = join(dir, 'schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json')
+  const judge = ['-strict', '-summary', '-skip', others.join(), '-schema-location', schemas]
+  const ignored = ['-ignore-filename-pattern', 'schemas/']
+  const said = await run(chartTools.kubeconform, [...judge, ...ignored, dir])
+  t.match(said, `Valid: ${known.length}, Invalid: 0, Errors: 0, Skipped: 3`)
+  const broken = join(dir, 'broken.yaml')
+  await writeFile(broken, (await render()).text.replace('hostIP:', 'hostIp:'))
+  await t.rejects(run(chartTools.kubeconform, [...judge, broken]), /'hostIp' not allowed/)
+})
+
+t.test('a pod is what was promised, whatever is set', async t => {
+  for (const [name, rendering] of await Promise.all(rendered)) {
+    await t.test(name, async t => keepsPromises(t, rendering))
+  }
+})
+
+function keepsPromises(t: Test, rendering: Rendering): void {
+  const pod = podOf(rendering)
+  const [init, main] = containersOf(rendering)
+  const config = configOf(rendering)
+  const asksKubernetes = config.mesh.kubernetes !== undefined
+  t.equal(pod.automountServiceAccountToken, asksKubernetes, 'a token only for who asks')
+  t.equal(
+    rendering.objects.some(({ kind }) => /Role/.test(kind)),
+    asksKubernetes,
+    'and rules',
+  )
+  t.strictSame(pod.tolerations, [{ operator: 'Exists' }], 'on every node')
+  t.equal(pod.priorityClassName, 'system-node-critical')
+
+  const files = pod.volumes.filter(({ hostPath }) => !/^Directory/.test(hostPath?.type ?? 'Dir'))
+  const ofHost = files.filter(({ hostPath }) => hostPath !== undefined)
+  t.ok(
+    ofHost.every(({ hostPath }) => hostPath?.path === '/etc/machine-id'),
+    'directories alone',
+  )
+  const mounts = [...init.volumeMounts, ...main.volumeMounts]
+  t.notOk(
+    mounts.some(({ subPath }) => subPath !== undefined),
+    'what is swapped is seen',
+  )
+  t.equal(main.volumeMounts.find(({ name: one }) => one === 'data')?.readOnly, undefined)
+  const writable = main.volumeMounts.filter(({ readOnly }) => readOnly !== true)
+  const drop = config.dropFolder === undefined ? [] : ['drop']
+  const expected = ['containerd-socket', 'containerd-certs', 'data', ...drop, 'tmp']
+  t.strictSame(
+    writable.map(({ name: one }) => one),
+    expected,
+    'no more may be written to',
+  )
+
+  const mirror = main.ports?.filter(({ hostPort }) => hostPort !== undefined)
+  t.match(mirror, [{ name: 'mirror', hostPort: 5050, containerPort: 5050, hostIP: '127.0.0.1' }])
+  t.equal(mirror?.length, 1, 'no other port on the node')
+  t.match(main.env, [{ name: 'HOLDFAST_CONFIG' }, { name: 'HOLDFAST_NODE__NAME' }])
+  t.ok(pod.volumes.every(({ secret }) => (secret?.defaultMode ?? 0o400) === 0o400))
+
+  for (const { name: container, securityContext, volumeMounts } of [init, main]) {
+    t.equal(securityContext['readOnlyRootFilesystem'], true, `${container}: read only`)
+    const certs = volumeMounts.find(({ name: one }) => one === 'containerd-certs')
+    const mounting = config.containerd.fallback === 'auto'
+    t.equal(certs?.mountPropagation, mounting ? 'Bidirectional' : undefined)
+    t.equal(securityContext['privileged'], mounting ? true : undefined, 'for auto alone')
+    if (mounting) continue
+    t.match(securityContext, {
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ['ALL'], add: undefined },
+      seccompProfile: { type: 'RuntimeDefault' },
+    })
+  }
+}
+
+t.test('the program takes the configuration that the chart makes', async t => {
+  for (const [name, rendering] of await Promise.all(rendered)) {
+    const file = join(t.testdir(), 'holdfast.yaml')
+    await writeFile(file, JSON.stringify(configOf(rendering)))
+    const origin = { kind: 'flag', name: '--config' } as const
+    const env = Object.fromEntries(
+      containersOf(rendering)[1]
+        .env.filter(({ name: one }) => one.startsWith('HOLDFAST_'))
+        .map(({ name: one, value }) => [one, value ?? '']),
+    )
+    const loaded = await loadConfig({
+      file: { path: file, origin },
+      env,
+      flags: [],
+      isTerminal: false,
+    })
+    t.strictSame(loaded.faults, [], name)
+  }
+})
+
+t.test('what is written in config goes before what the chart works out', async t => {
+  const config = {
+    mirror: { listen: '0.0.0.0:6050' },
+    mesh: { listen: '0.0.0.0:6053', seeds: ['10.0.0.7'] },
+    peer: { listen: '0.0.0.0:6052' },
+    containerd: { fallback: 'none' },
+    node: { zone: 'deck-3' },
+    upstreamFiles: ['/etc/rancher/k3s/registries.yaml'],
+  }
+  const rendering = await render({ config, upstreamSecrets: ['hub'] })
+  const made = configOf(rendering)
+  t.match(made, { ...config, upstreamFiles: [/registries/, /upstreams\/hub/] })
+  t.match(made.mirror.tokenFile, /mirror\.token$/, 'beside what was not written')
+  t.strictSame(portsAdmitted(rendering), [6052, 6053])
+  t.equal(containersOf(rendering)[1].ports?.find(({ name }) => name === 'mirror')?.hostPort, 6050)
+  t.notMatch(containersOf(rendering)[1].securityContext, { privileged: true })
+  t.notOk(containersOf(rendering)[1].env.some(({ name }) => /ZONE/.test(name)))
+})
+
+t.test('the policy admits the ports that are needed, and no other', async t => {
+  const admitted = Object.fromEntries(
+    (await Promise.all(rendered)).map(([name, rendering]) => [name, portsAdmitted(rendering)]),
+  )
+  t.match(admitted, {
+    kubeadm: [5052, 5053],
+    'second path': [5050, 5052, 5053],
+    monitored: [5052, 5053, 5054],
+    cilium: [5050, 5052, 5053, 5054],
+  })
+  const without = await render({ 'networkPolicy.enabled': false })
+  t.strictSame(without.all('NetworkPolicy'), [])
+})
+
+t.test('there is a second path where the API server can have it', async t => {
+  const values = { 'secondPath.enabled': true }
+  const rendering = await render(values)
+  t.match(rendering.one('Service', 'release-holdfast'), {
+    spec: { type: 'NodePort', trafficDistribution: 'PreferSameNode', ports: [{ nodePort: 30050 }] },
+  })
+  const { args } = containersOf(rendering)[0]
+  t.strictSame(args.slice(-2), ['--target', 'http://$(HOST_ADDRESS):30050'])
+  await t.rejects(render(values, { kubeVersion: '1.33.9' }), /which API servers have from 1\.34 on/)
+})

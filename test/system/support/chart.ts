@@ -1,0 +1,64 @@
+import { join } from 'node:path'
+import { parseAllDocuments } from 'yaml'
+import { run } from './process.ts'
+import { chartTools } from './requirements.ts'
+
+export const chartDirectory: string = join(import.meta.dirname, '../../../helm/holdfast')
+
+/** An object as it goes to the API server. */
+export interface KubernetesObject {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
+  }
+  readonly [field: string]: unknown
+}
+
+/** What becomes of values. */
+export interface Rendering {
+  /** As helm printed it. */
+  readonly text: string
+  readonly objects: readonly KubernetesObject[]
+  /** The one object of a kind; its name where there are several. Throws where there is not one. */
+  one<T>(kind: string, name?: string): KubernetesObject & T
+  all(kind: string): readonly KubernetesObject[]
+}
+
+/** Renders the chart as `release` in the namespace `ship`. Rejects with what helm says. */
+export async function render(
+  values: object = {},
+  { kubeVersion = '1.36.0', more = [] as readonly string[], env = process.env } = {},
+): Promise<Rendering> {
+  const set = Object.entries(values).flatMap(([name, value]) => [
+    '--set-json',
+    `${name}=${JSON.stringify(value)}`,
+  ])
+  const args = ['release', chartDirectory, '--namespace', 'ship', ...set, ...more]
+  const version = kubeVersion === '' ? [] : ['--kube-version', kubeVersion]
+  return read(await run(chartTools.helm, ['template', ...args, ...version], { env }))
+}
+
+function read(text: string): Rendering {
+  // As Kubernetes reads it: 0400 is octal there.
+  const objects = parseAllDocuments(text, { version: '1.1' })
+    .map(document => document.toJS() as KubernetesObject | null)
+    .filter(object => object !== null)
+  const all = (kind: string) => objects.filter(object => object.kind === kind)
+  return {
+    text,
+    objects,
+    all,
+    one<T>(kind: string, name?: string) {
+      const found = all(kind).filter(({ metadata }) => name === undefined || metadata.name === name)
+      const [object] = found
+      if (object === undefined || found.length > 1) {
+        throw new Error(`${found.length} of ${kind} ${name ?? ''}`)
+      }
+      return object as KubernetesObject & T
+    },
+  }
+}
