@@ -110,6 +110,12 @@ export function forgottenUntil(
 const isAfter = (stamp: Stamp, until: Stamp | undefined): boolean =>
   until === undefined || compareStamps(stamp, until) > 0
 
+/** Something was observed, and it is not forgotten; nor does it matter whether it is banned or blocked. */
+export function isKnown(state: KeyState, exclusions: Exclusions): boolean {
+  const [newest] = state.observations
+  return newest !== undefined && isAfter(newest.stamp, forgottenUntil(state, exclusions))
+}
+
 /** The newest observation record that is neither banned nor blocked, nor forgotten. */
 export function liveRecord(
   state: KeyState,

@@ -87,6 +87,7 @@ export interface FoundRows {
 }
 
 export interface LedgerStats {
+  /** Tags of which something was observed and is not forgotten. */
   readonly observations: number
   readonly pins: number
   /** `false` once a write failed for good (disk full, corruption); answers go on. */

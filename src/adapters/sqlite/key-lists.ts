@@ -1,4 +1,10 @@
-import { emptyKeyState, type KeyState, liveRecord, liveTarget } from '../../ledger/key-state.ts'
+import {
+  emptyKeyState,
+  isKnown,
+  type KeyState,
+  liveRecord,
+  liveTarget,
+} from '../../ledger/key-state.ts'
 import { pinInForce } from '../../ledger/pin.ts'
 import { compareTexts } from '../../ledger/record.ts'
 import type { TagReference } from '../../oci/reference.ts'
@@ -22,6 +28,8 @@ const chunk = 500
 
 /** The ledger's lists: what is committed and what is pending, in one order. */
 export interface KeyLists extends Pick<TagLedger, 'listTags' | 'list' | 'find' | 'liveTargets'> {
+  /** Tags that are known and not forgotten. */
+  countTags(): number
   countPins(): number
   parse(key: string): TagReference
 }
@@ -37,9 +45,11 @@ export function createKeyLists(parts: {
   const { reader, pending } = parts
   const { exclusions } = reader
 
+  const committedState = (key: string): KeyState =>
+    parts.corrected(reader.read(r => r.keys.read(key), emptyKeyState))
+
   const stateOf = (key: string, committed?: KeyState): KeyState =>
-    pending.get(key) ??
-    parts.corrected(committed ?? reader.read(r => r.keys.read(key), emptyKeyState))
+    pending.get(key) ?? (committed === undefined ? committedState(key) : parts.corrected(committed))
 
   const isListed = ({ key, isObserved }: ListedKey): boolean => {
     if (isObserved && !exclusions.any() && pending.get(key) === undefined) return true
@@ -146,6 +156,14 @@ export function createKeyLists(parts: {
         .filter(([, target]) => answersWithSomething(target))
         .sort(([a], [b]) => compareTexts(a, b))
         .map(([, target]) => target)
+    },
+    countTags() {
+      const observed = reader.read(r => r.lists.countObserved(), 0)
+      const forgotten = reader.read(r => r.lists.forgottenKeys(), [])
+      // A ban of whoever had it forgotten brings a tag back.
+      const isGone = (key: string) => !exclusions.any() || !isKnown(committedState(key), exclusions)
+      const counts = (state: KeyState) => isKnown(state, exclusions)
+      return observed - forgotten.filter(isGone).length + pending.moreOf(counts)
     },
     countPins() {
       const keys = new Set(reader.read(r => r.lists.pinnedKeys(), []))

@@ -44,7 +44,10 @@ export interface KeyLister {
   /** Keys of a range that were seen with several digests. */
   moved(range: KeyRange): readonly string[]
   pinnedKeys(): readonly string[]
+  /** Keys of which something was observed, forgotten since or not. */
   countObserved(): number
+  /** Keys of which something was observed, and nothing since somebody had them forgotten, banned by now or not. */
+  forgottenKeys(): readonly string[]
 }
 
 /** Above every key: they are ASCII. */
@@ -150,6 +153,14 @@ export function createKeyLister(db: Connection): KeyLister {
   const count = db
     .prepare<[], number>('SELECT count(DISTINCT key) FROM record WHERE kind = 1')
     .pluck()
+  const forgotten = db
+    .prepare<[], string>(
+      `SELECT DISTINCT key FROM record AS said WHERE kind = 9 AND kind NOT IN (1, 4) AND removed = 0
+       AND EXISTS (SELECT 1 FROM record WHERE key = said.key AND kind = 1)
+       AND NOT EXISTS (SELECT 1 FROM record WHERE key = said.key AND kind = 1
+         AND (wall_ms, counter) > (said.wall_ms, said.counter))`,
+    )
+    .pluck()
   return {
     list: (range, limit) =>
       list
@@ -184,6 +195,7 @@ export function createKeyLister(db: Connection): KeyLister {
     moved: ({ from, before }) => moved.all(from, before),
     pinnedKeys: () => pinned.all(),
     countObserved: () => count.get() ?? 0,
+    forgottenKeys: () => forgotten.all(),
   }
 }
 

@@ -4,15 +4,15 @@ import type { KeyState } from '../../ledger/key-state.ts'
 export interface PendingKeys {
   get(key: string): KeyState | undefined
   keys(): Iterable<string>
-  /** Keys that the database knows no observation of yet. */
-  newKeys(): number
+  /** How many more keys are such than the database knows of; less than 0: how many fewer. */
+  moreOf(isSuch: (state: KeyState) => boolean): number
   /** The key's state from now on, until `written` settles and no later write is under way. */
   put(key: string, state: KeyState, before: KeyState, written: Promise<unknown>): void
 }
 
 /** Holds the states between a write and its acknowledgement. */
 export function createPendingKeys(): PendingKeys {
-  const entries = new Map<string, { state: KeyState; writes: number; readonly isNew: boolean }>()
+  const entries = new Map<string, { state: KeyState; writes: number; readonly before: KeyState }>()
 
   function acknowledge(key: string): void {
     const entry = entries.get(key)
@@ -25,17 +25,17 @@ export function createPendingKeys(): PendingKeys {
   return {
     get: key => entries.get(key)?.state,
     keys: () => entries.keys(),
-    newKeys() {
-      let count = 0
-      for (const { isNew, state } of entries.values()) {
-        if (isNew && state.observations.length > 0) count++
+    moreOf(isSuch) {
+      let more = 0
+      for (const { state, before } of entries.values()) {
+        more += Number(isSuch(state)) - Number(isSuch(before))
       }
-      return count
+      return more
     },
     put(key, state, before, written) {
       const entry = entries.get(key)
       if (entry === undefined) {
-        entries.set(key, { state, writes: 1, isNew: before.observations.length === 0 })
+        entries.set(key, { state, writes: 1, before })
       } else {
         entry.state = state
         entry.writes++

@@ -221,9 +221,8 @@ export function createTagLedger(
       return keys.length
     },
     stats() {
-      const committed = reader.read(r => r.lists.countObserved(), 0)
       return {
-        observations: committed + pending.newKeys(),
+        observations: lists.countTags(),
         pins: lists.countPins(),
         writable: writer.isWritable(),
         clockVerified: time.isVerified(),

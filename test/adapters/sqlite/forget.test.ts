@@ -39,8 +39,23 @@ for (const isAwaited of [true, false]) {
     t.strictSame(ledger.find({}, undefined, 10).rows, [])
     t.strictSame(ledger.find({ confirmedBeforeMs: today + hour }, undefined, 10).rows, [])
     t.strictSame(ledger.liveTargets(), [])
+    t.equal(ledger.stats().observations, 0)
+    await answer(ledger, 'b', { dateMs: today + hour })
+    t.equal(ledger.stats().observations, 1, 'counted again from the next word on')
   })
 }
+
+t.test('it is counted again when whoever had it forgotten is banned', async t => {
+  const [a, b] = [await open(t), await open(t)]
+  await answer(a.ledger, 'a', { dateMs: today })
+  await tell(a, b)
+  await b.ledger.forget(nginx, {})
+  await tell(b, a)
+  t.equal(a.ledger.stats().observations, 0)
+  const banned = b.replication.origin
+  await a.exclusions.set('ban', banned, { note: undefined, author: undefined })
+  t.equal(a.ledger.stats().observations, 1)
+})
 
 t.test('a pin outlasts it', async t => {
   const { ledger } = await open(t)
