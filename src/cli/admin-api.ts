@@ -199,10 +199,13 @@ function readJson(body: string): unknown {
 }
 
 function failureOf({ status }: Answer, value: unknown, access: AdminAccess): CommandFailure {
-  const said = messageOf(value)
+  const told = saidIn(value)
+  const said = told === undefined ? '' : `: ${told}`
   const by = `the node at ${describe(access)}`
   if (status === 429) return new CommandFailure('denied', `${by} does not listen now${said}`)
-  if (status === 409 || status === 412) return new CommandFailure('refused', `${by} refused${said}`)
+  if (status === 409 || status === 412) {
+    return new CommandFailure('refused', `${by} refused${said}`, undefined, told)
+  }
   if (status === 401 || status === 403) {
     const cure = 'name the right one with --token-file or HOLDFAST_ADMIN_TOKEN'
     return new CommandFailure('denied', `${by} refused the token${said}; ${cure}`)
@@ -216,7 +219,7 @@ function failureOf({ status }: Answer, value: unknown, access: AdminAccess): Com
     )
   const isOther = status === 404 && !Value.Check(shapes.problem, value)
   const doubt = isOther ? '; is this the address of its admin API (admin.listen)?' : ''
-  return new CommandFailure('failed', `${by} answered ${status}${said}${doubt}`)
+  return new CommandFailure('failed', `${by} answered ${status}${said}${doubt}`, undefined, told)
 }
 
 const noAnswer = Type.Object({ found: Type.Literal(false) })
@@ -229,9 +232,8 @@ const shapes = {
   }),
 }
 
-function messageOf(value: unknown): string {
-  if (Value.Check(shapes.problem, value)) return `: ${value.detail}`
-  return Value.Check(shapes.errors, value)
-    ? `: ${value.errors.map(one => one.message).join('; ')}`
-    : ''
+function saidIn(value: unknown): string | undefined {
+  if (Value.Check(shapes.problem, value)) return value.detail
+  if (!Value.Check(shapes.errors, value)) return undefined
+  return value.errors.map(one => one.message).join('; ')
 }

@@ -214,9 +214,62 @@ export const auditAnswer = Type.Object({
   ),
 })
 
-/** `GET /api/v1/status`: whatever the node tells of itself. */
-export const statusAnswer = Type.Record(Type.String(), Type.Unknown())
+/** What every answer of the node says. */
+export const asOfAnswer = Type.Object({ node: Type.String(), asOf: Type.String() })
 
+/** `GET /api/v1/nodes/{name}/status` */
+export const statusAnswer = Type.Object({
+  node: Type.String(),
+  /** ISO 8601. */
+  asOf: Type.String(),
+  version: Type.String(),
+  mode: Type.String(),
+  uptimeSeconds: Type.Number(),
+  ready: Type.Boolean(),
+  degraded: Type.Array(Type.Object({ reason: Type.String(), detail: Type.String() })),
+  endpoints: Type.Array(
+    Type.Object({
+      registry: Type.String(),
+      url: Type.String(),
+      state: Type.String(),
+      openRepositories: Type.Number(),
+      lastFailure: text,
+    }),
+  ),
+  ledger: Type.Object({
+    observations: Type.Number(),
+    pins: Type.Number(),
+    clockVerified: Type.Boolean(),
+    clockOffsetMs: Type.Number(),
+  }),
+  store: Type.Object({
+    blobs: Type.Number(),
+    blobBytes: Type.Number(),
+    partialBytes: Type.Number(),
+    freeBytes: Type.Number(),
+    totalBytes: Type.Number(),
+  }),
+  containerd: orNothing(
+    Type.Object({ state: Type.String(), version: text, images: Type.Number() }),
+  ),
+  /** Absent: a node of before it was told. */
+  pods: orNothing(
+    Type.Object({
+      state: Type.String(),
+      failure: text,
+      running: Type.Number(),
+      ended: Type.Number(),
+    }),
+  ),
+  mesh: Type.Object({
+    enabled: Type.Boolean(),
+    members: Type.Number(),
+    alive: Type.Number(),
+    neighbours: Type.Number(),
+  }),
+})
+
+export type StatusAnswer = Static<typeof statusAnswer>
 export type ResolveAnswer = Static<typeof resolveAnswer>
 export type ImportAnswer = Static<typeof importAnswer>
 export type PeersAnswer = Static<typeof peersAnswer>

@@ -4,10 +4,13 @@ import type { ExitCode } from './exit-codes.ts'
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure'
   readonly code: ExitCode
+  /** What the node said of it, where one did. */
+  readonly said: string | undefined
 
   /** @param message what went wrong and what to do, never a credential */
-  constructor(code: ExitCode, message: string, cause?: unknown) {
+  constructor(code: ExitCode, message: string, cause?: unknown, said?: string) {
     super(message, cause === undefined ? undefined : { cause })
     this.code = code
+    this.said = said
   }
 }

@@ -122,23 +122,6 @@ export const commands: readonly Command[] = [
   },
   ...tagCommands(askingExitCodes),
   {
-    name: 'status',
-    summary: 'show how the node is: upstreams, store, ledger, clock',
-    usage: '',
-    words: { min: 0, max: 0 },
-    description:
-      'Shows the state of the running node. The state of an endpoint is that of its breaker: closed, it is asked; open, it is known to be ' +
-      'down and asked in the background alone; half-open, it is being tried.',
-    options: [],
-    examples: [
-      { line: 'holdfast status', does: 'for people' },
-      { line: 'holdfast status -o json | jq .degraded', does: 'what is worse than it should be' },
-    ],
-    exitCodes: ['ok', ...askingExitCodes],
-    asks: true,
-    load: () => import('./commands/status.ts'),
-  },
-  {
     name: 'report',
     summary: 'tell whether images would start if no registry could be reached from now on',
     usage: '[REF]… [--running] [--node NODE]',

@@ -7,7 +7,10 @@ export const exitCodes = {
   },
   usage: { code: 2, meaning: 'the command line is wrong' },
   configInvalid: { code: 3, meaning: 'the configuration is wrong; every fault is listed' },
-  unreachable: { code: 4, meaning: 'the node does not answer' },
+  unreachable: {
+    code: 4,
+    meaning: 'the node does not answer; with --node all: one of them does not',
+  },
   denied: { code: 5, meaning: 'the node refused the token, or there is none' },
   failed: {
     code: 6,

@@ -1,19 +1,22 @@
 import type { Command } from './command.ts'
 import type { ExitCode } from './exit-codes.ts'
+import { nodesOption } from './node-words.ts'
 
 /** The commands about the mesh and its keys. @param askingExitCodes those of every command that asks a node */
 export const meshCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => [
   {
     name: 'peers',
     summary: 'show the other nodes',
-    usage: '',
+    usage: '[--node NODE|all]',
     words: { min: 0, max: 0 },
     description:
       'Shows every node of the mesh as this one sees it: where it is, whether it is alive, how far it is, whether its ledger is the same, ' +
       'which registries answer it. A node that is gone stays in the list for some days. Warnings come last, each with what to do.',
-    options: [],
+    options: [nodesOption],
     examples: [
       { line: 'holdfast peers', does: 'for people' },
+      { line: 'holdfast peers --node galley', does: 'as that node sees them' },
+      { line: 'holdfast peers --node all', does: 'what each node sees, to find a cut in the mesh' },
       {
         line: 'holdfast peers -o json | jq -r \'.members[] | select(.state != "alive") | .name\'',
         does: 'who is away',

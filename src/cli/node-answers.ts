@@ -4,6 +4,18 @@ const text = Type.Optional(Type.Union([Type.String(), Type.Null()]))
 const number = Type.Number()
 const blob = { digest: Type.String(), size: number }
 
+/** `GET /api/v1/nodes` */
+export const nodesAnswer = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      name: Type.String(),
+      self: Type.Boolean(),
+      state: Type.String(),
+    }),
+  ),
+})
+
 /** `GET /api/v1/nodes/{name}/store` */
 export const storeAnswer = Type.Object({
   node: Type.String(),

@@ -1,6 +1,6 @@
 import type { Command } from './command.ts'
 import type { ExitCode } from './exit-codes.ts'
-import { forOption, nodeOption } from './node-words.ts'
+import { forOption, nodeOption, nodesOption } from './node-words.ts'
 
 /** The commands about one node. @param askingExitCodes those of every command that asks a node */
 export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => {
@@ -11,13 +11,31 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
   return [
     {
       ...none,
+      name: 'status',
+      summary: 'show how a node is: what is wrong, registries, store, mesh, clock',
+      usage: '[--node NODE|all]',
+      description:
+        'Shows the state of a running node, first of all what is worse than it should be and what to do about it. The state of an endpoint ' +
+        'of a registry is that of its breaker: closed, it is asked; open, it is known to be down and asked in the background alone; ' +
+        'half-open, it is being tried.',
+      options: [nodesOption],
+      examples: [
+        { line: 'holdfast status', does: 'of the node that is asked' },
+        { line: 'holdfast status --node all', does: 'of every node, a line each' },
+        { line: 'holdfast status -o json | jq .degraded', does: 'what is worse than it should be' },
+      ],
+      exitCodes,
+      load: () => import('./commands/status.ts'),
+    },
+    {
+      ...none,
       name: 'store',
       summary: 'show how the room of a store is taken',
-      usage: '[--node NODE]',
+      usage: '[--node NODE|all]',
       description:
         'Shows what the store of a node holds, what of it may not be dropped now, and how much it may take: its quota or, on a disk that ' +
         'others fill, what is left to it. With store.kind: both what containerd holds is told beside it.',
-      options: [nodeOption],
+      options: [nodesOption],
       examples: [
         { line: 'holdfast store', does: '' },
         { line: 'holdfast store --node galley', does: 'of another node' },
@@ -29,14 +47,14 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
       ...none,
       name: 'gc',
       summary: 'drop what a store needs no longer, now',
-      usage: '[--dry-run] [--node NODE]',
+      usage: '[--dry-run] [--node NODE|all]',
       description:
         'Does now what a node does every hour by itself: drops what was not used for store.unusedForDays, interrupted downloads that nobody ' +
         'continued for a week, and, where the store is nearly full, what was used least. What is pinned, kept, in use or relied on by other ' +
         'nodes stays in any case.',
       options: [
         { name: 'dry-run', summary: 'drop nothing, only tell what would go and why' },
-        nodeOption,
+        nodesOption,
       ],
       examples: [
         { line: 'holdfast gc --dry-run', does: 'what would go' },
@@ -49,12 +67,12 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
       ...none,
       name: 'scrub',
       summary: 'hash every blob of a store again, and tell what was found',
-      usage: '[--status] [--node NODE]',
+      usage: '[--status] [--node NODE|all]',
       description:
         'Begins to hash every blob of a node again, at 20 MiB a second, as it does every week by itself; one that is under way goes on. What ' +
         'does not hash to its digest is put into quarantine and fetched anew when somebody asks for it; other nodes and clients never see ' +
         'it. Tells how far it is and what was found since the node was started.',
-      options: [{ name: 'status', summary: 'begin nothing, only tell' }, nodeOption],
+      options: [{ name: 'status', summary: 'begin nothing, only tell' }, nodesOption],
       examples: [
         { line: 'holdfast scrub', does: 'begin' },
         { line: 'holdfast scrub --status', does: 'how far it is' },
@@ -66,12 +84,12 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
       ...one,
       name: 'mode',
       summary: 'tell or set whether a node asks registries',
-      usage: '[auto|online|offline|configured] [--for DURATION] [--node NODE]',
+      usage: '[auto|online|offline|configured] [--for DURATION] [--node NODE|all]',
       description:
         'Sets the mode of a node above what its configuration says, at once and also over restarts, until it is set anew or the time is over. ' +
         'auto asks registries and leaves alone those that are known to be down; online asks them always; offline asks none. configured takes ' +
         'back what was set. Without a word it tells the mode and who set it.',
-      options: [forOption, nodeOption],
+      options: [forOption, nodesOption],
       examples: [
         { line: 'holdfast mode', does: 'what it is' },
         { line: 'holdfast mode offline --for 12h', does: 'while the link costs by the byte' },
@@ -84,10 +102,10 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
       ...one,
       name: 'log-level',
       summary: 'tell or set how much a node logs',
-      usage: '[debug|info|warn|error] [--for DURATION] [--node NODE]',
+      usage: '[debug|info|warn|error] [--for DURATION] [--node NODE|all]',
       description:
         'Sets the least severe line that a node writes into its log, at once. A restart brings back what is configured (log.level).',
-      options: [forOption, nodeOption],
+      options: [forOption, nodesOption],
       examples: [
         { line: 'holdfast log-level debug --for 10m', does: 'to look at something' },
         { line: 'holdfast log-level', does: 'what it is' },
@@ -111,5 +129,40 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
       exitCodes,
       load: () => import('./commands/config.ts'),
     },
+    {
+      ...one,
+      name: 'audit',
+      summary: 'tell what was done through the admin API, by whom and when',
+      usage:
+        '[REF] [--subject TEXT] [--by NAME] [--since TIME] [--until TIME] [--limit N] [--node NODE|all]',
+      description:
+        'Shows who changed what and when, newest first, also what was refused. The caller is the name that stands behind his token in ' +
+        'admin.tokenFile, or socket; NAME on NODE (ID) where he asked another node, which has it in its own log, too. The last ten thousand ' +
+        'are kept, each on the node that was asked.',
+      options: [
+        {
+          name: 'subject',
+          value: 'TEXT',
+          summary: 'done to this, as it stands under TO: a digest, a node, a pattern',
+        },
+        { name: 'by', value: 'NAME', summary: 'by this caller, also through other nodes' },
+        { name: 'since', value: 'TIME', summary: `not before: ${timeForms}` },
+        { name: 'until', value: 'TIME', summary: 'not after, written as for --since' },
+        { name: 'limit', value: 'N', summary: 'at most so many, 20 by default' },
+        nodesOption,
+      ],
+      examples: [
+        { line: 'holdfast audit', does: 'the last changes' },
+        { line: 'holdfast audit nginx:1.27', does: 'those of one tag' },
+        {
+          line: 'holdfast audit --node all --since 8h',
+          does: 'what was done in the night, anywhere',
+        },
+      ],
+      exitCodes: ['ok', 'noAnswer', ...askingExitCodes],
+      load: () => import('./commands/audit.ts'),
+    },
   ]
 }
+
+const timeForms = '2026-11-20T03:00:00Z, 2026-11-20, or 8h for eight hours ago'

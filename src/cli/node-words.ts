@@ -10,6 +10,13 @@ export const nodeOption: Option = {
     'of that node: a name of `holdfast peers`, its id or the beginning of it; by default the one that is asked',
 }
 
+/** Of every command that can be asked of all nodes at once. */
+export const nodesOption: Option = {
+  ...nodeOption,
+  value: 'NODE|all',
+  summary: `${nodeOption.summary}; all: of every one that is known, in one table`,
+}
+
 /** Of what an operator sets for a while. */
 export const forOption: Option = {
   name: 'for',

@@ -85,21 +85,4 @@ export const pinCommands = (askingExitCodes: readonly ExitCode[]): readonly Comm
     asks: true,
     load: () => import('./commands/pins.ts'),
   },
-  {
-    name: 'audit',
-    summary: 'tell what was done through the admin API of this node',
-    usage: '[REF] [--limit N]',
-    words: { min: 0, max: 1 },
-    description:
-      'Shows who changed what and when, newest first, also what was refused. The caller is the name that stands behind his token in ' +
-      'admin.tokenFile, or socket. The last ten thousand are kept, each on the node that was asked.',
-    options: [{ name: 'limit', value: 'N', summary: 'at most so many, 20 by default' }],
-    examples: [
-      { line: 'holdfast audit', does: 'the last changes' },
-      { line: 'holdfast audit nginx:1.27', does: 'those of one tag' },
-    ],
-    exitCodes: ['ok', 'noAnswer', ...askingExitCodes],
-    asks: true,
-    load: () => import('./commands/audit.ts'),
-  },
 ]

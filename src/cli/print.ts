@@ -16,12 +16,13 @@ export function print(
   terminal.out(write === undefined ? asLines() : write(value))
 }
 
-/** Rows as columns, as wide as their widest cell; the last one as it is. */
+/** Rows as columns, as wide as their widest cell; the last cell of a row as it is. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = []
   for (const row of rows) {
-    for (const [index, cell] of row.entries())
+    for (const [index, cell] of row.slice(0, -1).entries()) {
       widths[index] = Math.max(widths[index] ?? 0, cell.length)
+    }
   }
   return rows.map(row =>
     row

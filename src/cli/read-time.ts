@@ -2,22 +2,33 @@ import { parseDuration } from '../config/quantity.ts'
 import { CommandFailure } from './command-failure.ts'
 
 /**
- * A time from the command line as ISO 8601: written so, as a date alone (its end), or as a duration before or after now. Throws
+ * A time from the command line as ISO 8601: written so, as a date alone (its end, unless its start is meant), or as a duration before or after now. Throws
  * `CommandFailure` with `usage`.
  *
  * @param option what it was given to, for the message
  */
 export function readTime(
   text: string,
-  { option, towards, nowMs }: { option: string; towards: 'past' | 'future'; nowMs: number },
+  {
+    option,
+    towards,
+    nowMs,
+    dateMeans = 'end',
+  }: {
+    readonly option: string
+    readonly towards: 'past' | 'future'
+    readonly nowMs: number
+    readonly dateMeans?: 'start' | 'end'
+  },
 ): string {
   const duration = parseDuration(text.replace(/ ?ago$/, ''))
   if (duration !== undefined) {
     return new Date(towards === 'past' ? nowMs - duration : nowMs + duration).toISOString()
   }
   const isDate = /^\d{4}-\d{2}-\d{2}$/.test(text)
+  const clock = dateMeans === 'end' ? 'T23:59:59.999' : 'T00:00:00.000'
   const time = /^\d{4}-\d{2}-\d{2}/.test(text)
-    ? Date.parse(isDate ? `${text}T23:59:59.999` : text)
+    ? Date.parse(isDate ? `${text}${clock}` : text)
     : Number.NaN
   if (Number.isNaN(time)) {
     const short = towards === 'past' ? '8h for eight hours ago' : '14d for two weeks from now'

@@ -3,12 +3,13 @@ import type { Config } from '../config/config.ts'
 import { formatListen } from '../config/listen.ts'
 import { createAdmin } from '../http/admin/admin.ts'
 import { ensureAdminToken } from '../http/admin/admin-token.ts'
-import type { NodeAccess } from '../http/admin/nodes.ts'
+import { createNodeView } from '../http/admin/node-view.ts'
 import { createAdmission } from '../http/admission.ts'
 import { createHealth } from '../http/health.ts'
 import type { Listener } from '../http/listener.ts'
 import { createMirror } from '../http/mirror.ts'
 import { createTokenFile } from '../http/token-file.ts'
+import type { ModeSwitch } from '../keep/mode-switch.ts'
 import type { Repair } from '../keep/repair.ts'
 import type { Running } from '../keep/running.ts'
 import type { Pods } from '../keep/watch-pods.ts'
@@ -23,6 +24,7 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import { watchNode } from '../telemetry/watch-node.ts'
 import type { Archive } from './archive.ts'
 import type { Content } from './content.ts'
+import type { LogLevelSwitch } from './log-level.ts'
 import type { JoinedMesh } from './mesh.ts'
 import { wireExclusions, wireKeeps, wirePins } from './operator.ts'
 import { wireRunning } from './pods.ts'
@@ -30,6 +32,7 @@ import { createReadiness } from './readiness.ts'
 import { wireReport } from './report.ts'
 import type { Pull } from './resolution.ts'
 import { wireTags } from './tags.ts'
+import { wireThisNode } from './this-node.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /** What the faces show. */
@@ -48,7 +51,8 @@ export interface FaceParts {
   readonly clock: Clock
   readonly log: Log
   readonly mode: () => Mode
-  readonly node: NodeAccess
+  readonly modeSwitch: ModeSwitch
+  readonly logLevel: LogLevelSwitch
   readonly version: string
   /** What this process sends with its questions to registries. */
   readonly mark: string
@@ -113,12 +117,10 @@ export async function openFaces(
 
   await ensureAdminToken(config.admin.tokenFile)
   const startedAtMs = parts.clock.monotonicMs()
-  const admin = await createAdmin(
+  const about = { node: config.node.name, version: parts.version }
+  const view = createNodeView(
     {
-      resolveTag: parts.pull.resolveTag,
-      refreshTag: parts.pull.refreshTag,
       ledger,
-      resolutions: parts.database.resolutions,
       endpoints,
       storeUsage,
       readiness,
@@ -128,6 +130,17 @@ export async function openFaces(
       uptimeMs: () => parts.clock.monotonicMs() - startedAtMs,
       monotonicMs: parts.clock.monotonicMs,
       mesh: parts.mesh?.report,
+    },
+    about,
+  )
+  const admin = await createAdmin(
+    {
+      resolveTag: parts.pull.resolveTag,
+      refreshTag: parts.pull.refreshTag,
+      ledger,
+      resolutions: parts.database.resolutions,
+      mesh: parts.mesh?.report,
+      view,
       ...parts.archive,
       ...wireTags(parts, config.platforms),
       pins: wirePins(parts),
@@ -137,7 +150,7 @@ export async function openFaces(
       exclusionBook: parts.database.exclusions,
       report,
       audit: parts.database.audit,
-      node: parts.node,
+      node: wireThisNode(config, { ...parts, view }),
       clock: parts.clock,
       token: createTokenFile(config.admin.tokenFile, parts),
       log: parts.log,
@@ -146,8 +159,7 @@ export async function openFaces(
       address: config.admin.listen,
       socket: config.admin.socket,
       tls: config.admin.tls,
-      node: config.node.name,
-      version: parts.version,
+      ...about,
     },
   )
   const health = createHealth(

@@ -3,6 +3,7 @@ import { maskSecrets } from '../config/mask-secrets.ts'
 import { createAnswerNode } from '../http/admin/answer-node.ts'
 import { adminSubject, createAskNode } from '../http/admin/ask-node.ts'
 import { createNodeState } from '../http/admin/node-state.ts'
+import type { NodeView } from '../http/admin/node-view.ts'
 import { createRunNodeOperation, type NodeAccess } from '../http/admin/nodes.ts'
 import { createNote } from '../http/admin/run-operation.ts'
 import type { ModeSwitch } from '../keep/mode-switch.ts'
@@ -15,9 +16,10 @@ export function wireThisNode(
   parts: Pick<FaceParts, 'database' | 'content' | 'mesh' | 'clock' | 'log'> & {
     readonly modeSwitch: ModeSwitch
     readonly logLevel: LogLevelSwitch
+    readonly view: NodeView
   },
 ): NodeAccess {
-  const { database, content, mesh, clock, log, modeSwitch, logLevel } = parts
+  const { database, content, mesh, clock, log, modeSwitch, logLevel, view } = parts
   const { ledger, audit } = database
   const { name } = config.node
   const { kind, dir, quotaBytes } = config.store
@@ -36,6 +38,8 @@ export function wireThisNode(
       scrub: { ...content.scrub, start: content.upkeep.scrub },
       mode: modeSwitch,
       logLevel,
+      view,
+      audit,
       config: () => shown,
     },
     () => ({ node: name, asOf: new Date(ledger.trustedNowMs()).toISOString() }),

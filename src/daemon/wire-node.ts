@@ -21,7 +21,6 @@ import { openPods } from './pods.ts'
 import { openRepair } from './repair.ts'
 import { wirePull } from './resolution.ts'
 import { openStore } from './store.ts'
-import { wireThisNode } from './this-node.ts'
 import { openUpstreams } from './upstreams.ts'
 
 /** Where a node listens. */
@@ -82,9 +81,8 @@ export async function wireNode(
     { ...shared, neighbour: opened.neighbour?.store, pull, metrics },
     owned,
   )
-  const node = wireThisNode(config, { ...shared, mesh, modeSwitch, logLevel })
   const repair = openRepair(config, { ...shared, pull, mesh }, owned)
-  const shown = { ...shared, node, mesh, pull, repair, archive, metrics, version }
+  const shown = { ...shared, modeSwitch, logLevel, mesh, pull, repair, archive, metrics, version }
   await watching
   const faces = await openFaces(config, shown, owned)
   return { ...faces, ...mesh?.addresses }

@@ -20,10 +20,19 @@ export interface AuditEntry {
 export interface AuditLog {
   /** Settles when it is durable. Rejects with `ledger-unusable`. */
   note(entry: AuditEntry): Promise<void>
-  /** Newest first. `before`: only what was noted before this one. */
-  find(filter: {
-    readonly subject?: string | undefined
-    readonly before?: number | undefined
-    readonly limit: number
-  }): readonly (AuditEntry & { readonly id: number })[]
+  /** Newest first. */
+  find(filter: AuditFilter): readonly (AuditEntry & { readonly id: number })[]
+}
+
+/** What entries are looked for by; what is given must all fit. */
+export interface AuditFilter {
+  readonly subject?: string | undefined
+  /** Name of a token: whoever asked with it, here or through another node. */
+  readonly caller?: string | undefined
+  /** At or after, and at or before; ms since the epoch. */
+  readonly sinceMs?: number | undefined
+  readonly untilMs?: number | undefined
+  /** Only what was noted before the entry of this id. */
+  readonly before?: number | undefined
+  readonly limit: number
 }

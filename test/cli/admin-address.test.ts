@@ -2,11 +2,13 @@ import { join } from 'node:path'
 import t from 'tap'
 import { cli, scriptAdmin } from './support.ts'
 
+const answer = { node: 'a', level: 'info', configured: 'info' }
+
 t.test('the configuration tells the address, and where its token lies', async t => {
-  const admin = await scriptAdmin(t, () => [200, {}])
+  const admin = await scriptAdmin(t, () => [200, answer])
   const dataDir = t.testdir({ 'admin.token': 'from-file\nolder\n' })
   const port = admin.address.split(':')[1]
-  t.match(await cli(['status', '--data-dir', dataDir, '--admin.listen', admin.address]), {
+  t.match(await cli(['log-level', '--data-dir', dataDir, '--admin.listen', admin.address]), {
     code: 0,
   })
   t.equal(admin.asked[0]?.authorization, 'Bearer from-file', 'the first line is the one to send')
@@ -19,30 +21,30 @@ t.test('the configuration tells the address, and where its token lies', async t 
     '--address',
     admin.address,
   ]
-  t.match(await cli(['status', ...everywhere], { env: tls }), {
+  t.match(await cli(['log-level', ...everywhere], { env: tls }), {
     code: 2,
     err: /certificate \/none cannot be read/,
   })
 })
 
 t.test('options come before the environment, and that before the configuration', async t => {
-  const admin = await scriptAdmin(t, () => [200, {}])
+  const admin = await scriptAdmin(t, () => [200, answer])
   const file = join(t.testdir({ token: 'told' }), 'token')
   const env = { HOLDFAST_ADDRESS: '127.0.0.1:1', HOLDFAST_ADMIN_TOKEN: 'env' }
-  await cli(['status', '--address', admin.address, '--token-file', file], { env })
+  await cli(['log-level', '--address', admin.address, '--token-file', file], { env })
   t.equal(admin.asked[0]?.authorization, 'Bearer told')
-  await cli(['status', '--admin.listen', '127.0.0.1:1'], { env: admin.env })
+  await cli(['log-level', '--admin.listen', '127.0.0.1:1'], { env: admin.env })
   t.equal(admin.asked[1]?.authorization, 'Bearer sesame')
 })
 
 t.test('with address and token told the configuration is not needed', async t => {
-  const admin = await scriptAdmin(t, () => [200, {}])
-  t.match(await cli(['status', '--mode', 'x'], { env: admin.env }), { code: 0 })
+  const admin = await scriptAdmin(t, () => [200, answer])
+  t.match(await cli(['log-level', '--mode', 'x'], { env: admin.env }), { code: 0 })
 })
 
 t.test('a token that cannot be read says where it should be', async t => {
   const dataDir = t.testdir({})
-  t.match(await cli(['status', '--data-dir', dataDir]), {
+  t.match(await cli(['log-level', '--data-dir', dataDir]), {
     code: 5,
     err: /cannot be read from .*admin.token: the node makes it at its first start/,
   })
@@ -50,15 +52,17 @@ t.test('a token that cannot be read says where it should be', async t => {
 
 t.test('an address that is none, or would leak the token, is refused', async t => {
   const env = { HOLDFAST_ADMIN_TOKEN: 'x' }
-  t.match(await cli(['status', '--address', 'http://10.0.0.1:5051'], { env }), {
+  t.match(await cli(['log-level', '--address', 'http://10.0.0.1:5051'], { env }), {
     code: 2,
     err: /the token would cross the network in the clear; write https:\/\/10.0.0.1:5051/,
   })
-  const { code, err } = await cli(['status', '--address', 'http://bob:hunter2@localhost'], { env })
+  const { code, err } = await cli(['log-level', '--address', 'http://bob:hunter2@localhost'], {
+    env,
+  })
   t.equal(code, 2)
   t.notMatch(err, /hunter2/)
   for (const address of ['http://', 'ftp://node.lan', 'file:///run/holdfast.sock']) {
-    t.match(await cli(['status', '--address', address], { env }), {
+    t.match(await cli(['log-level', '--address', address], { env }), {
       code: 2,
       err: /is no address; write 127.0.0.1:5051/,
     })

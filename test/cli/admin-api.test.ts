@@ -59,16 +59,18 @@ t.test('a node that hangs up is 4', async t => {
 
 t.test('a node is asked over its socket', async t => {
   const path = join(t.testdir({}), 'admin.sock')
-  const server = createServer((_, response) => response.end('{"ready":true}'))
+  const server = createServer((_, response) =>
+    response.end('{"node":"a","level":"info","configured":"info"}'),
+  )
   await listen(t, server, path)
   for (const argv of [
     ['--address', `unix:${path}`],
     ['--address', `unix://${path}`],
     ['--admin.socket', path],
   ]) {
-    t.strictSame(await cli(['status', ...argv]), {
+    t.strictSame(await cli(['log-level', ...argv]), {
       code: 0,
-      out: 'ready: true\n',
+      out: 'a logs info\n',
       err: '',
     })
   }

@@ -56,7 +56,7 @@ t.test('a result is a document where one is asked for', async t => {
 })
 
 t.test('an error that nobody foresaw is not swallowed', async t => {
-  const admin = await scriptAdmin(t, () => [200, {}])
+  const admin = await scriptAdmin(t, () => [200, { node: 'a', level: 'info', configured: 'info' }])
   const env = { ...admin.env }
   const terminal = {
     out: () => {
@@ -72,5 +72,5 @@ t.test('an error that nobody foresaw is not swallowed', async t => {
     loadEarlierBundle: () => Promise.reject(new Error('none')),
     loadContainerdSetup: () => Promise.reject(new Error('none')),
   }
-  await t.rejects(runCli(['status'], parts, { env, terminal }), TypeError)
+  await t.rejects(runCli(['log-level'], parts, { env, terminal }), TypeError)
 })

@@ -110,6 +110,14 @@ t.test('a node is looked at and changed on another one, and knows who did it', a
   for (const { caller } of items) t.match(caller, /^token 1 on bridge \([0-9a-f]{12}\)$/)
   t.match(await bridge.tell('audit'), { items: [{ subject: 'galley', caller: 'token 1' }, {}, {}] })
 
+  t.match(await bridge.tell('status', '--node', 'galley'), { node: 'galley', mode: 'offline' })
+  t.match(await bridge.tell('peers', '--node', 'galley'), { members: [{ name: 'bridge' }] })
+  const byBridge = ['audit', '--node', 'galley', '--by', 'token 1']
+  t.match(await bridge.tell(...byBridge), { node: 'galley', items: [{}, {}, {}] })
+  const both = await bridge.run('mode', '--node', 'all')
+  t.equal(both.code, 0)
+  t.match(both.out, /\nbridge +auto +auto *\ngalley +offline +auto +token 1 on bridge/)
+
   const unknown = await bridge.run('store', '--node', 'hold')
   t.equal(unknown.code, 6)
   t.match(unknown.err, 'no node is called "hold"; known are bridge, galley')
@@ -118,6 +126,9 @@ t.test('a node is looked at and changed on another one, and knows who did it', a
   const away = await bridge.run('store', '--node', 'galley')
   t.equal(away.code, 6)
   t.match(away.err, /answered 503: galley (is gone|cannot be reached)/)
+  const one = await bridge.run('status', '--node', 'all')
+  t.equal(one.code, 4)
+  t.match(one.out, /\nbridge +auto .*\ngalley +no answer: galley (is gone|cannot be reached)/)
 
   const again = await start(t, atGalley, { seed: atBridge })
   t.match(await again.tell('mode'), { mode: 'offline', set: { by: /^token 1 on bridge/ } })

@@ -91,6 +91,10 @@ export const exercises: Readonly<Record<string, Exercise>> = {
     noted: { subject: blocked, before: { key: blocked } },
   },
   getReport: { query: `ref=${tag}` },
+  listNodes: {},
+  getNodeStatus: here,
+  listNodePeers: here,
+  listNodeAudit: { ...here, query: 'caller=writer&since=2020-01-01T00:00:00Z&limit=1' },
   getNodeStore: here,
   collectNodeStore: {
     ...here,
@@ -120,7 +124,7 @@ export const exercises: Readonly<Record<string, Exercise>> = {
     noted: { subject: 'a', after: 'warn' },
   },
   getNodeConfig: here,
-  listAudit: { query: 'limit=1' },
+  listAudit: { query: 'subject=nobody&until=2099-01-01T00:00:00Z&limit=1' },
   importArchive: {
     body: tar(layoutOf([{ image: imported, annotations: fullName(`${registryName}/in:1`) }])),
     noted: { subject: 'an archive', after: { images: [{ digest: imported.digest }] } },

@@ -1,4 +1,4 @@
-import type { AuditEntry, AuditLog } from '../../ports/audit-log.ts'
+import type { AuditEntry, AuditFilter, AuditLog } from '../../ports/audit-log.ts'
 import type { Connection } from './database.ts'
 import type { Reader } from './reader.ts'
 import type { WriterThread } from './writer-thread.ts'
@@ -33,16 +33,18 @@ export function createAuditLog({
   }
 }
 
-function select(
-  db: Connection,
-  { subject, before, limit }: Parameters<AuditLog['find']>[0],
-): ReturnType<AuditLog['find']> {
+function select(db: Connection, filter: AuditFilter): ReturnType<AuditLog['find']> {
+  const { subject = null, caller = null, sinceMs = null, untilMs = null, limit } = filter
+  const before = filter.before ?? Number.MAX_SAFE_INTEGER
   return db
     .prepare<unknown[], Row>(
       `SELECT id, at_ms AS atMs, caller, operation, subject, status, before, after FROM audit
-       WHERE id < ? AND (? IS NULL OR subject = ?) ORDER BY id DESC LIMIT ?`,
+       WHERE id < @before AND (@subject IS NULL OR subject = @subject)
+         AND (@caller IS NULL OR caller = @caller OR substr(caller, 1, length(@caller) + 4) = @caller || ' on ')
+         AND (@sinceMs IS NULL OR at_ms >= @sinceMs) AND (@untilMs IS NULL OR at_ms <= @untilMs)
+       ORDER BY id DESC LIMIT @limit`,
     )
-    .all(before ?? Number.MAX_SAFE_INTEGER, subject ?? null, subject ?? null, limit)
+    .all({ subject, caller, sinceMs, untilMs, before, limit })
     .map(row => ({ ...row, before: parse(row.before), after: parse(row.after) }))
 }
 

@@ -1,32 +1,85 @@
 import { formatReference } from '../../oci/reference.ts'
 import { findAdmin } from '../admin-address.ts'
-import { createAdminApi } from '../admin-api.ts'
+import { createAdminApi, type Query } from '../admin-api.ts'
 import { type AuditAnswer, auditAnswer } from '../answers.ts'
-import type { RunCommand } from '../command.ts'
+import type { CommandContext, RunCommand } from '../command.ts'
+import { CommandFailure } from '../command-failure.ts'
+import { type Heard, hearAll } from '../each-node.ts'
+import { nodePath } from '../node-words.ts'
 import { columns, print, readLimit, readReference } from '../print.ts'
+import { readTime } from '../read-time.ts'
 
 /** `holdfast audit [REF]` */
 export const run: RunCommand = async context => {
-  const [word] = context.words
-  const subject = word === undefined ? undefined : formatReference(readReference(word))
   const limit = readLimit(context.options['limit'], 20, 1000)
+  const query = { ...readFilter(context), limit }
+  const path = nodePath(context, 'audit')
   const api = createAdminApi(await findAdmin(context))
-  const answer = await api.get('/api/v1/audit', { subject, limit }, auditAnswer)
-  print(context, answer, () => lines(answer))
+  if (context.options['node'] === 'all') {
+    const ask = { what: 'audit', ask: (_: unknown, at: string) => api.get(at, query, auditAnswer) }
+    return printAll(context, await hearAll(api, ask), limit)
+  }
+  const answer = await api.get(path, query, auditAnswer)
+  print(context, answer, () => lines(answer.items))
   return answer.items.length > 0 ? 'ok' : 'noAnswer'
 }
 
-function lines({ items }: AuditAnswer): string[] {
-  if (items.length === 0) return ['nothing was changed through this node']
-  const rows = items.map(({ at, caller, operation, subject, status, before, after }) => [
+/** Throws `CommandFailure` with `usage`. */
+function readFilter({ words: [word], options }: CommandContext): Query {
+  const { subject, by: caller, since, until } = options
+  if (word !== undefined && subject !== undefined) {
+    throw new CommandFailure('usage', 'name a REF or a --subject: each stands for the other')
+  }
+  const now = { towards: 'past', nowMs: Date.now() } as const
+  return {
+    subject: word === undefined ? subject : formatReference(readReference(word)),
+    caller,
+    since: since && readTime(since, { option: '--since', dateMeans: 'start', ...now }),
+    until: until && readTime(until, { option: '--until', ...now }),
+  }
+}
+
+type Entry = AuditAnswer['items'][number]
+
+/** What was done on all nodes as one list, newest first. */
+function printAll(
+  context: CommandContext,
+  heard: readonly Heard<AuditAnswer>[],
+  limit: number,
+): 'ok' | 'noAnswer' | 'unreachable' {
+  const entries = heard
+    .flatMap(one => ('answer' in one ? one.answer.items.map(on(one.node)) : []))
+    .sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0))
+    .slice(0, limit)
+  const silent = heard.flatMap(one =>
+    'error' in one ? [{ node: one.node, error: one.error }] : [],
+  )
+  print(context, { items: entries, silent }, () => [
+    ...lines(entries),
+    ...(silent.length > 0 ? [''] : []),
+    ...silent.map(({ node, error }) => `${node} gave no answer: ${error}`),
+  ])
+  if (silent.length > 0) return 'unreachable'
+  return entries.length > 0 ? 'ok' : 'noAnswer'
+}
+
+const on =
+  (node: string) =>
+  (entry: Entry): Entry & { readonly node: string } => ({ node, ...entry })
+
+function lines(items: readonly (Entry & { readonly node?: string })[]): string[] {
+  if (items.length === 0) return ['nothing of that was done']
+  const rows = items.map(({ node, at, caller, operation, subject, status, before, after }) => [
     at,
+    ...(node === undefined ? [] : [node]),
     caller,
     operation,
     subject,
     status === 200 ? '' : String(status),
     `${tell(before)} -> ${tell(after)}`,
   ])
-  return columns([['AT', 'BY', 'DID', 'TO', '', 'CHANGED'], ...rows])
+  const isOfAll = items[0]?.node !== undefined
+  return columns([['AT', ...(isOfAll ? ['ON'] : []), 'BY', 'DID', 'TO', '', 'CHANGED'], ...rows])
 }
 
 /** What says most of it, as the digest does of a pin; the rest is in the JSON. */

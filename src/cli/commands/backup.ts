@@ -1,6 +1,6 @@
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
-import { statusAnswer } from '../answers.ts'
+import { asOfAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
 import { listOperatorWords } from '../list-operators.ts'
 import type { OperatorsFile } from '../operators-file.ts'
@@ -8,7 +8,7 @@ import type { OperatorsFile } from '../operators-file.ts'
 /** `holdfast backup` */
 export const run: RunCommand = async context => {
   const api = createAdminApi(await findAdmin(context))
-  const { node, asOf } = await api.get('/api/v1/status', {}, statusAnswer)
+  const { node, asOf } = await api.get('/api/v1/status', {}, asOfAnswer)
   const { pins, keeps, blocks, bans } = await listOperatorWords(api)
   const excluded = ({ key, note, author }: (typeof bans)[number]) => ({
     key,
@@ -16,8 +16,8 @@ export const run: RunCommand = async context => {
   })
   const file: OperatorsFile = {
     holdfastBackup: 1,
-    node: String(node),
-    at: String(asOf),
+    node,
+    at: asOf,
     pins: pins.flatMap(({ reference, digest, standing, expiresAt, note, author }) =>
       digest == null || standing === 'expired'
         ? []

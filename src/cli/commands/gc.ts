@@ -1,9 +1,7 @@
-import { findAdmin } from '../admin-address.ts'
-import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
+import { askNodes } from '../each-node.ts'
 import { type GcAnswer, gcAnswer } from '../node-answers.ts'
-import { nodePath } from '../node-words.ts'
-import { columns, formatBytes, print } from '../print.ts'
+import { columns, formatBytes } from '../print.ts'
 
 const reasons: Readonly<Record<string, string>> = {
   unused: 'not used for too long',
@@ -11,13 +9,19 @@ const reasons: Readonly<Record<string, string>> = {
 }
 
 /** `holdfast gc [--dry-run]` */
-export const run: RunCommand = async context => {
-  const path = nodePath(context, 'store/gc')
+export const run: RunCommand = context => {
   const dryRun = context.options['dry-run'] !== undefined
-  const api = createAdminApi(await findAdmin(context))
-  const answer = await api.change('POST', path, { query: {}, body: { dryRun } }, gcAnswer)
-  print(context, answer, () => lines(answer))
-  return 'ok'
+  return askNodes(context, {
+    what: 'store/gc',
+    ask: (api, path) => api.change('POST', path, { query: {}, body: { dryRun } }, gcAnswer),
+    lines,
+    heads: [dryRun ? 'WOULD GO' : 'WENT', 'BYTES', 'STAYS'],
+    row: ({ dropped, bytes, protectedBytes }) => [
+      String(dropped),
+      formatBytes(bytes),
+      formatBytes(protectedBytes),
+    ],
+  })
 }
 
 function lines({ node, dryRun, dropped, bytes, protectedBytes, items }: GcAnswer): string[] {

@@ -1,34 +1,39 @@
-import { findAdmin } from '../admin-address.ts'
-import { createAdminApi } from '../admin-api.ts'
+import type { AdminApi } from '../admin-api.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
+import { askNodes } from '../each-node.ts'
 import { type LogLevelAnswer, logLevelAnswer } from '../node-answers.ts'
-import { nodePath, noForWithout, readFor } from '../node-words.ts'
-import { print, properties } from '../print.ts'
+import { noForWithout, readFor } from '../node-words.ts'
+import { properties } from '../print.ts'
 
 const levels = ['debug', 'info', 'warn', 'error']
 
 /** `holdfast log-level [LEVEL]` */
-export const run: RunCommand = async context => {
-  const answer = await ask(context)
-  print(context, answer, () => lines(answer))
-  return 'ok'
-}
+export const run: RunCommand = async context =>
+  askNodes(context, {
+    what: 'log-level',
+    ask: readQuestion(context),
+    lines,
+    heads: ['LEVEL', 'CONFIGURED', 'UNTIL'],
+    row: ({ level, configured, until }) => [level, configured, until ?? ''],
+  })
 
-async function ask(context: CommandContext): Promise<LogLevelAnswer> {
-  const path = nodePath(context, 'log-level')
+/** Throws `CommandFailure` with `usage`. */
+function readQuestion(
+  context: CommandContext,
+): (api: AdminApi, path: string) => Promise<LogLevelAnswer> {
   const [level] = context.words
   const forSeconds = readFor(context.options['for'])
   if (level === undefined) {
     noForWithout(context, 'a level')
-    return createAdminApi(await findAdmin(context)).get(path, {}, logLevelAnswer)
+    return (api, path) => api.get(path, {}, logLevelAnswer)
   }
   if (!levels.includes(level)) {
     const cure = `it is ${levels.join(', ')}`
     throw new CommandFailure('usage', `${JSON.stringify(level)} is no level; ${cure}`)
   }
-  const api = createAdminApi(await findAdmin(context))
-  return api.change('PUT', path, { query: {}, body: { level, forSeconds } }, logLevelAnswer)
+  const body = { level, forSeconds }
+  return (api, path) => api.change('PUT', path, { query: {}, body }, logLevelAnswer)
 }
 
 function lines({ node, level, configured, until }: LogLevelAnswer): string[] {

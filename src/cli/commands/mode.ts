@@ -1,10 +1,10 @@
-import { findAdmin } from '../admin-address.ts'
-import { createAdminApi } from '../admin-api.ts'
+import type { AdminApi } from '../admin-api.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
+import { askNodes } from '../each-node.ts'
 import { type ModeAnswer, modeAnswer } from '../node-answers.ts'
-import { nodePath, noForWithout, readFor } from '../node-words.ts'
-import { print, properties } from '../print.ts'
+import { noForWithout, readFor } from '../node-words.ts'
+import { properties } from '../print.ts'
 
 const meanings: Readonly<Record<string, string>> = {
   auto: 'registries are asked, and left alone while they are known to be down',
@@ -13,29 +13,33 @@ const meanings: Readonly<Record<string, string>> = {
 }
 
 /** `holdfast mode [auto|online|offline|configured]` */
-export const run: RunCommand = async context => {
-  const answer = await ask(context)
-  print(context, answer, () => lines(answer))
-  return 'ok'
-}
+export const run: RunCommand = async context =>
+  askNodes(context, {
+    what: 'mode',
+    ask: readQuestion(context),
+    lines,
+    heads: ['MODE', 'CONFIGURED', 'SET BY', 'UNTIL'],
+    row: ({ mode, configured, set }) => [mode, configured, set?.by ?? '', set?.until ?? ''],
+  })
 
-async function ask(context: CommandContext): Promise<ModeAnswer> {
-  const path = nodePath(context, 'mode')
+/** Throws `CommandFailure` with `usage`. */
+function readQuestion(
+  context: CommandContext,
+): (api: AdminApi, path: string) => Promise<ModeAnswer> {
   const [word] = context.words
   const forSeconds = readFor(context.options['for'])
   if (word === undefined || word === 'configured') {
     noForWithout(context, 'a mode')
-    const api = createAdminApi(await findAdmin(context))
     return word === undefined
-      ? api.get(path, {}, modeAnswer)
-      : api.change('DELETE', path, { query: {} }, modeAnswer)
+      ? (api, path) => api.get(path, {}, modeAnswer)
+      : (api, path) => api.change('DELETE', path, { query: {} }, modeAnswer)
   }
   if (!Object.hasOwn(meanings, word)) {
     const cure = 'it is auto, online, offline, or configured'
     throw new CommandFailure('usage', `${JSON.stringify(word)} is no mode; ${cure}`)
   }
-  const api = createAdminApi(await findAdmin(context))
-  return api.change('PUT', path, { query: {}, body: { mode: word, forSeconds } }, modeAnswer)
+  const body = { mode: word, forSeconds }
+  return (api, path) => api.change('PUT', path, { query: {}, body }, modeAnswer)
 }
 
 function lines({ node, mode, configured, set }: ModeAnswer): string[] {

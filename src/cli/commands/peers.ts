@@ -1,16 +1,32 @@
-import { findAdmin } from '../admin-address.ts'
-import { createAdminApi } from '../admin-api.ts'
 import { type PeersAnswer, peersAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
+import { askNodes } from '../each-node.ts'
 import { tellAlarms, tellNoMesh } from '../mesh-words.ts'
-import { columns, formatAge, print } from '../print.ts'
+import { columns, formatAge } from '../print.ts'
 
 /** `holdfast peers` */
-export const run: RunCommand = async context => {
-  const api = createAdminApi(await findAdmin(context))
-  const answer = await api.get('/api/v1/peers', {}, peersAnswer)
-  print(context, answer, () => (answer.enabled ? lines(answer) : tellNoMesh))
-  return 'ok'
+export const run: RunCommand = context =>
+  askNodes(context, {
+    what: 'peers',
+    ask: (api, path) => api.get(path, {}, peersAnswer),
+    lines: answer => (answer.enabled ? lines(answer) : tellNoMesh),
+    heads: ['ALIVE', 'SUSPECT', 'GONE', 'NEIGHBOURS', 'LEDGER', 'WARNINGS'],
+    row,
+  })
+
+/** Of one node, what it sees of the others. */
+function row({ members, self, alarms, sync }: PeersAnswer): string[] {
+  const count = (state: string) => String(members.filter(one => one.state === state).length)
+  const present = members.filter(({ state }) => state !== 'gone')
+  const differing = present.filter(({ isLedgerEqual }) => !isLedgerEqual).length
+  return [
+    count('alive'),
+    count('suspect'),
+    count('gone'),
+    String(self?.neighbours ?? 0),
+    sync?.isBehind === true ? 'behind' : differing === 0 ? 'same' : `differs from ${differing}`,
+    alarms.map(({ code }) => code).join(',') || 'none',
+  ]
 }
 
 type Member = PeersAnswer['members'][number]

@@ -1,21 +1,34 @@
-import { findAdmin } from '../admin-address.ts'
-import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
+import { askNodes } from '../each-node.ts'
 import { type ScrubAnswer, scrubAnswer } from '../node-answers.ts'
-import { nodePath } from '../node-words.ts'
-import { columns, formatBytes, print } from '../print.ts'
+import { columns, formatBytes } from '../print.ts'
 
 /** `holdfast scrub [--status]` */
-export const run: RunCommand = async context => {
-  const path = nodePath(context, 'store/scrub')
+export const run: RunCommand = context => {
   const isQuestion = context.options['status'] !== undefined
-  const api = createAdminApi(await findAdmin(context))
-  const answer = isQuestion
-    ? await api.get(path, {}, scrubAnswer)
-    : await api.change('POST', path, { query: {} }, scrubAnswer)
-  print(context, answer, () => lines(answer))
-  return answer.damaged + answer.unreadable > 0 ? 'faulty' : 'ok'
+  return askNodes(context, {
+    what: 'store/scrub',
+    ask: (api, path) =>
+      isQuestion
+        ? api.get(path, {}, scrubAnswer)
+        : api.change('POST', path, { query: {} }, scrubAnswer),
+    lines,
+    heads: ['DAMAGED', 'UNREADABLE', 'QUARANTINE', 'SCRUB'],
+    row: answer => [
+      String(answer.damaged),
+      String(answer.unreadable),
+      String(answer.quarantine.length),
+      tellPass(answer),
+    ],
+    foot: answers =>
+      answers.some(isFaulty)
+        ? ['', '`holdfast scrub --status --node NODE` tells what was found, and what to do']
+        : [],
+    exitCode: answer => (isFaulty(answer) ? 'faulty' : 'ok'),
+  })
 }
+
+const isFaulty = ({ damaged, unreadable }: ScrubAnswer): boolean => damaged + unreadable > 0
 
 function lines(answer: ScrubAnswer): string[] {
   const { node, findings, quarantine } = answer

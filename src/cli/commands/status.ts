@@ -1,14 +1,105 @@
-import { stringify } from 'yaml'
-import { findAdmin } from '../admin-address.ts'
-import { createAdminApi } from '../admin-api.ts'
-import { statusAnswer } from '../answers.ts'
+import { type StatusAnswer, statusAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
-import { print } from '../print.ts'
+import { askNodes } from '../each-node.ts'
+import { columns, formatAge, formatBytes, properties } from '../print.ts'
 
 /** `holdfast status` */
-export const run: RunCommand = async context => {
-  const api = createAdminApi(await findAdmin(context))
-  const answer = await api.get('/api/v1/status', {}, statusAnswer)
-  print(context, answer, () => [stringify(answer).trimEnd()])
-  return 'ok'
+export const run: RunCommand = context =>
+  askNodes(context, {
+    what: 'status',
+    ask: (api, path) => api.get(path, {}, statusAnswer),
+    lines,
+    heads: ['MODE', 'UP', 'TAGS', 'PINS', 'STORE', 'REGISTRIES', 'OTHERS', 'VERSION', 'WORSE'],
+    row,
+  })
+
+function row(answer: StatusAnswer): string[] {
+  const { mode, uptimeSeconds, ledger, store, endpoints, mesh, version, ready, degraded } = answer
+  const up = endpoints.filter(({ state }) => state === 'closed').length
+  const reasons = [...(ready ? [] : ['not ready']), ...degraded.map(({ reason }) => reason)]
+  return [
+    mode,
+    formatAge(uptimeSeconds),
+    String(ledger.observations),
+    String(ledger.pins),
+    formatBytes(store.blobBytes + store.partialBytes),
+    `${up} of ${endpoints.length}`,
+    mesh.enabled ? `${mesh.alive} of ${mesh.members}` : '',
+    version,
+    reasons.join(', ') || 'nothing',
+  ]
+}
+
+function lines(answer: StatusAnswer): string[] {
+  const { node, version, mode, uptimeSeconds, ready, degraded, ledger, store, containerd } = answer
+  const { blobs, blobBytes, partialBytes, freeBytes, totalBytes } = store
+  const state = ready ? 'ready' : 'not ready: it does not answer clients'
+  return [
+    `${node} is ${state}`,
+    ...degraded.map(({ reason, detail }) => `  ${reason}: ${detail}`),
+    ...(degraded.length > 0 ? [''] : []),
+    ...properties([
+      ['mode', mode],
+      ['up', `${formatAge(uptimeSeconds)}, version ${version}`],
+      ['known', `${count(ledger.observations, 'tag')}, ${count(ledger.pins, 'pin')}`],
+      [
+        'store',
+        `${count(blobs, 'blob')}, ${formatBytes(blobBytes + partialBytes)}; ${formatBytes(freeBytes)} of ${formatBytes(totalBytes)} of the disk free`,
+      ],
+      ['containerd', containerd && tellContainerd(containerd)],
+      ['pods', answer.pods && tellPods(answer.pods)],
+      ['mesh', tellMesh(answer)],
+      ['clock', tellClock(ledger)],
+    ]),
+    ...endpointLines(answer),
+  ]
+}
+
+const count = (number: number, what: string): string =>
+  `${number} ${number === 1 ? what : `${what}s`}`
+
+function tellContainerd({
+  state,
+  version,
+  images,
+}: NonNullable<StatusAnswer['containerd']>): string {
+  return [state, ...(version == null ? [] : [version]), count(images, 'image')].join(', ')
+}
+
+function tellPods({
+  state,
+  failure,
+  running,
+  ended,
+}: NonNullable<StatusAnswer['pods']>): string | undefined {
+  if (state === 'off') return undefined
+  const known = `${count(running, 'container')} running, ${ended} ended lately`
+  return state === 'seen' ? known : `${state}: ${failure ?? 'not looked yet'}; ${known}`
+}
+
+function tellMesh({ mesh }: StatusAnswer): string {
+  if (!mesh.enabled) return 'none'
+  return `${mesh.alive} of ${count(mesh.members, 'other node')} alive, ${count(mesh.neighbours, 'neighbour')}`
+}
+
+function tellClock({ clockVerified, clockOffsetMs }: StatusAnswer['ledger']): string {
+  const size = formatAge(Math.abs(clockOffsetMs) / 1_000)
+  const off =
+    Math.abs(clockOffsetMs) < 1_000 ? '' : `, ${size} ${clockOffsetMs > 0 ? 'behind' : 'ahead'}`
+  return `${clockVerified ? 'confirmed' : 'not confirmed since the start'}${off}`
+}
+
+function endpointLines({ endpoints }: StatusAnswer): string[] {
+  if (endpoints.length === 0) return []
+  const rows = endpoints.map(({ registry, url, state, openRepositories, lastFailure }) => [
+    registry,
+    state,
+    openRepositories > 0 ? String(openRepositories) : '',
+    lastFailure ?? '',
+    url,
+  ])
+  return [
+    '',
+    ...columns([['REGISTRY', 'STATE', 'REPOSITORIES DOWN', 'LAST FAILURE', 'AT'], ...rows]),
+  ]
 }

@@ -1,17 +1,31 @@
-import { findAdmin } from '../admin-address.ts'
-import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
+import { askNodes } from '../each-node.ts'
 import { type StoreAnswer, storeAnswer } from '../node-answers.ts'
-import { nodePath } from '../node-words.ts'
-import { formatBytes, print, properties } from '../print.ts'
+import { formatBytes, properties } from '../print.ts'
 
 /** `holdfast store` */
-export const run: RunCommand = async context => {
-  const path = nodePath(context, 'store')
-  const api = createAdminApi(await findAdmin(context))
-  const answer = await api.get(path, {}, storeAnswer)
-  print(context, answer, () => lines(answer))
-  return 'ok'
+export const run: RunCommand = context =>
+  askNodes(context, {
+    what: 'store',
+    ask: (api, path) => api.get(path, {}, storeAnswer),
+    lines,
+    heads: ['USED', 'OF', 'BLOBS', 'STAYS', 'DISK FREE', 'QUARANTINE', 'STATE'],
+    row,
+  })
+
+function row(answer: StoreAnswer): string[] {
+  const { kind, blobs, blobBytes, partialBytes, protectedBytes, freeBytes, quarantine } = answer
+  if (kind === 'containerd') return ['', '', '', '', '', '', 'containerd']
+  const state = answer.unusable ? 'cannot be written' : answer.full ? 'full' : 'ok'
+  return [
+    formatBytes(blobBytes + partialBytes),
+    formatBytes(answer.capacityBytes),
+    String(blobs),
+    formatBytes(protectedBytes),
+    formatBytes(freeBytes),
+    quarantine.blobs > 0 ? String(quarantine.blobs) : '',
+    state,
+  ]
 }
 
 function lines(answer: StoreAnswer): string[] {

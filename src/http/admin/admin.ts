@@ -20,15 +20,16 @@ import type { TokenFile } from '../token-file.ts'
 import { withoutSchemas } from '../without-schemas.ts'
 import { addExport } from './answer-export.ts'
 import { addImport } from './answer-import.ts'
-import { type AdminAnswers, type AdminParts, createAdminAnswers } from './answers.ts'
-import { addAudit } from './audit.ts'
+import { type AdminParts, createAdminAnswers } from './answers.ts'
+import { createTellAudit } from './audit.ts'
 import { admitCallers } from './callers.ts'
 import { addExclusions } from './exclusions.ts'
 import { createExplainTag, type ExplainParts } from './explain-tag.ts'
 import { addKeeps, type KeepParts } from './keeps.ts'
+import type { NodeView } from './node-view.ts'
 import { addNodes, type NodeAccess } from './nodes.ts'
 import { toOpenApi } from './open-api.ts'
-import { type AddOperation, createAddOperation } from './operation.ts'
+import { createAddOperation } from './operation.ts'
 import { operations } from './operations.ts'
 import { addPins } from './pins.ts'
 import { problemBody, problemType, sendProblem } from './problem.ts'
@@ -84,6 +85,7 @@ export async function createAdmin(
       readonly report: ReportSource
       readonly audit: AuditLog
       readonly node: NodeAccess
+      readonly view: NodeView
       readonly token: TokenFile
       readonly clock: Pick<Clock, 'monotonicMs'>
       readonly log: Log
@@ -142,14 +144,24 @@ export async function createAdmin(
   const answers = createAdminAnswers(parts, options)
   const { asOf } = answers
   const add = createAddOperation(app, runOperation({ callers, note: createNote(parts) }))
-  addReads(add, answers)
+  add(operations.resolve, ({ query }) =>
+    answers.resolve(query, AbortSignal.timeout(answerWithinMs)),
+  )
+  add(operations.resolutions, ({ query }) => answers.resolutions(query))
+  add(operations.status, parts.view.status)
+  add(operations.peers, parts.view.peers)
+  const tellAudit = createTellAudit({ audit: parts.audit, asOf })
+  add(operations.audit, ({ query }) => tellAudit(query))
   addTags(add, { ...parts, asOf, explainTag: createExplainTag({ ...parts, answers }) })
   addPins(add, { pins: parts.pins, book: parts.pinBook, asOf })
   addKeeps(add, { ...parts, asOf })
   addExclusions(add, { exclusions: parts.exclusions, book: parts.exclusionBook, asOf })
   addReport(add, { report: parts.report, nodes: parts.node.nodes, asOf })
-  addNodes(add, parts.node)
-  addAudit(add, { audit: parts.audit, asOf })
+  addNodes(add, parts.node, {
+    asOf,
+    monotonicMs: parts.clock.monotonicMs,
+    version: options.version,
+  })
   addExport(add, parts.exportImages)
   addImport(app, add, { importArchive: parts.importArchive, stallMs, asOf })
   app.get('/api/v1/openapi.json', async () => toOpenApi(Object.values(operations)))
@@ -189,15 +201,6 @@ function tellProblems(app: FastifyInstance, log: Log): void {
     const detail = 'an internal failure; the log of the node tells more'
     return sendProblem(reply, { status: 500, detail })
   })
-}
-
-function addReads(add: AddOperation, answers: AdminAnswers): void {
-  add(operations.resolve, ({ query }) =>
-    answers.resolve(query, AbortSignal.timeout(answerWithinMs)),
-  )
-  add(operations.resolutions, ({ query }) => answers.resolutions(query))
-  add(operations.status, () => answers.status())
-  add(operations.peers, () => answers.peers())
 }
 
 const isLoopback = (host: string): boolean =>

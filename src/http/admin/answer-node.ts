@@ -49,7 +49,7 @@ export function createAnswerNode(parts: {
 
   async function change(
     operation: Operation,
-    { body, caller }: NodeQuestion,
+    { query, body, caller }: NodeQuestion,
     from: NodeId,
   ): Promise<object> {
     const name = parts.nameOf(from) ?? 'a node'
@@ -64,7 +64,7 @@ export function createAnswerNode(parts: {
     }
     mustHaveTurn(from)
     const about = { caller: who, operation: operation.id, subject: parts.self }
-    return noted(parts.note, about, audit => run(operation, { body, caller: who, audit }))
+    return noted(parts.note, about, audit => run(operation, { query, body, caller: who, audit }))
   }
 
   async function answer(question: NodeQuestion, from: NodeId): Promise<object> {
@@ -72,8 +72,8 @@ export function createAnswerNode(parts: {
     // As a node that knows no such subject would say it.
     if (operation === undefined) throw new PeerFailure('absent', question.operation)
     if (operation.role === 'write') return change(operation, question, from)
-    const { body, caller } = question
-    return run(operation, { body, caller, audit() {} })
+    const { query, body, caller } = question
+    return run(operation, { query, body, caller, audit() {} })
   }
 
   return async (bytes, from) => {

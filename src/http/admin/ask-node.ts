@@ -13,6 +13,7 @@ export const adminSubject = 'admin'
 export const nodeQuestion = Type.Object({
   /** Id of the operation. */
   operation: Type.String({ maxLength: 100 }),
+  query: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   body: Type.Optional(Type.Unknown()),
   /** Name of who asks, as the asking node's token file has it. */
   caller: Type.String({ maxLength: 200 }),
@@ -33,11 +34,14 @@ export type NodeReply = Static<typeof nodeReply>
 const withinMs = 10_000
 const collectWithinMs = 40_000
 
+/** A page of the audit log, or the mesh as a node of a thousand sees it, is that large at the most. */
+const maxAnswerBytes = 4 * 1024 * 1024
+
 /** Has another node do an operation. Throws `ProblemError`: its own problems, or 502, 503, 504 with what to do. */
 export type AskNode = (
   member: Member,
   operation: Operation,
-  asked: Pick<Asked, 'body' | 'caller'>,
+  asked: Pick<Asked, 'query' | 'body' | 'caller'>,
 ) => Promise<Readonly<Record<string, unknown>>>
 
 /** Asks over the peer port: that it is this node that answers is proven there. */
@@ -45,19 +49,20 @@ export function createAskNode(parts: {
   readonly client: Pick<PeerClient, 'call'>
   readonly monotonicMs: () => number
 }): AskNode {
-  return async (member, operation, { body, caller }) => {
+  return async (member, operation, { query, body, caller }) => {
     const { id, name, state, lastSeenMs } = member
     const ago = `last heard of ${Math.round((parts.monotonicMs() - lastSeenMs) / 1_000)} s ago`
     if (state === 'gone') {
       throw new ProblemError(503, `${name} is gone, ${ago}: start it, or ask another node`)
     }
-    const question: NodeQuestion = { operation: operation.id, body, caller }
+    const question: NodeQuestion = { operation: operation.id, query, body, caller }
     const timeoutMs = operation.id === 'collectNodeStore' ? collectWithinMs : withinMs
     let bytes: Uint8Array
     try {
       const bytesAsked = Buffer.from(JSON.stringify(question))
       const signal = AbortSignal.timeout(timeoutMs)
-      bytes = await parts.client.call(id, adminSubject, bytesAsked, { signal, timeoutMs })
+      const options = { signal, timeoutMs, maxBytes: maxAnswerBytes }
+      bytes = await parts.client.call(id, adminSubject, bytesAsked, options)
     } catch (error) {
       throw problemOfFailure(error, { name, ago, timeoutMs, isWrite: operation.role === 'write' })
     }

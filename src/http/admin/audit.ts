@@ -1,22 +1,21 @@
 import type { AuditLog } from '../../ports/audit-log.ts'
 import { defined, iso } from './describe.ts'
-import type { AddOperation } from './operation.ts'
-import { operations } from './operations.ts'
-import type { AuditAnswer } from './pin-contract.ts'
+import type { AuditAnswer, AuditQuery } from './pin-contract.ts'
 
-/** Adds the question for what was done. */
-export function addAudit(
-  add: AddOperation,
-  {
-    audit,
-    asOf,
-  }: {
-    readonly audit: Pick<AuditLog, 'find'>
-    readonly asOf: () => { readonly node: string; readonly asOf: string }
-  },
-): void {
-  add(operations.audit, ({ query: { limit, ...filter } }) => {
-    const found = audit.find({ ...filter, limit: limit + 1 })
+/** What was done on this node, as the API tells it. */
+export type TellAudit = (query: AuditQuery) => AuditAnswer
+
+/** Tells what the audit log has. */
+export function createTellAudit({
+  audit,
+  asOf,
+}: {
+  readonly audit: Pick<AuditLog, 'find'>
+  readonly asOf: () => { readonly node: string; readonly asOf: string }
+}): TellAudit {
+  return ({ limit, since, until, ...filter }) => {
+    const times = { sinceMs: msOf(since), untilMs: msOf(until) }
+    const found = audit.find({ ...filter, ...times, limit: limit + 1 })
     const page = found.slice(0, limit)
     const next = found.length > limit ? page.at(-1)?.id : undefined
     const items = page.map(({ id: _, atMs, before, after, ...entry }) => ({
@@ -24,6 +23,9 @@ export function addAudit(
       ...entry,
       ...defined({ before, after }),
     }))
-    return { ...asOf(), items, ...defined({ next }) } satisfies AuditAnswer
-  })
+    return { ...asOf(), items, ...defined({ next }) }
+  }
 }
+
+const msOf = (time: string | undefined): number | undefined =>
+  time === undefined ? undefined : Date.parse(time)

@@ -4,6 +4,22 @@ import { asOf, described, optionalText, text, time } from './shapes.ts'
 const count = Type.Integer()
 const blob = { digest: text, size: count }
 
+/** `GET /api/v1/nodes`: every node that this one knows, itself first. */
+export const nodesAnswer = Type.Object({
+  ...asOf,
+  items: Type.Array(
+    Type.Object({
+      id: text,
+      name: text,
+      version: described(text, 'Of another node as it said last.'),
+      zone: optionalText,
+      self: described(Type.Boolean(), 'It is the node that answers.'),
+      state: described(text, '`alive`, `suspect`: did not answer a moment ago, or `gone`.'),
+      lastSeenAgoMs: count,
+    }),
+  ),
+})
+
 /** `GET …/store`: how the room of a node's store is taken. All bytes, but `blobs`. */
 export const storeAnswer = Type.Object({
   ...asOf,
@@ -132,6 +148,7 @@ export const configAnswer = Type.Object({
   ),
 })
 
+export type NodesAnswer = Static<typeof nodesAnswer>
 export type StoreAnswer = Static<typeof storeAnswer>
 export type GcAnswer = Static<typeof gcAnswer>
 export type ScrubAnswer = Static<typeof scrubAnswer>

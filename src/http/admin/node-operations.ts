@@ -1,3 +1,4 @@
+import { peersAnswer, statusAnswer } from './contract.ts'
 import {
   configAnswer,
   gcAnswer,
@@ -10,6 +11,7 @@ import {
   storeAnswer,
 } from './node-contract.ts'
 import { noQuery, type Operation, operation } from './operation.ts'
+import { auditAnswer, auditQuery } from './pin-contract.ts'
 
 /** Why a node could not be asked: unknown, one of several, without rights there, speaking nonsense, away, silent. */
 const proxied = [404, 409, 502, 503, 504] as const
@@ -29,6 +31,28 @@ const change = {
 
 /** Operations on one node: `{name}` is its name, its id or the beginning of it, or `self`. Any node of the mesh may be asked. */
 export const nodeOperations = {
+  nodeStatus: operation({
+    ...read,
+    id: 'getNodeStatus',
+    path: '/api/v1/nodes/{name}/status',
+    summary: 'How a node is',
+    answer: statusAnswer,
+  }),
+  nodePeers: operation({
+    ...read,
+    id: 'listNodePeers',
+    path: '/api/v1/nodes/{name}/peers',
+    summary: 'The mesh as a node sees it',
+    answer: peersAnswer,
+  }),
+  nodeAudit: operation({
+    ...read,
+    id: 'listNodeAudit',
+    path: '/api/v1/nodes/{name}/audit',
+    summary: 'What was done through the admin API of a node, and on it by others',
+    query: auditQuery,
+    answer: auditAnswer,
+  }),
   nodeStore: operation({
     ...read,
     id: 'getNodeStore',

@@ -1,8 +1,11 @@
+import type { Static } from 'typebox'
 import type { CollectionResult, StoreRoom } from '../../keep/collect.ts'
 import type { ModeSwitch } from '../../keep/mode-switch.ts'
 import type { Scrub } from '../../keep/scrub.ts'
+import type { AuditLog } from '../../ports/audit-log.ts'
 import type { BlobInfo } from '../../ports/content-store.ts'
 import type { NeighbourStatus } from '../../ports/neighbour-store.ts'
+import { createTellAudit } from './audit.ts'
 import { defined, iso, isoOf } from './describe.ts'
 import type {
   ConfigAnswer,
@@ -13,10 +16,12 @@ import type {
   StoreAnswer,
 } from './node-contract.ts'
 import type { nodeOperations } from './node-operations.ts'
+import type { NodeView } from './node-view.ts'
 import type { AnswerOf, BodyOf, Operation } from './operation.ts'
 
 /** One question to this node, read and checked; asked here or by another node. */
 export interface NodeAsked<O extends Operation = Operation> {
+  readonly query: Static<O['query']>
   readonly body: BodyOf<O['body']>
   /** Name of who asks. */
   readonly caller: string
@@ -51,6 +56,8 @@ export interface NodeParts {
     state(): Pick<LogLevelAnswer, 'level' | 'configured'> & { readonly untilMs?: number }
     set(level: LogLevelAnswer['level'], forMs: number | undefined): void
   }
+  readonly view: NodeView
+  readonly audit: Pick<AuditLog, 'find'>
   /** As it was read, secrets masked. */
   readonly config: () => Readonly<Record<string, unknown>>
 }
@@ -62,7 +69,8 @@ export function createNodeState(
   parts: NodeParts,
   asOf: () => { readonly node: string; readonly asOf: string },
 ): NodeState {
-  const { store, scrub, mode, logLevel } = parts
+  const { store, scrub, mode, logLevel, view, audit } = parts
+  const tellAudit = createTellAudit({ audit, asOf })
 
   async function tellStore(): Promise<StoreAnswer> {
     const { usage, ...room } = await store.measure()
@@ -119,6 +127,9 @@ export function createNodeState(
   }
 
   return {
+    nodeStatus: view.status,
+    nodePeers: view.peers,
+    nodeAudit: ({ query }) => tellAudit(query),
     nodeStore: tellStore,
     async nodeGc({ body: { dryRun }, audit }) {
       const result = await store.collect({ dryRun })

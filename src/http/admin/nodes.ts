@@ -1,14 +1,19 @@
+import type { Member } from '../../ports/members.ts'
 import type { AskNode } from './ask-node.ts'
+import { defined } from './describe.ts'
 import { findNode, type KnownNodes } from './find-node.ts'
+import type { NodesAnswer } from './node-contract.ts'
 import { nodeOperations } from './node-operations.ts'
 import type { NodeAsked, NodeState } from './node-state.ts'
 import type { AddOperation, Operation } from './operation.ts'
+import { operations } from './operations.ts'
+import { readQuery } from './read-query.ts'
 import { readBodyOf } from './run-operation.ts'
 
-/** Does an operation on this node; the body is read as the operation has it. Throws as a handler does. */
+/** Does an operation on this node; query and body are read as the operation has them. Throws as a handler does. */
 export type RunNodeOperation = (
   operation: Operation,
-  asked: Omit<NodeAsked, 'body'> & { readonly body: unknown },
+  asked: Omit<NodeAsked, 'query' | 'body'> & { readonly query: unknown; readonly body: unknown },
 ) => Promise<object>
 
 /** Runs what `state` answers. */
@@ -19,10 +24,11 @@ export function createRunNodeOperation(state: NodeState): RunNodeOperation {
       state[key as keyof NodeState] as unknown as (asked: NodeAsked) => object | Promise<object>,
     ]),
   )
-  return async (operation, { body, caller, audit }) => {
+  return async (operation, { query, body, caller, audit }) => {
     const answer = answers.get(operation.id)
     if (answer === undefined) throw new Error(`${operation.id} is no operation on a node`)
-    return answer({ body: readBodyOf(operation, body), caller, audit })
+    const read = { query: readQuery(operation.query, query), body: readBodyOf(operation, body) }
+    return answer({ ...read, caller, audit })
   }
 }
 
@@ -35,17 +41,44 @@ export interface NodeAccess {
   readonly ask?: AskNode | undefined
 }
 
-/** Adds the operations on one node: done here, or asked of the one that is meant. */
-export function addNodes(add: AddOperation, { run, nodes, ask }: NodeAccess): void {
+/** Adds the list of nodes, and the operations on one: done here, or asked of the one that is meant. */
+export function addNodes(
+  add: AddOperation,
+  { run, nodes, ask }: NodeAccess,
+  {
+    asOf,
+    monotonicMs,
+    version,
+  }: {
+    readonly asOf: () => { readonly node: string; readonly asOf: string }
+    readonly monotonicMs: () => number
+    /** Of this node. */
+    readonly version: string
+  },
+): void {
+  add(operations.nodes, () => {
+    const self = { ...nodes.self, version, self: true, state: 'alive', lastSeenAgoMs: 0 }
+    const others = (nodes.members?.() ?? []).map(member => describeMember(member, monotonicMs()))
+    return { ...asOf(), items: [self, ...others] }
+  })
   for (const operation of Object.values<Operation>(nodeOperations)) {
-    add(operation, async ({ path, body, caller, audit }) => {
+    add(operation, async ({ path, query, body, caller, audit }) => {
       const node = findNode(path['name'] ?? '', nodes)
       const subject = node.name
       audit({ subject })
       if (node.isSelf || ask === undefined) {
-        return run(operation, { body, caller, audit: what => audit({ subject, ...what }) }) as never
+        const here = (what: object) => audit({ subject, ...what })
+        return run(operation, { query, body, caller, audit: here }) as never
       }
-      return (await ask(node.member, operation, { body, caller })) as never
+      return (await ask(node.member, operation, { query, body, caller })) as never
     })
   }
+}
+
+function describeMember(
+  { id, name, version, zone, state, lastSeenMs }: Member,
+  nowMs: number,
+): NodesAnswer['items'][number] {
+  const lastSeenAgoMs = Math.max(0, Math.round(nowMs - lastSeenMs))
+  return { id, name, version, ...defined({ zone }), self: false, state, lastSeenAgoMs }
 }

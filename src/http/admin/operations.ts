@@ -11,6 +11,7 @@ import {
 } from './contract.ts'
 import { exclusionBody, exclusionChangeAnswer, exclusionsAnswer } from './exclusion-contract.ts'
 import { keepChangeAnswer, keepsAnswer } from './keep-contract.ts'
+import { nodesAnswer } from './node-contract.ts'
 import { nodeOperations } from './node-operations.ts'
 import { noQuery, type Operation, operation } from './operation.ts'
 import {
@@ -238,6 +239,14 @@ export const operations = {
     query: reportQuery,
     answer: reportAnswer,
     problems: [404, 409],
+  }),
+  nodes: operation({
+    ...read,
+    id: 'listNodes',
+    path: '/api/v1/nodes',
+    summary: 'The nodes that may be asked for by name',
+    query: noQuery,
+    answer: nodesAnswer,
   }),
   ...nodeOperations,
   audit: operation({

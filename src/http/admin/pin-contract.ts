@@ -91,9 +91,12 @@ export const pinChangeAnswer = Type.Object({
   storedOn,
 })
 
-/** `GET /api/v1/audit`. `before` is the `next` of the page before. */
+/** `GET /api/v1/audit` */
 export const auditQuery = Type.Object({
   subject: optionalText,
+  caller: described(optionalText, 'Name of a token, also of one on another node.'),
+  since: described(Type.Optional(time), 'Noted then or later.'),
+  until: described(Type.Optional(time), 'Noted then or earlier.'),
   before: described(Type.Optional(Type.Integer({ minimum: 1 })), 'The `next` of the page before.'),
   limit: limit(1_000, 100),
 })
@@ -118,4 +121,5 @@ export const auditAnswer = Type.Object({
 export type PinsAnswer = Static<typeof pinsAnswer>
 export type PinAnswer = Static<typeof pinAnswer>
 export type PinChangeAnswer = Static<typeof pinChangeAnswer>
+export type AuditQuery = Static<typeof auditQuery>
 export type AuditAnswer = Static<typeof auditAnswer>

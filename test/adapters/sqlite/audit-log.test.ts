@@ -43,6 +43,19 @@ t.test(
   },
 )
 
+t.test('what was done is found by who did it, from wherever, and by when', async t => {
+  const { audit } = await openIn(t, await makeDirectory(t))
+  for (const [i, caller] of ['cook', 'cook on galley (ab)', 'cookie', 'captain'].entries()) {
+    await audit.note({ ...entry('a', i * 10), caller })
+  }
+  const timesOf = (filter: object) => audit.find({ limit: 9, ...filter }).map(({ atMs }) => atMs)
+  t.strictSame(timesOf({ caller: 'cook' }), [10, 0])
+  t.strictSame(timesOf({ caller: 'captain' }), [30])
+  t.strictSame(timesOf({ sinceMs: 10, untilMs: 20 }), [20, 10])
+  t.strictSame(timesOf({ sinceMs: 10, caller: 'cook', subject: 'a' }), [10])
+  t.strictSame(timesOf({ caller: "cook' --" }), [])
+})
+
 t.test('the oldest give way', async t => {
   const { audit } = await openIn(t, await makeDirectory(t))
   await Promise.all(Array.from({ length: 10_005 }, (_, i) => audit.note(entry('a', i))))

@@ -13,7 +13,7 @@ t.test('peers lists the other nodes, and says what is wrong and what to do', asy
   )
   t.match(out, /hold +abababababab +gone +ship +10.0.0.2:5052 +1.2 ms +1.2.3 +4 s ago/)
   t.match(out, /warning: galley \(abababababab\): two nodes use this key.* remove node.key/)
-  t.equal(admin.asked[0]?.url.pathname, '/api/v1/peers')
+  t.equal(admin.asked[0]?.url.pathname, '/api/v1/nodes/self/peers')
 })
 
 t.test('a node without a mesh says so', async t => {
@@ -25,4 +25,17 @@ t.test('for programs the answer is told as it came', async t => {
   const admin = await scriptAdmin(t, () => [200, answer])
   const { out } = await cli(['peers', '-o', 'json'], { env: admin.env })
   t.match(JSON.parse(out), { enabled: true, members: [{ name: 'galley' }, { name: 'hold' }] })
+})
+
+t.test('of all nodes it is told what each sees of the others', async t => {
+  const admin = await scriptAdmin(t, ({ pathname }) => [
+    200,
+    pathname === '/api/v1/nodes'
+      ? { items: [{ id: 'ab', name: 'galley', self: true, state: 'alive' }] }
+      : answer,
+  ])
+  const { code, out } = await cli(['peers', '--node', 'all'], { env: admin.env })
+  t.equal(code, 0)
+  t.match(out, /NODE +ALIVE +SUSPECT +GONE +NEIGHBOURS +LEDGER +WARNINGS\n/)
+  t.match(out, /galley +1 +0 +1 +1 +same +twin-key\n/)
 })

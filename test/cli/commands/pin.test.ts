@@ -135,32 +135,3 @@ t.test('pins are listed to the last page or the limit, and one with its history'
   const none = await scriptAdmin(t, () => [200, { items: [] }])
   t.match(await cli(['pins'], { env: none.env }), { code: 0, out: 'nothing is pinned\n' })
 })
-
-t.test('the audit log is told', async t => {
-  const entry = { at: pin.setAt, caller: 'captain', operation: 'putPin', subject: pin.reference }
-  const { env, asked } = await scriptAdmin(t, () => [
-    200,
-    {
-      items: [
-        { ...entry, status: 200, after: pin },
-        { ...entry, status: 409 },
-        { ...entry, status: 200, before: pin, after: { standing: 'removed' } },
-        { ...entry, operation: 'importArchive', status: 200, after: { images: [] } },
-        { ...entry, status: 200, before: { mode: 'auto' }, after: { mode: 'offline' } },
-        { ...entry, status: 200, before: 'info', after: 'debug' },
-        { ...entry, status: 200, after: { dryRun: true, dropped: 3 } },
-        { ...entry, status: 200, after: { dryRun: false, dropped: 2 } },
-      ],
-    },
-  ])
-  const got = await cli(['audit', 'nginx', '--limit', '3'], { env })
-  t.equal(got.code, 0)
-  t.match(got.out, new RegExp(`captain +putPin +${pin.reference} +nothing -> ${digest}\n`))
-  t.match(got.out, /409 +nothing -> nothing\n/)
-  t.match(got.out, /-> removed\n/)
-  t.match(got.out, /-> something\n/)
-  t.match(got.out, /auto -> offline\n.*info -> debug\n.*-> 3 would go\n.*-> 2 dropped\n/)
-  t.equal(asked[0]?.url.search, '?subject=docker.io%2Flibrary%2Fnginx%3Alatest&limit=3')
-  const none = await scriptAdmin(t, () => [200, { items: [] }])
-  t.match(await cli(['audit'], { env: none.env }), { code: 1, out: /nothing was changed/ })
-})

@@ -44,17 +44,41 @@ function meet({
     return { ...found, name: 'two', ...change }
   }
   const askNode = createAskNode({ client: lab.client(one), monotonicMs: () => 60_000 })
-  const ask = (operation: Operation, body?: unknown, change: Partial<Member> = {}) =>
-    askNode(member(change), operation, { body, caller: 'captain' })
+  const ask = (
+    operation: Operation,
+    body?: unknown,
+    { query = {}, ...change }: Partial<Member> & { query?: Record<string, unknown> } = {},
+  ) => askNode(member(change), operation, { query, body, caller: 'captain' })
   return { lab, ask, serve, noted, clock, lines, did: run.did, answer }
 }
 
-const { nodeStore, putNodeMode, nodeGc } = nodeOperations
+const { nodeStore, nodeAudit, putNodeMode, nodeGc } = nodeOperations
 
 t.test('another node is looked at, and answers under the name it is known by', async t => {
   const { ask, noted } = meet({ run: madeUpNode({}, 'liar') })
   t.match(await ask(nodeStore), { node: 'two', blobs: 3 })
   t.strictSame(noted, [], 'to look is nothing to note')
+})
+
+t.test('what it is asked for reaches it, and is checked there', async t => {
+  const filters: unknown[] = []
+  const find = (filter: unknown) => {
+    filters.push(filter)
+    return []
+  }
+  const { ask, answer } = meet({ run: madeUpNode({ audit: { find } }, 'two') })
+  const since = '2026-11-21T12:00:00Z'
+  await ask(nodeAudit, undefined, { query: { caller: 'ship', since, limit: 5 } })
+  t.match(filters, [{ caller: 'ship', sinceMs: Date.parse(since), limit: 6 }])
+  const wrong = { operation: 'listNodeAudit', caller: 'ship', query: { limit: 1e9 } }
+  const reply = await answer(Buffer.from(JSON.stringify(wrong)), one, AbortSignal.any([]))
+  t.match(JSON.parse(Buffer.from(reply).toString()), { status: 400, detail: /limit/ })
+  const old = await answer(
+    Buffer.from(JSON.stringify({ operation: 'getNodeStore', caller: 'ship' })),
+    one,
+    AbortSignal.any([]),
+  )
+  t.match(JSON.parse(Buffer.from(old).toString()), { status: 200 }, 'an older node sends none')
 })
 
 t.test('what is changed there is in its audit log, with who wanted it', async t => {

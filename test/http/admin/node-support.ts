@@ -6,9 +6,24 @@ import { manifestDigest } from '../support.ts'
 const nowMs = Date.parse('2026-11-21T12:00:00Z')
 export const selfId = 'ab'.repeat(32)
 
+const madeUpStatus = {
+  version: '1.2.3',
+  mode: 'auto',
+  uptimeSeconds: 12,
+  ready: true,
+  degraded: [],
+  endpoints: [],
+  ledger: { observations: 2, pins: 1, writable: true, clockVerified: true, clockOffsetMs: 5 },
+  store: { blobs: 3, blobBytes: 1, partialBytes: 2, freeBytes: 4, totalBytes: 5 },
+  pods: { state: 'off', running: 0, ended: 0 },
+  mesh: { enabled: false, members: 0, alive: 0, neighbours: 0, alarms: [] },
+}
+
 /** A node's state made up, which remembers what it was told. */
 export function madeUpNode(change: Partial<NodeParts> = {}, name = 'van-1') {
   const did: unknown[] = []
+  const asOf = () => ({ node: name, asOf: new Date(nowMs).toISOString() })
+  const status = { ...asOf(), ...madeUpStatus }
   let mode: Mode = 'auto'
   let level: 'debug' | 'info' | 'warn' | 'error' = 'info'
   const run = createRunNodeOperation(
@@ -72,10 +87,15 @@ export function madeUpNode(change: Partial<NodeParts> = {}, name = 'van-1') {
             level = next
           },
         },
+        view: {
+          status: async () => status,
+          peers: () => ({ ...asOf(), enabled: false, members: [], alarms: [] }),
+        },
+        audit: { find: () => [] },
         config: () => ({ mode: 'auto', log: { level: 'info', format: 'json' } }),
         ...change,
       },
-      () => ({ node: name, asOf: new Date(nowMs).toISOString() }),
+      asOf,
     ),
   )
   return { run, did, nodes: { self: { id: selfId, name } } }

@@ -1,16 +1,20 @@
 import t from 'tap'
 import { Value } from 'typebox/value'
+import { peersAnswer, statusAnswer } from '../../../src/http/admin/contract.ts'
 import {
   configAnswer,
   gcAnswer,
   logLevelAnswer,
   modeAnswer,
+  nodesAnswer,
   scrubAnswer,
   storeAnswer,
 } from '../../../src/http/admin/node-contract.ts'
+import { auditAnswer } from '../../../src/http/admin/pin-contract.ts'
 import { problem } from '../../../src/http/admin/shapes.ts'
 import type { AuditEntry } from '../../../src/ports/audit-log.ts'
 import { HoldfastError } from '../../../src/ports/errors.ts'
+import type { Member } from '../../../src/ports/members.ts'
 import { manifestDigest } from '../support.ts'
 import { madeUpNode, selfId } from './node-support.ts'
 import { startAdmin } from './support.ts'
@@ -26,6 +30,9 @@ async function start(t: Parameters<typeof startAdmin>[0], node = madeUpNode()) {
 t.test('every answer about a node has the shape that the document promises', async t => {
   const { ask } = await start(t)
   for (const [what, shape] of [
+    ['status', statusAnswer],
+    ['peers', peersAnswer],
+    ['audit', auditAnswer],
     ['store', storeAnswer],
     ['store/scrub', scrubAnswer],
     ['mode', modeAnswer],
@@ -48,6 +55,30 @@ t.test('a node is this one by its name, its id, the beginning of that, or self',
   t.equal(got.status, 404)
   t.ok(Value.Check(problem, got.body))
   t.match(got.body, { detail: 'no node is called "galley"; known are van-1' })
+})
+
+t.test('the nodes that may be asked are listed, this one first', async t => {
+  const member = {
+    id: 'cd'.repeat(32),
+    name: 'galley',
+    version: '1.2.2',
+    zone: 'aft',
+    state: 'gone',
+    lastSeenMs: -10_000,
+  } as Member
+  const node = madeUpNode()
+  const nodes = { ...node.nodes, members: () => [member] }
+  const { ask, clock } = await start(t, { ...node, nodes })
+  clock.pass(5_000)
+  const { body } = await ask('/api/v1/nodes')
+  t.ok(Value.Check(nodesAnswer, body))
+  t.match(body, {
+    node: 'van-1',
+    items: [
+      { id: selfId, name: 'van-1', version: '1.2.3', self: true, state: 'alive' },
+      { name: 'galley', version: '1.2.2', zone: 'aft', self: false, state: 'gone' },
+    ],
+  })
 })
 
 t.test('the store tells its room, its quarantine and its limits', async t => {

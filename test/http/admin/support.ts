@@ -8,6 +8,7 @@ import type { Test } from 'tap'
 import { NotHere } from '../../../src/archive/plan-export.ts'
 import { type AdminOptions, createAdmin } from '../../../src/http/admin/admin.ts'
 import { ensureAdminToken } from '../../../src/http/admin/admin-token.ts'
+import { createNodeView, type NodeViewParts } from '../../../src/http/admin/node-view.ts'
 import { createTokenFile } from '../../../src/http/token-file.ts'
 import type { FoundTag } from '../../../src/keep/find-tags.ts'
 import { noPods } from '../../../src/keep/watch-pods.ts'
@@ -55,6 +56,35 @@ const noPins = async () => {
   throw new Error('there are no pins here')
 }
 
+const about = { node: 'van-1', version: '1.2.3' }
+
+const viewParts: NodeViewParts = {
+  ledger: {
+    stats: () => ({
+      observations: 2,
+      pins: 1,
+      writable: true,
+      clockVerified: true,
+      clockOffsetMs: 5,
+    }),
+    trustedNowMs: () => nowMs,
+  },
+  endpoints: () => [],
+  storeUsage: async () => ({
+    blobBytes: 1,
+    partialBytes: 2,
+    blobs: 3,
+    freeBytes: 4,
+    totalBytes: 5,
+  }),
+  readiness: () => ({ ready: true, degraded: [] }),
+  pods: noPods,
+  mode: () => 'auto',
+  uptimeMs: () => 12_345,
+  monotonicMs: () => 99_000,
+  mesh: undefined,
+}
+
 /** An answer of the admin API. */
 export interface Asked {
   readonly status: number
@@ -68,7 +98,7 @@ const document = readApiDocument()
 /** Starts an admin API over made-up parts; stops with the test. Every answer is held to the document of the API. */
 export async function startAdmin(
   t: Test,
-  change: Partial<Parameters<typeof createAdmin>[0]> = {},
+  change: Partial<Parameters<typeof createAdmin>[0] & NodeViewParts> = {},
   options: Partial<AdminOptions> = {},
 ): Promise<{
   readonly port: number
@@ -84,6 +114,7 @@ export async function startAdmin(
   const tokenPath = join(dir, 'deep', 'admin.token')
   await ensureAdminToken(tokenPath)
   const token = (await readFile(tokenPath, 'utf8')).trim()
+  const { view = createNodeView({ ...viewParts, ...change }, about) } = change
   const admin = await createAdmin(
     {
       importArchive: async () => ({ images: [], addedBytes: 0, warnings: [] }),
@@ -108,29 +139,9 @@ export async function startAdmin(
         live: () => undefined,
         history: () => [],
         pin: () => undefined,
-        stats: () => ({
-          observations: 2,
-          pins: 1,
-          writable: true,
-          clockVerified: true,
-          clockOffsetMs: 5,
-        }),
         trustedNowMs: () => nowMs,
       },
       resolutions: { find: () => [] },
-      endpoints: () => [],
-      storeUsage: async () => ({
-        blobBytes: 1,
-        partialBytes: 2,
-        blobs: 3,
-        freeBytes: 4,
-        totalBytes: 5,
-      }),
-      readiness: () => ({ ready: true, degraded: [] }),
-      pods: noPods,
-      mode: () => 'auto',
-      uptimeMs: () => 12_345,
-      monotonicMs: () => 99_000,
       mesh: undefined,
       pins: { set: noPins, remove: noPins },
       pinBook: { get: () => undefined, history: () => [], list: () => [], isBlocked: () => false },
@@ -149,6 +160,7 @@ export async function startAdmin(
       },
       audit: { note: async () => {}, find: () => [] },
       node: madeUpNode(),
+      view,
       clock,
       ...change,
       token: createTokenFile(tokenPath, { clock }),
@@ -156,8 +168,7 @@ export async function startAdmin(
     },
     {
       address: { host: '127.0.0.1', port: 0 },
-      node: 'van-1',
-      version: '1.2.3',
+      ...about,
       graceMs: 100,
       ...options,
     },

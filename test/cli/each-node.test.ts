@@ -1,0 +1,95 @@
+import t from 'tap'
+import { cli, scriptAdmin } from './support.ts'
+
+const nodes = [
+  { id: 'b1', name: 'galley', self: false, state: 'alive' },
+  { id: 'a1', name: 'bridge', self: true, state: 'alive' },
+  { id: 'c1', name: 'hold', self: false, state: 'gone' },
+]
+
+type Answer = readonly [number, unknown]
+
+/** A mesh of three, of which one does what `third` says. */
+const mesh =
+  (third: Answer, answer: unknown = { level: 'info', configured: 'info' }) =>
+  (url: URL): Answer => {
+    if (url.pathname === '/api/v1/nodes') return [200, { items: nodes }]
+    const node = nodes.find(({ id }) => url.pathname.includes(`/${id}/`))
+    return node?.id === 'c1' ? third : [200, { node: node?.name, ...(answer as object) }]
+  }
+
+t.test('all nodes are one table, in the order of their names', async t => {
+  const { env, asked } = await scriptAdmin(
+    t,
+    mesh([200, { node: 'hold', level: 'debug', configured: 'info', until: 'tomorrow' }]),
+  )
+  const { code, out } = await cli(['log-level', '--node', 'all'], { env })
+  t.equal(code, 0)
+  t.equal(
+    out,
+    [
+      'NODE    LEVEL  CONFIGURED  UNTIL',
+      'bridge  info   info',
+      'galley  info   info',
+      'hold    debug  info        tomorrow',
+      '',
+    ].join('\n'),
+  )
+  t.strictSame(asked.map(({ url }) => url.pathname).sort(), [
+    '/api/v1/nodes',
+    ...['a1', 'b1', 'c1'].map(id => `/api/v1/nodes/${id}/log-level`),
+  ])
+})
+
+t.test('a node that does not answer stands among them, and the exit code tells', async t => {
+  const { env } = await scriptAdmin(t, mesh([503, { detail: 'hold is gone, 42 s ago' }]))
+  const { code, out } = await cli(['log-level', '--node', 'all'], { env })
+  t.equal(code, 4)
+  t.match(out, /galley {2}info +info\nhold {4}no answer: hold is gone, 42 s ago\n$/)
+  const json = await cli(['log-level', '--node', 'all', '-o', 'json'], { env })
+  t.equal(json.code, 4)
+  t.strictSame(JSON.parse(json.out), {
+    items: [
+      { node: 'bridge', id: 'a1', answer: { node: 'bridge', level: 'info', configured: 'info' } },
+      { node: 'galley', id: 'b1', answer: { node: 'galley', level: 'info', configured: 'info' } },
+      { node: 'hold', id: 'c1', error: 'hold is gone, 42 s ago' },
+    ],
+  })
+})
+
+t.test('a change is made on all; who refuses it is told, and the rest is changed', async t => {
+  const { env, asked } = await scriptAdmin(t, mesh([409, { detail: 'hold: mesh.operators' }]))
+  const { code, out } = await cli(['log-level', 'debug', '--node', 'all'], { env })
+  t.equal(code, 8)
+  t.match(out, /hold {4}no answer: hold: mesh\.operators\n/)
+  t.equal(asked.filter(({ method }) => method === 'PUT').length, 3)
+})
+
+t.test('what would come of every node alike is told once', async t => {
+  const { env } = await scriptAdmin(t, mesh([403, { detail: 'may read and change nothing' }]))
+  const { code, out, err } = await cli(['log-level', 'debug', '--node', 'all'], { env })
+  t.equal(code, 5)
+  t.equal(out, '')
+  t.match(err, /may read and change nothing/)
+})
+
+t.test('nodes of one name are told apart', async t => {
+  const twins = ['a', 'b'].map(one => ({ ...nodes[0], id: one.repeat(64), name: 'twin' }))
+  const { env } = await scriptAdmin(t, ({ pathname }) =>
+    pathname === '/api/v1/nodes'
+      ? [200, { items: twins }]
+      : [200, { node: 'twin', level: 'info', configured: 'info' }],
+  )
+  const { out } = await cli(['log-level', '--node', 'all'], { env })
+  t.match(out, /twin \(aaaaaaaaaaaa\) +info.*\ntwin \(bbbbbbbbbbbb\) +info/)
+})
+
+t.test('what was found on one node is the exit code of all', async t => {
+  const clean = { running: false, damaged: 0, unreadable: 0, findings: [], quarantine: [] }
+  const damaged = { ...clean, node: 'hold', damaged: 2, quarantine: [{ digest: 'd', size: 1 }] }
+  const { env } = await scriptAdmin(t, mesh([200, damaged], clean))
+  const { code, out } = await cli(['scrub', '--status', '--node', 'all'], { env })
+  t.equal(code, 7)
+  t.match(out, /bridge +0 +0 +0 +not scrubbed since it was started\n/)
+  t.match(out, /hold +2 +0 +1 .*\n\n`holdfast scrub --status --node NODE`/)
+})
