@@ -1,6 +1,6 @@
 import type { Exclusions, KeyState, PinnedTarget } from './key-state.ts'
 import type { LedgerRecord } from './record.ts'
-import { compareStamps } from './stamp.ts'
+import { compareStamps, type Stamp } from './stamp.ts'
 
 /**
  * The pin in force at `nowMs` (trusted time). Only the newest word of an unbanned origin counts: behind a tombstone, an expired pin
@@ -20,14 +20,16 @@ export function pinInForce(
 }
 
 /**
- * Whether a pin (or its removal) and the one that stood there when it arrived were made without knowing of each other: two
- * operators at once. The newer one names what it was set over.
+ * Whether a pin (or its removal) was set without knowing of the one that was set before it: two operators at once. It names what it was
+ * set over.
+ *
+ * @param before stamp of the pin before it, whichever of the two arrived first
  */
-export function isConcurrentPin(pin: LedgerRecord, stood: LedgerRecord | undefined): boolean {
-  if (stood === undefined) return false
-  const [newer, older] = compareStamps(pin.stamp, stood.stamp) >= 0 ? [pin, stood] : [stood, pin]
-  const { over } = newer.details
-  return over === undefined || compareStamps(over, older.stamp) < 0
+export function isConcurrentPin(
+  { details: { over } }: Pick<LedgerRecord, 'details'>,
+  before: Stamp | undefined,
+): boolean {
+  return before !== undefined && (over === undefined || compareStamps(over, before) < 0)
 }
 
 /**

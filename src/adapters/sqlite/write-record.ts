@@ -8,6 +8,7 @@ import {
   type LedgerRecord,
   type SignedRecord,
 } from '../../ledger/record.ts'
+import { compareStamps, newestStamp, type Stamp } from '../../ledger/stamp.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Connection } from './database.ts'
 import { signBody } from './identity.ts'
@@ -68,6 +69,13 @@ export function createRecordWriter(
     `INSERT OR IGNORE INTO pin_history (key, wall_ms, counter, origin, digest, note, author, expires_ms, is_conflict)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
+  const lastPinBefore = db.prepare<[string, number, number, string], Stamp>(
+    `SELECT wall_ms AS wallMs, counter FROM pin_history WHERE key = ? AND (wall_ms, counter, origin) < (?, ?, ?)
+      ORDER BY wall_ms DESC, counter DESC, origin DESC LIMIT 1`,
+  )
+  const markConflict = db.prepare(
+    'UPDATE pin_history SET is_conflict = 1 WHERE key = ? AND wall_ms = ? AND counter = ? AND origin = ?',
+  )
   const trimPins = db.prepare(
     `DELETE FROM pin_history WHERE key = ? AND (wall_ms, counter) < (SELECT wall_ms, counter FROM pin_history
       WHERE key = ? ORDER BY wall_ms DESC, counter DESC LIMIT 1 OFFSET ${keptPins - 1})`,
@@ -78,23 +86,25 @@ export function createRecordWriter(
   let own: SignedRecord[] = []
   let leaves = new Set<number>()
 
-  function rememberPin(pin: LedgerRecord, stood: LedgerRecord | undefined): void {
-    const { note, author, expiresAtMs } = pin.details
-    const isConflict = isConcurrentPin(pin, stood)
-    notePin.run(
-      pin.key,
-      pin.stamp.wallMs,
-      pin.stamp.counter,
-      pin.origin,
-      pin.target?.digest ?? '',
-      note ?? null,
-      author ?? null,
-      expiresAtMs ?? null,
-      isConflict ? 1 : 0,
-    )
+  /** Whichever of two arrives first: the later of them is the one that was set without knowing of the other. */
+  function rememberPin(pin: LedgerRecord, held: readonly LedgerRecord[]): void {
+    const after = held.findLast(other => compareRecords(other, pin) > 0)
+    const isConflict = isConcurrentPin(pin, pinBefore(pin, held))
+    const isMissed = after !== undefined && isConcurrentPin(after, pin.stamp)
+    const { changes } = notePin.run(...eventOf(pin), isConflict ? 1 : 0)
+    if (isMissed) markConflict.run(pin.key, after.stamp.wallMs, after.stamp.counter, after.origin)
     trimPins.run(pin.key, pin.key)
-    if (isConflict)
+    if (changes > 0 && (isConflict || isMissed))
       signer.log.warn({ ref: pin.key }, 'two pins were set without knowing each other')
+  }
+
+  /** Of the pins that are in force somewhere and those that are remembered, the last one before this. */
+  function pinBefore({ key, stamp, origin }: LedgerRecord, held: readonly LedgerRecord[]) {
+    const earlier = [
+      lastPinBefore.get(key, stamp.wallMs, stamp.counter, origin),
+      held.find(other => compareStamps(other.stamp, stamp) < 0)?.stamp,
+    ]
+    return newestStamp(earlier.filter(one => one !== undefined))
   }
 
   function watch(held: LedgerRecord, record: LedgerRecord): void {
@@ -127,7 +137,7 @@ export function createRecordWriter(
       const held = newestFirst(register.all(key, kindNumbers[kind]))
       const before = held.find(other => other.origin === origin)
       if (before !== undefined) watch(before, record)
-      if (kind === 'pin') rememberPin(record, held[0])
+      if (kind === 'pin') rememberPin(record, held)
       if (isCut(held, record)) return false
       if (!upsertRow(record)) return false
       if (kind === 'forget') dropHeld.run(key)
@@ -151,6 +161,18 @@ export function createRecordWriter(
     },
   }
 }
+
+/** What is remembered of a pin, in the order of its columns. */
+const eventOf = ({ key, stamp, origin, target, details }: LedgerRecord) => [
+  key,
+  stamp.wallMs,
+  stamp.counter,
+  origin,
+  target?.digest ?? '',
+  details.note ?? null,
+  details.author ?? null,
+  details.expiresAtMs ?? null,
+]
 
 /** Whether a record of one more origin is older than the newest of three others: cut at once, it is not told on either. */
 function isCut(held: readonly LedgerRecord[], record: LedgerRecord): boolean {

@@ -60,3 +60,38 @@ t.test('two operators who did not know of each other are a conflict in the histo
     ],
   )
 })
+
+t.test(
+  'in whatever order they arrive, the later one is what did not know of the other',
+  async t => {
+    const [here, there] = [makePeer(), makePeer()]
+    const stamp = { wallMs: today + minute, counter: 0 }
+    const words = [
+      here.pin('first', stamp.wallMs),
+      there.pin('second', stamp.wallMs + minute),
+      here.pin('over both', stamp.wallMs + 2 * minute, {
+        over: { wallMs: stamp.wallMs + minute, counter: 0 },
+      }),
+    ]
+    const clock = createMovableClock(today + day)
+    for (const order of [
+      [0, 1, 2],
+      [1, 0, 2],
+      [0, 2, 1],
+      [2, 1, 0],
+    ]) {
+      const { pins, records } = await openIn(t, await makeDirectory(t), { clock })
+      for (const at of order) await records.apply(words.slice(at, at + 1))
+      const told = pins.history(nginx).map(({ digest, isConflict }) => [digest, isConflict])
+      t.strictSame(
+        told,
+        [
+          [image('over both').digest, false],
+          [image('second').digest, true],
+          [image('first').digest, false],
+        ],
+        `${order}`,
+      )
+    }
+  },
+)

@@ -3,7 +3,6 @@ import Database from 'better-sqlite3'
 import { type OpenedLedger, openLedger } from '../../../src/adapters/sqlite/open.ts'
 import { systemClock } from '../../../src/ports/clock.ts'
 import { silentLog } from '../../../src/ports/log.ts'
-import type { PinEvent } from '../../../src/ports/pin-book.ts'
 import type { MeshPlace } from './mesh.ts'
 
 /** Works on the ledger of a node that is stopped as that node itself would: with its key, under its rules. */
@@ -17,22 +16,6 @@ export async function withLedger<T>(
     return await work(opened)
   } finally {
     await opened.close()
-  }
-}
-
-/** Pins of a tag that a running node knows of, as its database has them, newest first. */
-export function pinsOf(place: MeshPlace, key: string): Pick<PinEvent, 'digest' | 'isConflict'>[] {
-  const db = openToRead(place)
-  try {
-    const rows = db
-      .prepare<[string], { digest: PinEvent['digest']; isConflict: number }>(
-        `SELECT digest, is_conflict AS isConflict FROM pin_history WHERE key = ?
-         ORDER BY wall_ms DESC, counter DESC`,
-      )
-      .all(key)
-    return rows.map(({ digest, isConflict }) => ({ digest, isConflict: isConflict === 1 }))
-  } finally {
-    db.close()
   }
 }
 
