@@ -6,13 +6,17 @@ import { makeImage } from '../support/image.ts'
 import { writeArchive } from './support/archive.ts'
 import { pull } from './support/client.ts'
 import { pauseImage, startContainerd } from './support/containerd.ts'
+import type { HoldfastNode } from './support/holdfast.ts'
 import { type MeshNode, untilMet } from './support/mesh.ts'
 import { askTag, at, setScene, untilAllSay } from './support/mesh-scene.ts'
 import { until } from './support/process.ts'
 import { containerdVersions, requireSystem } from './support/requirements.ts'
-import { registryName } from './support/world.ts'
+import { registryName, startWorld } from './support/world.ts'
 
 requireSystem()
+
+/** How often a node is killed right after an acknowledgement. */
+const kills = 50
 
 const path = (repository: string, tag = 'latest') =>
   `/api/v1/pins/${encodeURIComponent(`${registryName}/${repository}:${tag}`)}`
@@ -23,8 +27,12 @@ interface Change {
   readonly storedOn: { readonly nodes: number; readonly members: number }
 }
 
-const pin = (node: MeshNode, repository: string, body: object = {}, copies = 1) =>
-  node.ask<Change>(`${path(repository)}?copies=${copies}`, { method: 'PUT', body })
+const pin = (
+  node: HoldfastNode,
+  repository: string,
+  body: object = {},
+  { copies = 1, tag = 'latest' } = {},
+) => node.ask<Change>(`${path(repository, tag)}?copies=${copies}`, { method: 'PUT', body })
 
 const unpin = (node: MeshNode, repository: string, copies = 1) =>
   node.ask<Change>(`${path(repository)}?copies=${copies}`, { method: 'DELETE' })
@@ -40,7 +48,7 @@ t.test('containerd pulls what is pinned on every node, whatever the registry say
   const layers = { layers: [100_000] }
   const old = await world.push('app', 'latest', { ...layers, salt: 'old' })
   await pull(n1.mirror, registryName, 'app', 'latest')
-  t.match(await pin(n1, 'app', { note: 'voyage' }, 3), {
+  t.match(await pin(n1, 'app', { note: 'voyage' }, { copies: 3 }), {
     standing: 'in-force',
     digest: old.digest,
     storedOn: { nodes: 3, members: 3 },
@@ -66,7 +74,7 @@ t.test('containerd pulls what is pinned on every node, whatever the registry say
     t.match(await askTag(node, 'app'), { digest: moved.digest, source: 'upstream' })
   }
   await pull(n1.mirror, registryName, 'app', 'latest')
-  t.match(await pin(n3, 'app', { to: 'previous' }, 3), { digest: old.digest })
+  t.match(await pin(n3, 'app', { to: 'previous' }, { copies: 3 }), { digest: old.digest })
   await world.uplink.refuse()
   await untilAllSay(nodes, 'app', old.digest)
   for (const node of nodes) t.equal((await askTag(node, 'app')).source, 'pin')
@@ -81,7 +89,47 @@ t.test('containerd pulls what is pinned on every node, whatever the registry say
   })
 })
 
-t.test('no pin that was acknowledged is lost by kill -9, on its node or on another', async t => {
+t.test('no pin that was acknowledged is lost by kill -9', async t => {
+  const world = await startWorld()
+  t.teardown(() => world.close())
+  const tags = ['v0', 'v1', 'v2', 'v3']
+  const images = tags.map(salt => makeImage({ layers: [1_000], salt }))
+  for (const [i, tag] of tags.entries()) await world.origin.push('app', tag, at(images, i))
+  let [acknowledged, cut] = [0, 0]
+
+  async function killOften(name: string, times: number): Promise<void> {
+    const dir = join(world.dir, name)
+    let node = await world.node({ dir })
+    for (const tag of tags) await pull(node.mirror, registryName, 'app', tag)
+    for (let round = 0; round < times; round++) {
+      const note = `round ${round}`
+      const wanted = tags.map((tag, i) => ({ tag, to: at(images, (i + round) % 4).digest }))
+      const pinned: typeof wanted = []
+      // All at once: when the first is acknowledged and the process dies, others are being written.
+      await Promise.allSettled(
+        wanted.map(async one => {
+          await pin(node, 'app', { to: one.to, note }, { tag: one.tag })
+          pinned.push(one)
+          await node.stop('SIGKILL')
+        }),
+      )
+      acknowledged += pinned.length
+      cut += wanted.length - pinned.length
+      node = await world.node({ dir })
+      for (const { tag, to } of pinned) {
+        t.match(await node.ask(path('app', tag)), { standing: 'in-force', digest: to, note })
+      }
+    }
+    await node.stop('SIGKILL')
+  }
+
+  // Two at a time: most of it is waiting for starts.
+  await Promise.all(['one', 'two'].map(name => killOften(name, kills / 2)))
+  t.ok(acknowledged >= kills && cut > 0)
+  t.comment(`killed ${kills} times: ${acknowledged} pins acknowledged, ${cut} cut off`)
+})
+
+t.test('no pin that was acknowledged is lost on another node either', async t => {
   const { world, places, start } = await setScene(t)
   const [p1, p2] = await places('n1', 'n2')
   if (p1 === undefined || p2 === undefined) throw new Error('no place')
@@ -97,7 +145,12 @@ t.test('no pin that was acknowledged is lost by kill -9, on its node or on anoth
   for (let round = 0; round < 8; round++) {
     await untilMet([node, other])
     const to = at(images, round % 2).digest
-    const { digest, storedOn } = await pin(node, 'app', { to, note: `round ${round}` }, 2)
+    const { digest, storedOn } = await pin(
+      node,
+      'app',
+      { to, note: `round ${round}` },
+      { copies: 2 },
+    )
     await node.stop('SIGKILL')
     t.equal(digest, to)
     t.equal(storedOn.nodes, 2)
