@@ -1,11 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { parse } from 'yaml'
 import { loadConfig } from '../../src/config/load.ts'
 import { chartDirectory, type Rendering, render } from './support/chart.ts'
 import { configOf, containersOf, podOf, portsAdmitted } from './support/chart-objects.ts'
-import { writeSchemas } from './support/kubernetes-schemas.ts'
+import { judgeObjects } from './support/kubernetes-schemas.ts'
 import { run } from './support/process.ts'
 import { chartTools, requireSystem } from './support/requirements.ts'
 
@@ -26,7 +26,9 @@ const variants: Readonly<Record<string, object>> = {
   },
   cilium: { 'networkPolicy.kind': 'cilium', secondPath: { enabled: true } },
   monitored: { monitor: { kind: 'PodMonitor' }, 'networkPolicy.metricsFrom': peers },
-  'by a service': { monitor: { kind: 'ServiceMonitor', labels: { team: 'sea' } } },
+  'by a service': {
+    monitor: { kind: 'ServiceMonitor', labels: { team: 'sea' }, rules: true, dashboard: true },
+  },
   'by the API server': { config: service },
   annotated: { config: { mesh: { kubernetes: { annotation: 'holdfast/mesh' } } } },
   carried: {
@@ -49,26 +51,10 @@ t.test('helm finds nothing to say', async t => {
 })
 
 t.test('Kubernetes knows every field of what is rendered', async t => {
-  const dir = await mkdtemp(join(tmpdir(), 'holdfast-chart-'))
-  t.teardown(() => rm(dir, { recursive: true }))
-  const others = ['PodMonitor', 'ServiceMonitor', 'CiliumNetworkPolicy']
-  const all = await Promise.all(rendered)
-  const known = all.flatMap(([, { objects }]) =>
-    objects
-      .filter(({ kind }) => !others.includes(kind))
-      .map(({ apiVersion, kind }) => `${apiVersion} ${kind}`),
-  )
-  await writeSchemas(chartTools.definitions, [...new Set(known)], join(dir, 'schemas'))
-  const files = all.map(([name, { text }]) => writeFile(join(dir, `${name}.yaml`), text))
-  await Promise.all(files)
-  const schemas = join(dir, 'schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json')
-  const judge = ['-strict', '-summary', '-skip', others.join(), '-schema-location', schemas]
-  const ignored = ['-ignore-filename-pattern', 'schemas/']
-  const said = await run(chartTools.kubeconform, [...judge, ...ignored, dir])
-  t.match(said, `Valid: ${known.length}, Invalid: 0, Errors: 0, Skipped: 3`)
-  const broken = join(dir, 'broken.yaml')
-  await writeFile(broken, (await render()).text.replace('hostIP:', 'hostIp:'))
-  await t.rejects(run(chartTools.kubeconform, [...judge, broken]), /'hostIp' not allowed/)
+  const texts = (await Promise.all(rendered)).map(([, { text }]) => text)
+  t.ok((await judgeObjects(texts)) > 90)
+  const wrong = (await render()).text.replace('hostIP:', 'hostIp:')
+  await t.rejects(judgeObjects([wrong]), /'hostIp' not allowed/)
 })
 
 t.test('a pod is what was promised, whatever is set', async t => {
@@ -195,4 +181,16 @@ t.test('there is a second path where the API server can have it', async t => {
   const { args } = containersOf(rendering)[0]
   t.strictSame(args.slice(-2), ['--target', 'http://$(HOST_ADDRESS):30050'])
   await t.rejects(render(values, { kubeVersion: '1.33.9' }), /which API servers have from 1\.34 on/)
+})
+
+t.test('alerts and dashboard are those of the project', async t => {
+  const rendering = await render({ monitor: { rules: true, dashboard: true } })
+  const alerts = parse(await readFile(join(chartDirectory, 'alerts/holdfast.yaml'), 'utf8'))
+  t.strictSame(rendering.one('PrometheusRule')['spec'], alerts)
+  const { data } = rendering.one<{ data: Record<string, string> }>(
+    'ConfigMap',
+    'release-holdfast-dashboard',
+  )
+  const dashboard = await readFile(join(chartDirectory, 'dashboards/holdfast.json'), 'utf8')
+  t.strictSame(JSON.parse(data['holdfast.json'] ?? ''), JSON.parse(dashboard))
 })

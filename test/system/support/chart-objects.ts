@@ -64,7 +64,11 @@ interface MountedConfig {
 
 /** The configuration that is mounted. */
 export const configOf = (rendering: Rendering): MountedConfig =>
-  parse(rendering.one<{ data: Record<string, string> }>('ConfigMap').data['holdfast.yaml'] ?? '')
+  parse(
+    rendering.one<{ data: Record<string, string> }>('ConfigMap', 'release-holdfast').data[
+      'holdfast.yaml'
+    ] ?? '',
+  )
 
 interface Policy {
   readonly spec: {

@@ -1,5 +1,9 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseAllDocuments } from 'yaml'
+import { run } from './process.ts'
+import { chartTools } from './requirements.ts'
 
 interface Definition {
   readonly properties?: Readonly<Record<string, unknown>>
@@ -14,12 +18,38 @@ interface GroupVersionKind {
 }
 
 const prefix = '#/definitions/'
+/** Defined by whom they belong to, and not by Kubernetes. */
+const others = ['PodMonitor', 'ServiceMonitor', 'PrometheusRule', 'CiliumNetworkPolicy']
+
+/** How many objects were judged. Rejects with what is wrong in these YAML texts by Kubernetes' own schemas. */
+export async function judgeObjects(texts: readonly string[]): Promise<number> {
+  const objects = texts
+    .flatMap(text => parseAllDocuments(text).map(document => document.toJS()))
+    .filter(object => object !== null && !others.includes(object.kind))
+  const kinds = new Set(objects.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`))
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-schemas-'))
+  try {
+    await writeSchemas(chartTools.definitions, [...kinds], join(dir, 'schemas'))
+    for (const [index, text] of texts.entries()) {
+      await mkdir(join(dir, 'objects'), { recursive: true })
+      await writeFile(join(dir, 'objects', `${index}.yaml`), text)
+    }
+    const schemas = join(dir, 'schemas', '{{ .ResourceKind }}{{ .KindSuffix }}.json')
+    const judge = ['-strict', '-summary', '-skip', others.join(), '-schema-location', schemas]
+    const said = await run(chartTools.kubeconform, [...judge, join(dir, 'objects')])
+    const [, valid, wrong] = /Valid: (\d+), Invalid: 0, Errors: (\d+)/.exec(said) ?? []
+    if (wrong !== '0' || Number(valid) !== objects.length) throw new Error(said)
+    return objects.length
+  } finally {
+    await rm(dir, { recursive: true })
+  }
+}
 
 /**
  * Writes a JSON Schema for each of these kinds (`apps/v1 DaemonSet`, `v1 Secret`) as kubeconform looks for it, out of the OpenAPI document of
  * Kubernetes. Fields that Kubernetes does not know are refused, as a server refuses them that is asked strictly.
  */
-export async function writeSchemas(
+async function writeSchemas(
   openApiFile: string,
   kinds: readonly string[],
   directory: string,
