@@ -15,6 +15,8 @@ export interface ImagePattern {
   readonly text: string
   /** The one way to write it: what means the same by its names is the same text. */
   readonly canonical: string
+  /** All names that match begin so, as `registry/repository:tag`. */
+  readonly beginning: string
   matches(key: TagReference): boolean
   /** The part before the tag alone. */
   matchesRepository(repository: Repository): boolean
@@ -42,6 +44,7 @@ export function parseImagePattern(text: string): ImagePattern | PatternFault {
   return {
     text,
     canonical: tag === undefined ? path : `${path}:${tag}`,
+    beginning: beforeWildcard(`${path}:${tag ?? '*'}`),
     matchesRepository,
     matches: key => isTagMeant(key.tag) && matchesRepository(key),
   }
@@ -60,6 +63,8 @@ function splitTag(text: string): { name: string; tag: string | undefined } {
 }
 
 const wildcard = /\*/
+
+const beforeWildcard = (glob: string): string => glob.split('*', 1)[0] ?? ''
 
 const matchesOneComponent = ([first = '', ...others]: readonly string[]): boolean =>
   others.length === 0 && first.includes('*') && !first.includes('**')

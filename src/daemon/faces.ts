@@ -105,6 +105,7 @@ export async function openFaces(
     {
       endpoints,
       ledger: ledger.stats,
+      countTags: ledger.countTags,
       storeUsage,
       readiness,
       neighbour: parts.content.neighbour,

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { KeepSet } from '../keep/keep-set.ts'
 import type { KeptImage } from '../keep/repair.ts'
 import type { Running } from '../keep/running.ts'
+import { compareTexts } from '../ledger/record.ts'
 import type { Digest } from '../oci/digest.ts'
 import { formatTag } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -19,8 +20,8 @@ export interface LedgerRoots {
 
 /** How long a tag that moved may take to become complete before its earlier image is as good as any other, in ms. */
 const moveMs = 7 * 24 * 3_600_000
-/** Keys read before others have their turn: a few ms on a small machine. */
-const pageKeys = 200
+/** Keys read before others have their turn: less than a ms. */
+const pageKeys = 50
 /** A walk is believed for so many times as long as it took, so that a full store does not spend its days walking. */
 const believedShare = 20
 
@@ -106,16 +107,29 @@ function imageOf(
   return digest === undefined ? [] : [{ repository: key, digest, isHere }]
 }
 
-/** Every key that answers with something; other work has its turn between pages. */
+/** Every key that answers with something, or those whose names begin with one of these texts; other work has its turn between pages. */
 export async function* eachTarget(
   ledger: Pick<TagLedger, 'liveTargets'>,
+  beginnings: readonly string[] = [''],
 ): AsyncGenerator<LiveTarget, void> {
-  for (let after: string | undefined; ; ) {
-    const page = ledger.liveTargets(after, pageKeys)
-    const end = page.at(-1)
-    if (end === undefined) return
-    yield* page
-    after = formatTag(end.key)
-    await nextTurn()
+  for (const beginning of apart(beginnings)) {
+    for (let after: string | undefined; ; ) {
+      const page = ledger.liveTargets({ beginning, after, limit: pageKeys })
+      yield* page
+      await nextTurn()
+      const end = page.at(-1)
+      if (end === undefined || page.length < pageKeys) break
+      after = formatTag(end.key)
+    }
   }
+}
+
+/** In order, without those that another one covers. */
+function apart(beginnings: readonly string[]): readonly string[] {
+  const found: string[] = []
+  for (const text of [...new Set(beginnings)].sort(compareTexts)) {
+    const last = found.at(-1)
+    if (last === undefined || !text.startsWith(last)) found.push(text)
+  }
+  return found
 }

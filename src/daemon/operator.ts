@@ -64,7 +64,7 @@ export function wireKeeps({
   const { isOperator, storeCopies } = operatorVoice(mesh)
   return {
     keepSet: content.keeps,
-    coveredTags: createCoveredTags(() => eachTarget(database.ledger)),
+    coveredTags: createCoveredTags(beginnings => eachTarget(database.ledger, beginnings)),
     keeps: createKeeps({
       book: database.keeps,
       set: content.keeps,

@@ -56,7 +56,7 @@ export function wireReport(
     listRunning,
     mesh,
   }: {
-    readonly ledger: Pick<TagLedger, 'pin' | 'history' | 'liveTargets'>
+    readonly ledger: Pick<TagLedger, 'pin' | 'history' | 'liveTargets' | 'pinnedNames'>
     readonly self: NodeId
     readonly content: Pick<Content, 'completeness' | 'graph' | 'keeps'>
     readonly manifests: Pick<Manifests, 'fetchFromPeers'>
@@ -105,7 +105,8 @@ export function wireReport(
   return {
     make,
     async keepSet(limit) {
-      const tags = await listKeepSet(eachTarget(ledger), { ledger, isKept: keeps.isKept }, limit)
+      const wanted = eachTarget(ledger, [...keeps.beginnings(), ...ledger.pinnedNames()])
+      const tags = await listKeepSet(wanted, { ledger, isKept: keeps.isKept }, limit)
       const byDigest = running
         .byDigest()
         .map(({ repository, digest }) =>

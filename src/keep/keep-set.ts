@@ -7,6 +7,8 @@ import type { Log } from '../ports/log.ts'
 export interface TagPattern {
   /** The one way to write it. */
   readonly canonical: string
+  /** All names that match begin so, as `registry/repository:tag`. */
+  readonly beginning: string
   matches(key: TagReference): boolean
 }
 
@@ -23,6 +25,8 @@ export interface KeptPattern {
   readonly isConfigured: boolean
   /** What an operator said, on any node. */
   readonly said: Keep | undefined
+  /** All names that match begin so, as `registry/repository:tag`. */
+  readonly beginning: string
   matches(key: TagReference): boolean
 }
 
@@ -30,6 +34,8 @@ export interface KeptPattern {
 export interface KeepSet {
   /** Right from the moment in which a change is durable here, by whomever it was said. */
   isKept(key: TagReference): boolean
+  /** Every tag that is kept begins with one of them, as `registry/repository:tag`. */
+  beginnings(): readonly string[]
   /** In the order of their patterns. */
   patterns(): readonly KeptPattern[]
   /** Calls back after it changed. */
@@ -66,8 +72,8 @@ export function createKeepSet(parts: {
 
   function compile(keeps: readonly Keep[]): readonly KeptPattern[] {
     const found = new Map<string, KeptPattern>()
-    for (const { canonical, matches } of configured) {
-      found.set(canonical, { pattern: canonical, isConfigured: true, said: undefined, matches })
+    for (const { canonical: pattern, ...known } of configured) {
+      found.set(pattern, { ...known, pattern, isConfigured: true, said: undefined })
     }
     for (const keep of keeps) {
       const parsed = understood(keep.pattern)
@@ -77,8 +83,9 @@ export function createKeepSet(parts: {
         tellOnce(keep.pattern, 'one keep too many: it keeps nothing')
       } else {
         const isConfigured = found.has(keep.pattern)
-        const { matches } = parsed
-        found.set(keep.pattern, { pattern: keep.pattern, isConfigured, said: keep, matches })
+        const { beginning, matches } = parsed
+        const { pattern } = keep
+        found.set(pattern, { pattern, isConfigured, said: keep, beginning, matches })
       }
     }
     return [...found.values()].sort((a, b) => compareTexts(a.pattern, b.pattern))
@@ -94,6 +101,7 @@ export function createKeepSet(parts: {
 
   return {
     isKept: key => current().some(pattern => pattern.matches(key)),
+    beginnings: () => current().map(({ beginning }) => beginning),
     patterns: current,
     onChange: book.onChange,
   }

@@ -14,6 +14,8 @@ export interface RunningDigest {
 export interface Running {
   /** A pod of some node names this tag. */
   isRunning(key: TagReference): boolean
+  /** Tags that pods of some node name, as `registry/repository:tag`. */
+  tags(): Iterable<string>
   /** A pod of this node does. */
   isHere(key: TagReference): boolean
   /** What pods of this node are made from, whatever they name. */
@@ -32,6 +34,7 @@ export function createRunning(pods: Pick<Pods, 'containers' | 'onChange'>): Runn
   const isHere = (key: TagReference) => read.tags.has(formatTag(key))
   return {
     isRunning: isHere,
+    tags: () => read.tags,
     isHere,
     digestsHere: () => read.digests,
     byDigest: () => read.byDigest,
@@ -57,10 +60,11 @@ function readContainers(containers: readonly RememberedContainer[]) {
 /** Keeps what pods run beside all that is kept anyway. */
 export const keepRunning = (
   keeps: KeepSet,
-  running: Pick<Running, 'isRunning' | 'onChange'>,
+  running: Pick<Running, 'isRunning' | 'tags' | 'onChange'>,
 ): KeepSet => ({
   ...keeps,
   isKept: key => keeps.isKept(key) || running.isRunning(key),
+  beginnings: () => [...keeps.beginnings(), ...running.tags()],
   onChange(listener) {
     const stops = [keeps.onChange(listener), running.onChange(listener)]
     return () => {

@@ -87,8 +87,6 @@ export interface FoundRows {
 }
 
 export interface LedgerStats {
-  /** Tags of which something was observed and is not forgotten. */
-  readonly observations: number
   readonly pins: number
   /** `false` once a write failed for good (disk full, corruption); answers go on. */
   readonly writable: boolean
@@ -150,10 +148,18 @@ export interface TagLedger {
   /** Rows that fit among about the next `keys` keys after the text `after`: what is looked through at once is bounded, however few fit. */
   find(filter: TagFilter, after: string | undefined, keys: number): FoundRows
   /**
-   * What known keys answer with, by observation and by pin, in byte order of `registry/repository:tag` after the text `after`; about
-   * `limit` of them, none when there are no more. Without both, all: with many tags that takes a while.
+   * What known keys answer with, by observation and by pin, in byte order of `registry/repository:tag`: those that begin with a text, after
+   * the text `after`; `limit` of them or a few more, fewer when there are no more. Without any of it, all: with many tags that takes a while.
    */
-  liveTargets(after?: string, limit?: number): readonly LiveTarget[]
+  liveTargets(page?: {
+    readonly beginning?: string | undefined
+    readonly after?: string | undefined
+    readonly limit?: number
+  }): readonly LiveTarget[]
+  /** Names of the tags that an operator pinned, some of them no longer. */
+  pinnedNames(): readonly string[]
+  /** Tags of which something was observed and is not forgotten. Counted a piece at a time: with many it takes a while. */
+  countTags(): Promise<number>
   /** Corrected time, ms since the epoch. */
   trustedNowMs(): number
   /** Drops what nobody used for the horizon; called daily. */

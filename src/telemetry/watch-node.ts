@@ -9,6 +9,7 @@ import type { EndpointState } from '../ports/upstream.ts'
 export interface NodeState {
   readonly endpoints: () => readonly EndpointState[]
   readonly ledger: () => LedgerStats
+  readonly countTags: () => Promise<number>
   readonly storeUsage: () => Promise<StoreUsage>
   readonly readiness: () => Readiness
   /** The containerd of this node; absent: nobody looks into it. */
@@ -123,10 +124,9 @@ function watchLedger(registers: Registry[], node: NodeState): void {
     help: 'Records in the ledger.',
     labelNames: ['kind'],
     registers,
-    collect() {
-      const { observations, pins } = node.ledger()
-      this.set({ kind: 'observation' }, observations)
-      this.set({ kind: 'pin' }, pins)
+    async collect() {
+      this.set({ kind: 'observation' }, await node.countTags())
+      this.set({ kind: 'pin' }, node.ledger().pins)
     },
   })
   new Gauge({

@@ -91,3 +91,18 @@ t.test('what means the same by its names has one way to be written', async t => 
     t.match(parseImagePattern(canonical), { canonical })
   }
 })
+
+t.test('what all matches begin with ends at the first star, or is the whole name', async t => {
+  const beginnings = {
+    'docker.io/library/*:latest': 'docker.io/library/',
+    'docker.io/nginx': 'docker.io/library/nginx:',
+    'docker.io/nginx:1.27': 'docker.io/library/nginx:1.27',
+    'reg.lan:5000/app:v*': 'reg.lan:5000/app:v',
+    'ghcr.io/**/web': 'ghcr.io/',
+    '**/nginx:latest': '',
+  }
+  for (const [pattern, beginning] of Object.entries(beginnings)) {
+    t.match(parseImagePattern(pattern), { beginning }, pattern)
+  }
+  t.ok(matches('ghcr.io/**/web', 'ghcr.io/web:1'), 'which begins so, too')
+})

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
-import { createLedgerRoots } from '../../src/daemon/ledger-roots.ts'
+import { createLedgerRoots, eachTarget } from '../../src/daemon/ledger-roots.ts'
 import { digestOf } from '../../src/oci/digest.ts'
 import { formatTag, type TagReference } from '../../src/oci/reference.ts'
-import type { LiveTarget, Observation } from '../../src/ports/tag-ledger.ts'
+import type { LiveTarget, Observation, TagLedger } from '../../src/ports/tag-ledger.ts'
 import { createMovableClock } from '../support/movable-clock.ts'
 
 const day = 24 * 3_600_000
@@ -25,6 +25,8 @@ function seen(name: string, firstSeenMs: number): Observation {
   }
 }
 
+type TargetPage = NonNullable<Parameters<TagLedger['liveTargets']>[0]>
+
 /** A ledger of so many tags; `histories` by tag, newest first. */
 function ledgerOf(histories: Readonly<Record<string, readonly Observation[]>>, pins = new Map()) {
   const targets: LiveTarget[] = Object.entries(histories)
@@ -41,9 +43,11 @@ function ledgerOf(histories: Readonly<Record<string, readonly Observation[]>>, p
     pages: () => pages,
     /** Tags whose history was asked for. */
     asked,
-    liveTargets(after = '', limit = Number.POSITIVE_INFINITY) {
+    liveTargets({ beginning = '', after = '', limit = Number.POSITIVE_INFINITY }: TargetPage = {}) {
       pages += 1
-      return targets.filter(({ key }) => formatTag(key) > after).slice(0, limit)
+      return targets
+        .filter(({ key }) => formatTag(key).startsWith(beginning) && formatTag(key) > after)
+        .slice(0, limit)
     },
     history({ tag }: TagReference) {
       asked.push(tag)
@@ -214,4 +218,19 @@ t.test('a walk is no longer believed once what is kept changed, be it in the mid
   tell()
   await walking
   t.strictSame((await roots()).kept, [d('a')])
+})
+
+t.test('what begins otherwise is not walked, and nothing is walked twice', async t => {
+  const tags = ['a1', 'a2', 'b', 'c', ...Array.from({ length: 120 }, (_, i) => `d${1_000 + i}`)]
+  const ledger = ledgerOf(Object.fromEntries(tags.map(tag => [tag, [seen(tag, now)]])))
+  const named = (beginning: string) => `docker.io/app:${beginning}`
+  const found = async (...beginnings: readonly string[]) => {
+    const names: string[] = []
+    for await (const { key } of eachTarget(ledger, beginnings)) names.push(key.tag)
+    return names
+  }
+  t.strictSame(await found(named('c'), named('a'), named('a2'), named('a')), ['a1', 'a2', 'c'])
+  t.equal(ledger.pages(), 2)
+  t.strictSame(await found(named('d'), named('d1100')), tags.slice(4))
+  t.strictSame(await found(), [])
 })

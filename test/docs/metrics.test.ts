@@ -18,7 +18,7 @@ t.test('the list of metrics tells all there are, in their own words', async t =>
   createMeshMetrics(registry)
   watchMesh(registry, unread, { monotonicMs: unread })
   const state = { endpoints: unread, ledger: unread, storeUsage: unread, readiness: unread }
-  const kept = { keptImages: unread, lastReport: unread }
+  const kept = { keptImages: unread, lastReport: unread, countTags: unread }
   const node = { ...state, ...kept, neighbour: unread, damagedBlobs: unread }
   watchNode(registry, node, { registries: [] })
   const rows = registry

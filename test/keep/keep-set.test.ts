@@ -10,7 +10,11 @@ const keyOf = (tag: string): TagReference => ({ registry: 'a.lan', repository: '
 const parse: ParsePattern = text =>
   text.startsWith('!')
     ? { problem: 'is none', cure: 'write a tag' }
-    : { canonical: text.toLowerCase(), matches: ({ tag }) => tag === text.toLowerCase() }
+    : {
+        canonical: text.toLowerCase(),
+        beginning: `a.lan/app:${text.toLowerCase()}`,
+        matches: ({ tag }) => tag === text.toLowerCase(),
+      }
 
 const keep = (pattern: string): Keep => ({
   pattern,

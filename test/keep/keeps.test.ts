@@ -9,7 +9,7 @@ const details = { note: 'n', author: 'a' }
 const parse: ParsePattern = text =>
   text === ''
     ? { problem: 'is empty', cure: 'write one' }
-    : { canonical: text, matches: () => true }
+    : { canonical: text, beginning: '', matches: () => true }
 
 function open({ isOperator = true, configured = [] as readonly string[] } = {}) {
   let words: readonly Keep[] = []

@@ -126,7 +126,12 @@ t.test('whoever keeps what runs hears of a change, and of nothing else', async t
   const running = createRunning(pods)
   let heard = 0
   const keeps = keepRunning(
-    { isKept: ({ tag }) => tag === 'said', patterns: () => [], onChange: () => () => {} },
+    {
+      isKept: ({ tag }) => tag === 'said',
+      beginnings: () => ['registry.lab/a:'],
+      patterns: () => [],
+      onChange: () => () => {},
+    },
     running,
   )
   keeps.onChange(() => {
@@ -136,6 +141,7 @@ t.test('whoever keeps what runs hears of a change, and of nothing else', async t
   await timers.pass(60_000)
   t.equal(heard, 1)
   t.ok(keeps.isKept(parseTag(web)))
+  t.strictSame(keeps.beginnings(), ['registry.lab/a:', web])
   t.ok(keeps.isKept(parseTag('registry.lab/a:said')))
   const named = `registry.lab/b@${d('b')}`
   runtime.runs = [container(web), container(named, 'b')]

@@ -36,7 +36,8 @@ function testObservations(t: Test, open: OpenTagLedger): void {
     t.equal(ledger.askedNow(nginx).liveStamp, undefined)
     t.strictSame(ledger.list({ limit: 10 }), [])
     t.strictSame(ledger.liveTargets(), [])
-    t.match(ledger.stats(), { observations: 0, pins: 0, writable: true, clockVerified: false })
+    t.equal(await ledger.countTags(), 0)
+    t.match(ledger.stats(), { pins: 0, writable: true, clockVerified: false })
   })
 
   t.test('what upstream answered is live from the moment it is written', async t => {
@@ -48,7 +49,7 @@ function testObservations(t: Test, open: OpenTagLedger): void {
     t.strictSame(ledger.live(nginx), before, 'and is the same once it is durable')
     t.match(before, { confirmedAtMs: today, firstSeenMs: today, lastSeenMs: today })
     t.match(before?.origin, /^[0-9a-f]{64}$/)
-    t.equal(ledger.stats().observations, 1)
+    t.equal(await ledger.countTags(), 1)
     clock.pass(1)
     t.equal(ledger.live(nginx)?.confirmedAtMs, today)
   })
@@ -470,11 +471,38 @@ function testLists(t: Test, open: OpenTagLedger): void {
   t.test('protected digests can be had page by page, pending ones included', async t => {
     const ledger = await fill(t, false)
     const names: string[] = []
-    for (let after = ''; ; after = names.at(-1) ?? '') {
-      const page = ledger.liveTargets(after, 2)
+    for (let after: string | undefined; ; after = names.at(-1)) {
+      const page = ledger.liveTargets({ after, limit: 2 })
       if (page.length === 0) break
       names.push(...page.map(({ key }) => formatTag(key)))
     }
     t.strictSame(names, inOrder)
   })
+
+  for (const isAwaited of [true, false]) {
+    const when = isAwaited ? 'once they are durable' : 'before they are durable'
+
+    t.test(`protected digests are those of one beginning, ${when}`, async t => {
+      const ledger = await fill(t, isAwaited)
+      const names = (beginning: string, after?: string) =>
+        ledger.liveTargets({ beginning, after }).map(({ key }) => formatTag(key))
+      for (const beginning of ['docker.io/library/nginx:', 'ghcr.io/', 'localhost', 'x', '']) {
+        const fitting = inOrder.filter(name => name.startsWith(beginning))
+        t.strictSame(names(beginning), fitting, beginning)
+        t.strictSame(
+          names(beginning, inOrder[1]),
+          fitting.filter(name => name > (inOrder[1] ?? '')),
+        )
+      }
+    })
+
+    t.test(`names of pinned tags are told, ${when}`, async t => {
+      const ledger = await fill(t, true)
+      const pinned = ledger.setPin(nginx, image('b'), {})
+      if (isAwaited) await pinned
+      else t.teardown(() => pinned)
+      t.strictSame(ledger.pinnedNames(), [formatTag(nginx)])
+      t.equal(await ledger.countTags(), keys.length)
+    })
+  }
 }

@@ -170,9 +170,9 @@ export function createMemoryLedger(
       })
       return { rows: found, until: end && formatTag(end) }
     },
-    liveTargets: (after = '', limit = Number.POSITIVE_INFINITY) =>
+    liveTargets: ({ beginning = '', after = '', limit = Number.POSITIVE_INFINITY } = {}) =>
       rows()
-        .filter(({ key }) => formatTag(key) > after)
+        .filter(({ key }) => formatTag(key).startsWith(beginning) && formatTag(key) > after)
         .slice(0, limit)
         .map(({ key, live, pin }) => ({
           key,
@@ -180,6 +180,8 @@ export function createMemoryLedger(
           pinned: pin?.digest,
           hasEarlier: stateOf(key).sightings.some(seen => seen.target.digest !== live?.digest),
         })),
+    pinnedNames: () => [...states].flatMap(([name, { state }]) => (state.pins[0] ? name : [])),
+    countTags: async () => rows().filter(row => row.live !== undefined).length,
     trustedNowMs: time.nowMs,
     async ageOut() {
       if (!time.isVerified()) return 0
@@ -202,7 +204,6 @@ export function createMemoryLedger(
       return old.length
     },
     stats: () => ({
-      observations: rows().filter(row => row.live !== undefined).length,
       pins: rows().filter(row => row.pin !== undefined).length,
       writable: true,
       clockVerified: time.isVerified(),

@@ -247,7 +247,6 @@ const usage: StoreUsage = {
   totalBytes: 5000,
 }
 const stats = {
-  observations: 12,
   pins: 2,
   writable: true,
   clockVerified: true,
@@ -258,6 +257,7 @@ function nodeState(change: Partial<NodeState> = {}): NodeState {
   return {
     endpoints: () => [],
     ledger: () => stats,
+    countTags: async () => 12,
     storeUsage: async () => usage,
     readiness: () => ({ ready: true, degraded: [] }),
     keptImages: () => ({ held: 5, lacking: 2, elsewhere: 0 }),

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
   emptyKeyState,
   isKnown,
@@ -25,11 +26,16 @@ import type { Reader } from './reader.ts'
 
 /** Keys fetched at once. */
 const chunk = 500
+/** Keys counted before others have their turn: less than a ms. */
+const countedAtOnce = 2_000
+const nothingCounted = { count: 0, until: undefined }
 
 /** The ledger's lists: what is committed and what is pending, in one order. */
-export interface KeyLists extends Pick<TagLedger, 'listTags' | 'list' | 'find' | 'liveTargets'> {
-  /** Tags that are known and not forgotten. */
-  countTags(): number
+export interface KeyLists
+  extends Pick<
+    TagLedger,
+    'listTags' | 'list' | 'find' | 'liveTargets' | 'pinnedNames' | 'countTags'
+  > {
   countPins(): number
   parse(key: string): TagReference
 }
@@ -86,6 +92,14 @@ export function createKeyLists(parts: {
   const pendingIn = ({ from, before }: KeyRange): string[] =>
     [...pending.keys()].filter(key => key >= from && key < before).sort(compareTexts)
 
+  function pinnedNames(): Set<string> {
+    const keys = new Set(reader.read(r => r.lists.pinnedKeys(), []))
+    for (const key of pending.keys()) {
+      if ((pending.get(key)?.pins.length ?? 0) > 0) keys.add(key)
+    }
+    return keys
+  }
+
   /** Committed and pending keys of a range in byte order. */
   function walk(range: KeyRange, limit: number): Generator<ListedKey> {
     const waiting = pendingIn(range).map(key => ({ key, isObserved: false }))
@@ -105,10 +119,10 @@ export function createKeyLists(parts: {
   }
 
   /** The first `limit` that answer with something, and up to which key that is. */
-  function committedTargets(lists: KeyLister, after: string, limit: number) {
+  function committedTargets(lists: KeyLister, range: KeyRange, limit: number) {
     const found: (readonly [string, LiveTarget])[] = []
     let until: string | undefined
-    for (const { key, state } of lists.scan(after)) {
+    for (const { key, state } of lists.scan(range)) {
       if (key === '' || pending.get(key) !== undefined) continue
       const target = targetsOf(key, parts.corrected(state), false)
       if (answersWithSomething(target)) found.push([key, target])
@@ -116,7 +130,7 @@ export function createKeyLists(parts: {
       until = key
       break
     }
-    return { found: tellEarlier(found, lists.moved(upTo(keyRange({}, after), until))), until }
+    return { found: tellEarlier(found, lists.moved(upTo(range, until))), until }
   }
 
   return {
@@ -144,30 +158,35 @@ export function createKeyLists(parts: {
       return rows
     },
     find: createFindKeys({ ...parts, pendingIn, rowOf: answeringRow }),
-    liveTargets(after = '', limit = Number.POSITIVE_INFINITY) {
-      const { found, until } = reader.read(r => committedTargets(r.lists, after, limit), {
+    liveTargets({ beginning, after, limit = Number.POSITIVE_INFINITY } = {}) {
+      const range = keyRange({ prefix: beginning }, after)
+      const { found, until } = reader.read(r => committedTargets(r.lists, range, limit), {
         found: [],
         until: undefined,
       })
-      const waiting = [...pending.keys()]
-        .filter(key => key > after && (until === undefined || key <= until))
-        .map(pendingTarget)
+      const waiting = pendingIn(upTo(range, until)).map(pendingTarget)
       return [...found, ...waiting]
         .filter(([, target]) => answersWithSomething(target))
         .sort(([a], [b]) => compareTexts(a, b))
         .map(([, target]) => target)
     },
-    countTags() {
-      const observed = reader.read(r => r.lists.countObserved(), 0)
+    pinnedNames: () => [...pinnedNames()],
+    async countTags() {
       const forgotten = reader.read(r => r.lists.forgottenKeys(), [])
       // A ban of whoever had it forgotten brings a tag back.
       const isGone = (key: string) => !exclusions.any() || !isKnown(committedState(key), exclusions)
-      const counts = (state: KeyState) => isKnown(state, exclusions)
-      return observed - forgotten.filter(isGone).length + pending.moreOf(counts)
+      let count = pending.moreOf(state => isKnown(state, exclusions))
+      count -= forgotten.filter(isGone).length
+      for (let after = ''; ; ) {
+        const page = reader.read(r => r.lists.countObserved(after, countedAtOnce), nothingCounted)
+        count += page.count
+        if (page.until === undefined) return count
+        after = page.until
+        await nextTurn()
+      }
     },
     countPins() {
-      const keys = new Set(reader.read(r => r.lists.pinnedKeys(), []))
-      for (const key of pending.keys()) keys.add(key)
+      const keys = pinnedNames()
       let count = 0
       for (const key of keys) if (rowOf(key).pin !== undefined) count++
       return count

@@ -39,13 +39,16 @@ export interface KeyLister {
   digests(range: KeyRange): readonly SeenDigest[]
   /** All that rows of a range are made of: observations, pins, what is forgotten, and sightings. */
   states(range: KeyRange): ReadonlyMap<string, KeyState>
-  /** Observations and pins of every key after this one, in key order. */
-  scan(after: string): Iterable<{ readonly key: string; readonly state: KeyState }>
+  /** Observations and pins of every key of a range, in key order. */
+  scan(range: KeyRange): Iterable<{ readonly key: string; readonly state: KeyState }>
   /** Keys of a range that were seen with several digests. */
   moved(range: KeyRange): readonly string[]
   pinnedKeys(): readonly string[]
-  /** Keys of which something was observed, forgotten since or not. */
-  countObserved(): number
+  /** Of the keys after this one, how many were observed, forgotten since or not, and where it goes on; `undefined`: all were counted. */
+  countObserved(
+    after: string,
+    limit: number,
+  ): { readonly count: number; readonly until: string | undefined }
   /** Keys of which something was observed, and nothing since somebody had them forgotten, banned by now or not. */
   forgottenKeys(): readonly string[]
 }
@@ -138,9 +141,6 @@ export function createKeyLister(db: Connection): KeyLister {
   const sightingsIn = db.prepare<[string, string], SightingRow>(
     'SELECT * FROM sighting WHERE key >= ? AND key < ?',
   )
-  const scan = db.prepare<[string], RecordRow>(
-    `SELECT ${recordColumns} FROM record WHERE kind IN (1, 2, 9) AND key > ? ORDER BY key`,
-  )
   const moved = db
     .prepare<[string, string], string>(
       `SELECT key FROM sighting WHERE key >= ? AND key < ?
@@ -150,9 +150,10 @@ export function createKeyLister(db: Connection): KeyLister {
   const pinned = db
     .prepare<[], string>('SELECT DISTINCT key FROM record WHERE kind = 2 AND kind NOT IN (1, 4)')
     .pluck()
-  const count = db
-    .prepare<[], number>('SELECT count(DISTINCT key) FROM record WHERE kind = 1')
-    .pluck()
+  const count = db.prepare<[string, number], { count: number; until: string | null }>(
+    `SELECT count(*) AS count, max(key) AS until FROM
+     (SELECT DISTINCT key FROM record WHERE key > ? AND kind = 1 ORDER BY key LIMIT ?)`,
+  )
   const forgotten = db
     .prepare<[], string>(
       `SELECT DISTINCT key FROM record AS said WHERE kind = 9 AND kind NOT IN (1, 4) AND removed = 0
@@ -181,9 +182,9 @@ export function createKeyLister(db: Connection): KeyLister {
       }
       return states
     },
-    *scan(after) {
+    *scan({ from, before }) {
       let rows: RecordRow[] = []
-      for (const row of scan.iterate(after)) {
+      for (const row of recordsIn.iterate(from, before)) {
         if (rows[0] !== undefined && rows[0].key !== row.key) {
           yield stateOf(rows)
           rows = []
@@ -194,7 +195,11 @@ export function createKeyLister(db: Connection): KeyLister {
     },
     moved: ({ from, before }) => moved.all(from, before),
     pinnedKeys: () => pinned.all(),
-    countObserved: () => count.get() ?? 0,
+    countObserved(after, limit) {
+      const found = count.get(after, limit)
+      const until = found?.count === limit ? (found.until ?? undefined) : undefined
+      return { count: found?.count ?? 0, until }
+    },
     forgottenKeys: () => forgotten.all(),
   }
 }

@@ -200,6 +200,8 @@ export function createTagLedger(
     list: lists.list,
     find: lists.find,
     liveTargets: lists.liveTargets,
+    pinnedNames: lists.pinnedNames,
+    countTags: lists.countTags,
     trustedNowMs: time.nowMs,
     async ageOut() {
       const sinceMs = agedOutAtMs
@@ -222,7 +224,6 @@ export function createTagLedger(
     },
     stats() {
       return {
-        observations: lists.countTags(),
         pins: lists.countPins(),
         writable: writer.isWritable(),
         clockVerified: time.isVerified(),

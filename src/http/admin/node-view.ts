@@ -13,7 +13,7 @@ import { defined, iso } from './describe.ts'
 
 /** Where a node's word on itself comes from. */
 export interface NodeViewParts {
-  readonly ledger: Pick<TagLedger, 'stats' | 'trustedNowMs'>
+  readonly ledger: Pick<TagLedger, 'stats' | 'countTags' | 'trustedNowMs'>
   readonly endpoints: () => readonly EndpointState[]
   readonly storeUsage: () => Promise<StoreUsage>
   readonly readiness: () => Readiness
@@ -51,7 +51,8 @@ export function createNodeView(
   return {
     async status() {
       const { ready, degraded } = parts.readiness()
-      const { observations, pins, writable, clockVerified, clockOffsetMs } = ledger.stats()
+      const { pins, writable, clockVerified, clockOffsetMs } = ledger.stats()
+      const observations = await ledger.countTags()
       const usage = await parts.storeUsage()
       return {
         ...asOf(),

@@ -166,12 +166,12 @@ t.test('many writes at once are all taken, at thousands a second', async t => {
     answer(ledger, `${n}`, { key: keyOfNumber(n), dateMs: today }),
   )
   t.equal(ledger.live(keyOfNumber(count - 1))?.digest, image(`${count - 1}`).digest, 'at once')
-  t.equal(ledger.stats().observations, count, 'counted at once')
+  t.equal(await ledger.countTags(), count, 'counted at once')
   t.equal(ledger.list({ limit: 500 }).length, 500)
   await Promise.all(writes)
   const perSecond = count / ((performance.now() - startedMs) / 1000)
   t.ok(perSecond > 1_000, `${Math.round(perSecond)} a second`)
-  t.equal(ledger.stats().observations, count)
+  t.equal(await ledger.countTags(), count)
   t.equal(ledger.listTags(keyOf('docker.io', 'library/r0', ''), undefined, 1_000).length, 100)
 
   t.test('and read at a hundred thousand a second', async t => {

@@ -14,6 +14,7 @@ const kept = (one: string, more: Partial<KeptPattern> = {}): KeptPattern => ({
   pattern: one,
   isConfigured: false,
   said: { pattern: one, ...said },
+  beginning: '',
   matches: () => true,
   ...more,
 })

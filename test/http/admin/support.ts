@@ -61,12 +61,12 @@ const about = { node: 'van-1', version: '1.2.3' }
 const viewParts: NodeViewParts = {
   ledger: {
     stats: () => ({
-      observations: 2,
       pins: 1,
       writable: true,
       clockVerified: true,
       clockOffsetMs: 5,
     }),
+    countTags: async () => 2,
     trustedNowMs: () => nowMs,
   },
   endpoints: () => [],

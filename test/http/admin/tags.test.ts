@@ -93,6 +93,7 @@ t.test('a tag is explained: what is answered, what is known, what is held and by
       history: () => [observation, { ...observation, digest: older, source: 'import' }],
       pin: () => undefined,
       stats: () => t.fail() as never,
+      countTags: () => t.fail() as never,
       trustedNowMs: () => nowMs,
     },
     pinBook: {
@@ -181,6 +182,7 @@ t.test('the platforms and holders of a pinned tag are those of its pin', async t
         expiresAtMs: undefined,
       }),
       stats: () => t.fail() as never,
+      countTags: () => t.fail() as never,
       trustedNowMs: () => nowMs,
     },
   })
@@ -262,6 +264,7 @@ t.test('a tag is forgotten for who saw what is there, and noted', async t => {
       history: () => [],
       pin: () => undefined,
       stats: () => t.fail() as never,
+      countTags: () => t.fail() as never,
       trustedNowMs: () => nowMs,
     },
     async forgetTag(key, { check, author, copies }) {
