@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts'
 import { parseImagePattern } from '../config/image-pattern.ts'
 import { hasPrivate } from '../config/rules.ts'
 import { type Collector, createCollector } from '../keep/collect.ts'
+import { type CountedDigests, createCountedDigests } from '../keep/counted-digests.ts'
 import { finishDownloads } from '../keep/finish-downloads.ts'
 import { createKeepSet, type KeepSet } from '../keep/keep-set.ts'
 import { keepAlone, type LastCopies } from '../keep/last-copies.ts'
@@ -52,6 +53,8 @@ export interface Content {
   keptImagesWith(digest: Digest): readonly Digest[]
   /** What an import brought so far; not collected while it runs. */
   readonly importing: Set<Digest>
+  /** Images of warm jobs that run here; not collected until those end. */
+  readonly warming: CountedDigests
   /** A tag was answered with this digest just now: its tree is not collected while a client may be fetching it. */
   protect(digest: Digest): void
   /** From now on other nodes count: what they rely on stays, what is theirs to hold may be left to them. */
@@ -116,6 +119,7 @@ export async function openContent(
   owned.defer(() => lastUse.close())
 
   const importing = new Set<Digest>()
+  const warming = createCountedDigests()
   const answered = new LRUCache<Digest, true>({ max: 1_000, ttl: pullMs })
   const isComplete = (digest: Digest) => completeness.isComplete(digest)
   const said = createKeepSet({
@@ -140,7 +144,7 @@ export async function openContent(
   async function protectedNow(): Promise<ReadonlySet<Digest>> {
     const { kept, images, onTheMove } = await ledgerRoots()
     const unfinished = [...answered.keys()].filter(digest => !isComplete(digest))
-    const inFlight = [...unfinished, ...importing]
+    const inFlight = [...unfinished, ...importing, ...warming.values()]
     const runs = images.filter(({ isHere }) => isHere).map(({ digest }) => digest)
     neededHere = new Set(
       [...answered.keys(), ...running.digestsHere(), ...runs].flatMap(digest => [
@@ -219,6 +223,7 @@ export async function openContent(
     keptImages: async () => (await ledgerRoots()).images,
     keptImagesWith: digest => [digest, ...graph.ancestors(digest)].filter(one => keptNow.has(one)),
     importing,
+    warming,
     protect,
     neighbour: neighbour?.store.status,
     isUnusable,

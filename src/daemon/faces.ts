@@ -34,6 +34,7 @@ import type { Pull } from './resolution.ts'
 import { wireTags } from './tags.ts'
 import { wireThisNode } from './this-node.ts'
 import type { Upstreams } from './upstreams.ts'
+import type { Warm } from './warm.ts'
 
 /** What the faces show. */
 export interface FaceParts {
@@ -46,6 +47,7 @@ export interface FaceParts {
   readonly archive: Archive
   /** Absent: a node alone. */
   readonly mesh: JoinedMesh | undefined
+  readonly warm: Warm
   readonly repair: Pick<Repair, 'counts'>
   readonly metrics: Metrics
   readonly clock: Clock
@@ -147,6 +149,7 @@ export async function openFaces(
       pins: wirePins(parts),
       pinBook: parts.database.pins,
       ...wireKeeps(parts),
+      ...parts.warm,
       exclusions: wireExclusions(parts),
       exclusionBook: parts.database.exclusions,
       report,

@@ -22,6 +22,7 @@ import { openRepair } from './repair.ts'
 import { wirePull } from './resolution.ts'
 import { openStore } from './store.ts'
 import { openUpstreams } from './upstreams.ts'
+import { openWarm } from './warm.ts'
 
 /** Where a node listens. */
 export type WiredAddresses = Addresses & Partial<JoinedMesh['addresses']>
@@ -82,7 +83,19 @@ export async function wireNode(
     owned,
   )
   const repair = openRepair(config, { ...shared, pull, mesh }, owned)
-  const shown = { ...shared, modeSwitch, logLevel, mesh, pull, repair, archive, metrics, version }
+  const warm = openWarm(config, { ...shared, pull, mesh }, owned)
+  const shown = {
+    ...shared,
+    modeSwitch,
+    logLevel,
+    mesh,
+    pull,
+    warm,
+    repair,
+    archive,
+    metrics,
+    version,
+  }
   await watching
   const faces = await openFaces(config, shown, owned)
   return { ...faces, ...mesh?.addresses }

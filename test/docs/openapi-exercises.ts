@@ -27,6 +27,7 @@ export interface Exercise {
 
 const ofTag = { path: { reference: tag } }
 const here = { path: { name: 'self' } }
+const ofJob = { path: { id: 'night' } }
 const digest = image.digest
 
 /** How each operation of the document is asked. A new one needs a line here. */
@@ -89,6 +90,20 @@ export const exercises: Readonly<Record<string, Exercise>> = {
     path: { digest: blocked },
     after: ['putBlock'],
     noted: { subject: blocked, before: { key: blocked } },
+  },
+  listJobs: { after: ['putJob'] },
+  getJob: { ...ofJob, query: 'parts=true', after: ['putJob'] },
+  followJob: { ...ofJob, after: ['putJob'] },
+  putJob: {
+    ...ofJob,
+    query: 'copies=2',
+    body: { images: [tag], note: 'voyage' },
+    noted: { subject: 'night', after: { id: 'night', images: [tag], author: 'writer' } },
+  },
+  deleteJob: {
+    ...ofJob,
+    after: ['putJob'],
+    noted: { subject: 'night', before: { id: 'night', images: [tag] } },
   },
   getReport: { query: `ref=${tag}` },
   listNodes: {},

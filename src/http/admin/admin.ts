@@ -25,6 +25,7 @@ import { createTellAudit } from './audit.ts'
 import { admitCallers } from './callers.ts'
 import { addExclusions } from './exclusions.ts'
 import { createExplainTag, type ExplainParts } from './explain-tag.ts'
+import { addJobs, type JobParts } from './jobs.ts'
 import { addKeeps, type KeepParts } from './keeps.ts'
 import type { NodeView } from './node-view.ts'
 import { addNodes, type NodeAccess } from './nodes.ts'
@@ -72,7 +73,8 @@ const answerWithinMs = 60_000
 export async function createAdmin(
   parts: AdminParts &
     Omit<ExplainParts, 'answers'> &
-    KeepParts & {
+    KeepParts &
+    Omit<JobParts, 'nodes'> & {
       readonly importArchive: ImportArchive
       readonly exportImages: ExportImages
       readonly findTags: FindTags
@@ -156,6 +158,7 @@ export async function createAdmin(
   addPins(add, { pins: parts.pins, book: parts.pinBook, asOf })
   addKeeps(add, { ...parts, asOf })
   addExclusions(add, { exclusions: parts.exclusions, book: parts.exclusionBook, asOf })
+  addJobs(add, { ...parts, nodes: parts.node.nodes, asOf })
   addReport(add, { report: parts.report, nodes: parts.node.nodes, asOf })
   addNodes(add, parts.node, {
     asOf,

@@ -10,6 +10,7 @@ import {
   statusAnswer,
 } from './contract.ts'
 import { exclusionBody, exclusionChangeAnswer, exclusionsAnswer } from './exclusion-contract.ts'
+import { jobOperations } from './job-operations.ts'
 import { keepChangeAnswer, keepsAnswer } from './keep-contract.ts'
 import { nodesAnswer } from './node-contract.ts'
 import { nodeOperations } from './node-operations.ts'
@@ -248,6 +249,7 @@ export const operations = {
     query: noQuery,
     answer: nodesAnswer,
   }),
+  ...jobOperations,
   ...nodeOperations,
   audit: operation({
     ...read,

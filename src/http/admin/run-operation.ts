@@ -116,4 +116,7 @@ const statuses = {
   self: 409,
   'no-pattern': 400,
   'too-many': 409,
+  'too-long': 413,
+  taken: 409,
+  'no-id': 400,
 } as const satisfies Record<Refusal['code'], number>

@@ -56,6 +56,10 @@ const noPins = async () => {
   throw new Error('there are no pins here')
 }
 
+const noView = () => {
+  throw new Error('there are no warm jobs here')
+}
+
 const about = { node: 'van-1', version: '1.2.3' }
 
 const viewParts: NodeViewParts = {
@@ -131,6 +135,14 @@ export async function startAdmin(
         throw new Error('nothing is refreshed here')
       },
       forgetTag: noPins,
+      warmJobs: {
+        list: () => [],
+        find: () => undefined,
+        put: noPins,
+        cancel: noPins,
+        tidy: async () => {},
+      },
+      warmViews: { view: noView, ask: noView },
       isComplete: () => true,
       platformStates: () => [],
       platforms: () => [],

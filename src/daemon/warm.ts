@@ -1,0 +1,151 @@
+import type { OpenedLedger } from '../adapters/sqlite/open.ts'
+import type { Config } from '../config/config.ts'
+import type { JobParts } from '../http/admin/jobs.ts'
+import { askShare, createShareAnswer, type LiveShare, shareSubject } from '../keep/ask-share.ts'
+import type { Hindrance, WarmSource } from '../keep/warm-image.ts'
+import { decodeJob, type WarmJob } from '../keep/warm-job.ts'
+import { createWarmJobs } from '../keep/warm-jobs.ts'
+import { startWarmRunner } from '../keep/warm-runner.ts'
+import { createWarmViews } from '../keep/warm-views.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import { systemTimers } from '../ports/timers.ts'
+import type { WordBook } from '../ports/word-book.ts'
+import { type Absent, isAbsent } from '../pull/absent.ts'
+import { imageParts } from '../pull/image-parts.ts'
+import type { Content } from './content.ts'
+import { holdingMesh, onOthers } from './keep-mesh.ts'
+import type { JoinedMesh } from './mesh.ts'
+import { operatorVoice } from './operator.ts'
+import type { Pull } from './resolution.ts'
+import type { Upstreams } from './upstreams.ts'
+
+/** Where a warm job's images come from on this node. */
+function wireSource(
+  pull: Pick<Pull, 'resolveTag' | 'manifests' | 'blobs' | 'listReferrers'>,
+  { graph, completeness, store, collector, keepsContent }: Content,
+): WarmSource {
+  return {
+    async resolve(key, signal) {
+      const answer = await pull.resolveTag(key, { asking: 'explain', signal })
+      if (!answer.found) return hindranceOf(answer.reason, answer.failure)
+      const isSaidNow = answer.fresh || answer.source === 'pin' || answer.source === 'peer'
+      return isSaidNow ? answer.digest : { reason: answer.reason, isFinal: false }
+    },
+    parts: (image, platforms) => imageParts(graph, image, platforms),
+    missing: (image, platforms) => completeness.missing(image, platforms),
+    isComplete: completeness.isComplete,
+    async fetch(repository, { digest, kind }, signal) {
+      if (!keepsContent) return { reason: 'this node keeps no content of its own', isFinal: true }
+      const { manifests, blobs } = pull
+      const failure =
+        kind === 'manifest'
+          ? await manifests.fetch(repository, digest, signal)
+          : await blobs.fetch(repository, digest, signal)
+      return failure && toHindrance(failure)
+    },
+    async referrers(repository, image, signal) {
+      const listed = await pull.listReferrers(repository, image, signal)
+      if (isAbsent(listed)) return toHindrance(listed)
+      return listed.descriptors.map(({ digest }) => digest)
+    },
+    bytesHere: digest => store.stat(digest)?.size ?? store.partial(digest),
+    isFull: collector.isFull,
+  }
+}
+
+const toHindrance = ({ reason, failure }: Absent): Hindrance => hindranceOf(reason, failure)
+
+/** A denial and a 404 are answers, as is what no registry has a part in; all else may pass. */
+function hindranceOf(reason: string, failure: Absent['failure']): Hindrance {
+  const isFinal = failure === undefined || failure === 'denied' || failure === 'not-found'
+  return { reason, isFinal }
+}
+
+/** Jobs that were said on any node and are understood here; the same list until one of them changes. */
+function listJobs(words: Pick<WordBook, 'list'>): () => readonly WarmJob[] {
+  let said: ReturnType<WordBook['list']> | undefined
+  let jobs: readonly WarmJob[] = []
+  return () => {
+    const now = words.list()
+    if (now !== said) jobs = now.map(decodeJob).filter(job => job !== undefined)
+    said = now
+    return jobs
+  }
+}
+
+/** Warm jobs as the faces have them. */
+export type Warm = Pick<JobParts, 'warmJobs' | 'warmViews'>
+
+/** How often jobs that have been over for long are let go of, ms. */
+const tidyEveryMs = 3_600_000
+
+/** Has this node do its share of warm jobs, and tell of all. */
+export function openWarm(
+  config: Config,
+  parts: {
+    readonly database: OpenedLedger
+    readonly content: Content
+    readonly upstreams: Pick<Upstreams, 'upstream'>
+    readonly pull: Pull
+    readonly mesh: JoinedMesh | undefined
+    readonly clock: Clock
+    readonly log: Log
+  },
+  owned: AsyncDisposableStack,
+): Warm {
+  const { database, content, upstreams, pull, mesh, clock, log } = parts
+  const { warmWords, shareWords, ledger } = database
+  const { self, members, present, ownersOf } = holdingMesh(config, parts)
+  const jobs = listJobs(warmWords)
+  const runner = startWarmRunner({
+    self,
+    jobs,
+    onJobs: warmWords.onChange,
+    shares: shareWords,
+    source: wireSource(pull, content),
+    platforms: config.platforms,
+    isOurs: (digest, copies) => ownersOf(copies).isOurs(digest),
+    isBusy: pull.blobs.isBusy,
+    onBusyChange: pull.blobs.onBusyChange,
+    protect: content.warming.add,
+    release: content.warming.remove,
+    onMembers: listener => onOthers(members, listener),
+    nextLeaveMs: present.nextLeaveMs,
+    onHope: listener => upstreams.upstream.onRecovered(() => listener()),
+    nowMs: ledger.trustedNowMs,
+    clock,
+    timers: systemTimers,
+    log,
+  })
+  owned.defer(() => runner.close())
+  const own = (job: string, withParts: boolean): LiveShare | undefined => {
+    const share = runner.share(job)
+    return share && { share, parts: withParts ? runner.parts(job) : [] }
+  }
+  mesh?.answer(new Map([[shareSubject, createShareAnswer(own)]]))
+  const warmViews = createWarmViews({
+    self: { id: self, name: config.node.name },
+    members,
+    present: present.alive,
+    shares: shareWords,
+    own,
+    askOther: async (id, job, withParts, signal) =>
+      mesh && askShare(mesh.forPull.client, id, job, withParts, signal),
+    nowMs: ledger.trustedNowMs,
+  })
+  const { isOperator, storeCopies } = operatorVoice(mesh)
+  const warmJobs = createWarmJobs({
+    jobs,
+    words: warmWords,
+    isOver: job => !['running', 'waiting'].includes(warmViews.view(job).state),
+    isOperator,
+    storeOnOthers: (id, { copies, signal }) => storeCopies('warm', id, copies, signal),
+    nowMs: ledger.trustedNowMs,
+  })
+  const tidying = setInterval(() => {
+    warmJobs.tidy().catch(err => log.warn({ err }, 'old warm jobs were not let go of'))
+  }, tidyEveryMs).unref()
+  owned.defer(() => clearInterval(tidying))
+  return { warmJobs, warmViews }
+}

@@ -1,0 +1,78 @@
+import type { WarmJob } from '../../keep/warm-job.ts'
+import type { JobView, NodeView } from '../../keep/warm-views.ts'
+import { defined, iso, isoOf } from './describe.ts'
+import type { JobAnswer, JobChangeAnswer, JobsAnswer } from './job-contract.ts'
+
+/** A job without its images. */
+export function describeJob(view: JobView): JobsAnswer['items'][number] {
+  const { job, state, waitsFor, done, failed, wanted, bytes, totalBytes } = view
+  return {
+    ...describeTask(job),
+    state,
+    ...defined({ waitsFor }),
+    done,
+    failed,
+    wanted,
+    bytes,
+    totalBytes,
+  }
+}
+
+/** What a job is to do. */
+export function describeTask(
+  job: WarmJob,
+): Omit<JobChangeAnswer, 'node' | 'asOf' | 'removed' | 'storedOn'> {
+  const { id, images, scope, concurrency, referrers, note, author } = job
+  return {
+    id,
+    createdAt: iso(job.createdAtMs),
+    images: images.length,
+    scope: scope.type,
+    ...(scope.type === 'nodes' && { scopeNodes: scope.nodes.map(({ name }) => name) }),
+    ...(scope.type === 'copies' && { scopeCopies: scope.copies }),
+    ...(job.platforms !== undefined && { platforms: [...job.platforms] }),
+    ...defined({ note, author, cancelledAt: isoOf(job.cancelledAtMs) }),
+    concurrency,
+    referrers,
+  }
+}
+
+/** One node's part in it. */
+export function describeNode(
+  { images }: WarmJob,
+  { id, name, isThere, isLive, atMs, share, parts }: NodeView,
+  withParts: boolean,
+): JobAnswer['nodes'][number] {
+  return {
+    id,
+    name,
+    there: isThere,
+    live: isLive,
+    ...defined({ saidAt: isoOf(atMs), state: share?.state }),
+    bytes: share?.bytes ?? 0,
+    totalBytes: share?.totalBytes ?? 0,
+    images: images.map((reference, at) => {
+      const image = share?.images[at]
+      return {
+        reference,
+        state: image?.state ?? 'pending',
+        bytes: image?.bytes ?? 0,
+        ...defined({
+          digest: image?.digest,
+          totalBytes: image?.totalBytes,
+          reason: image?.reason,
+        }),
+        ...(withParts && {
+          parts: parts
+            .filter(one => one.image === at)
+            .map(({ part: { digest, kind, size }, bytes }) => ({
+              digest,
+              kind,
+              bytes,
+              ...defined({ size }),
+            })),
+        }),
+      }
+    }),
+  }
+}

@@ -1,0 +1,97 @@
+import type { Digest } from '../oci/digest.ts'
+import type { Platform } from '../oci/platform.ts'
+import type { Reference, Repository, TagReference } from '../oci/reference.ts'
+
+/** Why something was not to be had. */
+export interface Hindrance {
+  readonly reason: string
+  /** Trying again will not help. */
+  readonly isFinal: boolean
+}
+
+/** A manifest or blob of an image. */
+export interface WarmPart {
+  readonly digest: Digest
+  readonly kind: 'manifest' | 'blob'
+  /** Bytes, when a manifest says it. */
+  readonly size: number | undefined
+}
+
+/** Where images come from, and what is here of them. */
+export interface WarmSource {
+  /** What the tag's owner says now, or a pin; what was remembered from before is none. Rejects only when `signal` aborts. */
+  resolve(key: TagReference, signal: AbortSignal): Promise<Digest | Hindrance>
+  /** All that clients of these platforms need of an image, here or not, as far as its manifests are known. */
+  parts(image: Digest, platforms: readonly Platform[]): readonly WarmPart[]
+  /** Those of them that are to be fetched next: what a manifest refers to is not known before it is here. */
+  missing(image: Digest, platforms: readonly Platform[]): readonly WarmPart[]
+  /** Whether it has something for each of the platforms, and that is here. */
+  isComplete(image: Digest, platforms: readonly Platform[]): boolean
+  /** Fetches into the store, behind all clients; `undefined` once it is there. Rejects only when `signal` aborts. */
+  fetch(repository: Repository, part: WarmPart, signal: AbortSignal): Promise<Hindrance | undefined>
+  /** What refers to an image. Rejects only when `signal` aborts. */
+  referrers(
+    repository: Repository,
+    image: Digest,
+    signal: AbortSignal,
+  ): Promise<readonly Digest[] | Hindrance>
+  /** Bytes here of something, be it of a download that is under way or was interrupted. */
+  bytesHere(digest: Digest): number
+  /** The store takes nothing more. */
+  isFull(): boolean
+}
+
+/** How far a fetch is to go: to know all that belongs to an image, or to have it. */
+export type Depth = 'manifests' | 'all'
+
+/** Tells what was found from what stood in the way. */
+export const isHindrance = (found: unknown): found is Hindrance =>
+  typeof found === 'object' && found !== null && 'isFinal' in found
+
+/** What an image's reference stands for now. */
+export async function findImage(
+  source: Pick<WarmSource, 'resolve'>,
+  { tag, digest, registry, repository }: Reference,
+  signal: AbortSignal,
+): Promise<Digest | Hindrance> {
+  return digest ?? source.resolve({ registry, repository, tag: tag ?? 'latest' }, signal)
+}
+
+/**
+ * Fetches what is missing of a tree of manifests and blobs, one after another; `undefined` once nothing is. Rejects only when `signal`
+ * aborts.
+ */
+export async function fetchTree(
+  source: Pick<WarmSource, 'missing' | 'fetch' | 'isFull'>,
+  root: {
+    readonly repository: Repository
+    readonly digest: Digest
+    readonly platforms: readonly Platform[]
+  },
+  depth: Depth,
+  signal: AbortSignal,
+): Promise<Hindrance | undefined> {
+  const tried = new Set<Digest>()
+  for (;;) {
+    const missing = source.missing(root.digest, root.platforms)
+    const next = missing.find(({ kind }) => kind === 'manifest') ?? missing[0]
+    if (next === undefined || (next.kind === 'blob' && depth === 'manifests')) return undefined
+    if (tried.has(next.digest)) return cannotBeStored(source, next)
+    tried.add(next.digest)
+    const hindrance = await source.fetch(root.repository, next, signal)
+    signal.throwIfAborted()
+    if (hindrance === undefined) continue
+    return source.isFull() ? cannotBeStored(source, next) : hindrance
+  }
+}
+
+function cannotBeStored(
+  { isFull }: Pick<WarmSource, 'isFull'>,
+  { digest, kind, size }: WarmPart,
+): Hindrance {
+  const what = `${kind} ${digest.slice(0, 19)}…${size === undefined ? '' : ` of ${size} bytes`}`
+  const reason = isFull()
+    ? `the store is full of what has to stay: ${what} does not fit; raise store.quotaBytes, or keep less`
+    : `${what} cannot be stored`
+  return { reason, isFinal: true }
+}

@@ -1,0 +1,132 @@
+import type { WordBook } from '../ports/word-book.ts'
+import { mustBeOperator, Refusal, type Stored } from './operator-word.ts'
+import { encodeJob, isJobId, isSameTask, type WarmJob, type WarmTask } from './warm-job.ts'
+
+/** What a change did to a job. */
+export interface JobChange {
+  readonly before: WarmJob | undefined
+  /** Absent: it is no longer listed. */
+  readonly after: WarmJob | undefined
+  readonly stored: Stored
+}
+
+/** How a change is made. */
+export interface JobTerms {
+  /** Nodes that are to have stored it before it is acknowledged, this one among them. */
+  readonly copies: number
+  readonly signal: AbortSignal
+}
+
+/** Has images fetched by the nodes that are to have them. */
+export interface WarmJobs {
+  /** Newest first. */
+  list(): readonly WarmJob[]
+  find(id: string): WarmJob | undefined
+  /** Says the same again without a change. Throws {@link Refusal}; rejects with `ledger-unusable`. */
+  put(
+    id: string,
+    task: WarmTask,
+    details: { readonly note: string | undefined; readonly author: string | undefined },
+    terms: JobTerms,
+  ): Promise<JobChange>
+  /** Calls a job off; one that is over is no longer listed. As {@link WarmJobs.put}. */
+  cancel(id: string, by: string | undefined, terms: JobTerms): Promise<JobChange>
+  /** Lets go of jobs that have been over for long. Rejects with `ledger-unusable`. */
+  tidy(): Promise<void>
+}
+
+/** Jobs that are listed at the most, running or over. */
+const maxJobs = 100
+const dayMs = 24 * 3_600_000
+/** A job that is over is listed for so long after it was made, ms; any job for {@link maxAgeMs}. */
+const overMs = 7 * dayMs
+const maxAgeMs = 30 * dayMs
+
+/** Jobs of this node's ledger. */
+export function createWarmJobs(parts: {
+  readonly jobs: () => readonly WarmJob[]
+  readonly words: Pick<WordBook, 'set' | 'lift'>
+  /** Whether every node's share came to an end. */
+  readonly isOver: (job: WarmJob) => boolean
+  readonly isOperator: () => boolean
+  /** Has other nodes store what this one says of a job. */
+  readonly storeOnOthers: (id: string, terms: JobTerms) => Promise<Stored>
+  readonly nowMs: () => number
+}): WarmJobs {
+  const { words, nowMs } = parts
+  const newestFirst = (): readonly WarmJob[] =>
+    parts.jobs().toSorted((a, b) => b.createdAtMs - a.createdAtMs || (a.id < b.id ? -1 : 1))
+  const find = (id: string): WarmJob | undefined => parts.jobs().find(job => job.id === id)
+
+  async function write(job: WarmJob): Promise<void> {
+    const { note, author } = job
+    await words.set(job.id, { note, author, value: textOf(job) })
+  }
+
+  async function makeRoom(): Promise<void> {
+    const jobs = newestFirst()
+    if (jobs.length < maxJobs) return
+    const oldest = jobs.toReversed().find(parts.isOver)
+    if (oldest !== undefined) return words.lift(oldest.id, undefined)
+    throw new Refusal(
+      'too-many',
+      `${jobs.length} jobs are not over: wait for some, or call them off with \`holdfast jobs cancel ID\``,
+    )
+  }
+
+  return {
+    list: newestFirst,
+    find,
+    async put(id, task, { note, author }, terms) {
+      mustBeOperator(parts.isOperator)
+      if (!isJobId(id)) {
+        throw new Refusal('no-id', `${JSON.stringify(id)} can name no job: write a-z, 0-9, . _ -`)
+      }
+      const before = find(id)
+      if (before !== undefined && !isSameTask(before, task)) {
+        throw new Refusal(
+          'taken',
+          `job ${id} is another one already: \`holdfast jobs ${id}\` shows it; give this one another id`,
+        )
+      }
+      if (before === undefined) {
+        const job = { id, ...task, createdAtMs: nowMs(), note, author, cancelledAtMs: undefined }
+        textOf(job)
+        await makeRoom()
+        await write(job)
+      }
+      const stored = await parts.storeOnOthers(id, terms)
+      return { before, after: find(id), stored }
+    },
+    async cancel(id, by, terms) {
+      mustBeOperator(parts.isOperator)
+      const before = find(id)
+      if (before === undefined) throw new Refusal('nothing', unknownJob(id))
+      if (before.cancelledAtMs !== undefined || parts.isOver(before)) await words.lift(id, by)
+      else await write({ ...before, cancelledAtMs: nowMs() })
+      const stored = await parts.storeOnOthers(id, terms)
+      return { before, after: find(id), stored }
+    },
+    async tidy() {
+      if (!parts.isOperator()) return
+      const isOld = (job: WarmJob): boolean => {
+        const ageMs = nowMs() - job.createdAtMs
+        return ageMs > maxAgeMs || (ageMs > overMs && parts.isOver(job))
+      }
+      for (const { id } of newestFirst().filter(isOld)) await words.lift(id, undefined)
+    },
+  }
+}
+
+/** What to say where there is no such job. */
+export const unknownJob = (id: string): string =>
+  `no job is called ${JSON.stringify(id)}; \`holdfast jobs\` lists them`
+
+function textOf(job: WarmJob): string {
+  const text = encodeJob(job)
+  if (text !== undefined) return text
+  throw new Refusal(
+    'too-long',
+    `the names of ${job.images.length} images are too long for one job, which every node has to be told of: make two of it`,
+  )
+}

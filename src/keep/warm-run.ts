@@ -1,0 +1,286 @@
+import type { Digest } from '../oci/digest.ts'
+import type { Platform } from '../oci/platform.ts'
+import { parseReference, type Reference } from '../oci/reference.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { Timers } from '../ports/timers.ts'
+import { type Depth, fetchTree, findImage, isHindrance, type WarmSource } from './warm-image.ts'
+import type { WarmJob } from './warm-job.ts'
+import { countImage, countShare } from './warm-progress.ts'
+import { isSettled, type Share, type ShareImage } from './warm-share.ts'
+
+/** This node's work on one job. */
+export interface WarmRun {
+  readonly job: WarmJob
+  share(): Share
+  /** The manifests and blobs of an image, by its place in the job, as far as they are known. */
+  rootsOf(at: number): readonly Digest[]
+  /** Other nodes may have come, gone or said something: what was left to them may be this node's now. */
+  reconsider(): void
+  /** What could not be had may be there now. */
+  hope(): void
+  /** Clients began or ended to download. */
+  busyChanged(): void
+  /** Suspends what is under way; what was stored stays. */
+  stop(): Promise<void>
+}
+
+/** One image of it. */
+export interface WarmEntry {
+  readonly reference: Reference
+  state: ShareImage['state']
+  digest: Digest | undefined
+  /** It and what refers to it, once that is known. */
+  roots: readonly Digest[]
+  /** All its manifests are here, or were tried for. */
+  isPlanned: boolean
+  reason: string | undefined
+  failures: number
+  /** On the monotonic clock. */
+  notBeforeMs: number
+  /** The most that was here, and the most that it was thought to be; bytes. */
+  bytes: number
+  totalBytes: number | undefined
+}
+
+/** Whom a run asks. */
+export interface WarmRunParts {
+  readonly source: WarmSource
+  /** This node's own, which count where the job names none. */
+  readonly platforms: readonly Platform[]
+  /** Whether an image of a job that wants copies is this node's to hold. */
+  readonly isOurs: (digest: Digest, copies: number) => boolean
+  /** What nodes that began before took an image's tag to stand for, by its place in the job. */
+  readonly agreed: (at: number) => Digest | undefined
+  /** Clients are downloading. */
+  readonly isBusy: () => boolean
+  /** Keeps the collection from an image until the run ends. */
+  readonly protect: (digest: Digest) => void
+  /** Something that others should know changed; more bytes do not count. */
+  readonly onChange: () => void
+  readonly clock: Pick<Clock, 'monotonicMs'>
+  readonly timers: Timers
+  readonly log: Log
+}
+
+/** What failed for a reason that passes is tried again after this, then after twice as long, and so on; ms. */
+const againMs = { first: 2_000, most: 60_000 } as const
+/** How long no client may have downloaded anything before it goes on, ms. */
+const quietMs = 500
+
+/**
+ * Fetches a job's images behind all clients: first the manifests of all of them, so that it is known how much there is, then the rest.
+ * What was under way when a client came is suspended and goes on by Range.
+ *
+ * @param before what this node said of it before it was restarted
+ */
+export function startWarmRun(
+  job: WarmJob,
+  platforms: readonly Platform[],
+  before: Share | undefined,
+  parts: WarmRunParts,
+): WarmRun {
+  const { source, clock, timers, log } = parts
+  const entries = job.images.map((image, at) => entryOf(image, before?.images[at]))
+  const running = new Map<WarmEntry, { readonly ended: Promise<void>; stop(): void }>()
+  let totals = { bytes: before?.bytes ?? 0, totalBytes: before?.totalBytes ?? 0 }
+  let cancelTimer = () => {}
+  let isStopped = false
+
+  for (const { digest } of entries) if (digest !== undefined) parts.protect(digest)
+
+  function wake(afterMs: number): void {
+    cancelTimer()
+    if (!isStopped) cancelTimer = timers.after(afterMs, pump)
+  }
+
+  function pump(): void {
+    if (isStopped || parts.isBusy()) return // the end of it wakes us
+    const nowMs = clock.monotonicMs()
+    const due = entries.filter(entry => isOpen(entry) && entry.notBeforeMs <= nowMs)
+    // The plan comes first: until all manifests are known nobody can tell how much there is.
+    for (const entry of [...due.filter(isUnplanned), ...due.filter(isPlanned)]) {
+      if (running.size >= job.concurrency) return
+      start(entry)
+    }
+    const later = entries.filter(isOpen).map(entry => entry.notBeforeMs - nowMs)
+    const nextMs = Math.min(...later.filter(ms => ms > 0))
+    if (Number.isFinite(nextMs)) wake(nextMs)
+  }
+
+  const isOpen = (entry: WarmEntry): boolean => !isSettled(entry) && !running.has(entry)
+
+  function start(entry: WarmEntry): void {
+    const controller = new AbortController()
+    const ended = advance(entry, controller.signal).finally(() => {
+      running.delete(entry)
+      wake(0)
+    })
+    running.set(entry, { ended, stop: () => controller.abort() })
+  }
+
+  function set(entry: WarmEntry, state: WarmEntry['state'], reason?: string): void {
+    const isNews = entry.state !== state || entry.reason !== reason
+    entry.state = state
+    entry.reason = reason
+    if (isNews) parts.onChange()
+  }
+
+  async function advance(entry: WarmEntry, signal: AbortSignal): Promise<void> {
+    try {
+      if (entry.isPlanned) await fetchAll(entry, signal)
+      else await plan(entry, signal)
+    } catch (err) {
+      if (signal.aborted) return
+      log.warn({ job: job.id, err }, 'a warm job met a fault')
+      set(entry, 'failed', err instanceof Error ? err.message : String(err))
+    }
+  }
+
+  /** Learns what the tag stands for, whose it is to hold, and how much there is of it. */
+  async function plan(entry: WarmEntry, signal: AbortSignal): Promise<void> {
+    set(entry, 'fetching')
+    const digest =
+      entry.digest ??
+      parts.agreed(entries.indexOf(entry)) ??
+      (await findImage(source, entry.reference, signal))
+    signal.throwIfAborted()
+    if (isHindrance(digest)) return hinder(entry, digest)
+    entry.digest = digest
+    if (!isOurs(digest)) return set(entry, 'elsewhere')
+    parts.protect(digest)
+    entry.roots = [digest]
+    if (!(await fetchRoots(entry, 'manifests', signal))) return
+    if (job.referrers && !(await findReferrers(entry, digest, signal))) return
+    entry.isPlanned = true
+    entry.failures = 0
+    entry.notBeforeMs = 0
+  }
+
+  const isOurs = (digest: Digest): boolean =>
+    job.scope.type !== 'copies' || parts.isOurs(digest, job.scope.copies)
+
+  async function findReferrers(
+    entry: WarmEntry,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const found = await source.referrers(entry.reference, digest, signal)
+    signal.throwIfAborted()
+    if (isHindrance(found)) {
+      hinder(entry, found)
+      return false
+    }
+    entry.roots = [digest, ...found]
+    return fetchRoots(entry, 'manifests', signal)
+  }
+
+  async function fetchAll(entry: WarmEntry, signal: AbortSignal): Promise<void> {
+    set(entry, 'fetching')
+    if (!(await fetchRoots(entry, 'all', signal))) return
+    const [image] = entry.roots
+    if (image === undefined || source.isComplete(image, platforms)) return finish(entry, 'done')
+    const reason = `nothing in it is for ${job.platforms?.join(', ') ?? 'this node'}`
+    finish(entry, job.platforms === undefined ? 'unfit' : 'failed', reason)
+  }
+
+  function finish(entry: WarmEntry, state: WarmEntry['state'], reason?: string): void {
+    Object.assign(entry, countImage(source, entry, platforms))
+    set(entry, state, reason)
+  }
+
+  /** Whether all of it is there; else it was said why not. */
+  async function fetchRoots(entry: WarmEntry, depth: Depth, signal: AbortSignal): Promise<boolean> {
+    for (const digest of entry.roots) {
+      const root = { repository: entry.reference, digest, platforms }
+      const hindrance = await fetchTree(source, root, depth, signal)
+      if (hindrance !== undefined) {
+        hinder(entry, hindrance)
+        return false
+      }
+    }
+    return true
+  }
+
+  function hinder(
+    entry: WarmEntry,
+    { reason, isFinal }: { readonly reason: string; readonly isFinal: boolean },
+  ): void {
+    if (isFinal) {
+      finish(entry, 'failed', reason)
+      return
+    }
+    const pauseMs = Math.min(againMs.first * 2 ** entry.failures, againMs.most)
+    entry.failures += 1
+    entry.notBeforeMs = clock.monotonicMs() + pauseMs
+    set(entry, 'waiting', reason)
+  }
+
+  function shareState(): Share['state'] {
+    if (job.cancelledAtMs !== undefined) return 'cancelled'
+    const open = entries.filter(entry => !isSettled(entry))
+    if (open.length === 0) return 'ended'
+    return open.every(({ state }) => state === 'waiting') ? 'waiting' : 'running'
+  }
+
+  wake(0)
+  return {
+    job,
+    share() {
+      for (const entry of entries) Object.assign(entry, countImage(source, entry, platforms))
+      totals = countShare(source, entries, platforms, totals)
+      const images = entries.map(({ state, digest, bytes, totalBytes, reason }) => ({
+        state,
+        digest,
+        bytes,
+        totalBytes,
+        reason,
+      }))
+      return { jobAtMs: job.createdAtMs, state: shareState(), ...totals, images }
+    },
+    rootsOf: at => entries[at]?.roots ?? [],
+    reconsider() {
+      for (const [at, entry] of entries.entries()) {
+        if (entry.state !== 'elsewhere') continue
+        entry.digest = parts.agreed(at) ?? entry.digest
+        if (entry.digest !== undefined && isOurs(entry.digest)) set(entry, 'pending')
+      }
+      wake(0)
+    },
+    hope() {
+      for (const entry of entries) entry.notBeforeMs = 0
+      wake(0)
+    },
+    busyChanged() {
+      if (!parts.isBusy()) return wake(quietMs)
+      for (const { stop } of running.values()) stop()
+    },
+    async stop() {
+      isStopped = true
+      cancelTimer()
+      const ending = [...running.values()]
+      for (const { stop } of ending) stop()
+      await Promise.all(ending.map(({ ended }) => ended))
+    },
+  }
+}
+
+const isPlanned = ({ isPlanned: is }: WarmEntry): boolean => is
+const isUnplanned = ({ isPlanned: is }: WarmEntry): boolean => !is
+
+/** What came to an end before a restart stays so; the rest is looked at anew, with the digest that it had. */
+function entryOf(image: string, before: ShareImage | undefined): WarmEntry {
+  const isOver = before !== undefined && isSettled(before)
+  return {
+    reference: parseReference(image),
+    state: isOver ? before.state : 'pending',
+    digest: before?.digest,
+    roots: before?.digest === undefined ? [] : [before.digest],
+    isPlanned: false,
+    reason: isOver ? before.reason : undefined,
+    failures: 0,
+    notBeforeMs: 0,
+    bytes: before?.bytes ?? 0,
+    totalBytes: before?.totalBytes,
+  }
+}

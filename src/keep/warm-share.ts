@@ -1,0 +1,182 @@
+import { isCount, readList } from '../ledger/cbor.ts'
+import { maxValueBytes } from '../ledger/record.ts'
+import { type Digest, parseDigest } from '../oci/digest.ts'
+import type { NodeId } from '../ports/node-id.ts'
+import type { SaidWord } from '../ports/word-book.ts'
+
+/**
+ * How one image is on one node: not begun; being fetched; waits for something that passes (a registry that is away); all of it is here; it
+ * cannot be had; left to other nodes; nothing in it is for this node.
+ */
+export type ImageState =
+  | 'pending'
+  | 'fetching'
+  | 'waiting'
+  | 'done'
+  | 'failed'
+  | 'elsewhere'
+  | 'unfit'
+
+/** One image of a job on one node. */
+export interface ShareImage {
+  readonly state: ImageState
+  /** What its tag stood for when this node began with it; it stays that until the job ends. */
+  readonly digest: Digest | undefined
+  /** Here of it, and altogether as far as its manifests are known. Layers that images share are counted in each. */
+  readonly bytes: number
+  readonly totalBytes: number | undefined
+  /** What it waits for, or why it failed. */
+  readonly reason: string | undefined
+}
+
+/** How one node's share of a job is: at it; has nothing to do but wait; every image came to an end; the job was called off before. */
+export type ShareState = 'running' | 'waiting' | 'ended' | 'cancelled'
+
+/** What a node says of its share of a job. */
+export interface Share {
+  /** `createdAtMs` of the job that it is of. */
+  readonly jobAtMs: number
+  readonly state: ShareState
+  /** Of all its images, each blob counted once. */
+  readonly bytes: number
+  readonly totalBytes: number
+  /** In the order of the job's images. */
+  readonly images: readonly ShareImage[]
+}
+
+const letters = {
+  pending: 'p',
+  fetching: 'f',
+  waiting: 'w',
+  done: 'd',
+  failed: 'x',
+  elsewhere: 'e',
+  unfit: 'u',
+} as const satisfies Record<ImageState, string>
+const statesOf: ReadonlyMap<unknown, ImageState> = new Map(
+  Object.entries(letters).map(([state, letter]) => [letter, state as ImageState]),
+)
+const shareStates: ReadonlySet<unknown> = new Set<ShareState>([
+  'running',
+  'waiting',
+  'ended',
+  'cancelled',
+])
+const maxReason = 300
+
+/** Images in these states change only when other nodes come or go. */
+export const isSettled = ({ state }: Pick<ShareImage, 'state'>): boolean =>
+  state === 'done' || state === 'failed' || state === 'elsewhere' || state === 'unfit'
+
+/** The key of a node's share in a job. */
+export const shareKey = (job: string, node: NodeId): string => `${job}/${node}`
+
+/** Which job and node a key is of. */
+export function readShareKey(key: string): { readonly job: string; readonly node: NodeId } {
+  const slash = key.lastIndexOf('/')
+  return { job: key.slice(0, slash), node: key.slice(slash + 1) }
+}
+
+/** As text, short enough for a register: where it is too long, reasons are left out, and then digests. */
+export function encodeShare(share: Share): string {
+  const attempts = [
+    { withReasons: true, withDigests: true },
+    { withReasons: false, withDigests: true },
+    { withReasons: false, withDigests: false },
+  ]
+  const texts = attempts.map(options => write(share, options))
+  return texts.find(text => Buffer.byteLength(text) <= maxValueBytes) ?? texts.at(-1) ?? ''
+}
+
+function write(
+  { jobAtMs, state, bytes, totalBytes, images }: Share,
+  { withReasons, withDigests }: { readonly withReasons: boolean; readonly withDigests: boolean },
+): string {
+  const rows = images.map(image => {
+    const digest = withDigests && image.digest !== undefined ? shorten(image.digest) : 0
+    const row = [letters[image.state], digest, image.bytes, image.totalBytes ?? -1]
+    const reason = withReasons ? image.reason?.slice(0, maxReason) : undefined
+    return reason ? [...row, reason] : row
+  })
+  return JSON.stringify([jobAtMs, state, bytes, totalBytes, rows])
+}
+
+const usual = 'sha256:'
+
+/** Most digests are SHA-256, and there are hundreds in a word. */
+const shorten = (digest: Digest): string =>
+  digest.startsWith(usual)
+    ? Buffer.from(digest.slice(usual.length), 'hex').toString('base64url')
+    : digest
+
+const lengthen = (text: string): Digest | undefined =>
+  parseDigest(text.includes(':') ? text : usual + Buffer.from(text, 'base64url').toString('hex'))
+
+/** Reads what a node said, of a job with so many images; `undefined` when it is none. Never throws. */
+export function decodeShare(text: string, images: number): Share | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (!Array.isArray(value)) return undefined
+  const [jobAtMs, state, bytes, totalBytes, rows]: readonly unknown[] = value
+  if (!isCount(jobAtMs) || !shareStates.has(state)) return undefined
+  if (!isCount(bytes) || !isCount(totalBytes)) return undefined
+  const read = readList(rows, images, readRow)
+  if (read === undefined || read.length !== images) return undefined
+  return { jobAtMs, state: state as ShareState, bytes, totalBytes, images: read }
+}
+
+function readRow(row: unknown): ShareImage | undefined {
+  if (!Array.isArray(row)) return undefined
+  const [letter, name, bytes, total, reason]: readonly unknown[] = row
+  const state = statesOf.get(letter)
+  const digest = typeof name === 'string' ? lengthen(name) : undefined
+  if (state === undefined || (name !== 0 && digest === undefined)) return undefined
+  if (!isCount(bytes) || !(total === -1 || isCount(total))) return undefined
+  return {
+    state,
+    digest,
+    bytes,
+    totalBytes: total === -1 ? undefined : total,
+    reason: typeof reason === 'string' ? reason.slice(0, maxReason) : undefined,
+  }
+}
+
+/** What nodes said of a job, by node. What is of an earlier job with its id is left out. */
+export function sharesOf(
+  words: readonly SaidWord[],
+  job: { readonly id: string; readonly createdAtMs: number; readonly images: readonly string[] },
+): ReadonlyMap<NodeId, { readonly share: Share; readonly atMs: number }> {
+  const found = new Map<NodeId, { readonly share: Share; readonly atMs: number }>()
+  for (const { key, value, atMs } of words) {
+    const of = readShareKey(key)
+    if (of.job !== job.id) continue
+    const share = decodeShare(value ?? '', job.images.length)
+    if (share?.jobAtMs === job.createdAtMs) found.set(of.node, { share, atMs })
+  }
+  return found
+}
+
+/** What was heard, never behind what was known: a node that restarted has not counted everything again yet. */
+export function foldShare(known: Share | undefined, heard: Share): Share {
+  if (known?.jobAtMs !== heard.jobAtMs) return heard
+  return {
+    ...heard,
+    bytes: Math.max(known.bytes, heard.bytes),
+    totalBytes: Math.max(known.totalBytes, heard.totalBytes),
+    images: heard.images.map((image, i) => foldImage(known.images[i], image)),
+  }
+}
+
+function foldImage(known: ShareImage | undefined, heard: ShareImage): ShareImage {
+  if (known === undefined || known.digest !== heard.digest) return heard
+  if (known.state === 'done') return known
+  return {
+    ...heard,
+    bytes: Math.max(known.bytes, heard.bytes),
+    totalBytes: heard.totalBytes ?? known.totalBytes,
+  }
+}

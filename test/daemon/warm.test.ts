@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { makeImage } from '../support/image.ts'
+import { type ScriptedRegistry, startRegistry } from '../support/registry.ts'
+import { startNode } from '../support/start-node.ts'
+
+const platforms = ['linux/amd64']
+const one = makeImage({ platforms, salt: 'one', layers: [300_000, 5_000] })
+const two = makeImage({ platforms, salt: 'two', layers: [200_000] })
+
+type Node = Awaited<ReturnType<typeof startNode>>
+
+async function registryWith(t: Test): Promise<ScriptedRegistry> {
+  const registry = await startRegistry({
+    images: {
+      'lab/one': { tags: new Map([['v1', one]]), blobs: one.blobs },
+      'lab/two': { tags: new Map([['v1', two]]), blobs: two.blobs },
+    },
+  })
+  t.teardown(() => registry.close())
+  return registry
+}
+
+async function apiOf({ addresses }: Node, dir: string) {
+  const token = (await readFile(join(dir, 'data', 'admin.token'), 'utf8')).trim()
+  const base = `http://${addresses.admin}/api/v1/`
+  const headers = { authorization: `Bearer ${token}` }
+  const call = async (method: string, path: string, body?: object) => {
+    const response = await fetch(base + path, {
+      method,
+      headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
+    })
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+  }
+  return {
+    call,
+    events: (path: string, more: Record<string, string> = {}) =>
+      fetch(base + path, { headers: { ...headers, ...more } }),
+    async over(id: string) {
+      for (;;) {
+        const { body } = await call('GET', `jobs/${id}`)
+        if (body['state'] !== 'running' && body['state'] !== 'waiting') return body
+        await delay(50)
+      }
+    },
+  }
+}
+
+t.test('a job fetches images, tells how it is, and is there once', async t => {
+  const registry = await registryWith(t)
+  const dir = t.testdir()
+  const node = await startNode(registry, dir)
+  t.teardown(() => node.close())
+  const api = await apiOf(node, dir)
+  const images = [`${registry.host}/lab/one:v1`, `${registry.host}/lab/two:v1`]
+  const put = await api.call('PUT', 'jobs/first', { images })
+  t.match(put, { status: 200, body: { id: 'first', images: 2, scope: 'all' } })
+  t.match((await api.call('PUT', 'jobs/first', { images })).status, 200)
+  t.match(await api.call('PUT', 'jobs/first', { images: images.slice(1) }), { status: 409 })
+
+  const over = await api.over('first')
+  const bytes = [...one.blobs.values(), ...two.blobs.values()].reduce((n, b) => n + b.length, 0)
+  t.match(over, { state: 'done', done: 2, failed: 0, wanted: 2, bytes, totalBytes: bytes })
+  t.match((over['nodes'] as object[])[0], {
+    there: true,
+    images: [
+      { state: 'done', digest: one.digest },
+      { state: 'done', digest: two.digest },
+    ],
+  })
+  t.equal(registry.log.filter(({ kind, method }) => kind === 'blob' && method === 'GET').length, 5)
+  t.equal((await node.ask(`lab/one/manifests/v1`, { method: 'HEAD' })).status, 200)
+  t.match(await api.call('GET', 'jobs'), { body: { items: [{ id: 'first', state: 'done' }] } })
+  const told = await (await api.events('jobs/first/events')).text()
+  t.match(told, /^event: end\nid: [0-9a-f]{16}\ndata: \{"id":"first".*"state":"done"/)
+
+  t.match(await api.call('DELETE', 'jobs/first'), { status: 200, body: { removed: true } })
+  t.match(await api.call('GET', 'jobs/first'), { status: 404 })
+})
