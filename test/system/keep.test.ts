@@ -78,3 +78,47 @@ t.test('what is kept has two copies; a reboot makes none, a loss makes one', asy
   }
   t.equal((await askTag(n3, 'one')).status, 200)
 })
+
+interface Counted {
+  readonly verdict: string
+  readonly items: readonly {
+    readonly reference: string
+    readonly copies: readonly object[]
+  }[]
+}
+
+t.test('each platform has its own copies, on nodes with clients of it', async t => {
+  const { world, places, startAll } = await setScene(t, { keep: { copies: 2 } })
+  const [p1, p2, p3] = await places('n1', 'n2', 'n3')
+  if (p1 === undefined || p2 === undefined || p3 === undefined) throw new Error('no place')
+  const config = { platforms: ['linux/arm64'] }
+  const nodes = await startAll([p1], [p2], [p3, { config }])
+  const [n1, n2, n3] = [at(nodes, 0), at(nodes, 1), at(nodes, 2)]
+  await world.push('both', 'latest', { layers: [100_000], salt: 'both' })
+  await world.push('one', 'latest', { platforms, layers: [100_000], salt: 'one' })
+  for (const repository of ['both', 'one']) {
+    await pull(n1.mirror, registryName, repository, 'latest')
+  }
+  const report = () => n1.ask<Counted>('/api/v1/report')
+  const pattern = encodeURIComponent(`${registryName}/**`)
+  await n1.ask(`/api/v1/keeps/${pattern}?copies=3`, { method: 'PUT' })
+  await until('what is kept is where it should be', async () => {
+    const { items } = await report()
+    return items.every(({ copies }) => copies.length > 0) && (await heldOn(n2)) === 2
+  })
+  await until('also that of the one node for arm64', async () => (await heldOn(n3)) === 1)
+  await world.uplink.refuse()
+  const amd64 = { platform: 'linux/amd64', held: 2, wanted: 2 }
+  const told = await report()
+  t.strictSame(
+    told.items.map(({ copies }) => copies),
+    [[amd64, { platform: 'linux/arm64', held: 1, wanted: 1 }], [amd64]],
+  )
+  t.equal(told.verdict, 'ready')
+  await n1.stop('SIGKILL')
+  for (const repository of ['both', 'one']) {
+    t.equal((await pull(n2.mirror, registryName, repository, 'latest')).status, 200)
+  }
+  await n2.stop('SIGKILL')
+  t.equal((await pull(n3.mirror, registryName, 'both', 'latest', 'arm64')).status, 200)
+})
