@@ -1,8 +1,9 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as grpc from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
+import { type CallRuntime, type Pod, type PodOptions, startPod } from './pods.ts'
 import { type Running, run, start, until } from './process.ts'
 import { type ContainerdVersion, cacheDir } from './requirements.ts'
 
@@ -24,6 +25,8 @@ export interface Containerd {
   collect(): Promise<readonly string[]>
   /** A pod with one container of this image; resolves with what it printed once it ended well. */
   runPod(image: string, command: readonly string[]): Promise<string>
+  /** A pod that goes on; whoever started it stops it. */
+  startPod(image: string, options?: PodOptions): Promise<Pod>
   ctr(...args: string[]): Promise<string>
   log(): string
   /** Ends the process and leaves what it has on the disk: another can be started there. */
@@ -99,7 +102,7 @@ export async function startContainerd(
         error === null ? resolve(answer as T) : reject(error),
       )
     })
-  let pods = 0
+  const callRuntime: CallRuntime = (method, request) => call(runtime, method, request)
 
   async function end(signal: NodeJS.Signals): Promise<void> {
     images.close()
@@ -143,42 +146,13 @@ export async function startContainerd(
     async remove(image) {
       await call(images, 'RemoveImage', { image: { image } })
     },
+    startPod: (image, options) => startPod(callRuntime, { dir, image }, options),
     async runPod(image, command) {
-      pods += 1
-      const name = `pod-${pods}`
-      const network = { namespace_options: { network: 'NODE' } }
-      const sandbox = {
-        metadata: { name, uid: `${name}-${process.pid}`, namespace: 'default' },
-        log_directory: join(dir, 'logs'),
-        linux: { security_context: network },
-      }
-      const { pod_sandbox_id } = await call<{ pod_sandbox_id: string }>(runtime, 'RunPodSandbox', {
-        config: sandbox,
-      })
-      const { container_id } = await call<{ container_id: string }>(runtime, 'CreateContainer', {
-        pod_sandbox_id,
-        config: {
-          metadata: { name: 'main' },
-          image: { image },
-          command,
-          log_path: `${name}.log`,
-          linux: { security_context: network },
-        },
-        sandbox_config: sandbox,
-      })
-      await call(runtime, 'StartContainer', { container_id })
-      const code = await until(`the container of ${image} ends`, async () => {
-        const { status } = await call<{ status: { state: string; exit_code: number } }>(
-          runtime,
-          'ContainerStatus',
-          { container_id },
-        )
-        return status.state === 'CONTAINER_EXITED' && { code: status.exit_code }
-      })
-      const printed = await readFile(join(dir, 'logs', `${name}.log`), 'utf8')
-      await call(runtime, 'StopPodSandbox', { pod_sandbox_id })
-      await call(runtime, 'RemovePodSandbox', { pod_sandbox_id })
-      if (code.code !== 0) throw new Error(`${image} ended with ${code.code}: ${printed}`)
+      const pod = await startPod(callRuntime, { dir, image }, { command })
+      const code = await pod.ended()
+      const printed = await pod.output()
+      await pod.stop()
+      if (code !== 0) throw new Error(`${image} ended with ${code}: ${printed}`)
       return printed
     },
     ctr,
