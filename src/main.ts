@@ -45,6 +45,7 @@ if (runningMajor < neededMajor) {
         loadKeyFiles: () => import('./adapters/cluster-keys/key-file.ts'),
         loadEarlierBundle: () => import('./daemon/earlier-bundle.ts'),
         loadContainerdSetup: () => import('./daemon/containerd-setup.ts'),
+        loadNodeWork: () => import('./adapters/kubernetes/node-work.ts'),
       }),
     )
     .then(exitCode => {

@@ -53,6 +53,15 @@ export type CheckFiles = (
   config: Config,
 ) => Promise<{ readonly faults: readonly Fault[]; readonly warnings: readonly string[] }>
 
+/** How far a DaemonSet whose pods do one thing and end is on one node. */
+export interface NodeWork {
+  readonly node: string
+  readonly isReady: boolean
+  readonly isDone: boolean
+  /** Of what is not done. */
+  readonly state: string | undefined
+}
+
 /** What the program hands to the command line, for it may not import these itself. */
 export interface Parts {
   loadDaemon(): Promise<{
@@ -67,6 +76,14 @@ export interface Parts {
   loadContainerdSetup(): Promise<{
     /** Rejects with an error whose message says what to do. */
     openContainerdSetup(config: Config): Promise<ContainerdSetup>
+  }>
+  loadNodeWork(): Promise<{
+    /** Throws, and the look rejects, with an error whose message says why Kubernetes cannot be asked. */
+    openNodeWork(place: {
+      readonly namespace: string
+      readonly daemonSet: string
+      readonly kubeconfig: string | undefined
+    }): (signal: AbortSignal) => Promise<readonly NodeWork[]>
   }>
 }
 

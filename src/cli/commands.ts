@@ -4,6 +4,7 @@ import type { Command, Option } from './command.ts'
 import { containerdCommands } from './containerd-commands.ts'
 import { exclusionCommands } from './exclusion-commands.ts'
 import { keepCommands } from './keep-commands.ts'
+import { kubernetesCommands } from './kubernetes-commands.ts'
 import { meshCommands } from './mesh-commands.ts'
 import { nodeCommands } from './node-commands.ts'
 import { nodeOption } from './node-words.ts'
@@ -156,6 +157,7 @@ export const commands: readonly Command[] = [
   ...archiveCommands(askingExitCodes),
   ...meshCommands(askingExitCodes),
   ...containerdCommands,
+  ...kubernetesCommands,
   {
     name: 'check-config',
     summary: 'tell everything that is wrong with the configuration',

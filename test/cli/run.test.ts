@@ -71,6 +71,7 @@ t.test('an error that nobody foresaw is not swallowed', async t => {
     loadKeyFiles: () => Promise.reject(new Error('none')),
     loadEarlierBundle: () => Promise.reject(new Error('none')),
     loadContainerdSetup: () => Promise.reject(new Error('none')),
+    loadNodeWork: () => Promise.reject(new Error('none')),
   }
   await t.rejects(runCli(['log-level'], parts, { env, terminal }), TypeError)
 })

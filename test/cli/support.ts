@@ -17,6 +17,7 @@ const noParts: Parts = {
   loadKeyFiles: () => import('../../src/adapters/cluster-keys/key-file.ts'),
   loadEarlierBundle: () => import('../../src/daemon/earlier-bundle.ts'),
   loadContainerdSetup: () => import('../../src/daemon/containerd-setup.ts'),
+  loadNodeWork: () => import('../../src/adapters/kubernetes/node-work.ts'),
 }
 
 /** Runs a command line in this process; only the variables given are there. */

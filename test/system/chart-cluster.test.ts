@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { startApiServer } from './support/api-server.ts'
-import { render } from './support/chart.ts'
-import { configOf, podOf } from './support/chart-objects.ts'
+import { type KubernetesObject, type Rendering, render } from './support/chart.ts'
+import { configOf, podOf, type Templated } from './support/chart-objects.ts'
 import { judgeObjects } from './support/kubernetes-schemas.ts'
 import { requireSystem } from './support/requirements.ts'
 
@@ -70,6 +70,9 @@ t.test(
   },
 )
 
+const pulls = (rendering: Rendering): readonly KubernetesObject[] =>
+  rendering.all('Job').filter(({ metadata }) => /-pull-/.test(metadata.name))
+
 t.test('before an upgrade the new image is pulled on the nodes that are ready', async t => {
   const node = (name: string, status: string, os = 'linux') => ({
     metadata: { name, labels: { 'kubernetes.io/os': os } },
@@ -107,7 +110,7 @@ t.test('before an upgrade the new image is pulled on the nodes that are ready', 
     const more = [...asked, '--kubeconfig', server.kubeconfig]
     const rendering = await render(values, { kubeVersion: '', more })
     await judgeObjects([rendering.text])
-    return rendering.all('Job')
+    return pulls(rendering)
   }
   const jobs = await upgrade({})
   const [first, second, ...others] = jobs.map(({ metadata }) => metadata.name)
@@ -125,5 +128,42 @@ t.test('before an upgrade the new image is pulled on the nodes that are ready', 
   })
   t.strictSame(await upgrade({ 'image.tag': '0.0.9' }), [], 'nothing new: nothing to pull')
   t.strictSame(await upgrade({ 'upgrade.pullFirst': false }), [])
-  t.strictSame((await render()).all('Job'), [], 'nor at the first installation')
+  t.strictSame(pulls(await render()), [], 'nor at the first installation')
 })
+
+t.test(
+  'before it is taken away containerd gets its files back, and a job waits for it',
+  async t => {
+    const rendering = await render({ preset: 'k3s' })
+    const hooks = rendering.objects.filter(
+      ({ metadata }) => metadata.annotations?.['helm.sh/hook'] === 'pre-delete',
+    )
+    const weight = ({ metadata }: KubernetesObject) =>
+      Number(metadata.annotations?.['helm.sh/hook-weight'])
+    const order = hooks.toSorted((a, b) => weight(a) - weight(b)).map(({ kind }) => kind)
+    t.strictSame(order.slice(-2), ['DaemonSet', 'Job'], 'what may, what does, what waits')
+    const roles = hooks.filter(({ kind }) => /Role$/.test(kind)) as {
+      rules?: { verbs: string[] }[]
+    }[]
+    t.strictSame(
+      new Set(roles.flatMap(({ rules = [] }) => rules.flatMap(({ verbs }) => verbs))),
+      new Set(['get', 'list']),
+      'it looks, and changes nothing',
+    )
+    const certsDir = '/var/lib/rancher/k3s/agent/etc/containerd/certs.d'
+    const { spec: work } = rendering.one<Templated>('DaemonSet', 'release-holdfast-uninstall')
+    t.match(work.template.spec, {
+      automountServiceAccountToken: false,
+      containers: [{ args: ['containerd', 'uninstall'], securityContext: { privileged: true } }],
+    })
+    const mounts = work.template.spec.containers[0]?.volumeMounts
+    const certs = mounts?.find(({ name }) => name === 'containerd-certs')
+    t.match(certs, { mountPath: certsDir, mountPropagation: 'Bidirectional' })
+    const { spec: waiting } = rendering.one<Templated>('Job', 'release-holdfast-uninstall')
+    const [wait] = waiting.template.spec.containers
+    t.strictSame(wait?.args.slice(0, 3), ['kubernetes', 'wait', 'release-holdfast-uninstall'])
+    t.match(wait?.args.at(-1), `--containerd.certs-dir /host${certsDir}`)
+    const without = await render({ 'uninstall.enabled': false })
+    t.notMatch(without.text, 'pre-delete')
+  },
+)

@@ -120,3 +120,29 @@ seLinuxOptions: {{- toYaml . | nindent 2 }}
     type: DirectoryOrCreate
 {{- end }}
 {{- end -}}
+
+{{- /* Where the pods of this release may run, and with what they are pulled. */ -}}
+{{- define "holdfast.everyNode" -}}
+{{- with .Values.image.pullSecrets -}}
+imagePullSecrets:
+{{- range . }}
+  - name: {{ . }}
+{{- end }}
+{{ end -}}
+{{- with .Values.nodeSelector -}}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{ end -}}
+{{- with .Values.affinity -}}
+affinity: {{- toYaml . | nindent 2 }}
+{{ end -}}
+{{- with .Values.tolerations -}}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /* Call: include "holdfast.uninstallHook" WEIGHT */ -}}
+{{- define "holdfast.uninstallHook" -}}
+helm.sh/hook: pre-delete
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}

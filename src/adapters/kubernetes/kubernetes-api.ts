@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import * as k8s from '@kubernetes/client-node'
+import { loadKubeConfig, readPages, until } from './kubernetes-client.ts'
 
 /** The few things that are asked of Kubernetes. */
 export interface KubernetesApi {
@@ -17,8 +18,6 @@ export interface KubernetesApi {
 const namespaceFile = '/var/run/secrets/kubernetes.io/serviceaccount/namespace'
 /** A Node object lists all images it holds: only its metadata is asked for. */
 const metadataOnly = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'
-const pageSize = 500
-const maxPages = 20
 
 /**
  * Opens the API as a pod does, or by a kubeconfig file. Rejects when there is neither. Importing this module costs tens of megabytes: only
@@ -28,10 +27,7 @@ export async function openKubernetesApi(options: {
   readonly kubeconfig?: string | undefined
   readonly namespace?: string | undefined
 }): Promise<KubernetesApi> {
-  const config = new k8s.KubeConfig()
-  if (options.kubeconfig !== undefined) config.loadFromFile(options.kubeconfig)
-  else if (process.env['KUBERNETES_SERVICE_HOST'] !== undefined) config.loadFromCluster()
-  else throw new Error('this is no pod of Kubernetes, and mesh.kubernetes.kubeconfig is not set')
+  const config = loadKubeConfig(options.kubeconfig)
   const namespace = options.namespace ?? (await ownNamespace(config))
   const core = config.makeApiClient(k8s.CoreV1Api)
   const discovery = config.makeApiClient(k8s.DiscoveryV1Api)
@@ -67,26 +63,6 @@ async function ownNamespace(config: k8s.KubeConfig): Promise<string> {
   }
 }
 
-interface Page<T> {
-  readonly items: readonly T[]
-  readonly metadata?: { readonly _continue?: string }
-}
-
-async function readPages<T>(
-  read: (next: { limit: number; _continue?: string }) => Promise<Page<T>>,
-): Promise<readonly T[]> {
-  const items: T[] = []
-  let next: { limit: number; _continue?: string } = { limit: pageSize }
-  for (let page = 0; page < maxPages; page++) {
-    const { items: more, metadata } = await read(next)
-    items.push(...more)
-    const token = metadata?._continue
-    if (token === undefined || token === '') break
-    next = { limit: pageSize, _continue: token }
-  }
-  return items
-}
-
 function addressesIn(slice: k8s.V1EndpointSlice, defaultPort: number): readonly string[] {
   if (slice.addressType === 'FQDN') return []
   const port = slice.ports?.find(({ name }) => name === 'mesh')?.port ?? defaultPort
@@ -95,14 +71,4 @@ function addressesIn(slice: k8s.V1EndpointSlice, defaultPort: number): readonly 
       address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
     ),
   )
-}
-
-/** Ends the request with the signal. */
-function until(signal: AbortSignal): k8s.ConfigurationOptions<k8s.ObservableMiddleware> {
-  const same = <T>(value: T) => new k8s.Observable(Promise.resolve(value))
-  const pre = (request: k8s.RequestContext) => {
-    request.setSignal(signal)
-    return same(request)
-  }
-  return { middleware: [{ pre, post: same }], middlewareMergeStrategy: 'append' }
 }

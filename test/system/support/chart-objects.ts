@@ -38,13 +38,14 @@ export interface PodSpec {
   }[]
 }
 
-interface Templated {
+/** What makes pods. */
+export interface Templated {
   readonly spec: { readonly template: { readonly spec: PodSpec } }
 }
 
 /** The pod of each node. */
 export const podOf = (rendering: Rendering): PodSpec =>
-  rendering.one<Templated>('DaemonSet').spec.template.spec
+  rendering.one<Templated>('DaemonSet', 'release-holdfast').spec.template.spec
 
 /** What installs, and what runs. */
 export function containersOf(rendering: Rendering): readonly [init: Container, main: Container] {

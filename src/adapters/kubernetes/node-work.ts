@@ -1,0 +1,76 @@
+import * as k8s from '@kubernetes/client-node'
+import { loadKubeConfig, readPages, until } from './kubernetes-client.ts'
+
+/** How far a DaemonSet whose pods do one thing and end is on one node. */
+export interface NodeWork {
+  readonly node: string
+  /** The node is there: what is to be done on it can be. */
+  readonly isReady: boolean
+  readonly isDone: boolean
+  /** Of what is not done: what Kubernetes says of it. */
+  readonly state: string | undefined
+}
+
+/** Looks at the pods of a DaemonSet, node by node. Rejects when it cannot be asked. */
+export type LookAtNodes = (signal: AbortSignal) => Promise<readonly NodeWork[]>
+
+/**
+ * Opens the API for this. Every node that the DaemonSet selects is told of, whether it has a pod or not. Throws when this is no pod and there
+ * is no kubeconfig.
+ */
+export function openNodeWork(place: {
+  readonly namespace: string
+  readonly daemonSet: string
+  readonly kubeconfig: string | undefined
+}): LookAtNodes {
+  const config = loadKubeConfig(place.kubeconfig)
+  const core = config.makeApiClient(k8s.CoreV1Api)
+  const apps = config.makeApiClient(k8s.AppsV1Api)
+  const { namespace, daemonSet: name } = place
+
+  return async signal => {
+    const { spec } = await apps.readNamespacedDaemonSet({ name, namespace }, until(signal))
+    const nodes = await readPages(next => {
+      const labelSelector = toSelector(spec?.template.spec?.nodeSelector)
+      return core.listNode({ ...labelSelector, ...next }, until(signal))
+    })
+    const pods = await readPages(next => {
+      const labelSelector = toSelector(spec?.selector.matchLabels)
+      return core.listNamespacedPod({ namespace, ...labelSelector, ...next }, until(signal))
+    })
+    return nodes.map(node => workOn(node, pods))
+  }
+}
+
+function toSelector(labels: Readonly<Record<string, string>> | undefined) {
+  const pairs = Object.entries(labels ?? {}).map(([label, value]) => `${label}=${value}`)
+  return pairs.length === 0 ? {} : { labelSelector: pairs.join(',') }
+}
+
+function workOn({ metadata, status }: k8s.V1Node, pods: readonly k8s.V1Pod[]): NodeWork {
+  const node = metadata?.name ?? ''
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready')
+  const own = pods.filter(({ spec }) => spec?.nodeName === node)
+  const containers = own.flatMap(pod => pod.status?.containerStatuses ?? [])
+  const isDone = containers.length > 0 && containers.every(hasEndedWell)
+  return {
+    node,
+    isReady: ready?.status === 'True',
+    isDone,
+    state: isDone ? undefined : tellState(own.length > 0, containers),
+  }
+}
+
+/** The kubelet starts it again once it has ended: what it ended with before counts as well. */
+const hasEndedWell = ({ state, lastState }: k8s.V1ContainerStatus): boolean =>
+  state?.terminated?.exitCode === 0 || lastState?.terminated?.exitCode === 0
+
+function tellState(hasPod: boolean, containers: readonly k8s.V1ContainerStatus[]): string {
+  if (!hasPod) return 'has no pod yet'
+  const said = containers.flatMap(({ state, lastState }) => {
+    const { terminated = lastState?.terminated, waiting } = state ?? {}
+    const why = terminated?.message?.trim() || waiting?.message || waiting?.reason
+    return why === undefined ? [] : [why]
+  })
+  return said.join('; ') || 'is at it'
+}

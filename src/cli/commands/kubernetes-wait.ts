@@ -1,0 +1,80 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { parseDuration } from '../../config/quantity.ts'
+import type { CommandContext, NodeWork, RunCommand } from '../command.ts'
+import { CommandFailure } from '../command-failure.ts'
+import { columns, print } from '../print.ts'
+
+/** Between two looks, ms. */
+const everyMs = 1_000
+
+/** `holdfast kubernetes wait` */
+export const run: RunCommand = async context => {
+  const { words, options } = context
+  const [daemonSet = ''] = words
+  const { namespace = 'default', kubeconfig, later } = options
+  const signal = AbortSignal.timeout(readWithin(options['within']))
+  const look = await open(context, { namespace, daemonSet, kubeconfig })
+  const { nodes, failure } = await lookUntilDone(look, signal)
+  if (nodes === undefined)
+    throw new CommandFailure('failed', `Kubernetes cannot be asked: ${failure}`)
+  const away = nodes.filter(({ isReady, isDone }) => !isReady && !isDone).map(({ node }) => node)
+  const command = away.length === 0 || later === undefined ? undefined : forEach(away, later)
+  const isWhole = areDone(nodes)
+  const shown = { done: isWhole, nodes, ...(command !== undefined && { later: command }) }
+  print(context, shown, () => [
+    ...columns(nodes.map(({ node, state }) => [node, state ?? 'done'])),
+    ...(away.length === 0 ? [] : [`not ready, and nothing done there: ${away.join(', ')}`]),
+    ...(command === undefined ? [] : ['when they are back:', `  ${command}`]),
+  ])
+  return isWhole ? 'ok' : 'failed'
+}
+
+function readWithin(text: string | undefined): number {
+  const withinMs = parseDuration(text ?? '5m')
+  if (withinMs !== undefined && withinMs > 0) return withinMs
+  throw new CommandFailure('usage', `--within ${JSON.stringify(text)} is no duration, as 5m is`)
+}
+
+type Look = (signal: AbortSignal) => Promise<readonly NodeWork[]>
+
+async function open(
+  context: CommandContext,
+  place: Parameters<
+    Awaited<ReturnType<CommandContext['parts']['loadNodeWork']>>['openNodeWork']
+  >[0],
+): Promise<Look> {
+  const { openNodeWork } = await context.parts.loadNodeWork()
+  try {
+    return openNodeWork(place)
+  } catch (error) {
+    throw new CommandFailure('failed', messageOf(error), error)
+  }
+}
+
+/** What was seen last, or why nothing was. An API server that is away for a moment is asked again. */
+async function lookUntilDone(
+  look: Look,
+  signal: AbortSignal,
+): Promise<{ readonly nodes?: readonly NodeWork[]; readonly failure?: string }> {
+  let nodes: readonly NodeWork[] | undefined
+  let failure: string | undefined
+  while (!signal.aborted) {
+    try {
+      nodes = await look(signal)
+      if (areDone(nodes)) break
+    } catch (error) {
+      if (!signal.aborted) failure = messageOf(error)
+    }
+    await wait(everyMs, undefined, { signal }).catch(() => {})
+  }
+  return { ...(nodes && { nodes }), failure: failure ?? 'it does not answer' }
+}
+
+const areDone = (nodes: readonly NodeWork[]): boolean =>
+  nodes.every(({ isReady, isDone }) => isDone || !isReady)
+
+const forEach = (nodes: readonly string[], command: string): string =>
+  `for node in ${nodes.join(' ')}; do ${command}; done`
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error)

@@ -1,0 +1,94 @@
+import t, { type Test } from 'tap'
+import { type Asked, startFakeApi } from '../../adapters/kubernetes/fake-api.ts'
+import { cli } from '../support.ts'
+
+const node = (name: string, status: string) => ({
+  metadata: { name },
+  status: { conditions: [{ type: 'Ready', status }] },
+})
+const pod = (nodeName: string, containerStatus: object) => ({
+  metadata: { name: `uninstall-${nodeName}` },
+  spec: { nodeName },
+  status: { containerStatuses: [containerStatus] },
+})
+const ended = (exitCode: number, message = '') => ({ terminated: { exitCode, message } })
+const daemonSet = {
+  spec: {
+    selector: { matchLabels: { app: 'uninstall' } },
+    template: { spec: { nodeSelector: { 'kubernetes.io/os': 'linux' } } },
+  },
+}
+
+/** An API with nodes, and with pods that are others at each look. */
+async function scene(t: Test, nodes: readonly object[], looks: readonly (readonly object[])[]) {
+  let look = 0
+  const { kubeconfig, asked } = await startFakeApi(t, ({ path }: Asked) => {
+    if (path.endsWith('/daemonsets/uninstall')) return { json: daemonSet }
+    if (path === '/api/v1/nodes') return { json: { items: nodes } }
+    const pods = looks[Math.min(look++, looks.length - 1)]
+    return { json: { items: pods } }
+  })
+  const run = (...more: string[]) =>
+    cli([
+      'kubernetes',
+      'wait',
+      'uninstall',
+      '--namespace',
+      'ship',
+      '--kubeconfig',
+      kubeconfig,
+      ...more,
+    ])
+  return { run, asked }
+}
+
+t.test('it ends once the work is done on every node that is ready', async t => {
+  const nodes = [node('galley', 'True'), node('bridge', 'True'), node('off', 'Unknown')]
+  const galley = pod('galley', { state: ended(0) })
+  const { run, asked } = await scene(t, nodes, [
+    [],
+    [galley, pod('bridge', { state: ended(6, 'no socket') })],
+    // Begun anew by the kubelet, and what it ended with before counts.
+    [galley, pod('bridge', { state: { running: {} }, lastState: ended(0) })],
+  ])
+  const { code, out } = await run('--later', 'debug node/$node')
+  t.equal(code, 0)
+  t.equal(
+    out,
+    'galley  done\nbridge  done\noff     has no pod yet\n' +
+      'not ready, and nothing done there: off\nwhen they are back:\n  for node in off; do debug node/$node; done\n',
+  )
+  const query = (path: string) => asked.find(one => one.path === path)?.query.get('labelSelector')
+  t.equal(query('/api/v1/nodes'), 'kubernetes.io/os=linux')
+  t.equal(query('/api/v1/namespaces/ship/pods'), 'app=uninstall')
+})
+
+t.test('a ready node that does not get there is told with its reason', async t => {
+  const waiting = { reason: 'ImagePullBackOff', message: 'Back-off pulling image' }
+  const { run } = await scene(
+    t,
+    [node('galley', 'True'), node('bridge', 'True')],
+    [[pod('galley', { state: { waiting } }), pod('bridge', { state: ended(0) })]],
+  )
+  const { code, out } = await run('--within', '50ms', '-o', 'json')
+  t.equal(code, 6)
+  t.strictSame(JSON.parse(out), {
+    done: false,
+    nodes: [
+      { node: 'galley', isReady: true, isDone: false, state: 'Back-off pulling image' },
+      { node: 'bridge', isReady: true, isDone: true },
+    ],
+  })
+})
+
+t.test('an API server that refuses is told of, and so is none', async t => {
+  const { kubeconfig } = await startFakeApi(t, () => ({
+    status: 403,
+    json: { kind: 'Status', message: 'nodes is forbidden' },
+  }))
+  const words = ['kubernetes', 'wait', 'uninstall', '--within', '50ms']
+  const refused = await cli([...words, '--kubeconfig', kubeconfig])
+  t.match(refused, { code: 6, err: /cannot be asked: .*nodes is forbidden/s })
+  t.match(await cli(words), { code: 6, err: /no pod of Kubernetes/ })
+  t.match(await cli([...words.slice(0, 3), '--within', 'soon']), { code: 2, err: /no duration/ })
+})
