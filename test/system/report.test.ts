@@ -1,17 +1,19 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import t from 'tap'
-import { makeImage } from '../support/image.ts'
+import t, { type Test } from 'tap'
+import type { Digest } from '../../src/oci/digest.ts'
+import { makeImage, type TestImage } from '../support/image.ts'
 import { busyboxFiles } from '../support/layer.ts'
 import { writeArchive } from './support/archive.ts'
-import { pull } from './support/client.ts'
+import { ask, pull } from './support/client.ts'
 import { type Containerd, pauseImage, startContainerd } from './support/containerd.ts'
 import { nodeBinary, program } from './support/holdfast.ts'
+import type { MeshNode, MeshPlace } from './support/mesh.ts'
 import { askTag, at, setScene } from './support/mesh-scene.ts'
 import { start, until } from './support/process.ts'
 import { requireSystem } from './support/requirements.ts'
-import { registryName } from './support/world.ts'
+import { registryName, type World } from './support/world.ts'
 
 requireSystem()
 
@@ -22,11 +24,100 @@ const runnable = (salt: string, files = [200_000]) => ({
   config: { Cmd: ['/bin/sleep', '100000'], Env: ['PATH=/bin'] },
 })
 
+interface Scrubbed {
+  readonly findings: readonly { readonly digest: string }[]
+}
+
 interface Item {
   readonly reference: string
   readonly verdict: string
   readonly standings: readonly { readonly node: string; readonly standing: string }[]
   readonly missing: readonly object[]
+}
+
+const refOf = (name: string) => `${registryName}/${name}:1`
+const pinPath = (name: string) => `/api/v1/pins/${encodeURIComponent(refOf(name))}?copies=3`
+/** How long a pin lasts that is to be over before the cable is pulled, ms. */
+const pinnedForMs = 10_000
+
+const scrubPath = '/api/v1/nodes/self/store/scrub'
+
+/** Overwrites a part of a blob on every node that has it, and has them hash what they have. */
+async function damage(
+  nodes: readonly MeshNode[],
+  places: readonly MeshPlace[],
+  digest: Digest,
+): Promise<void> {
+  const holders = await until('somebody has it on the disk', async () => {
+    const found = await Promise.all(places.map(place => openBlob(place, digest)))
+    return found.some(file => file !== undefined) && found
+  })
+  for (const [index, file] of holders.entries()) {
+    if (file === undefined) continue
+    await file.write('rotten', 1_000)
+    await file.close()
+    await at(nodes, index).ask(scrubPath, { method: 'POST' })
+    await until('the scrub has found it', async () => {
+      const { findings } = await at(nodes, index).ask<Scrubbed>(scrubPath)
+      return findings.some(finding => finding.digest === digest)
+    })
+  }
+}
+
+const openBlob = ({ dir }: MeshPlace, digest: Digest) =>
+  open(join(dir, 'data', 'blobs', ...digest.split(':')), 'r+').catch(() => undefined)
+
+/** Images that will not start, each for another reason. */
+async function makeHoles(
+  t: Test,
+  {
+    world,
+    nodes,
+    places,
+  }: { world: World; nodes: readonly MeshNode[]; places: readonly MeshPlace[] },
+  whole: TestImage,
+): Promise<readonly string[]> {
+  const [n1, n2] = [at(nodes, 0), at(nodes, 1)]
+  const change = (path: string, body: object) => n1.ask<object>(path, { method: 'PUT', body })
+
+  // All of it but a layer.
+  const torn = await world.push('torn', '1', runnable('torn', [210_000]))
+  await askTag(n1, 'torn', '1')
+  const { digest: manifest, config, layers } = torn.for('linux/amd64')
+  const parts = [`manifests/${manifest}`, `blobs/${config.digest}`, `blobs/${at(layers, 0).digest}`]
+  for (const part of parts) {
+    t.equal((await ask(`${n1.mirror}/v2/torn/${part}?ns=${registryName}`)).status, 200)
+  }
+
+  const rotten = await world.push('rotten', '1', runnable('rotten', [220_000]))
+  await pull(n1.mirror, registryName, 'rotten', '1')
+  await damage(nodes, places, at(rotten.for('linux/amd64').layers, 1).digest)
+
+  const blocked = await world.push('blocked', '1', runnable('blocked', [230_000]))
+  await Promise.all(nodes.map(node => pull(node.mirror, registryName, 'blocked', '1')))
+  await change(`/api/v1/blocks/${blocked.digest}?copies=3`, { note: 'CVE' })
+
+  // Pinned to what nobody holds, and can get no more of than its manifests.
+  const nothing = await world.push('nothing', '1', runnable('nothing', [240_000]))
+  const fault = world.uplink.fault(
+    { do: 'status', status: 404 },
+    { kind: 'blob', repository: 'nothing' },
+  )
+  const wish = { to: nothing.digest, allowIncomplete: true }
+  t.match(await change(pinPath('nothing'), wish), { complete: false })
+  await until('it was tried', () => fault.hits > 0)
+
+  // Pinned to what all hold, and not for long; of what its registry names there is nothing but the manifest.
+  await world.push('expired', '1', runnable('expired', [250_000]))
+  await askTag(n1, 'expired', '1')
+  const expiresAt = new Date(Date.now() + pinnedForMs).toISOString()
+  await change(pinPath('expired'), { to: whole.digest, expiresAt })
+  t.match(await askTag(n2, 'expired', '1'), { digest: whole.digest, source: 'pin' })
+  await until('the pin is over', async () => {
+    const { standing } = await n2.ask<{ standing: string }>(pinPath('expired').split('?')[0] ?? '')
+    return standing === 'expired'
+  })
+  return ['torn', 'rotten', 'blocked', 'nothing', 'expired']
 }
 
 t.test(
@@ -44,7 +135,7 @@ t.test(
     const pause = join(dir, 'pause.tar')
     await writeArchive(pause, pauseImage, makeImage(runnable('pause')))
 
-    await world.push('whole', '1', runnable('whole'))
+    const whole = await world.push('whole', '1', runnable('whole'))
     for (const node of nodes.slice(0, 2)) await pull(node.mirror, registryName, 'whole', '1')
     await world.push('single', '1', runnable('single'))
     await pull(at(nodes, 0).mirror, registryName, 'single', '1')
@@ -56,8 +147,10 @@ t.test(
     await askTag(at(nodes, 0), 'bare', '1')
     await world.push('elsewhere', '1', { ...runnable('arm'), platforms: ['linux/arm64'] })
     await askTag(at(nodes, 0), 'elsewhere', '1')
-    const names = ['whole', 'single', 'moved', 'bare', 'elsewhere', 'unheard']
-    const refs = names.map(name => `${registryName}/${name}:1`)
+    const scene = { world, nodes, places: [p1, p2, p3] }
+    const holes = await makeHoles(t, scene, whole)
+    const names = ['whole', 'single', 'moved', 'bare', 'elsewhere', 'unheard', ...holes]
+    const refs = names.map(refOf)
 
     /** What `holdfast report` says on a node, and how it ends. */
     async function report(index: number, ...words: readonly string[]) {
@@ -77,7 +170,16 @@ t.test(
       return { code, items, verdicts: items.map(({ verdict }) => verdict) }
     }
 
-    const expected = ['ready', 'at-risk', 'at-risk', 'not-ready', 'not-ready', 'not-ready']
+    const missing = holes.map(() => 'not-ready')
+    const expected = [
+      'ready',
+      'at-risk',
+      'at-risk',
+      'not-ready',
+      'not-ready',
+      'not-ready',
+      ...missing,
+    ]
     await until('the ledger is the same everywhere', async () => {
       const { items } = await told(2, ...refs)
       return items
@@ -89,7 +191,12 @@ t.test(
       t.equal(code, 7)
       t.strictSame(verdicts, expected, `as node ${index + 1} sees it`)
     }
-    t.equal((await told(2, `${registryName}/whole:1`)).code, 0)
+    t.equal((await told(2, refOf('whole'))).code, 0)
+    t.match(
+      (await told(2)).items,
+      [{ reference: refOf('nothing'), why: 'pin', verdict: 'not-ready' }],
+      'and without being asked for it, what is pinned',
+    )
 
     await world.uplink.refuse()
     t.strictSame((await told(2, ...refs)).verdicts, expected, 'and after the cut')
@@ -100,6 +207,7 @@ t.test(
       ['bare', false],
       ['elsewhere', false],
       ['unheard', false],
+      ...holes.map(name => [name, false] as const),
     ])
     for (const [index, version] of [
       [1, '1.7'],
