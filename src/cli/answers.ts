@@ -41,9 +41,6 @@ export const given = Type.Object({
   count: Type.Number(),
 })
 
-/** `GET /api/v1/resolutions` */
-export const resolutionsAnswer = Type.Object({ items: Type.Array(given) })
-
 /** `GET /api/v1/peers` */
 export const peersAnswer = Type.Object({
   enabled: Type.Boolean(),
@@ -273,7 +270,6 @@ export type StatusAnswer = Static<typeof statusAnswer>
 export type ResolveAnswer = Static<typeof resolveAnswer>
 export type ImportAnswer = Static<typeof importAnswer>
 export type PeersAnswer = Static<typeof peersAnswer>
-export type ResolutionsAnswer = Static<typeof resolutionsAnswer>
 export type PinsAnswer = Static<typeof pinsAnswer>
 export type PinAnswer = Static<typeof pinAnswer>
 export type PinChangeAnswer = Static<typeof pinChangeAnswer>

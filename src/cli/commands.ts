@@ -99,22 +99,27 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'why',
-    summary: 'tell what was answered for a tag, when and why',
-    usage: 'REF [--at TIME] [--limit N]',
+    summary: 'tell why a tag was answered so, or why a pod runs what it runs',
+    usage: 'REF|POD [--at TIME] [--node NODE] [--limit N]',
     words: { min: 1, max: 1 },
     description:
-      'Shows the answers that this node gave, newest first; equal ones in a row are one line. The last ten thousand are kept, across restarts.',
+      'For a tag it shows the answers that every node gave, newest first, and the pods that run it; equal answers in a row are one line. For a ' +
+      'pod (NAMESPACE/NAME, or the name) it shows for each container which image it names, which digest runs, whether that is what Holdfast ' +
+      'answered when the container was made, who said so, and what it would get now. A word that is the name of a pod means the pod; write ' +
+      'nginx:latest for the image. Each node keeps its last ten thousand answers, across restarts, and its pods for keep.runningFor.',
     options: [
       {
         name: 'at',
         value: 'TIME',
         summary:
-          'answers given at or before: 2026-11-20T03:00:00Z, 2026-11-20, or 8h for eight hours ago',
+          'answered, and running, at or before: 2026-11-20T03:00:00Z, 2026-11-20, or 8h for eight hours ago',
       },
-      { name: 'limit', value: 'N', summary: 'at most so many lines, 20 by default' },
+      { ...nodeOption, summary: 'ask this node alone; by default all are asked' },
+      { name: 'limit', value: 'N', summary: 'at most so many answers of a node, 20 by default' },
     ],
     examples: [
       { line: 'holdfast why nginx', does: 'the last answers' },
+      { line: 'holdfast why default/web-0', does: 'why a pod runs what it runs' },
       { line: 'holdfast why nginx --at 8h --limit 1', does: 'what was in force last night' },
     ],
     exitCodes: ['ok', 'noAnswer', ...askingExitCodes],

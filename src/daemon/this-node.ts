@@ -6,6 +6,8 @@ import { createNodeState } from '../http/admin/node-state.ts'
 import type { NodeView } from '../http/admin/node-view.ts'
 import { createRunNodeOperation, type NodeAccess } from '../http/admin/nodes.ts'
 import { createNote } from '../http/admin/run-operation.ts'
+import { createTellResolution } from '../http/admin/tell-resolution.ts'
+import { createNodeWhy } from '../http/admin/why.ts'
 import type { ModeSwitch } from '../keep/mode-switch.ts'
 import type { FaceParts } from './faces.ts'
 import type { LogLevelSwitch } from './log-level.ts'
@@ -13,17 +15,20 @@ import type { LogLevelSwitch } from './log-level.ts'
 /** Wires what can be looked at and changed on one node: on this one, by other nodes too, and on the others over their peer ports. */
 export function wireThisNode(
   config: Config,
-  parts: Pick<FaceParts, 'database' | 'content' | 'mesh' | 'clock' | 'log'> & {
+  parts: Pick<FaceParts, 'database' | 'content' | 'pods' | 'pull' | 'mesh' | 'clock' | 'log'> & {
     readonly modeSwitch: ModeSwitch
     readonly logLevel: LogLevelSwitch
     readonly view: NodeView
   },
 ): NodeAccess {
-  const { database, content, mesh, clock, log, modeSwitch, logLevel, view } = parts
+  const { database, content, pods, pull, mesh, clock, log, modeSwitch, logLevel, view } = parts
   const { ledger, audit } = database
   const { name } = config.node
   const { kind, dir, quotaBytes } = config.store
   const shown = maskSecrets(config) as Readonly<Record<string, unknown>>
+  const self = { id: database.replication.origin, name }
+  const nameOf = (id: string | undefined) =>
+    id === self.id ? name : mesh?.forPull.members.get(id ?? '')?.name
   const state = createNodeState(
     {
       store: {
@@ -40,12 +45,17 @@ export function wireThisNode(
       logLevel,
       view,
       audit,
+      why: createNodeWhy({
+        pods,
+        resolutions: database.resolutions,
+        resolution: createTellResolution({ resolveTag: pull.resolveTag, nameOf }),
+        nameOf,
+      }),
       config: () => shown,
     },
     () => ({ node: name, asOf: new Date(ledger.trustedNowMs()).toISOString() }),
   )
   const run = createRunNodeOperation(state)
-  const self = { id: database.replication.origin, name }
   if (mesh === undefined) return { run, nodes: { self } }
   const { members, client } = mesh.forPull
   mesh.answer(
@@ -56,7 +66,7 @@ export function wireThisNode(
           run,
           self: name,
           mayOperate: mesh.mayOperate,
-          nameOf: id => members.get(id)?.name,
+          nameOf,
           note: createNote({ audit, ledger, log }),
           clock,
           log,

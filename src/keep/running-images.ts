@@ -1,11 +1,10 @@
-import pTimeout from 'p-timeout'
 import { decodeCbor, encodeCbor, readList } from '../ledger/cbor.ts'
 import { compareTexts } from '../ledger/record.ts'
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import { formatReference, parseFullReference } from '../oci/reference.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { type PeerAnswer, type PeerClient, PeerFailure } from '../ports/peer-port.ts'
-import type { Pods, PodsState } from './watch-pods.ts'
+import { lookWithin, type Pods, type PodsState } from './watch-pods.ts'
 
 /** Subject on the peer port: what do your pods run? */
 export const podsSubject = 'pods'
@@ -49,7 +48,7 @@ const askMs = 5_000
 
 /** What runs here, looked at now. */
 async function lookHere(pods: Pick<Pods, 'look' | 'state' | 'containers'>): Promise<NodeImages> {
-  await pTimeout(pods.look(), { milliseconds: lookMs, fallback: () => undefined })
+  await lookWithin(pods, lookMs)
   const found = new Map<string, NodeImages['images'][number]>()
   for (const { images, digest, unseenMs } of pods.containers()) {
     if (unseenMs > 0) continue

@@ -1,3 +1,4 @@
+import pTimeout from 'p-timeout'
 import type { Digest } from '../oci/digest.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
@@ -28,6 +29,10 @@ export interface Pods {
   onChange(listener: () => void): () => void
   close(): Promise<void>
 }
+
+/** Looks, and waits no longer than `ms` for it: what was seen last is then what is known. */
+export const lookWithin = (pods: Pick<Pods, 'look'>, ms: number): Promise<void> =>
+  pTimeout(pods.look(), { milliseconds: ms, fallback: () => undefined })
 
 /** How often it is looked, ms. */
 const everyMs = 30_000

@@ -2,8 +2,10 @@ import t from 'tap'
 import { Value } from 'typebox/value'
 import * as understood from '../../src/cli/answers.ts'
 import * as understoodOfTags from '../../src/cli/tag-answers.ts'
+import * as understoodOfWhy from '../../src/cli/why-answers.ts'
 import type * as given from '../../src/http/admin/contract.ts'
 import type * as givenOfTags from '../../src/http/admin/tag-contract.ts'
+import type * as givenOfWhy from '../../src/http/admin/why-contract.ts'
 
 const asOf = { node: 'n', asOf: '2026-11-20T03:00:00.000Z' }
 const digest = `sha256:${'a'.repeat(64)}`
@@ -43,14 +45,17 @@ t.test('the command line understands what the admin API answers', async t => {
     lastAt: asOf.asOf,
     count: 2,
   }
-  const resolutions = {
+  const why = {
     ...asOf,
-    items: [entry, { ...entry, digest, saidBy: 'x' }],
-  } satisfies given.ResolutionsAnswer
+    pods: { state: 'seen' },
+    isPod: false,
+    containers: [],
+    resolutions: [entry, { ...entry, digest, saidBy: 'x' }],
+  } satisfies givenOfWhy.NodeWhyAnswer
   t.ok(Value.Check(understood.resolveAnswer, resolved))
   t.ok(Value.Check(understood.resolveAnswer, unresolved))
   t.ok(Value.Check(understoodOfTags.tagsAnswer, tags))
-  t.ok(Value.Check(understood.resolutionsAnswer, resolutions))
+  t.ok(Value.Check(understoodOfWhy.nodeWhyAnswer, why))
 })
 
 t.test('what the admin API may leave out, the command line may miss', async t => {
@@ -58,9 +63,9 @@ t.test('what the admin API may leave out, the command line may miss', async t =>
   const resolve = (answer: given.ResolveAnswer): understood.ResolveAnswer => answer
   const tags = (answer: givenOfTags.TagsAnswer): understoodOfTags.TagsAnswer => answer
   const tag = (answer: givenOfTags.TagAnswer): understoodOfTags.TagAnswer => answer
-  const resolutions = (answer: given.ResolutionsAnswer): understood.ResolutionsAnswer => answer
+  const why = (answer: givenOfWhy.NodeWhyAnswer): understoodOfWhy.NodeWhyAnswer => answer
   t.same(
-    [resolve, tags, tag, resolutions].map(take => typeof take),
+    [resolve, tags, tag, why].map(take => typeof take),
     ['function', 'function', 'function', 'function'],
   )
 })

@@ -42,6 +42,8 @@ export const exercises: Readonly<Record<string, Exercise>> = {
     noted: { subject: tag, before: { digest } },
   },
   listResolutions: { query: `ref=${tag}` },
+  getWhy: { query: `subject=${tag}&limit=2` },
+  getNodeWhy: { ...here, query: `subject=${tag}` },
   getStatus: {},
   listPeers: {},
   listPins: {},

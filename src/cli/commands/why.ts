@@ -1,43 +1,43 @@
-import { formatReference } from '../../oci/reference.ts'
 import { findAdmin } from '../admin-address.ts'
-import { createAdminApi } from '../admin-api.ts'
-import { type ResolutionsAnswer, resolutionsAnswer } from '../answers.ts'
-import type { RunCommand } from '../command.ts'
-import { formatSayer, print, properties, readLimit, readReference } from '../print.ts'
+import { type AdminApi, createAdminApi } from '../admin-api.ts'
+import type { CommandContext, RunCommand } from '../command.ts'
+import { nodePath } from '../node-words.ts'
+import { print, readLimit, readReference } from '../print.ts'
 import { readTime } from '../read-time.ts'
+import { nodeWhyAnswer, type WhyAnswer, whyAnswer } from '../why-answers.ts'
+import { unknownLines, whyLines } from '../why-words.ts'
 
-/** `holdfast why REF` */
+/** `holdfast why REF|POD` */
 export const run: RunCommand = async context => {
-  const ref = formatReference(readReference(context.words[0] ?? ''))
+  const subject = context.words[0] ?? ''
+  readReference(subject) // names of pods have the form of names of images
   const limit = readLimit(context.options['limit'], 20, 1000)
   const until = context.options['at']
   const at =
     until === undefined
       ? undefined
       : readTime(until, { option: '--at', towards: 'past', nowMs: Date.now() })
-  const api = createAdminApi(await findAdmin(context))
-  const answer = await api.get('/api/v1/resolutions', { ref, at, limit }, resolutionsAnswer)
-  print(context, answer, () => lines(ref, at, answer))
-  return answer.items.length > 0 ? 'ok' : 'noAnswer'
+  const answer = await ask(context, { subject, at, limit })
+  const lines = whyLines(answer)
+  print(context, answer, () => [...tell(subject, at, lines), ...apart(unknownLines(answer))])
+  return lines.length > 0 ? 'ok' : 'noAnswer'
 }
 
-function lines(ref: string, at: string | undefined, { items }: ResolutionsAnswer): string[] {
-  if (items.length === 0) {
-    const until = at === undefined ? '' : ` until ${at}`
-    return [`${ref}: this node gave no answer${until} that it remembers`]
-  }
-  return items.flatMap(
-    ({ reference, digest, source, reason, saidBy, saidByName, firstAt, lastAt, count }, index) => [
-      ...(index === 0 ? [] : ['']),
-      firstAt === lastAt ? lastAt : `${firstAt} to ${lastAt}`,
-      ...properties([
-        ['reference', reference],
-        ['digest', digest ?? 'none'],
-        ['source', source],
-        ['because', reason],
-        ['said by', formatSayer(saidBy, saidByName)],
-        ['times', String(count)],
-      ]),
-    ],
-  )
+async function ask(
+  context: CommandContext,
+  query: Parameters<AdminApi['get']>[1],
+): Promise<WhyAnswer> {
+  const path = context.options['node'] === undefined ? undefined : nodePath(context, 'why')
+  const api = createAdminApi(await findAdmin(context))
+  if (path === undefined) return api.get('/api/v1/why', query, whyAnswer)
+  return { nodes: [await api.get(path, query, nodeWhyAnswer)], silent: [] }
 }
+
+function tell(subject: string, at: string | undefined, lines: readonly string[]) {
+  if (lines.length > 0) return lines
+  const until = at === undefined ? '' : ` until ${at}`
+  return [`${subject}: no pod is called so, and no node gave an answer${until} that it remembers`]
+}
+
+const apart = (lines: readonly string[]): readonly string[] =>
+  lines.length === 0 ? [] : ['', ...lines]

@@ -20,9 +20,13 @@ import type { TokenFile } from '../token-file.ts'
 import { withoutSchemas } from '../without-schemas.ts'
 import { addExport } from './answer-export.ts'
 import { addImport } from './answer-import.ts'
+
 import { type AdminParts, createAdminAnswers } from './answers.ts'
+import { addAllNodes } from './ask-nodes.ts'
 import { createTellAudit } from './audit.ts'
+
 import { admitCallers } from './callers.ts'
+
 import { addExclusions } from './exclusions.ts'
 import { createExplainTag, type ExplainParts } from './explain-tag.ts'
 import { addJobs, type JobParts } from './jobs.ts'
@@ -165,6 +169,7 @@ export async function createAdmin(
     monotonicMs: parts.clock.monotonicMs,
     version: options.version,
   })
+  addAllNodes(add, { node: parts.node, asOf })
   addExport(add, parts.exportImages)
   addImport(app, add, { importArchive: parts.importArchive, stallMs, asOf })
   app.get('/api/v1/openapi.json', async () => toOpenApi(Object.values(operations)))

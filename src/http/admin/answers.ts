@@ -1,16 +1,16 @@
-import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
+import { formatTag, parseTag } from '../../oci/reference.ts'
 import type { ResolutionLog } from '../../ports/resolution-log.ts'
 import type { TagLedger } from '../../ports/tag-ledger.ts'
 import type { ResolveTag } from '../../pull/resolution.ts'
 import type {
-  Resolution,
   ResolutionsAnswer,
   ResolutionsQuery,
   ResolveAnswer,
   ResolveQuery,
 } from './contract.ts'
-import { defined, iso, isoOf } from './describe.ts'
+import { defined, iso } from './describe.ts'
 import type { MeshView } from './node-view.ts'
+import { createTellResolution, type TellResolution, tellGiven } from './tell-resolution.ts'
 
 /** Where the admin API's answers come from. */
 export interface AdminParts {
@@ -27,10 +27,7 @@ export interface AdminAnswers {
   asOf(): { readonly node: string; readonly asOf: string }
   resolve(query: ResolveQuery, signal: AbortSignal): Promise<ResolveAnswer>
   /** What a tag resolves to now, and with `explain` what was tried. */
-  resolution(
-    key: TagReference,
-    options: { readonly explain: boolean; readonly signal: AbortSignal },
-  ): Promise<Resolution>
+  readonly resolution: TellResolution
   /** What a node goes by, where that is known here. */
   nameOf(id: string | undefined): string | undefined
   resolutions(query: ResolutionsQuery): ResolutionsAnswer
@@ -50,20 +47,7 @@ export function createAdminAnswers(
     return nodes.find(({ id }) => id === node)?.name
   }
 
-  /** A node is told with its name, where it has one here: people do not know ids. */
-  const tellSayer = (saidBy: string | undefined) => ({ saidBy, saidByName: nameOf(saidBy) })
-
-  const resolution: AdminAnswers['resolution'] = async (key, { explain, signal }) => {
-    // Asked as an explanation in any case: a person's question must not look like a client's pull.
-    const answer = await parts.resolveTag(key, { asking: 'explain', signal })
-    const { reason, failure, steps } = answer
-    const told = { reason, ...defined({ failure, steps: explain ? [...steps] : undefined }) }
-    if (!answer.found) return { ...told, found: false }
-    const { digest, mediaType, size, source, fresh, confirmedAtMs, ageSeconds, saidBy } = answer
-    const confirmedAt = isoOf(confirmedAtMs)
-    const optional = defined({ confirmedAt, ageSeconds, ...tellSayer(saidBy) })
-    return { ...told, found: true, digest, mediaType, size, source, fresh, ...optional }
-  }
+  const resolution = createTellResolution({ resolveTag: parts.resolveTag, nameOf })
 
   return {
     asOf,
@@ -79,15 +63,7 @@ export function createAdminAnswers(
       const atMs = at === undefined ? undefined : Date.parse(at)
       const items = parts.resolutions
         .find({ ...defined({ reference, atMs }), limit })
-        .map(({ firstAtMs, lastAtMs, count, source, reason, digest, saidBy, ...entry }) => ({
-          reference: entry.reference,
-          source,
-          reason,
-          firstAt: iso(firstAtMs),
-          lastAt: iso(lastAtMs),
-          count,
-          ...defined({ digest, ...tellSayer(saidBy) }),
-        }))
+        .map(entry => tellGiven(entry, nameOf))
       return { ...asOf(), items }
     },
   }

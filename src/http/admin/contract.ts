@@ -218,6 +218,7 @@ export const exportQuery = Type.Object({
   ),
 })
 
+export type Given = Static<typeof given>
 export type Resolution = Static<typeof resolution>
 export type ResolveQuery = Static<typeof resolveQuery>
 export type ResolveAnswer = Static<typeof resolveAnswer>

@@ -11,7 +11,10 @@ import {
   storeAnswer,
 } from './node-contract.ts'
 import { noQuery, type Operation, operation } from './operation.ts'
+
 import { auditAnswer, auditQuery } from './pin-contract.ts'
+
+import { nodeWhyAnswer, whyQuery } from './why-contract.ts'
 
 /** Why a node could not be asked: unknown, one of several, without rights there, speaking nonsense, away, silent. */
 const proxied = [404, 409, 502, 503, 504] as const
@@ -131,5 +134,15 @@ export const nodeOperations = {
     path: '/api/v1/nodes/{name}/config',
     summary: 'The configuration that is in force on a node, secrets masked',
     answer: configAnswer,
+  }),
+  nodeWhy: operation({
+    ...read,
+    id: 'getNodeWhy',
+    path: '/api/v1/nodes/{name}/why',
+    summary:
+      'What a node answered for a tag, or for what a pod of it names, why, and what runs there',
+    query: whyQuery,
+    answer: nodeWhyAnswer,
+    problems: [...proxied],
   }),
 } as const satisfies Record<string, Operation>

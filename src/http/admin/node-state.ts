@@ -18,6 +18,7 @@ import type {
 import type { nodeOperations } from './node-operations.ts'
 import type { NodeView } from './node-view.ts'
 import type { AnswerOf, BodyOf, Operation } from './operation.ts'
+import type { NodeWhy } from './why.ts'
 
 /** One question to this node, read and checked; asked here or by another node. */
 export interface NodeAsked<O extends Operation = Operation> {
@@ -58,6 +59,8 @@ export interface NodeParts {
   }
   readonly view: NodeView
   readonly audit: Pick<AuditLog, 'find'>
+  /** What was answered for a tag or what a pod names, and why. */
+  readonly why: NodeWhy
   /** As it was read, secrets masked. */
   readonly config: () => Readonly<Record<string, unknown>>
 }
@@ -171,6 +174,7 @@ export function createNodeState(
       return tellLogLevel()
     },
     nodeConfig: tellConfig,
+    nodeWhy: async ({ query }) => ({ ...asOf(), ...(await parts.why(query)) }),
   }
 }
 

@@ -27,6 +27,7 @@ import {
 } from './pin-contract.ts'
 import { reportAnswer, reportQuery } from './report-contract.ts'
 import { forgetAnswer, refreshAnswer, tagAnswer, tagsAnswer, tagsQuery } from './tag-contract.ts'
+import { whyOperation } from './why-contract.ts'
 
 const read = { method: 'GET', role: 'read', body: undefined, problems: [] } as const
 
@@ -250,6 +251,7 @@ export const operations = {
     answer: nodesAnswer,
   }),
   ...jobOperations,
+  why: whyOperation,
   ...nodeOperations,
   audit: operation({
     ...read,

@@ -92,6 +92,12 @@ export function madeUpNode(change: Partial<NodeParts> = {}, name = 'van-1') {
           peers: () => ({ ...asOf(), enabled: false, members: [], alarms: [] }),
         },
         audit: { find: () => [] },
+        why: async () => ({
+          pods: { state: 'seen' },
+          isPod: false,
+          containers: [],
+          resolutions: [],
+        }),
         config: () => ({ mode: 'auto', log: { level: 'info', format: 'json' } }),
         ...change,
       },

@@ -1,0 +1,101 @@
+import { columns, formatSayer, properties } from './print.ts'
+import type { NodeWhyAnswer, WhyAnswer, WhyContainer } from './why-answers.ts'
+
+type Given = NodeWhyAnswer['resolutions'][number]
+type Named = WhyContainer['images'][number]
+
+/** What is known of a pod or an image, on all nodes that say something. */
+export function whyLines({ nodes }: WhyAnswer): string[] {
+  const ofPod = nodes.filter(({ isPod }) => isPod)
+  if (ofPod.length > 0) {
+    return separated(
+      ofPod.flatMap(({ node, containers }) => containers.map(one => containerLines(node, one))),
+    )
+  }
+  const answers = nodes.flatMap(({ node, resolutions }) =>
+    resolutions.map(given => givenLines(node, given)),
+  )
+  const runs = nodes.flatMap(({ node, containers }) => containers.map(one => [node, one] as const))
+  return separated([...answers, ...(runs.length > 0 ? [runLines(runs)] : [])])
+}
+
+/** Whom nothing is known of, and why. */
+export const unknownLines = ({ nodes, silent }: WhyAnswer): string[] => [
+  ...nodes
+    .filter(({ pods }) => pods.state === 'unseen')
+    .map(({ node, pods }) => `what the pods of ${node} run is not known: ${pods.failure}`),
+  ...silent.map(({ node, detail }) => `${node} gave no answer: ${detail}`),
+]
+
+const separated = (blocks: readonly (readonly string[])[]): string[] =>
+  blocks.flatMap((block, index) => (index === 0 ? block : ['', ...block]))
+
+const span = (firstAt: string, lastAt: string): string =>
+  firstAt === lastAt ? lastAt : `${firstAt} to ${lastAt}`
+
+function givenLines(node: string, given: Given): readonly string[] {
+  const { reference, digest, source, reason, saidBy, saidByName, firstAt, lastAt, count } = given
+  return [
+    span(firstAt, lastAt),
+    ...properties([
+      ['node', node],
+      ['reference', reference],
+      ['digest', digest ?? 'none'],
+      ['source', source],
+      ['because', reason],
+      ['said by', formatSayer(saidBy, saidByName)],
+      ['times', String(count)],
+    ]),
+  ]
+}
+
+function containerLines(node: string, one: WhyContainer): readonly string[] {
+  const { namespace, pod, container, running, firstAt, lastAt, digest, images } = one
+  const when = running ? `runs since ${firstAt}` : `ran from ${firstAt}, last seen ${lastAt}`
+  const what = `${namespace}/${pod}, container ${container}, on ${node}: ${when}`
+  return [
+    what,
+    ...properties([['runs', digest ?? 'an image that its runtime no longer knows']]),
+    ...images.flatMap(image => imageLines(image, digest)),
+  ]
+}
+
+/** What the pod names, what was answered for it then, and what it would get now. */
+function imageLines({ reference, answered, now }: Named, digest: string | null | undefined) {
+  if (now == null) return properties([['image', `${reference}: a digest asks nobody`]])
+  const isAnswer = answered?.digest != null && answered.digest === digest
+  return properties([
+    ['image', reference],
+    ['answered', answered == null ? neverAnswered : answerOf(answered, isAnswer)],
+    ['because', isAnswer ? answered?.reason : undefined],
+    ['said by', isAnswer ? formatSayer(answered?.saidBy, answered?.saidByName) : undefined],
+    ['now', nowOf(now, digest)],
+  ])
+}
+
+const neverAnswered =
+  'nothing that this node remembers: the image was there already, or came past Holdfast'
+
+function answerOf({ digest, source, firstAt, lastAt }: Given, isAnswer: boolean): string {
+  const when = `${source}, ${span(firstAt, lastAt)}`
+  if (isAnswer) return `this digest (${when})`
+  const other = digest == null ? 'nothing' : digest
+  return `${other} (${when}), not what runs: that was there already, or came past Holdfast`
+}
+
+function nowOf(now: NonNullable<Named['now']>, digest: string | null | undefined): string {
+  if (!now.found) return `nothing: ${now.reason}`
+  const what = now.digest === digest ? 'the same digest' : now.digest
+  return `${what} (${now.source}): ${now.reason}`
+}
+
+function runLines(runs: readonly (readonly [string, WhyContainer])[]): readonly string[] {
+  const rows = runs.map(([node, one]) => [
+    `${one.namespace}/${one.pod}`,
+    one.container,
+    node,
+    one.running ? `since ${one.firstAt}` : `until ${one.lastAt}`,
+    one.digest ?? 'not known',
+  ])
+  return columns([['POD', 'CONTAINER', 'NODE', 'RUNS', 'DIGEST'], ...rows])
+}
