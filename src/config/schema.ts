@@ -213,6 +213,20 @@ const configSchema = group('Configuration of Holdfast.', {
     }),
   }),
   warm: warmSchema,
+  tracing: group('Spans of what a request took its time for, for OpenTelemetry. Off by default.', {
+    endpoint: Type.Optional(
+      ofKind('endpointUrl', {
+        description:
+          'Where spans are posted as OTLP over HTTP, such as http://collector:4318/v1/traces; OTEL_EXPORTER_OTLP_HEADERS holds headers for it. Default: nowhere.',
+      }),
+    ),
+    share: Type.Number({
+      minimum: 0,
+      maximum: 1,
+      default: 1,
+      description: 'How many of the traces are sent: 0.01 is one in a hundred.',
+    }),
+  }),
   log: group('Logs go to standard error.', {
     level: Type.Enum(['debug', 'info', 'warn', 'error'], {
       default: 'info',

@@ -18,9 +18,11 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Mode } from '../ports/mode.ts'
 import { systemTimers } from '../ports/timers.ts'
+import type { Tracer } from '../ports/tracer.ts'
 import { rememberAnswers } from '../pull/remember-answers.ts'
 import { measureResolveTag } from '../telemetry/measured-resolve-tag.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { traceResolveTag } from '../telemetry/traced.ts'
 import { watchNode } from '../telemetry/watch-node.ts'
 import type { Archive } from './archive.ts'
 import type { Content } from './content.ts'
@@ -50,6 +52,7 @@ export interface FaceParts {
   readonly warm: Warm
   readonly repair: Pick<Repair, 'counts'>
   readonly metrics: Metrics
+  readonly tracer: Tracer
   readonly clock: Clock
   readonly log: Log
   readonly mode: () => Mode
@@ -189,12 +192,13 @@ export async function openFaces(
 }
 
 function buildMirror(config: Config, parts: FaceParts): Listener {
-  const { pull, content, clock, log, metrics } = parts
+  const { pull, content, clock, log, metrics, tracer } = parts
   const { upstream } = parts.upstreams
   const { ledger, resolutions } = parts.database
   const { listen, tokenFile, allow, defaultUpstream } = config.mirror
   const { given } = pull
-  const measured = measureResolveTag(pull.resolveTag, { meter: metrics.resolutions, clock, log })
+  const traced = traceResolveTag(pull.resolveTag, tracer)
+  const measured = measureResolveTag(traced, { meter: metrics.resolutions, clock, log })
   return createMirror(
     {
       resolveTag: rememberAnswers(measured, {

@@ -10,9 +10,11 @@ import { uniteStores } from '../keep/unite-stores.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { MaintainedStore } from '../ports/content-upkeep.ts'
 import type { Log } from '../ports/log.ts'
+import type { Tracer } from '../ports/tracer.ts'
 import { trackCommits } from '../pull/commits.ts'
 import { measureStore, type StoreMeter } from '../telemetry/measured-store.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { traceStore } from '../telemetry/traced.ts'
 import { type Neighbour, openNeighbour } from './neighbour.ts'
 
 /** The store, before anything is known of what is in it. */
@@ -35,6 +37,7 @@ export interface OpenedStore {
 
 interface StoreParts {
   readonly metrics: Metrics
+  readonly tracer: Tracer
   readonly clock: Clock
   readonly log: Log
 }
@@ -75,7 +78,7 @@ async function openTheirs(
 /** A disk store, beside what containerd holds where `both` wants it. */
 async function openOwn(
   config: Config,
-  { metrics, clock, log }: StoreParts,
+  { metrics, tracer, clock, log }: StoreParts,
   owned: AsyncDisposableStack,
 ): Promise<OpenedStore> {
   const { dir, quotaBytes } = config.store
@@ -92,7 +95,7 @@ async function openOwn(
   })
   owned.defer(() => disk.close())
   const { meter, isUnusable } = watchStore(metrics.store)
-  const { store: own, settled } = trackCommits(measureStore(disk, meter))
+  const { store: own, settled } = trackCommits(measureStore(traceStore(disk, tracer), meter))
   const isBeside = config.store.kind === 'both'
   const neighbour = isBeside
     ? await openNeighbour(config, { hasher, clock, log }, owned)

@@ -11,9 +11,11 @@ import type { Log } from '../ports/log.ts'
 import type { Mode } from '../ports/mode.ts'
 import type { ResolveName } from '../ports/resolve-name.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
+import type { Tracer } from '../ports/tracer.ts'
 import type { Upstream } from '../ports/upstream.ts'
 import { measureUpstream } from '../telemetry/measured-upstream.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { traceUpstream } from '../telemetry/traced.ts'
 
 /** A clock that is behind trusted time by more than this makes certificates look "not yet valid", in ms. */
 const clockSlackMs = 60_000
@@ -30,6 +32,7 @@ export interface Upstreams {
 interface UpstreamParts {
   readonly ledger: TagLedger
   readonly metrics: Metrics
+  readonly tracer: Tracer
   readonly clock: Clock
   readonly log: Log
   /** What this process sends with its questions. */
@@ -40,7 +43,7 @@ interface UpstreamParts {
 /** Makes the client of all configured registries; nothing is contacted before the first question. */
 export function openUpstreams(
   { upstreams, dockerConfigPaths }: UpstreamFiles,
-  { ledger, metrics, clock, log, mark, mode }: UpstreamParts,
+  { ledger, metrics, tracer, clock, log, mark, mode }: UpstreamParts,
   owned: AsyncDisposableStack,
 ): Upstreams {
   const names = createNameResolver({ clock, log, watchFile: createChangingFile })
@@ -57,6 +60,7 @@ export function openUpstreams(
   const parts = { transport, authorizer, clock, log, mayProbe }
   const registries = createRegistryUpstream(parts, { upstreams })
   owned.defer(() => registries.close())
-  const upstream = measureUpstream(registries, { meter: metrics.upstream, clock })
+  const traced = traceUpstream(registries, tracer)
+  const upstream = measureUpstream(traced, { meter: metrics.upstream, clock })
   return { upstream, settings: upstreams, resolveName: names.resolve }
 }

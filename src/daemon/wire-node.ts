@@ -11,6 +11,7 @@ import { systemTimers } from '../ports/timers.ts'
 import type { RunningLog } from '../telemetry/log.ts'
 import { createMeshMetrics, watchMesh } from '../telemetry/mesh-metrics.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import { tracePeers } from '../telemetry/traced.ts'
 import { wireArchive } from './archive.ts'
 import { watchBehind } from './containerd-behind.ts'
 import { openContent } from './content.ts'
@@ -21,6 +22,7 @@ import { openPods } from './pods.ts'
 import { openRepair } from './repair.ts'
 import { wirePull } from './resolution.ts'
 import { openStore } from './store.ts'
+import { openTracing } from './tracing.ts'
 import { openUpstreams } from './upstreams.ts'
 import { openWarm } from './warm.ts'
 
@@ -46,7 +48,8 @@ export async function wireNode(
   owned: AsyncDisposableStack,
 ): Promise<WiredAddresses> {
   const metrics = createMetrics({ version })
-  const storing = openStore(config, { metrics, clock, log }, owned)
+  const tracer = await openTracing(config, { version }, owned)
+  const storing = openStore(config, { metrics, tracer, clock, log }, owned)
   await Promise.allSettled([opening, storing]) // neither is left on its way when the other fails
   const database = await opening
   const opened = await storing
@@ -65,7 +68,7 @@ export async function wireNode(
     { configured: config.mode },
   )
   const mode = modeSwitch.current
-  const upstreamParts = { ledger, metrics, clock, log, mark, mode }
+  const upstreamParts = { ledger, metrics, tracer, clock, log, mark, mode }
   const upstreams = openUpstreams(upstreamFiles, upstreamParts, owned)
   const logLevel = createLogLevel(
     { log, timers: systemTimers, nowMs: ledger.trustedNowMs },
@@ -75,7 +78,11 @@ export async function wireNode(
   const watching = watchBehind(config, { upstream: upstreams.upstream, mode, clock, log }, owned)
   const shared = { database, content, pods, running, upstreams, clock, log, mode, mark }
   const mesh = await join(config, { ...shared, metrics, version }, owned)
-  const pull = wirePull(config, { ...shared, mesh: mesh?.forPull }, owned)
+  const forPull = mesh?.forPull && {
+    ...mesh.forPull,
+    client: tracePeers(mesh.forPull.client, tracer),
+  }
+  const pull = wirePull(config, { ...shared, mesh: forPull }, owned)
   if (mesh !== undefined && pull.forPeers !== undefined) mesh.serve(pull.forPeers)
   const archive = await wireArchive(
     config,
@@ -94,6 +101,7 @@ export async function wireNode(
     repair,
     archive,
     metrics,
+    tracer,
     version,
   }
   await watching

@@ -18,6 +18,7 @@ import { systemClock } from '../../src/ports/clock.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import type { Mode } from '../../src/ports/mode.ts'
 import { systemTimers } from '../../src/ports/timers.ts'
+import { noTracer } from '../../src/ports/tracer.ts'
 import { isAbsent } from '../../src/pull/absent.ts'
 import type { ResolveOptions } from '../../src/pull/resolution.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
@@ -80,7 +81,7 @@ async function openNode(
   const database = await openLedger({ dataDir, log, clock })
   owned.defer(() => database.close())
   const metrics = createMetrics({ version: 'test' })
-  const opened = await openStore(config, { metrics, clock, log }, owned)
+  const opened = await openStore(config, { metrics, tracer: noTracer, clock, log }, owned)
   const running = createRunning(noPods)
   const content = await openContent(
     config,
