@@ -221,6 +221,7 @@ export const statusAnswer = Type.Object({
   asOf: Type.String(),
   version: Type.String(),
   mode: Type.String(),
+  modeDecidedBy: Type.String(),
   uptimeSeconds: Type.Number(),
   ready: Type.Boolean(),
   degraded: Type.Array(Type.Object({ reason: Type.String(), detail: Type.String() })),

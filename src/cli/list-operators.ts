@@ -7,6 +7,7 @@ import {
   type PinsAnswer,
   pinsAnswer,
 } from './answers.ts'
+import { type ClusterModeAnswer, clusterModeAnswer } from './node-answers.ts'
 
 /** What operators said that is in force, as a node knows it. */
 export interface OperatorWords {
@@ -15,6 +16,8 @@ export interface OperatorWords {
   readonly keeps: KeepsAnswer['items']
   readonly blocks: ExclusionsAnswer['items']
   readonly bans: ExclusionsAnswer['items']
+  /** The mode of all nodes. */
+  readonly mode: ClusterModeAnswer['cluster']
 }
 
 /** Pins of one question. */
@@ -25,9 +28,10 @@ export async function listOperatorWords(api: AdminApi): Promise<OperatorWords> {
   const { items: keeps } = await api.get('/api/v1/keeps', {}, keepsAnswer)
   const { items: blocks } = await api.get('/api/v1/blocks', {}, exclusionsAnswer)
   const { items: bans } = await api.get('/api/v1/bans', {}, exclusionsAnswer)
+  const { cluster: mode } = await api.get('/api/v1/mode', {}, clusterModeAnswer)
   // What only the configuration keeps was said by nobody.
   const said = keeps.filter(({ setAt }) => setAt != null)
-  return { pins: await listPins(api, Number.POSITIVE_INFINITY), keeps: said, blocks, bans }
+  return { pins: await listPins(api, Number.POSITIVE_INFINITY), keeps: said, blocks, bans, mode }
 }
 
 /** Pins in the order of their tags, up to `limit`. Throws `CommandFailure`. */

@@ -76,12 +76,32 @@ export const scrubAnswer = Type.Object({
   quarantine: Type.Array(Type.Object(blob)),
 })
 
+const set = { by: Type.String(), at: Type.String(), until: text }
+const clusterMode = Type.Optional(
+  Type.Object({ mode: Type.String(), ...set, setOn: Type.String(), note: text }),
+)
+
 /** `GET`, `PUT` and `DELETE /api/v1/nodes/{name}/mode` */
 export const modeAnswer = Type.Object({
   node: Type.String(),
   mode: Type.String(),
+  decidedBy: Type.String(),
   configured: Type.String(),
-  set: Type.Optional(Type.Object({ by: Type.String(), at: Type.String(), until: text })),
+  set: Type.Optional(Type.Object(set)),
+  cluster: clusterMode,
+})
+
+/** `GET /api/v1/mode` */
+export const clusterModeAnswer = Type.Object({
+  node: Type.String(),
+  cluster: clusterMode,
+  here: Type.Object({ mode: Type.String(), decidedBy: Type.String() }),
+})
+
+/** `PUT` and `DELETE /api/v1/mode` */
+export const clusterModeChangeAnswer = Type.Object({
+  ...clusterModeAnswer.properties,
+  storedOn: Type.Object({ nodes: Type.Number(), members: Type.Number() }),
 })
 
 /** `GET` and `PUT /api/v1/nodes/{name}/log-level` */
@@ -109,6 +129,7 @@ export const configAnswer = Type.Object({
 export type StoreAnswer = Static<typeof storeAnswer>
 export type GcAnswer = Static<typeof gcAnswer>
 export type ScrubAnswer = Static<typeof scrubAnswer>
+export type ClusterModeAnswer = Static<typeof clusterModeAnswer>
 export type ModeAnswer = Static<typeof modeAnswer>
 export type LogLevelAnswer = Static<typeof logLevelAnswer>
 export type ConfigAnswer = Static<typeof configAnswer>

@@ -1,6 +1,7 @@
 import type { Command } from './command.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { forOption, nodeOption, nodesOption } from './node-words.ts'
+import { copies, reasons } from './operator-options.ts'
 
 /** The commands about one node. @param askingExitCodes those of every command that asks a node */
 export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => {
@@ -84,18 +85,27 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
       ...one,
       name: 'mode',
       summary: 'tell or set whether a node asks registries',
-      usage: '[auto|online|offline|configured] [--for DURATION] [--node NODE|all]',
+      usage:
+        '[auto|online|offline|configured] [--for DURATION] [--node NODE|all | --cluster [--copies N] [--note TEXT]]',
       description:
-        'Sets the mode of a node above what its configuration says, at once and also over restarts, until it is set anew or the time is over. ' +
-        'auto asks registries and leaves alone those that are known to be down; online asks them always; offline asks none. configured takes ' +
-        'back what was set. Without a word it tells the mode and who set it.',
-      options: [forOption, nodesOption],
+        'Sets the mode of a node, or with --cluster of all nodes, above what the configuration says, at once and also over restarts, until it ' +
+        'is set anew or the time is over. What is set for one node is above what is set for all. auto asks registries and leaves alone those ' +
+        'that are known to be down; online asks them always; offline asks none. configured takes back what was set. Without a word it tells ' +
+        'the mode and who set it. With --cluster it reaches nodes that are off now when they come back, and those that join later.',
+      options: [
+        forOption,
+        nodesOption,
+        { name: 'cluster', summary: 'of all nodes, those that join later among them' },
+        { ...copies, summary: `with --cluster: ${copies.summary}` },
+        ...reasons.map(one => ({ ...one, summary: `with --cluster: ${one.summary}` })),
+      ],
       examples: [
         { line: 'holdfast mode', does: 'what it is' },
         { line: 'holdfast mode offline --for 12h', does: 'while the link costs by the byte' },
+        { line: 'holdfast mode offline --cluster --for 12h', does: 'on every node' },
         { line: 'holdfast mode configured --node galley', does: 'as before, on another node' },
       ],
-      exitCodes: changing,
+      exitCodes: ['ok', 'noAnswer', 'refused', ...askingExitCodes],
       load: () => import('./commands/mode.ts'),
     },
     {

@@ -28,6 +28,15 @@ const operatorsFile = Type.Object({
   keeps: Type.Array(Type.Object({ pattern: Type.String({ maxLength: 1_024 }), ...said })),
   blocks: excluded,
   bans: excluded,
+  /** The mode of all nodes; absent: none was set. */
+  mode: Type.Optional(
+    Type.Object({
+      mode: Type.String({ maxLength: 20 }),
+      /** ISO 8601; absent: until it is set anew. */
+      until: Type.Optional(Type.String({ maxLength: 40 })),
+      ...said,
+    }),
+  ),
 })
 
 export type OperatorsFile = Static<typeof operatorsFile>

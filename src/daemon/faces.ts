@@ -9,7 +9,7 @@ import { createHealth } from '../http/health.ts'
 import type { Listener } from '../http/listener.ts'
 import { createMirror } from '../http/mirror.ts'
 import { createTokenFile } from '../http/token-file.ts'
-import type { ModeSwitch } from '../keep/mode-switch.ts'
+import type { ClusterModeState, ModeSwitch } from '../keep/mode-switch.ts'
 import type { Repair } from '../keep/repair.ts'
 import type { Running } from '../keep/running.ts'
 import type { Pods } from '../keep/watch-pods.ts'
@@ -28,7 +28,7 @@ import type { Archive } from './archive.ts'
 import type { Content } from './content.ts'
 import type { LogLevelSwitch } from './log-level.ts'
 import type { JoinedMesh } from './mesh.ts'
-import { wireExclusions, wireKeeps, wirePins } from './operator.ts'
+import { wireClusterMode, wireExclusions, wireKeeps, wirePins } from './operator.ts'
 import { wireRunning } from './pods.ts'
 import { createReadiness } from './readiness.ts'
 import { wireReport } from './report.ts'
@@ -57,6 +57,8 @@ export interface FaceParts {
   readonly log: Log
   readonly mode: () => Mode
   readonly modeSwitch: ModeSwitch
+  /** The mode that is set for all nodes. */
+  readonly clusterMode: () => ClusterModeState | undefined
   readonly logLevel: LogLevelSwitch
   readonly version: string
   /** What this process sends with its questions to registries. */
@@ -132,7 +134,7 @@ export async function openFaces(
       readiness,
       neighbour: parts.content.neighbour,
       pods: parts.pods,
-      mode: parts.mode,
+      modeState: parts.modeSwitch.state,
       uptimeMs: () => parts.clock.monotonicMs() - startedAtMs,
       monotonicMs: parts.clock.monotonicMs,
       mesh: parts.mesh?.report,
@@ -153,6 +155,8 @@ export async function openFaces(
       pinBook: parts.database.pins,
       ...wireKeeps(parts),
       ...parts.warm,
+      clusterMode: wireClusterMode(parts),
+      modeSwitch: parts.modeSwitch,
       exclusions: wireExclusions(parts),
       exclusionBook: parts.database.exclusions,
       report,

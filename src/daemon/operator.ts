@@ -1,5 +1,6 @@
 import { parseImagePattern } from '../config/image-pattern.ts'
 import type { KeepParts } from '../http/admin/keeps.ts'
+import { type ClusterMode, createClusterMode } from '../keep/cluster-mode.ts'
 import { createCoveredTags } from '../keep/covered-tags.ts'
 import { createExclusions, type Exclusions } from '../keep/exclusions.ts'
 import { createKeeps } from '../keep/keeps.ts'
@@ -73,6 +74,22 @@ export function wireKeeps({
       storeOnOthers: (pattern, { copies, signal }) => storeCopies('keep', pattern, copies, signal),
     }),
   }
+}
+
+/** Wires the mode of all nodes. */
+export function wireClusterMode({
+  database,
+  clusterMode: standing,
+  mesh,
+}: Pick<FaceParts, 'database' | 'clusterMode' | 'mesh'>): ClusterMode {
+  const { isOperator, storeCopies } = operatorVoice(mesh)
+  return createClusterMode({
+    book: database.settingWords,
+    standing,
+    nowMs: database.ledger.trustedNowMs,
+    isOperator,
+    storeOnOthers: (key, copies, signal) => storeCopies('setting', key, copies, signal),
+  })
 }
 
 /** Wires bans and blocks. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { UpstreamFiles } from '../adapters/registry/upstream-files.ts'
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
+import { readClusterMode, watchClusterMode } from '../keep/cluster-mode.ts'
 import { createModeSwitch } from '../keep/mode-switch.ts'
 import { createRunning } from '../keep/running.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -63,15 +64,18 @@ export async function wireNode(
     owned,
   )
   const mark = randomUUID()
+  const nowMs = ledger.trustedNowMs
+  const clusterMode = readClusterMode(database.settingWords, { clock, nowMs })
+  owned.defer(watchClusterMode(database.settingWords, { standing: clusterMode, log }))
   const modeSwitch = createModeSwitch(
-    { settings: database.settings, clock, nowMs: ledger.trustedNowMs, log },
+    { settings: database.durable, cluster: clusterMode, clock, nowMs, log },
     { configured: config.mode },
   )
   const mode = modeSwitch.current
   const upstreamParts = { ledger, metrics, tracer, clock, log, mark, mode }
   const upstreams = openUpstreams(upstreamFiles, upstreamParts, owned)
   const logLevel = createLogLevel(
-    { log, timers: systemTimers, nowMs: ledger.trustedNowMs },
+    { log, timers: systemTimers, nowMs },
     { configured: config.log.level },
   )
   owned.defer(() => logLevel.close())
@@ -94,6 +98,7 @@ export async function wireNode(
   const shown = {
     ...shared,
     modeSwitch,
+    clusterMode,
     logLevel,
     mesh,
     pull,

@@ -116,7 +116,10 @@ t.test('a node is looked at and changed on another one, and knows who did it', a
   t.match(await bridge.tell(...byBridge), { node: 'galley', items: [{}, {}, {}] })
   const both = await bridge.run('mode', '--node', 'all')
   t.equal(both.code, 0)
-  t.match(both.out, /\nbridge +auto +auto *\ngalley +offline +auto +token 1 on bridge/)
+  t.match(
+    both.out,
+    /\nbridge +auto +configuration +auto *\ngalley +offline +node +auto +token 1 on bridge/,
+  )
 
   const unknown = await bridge.run('store', '--node', 'hold')
   t.equal(unknown.code, 6)
@@ -185,4 +188,33 @@ t.test('damage on one node is found from another', async t => {
   t.match(out, new RegExp(`damaged .*${layer.digest}`))
   t.match(out, /in quarantine/)
   t.match(await bridge.tell('store', '--node', 'galley'), { quarantine: { blobs: 1 } })
+})
+
+t.test('a mode for all nodes reaches those that join, and outlives a lost database', async t => {
+  const [atBridge, atGalley] = await places(t)
+  const bridge = await start(t, atBridge, { seed: atGalley })
+  const set = await bridge.run('mode', 'offline', '--cluster', '--for', '1h')
+  t.equal(set.code, 0, set.err)
+  t.match(await bridge.tell('mode'), { mode: 'offline', decidedBy: 'cluster' })
+  const galley = await start(t, atGalley, { seed: atBridge })
+  await until('galley has it', async () => (await galley.tell('mode'))['decidedBy'] === 'cluster')
+  t.match(await galley.tell('status'), { mode: 'offline', modeDecidedBy: 'cluster' })
+  await galley.run('mode', 'online')
+  t.match(await galley.tell('mode'), {
+    mode: 'online',
+    decidedBy: 'node',
+    cluster: { mode: 'offline', by: 'token 1' },
+  })
+
+  await Promise.all([bridge.close(), galley.close()])
+  for (const { dir } of [atBridge, atGalley]) await writeFile(join(dir, 'data/ledger.db'), 'lost')
+  const again = await start(t, atGalley, { seed: atBridge })
+  t.match(await again.tell('mode'), {
+    mode: 'online',
+    decidedBy: 'node',
+    cluster: { mode: 'offline' },
+  })
+  t.match(await again.tell('mode', 'configured'), { mode: 'offline', decidedBy: 'cluster' })
+  await again.run('mode', 'configured', '--cluster')
+  t.match(await again.tell('mode'), { mode: 'auto', decidedBy: 'configuration' })
 })

@@ -123,6 +123,16 @@ export const exercises: Readonly<Record<string, Exercise>> = {
     ...here,
     noted: { subject: 'a', before: { running: false }, after: { running: true } },
   },
+  getMode: { after: ['putMode'] },
+  putMode: {
+    query: 'copies=2',
+    body: { mode: 'online', forSeconds: 60, note: 'voyage' },
+    noted: { subject: 'cluster', after: { mode: 'online', by: 'writer', note: 'voyage' } },
+  },
+  deleteMode: {
+    after: ['putMode'],
+    noted: { subject: 'cluster', before: { mode: 'online', by: 'writer' } },
+  },
   getNodeMode: here,
   putNodeMode: {
     ...here,

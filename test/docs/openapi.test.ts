@@ -109,7 +109,8 @@ const oneOfTheRacersWins: Proof = async (t, node, operation) => {
   const headers = { 'if-match': await etagAt(t, node, operation) }
   const statuses = await Promise.all(
     Array.from({ length: 10 }, async (_, i) => {
-      const body = operation.takesJson ? { body: { note: `racer ${i}` } } : {}
+      const { body: usual } = exerciseOf(operation.id)
+      const body = operation.takesJson ? { body: { ...usual, note: `racer ${i}` } } : {}
       return (await node.exercise(t, operation, { headers, ...body })).status
     }),
   )

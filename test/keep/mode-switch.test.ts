@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createModeSwitch } from '../../src/keep/mode-switch.ts'
+import { type ClusterModeState, createModeSwitch } from '../../src/keep/mode-switch.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import { createMovableClock } from '../support/movable-clock.ts'
 
@@ -7,7 +7,7 @@ const startMs = Date.parse('2026-11-21T12:00:00Z')
 const hourMs = 3_600_000
 
 /** A node whose settings outlive it. */
-function machine() {
+function machine(cluster?: ClusterModeState) {
   const kept = new Map<string, string>()
   const clock = createMovableClock(startMs)
   const settings = {
@@ -16,7 +16,7 @@ function machine() {
   }
   const start = () =>
     createModeSwitch(
-      { settings, clock, nowMs: clock.wallMs, log: silentLog },
+      { settings, cluster: () => cluster, clock, nowMs: clock.wallMs, log: silentLog },
       { configured: 'auto' },
     )
   return { clock, start, kept, settings }
@@ -24,16 +24,17 @@ function machine() {
 
 t.test('the mode is as configured until somebody sets it, and again when it is reset', async t => {
   const mode = machine().start()
-  t.strictSame(mode.state(), { mode: 'auto', configured: 'auto' })
+  t.strictSame(mode.state(), { mode: 'auto', decidedBy: 'configuration', configured: 'auto' })
   await mode.set('offline', { by: 'captain', forMs: undefined })
   t.equal(mode.current(), 'offline')
   t.strictSame(mode.state(), {
     mode: 'offline',
+    decidedBy: 'node',
     configured: 'auto',
     set: { by: 'captain', atMs: startMs, untilMs: undefined },
   })
   await mode.reset()
-  t.strictSame(mode.state(), { mode: 'auto', configured: 'auto' })
+  t.strictSame(mode.state(), { mode: 'auto', decidedBy: 'configuration', configured: 'auto' })
 })
 
 t.test('what was set is kept over a restart, and ends when it was meant to', async t => {
@@ -82,5 +83,28 @@ t.test(
       kept.set('mode', text)
       t.equal(start().current(), 'auto', text)
     }
+  },
+)
+
+t.test(
+  'what is set for the node is above what is set for all, and that above the configuration',
+  async t => {
+    const cluster: ClusterModeState = {
+      ...{ mode: 'offline', by: 'captain', atMs: startMs, untilMs: undefined },
+      ...{ origin: 'aa', note: undefined },
+    }
+    const mode = machine(cluster).start()
+    t.equal(mode.current(), 'offline')
+    t.strictSame(mode.state(), {
+      mode: 'offline',
+      decidedBy: 'cluster',
+      configured: 'auto',
+      cluster,
+    })
+    await mode.set('online', { by: 'cook', forMs: undefined })
+    t.equal(mode.current(), 'online')
+    t.match(mode.state(), { decidedBy: 'node', set: { by: 'cook' }, cluster: { mode: 'offline' } })
+    await mode.reset()
+    t.equal(mode.current(), 'offline')
   },
 )

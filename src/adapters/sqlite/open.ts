@@ -23,6 +23,7 @@ import { createAuditLog } from './audit-log.ts'
 import { createAwaitedImages } from './awaited-images.ts'
 import { createContentCatalog } from './content-catalog.ts'
 import { createDropMemory } from './drop-memory.ts'
+import { createDurableSettings } from './durable-settings.ts'
 import { createExclusionBook } from './exclusion-book.ts'
 import { createNodeSignature, type Identity, openIdentity } from './identity.ts'
 import { createKeepBook } from './keep-book.ts'
@@ -66,6 +67,8 @@ export interface OpenedLedger {
   readonly shareWords: WordBook
   /** Settings of the whole cluster, by their names. */
   readonly settingWords: WordBook
+  /** What an operator set for this node, beside the database. */
+  readonly durable: Pick<Settings, 'get' | 'set'>
   readonly time: ClusterTime
   readonly identity: Identity
   readonly signature: NodeSignature
@@ -174,6 +177,7 @@ export async function openLedger(options: {
     warmWords: wordsOf('warm'),
     shareWords: wordsOf('share'),
     settingWords: wordsOf('setting'),
+    durable: createDurableSettings(join(dataDir, 'node-settings.json'), log),
     time: { nowMs: time.nowMs, source: time.source, learnFromPeers },
     identity,
     signature: createNodeSignature(identity),

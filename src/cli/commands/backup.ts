@@ -9,7 +9,7 @@ import type { OperatorsFile } from '../operators-file.ts'
 export const run: RunCommand = async context => {
   const api = createAdminApi(await findAdmin(context))
   const { node, asOf } = await api.get('/api/v1/status', {}, asOfAnswer)
-  const { pins, keeps, blocks, bans } = await listOperatorWords(api)
+  const { pins, keeps, blocks, bans, mode } = await listOperatorWords(api)
   const excluded = ({ key, note, author }: (typeof bans)[number]) => ({
     key,
     ...told(note, author),
@@ -26,6 +26,13 @@ export const run: RunCommand = async context => {
     keeps: keeps.map(({ pattern, note, author }) => ({ pattern, ...told(note, author) })),
     blocks: blocks.map(excluded),
     bans: bans.map(excluded),
+    ...(mode !== undefined && {
+      mode: {
+        mode: mode.mode,
+        ...(mode.until != null && { until: mode.until }),
+        ...told(mode.note, mode.by),
+      },
+    }),
   }
   context.terminal.out(`${JSON.stringify(file, null, 2)}\n`)
   return 'ok'

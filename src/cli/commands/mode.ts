@@ -1,10 +1,19 @@
-import type { AdminApi } from '../admin-api.ts'
+import { findAdmin } from '../admin-address.ts'
+import { type AdminApi, createAdminApi } from '../admin-api.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import { askNodes } from '../each-node.ts'
-import { type ModeAnswer, modeAnswer } from '../node-answers.ts'
+import type { ExitCode } from '../exit-codes.ts'
+import {
+  type ClusterModeAnswer,
+  clusterModeAnswer,
+  clusterModeChangeAnswer,
+  type ModeAnswer,
+  modeAnswer,
+} from '../node-answers.ts'
 import { noForWithout, readFor } from '../node-words.ts'
-import { properties } from '../print.ts'
+import { hasEnough, readCopies, storedOnProperty, tooFewLines } from '../operator-words.ts'
+import { formatSayer, print, properties } from '../print.ts'
 
 const meanings: Readonly<Record<string, string>> = {
   auto: 'registries are asked, and left alone while they are known to be down',
@@ -12,44 +21,112 @@ const meanings: Readonly<Record<string, string>> = {
   offline: 'registries are not asked',
 }
 
-/** `holdfast mode [auto|online|offline|configured]` */
-export const run: RunCommand = async context =>
-  askNodes(context, {
+/** `holdfast mode [auto|online|offline|configured] [--cluster]` */
+export const run: RunCommand = async context => {
+  const wish = readWish(context)
+  if (context.options['cluster'] !== undefined) return runOnCluster(context, wish)
+  for (const name of ['copies', 'note', 'author']) {
+    if (context.options[name] !== undefined) {
+      throw new CommandFailure('usage', `--${name} is of a mode that is set with --cluster`)
+    }
+  }
+  return askNodes(context, {
     what: 'mode',
-    ask: readQuestion(context),
+    ask: asking(wish),
     lines,
-    heads: ['MODE', 'CONFIGURED', 'SET BY', 'UNTIL'],
-    row: ({ mode, configured, set }) => [mode, configured, set?.by ?? '', set?.until ?? ''],
+    heads: ['MODE', 'DECIDED BY', 'CONFIGURED', 'SET BY', 'UNTIL'],
+    row: ({ mode, decidedBy, configured, set, cluster }) => {
+      const { by, until } = set ?? cluster ?? {}
+      return [mode, decidedBy, configured, by ?? '', until ?? '']
+    },
   })
+}
+
+/** What is wanted; `undefined`: only to know. */
+type Wish = { readonly mode: string; readonly forSeconds: number | undefined } | 'lift' | undefined
 
 /** Throws `CommandFailure` with `usage`. */
-function readQuestion(
-  context: CommandContext,
-): (api: AdminApi, path: string) => Promise<ModeAnswer> {
+function readWish(context: CommandContext): Wish {
   const [word] = context.words
   const forSeconds = readFor(context.options['for'])
   if (word === undefined || word === 'configured') {
     noForWithout(context, 'a mode')
-    return word === undefined
-      ? (api, path) => api.get(path, {}, modeAnswer)
-      : (api, path) => api.change('DELETE', path, { query: {} }, modeAnswer)
+    return word === undefined ? undefined : 'lift'
   }
-  if (!Object.hasOwn(meanings, word)) {
-    const cure = 'it is auto, online, offline, or configured'
-    throw new CommandFailure('usage', `${JSON.stringify(word)} is no mode; ${cure}`)
-  }
-  const body = { mode: word, forSeconds }
-  return (api, path) => api.change('PUT', path, { query: {}, body }, modeAnswer)
+  if (Object.hasOwn(meanings, word)) return { mode: word, forSeconds }
+  const cure = 'it is auto, online, offline, or configured'
+  throw new CommandFailure('usage', `${JSON.stringify(word)} is no mode; ${cure}`)
 }
 
-function lines({ node, mode, configured, set }: ModeAnswer): string[] {
+function asking(wish: Wish): (api: AdminApi, path: string) => Promise<ModeAnswer> {
+  if (wish === undefined) return (api, path) => api.get(path, {}, modeAnswer)
+  if (wish === 'lift') return (api, path) => api.change('DELETE', path, { query: {} }, modeAnswer)
+  return (api, path) => api.change('PUT', path, { query: {}, body: wish }, modeAnswer)
+}
+
+async function runOnCluster(context: CommandContext, wish: Wish): Promise<ExitCode> {
+  const { node, note, author, copies: copiesText } = context.options
+  if (node !== undefined) {
+    throw new CommandFailure('usage', '--node is one node and --cluster is all: name one of them')
+  }
+  const copies = readCopies(copiesText)
+  const api = createAdminApi(await findAdmin(context))
+  const path = '/api/v1/mode'
+  if (wish === undefined) {
+    const answer = await api.get(path, {}, clusterModeAnswer)
+    print(context, answer, () => clusterLines(answer))
+    return 'ok'
+  }
+  const query = { copies }
+  const answer =
+    wish === 'lift'
+      ? await api.change('DELETE', path, { query }, clusterModeChangeAnswer)
+      : await api.change(
+          'PUT',
+          path,
+          { query, body: { ...wish, note, author } },
+          clusterModeChangeAnswer,
+        )
+  print(context, answer, () => [
+    ...clusterLines(answer, [storedOnProperty(answer.storedOn)]),
+    ...tooFewLines(answer, copies),
+  ])
+  return hasEnough(answer, copies) ? 'ok' : 'noAnswer'
+}
+
+function clusterLines(
+  { node, cluster, here }: ClusterModeAnswer,
+  more: readonly (readonly [string, string])[] = [],
+): string[] {
+  const own =
+    here.decidedBy === 'node' ? `${here.mode} on ${node}, which was set for that node` : undefined
+  return [
+    cluster === undefined
+      ? 'no mode is set for all nodes: each is as it is configured, or set'
+      : `all nodes are ${cluster.mode}: ${meanings[cluster.mode] ?? ''}`,
+    ...properties([...setProperties(cluster), ['but', own], ...more]),
+  ]
+}
+
+function lines({ node, mode, decidedBy, configured, set, cluster }: ModeAnswer): string[] {
+  const ofCluster = cluster && `${cluster.mode}, set by ${cluster.by}`
   return [
     `${node} is ${mode}: ${meanings[mode] ?? ''}`,
     ...properties([
-      ['set by', set?.by],
-      ['at', set?.at],
-      ['until', set && (set.until ?? 'it is set anew; a restart changes nothing')],
-      ['configured', set && configured],
+      ...setProperties(decidedBy === 'cluster' ? cluster : set),
+      ['for', decidedBy === 'cluster' ? 'all nodes' : undefined],
+      ['all nodes', decidedBy === 'node' ? ofCluster : undefined],
+      ['configured', decidedBy === 'configuration' ? undefined : configured],
     ]),
   ]
 }
+
+const setProperties = (
+  set: ModeAnswer['set'] | ModeAnswer['cluster'],
+): readonly (readonly [string, string | undefined | null])[] => [
+  ['set by', set?.by],
+  ['on', set && 'setOn' in set ? formatSayer(set.setOn) : undefined],
+  ['at', set?.at],
+  ['until', set && (set.until ?? 'it is set anew; a restart changes nothing')],
+  ['note', set && 'note' in set ? set.note : undefined],
+]

@@ -3,14 +3,15 @@ import { type AdminApi, createAdminApi } from '../admin-api.ts'
 import { exclusionChangeAnswer, keepChangeAnswer, pinChangeAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
-import { listOperatorWords } from '../list-operators.ts'
+import { listOperatorWords, type OperatorWords } from '../list-operators.ts'
+import { clusterModeChangeAnswer } from '../node-answers.ts'
 import { type OperatorsFile, readOperatorsFile } from '../operators-file.ts'
 import { pinPath } from '../pin-words.ts'
 import { columns, print } from '../print.ts'
 
 /** Something of the file, what stands in its place, and how it is said anew. */
 interface Step {
-  readonly kind: 'pin' | 'keep' | 'block' | 'ban'
+  readonly kind: 'pin' | 'keep' | 'block' | 'ban' | 'mode'
   readonly what: string
   /** Absent: it stands already. */
   readonly say: ((api: AdminApi) => Promise<unknown>) | undefined
@@ -73,11 +74,40 @@ async function plan(api: AdminApi, file: OperatorsFile): Promise<readonly Step[]
         kind: 'pin',
         what: `${reference}@${digest}`,
         say: isSame ? undefined : say,
-        instead: isSame ? undefined : (there?.digest ?? undefined),
+        instead: isSame || there?.digest == null ? undefined : `it is pinned to ${there.digest}`,
       }
     }),
+    ...planMode(file, now),
   ]
 }
+
+/** Nothing where none was set, or where it would be over by now. */
+function planMode(
+  { mode: wanted }: OperatorsFile,
+  { mode: there }: Pick<OperatorWords, 'mode'>,
+): readonly Step[] {
+  if (wanted === undefined) return []
+  const { until, ...details } = wanted
+  const leftMs = until === undefined ? undefined : Date.parse(until) - Date.now()
+  if (leftMs !== undefined && !(leftMs >= 1_000)) return []
+  const forSeconds = leftMs === undefined ? undefined : Math.round(leftMs / 1_000)
+  const body = { ...details, forSeconds }
+  const say = (api: AdminApi) =>
+    api.change('PUT', '/api/v1/mode', { query: {}, body }, clusterModeChangeAnswer)
+  const isSame = there?.mode === wanted.mode && isSameEnd(there.until ?? undefined, until)
+  return [
+    {
+      kind: 'mode',
+      what: wanted.mode,
+      say: isSame ? undefined : say,
+      instead: isSame || there === undefined ? undefined : `the mode is ${there.mode}`,
+    },
+  ]
+}
+
+/** What was restored ends a part of a second beside what it was. */
+const isSameEnd = (a: string | undefined, b: string | undefined): boolean =>
+  a === undefined || b === undefined ? a === b : Math.abs(Date.parse(a) - Date.parse(b)) < 2_000
 
 async function take(
   api: AdminApi,
@@ -90,7 +120,7 @@ async function take(
       kind,
       what,
       outcome: 'left',
-      reason: `it is pinned to ${instead}; --replace pins it anew`,
+      reason: `${instead}; --replace says it anew`,
     }
   }
   if (isDry) return { kind, what, outcome: 'would be said' }

@@ -31,7 +31,7 @@ function row(answer: StatusAnswer): string[] {
 }
 
 function lines(answer: StatusAnswer): string[] {
-  const { node, version, mode, uptimeSeconds, ready, degraded, ledger, store, containerd } = answer
+  const { node, version, uptimeSeconds, ready, degraded, ledger, store, containerd } = answer
   const { blobs, blobBytes, partialBytes, freeBytes, totalBytes } = store
   const state = ready ? 'ready' : 'not ready: it does not answer clients'
   return [
@@ -39,7 +39,7 @@ function lines(answer: StatusAnswer): string[] {
     ...degraded.map(({ reason, detail }) => `  ${reason}: ${detail}`),
     ...(degraded.length > 0 ? [''] : []),
     ...properties([
-      ['mode', mode],
+      ['mode', tellMode(answer)],
       ['up', `${formatAge(uptimeSeconds)}, version ${version}`],
       ['known', `${count(ledger.observations, 'tag')}, ${count(ledger.pins, 'pin')}`],
       [
@@ -57,6 +57,11 @@ function lines(answer: StatusAnswer): string[] {
 
 const count = (number: number, what: string): string =>
   `${number} ${number === 1 ? what : `${what}s`}`
+
+function tellMode({ mode, modeDecidedBy }: StatusAnswer): string {
+  if (modeDecidedBy === 'node') return `${mode}, as it was set for this node`
+  return modeDecidedBy === 'cluster' ? `${mode}, as it was set for all nodes` : mode
+}
 
 function tellContainerd({
   state,

@@ -26,7 +26,7 @@ import { addAllNodes } from './ask-nodes.ts'
 import { createTellAudit } from './audit.ts'
 
 import { admitCallers } from './callers.ts'
-
+import { addClusterMode, type ClusterModeParts } from './cluster-mode.ts'
 import { addExclusions } from './exclusions.ts'
 import { createExplainTag, type ExplainParts } from './explain-tag.ts'
 import { addJobs, type JobParts } from './jobs.ts'
@@ -78,6 +78,7 @@ export async function createAdmin(
   parts: AdminParts &
     Omit<ExplainParts, 'answers'> &
     KeepParts &
+    ClusterModeParts &
     Omit<JobParts, 'nodes'> & {
       readonly importArchive: ImportArchive
       readonly exportImages: ExportImages
@@ -161,6 +162,7 @@ export async function createAdmin(
   addTags(add, { ...parts, asOf, explainTag: createExplainTag({ ...parts, answers }) })
   addPins(add, { pins: parts.pins, book: parts.pinBook, asOf })
   addKeeps(add, { ...parts, asOf })
+  addClusterMode(add, { ...parts, asOf })
   addExclusions(add, { exclusions: parts.exclusions, book: parts.exclusionBook, asOf })
   addJobs(add, { ...parts, nodes: parts.node.nodes, asOf })
   addReport(add, { report: parts.report, nodes: parts.node.nodes, asOf })

@@ -70,6 +70,10 @@ export const statusAnswer = Type.Object({
   ...asOf,
   version: text,
   mode: text,
+  modeDecidedBy: described(
+    text,
+    '`node`: an operator set it for this node, `cluster`: for all nodes, or `configuration`.',
+  ),
   uptimeSeconds: Type.Number(),
   ready: Type.Boolean(),
   degraded: Type.Array(Type.Object({ reason: text, detail: text })),

@@ -97,28 +97,8 @@ export const scrubAnswer = Type.Object({
   ),
 })
 
-const mode = Type.Enum(['auto', 'offline', 'online'])
-
-/** The longest that something may be set for, s: a year, and three weeks. */
-const longestModeSeconds = 366 * 86_400
+/** The longest that a log level may be set for, s: three weeks. */
 const longestLevelSeconds = 21 * 86_400
-
-/** `PUT …/mode`. Without `forSeconds` until it is set anew. */
-export const modeBody = Type.Object(
-  {
-    mode,
-    forSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: longestModeSeconds })),
-  },
-  { additionalProperties: false },
-)
-
-/** `GET`, `PUT` and `DELETE …/mode`. `set`: who set it above what is configured; absent: nobody. */
-export const modeAnswer = Type.Object({
-  ...asOf,
-  mode,
-  configured: mode,
-  set: Type.Optional(Type.Object({ by: text, at: time, until: Type.Optional(time) })),
-})
 
 const level = Type.Enum(['debug', 'info', 'warn', 'error'])
 
@@ -152,6 +132,5 @@ export type NodesAnswer = Static<typeof nodesAnswer>
 export type StoreAnswer = Static<typeof storeAnswer>
 export type GcAnswer = Static<typeof gcAnswer>
 export type ScrubAnswer = Static<typeof scrubAnswer>
-export type ModeAnswer = Static<typeof modeAnswer>
 export type LogLevelAnswer = Static<typeof logLevelAnswer>
 export type ConfigAnswer = Static<typeof configAnswer>

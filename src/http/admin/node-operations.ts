@@ -1,12 +1,11 @@
 import { peersAnswer, statusAnswer } from './contract.ts'
+import { modeAnswer, modeBody } from './mode-contract.ts'
 import {
   configAnswer,
   gcAnswer,
   gcBody,
   logLevelAnswer,
   logLevelBody,
-  modeAnswer,
-  modeBody,
   scrubAnswer,
   storeAnswer,
 } from './node-contract.ts'
@@ -100,7 +99,8 @@ export const nodeOperations = {
     id: 'putNodeMode',
     method: 'PUT',
     path: '/api/v1/nodes/{name}/mode',
-    summary: 'Set the mode of a node above what is configured; kept across restarts',
+    summary:
+      'Set the mode of a node above that of the cluster and what is configured; kept across restarts',
     body: modeBody,
     answer: modeAnswer,
   }),
@@ -109,7 +109,7 @@ export const nodeOperations = {
     id: 'deleteNodeMode',
     method: 'DELETE',
     path: '/api/v1/nodes/{name}/mode',
-    summary: 'Let the configuration say the mode of a node again',
+    summary: 'Let the cluster, or else the configuration, say the mode of a node again',
     answer: modeAnswer,
   }),
   nodeLogLevel: operation({

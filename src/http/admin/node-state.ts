@@ -6,12 +6,13 @@ import type { AuditLog } from '../../ports/audit-log.ts'
 import type { BlobInfo } from '../../ports/content-store.ts'
 import type { NeighbourStatus } from '../../ports/neighbour-store.ts'
 import { createTellAudit } from './audit.ts'
+import { describeClusterMode } from './cluster-mode.ts'
 import { defined, iso, isoOf } from './describe.ts'
+import type { ModeAnswer } from './mode-contract.ts'
 import type {
   ConfigAnswer,
   GcAnswer,
   LogLevelAnswer,
-  ModeAnswer,
   ScrubAnswer,
   StoreAnswer,
 } from './node-contract.ts'
@@ -114,10 +115,10 @@ export function createNodeState(
   }
 
   function tellConfig(): ConfigAnswer {
-    const { mode: now, configured, set } = mode.state()
+    const { mode: now, configured, set, cluster } = mode.state()
     const { level, configured: written } = logLevel.state()
     const changed = [
-      { key: 'mode', configured, inForce: now, ...defined({ by: set?.by }) },
+      { key: 'mode', configured, inForce: now, ...defined({ by: set?.by ?? cluster?.by }) },
       { key: 'log.level', configured: written, inForce: level },
     ]
     const config = parts.config()
@@ -188,15 +189,20 @@ function tellPass({
 
 function describeMode({
   mode,
+  decidedBy,
   configured,
   set,
+  cluster,
 }: ReturnType<ModeSwitch['state']>): Omit<ModeAnswer, 'node' | 'asOf'> {
-  if (set === undefined) return { mode, configured }
-  const { by, atMs, untilMs } = set
+  const { by = '', atMs = 0, untilMs } = set ?? {}
   return {
     mode,
+    decidedBy,
     configured,
-    set: { by, at: iso(atMs), ...defined({ until: isoOf(untilMs) }) },
+    ...(set !== undefined && {
+      set: { by, at: iso(atMs), ...defined({ until: isoOf(untilMs) }) },
+    }),
+    ...defined({ cluster: cluster && describeClusterMode(cluster) }),
   }
 }
 

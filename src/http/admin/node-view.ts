@@ -1,3 +1,4 @@
+import type { ModeState } from '../../keep/mode-switch.ts'
 import type { Pods } from '../../keep/watch-pods.ts'
 import { dialWords } from '../../mesh/dial-report.ts'
 import type { MemberStatus } from '../../mesh/member-status.ts'
@@ -21,7 +22,7 @@ export interface NodeViewParts {
   readonly neighbour?: (() => NeighbourStatus) | undefined
   /** What its pods run. */
   readonly pods: Pick<Pods, 'state' | 'containers'>
-  readonly mode: () => string
+  readonly modeState: () => Pick<ModeState, 'mode' | 'decidedBy'>
   readonly uptimeMs: () => number
   readonly monotonicMs: () => number
   /** Absent: this node has no mesh. */
@@ -54,10 +55,12 @@ export function createNodeView(
       const { pins, writable, clockVerified, clockOffsetMs } = ledger.stats()
       const observations = await ledger.countTags()
       const usage = await parts.storeUsage()
+      const mode = parts.modeState()
       return {
         ...asOf(),
         version,
-        mode: parts.mode(),
+        mode: mode.mode,
+        modeDecidedBy: mode.decidedBy,
         uptimeSeconds: Math.floor(parts.uptimeMs() / 1000),
         ready,
         degraded: [...degraded],

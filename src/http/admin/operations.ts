@@ -12,6 +12,7 @@ import {
 import { exclusionBody, exclusionChangeAnswer, exclusionsAnswer } from './exclusion-contract.ts'
 import { jobOperations } from './job-operations.ts'
 import { keepChangeAnswer, keepsAnswer } from './keep-contract.ts'
+import { modeOperations } from './mode-operations.ts'
 import { nodesAnswer } from './node-contract.ts'
 import { nodeOperations } from './node-operations.ts'
 import { noQuery, type Operation, operation } from './operation.ts'
@@ -242,6 +243,7 @@ export const operations = {
     answer: reportAnswer,
     problems: [404, 409],
   }),
+  ...modeOperations,
   nodes: operation({
     ...read,
     id: 'listNodes',

@@ -21,6 +21,8 @@ interface World {
   readonly keeps?: readonly object[]
   readonly blocks?: readonly object[]
   readonly bans?: readonly object[]
+  /** The mode of all nodes. */
+  readonly mode?: object
   /** Paths that are answered with a problem. */
   readonly refuses?: Readonly<Record<string, readonly [number, object]>>
 }
@@ -30,9 +32,18 @@ const pinned = { ...pin('x'), complete: true, fetching: false, storedOn }
 const changed = { key: 'x', pattern: 'x', configured: false, tags: 1, storedOn }
 
 /** A node on which this was said; pins come one a page. */
-const start = (t: Test, { pins = [], keeps = [], blocks = [], bans = [], refuses = {} }: World) => {
+const start = (
+  t: Test,
+  { pins = [], keeps = [], blocks = [], bans = [], mode, refuses = {} }: World,
+) => {
   const said: Readonly<Record<string, object>> = {
     '/api/v1/status': { node: 'bridge', asOf: setAt },
+    '/api/v1/mode': {
+      node: 'bridge',
+      ...(mode && { cluster: mode }),
+      here: { mode: 'auto', decidedBy: 'configuration' },
+      storedOn,
+    },
     '/api/v1/keeps': { items: keeps, tags: 0 },
     '/api/v1/blocks': { items: blocks },
     '/api/v1/bans': { items: bans },
@@ -195,4 +206,26 @@ t.test('a person reads a table', async t => {
   const empty = { ...written, pins: [], keeps: [], blocks: [], bans: [] }
   await writeFile(path, JSON.stringify(empty))
   t.match(await cli(['restore', path], { env }), { code: 0, out: 'the file says nothing\n' })
+})
+
+t.test('the mode of all nodes is backed up, and said again for what is left of it', async t => {
+  const until = new Date(Date.now() + 3_600_000).toISOString()
+  const mode = { mode: 'offline', by: 'mate', at: setAt, setOn: node, until }
+  const from = await start(t, { mode })
+  const { out } = await cli(['backup'], { env: from.env })
+  t.match(JSON.parse(out), { mode: { mode: 'offline', until, author: 'mate' } })
+  const file = join(t.testdir({}), 'operators.json')
+  await writeFile(file, out)
+  const to = await start(t, {})
+  t.match(await cli(['restore', file], { env: to.env }), { code: 0, out: /mode +offline +said/ })
+  const put = to.asked.find(({ method }) => method === 'PUT')
+  t.match(put, { url: { pathname: '/api/v1/mode' }, body: { mode: 'offline', author: 'mate' } })
+  const { forSeconds = 0 } = (put?.body ?? {}) as { forSeconds?: number }
+  t.ok(forSeconds > 3_500 && forSeconds <= 3_600, String(forSeconds))
+  const same = await start(t, { mode })
+  t.match((await cli(['restore', file], { env: same.env })).out, /mode +offline +stands/)
+  const other = await start(t, { mode: { ...mode, mode: 'online' } })
+  t.match(await cli(['restore', file], { env: other.env }), { code: 7, out: /the mode is online/ })
+  await writeFile(file, out.replace(until, '2020-01-01T00:00:00Z'))
+  t.match(await cli(['restore', file], { env: to.env }), { out: 'the file says nothing\n' })
 })

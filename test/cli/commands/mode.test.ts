@@ -3,8 +3,10 @@ import { cli, scriptAdmin } from '../support.ts'
 
 const at = '2026-11-20T03:00:00.000Z'
 const path = '/api/v1/nodes/self/mode'
-const plain = { node: 'galley', mode: 'auto', configured: 'auto' }
-const set = { ...plain, mode: 'offline', set: { by: 'captain', at } }
+const plain = { node: 'galley', mode: 'auto', decidedBy: 'configuration', configured: 'auto' }
+const set = { ...plain, mode: 'offline', decidedBy: 'node', set: { by: 'captain', at } }
+const setOn = 'ab'.repeat(32)
+const cluster = { mode: 'offline', by: 'captain', at, setOn, note: 'voyage' }
 
 t.test('the mode is told, and who set it', async t => {
   const { env, asked } = await scriptAdmin(t, () => [200, plain])
@@ -41,6 +43,67 @@ t.test('what is no mode is told before anything is asked', async t => {
     ['mode', 'offline', '--for', '100ms'],
     ['mode', '--for', '1h'],
     ['mode', 'configured', '--for', '1h'],
+  ]) {
+    t.equal((await cli(words, { env })).code, 2, words.join(' '))
+  }
+  t.equal(asked.length, 0)
+})
+
+t.test('a mode is set for all nodes, told, and taken back', async t => {
+  const here = { mode: 'offline', decidedBy: 'cluster' }
+  const storedOn = { nodes: 2, members: 3 }
+  const { env, asked } = await scriptAdmin(t, () => [200, { node: 'a', cluster, here, storedOn }])
+  const words = [
+    'mode',
+    'offline',
+    '--cluster',
+    '--for',
+    '12h',
+    '--copies',
+    '2',
+    '--note',
+    'voyage',
+  ]
+  const { code, out } = await cli(words, { env })
+  t.equal(code, 0)
+  t.match(out, /^all nodes are offline: registries are not asked\n {2}set by +captain\n/)
+  t.match(out, /on +node abababababab\n.*note +voyage\n {2}stored on +2 of 3 nodes\n$/s)
+  await cli(['mode', '--cluster'], { env })
+  await cli(['mode', 'configured', '--cluster'], { env })
+  t.match(asked, [
+    {
+      method: 'PUT',
+      url: { pathname: '/api/v1/mode', search: '?copies=2' },
+      body: { mode: 'offline', forSeconds: 43_200, note: 'voyage' },
+    },
+    { method: 'GET', url: { pathname: '/api/v1/mode' } },
+    { method: 'DELETE', url: { pathname: '/api/v1/mode' } },
+  ])
+  t.equal((await cli(['mode', 'offline', '--cluster', '--copies', '3'], { env })).code, 1)
+})
+
+t.test('where a node has one of its own, or none is set for all, that is told', async t => {
+  const here = { mode: 'online', decidedBy: 'node' }
+  const own = await scriptAdmin(t, () => [200, { node: 'galley', cluster, here }])
+  t.match((await cli(['mode', '--cluster'], { env: own.env })).out, /but +online on galley, which/)
+  const none = await scriptAdmin(t, () => [200, { node: 'galley', here }])
+  t.match(
+    (await cli(['mode', '--cluster'], { env: none.env })).out,
+    /^no mode is set for all nodes/,
+  )
+  const both = await scriptAdmin(t, () => [200, { ...set, cluster: { ...cluster, by: 'cook' } }])
+  t.match((await cli(['mode'], { env: both.env })).out, /all nodes +offline, set by cook\n/)
+  const ofAll = { ...plain, mode: 'offline', decidedBy: 'cluster', cluster }
+  const one = await scriptAdmin(t, () => [200, ofAll])
+  t.match((await cli(['mode'], { env: one.env })).out, /set by +captain\n.*for +all nodes\n/s)
+})
+
+t.test('--cluster is all nodes, and what is of it alone is refused without it', async t => {
+  const { env, asked } = await scriptAdmin(t, () => [200, plain])
+  for (const words of [
+    ['mode', 'offline', '--cluster', '--node', 'galley'],
+    ['mode', 'offline', '--copies', '2'],
+    ['mode', 'offline', '--note', 'x'],
   ]) {
     t.equal((await cli(words, { env })).code, 2, words.join(' '))
   }

@@ -6,6 +6,7 @@ const body = {
   asOf: '2026-11-21T12:00:00.000Z',
   version: '1.2.3',
   mode: 'auto',
+  modeDecidedBy: 'cluster',
   uptimeSeconds: 7_200,
   ready: true,
   degraded: [{ reason: 'upstream_down', detail: 'docker.io does not answer' }],

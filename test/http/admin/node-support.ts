@@ -9,6 +9,7 @@ export const selfId = 'ab'.repeat(32)
 const madeUpStatus = {
   version: '1.2.3',
   mode: 'auto',
+  modeDecidedBy: 'configuration',
   uptimeSeconds: 12,
   ready: true,
   degraded: [],
@@ -69,8 +70,13 @@ export function madeUpNode(change: Partial<NodeParts> = {}, name = 'van-1') {
         mode: {
           state: () =>
             mode === 'auto'
-              ? { mode, configured: 'auto' }
-              : { mode, configured: 'auto', set: { by: 'u', atMs: nowMs, untilMs: nowMs + 1_000 } },
+              ? { mode, decidedBy: 'configuration', configured: 'auto' }
+              : {
+                  mode,
+                  decidedBy: 'node',
+                  configured: 'auto',
+                  set: { by: 'u', atMs: nowMs, untilMs: nowMs + 1_000 },
+                },
           async set(next, wish) {
             did.push({ next, ...wish })
             mode = next

@@ -1,11 +1,11 @@
 import t from 'tap'
 import { Value } from 'typebox/value'
 import { peersAnswer, statusAnswer } from '../../../src/http/admin/contract.ts'
+import { modeAnswer } from '../../../src/http/admin/mode-contract.ts'
 import {
   configAnswer,
   gcAnswer,
   logLevelAnswer,
-  modeAnswer,
   nodesAnswer,
   scrubAnswer,
   storeAnswer,
@@ -192,7 +192,7 @@ t.test('a mode that cannot be kept is a 503, and says that it was not written', 
     throw new HoldfastError('ledger-unusable', 'the disk is full')
   }
   const mode = {
-    state: () => ({ mode: 'auto', configured: 'auto' }) as const,
+    state: () => ({ mode: 'auto', decidedBy: 'configuration', configured: 'auto' }) as const,
     set: fail,
     reset: fail,
   }

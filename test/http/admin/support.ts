@@ -83,7 +83,7 @@ const viewParts: NodeViewParts = {
   }),
   readiness: () => ({ ready: true, degraded: [] }),
   pods: noPods,
-  mode: () => 'auto',
+  modeState: () => ({ mode: 'auto', decidedBy: 'configuration' }),
   uptimeMs: () => 12_345,
   monotonicMs: () => 99_000,
   mesh: undefined,
@@ -160,6 +160,10 @@ export async function startAdmin(
       keeps: { find: () => undefined, set: noPins, remove: noPins },
       keepSet: { patterns: () => [] },
       coveredTags: async () => ({ byPattern: [], any: 0 }),
+      clusterMode: { standing: () => undefined, set: noPins, lift: noPins },
+      modeSwitch: {
+        state: () => ({ mode: 'auto', decidedBy: 'configuration', configured: 'auto' }),
+      },
       exclusions: { find: () => undefined, set: noPins, lift: noPins },
       exclusionBook: { list: () => [] },
       report: {

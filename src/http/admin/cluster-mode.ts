@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { ClusterMode, ClusterModeChange, ClusterModeTerms } from '../../keep/cluster-mode.ts'
+import type { ClusterModeState, ModeSwitch } from '../../keep/mode-switch.ts'
+import { defined, iso, isoOf } from './describe.ts'
+import type { ClusterModeAnswer, ClusterModeChangeAnswer, ModeAnswer } from './mode-contract.ts'
+import { modeOperations } from './mode-operations.ts'
+import type { AddOperation } from './operation.ts'
+import { readPreconditions } from './preconditions.ts'
+import { ProblemError } from './problem.ts'
+
+/** The longest that somebody waits for copies, ms. */
+const withinMs = 30_000
+
+/** Subject in the audit log: it concerns all nodes. */
+const subject = 'cluster'
+
+/** What the operations on the mode of all nodes ask. */
+export interface ClusterModeParts {
+  readonly clusterMode: ClusterMode
+  /** The mode of this node. */
+  readonly modeSwitch: Pick<ModeSwitch, 'state'>
+}
+
+/** Adds what concerns the mode of all nodes. */
+export function addClusterMode(
+  add: AddOperation,
+  {
+    clusterMode,
+    modeSwitch,
+    asOf,
+  }: ClusterModeParts & { readonly asOf: () => { readonly node: string; readonly asOf: string } },
+): void {
+  add(modeOperations.clusterMode, ({ reply }) => tell(clusterMode.standing(), reply))
+
+  add(modeOperations.putClusterMode, async ({ query, body, caller, request, reply, audit }) => {
+    audit({ subject })
+    const { mode, forSeconds, note, author: by = caller } = body
+    const forMs = forSeconds === undefined ? undefined : forSeconds * 1_000
+    const terms = termsOf(request.headers, query.copies)
+    return changed(await clusterMode.set({ mode, by, note, forMs }, terms), reply, audit)
+  })
+
+  add(modeOperations.deleteClusterMode, async ({ query, caller, request, reply, audit }) => {
+    audit({ subject })
+    if (clusterMode.standing() === undefined) {
+      throw new ProblemError(404, 'no mode is set for all nodes')
+    }
+    const terms = termsOf(request.headers, query.copies)
+    return changed(await clusterMode.lift(caller, terms), reply, audit)
+  })
+
+  function changed(
+    { before, after, stored }: ClusterModeChange,
+    reply: Reply,
+    audit: (what: { subject: string; before?: unknown; after?: unknown }) => void,
+  ): ClusterModeChangeAnswer {
+    audit({
+      subject,
+      before: before && describeClusterMode(before),
+      after: after && describeClusterMode(after),
+    })
+    return { ...tell(after, reply), storedOn: stored }
+  }
+
+  function tell(standing: ClusterModeState | undefined, reply: Reply): ClusterModeAnswer {
+    if (standing !== undefined) reply.header('ETag', `"${versionOf(standing)}"`)
+    const { mode, decidedBy } = modeSwitch.state()
+    const cluster = standing && describeClusterMode(standing)
+    return { ...asOf(), ...defined({ cluster }), here: { mode, decidedBy } }
+  }
+}
+
+type Reply = { header(name: string, value: string): unknown }
+
+/** It is told with every answer about the mode. */
+export function describeClusterMode({
+  mode,
+  by,
+  atMs,
+  untilMs,
+  origin,
+  note,
+}: ClusterModeState): NonNullable<ModeAnswer['cluster']> {
+  const until = isoOf(untilMs)
+  return { mode, by, at: iso(atMs), ...defined({ until, note }), setOn: origin }
+}
+
+function termsOf(headers: IncomingHttpHeaders, copies: number): ClusterModeTerms {
+  const mustMatch = readPreconditions(headers)
+  return {
+    copies,
+    signal: AbortSignal.timeout(withinMs),
+    check: standing => mustMatch(standing && { version: versionOf(standing), isThere: true }),
+  }
+}
+
+/** All of it: words of one millisecond have the same time. */
+const versionOf = (standing: ClusterModeState): string =>
+  createHash('sha256').update(JSON.stringify(standing)).digest('base64url').slice(0, 22)
