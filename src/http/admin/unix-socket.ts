@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmod, mkdir, unlink } from 'node:fs/promises'
+import { chmod, lstat, mkdir, unlink } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
@@ -8,7 +8,10 @@ import { trackConnections } from '../../wire/connections.ts'
 
 /** A server on a unix socket. */
 export interface SocketListener {
-  /** Begins to listen. A socket that a dead process left is replaced; rejects with `config-invalid` when a living one answers there. */
+  /**
+   * Begins to listen. A socket that a dead process left is replaced; rejects with `config-invalid` when a living one answers there, or
+   * when something else lies there.
+   */
   listen(): Promise<void>
   close(): Promise<void>
 }
@@ -56,6 +59,12 @@ export function listenOnSocket(
 }
 
 async function removeDead(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined)
+  // Nobody answers there either, and it may be anything: a slip in the configuration is to cost nobody a file.
+  if (found !== undefined && !found.isSocket()) {
+    const cure = 'name another path, or remove it'
+    throw new HoldfastError('config-invalid', `admin.socket: ${path} is no socket; ${cure}`)
+  }
   const socket = connect({ path })
   try {
     await once(socket, 'connect')

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, readlink, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -31,4 +31,18 @@ t.test('a connection on which nothing happens is closed', async t => {
   client.write('POST /api/v1/import HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n')
   await once(client, 'close')
   t.pass('closed')
+})
+
+t.test('what lies there and is no socket is left alone', async t => {
+  const dir = t.testdir({ precious: 'text', folder: {}, link: t.fixture('symlink', 'precious') })
+  for (const name of ['precious', 'folder', 'link']) {
+    const listener = listenOnSocket(createServer(), {
+      path: join(dir, name),
+      graceMs: 100,
+      silentMs: 1_000,
+    })
+    await t.rejects(listener.listen(), { code: 'config-invalid', message: /is no socket/ }, name)
+  }
+  t.equal(await readFile(join(dir, 'precious'), 'utf8'), 'text')
+  t.equal(await readlink(join(dir, 'link')), 'precious')
 })
