@@ -79,7 +79,7 @@ const sha256 = (text: string): Buffer => createHash('sha256').update(text).diges
 
 /**
  * The tokens of a file, one a line: `TOKEN [read|write [NAME]]`. Without a role the holder may write; without a name he is called after
- * the line. What begins with `#` is none, nor is a line with another word in the place of the role: it admits nobody. Throws when the
+ * the line; of a longer one the first hundred characters count. What begins with `#` is none, nor is a line with another word in the place of the role: it admits nobody. Throws when the
  * file cannot be read.
  */
 export function readTokens(path: string): readonly TokenLine[] {
@@ -89,9 +89,12 @@ export function readTokens(path: string): readonly TokenLine[] {
     .filter(line => line !== undefined)
 }
 
+/** Of a name, in characters: it is the author of pins and goes to other nodes, which take no longer ones. */
+const maxName = 100
+
 function parseLine(line: string, number: number): TokenLine | undefined {
   const [token = '', role = 'write', ...name] = line.split(/\s+/)
   if (token === '' || token.startsWith('#') || (role !== 'read' && role !== 'write'))
     return undefined
-  return { token, role, name: name.join(' ') || `token ${number}` }
+  return { token, role, name: name.join(' ').slice(0, maxName) || `token ${number}` }
 }

@@ -19,7 +19,8 @@ export function readPreconditions(
   headers: IncomingHttpHeaders,
 ): (standing: { readonly version: string; readonly isThere: boolean } | undefined) => void {
   const wanted = listOf(headers['if-match'])
-  const unwanted = listOf(headers['if-none-match'])
+  // A proxy on the way that packs answers makes their tags weak ones.
+  const unwanted = listOf(headers['if-none-match'])?.map(tag => tag.replace(/^W\//, ''))
   return standing => {
     const version = standing && `"${standing.version}"`
     const isIn = (list: readonly string[]) =>

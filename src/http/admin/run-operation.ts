@@ -33,6 +33,9 @@ export function createNote(parts: {
   }
 }
 
+/** Of what was to be changed, in characters: who may change nothing could fill the disk with names of things that are not. */
+const maxSubject = 1_200
+
 /** Does what changes something, and has it noted before its answer goes out, also when it failed. */
 export async function noted<T>(
   note: NoteEntry,
@@ -52,7 +55,8 @@ export async function noted<T>(
     throw error
   } finally {
     const { before, after } = did
-    await note({ ...about, subject: did.subject ?? about.subject, status, before, after })
+    const subject = (did.subject ?? about.subject).slice(0, maxSubject)
+    await note({ ...about, subject, status, before, after })
   }
 }
 

@@ -52,3 +52,24 @@ t.test('who sends no token at all does not guess', async t => {
   for (let i = 0; i < 50; i++) await ask('/api/v1/status', { headers: { authorization: '' } })
   t.equal((await ask('/api/v1/status', as(token))).status, 200)
 })
+
+t.test(
+  'neither a name nor a subject may be so long that it fills what it is written into',
+  async t => {
+    const noted: AuditEntry[] = []
+    const { ask, setTokens } = await startAdmin(t, {
+      audit: { note: async entry => void noted.push(entry), find: () => [] },
+    })
+    await setTokens(`secret read ${'n'.repeat(5_000)}\n`)
+    const headers = { authorization: 'Bearer secret' }
+    const { status } = await ask(`/api/v1/pins/${'p'.repeat(100_000)}`, {
+      method: 'DELETE',
+      headers,
+    })
+    t.equal(status, 403)
+    t.strictSame(
+      noted.map(({ caller, subject }) => [caller.length, subject.length]),
+      [[100, 1_200]],
+    )
+  },
+)

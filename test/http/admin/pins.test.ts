@@ -193,6 +193,8 @@ t.test('who has seen something else changes nothing', async t => {
   t.equal(await put({ 'if-match': '"other"' }), 412)
   t.equal(await put({ 'if-none-match': '*' }), 412)
   t.equal(await put({ 'if-none-match': `"x", "${version}"` }), 412)
+  t.equal(await put({ 'if-none-match': `W/"${version}"` }), 412, 'compared weakly')
+  t.equal(await put({ 'if-match': `W/"${version}"` }), 412, 'compared strongly')
   t.equal(asked.length, 0)
   t.equal(await put({ 'if-match': `"other", "${version}"` }), 200)
   t.equal(await put({ 'if-match': '*' }), 200)
