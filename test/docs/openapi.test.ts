@@ -72,6 +72,15 @@ const brokenBodiesAreRefused: Proof = async (t, node, operation) => {
   t.equal((await node.exercise(t, operation, { body: [] })).status, 400)
   const headers = { 'content-type': 'text/plain' }
   t.equal((await node.exercise(t, operation, { headers, body: {} })).status, 415)
+  const long = { note: 'x'.repeat(2 ** 20) }
+  t.equal((await node.exercise(t, operation, { body: long })).status, 413)
+}
+
+/** A body that an operation does not have is no reason to break the document. */
+const bodiesAreNoSurprise: Proof = async (t, node, operation) => {
+  const headers = { 'content-type': 'text/plain' }
+  const { status } = await node.exercise(t, operation, { headers, body: {} })
+  t.equal(status, 415)
 }
 
 const isDoneOnAnother = async (
@@ -134,6 +143,7 @@ t.test('every operation of the document', async t => {
       const first = await isDoneAndNotedOnce(t, a, operation)
       await mayBeRepeated(t, a, operation, first)
       if (operation.takesJson) await brokenBodiesAreRefused(t, a, operation)
+      else if (operation.method !== 'GET') await bodiesAreNoSurprise(t, a, operation)
     })
   }
   await t.test('of one node is done on another', async t => {

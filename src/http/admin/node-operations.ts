@@ -28,7 +28,7 @@ const change = {
   role: 'write',
   query: noQuery,
   body: undefined,
-  problems: [...proxied, 415],
+  problems: proxied,
 } as const
 
 /** Operations on one node: `{name}` is its name, its id or the beginning of it, or `self`. Any node of the mesh may be asked. */

@@ -7,6 +7,9 @@ import { problem } from './shapes.ts'
 /** Problems that every operation may end with. */
 const usualProblems = [400, 401, 429, 431, 500]
 
+/** What a body may meet: too long, or of another type. A `DELETE` may have one as well, which is read and not looked at. */
+const bodyProblems = [413, 415]
+
 /** The document of the API. Source: https://spec.openapis.org/oas/v3.1.1 */
 export function toOpenApi(operations: readonly Operation[]): object {
   const paths: Record<string, Record<string, object>> = {}
@@ -35,8 +38,13 @@ export function toOpenApi(operations: readonly Operation[]): object {
 }
 
 function describe(operation: Operation): object {
-  const { id, summary, role, body, answer, problems } = operation
-  const statuses = [...usualProblems, ...problems, ...(role === 'write' ? [403] : [])]
+  const { id, method, summary, role, body, answer, problems } = operation
+  const statuses = [
+    ...usualProblems,
+    ...problems,
+    ...(role === 'write' ? [403] : []),
+    ...(method === 'GET' ? [] : bodyProblems),
+  ]
   return {
     operationId: id,
     summary,

@@ -131,7 +131,7 @@ export const operations = {
     query: changeQuery,
     body: pinBody,
     answer: pinChangeAnswer,
-    problems: [409, 412, 415, 503],
+    problems: [409, 412, 503],
   }),
   deletePin: operation({
     id: 'deletePin',
@@ -161,7 +161,7 @@ export const operations = {
     query: changeQuery,
     body: exclusionBody,
     answer: keepChangeAnswer,
-    problems: [409, 415, 503],
+    problems: [409, 503],
   }),
   deleteKeep: operation({
     id: 'deleteKeep',
@@ -191,7 +191,7 @@ export const operations = {
     query: changeQuery,
     body: exclusionBody,
     answer: exclusionChangeAnswer,
-    problems: [409, 415, 503],
+    problems: [409, 503],
   }),
   deleteBan: operation({
     id: 'deleteBan',
@@ -221,7 +221,7 @@ export const operations = {
     query: changeQuery,
     body: exclusionBody,
     answer: exclusionChangeAnswer,
-    problems: [409, 415, 503],
+    problems: [409, 503],
   }),
   deleteBlock: operation({
     id: 'deleteBlock',
@@ -272,7 +272,7 @@ export const operations = {
     query: importQuery,
     body: { bytes: 'application/octet-stream' },
     answer: importAnswer,
-    problems: [415, 422, 507],
+    problems: [408, 409, 422, 503, 507],
   }),
   exportImages: operation({
     ...read,
