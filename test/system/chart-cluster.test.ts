@@ -97,6 +97,7 @@ t.test('before an upgrade the new image is pulled on the nodes that are ready', 
       kind: 'NodeList',
       items: [
         node('galley', 'True'),
+        node('0815', 'True'),
         node(`bridge.${'deck.'.repeat(12)}lab`, 'True'),
         node('off', 'False'),
         node('lost', 'Unknown'),
@@ -113,8 +114,9 @@ t.test('before an upgrade the new image is pulled on the nodes that are ready', 
     return pulls(rendering)
   }
   const jobs = await upgrade({})
-  const [first, second, ...others] = jobs.map(({ metadata }) => metadata.name)
+  const [first, number, second, ...others] = jobs.map(({ metadata }) => metadata.name)
   t.equal(first, 'release-holdfast-pull-galley')
+  t.equal(number, 'release-holdfast-pull-0815')
   t.match(second, /^release-holdfast-pull-bridge(-deck)+-[0-9a-f]{8}$/, 'what is too long is cut')
   t.strictSame(others, [])
   t.match(jobs[0], {

@@ -146,3 +146,16 @@ helm.sh/hook: pre-delete
 helm.sh/hook-weight: {{ . | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end -}}
+
+{{- define "holdfast.contentMount" -}}
+- name: containerd-content
+  mountPath: {{ (fromYaml (include "holdfast.paths" .)).contentDir }}
+  readOnly: true
+{{- end -}}
+
+{{- define "holdfast.contentVolume" -}}
+- name: containerd-content
+  hostPath:
+    path: {{ (fromYaml (include "holdfast.paths" .)).contentDir }}
+    type: Directory
+{{- end -}}
