@@ -119,14 +119,31 @@ const requireForCommonJs =
   "import { createRequire as createRequireOfBundle } from 'node:module';const require = createRequireOfBundle(import.meta.url);"
 
 /**
- * Bundles `src/` into `outdir`, which is emptied first. Native modules, and what hardly any node loads, stay outside and are found in `node_modules`.
- * `daemon.ts` becomes a bundle of its own, so that asking commands do not pay for it.
+ * What is loaded from `node_modules`: a native module; the client of Kubernetes, which is larger than all the rest, and few nodes load it;
+ * that of gRPC, which speaks HTTP/2, as nothing else does; and hardly any archive is bzip2.
  */
-export async function buildBundles(outdir: string = join(root, 'dist')): Promise<void> {
+export const unbundled = [
+  'better-sqlite3',
+  '@kubernetes/client-node',
+  '@grpc/grpc-js',
+  '@grpc/proto-loader',
+  'seek-bzip',
+] as const
+
+/**
+ * Bundles `src/` into `outdir`, which is emptied first. Native modules, and what hardly any node loads, stay outside and are found in `node_modules`.
+ * `daemon.ts` becomes a bundle of its own, so that asking commands do not pay for it. Resolves with the paths of
+ * the files that something was taken of, from the root.
+ */
+export async function buildBundles(
+  outdir: string = join(root, 'dist'),
+): Promise<readonly string[]> {
   await rm(outdir, { recursive: true, force: true })
   const daemon = join(root, 'src/daemon.ts')
-  await build({
+  const { metafile } = await build({
     ...common,
+    metafile: true,
+    absWorkingDir: root,
     entryPoints: {
       holdfast: join(root, 'src/cli/run.ts'),
       'key-file': join(root, 'src/adapters/cluster-keys/key-file.ts'),
@@ -136,15 +153,7 @@ export async function buildBundles(outdir: string = join(root, 'dist')): Promise
       ...(await workerEntries()),
     },
     target: 'node24',
-    // The client of Kubernetes is larger than all the rest, and few nodes load it; that of gRPC speaks HTTP/2, which nothing else does; hardly any archive
-    // is bzip2.
-    external: [
-      'better-sqlite3',
-      '@kubernetes/client-node',
-      '@grpc/grpc-js',
-      '@grpc/proto-loader',
-      'seek-bzip',
-    ],
+    external: [...unbundled],
     banner: { js: requireForCommonJs },
     splitting: true,
     chunkNames: 'part-[hash]',
@@ -160,6 +169,8 @@ export async function buildBundles(outdir: string = join(root, 'dist')): Promise
     outdir,
     plugins: [bundlesBeside],
   })
+  const parts = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs))
+  return parts.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([file]) => file)
 }
 
 async function exists(file: string): Promise<boolean> {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the system tests need on Debian: the distribution's packages, and containerd 1.7 and 2.1 of later releases beside
-# the 1.6 of this one. Nothing is replaced: the newer binaries, buildah, whose package would renew login and passwd, and schemathesis go to a cache
-# folder of their own. Needs root.
+# the 1.6 of this one. Nothing is replaced: the newer binaries, buildah, whose package would renew login and passwd, qemu,
+# whose package would change how the machine starts programs, and schemathesis go to a cache folder of their own. Needs root.
 set -euo pipefail
 
 cache=${HOLDFAST_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-test}
@@ -46,14 +46,17 @@ fetch() { # RELEASE VERSION
 fetch trixie 1.7
 fetch forky 2.1
 
-if [ ! -x "$cache/bin/buildah" ]; then
+take() { # PACKAGE PROGRAM: the program out of its package, which is not installed
+  [ ! -x "$cache/bin/$2" ] || return 0
+  local work apt=(apt-get -qq -o APT::Sandbox::User=root)
   work=$(mktemp -d)
   chmod 755 "$work"
-  (cd "$work" && { apt-get -qq -o APT::Sandbox::User=root download buildah || { apt-get update -qq && apt-get -qq -o APT::Sandbox::User=root download buildah; }; } &&
-    dpkg-deb -x buildah_*.deb unpacked)
-  cp "$work/unpacked/usr/bin/buildah" "$cache/bin/"
+  (cd "$work" && { "${apt[@]}" download "$1" || { apt-get update -qq && "${apt[@]}" download "$1"; }; } && dpkg-deb -x "$1"_*.deb unpacked)
+  cp "$work/unpacked/usr/bin/$2" "$cache/bin/"
   rm -rf "$work"
-fi
+}
+take buildah buildah
+take qemu-user-static qemu-aarch64-static
 if ! "$cache/schemathesis/bin/schemathesis" --version 2>/dev/null | grep -qF "$schemathesis"; then
   rm -rf "$cache/schemathesis"
   /usr/bin/python3 -m venv "$cache/schemathesis"

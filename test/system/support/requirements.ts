@@ -13,6 +13,9 @@ export type ContainerdVersion = (typeof containerdVersions)[number]
 /** Out of its package, not installed. */
 export const buildah: string = join(cacheDir, 'bin', 'buildah')
 
+/** Runs programs of 64-bit ARM. */
+export const emulator: string = join(cacheDir, 'bin', 'qemu-aarch64-static')
+
 /** Questions made up from an API's document; in a Python environment of its own. */
 export const schemathesis: string = join(cacheDir, 'schemathesis', 'bin', 'schemathesis')
 
@@ -48,30 +51,32 @@ export function fakeTimeLibrary(): string {
   return join(folder, 'faketime', 'libfaketime.so.1')
 }
 
+/** What is missing where a file is, by its name. */
+const files: readonly (readonly [name: string, path: string])[] = [
+  ...containerdVersions.map(
+    version => [`containerd ${version}`, join(cacheDir, 'bin', version, 'containerd')] as const,
+  ),
+  ['buildah', buildah],
+  ['qemu-aarch64-static', emulator],
+  ['schemathesis', schemathesis],
+  ['libfaketime', fakeTimeLibrary()],
+  ['busybox-static', '/bin/busybox'],
+  ...Object.entries(chartTools),
+]
+
 /** Throws one error that names everything that is missing and how to get it. */
 export function requireSystem(): void {
-  const missing: string[] = []
-  if (process.getuid?.() !== 0) missing.push('root (containerd, network namespaces)')
-  for (const name of commands) if (!onPath(name)) missing.push(name)
-  for (const version of containerdVersions) {
-    if (!isExecutable(join(cacheDir, 'bin', version, 'containerd'))) {
-      missing.push(`containerd ${version}`)
-    }
-  }
-  if (!isExecutable(buildah)) missing.push('buildah')
-  if (!isExecutable(schemathesis)) missing.push('schemathesis')
-  missing.push(...missingChartTools())
-  if (!existsSync(fakeTimeLibrary())) missing.push('libfaketime')
-  if (!isExecutable('/bin/busybox')) missing.push('busybox-static')
+  const missing = [
+    ...(process.getuid?.() === 0 ? [] : ['root (containerd, network namespaces)']),
+    ...commands.filter(name => !onPath(name)),
+    ...files.filter(([, path]) => !existsSync(path)).map(([name]) => name),
+  ]
   if (missing.length > 0) {
     throw new Error(
       `the system tests miss: ${missing.join(', ')}. On Debian, as root: scripts/system-setup.sh`,
     )
   }
 }
-
-const missingChartTools = (): readonly string[] =>
-  Object.entries(chartTools).flatMap(([name, path]) => (existsSync(path) ? [] : [name]))
 
 function onPath(name: string): boolean {
   const folders = `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`

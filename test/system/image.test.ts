@@ -1,0 +1,289 @@
+import { createHash } from 'node:crypto'
+import { chown, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import t, { type Test } from 'tap'
+import { makeImage } from '../support/image.ts'
+import { busyboxFiles } from '../support/layer.ts'
+import { writeArchive } from './support/archive.ts'
+import {
+  buildElsewhere,
+  buildImage,
+  type UnpackedImage,
+  unpackImage,
+} from './support/built-image.ts'
+import { type Containerd, pauseImage, startContainerd } from './support/containerd.ts'
+import { startNode } from './support/holdfast.ts'
+import type { Pod, PodOptions } from './support/pods.ts'
+import { freePorts, run, until } from './support/process.ts'
+import { containerdVersions, emulator, requireSystem } from './support/requirements.ts'
+import { registryName, startWorld } from './support/world.ts'
+
+requireSystem()
+
+const { version } = JSON.parse(
+  await readFile(new URL('../../package.json', import.meta.url), 'utf8'),
+) as { version: string }
+/** Its name in the archive, and a name under which nodes know it. */
+const image = `localhost/holdfast:${version}`
+const ownUser = 65532
+
+const runnable = (salt: string) => ({
+  // A layer that containerd has already it would not ask for.
+  layers: [[...busyboxFiles('/bin/busybox'), { name: 'salt', data: salt }], 200_000],
+  config: { Cmd: ['/bin/sleep', '100000'], Env: ['PATH=/bin', `SALT=${salt}`] },
+  salt,
+})
+
+const sha256 = async (path: string) =>
+  createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex')
+
+/** A containerd that has nothing but the sandbox image. */
+async function startClient(t: Test, version: (typeof containerdVersions)[number]) {
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-image-'))
+  const pause = join(dir, 'pause.tar')
+  await writeArchive(pause, pauseImage, makeImage(runnable('pause')))
+  const client = await startContainerd(version, join(dir, 'containerd'), pause)
+  t.teardown(async () => {
+    await client.stop()
+    await rm(dir, { recursive: true, force: true })
+  })
+  return { client, dir }
+}
+
+const dir = await mkdtemp(join(tmpdir(), 'holdfast-image-'))
+t.teardown(() => rm(dir, { recursive: true, force: true }))
+const built = await buildImage(dir)
+t.comment(built.told)
+const { digest, platforms } = await unpackImage(built.archive, dir)
+const upperLayer = platforms[0]?.layers.at(-1) ?? ''
+
+t.test('another copy of the same checkout makes the same archive', async t => {
+  t.equal(await sha256(await buildElsewhere(dir, built.inputs)), await sha256(built.archive))
+})
+
+t.test('it is for two processors and small', async t => {
+  t.same(
+    platforms.map(({ architecture }) => architecture),
+    ['amd64', 'arm64'],
+  )
+  for (const { rootFs, config, architecture } of platforms) {
+    t.equal(config.architecture, architecture)
+    t.equal(config.config.User, `${ownUser}:${ownUser}`)
+    const all = Number.parseInt(await run('du', ['-sb', rootFs]), 10)
+    const bytes = all - (await stat(join(rootFs, 'usr/bin/node'))).size
+    t.ok(bytes < 60e6, `${architecture} without Node: ${bytes} bytes`)
+  }
+})
+
+t.test(
+  'of its files only Node and Holdfast can be started, and no file gives rights away',
+  async t => {
+    for (const { rootFs } of platforms) {
+      const find = async (...what: string[]) => {
+        const words = [rootFs, '-type', 'f', ...what, '-printf', '%P\n']
+        return (await run('find', words)).split('\n').filter(Boolean).sort()
+      }
+      const programs = (await find('-perm', '/111')).filter(path => !/\.so\.[0-9]/.test(path))
+      t.same(programs, ['opt/holdfast/dist/main.js', 'usr/bin/node'])
+      t.same(await find('-perm', '/6022'), [], 'no setuid, nothing others may write')
+      const foreign = await run('find', [rootFs, '-not', '-uid', '0', '-printf', '%P %m %U:%G\n'])
+      t.equal(foreign, `var/lib/holdfast 700 ${ownUser}:${ownUser}\n`, 'its own is its directory')
+    }
+  },
+)
+
+t.test('its bill of materials lists all that is in it', async t => {
+  for (const { rootFs, architecture } of platforms) {
+    const path = join(rootFs, 'usr/share/doc/holdfast/sbom.cdx.json')
+    const text = await readFile(path, 'utf8')
+    t.equal(await readFile(`${built.archive}.${architecture}.cdx.json`, 'utf8'), text)
+    const { components } = JSON.parse(text) as {
+      components: { name: string; version: string; purl: string }[]
+    }
+    const listed = new Set(components.map(({ name, version }) => `${name}@${version}`))
+    for (const name of await packagesOf(rootFs)) t.ok(listed.has(name), name)
+    const debs = await run('sh', ['-ec', `cd "${rootFs}/var/lib/dpkg/status.d" && cat *`])
+    const names = [...debs.matchAll(/^Package: (.+)$/gm)].map(([, name]) => name)
+    const versions = [...debs.matchAll(/^Version: (.+)$/gm)].map(([, version]) => version)
+    t.ok(names.length > 4)
+    for (const [at, name] of names.entries()) t.ok(listed.has(`${name}@${versions[at]}`))
+    for (const name of [/^fastify@/, /^libp2p@/, /^node@24\./]) {
+      t.ok(
+        [...listed].some(listing => name.test(listing)),
+        'also what is bundled, and Node',
+      )
+    }
+    t.notOk([...listed].some(name => /^(tap|typescript|esbuild)@/.test(name)))
+  }
+})
+
+/** `name@version` of every package of npm in a root file system. */
+async function packagesOf(rootFs: string): Promise<readonly string[]> {
+  const found = await run('find', [
+    join(rootFs, 'opt/holdfast/node_modules'),
+    ...['-regex', '.*/node_modules/\\(@[^/]+/\\)?[^/@]+/package.json'],
+  ])
+  const files = found.split('\n').filter(Boolean)
+  const read = async (file: string) => {
+    const { name, version } = JSON.parse(await readFile(file, 'utf8')) as Record<string, string>
+    return `${name}@${version}`
+  }
+  return Promise.all(files.map(read))
+}
+
+t.test('for the other processor it runs as well, emulated', async t => {
+  const arm = platforms.find(({ architecture }) => architecture === 'arm64') as UnpackedImage
+  const start = (...words: string[]) => run(emulator, ['-L', arm.rootFs, ...words])
+  const node = join(arm.rootFs, 'usr/bin/node')
+  const program = join(arm.rootFs, 'opt/holdfast')
+  const told = await start(node, join(program, 'dist/main.js'), 'version')
+  t.match(told, `holdfast ${version}`)
+  const probe = `const { createRequire } = require('node:module')
+    const load = createRequire('${program}/dist/main.js')
+    console.log(process.arch, load('better-sqlite3')(':memory:').prepare('select 6 * 7 as n').get())`
+  t.match(await start(node, '-e', probe), /arm64 \{ n: 42 \}/)
+})
+
+/** The directory of containerd's socket, which in these tests is that of its content as well: under its own path, and read-only. */
+function beside({ socket }: Containerd) {
+  const path = dirname(socket)
+  return { container_path: path, host_path: path, readonly: true }
+}
+
+/** Starts Holdfast as a pod would be, and waits until it is ready. */
+async function startInPod(
+  t: Test,
+  { client, dir }: { client: Containerd; dir: string },
+  { config, user, mounts = [] }: { config: object } & Pick<PodOptions, 'user' | 'mounts'>,
+) {
+  const [mirror = 0, admin = 0, health = 0] = await freePorts(3)
+  const [data, etc] = [join(dir, 'data'), join(dir, 'etc')]
+  for (const folder of [data, etc]) await mkdir(folder, { recursive: true })
+  const { uid, gid } = user ?? { uid: ownUser, gid: ownUser }
+  await chown(data, uid, gid)
+  const settings = {
+    mirror: { listen: `127.0.0.1:${mirror}` },
+    admin: { listen: `127.0.0.1:${admin}` },
+    health: { listen: `127.0.0.1:${health}` },
+    store: { minFreeBytes: '1MiB' },
+    ...config,
+  }
+  await writeFile(join(etc, 'holdfast.yaml'), JSON.stringify(settings))
+  const pod = await client.startPod(image, {
+    security: 'restricted',
+    ...(user && { user }),
+    mounts: [
+      { container_path: '/var/lib/holdfast', host_path: data },
+      { container_path: '/etc/holdfast', host_path: etc, readonly: true },
+      ...mounts,
+    ],
+  })
+  t.teardown(() => pod.stop())
+  await until('the pod is ready', async () => {
+    const answer = await fetch(`http://127.0.0.1:${health}/readyz`).catch(() => undefined)
+    return answer?.status === 200
+  }).catch(async error => {
+    throw new Error(`${error.message}\n${await pod.output()}`)
+  })
+  return { pod, mirror: `http://127.0.0.1:${mirror}` }
+}
+
+/** The uid and the capabilities of the process that a pod runs. */
+async function rightsOf(pod: Pod): Promise<string> {
+  const script = `process.stdout.write(require('node:fs').readFileSync('/proc/1/status', 'utf8'))`
+  return pod.exec('/usr/bin/node', '-e', script)
+}
+
+for (const containerd of containerdVersions) {
+  t.test(
+    `containerd ${containerd} imports it, runs it without rights, and pulls through it`,
+    async t => {
+      const { client, dir } = await startClient(t, containerd)
+      const world = await startWorld()
+      t.teardown(() => world.close())
+      await client.ctr('-n', 'k8s.io', 'images', 'import', '--all-platforms', built.archive)
+      t.match(await client.ctr('-n', 'k8s.io', 'images', 'ls', `name==${image}`), digest)
+      const { pod, mirror } = await startInPod(t, { client, dir }, { config: world.config })
+
+      const rights = await rightsOf(pod)
+      t.match(rights, new RegExp(`^Uid:\\s${ownUser}\\s`, 'm'))
+      t.match(rights, /^CapEff:\s0+$/m)
+      t.match(rights, /^CapBnd:\s0+$/m)
+      t.match(
+        await pod.exec('/usr/bin/holdfast', 'status'),
+        /registry\.lab/,
+        'its command works beside it',
+      )
+      const writing = `require('node:fs').writeFileSync('/opt/x', '')`
+      await t.rejects(pod.exec('/usr/bin/node', '-e', writing), /EROFS/, 'its root is read-only')
+
+      await client.mirror(registryName, mirror)
+      const app = `${registryName}/app:latest`
+      await world.push('app', 'latest', runnable('app'))
+      const pulled = await client.pull(app, 30_000).catch(async error => {
+        throw new Error(`${error.message}\n${await pod.output()}`)
+      })
+      await client.remove(app)
+      world.uplink.freeze()
+      t.equal(await client.pull(app, 30_000), pulled, 'also with the registry frozen')
+      t.match(await client.runPod(app, ['/bin/sh', '-c', 'echo $SALT']), 'app')
+      t.equal(await pod.stop(), 0, 'it ends by itself when it is asked to')
+    },
+  )
+}
+
+/** By whom containerd's socket may be opened, and who Holdfast is then. */
+const ways = {
+  'as root, without any capability': { uid: 0, gid: 0 },
+  "as its own user, where the socket is its group's": { uid: ownUser, gid: ownUser },
+}
+for (const [way, user] of Object.entries(ways)) {
+  t.test(`beside containerd it serves what containerd holds, ${way}`, async t => {
+    const { client, dir } = await startClient(t, '2.1')
+    await client.ctr('-n', 'k8s.io', 'images', 'import', '--all-platforms', built.archive)
+    await chown(client.socket, 0, user.gid)
+    const config = {
+      mode: 'offline',
+      upstreams: { localhost: {} },
+      store: { kind: 'both', minFreeBytes: '1MiB' },
+      containerd: { socket: client.socket },
+    }
+    const mounts = [beside(client)]
+    const { pod, mirror } = await startInPod(t, { client, dir }, { user, config, mounts })
+    const url = `${mirror}/v2/holdfast`
+    const answer = await until('it knows what containerd holds', async () => {
+      const answer = await fetch(`${url}/manifests/${version}?ns=localhost`)
+      return answer.ok && answer
+    }).catch(async error => {
+      throw new Error(`${error.message}\n${await pod.output()}`)
+    })
+    t.equal(answer.headers.get('docker-content-digest'), digest)
+    const layer = await fetch(`${url}/blobs/${upperLayer}?ns=localhost`)
+    const bytes = Buffer.from(await layer.arrayBuffer())
+    t.equal(`sha256:${createHash('sha256').update(bytes).digest('hex')}`, upperLayer)
+  })
+}
+
+t.test(
+  'a node takes the archive from its drop folder, and containerd runs it from there',
+  async t => {
+    const { client, dir } = await startClient(t, '2.1')
+    const drop = join(dir, 'drop')
+    await mkdir(drop)
+    const config = { mode: 'offline', upstreams: { localhost: {} }, dropFolder: { path: drop } }
+    const node = await startNode({ dir: join(dir, 'node'), config })
+    t.teardown(() => node.stop())
+    await client.mirror('localhost', node.mirror)
+    await run('cp', [built.archive, join(dir, 'image.tar')])
+    await rename(join(dir, 'image.tar'), join(drop, 'image.tar'))
+    await until('it is imported', async () => {
+      const { items } = await node.ask<{ items: { digest: string }[] }>('/api/v1/tags')
+      return items.some(item => item.digest === digest)
+    })
+    await client.pull(image, 30_000)
+    t.match(await client.runPod(image, ['/usr/bin/holdfast', 'version']), `holdfast ${version}`)
+  },
+)
