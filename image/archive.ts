@@ -13,7 +13,7 @@ export interface PlatformImage {
 }
 
 export interface ArchiveOptions {
-  /** The full name of the image: `localhost/holdfast:0.1.0`. */
+  /** The full name of the image: `ghcr.io/holdfast/holdfast:0.1.0`. */
   readonly name: string
   readonly origin: Origin
   readonly labels: Readonly<Record<string, string>>

@@ -9,7 +9,7 @@ import { parseArgs, promisify } from 'node:util'
 import { buildBundles, unbundled } from '../scripts/build.ts'
 import { writeArchive } from './archive.ts'
 import { assemble, type Ingredients, type Part, packParts, sizeOf } from './assemble.ts'
-import { labelsOf, type Origin } from './config.ts'
+import { labelsOf, type Origin, repository } from './config.ts'
 import { type Architecture, architectures, arrange } from './entry.ts'
 import { archiveOfMachine, defaultCache } from './fetch.ts'
 import { readInputs } from './inputs.ts'
@@ -22,7 +22,7 @@ const root = join(import.meta.dirname, '..')
 const usage = `npm run image -- [OPTIONS]
 
   --out FILE         the archive; default holdfast-VERSION.oci.tar. One bill of materials a platform is written beside it
-  --name NAME        full name of the image; default localhost/holdfast:VERSION
+  --name NAME        full name of the image; default ${repository}:VERSION
   --arch ARCH        amd64 or arm64; may be repeated; default both
   --root-fs DIR      write the files of one --arch there, and no archive
   --cache DIR        where fetched packages stay (HOLDFAST_IMAGE_CACHE); default ~/.cache/holdfast-image
@@ -125,7 +125,7 @@ async function main(): Promise<void> {
   }
   const directory = values['root-fs']
   if (directory === undefined) {
-    const { out = `holdfast-${version}.oci.tar`, name = `localhost/holdfast:${version}` } = values
+    const { out = `holdfast-${version}.oci.tar`, name = `${repository}:${version}` } = values
     return writeImage(ingredients, wanted, { out, name })
   }
   const [only, ...others] = wanted

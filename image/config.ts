@@ -10,6 +10,9 @@ export interface Origin {
   readonly revision?: string | undefined
 }
 
+/** The image without a tag, as the chart names it. */
+export const repository = 'ghcr.io/holdfast/holdfast'
+
 /**
  * How a container of it runs: as a user of its own, from a directory that is its own, with the file that is mounted or the defaults that are
  * there.

@@ -24,8 +24,8 @@ requireSystem()
 const { version } = JSON.parse(
   await readFile(new URL('../../package.json', import.meta.url), 'utf8'),
 ) as { version: string }
-/** Its name in the archive, and a name under which nodes know it. */
-const image = `localhost/holdfast:${version}`
+/** As the archive and the chart name it. */
+const image = `ghcr.io/holdfast/holdfast:${version}`
 const ownUser = 65532
 
 const runnable = (salt: string) => ({
@@ -247,21 +247,21 @@ for (const [way, user] of Object.entries(ways)) {
     await chown(client.socket, 0, user.gid)
     const config = {
       mode: 'offline',
-      upstreams: { localhost: {} },
+      upstreams: { 'ghcr.io': {} },
       store: { kind: 'both', minFreeBytes: '1MiB' },
       containerd: { socket: client.socket },
     }
     const mounts = [beside(client)]
     const { pod, mirror } = await startInPod(t, { client, dir }, { user, config, mounts })
-    const url = `${mirror}/v2/holdfast`
+    const url = `${mirror}/v2/holdfast/holdfast`
     const answer = await until('it knows what containerd holds', async () => {
-      const answer = await fetch(`${url}/manifests/${version}?ns=localhost`)
+      const answer = await fetch(`${url}/manifests/${version}?ns=ghcr.io`)
       return answer.ok && answer
     }).catch(async error => {
       throw new Error(`${error.message}\n${await pod.output()}`)
     })
     t.equal(answer.headers.get('docker-content-digest'), digest)
-    const layer = await fetch(`${url}/blobs/${upperLayer}?ns=localhost`)
+    const layer = await fetch(`${url}/blobs/${upperLayer}?ns=ghcr.io`)
     const bytes = Buffer.from(await layer.arrayBuffer())
     t.equal(`sha256:${createHash('sha256').update(bytes).digest('hex')}`, upperLayer)
   })
@@ -273,10 +273,10 @@ t.test(
     const { client, dir } = await startClient(t, '2.1')
     const drop = join(dir, 'drop')
     await mkdir(drop)
-    const config = { mode: 'offline', upstreams: { localhost: {} }, dropFolder: { path: drop } }
+    const config = { mode: 'offline', upstreams: { 'ghcr.io': {} }, dropFolder: { path: drop } }
     const node = await startNode({ dir: join(dir, 'node'), config })
     t.teardown(() => node.stop())
-    await client.mirror('localhost', node.mirror)
+    await client.mirror('ghcr.io', node.mirror)
     await run('cp', [built.archive, join(dir, 'image.tar')])
     await rename(join(dir, 'image.tar'), join(drop, 'image.tar'))
     await until('it is imported', async () => {

@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
-import { runConfig } from '../../image/config.ts'
+import { parse } from 'yaml'
+import { repository, runConfig } from '../../image/config.ts'
 import { ownUser } from '../../image/entry.ts'
+
+t.test('the image has the name that the chart pulls it by', async t => {
+  const values = new URL('../../helm/holdfast/values.yaml', import.meta.url)
+  const { image } = parse(await readFile(values, 'utf8')) as { image: { repository: string } }
+  t.equal(repository, image.repository)
+})
 
 t.test('the Dockerfile runs Holdfast as the image of `npm run image` does', async t => {
   const dockerfile = await readFile(new URL('../../Dockerfile', import.meta.url), 'utf8')
