@@ -169,3 +169,20 @@ t.test(
     t.notMatch(without.text, 'pre-delete')
   },
 )
+
+t.test('images are fetched ahead by the node on which the job runs', async t => {
+  const images = ['docker.io/library/nginx:1.27', 'redis:7']
+  const rendering = await render({ warm: { enabled: true, images, schedule: '5 4 * * 0' } })
+  const list = rendering.one<{ data: Record<string, string> }>('ConfigMap', 'release-holdfast-warm')
+  t.equal(list.data['images.txt'], `${images.join('\n')}\n`)
+  const { spec } = rendering.one<{ spec: { jobTemplate: Templated } & object }>('CronJob')
+  t.match(spec, { schedule: '5 4 * * 0', concurrencyPolicy: 'Forbid' })
+  const pod = spec.jobTemplate.spec.template.spec
+  const [warm] = pod.containers
+  t.strictSame(warm?.args, ['warm', '--list', '/etc/holdfast/warm/images.txt'])
+  const { admin } = configOf(rendering)
+  const mounts = warm?.volumeMounts.filter(({ mountPath }) => admin.socket.startsWith(mountPath))
+  t.match(mounts, [{ name: 'data', readOnly: true }], 'it can reach the API of the node')
+  t.equal(pod.automountServiceAccountToken, false)
+  t.strictSame((await render()).all('CronJob'), [])
+})

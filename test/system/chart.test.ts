@@ -31,6 +31,7 @@ const variants: Readonly<Record<string, object>> = {
   },
   'by the API server': { config: service },
   annotated: { config: { mesh: { kubernetes: { annotation: 'holdfast/mesh' } } } },
+  warmed: { warm: { enabled: true, images: ['docker.io/library/nginx:1.27', 'redis:7'] } },
   carried: {
     'paths.drop': '/srv/drop',
     'paths.machineId': '-',

@@ -58,6 +58,7 @@ export function containersOf(rendering: Rendering): readonly [init: Container, m
 /** What the tests look at. */
 interface MountedConfig {
   readonly mirror: { readonly tokenFile: string }
+  readonly admin: { readonly socket: string }
   readonly mesh: { readonly kubernetes?: object }
   readonly containerd: { readonly certsDir: string; readonly fallback: string }
   readonly dropFolder?: object
