@@ -44,6 +44,7 @@ if (runningMajor < neededMajor) {
         loadDaemon: () => import('./daemon.ts'),
         loadKeyFiles: () => import('./adapters/cluster-keys/key-file.ts'),
         loadEarlierBundle: () => import('./daemon/earlier-bundle.ts'),
+        loadSupport: () => import('./daemon/pack-support.ts'),
         loadContainerdSetup: () => import('./daemon/containerd-setup.ts'),
         loadNodeWork: () => import('./adapters/kubernetes/node-work.ts'),
       }),

@@ -73,6 +73,12 @@ export interface Parts {
     /** What a bundle says of itself, read from its beginning. Rejects with an error whose message says what is wrong with the file. */
     readBundleNote(path: string): Promise<Uint8Array>
   }>
+  loadSupport(): Promise<{
+    /** Packs small files into a `.tar.gz`. */
+    packSupport(
+      files: readonly { readonly name: string; readonly text: string }[],
+    ): Promise<Uint8Array>
+  }>
   loadContainerdSetup(): Promise<{
     /** Rejects with an error whose message says what to do. */
     openContainerdSetup(config: Config): Promise<ContainerdSetup>

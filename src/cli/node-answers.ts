@@ -16,6 +16,21 @@ export const nodesAnswer = Type.Object({
   ),
 })
 
+/** `GET /api/v1/nodes/{name}/diagnostics` */
+export const diagnosticsAnswer = Type.Object({
+  node: Type.String(),
+  asOf: Type.String(),
+  parts: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      what: Type.String(),
+      json: Type.Optional(Type.Unknown()),
+      text,
+      error: text,
+    }),
+  ),
+})
+
 /** `GET /api/v1/nodes/{name}/store` */
 export const storeAnswer = Type.Object({
   node: Type.String(),
@@ -126,6 +141,7 @@ export const configAnswer = Type.Object({
   ),
 })
 
+export type DiagnosticsAnswer = Static<typeof diagnosticsAnswer>
 export type StoreAnswer = Static<typeof storeAnswer>
 export type GcAnswer = Static<typeof gcAnswer>
 export type ScrubAnswer = Static<typeof scrubAnswer>

@@ -140,6 +140,30 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
       load: () => import('./commands/config.ts'),
     },
     {
+      ...none,
+      name: 'support-bundle',
+      summary: 'write all that helps to find out what is wrong with a node into one file',
+      usage: '[--output-file FILE] [--node NODE|all]',
+      description:
+        'Gathers status, peers, configuration (masked), mode, store, scrub, audit log, answers for tags, metrics, versions, sizes of files and ' +
+        'the last lines of the log into a .tar.gz, with a MANIFEST.txt that lists them. There are no tokens, passwords, keys and images in it; ' +
+        'names of nodes, images and registries are, and addresses. What cannot be read on a node that is unwell is noted in the place of it.',
+      options: [
+        {
+          name: 'output-file',
+          value: 'FILE',
+          summary: 'write it there, where nothing is yet; by default a name with the time',
+        },
+        nodesOption,
+      ],
+      examples: [
+        { line: 'holdfast support-bundle --node all', does: 'of every node' },
+        { line: 'holdfast support-bundle --output-file galley.tar.gz --node galley', does: '' },
+      ],
+      exitCodes,
+      load: () => import('./commands/support-bundle.ts'),
+    },
+    {
       ...one,
       name: 'audit',
       summary: 'tell what was done through the admin API, by whom and when',

@@ -55,6 +55,8 @@ export interface FaceParts {
   readonly tracer: Tracer
   readonly clock: Clock
   readonly log: Log
+  /** The last lines of the log. */
+  readonly recentLines: () => readonly string[]
   readonly mode: () => Mode
   readonly modeSwitch: ModeSwitch
   /** The mode that is set for all nodes. */

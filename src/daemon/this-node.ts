@@ -9,13 +9,26 @@ import { createNote } from '../http/admin/run-operation.ts'
 import { createTellResolution } from '../http/admin/tell-resolution.ts'
 import { createNodeWhy } from '../http/admin/why.ts'
 import type { ModeSwitch } from '../keep/mode-switch.ts'
+import { wireDiagnostics } from './diagnostics.ts'
 import type { FaceParts } from './faces.ts'
 import type { LogLevelSwitch } from './log-level.ts'
 
 /** Wires what can be looked at and changed on one node: on this one, by other nodes too, and on the others over their peer ports. */
 export function wireThisNode(
   config: Config,
-  parts: Pick<FaceParts, 'database' | 'content' | 'pods' | 'pull' | 'mesh' | 'clock' | 'log'> & {
+  parts: Pick<
+    FaceParts,
+    | 'database'
+    | 'content'
+    | 'pods'
+    | 'pull'
+    | 'mesh'
+    | 'clock'
+    | 'log'
+    | 'metrics'
+    | 'recentLines'
+    | 'version'
+  > & {
     readonly modeSwitch: ModeSwitch
     readonly logLevel: LogLevelSwitch
     readonly view: NodeView
@@ -51,6 +64,7 @@ export function wireThisNode(
         resolution: createTellResolution({ resolveTag: pull.resolveTag, nameOf }),
         nameOf,
       }),
+      diagnostics: wireDiagnostics(config, parts),
       config: () => shown,
     },
     () => ({ node: name, asOf: new Date(ledger.trustedNowMs()).toISOString() }),

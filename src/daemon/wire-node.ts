@@ -97,6 +97,7 @@ export async function wireNode(
   const warm = openWarm(config, { ...shared, pull, mesh }, owned)
   const shown = {
     ...shared,
+    recentLines: log.recent,
     modeSwitch,
     clusterMode,
     logLevel,

@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import type { Log } from '../ports/log.ts'
+import { createLineRing } from './line-ring.ts'
 import { prettyLine } from './pretty-line.ts'
 import { redactFields, redactText } from './redact.ts'
 
@@ -20,6 +21,8 @@ export interface RunningLog extends Log {
   setLevel(level: LogLevel): void
   /** Lines may be on their way when a call returns; this brings them out. */
   flush(): void
+  /** The last lines that were written, each a JSON object, the oldest first. */
+  recent(): readonly string[]
 }
 
 interface Options {
@@ -36,10 +39,13 @@ interface Options {
 export function createLog({ level, format, destination, colours }: Options): RunningLog {
   const out: LogDestination = destination ?? standardError()
   const hasColours = colours ?? (process.stderr.isTTY === true && !process.env['NO_COLOR'])
-  const stream: LogDestination =
-    format === 'json'
-      ? out
-      : { write: line => out.write(prettyLine(line, { colours: hasColours })) }
+  const ring = createLineRing()
+  const stream: LogDestination = {
+    write(line) {
+      ring.add(line)
+      return out.write(format === 'json' ? line : prettyLine(line, { colours: hasColours }))
+    },
+  }
   // Without a process id and a host name: there is one process, and its node's name is known to whoever reads this.
   // Errors are told by `redactFields`; pino would take what it makes of them for errors and name them all `Object`.
   const serializers = { err: (told: unknown) => told }
@@ -60,6 +66,7 @@ export function createLog({ level, format, destination, colours }: Options): Run
       inner.level = next
     },
     flush: () => out.flushSync?.(),
+    recent: ring.lines,
   }
 }
 

@@ -70,6 +70,7 @@ t.test('an error that nobody foresaw is not swallowed', async t => {
     loadDaemon: () => Promise.reject(new Error('none')),
     loadKeyFiles: () => Promise.reject(new Error('none')),
     loadEarlierBundle: () => Promise.reject(new Error('none')),
+    loadSupport: () => Promise.reject(new Error('none')),
     loadContainerdSetup: () => Promise.reject(new Error('none')),
     loadNodeWork: () => Promise.reject(new Error('none')),
   }

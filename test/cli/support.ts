@@ -16,6 +16,7 @@ const noParts: Parts = {
   loadDaemon: () => Promise.reject(new Error('this test starts no node')),
   loadKeyFiles: () => import('../../src/adapters/cluster-keys/key-file.ts'),
   loadEarlierBundle: () => import('../../src/daemon/earlier-bundle.ts'),
+  loadSupport: () => import('../../src/daemon/pack-support.ts'),
   loadContainerdSetup: () => import('../../src/daemon/containerd-setup.ts'),
   loadNodeWork: () => import('../../src/adapters/kubernetes/node-work.ts'),
 }

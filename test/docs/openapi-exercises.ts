@@ -112,6 +112,7 @@ export const exercises: Readonly<Record<string, Exercise>> = {
   getNodeStatus: here,
   listNodePeers: here,
   listNodeAudit: { ...here, query: 'caller=writer&since=2020-01-01T00:00:00Z&limit=1' },
+  getNodeDiagnostics: here,
   getNodeStore: here,
   collectNodeStore: {
     ...here,

@@ -40,6 +40,7 @@ export function runningLog(log: Log): RunningLog {
       level = next
     },
     flush() {},
+    recent: () => [],
   }
 }
 

@@ -1,5 +1,5 @@
-import { Readable } from 'node:stream'
-import { constants, createZstdCompress } from 'node:zlib'
+import { Readable, type Transform } from 'node:stream'
+import { constants, createGzip, createZstdCompress } from 'node:zlib'
 import { pack } from 'tar-stream'
 import type { PackArchive, PackedFile } from '../../ports/archive.ts'
 
@@ -7,8 +7,13 @@ import type { PackArchive, PackedFile } from '../../ports/archive.ts'
 const level = 1
 
 /** Packs a tar with zstd. */
-export const packTar: PackArchive = files => {
-  const packed = createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: level } })
+export const packTar: PackArchive = files =>
+  pipeThrough(createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: level } }), files)
+
+/** Packs a tar with gzip, which every machine can open. */
+export const packTarGzip: PackArchive = files => pipeThrough(createGzip(), files)
+
+function pipeThrough(packed: Transform, files: AsyncIterable<PackedFile>): Transform {
   const tar = Readable.from(tarOf(files), { objectMode: false, highWaterMark: 1 })
   tar.on('error', error => packed.destroy(error))
   packed.on('close', () => tar.destroy())

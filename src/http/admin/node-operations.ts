@@ -1,4 +1,5 @@
 import { peersAnswer, statusAnswer } from './contract.ts'
+import { diagnosticsAnswer } from './diagnostics-contract.ts'
 import { modeAnswer, modeBody } from './mode-contract.ts'
 import {
   configAnswer,
@@ -54,6 +55,13 @@ export const nodeOperations = {
     summary: 'What was done through the admin API of a node, and on it by others',
     query: auditQuery,
     answer: auditAnswer,
+  }),
+  nodeDiagnostics: operation({
+    ...read,
+    id: 'getNodeDiagnostics',
+    path: '/api/v1/nodes/{name}/diagnostics',
+    summary: 'All that helps to find out what is wrong with a node, without secrets',
+    answer: diagnosticsAnswer,
   }),
   nodeStore: operation({
     ...read,

@@ -8,6 +8,7 @@ import type { NeighbourStatus } from '../../ports/neighbour-store.ts'
 import { createTellAudit } from './audit.ts'
 import { describeClusterMode } from './cluster-mode.ts'
 import { defined, iso, isoOf } from './describe.ts'
+import { type DiagnosticPart, gatherDiagnostics } from './diagnostics.ts'
 import type { ModeAnswer } from './mode-contract.ts'
 import type {
   ConfigAnswer,
@@ -62,11 +63,16 @@ export interface NodeParts {
   readonly audit: Pick<AuditLog, 'find'>
   /** What was answered for a tag or what a pod names, and why. */
   readonly why: NodeWhy
+  /** What only a bundle for support has. */
+  readonly diagnostics: readonly DiagnosticPart[]
   /** As it was read, secrets masked. */
   readonly config: () => Readonly<Record<string, unknown>>
 }
 
 const maxItems = 1_000
+
+/** Of the audit log in a bundle for support. */
+const auditedEntries = 500
 
 /** Looks at this node and changes it. */
 export function createNodeState(
@@ -130,7 +136,24 @@ export function createNodeState(
     }
   }
 
+  const gathered = [
+    { name: 'status.json', what: 'how it is', read: view.status },
+    { name: 'peers.json', what: 'the mesh as it sees it', read: view.peers },
+    { name: 'config.json', what: 'its configuration, secrets masked', read: tellConfig },
+    { name: 'mode.json', what: 'whether it asks registries', read: tellMode },
+    { name: 'log-level.json', what: 'how much it logs', read: tellLogLevel },
+    { name: 'store.json', what: 'how the room of its store is taken', read: tellStore },
+    { name: 'scrub.json', what: 'what was found damaged', read: tellScrub },
+    {
+      name: 'audit.json',
+      what: 'what was done through its admin API lately',
+      read: () => tellAudit({ limit: auditedEntries }),
+    },
+    ...parts.diagnostics,
+  ]
+
   return {
+    nodeDiagnostics: async () => ({ ...asOf(), parts: await gatherDiagnostics(gathered) }),
     nodeStatus: view.status,
     nodePeers: view.peers,
     nodeAudit: ({ query }) => tellAudit(query),
