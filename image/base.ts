@@ -1,23 +1,32 @@
 import { directory, type Entry, file, ownUser } from './entry.ts'
 import { readControl, unpackDeb, type Wanted } from './unpack.ts'
 
-/** The Debian packages that the base is made of: the C and C++ libraries that Node needs, certificates, and what tells scanners whose they are. */
+/**
+ * The Debian packages that the base is made of: the C and C++ libraries that Node needs, certificates, what tells scanners whose they are, and
+ * `mount` with its libraries, which `containerd.fallback: auto` starts.
+ */
 export const basePackages = [
   'base-files',
   'ca-certificates',
   'gcc-14-base',
+  'libblkid1',
   'libc6',
   'libgcc-s1',
+  'libmount1',
+  'libpcre2-8-0',
+  'libselinux1',
   'libstdc++6',
+  'mount',
 ] as const
 
-/** Libraries and the loader, who made them under which license, and where Debian has its directories. No program, and so no shell. */
+/** Libraries and the loader, who made them under which license, and where Debian has its directories. Of programs two, and so no shell. */
 const wantedPaths = [
   /^usr\/lib\/[^/]+-linux-gnu\/[^/]+\.so\.[0-9.]+$/,
   /^usr\/lib(64)?\/([^/]+-linux-gnu\/)?ld-linux[^/]*$/,
   /^(usr\/lib|etc)\/os-release$/,
   /^usr\/share\/doc\/[^/]+\/copyright$/,
   /^usr\/share\/common-licenses\//,
+  /^usr\/bin\/u?mount$/,
 ]
 /** Directories that are links: a package's documents with another one, `/lib` in `/usr`. */
 const wantedLinks = [/^usr\/share\/doc\/[^/]+$/, /^(bin|lib|lib64|sbin)$/]
@@ -35,7 +44,8 @@ export async function makeBase(debs: ReadonlyMap<string, string>): Promise<reado
   for (const [name, deb] of [...debs].sort(([a], [b]) => (a < b ? -1 : 1))) {
     for (const entry of await unpackDeb(deb, isWanted)) {
       if (certificates.test(entry.path)) roots.push(entry)
-      else entries.push(entry)
+      // Debian lets everybody start `mount` as root.
+      else entries.push({ ...entry, mode: entry.mode & 0o777 })
     }
     // Where scanners look in images without dpkg's own database.
     entries.push(file(`var/lib/dpkg/status.d/${name}`, await readControl(deb)))

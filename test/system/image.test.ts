@@ -1,57 +1,35 @@
 import { createHash } from 'node:crypto'
-import { chown, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chown, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import t, { type Test } from 'tap'
-import { makeImage } from '../support/image.ts'
-import { busyboxFiles } from '../support/layer.ts'
-import { writeArchive } from './support/archive.ts'
+import { join } from 'node:path'
+import t from 'tap'
 import {
   buildElsewhere,
   buildImage,
   type UnpackedImage,
   unpackImage,
 } from './support/built-image.ts'
-import { type Containerd, pauseImage, startContainerd } from './support/containerd.ts'
 import { startNode } from './support/holdfast.ts'
-import type { Pod, PodOptions } from './support/pods.ts'
-import { freePorts, run, until } from './support/process.ts'
+import {
+  beside,
+  image,
+  ownUser,
+  runnable,
+  startClient,
+  startInPod,
+  version,
+} from './support/image-pod.ts'
+import type { Pod } from './support/pods.ts'
+import { run, until } from './support/process.ts'
 import { containerdVersions, emulator, requireSystem } from './support/requirements.ts'
 import { registryName, startWorld } from './support/world.ts'
 
 requireSystem()
 
-const { version } = JSON.parse(
-  await readFile(new URL('../../package.json', import.meta.url), 'utf8'),
-) as { version: string }
-/** As the archive and the chart name it. */
-const image = `ghcr.io/holdfast/holdfast:${version}`
-const ownUser = 65532
-
-const runnable = (salt: string) => ({
-  // A layer that containerd has already it would not ask for.
-  layers: [[...busyboxFiles('/bin/busybox'), { name: 'salt', data: salt }], 200_000],
-  config: { Cmd: ['/bin/sleep', '100000'], Env: ['PATH=/bin', `SALT=${salt}`] },
-  salt,
-})
-
 const sha256 = async (path: string) =>
   createHash('sha256')
     .update(await readFile(path))
     .digest('hex')
-
-/** A containerd that has nothing but the sandbox image. */
-async function startClient(t: Test, version: (typeof containerdVersions)[number]) {
-  const dir = await mkdtemp(join(tmpdir(), 'holdfast-image-'))
-  const pause = join(dir, 'pause.tar')
-  await writeArchive(pause, pauseImage, makeImage(runnable('pause')))
-  const client = await startContainerd(version, join(dir, 'containerd'), pause)
-  t.teardown(async () => {
-    await client.stop()
-    await rm(dir, { recursive: true, force: true })
-  })
-  return { client, dir }
-}
 
 const dir = await mkdtemp(join(tmpdir(), 'holdfast-image-'))
 t.teardown(() => rm(dir, { recursive: true, force: true }))
@@ -79,7 +57,7 @@ t.test('it is for two processors and small', async t => {
 })
 
 t.test(
-  'of its files only Node and Holdfast can be started, and no file gives rights away',
+  'of its files only Node, Holdfast and mount can be started, and no file gives rights away',
   async t => {
     for (const { rootFs } of platforms) {
       const find = async (...what: string[]) => {
@@ -87,7 +65,8 @@ t.test(
         return (await run('find', words)).split('\n').filter(Boolean).sort()
       }
       const programs = (await find('-perm', '/111')).filter(path => !/\.so\.[0-9]/.test(path))
-      t.same(programs, ['opt/holdfast/dist/main.js', 'usr/bin/node'])
+      const ownMounts = ['usr/bin/mount', 'usr/bin/umount']
+      t.same(programs, [...ownMounts, 'opt/holdfast/dist/main.js', 'usr/bin/node'].sort())
       t.same(await find('-perm', '/6022'), [], 'no setuid, nothing others may write')
       const foreign = await run('find', [rootFs, '-not', '-uid', '0', '-printf', '%P %m %U:%G\n'])
       t.equal(foreign, `var/lib/holdfast 700 ${ownUser}:${ownUser}\n`, 'its own is its directory')
@@ -146,50 +125,6 @@ t.test('for the other processor it runs as well, emulated', async t => {
     console.log(process.arch, load('better-sqlite3')(':memory:').prepare('select 6 * 7 as n').get())`
   t.match(await start(node, '-e', probe), /arm64 \{ n: 42 \}/)
 })
-
-/** The directory of containerd's socket, which in these tests is that of its content as well: under its own path, and read-only. */
-function beside({ socket }: Containerd) {
-  const path = dirname(socket)
-  return { container_path: path, host_path: path, readonly: true }
-}
-
-/** Starts Holdfast as a pod would be, and waits until it is ready. */
-async function startInPod(
-  t: Test,
-  { client, dir }: { client: Containerd; dir: string },
-  { config, user, mounts = [] }: { config: object } & Pick<PodOptions, 'user' | 'mounts'>,
-) {
-  const [mirror = 0, admin = 0, health = 0] = await freePorts(3)
-  const [data, etc] = [join(dir, 'data'), join(dir, 'etc')]
-  for (const folder of [data, etc]) await mkdir(folder, { recursive: true })
-  const { uid, gid } = user ?? { uid: ownUser, gid: ownUser }
-  await chown(data, uid, gid)
-  const settings = {
-    mirror: { listen: `127.0.0.1:${mirror}` },
-    admin: { listen: `127.0.0.1:${admin}` },
-    health: { listen: `127.0.0.1:${health}` },
-    store: { minFreeBytes: '1MiB' },
-    ...config,
-  }
-  await writeFile(join(etc, 'holdfast.yaml'), JSON.stringify(settings))
-  const pod = await client.startPod(image, {
-    security: 'restricted',
-    ...(user && { user }),
-    mounts: [
-      { container_path: '/var/lib/holdfast', host_path: data },
-      { container_path: '/etc/holdfast', host_path: etc, readonly: true },
-      ...mounts,
-    ],
-  })
-  t.teardown(() => pod.stop())
-  await until('the pod is ready', async () => {
-    const answer = await fetch(`http://127.0.0.1:${health}/readyz`).catch(() => undefined)
-    return answer?.status === 200
-  }).catch(async error => {
-    throw new Error(`${error.message}\n${await pod.output()}`)
-  })
-  return { pod, mirror: `http://127.0.0.1:${mirror}` }
-}
 
 /** The uid and the capabilities of the process that a pod runs. */
 async function rightsOf(pod: Pod): Promise<string> {
@@ -287,3 +222,33 @@ t.test(
     t.match(await client.runPod(image, ['/usr/bin/holdfast', 'version']), `holdfast ${version}`)
   },
 )
+
+t.test('with fallback auto a privileged pod mounts for the containerd of its node', async t => {
+  const { client, dir } = await startClient(t, '2.1')
+  const { certsDir } = client
+  await mkdir(certsDir, { recursive: true })
+  await run('mount', ['--bind', certsDir, certsDir])
+  t.teardown(() => run('umount', ['-l', certsDir]))
+  await run('mount', ['--make-shared', certsDir])
+  const world = await startWorld()
+  t.teardown(() => world.close())
+  await client.ctr('-n', 'k8s.io', 'images', 'import', '--all-platforms', built.archive)
+  const configFile = join(dir, 'containerd', 'config.toml')
+  const containerd = { socket: client.socket, certsDir, configFile }
+  const propagation = 'PROPAGATION_BIDIRECTIONAL' as const
+  const mounts = [beside(client), { container_path: certsDir, host_path: certsDir, propagation }]
+  const root = { user: { uid: 0, gid: 0 }, security: 'privileged' as const }
+  const config = { ...world.config, containerd }
+  const { pod } = await startInPod(t, { client, dir }, { ...root, config, mounts })
+  const setUp = (what: string, ...more: string[]) =>
+    pod.exec('/usr/bin/holdfast', 'containerd', what, ...more)
+  const hosts = () => readFile(join(certsDir, registryName, 'hosts.toml'), 'utf8')
+  await setUp('install', '--require-config-path')
+  await until('the registry stands behind the mirror, as the node sees it', async () =>
+    (await hosts()).includes(`server = "${world.uplink.url}"`),
+  ).catch(async error => {
+    throw new Error(`${error.message}\n${await pod.output()}`)
+  })
+  await setUp('uninstall')
+  await t.rejects(hosts(), { code: 'ENOENT' }, 'and nothing is left of it')
+})

@@ -15,9 +15,13 @@ export interface PodOptions {
     readonly container_path: string
     readonly host_path: string
     readonly readonly?: boolean
+    readonly propagation?: 'PROPAGATION_BIDIRECTIONAL'
   }[]
-  /** `restricted` is what Kubernetes calls so, with a root file system that is read-only. Default: what the runtime does by itself. */
-  readonly security?: 'restricted'
+  /**
+   * `restricted` is what Kubernetes calls so, with a root file system that is read-only; `privileged` is the opposite, with such a root.
+   * Default: what the runtime does by itself.
+   */
+  readonly security?: 'restricted' | 'privileged'
   /** In place of the image's user. */
   readonly user?: { readonly uid: number; readonly gid: number }
 }
@@ -52,7 +56,9 @@ export async function startPod(
   const sandbox = {
     metadata: { name, uid: `${name}-${process.pid}`, namespace: 'default' },
     log_directory: join(dir, 'logs'),
-    linux: { security_context: network },
+    linux: {
+      security_context: { ...network, privileged: options.security === 'privileged' },
+    },
   }
   const sandboxAnswer = await call<{ pod_sandbox_id: string }>('RunPodSandbox', { config: sandbox })
   const { pod_sandbox_id } = sandboxAnswer
@@ -118,6 +124,7 @@ export async function startPod(
 function securityOf({ security, user }: Pick<PodOptions, 'security' | 'user'>): object {
   return {
     ...(user && { run_as_user: { value: user.uid }, run_as_group: { value: user.gid } }),
+    ...(security === 'privileged' && { privileged: true, readonly_rootfs: true }),
     ...(security === 'restricted' && {
       capabilities: { drop_capabilities: ['ALL'] },
       readonly_rootfs: true,
