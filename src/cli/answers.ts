@@ -290,6 +290,7 @@ export const reportAnswer = Type.Object({
     notReady: Type.Number(),
   }),
   truncated: Type.Boolean(),
+  emptyKeeps: Type.Array(Type.String()),
   nodes: Type.Array(Type.Object({ name: Type.String(), heard: Type.Boolean() })),
   pods: orNothing(
     Type.Array(Type.Object({ name: Type.String(), state: Type.String(), failure: text })),

@@ -4,6 +4,7 @@ import { createOfflineReport, type Gap, type ReportingNode } from '../keep/offli
 import type { Running } from '../keep/running.ts'
 import type { ListRunning } from '../keep/running-images.ts'
 import { askSurvey, type SurveyParts, surveyHere } from '../keep/survey.ts'
+import { findUnmetKeeps } from '../keep/unmet-keeps.ts'
 import { describeWanted, listKeepSet } from '../keep/wanted-images.ts'
 import type { Digest } from '../oci/digest.ts'
 import { formatPlatform, parsePlatform } from '../oci/platform.ts'
@@ -112,8 +113,12 @@ export function wireReport(
         .map(({ repository, digest }) =>
           describeWanted(ledger, { ...repository, digest }, 'running'),
         )
-      return [...tags, ...byDigest].slice(0, limit)
+      const known = [...tags, ...byDigest]
+      const named = findUnmetKeeps(keeps.patterns(), known).tags
+      const unknown = named.map(key => describeWanted(ledger, key, 'keep'))
+      return [...known, ...unknown].slice(0, limit)
     },
+    emptyKeeps: images => findUnmetKeeps(keeps.patterns(), images).patterns,
     named: (key, why = 'named') => describeWanted(ledger, key, why),
     running: listRunning,
   }

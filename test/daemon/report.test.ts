@@ -175,3 +175,14 @@ t.test('an image that is named by its digest is judged without a ledger', async 
     ],
   )
 })
+
+t.test('a tag that is kept by its name is not ready while nothing is known of it', async t => {
+  const patterns = ['reg.test/lab/app:awaited', 'reg.test/none/**']
+  const mesh = await openMesh(t, ['a'], { keep: { patterns } })
+  const a = mesh.node(0)
+  t.match(await reportOf(a, [a]), {
+    verdict: 'not-ready',
+    tags: { awaited: { verdict: 'not-ready', each: ['unaware'] } },
+  })
+  t.strictSame(a.report.emptyKeeps(await a.report.keepSet(100)), ['reg.test/none/**'])
+})

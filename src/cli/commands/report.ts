@@ -23,9 +23,9 @@ export const run: RunCommand = async context => {
   return answer.verdict === 'ready' && !answer.truncated ? 'ok' : 'faulty'
 }
 
-function lines(answer: ReportAnswer): string[] {
+function lines(answer: ReportAnswer): readonly string[] {
   const { items, nodes, truncated } = answer
-  if (items.length === 0) return answer.pods == null ? nothingKept : nothingRuns(answer.pods)
+  if (items.length === 0) return answer.pods == null ? noneKept(answer) : nothingRuns(answer.pods)
   const worstFirst = items.toSorted((a, b) => order[a.verdict] - order[b.verdict])
   const now = Date.parse(answer.asOf)
   const rows = worstFirst.map(item => [
@@ -41,6 +41,7 @@ function lines(answer: ReportAnswer): string[] {
     ...(silent.length > 0 ? [`not judged, for they do not answer: ${silent.join(', ')}`] : []),
     ...unseen(answer.pods ?? []),
     ...cures(items),
+    ...tellEmpty(answer.emptyKeeps),
   ]
   return [
     summary(answer),
@@ -49,6 +50,15 @@ function lines(answer: ReportAnswer): string[] {
     ...(about.length > 0 ? ['', ...about] : []),
   ]
 }
+
+const noneKept = ({ emptyKeeps }: ReportAnswer): readonly string[] =>
+  emptyKeeps.length === 0 ? nothingKept : tellEmpty(emptyKeeps)
+
+const tellEmpty = (patterns: readonly string[]): string[] =>
+  patterns.map(
+    pattern =>
+      `no tag that ${pattern} keeps is known yet: pull one, or fetch it with \`holdfast warm REF\``,
+  )
 
 const nothingKept = [
   'nothing is to be kept: there is no pin and no keep, so there is nothing to report on',
@@ -73,11 +83,13 @@ const unseen = (pods: Pods): string[] =>
 const order = { 'not-ready': 0, 'at-risk': 1, ready: 2 } as const
 const words = { 'not-ready': 'not ready', 'at-risk': 'at risk', ready: 'ready' } as const
 
+const allOf = (count: number): string => (count === 2 ? 'both' : `all ${count}`)
+
 /** Reads well aloud. */
 function summary({ counts, items, nodes }: ReportAnswer): string {
   const heard = nodes.filter(node => node.heard)
-  const where = heard.length === 1 ? `on ${heard[0]?.name}` : `on all ${heard.length} nodes`
-  const images = items.length === 1 ? 'the image' : `all ${items.length} images`
+  const where = heard.length === 1 ? `on ${heard[0]?.name}` : `on ${allOf(heard.length)} nodes`
+  const images = items.length === 1 ? 'the image' : `${allOf(items.length)} images`
   if (counts.ready === items.length) {
     return `Ready: ${images} would start ${where} without any registry.`
   }
@@ -135,9 +147,15 @@ function missingOf({ missing }: Item): string {
 }
 
 function cures(items: ReportAnswer['items']): string[] {
-  const bad = items.filter(({ verdict }) => verdict !== 'ready')
+  const bad = items.filter(({ verdict, digest }) => verdict !== 'ready' && digest != null)
+  const unknown = items.filter(({ digest }) => digest == null).map(({ reference }) => reference)
   const named = bad.filter(({ why }) => why === 'named').map(({ reference }) => reference)
   return [
+    ...(unknown.length > 0
+      ? [
+          `\`holdfast warm ${unknown.length === 1 ? unknown[0] : 'REF…'}\` asks the registry for what nothing is known of, and fetches it`,
+        ]
+      : []),
     ...(named.length > 0
       ? [
           `\`holdfast keep ${named.length === 1 ? named[0] : 'REF'}\` has the nodes that are to hold it fetch it while its registry can be reached`,

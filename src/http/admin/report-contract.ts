@@ -34,6 +34,10 @@ export const reportAnswer = Type.Object({
     notReady: Type.Integer(),
   }),
   truncated: described(Type.Boolean(), 'There is more than was looked at.'),
+  emptyKeeps: described(
+    Type.Array(text),
+    'Patterns that are kept and that no known tag fits, where the keep set was looked at.',
+  ),
   /** `heard`: it said what it holds; one that did not is not judged. */
   nodes: Type.Array(
     Type.Object({ id: text, name: text, platforms: Type.Array(text), heard: Type.Boolean() }),

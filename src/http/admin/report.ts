@@ -18,8 +18,10 @@ import type { ReportAnswer } from './report-contract.ts'
 /** Makes offline reports. */
 export interface ReportSource {
   readonly make: MakeReport
-  /** What must stay available, up to `limit` images. */
+  /** What must stay available, up to `limit` images; those that are kept by their names also while nothing is known of them. */
   readonly keepSet: (limit: number) => Promise<readonly WantedImage[]>
+  /** Patterns that are kept and that no image of the keep set fits. */
+  readonly emptyKeeps: (images: readonly WantedImage[]) => readonly string[]
   readonly named: (key: ImageName, why?: 'running' | 'named') => WantedImage
   /** What the pods of all nodes run now. */
   readonly running: ListRunning
@@ -56,7 +58,9 @@ export function addReport(
       ...defined({ failure }),
     }))
     const truncated = found.length > images.length
-    return { ...asOf(), ...tell(made, judged), truncated, ...defined({ pods }) }
+    const isKeepSet = ref.length === 0 && !running && !truncated
+    const emptyKeeps = isKeepSet ? [...report.emptyKeeps(images)] : []
+    return { ...asOf(), ...tell(made, judged), truncated, emptyKeeps, ...defined({ pods }) }
   })
 
   async function list(
@@ -87,7 +91,7 @@ const idOf = (found: FoundNode, { self }: KnownNodes): NodeId =>
 function tell(
   { verdict, images }: OfflineReport,
   judged: OfflineReport['nodes'],
-): Omit<ReportAnswer, 'node' | 'asOf' | 'truncated'> {
+): Omit<ReportAnswer, 'node' | 'asOf' | 'truncated' | 'emptyKeeps'> {
   const count = (wanted: Verdict) => images.filter(image => image.verdict === wanted).length
   const nameOf = new Map(judged.map(({ id, name }) => [id, name]))
   return {

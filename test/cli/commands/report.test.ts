@@ -41,6 +41,7 @@ async function report(
       verdict: ['not-ready', 'at-risk'].find(verdict => count(verdict) > 0) ?? 'ready',
       counts: { ready: count('ready'), atRisk: count('at-risk'), notReady: count('not-ready') },
       truncated: false,
+      emptyKeeps: [],
       nodes,
       items,
       ...more,
@@ -54,13 +55,28 @@ t.test('all is ready: one sentence, and exit code 0', async t => {
   t.equal(code, 0)
   t.equal(
     out,
-    `Ready: all 2 images would start on all 2 nodes without any registry.
+    `Ready: both images would start on both nodes without any registry.
 
 TAG                           VERDICT  CONFIRMED  COPIES  WHAT
 docker.io/library/nginx:1.27  ready    3 min ago  2/2
 quay.io/a/b:1                 ready    3 min ago  2/2
 `,
   )
+})
+
+t.test('what is kept and not known is told, with the command that gets it', async t => {
+  const unknown = { ...ready, verdict: 'not-ready', digest: undefined, copies: [], standings: [] }
+  const { code, out } = await report(t, [ready, unknown], {
+    emptyKeeps: ['ghcr.io/acme/**:stable'],
+  })
+  t.equal(code, 7)
+  t.match(out, /nginx:1\.27 +not ready .* nothing is known of this tag/)
+  t.match(out, '`holdfast warm docker.io/library/nginx:1.27` asks the registry')
+  t.match(out, 'no tag that ghcr.io/acme/**:stable keeps is known yet')
+  const none = await report(t, [], { emptyKeeps: ['ghcr.io/acme/**:stable'], verdict: 'not-ready' })
+  t.equal(none.code, 1)
+  t.match(none.out, /^no tag that ghcr\.io\/acme/)
+  t.notMatch(none.out, 'there is no pin and no keep')
 })
 
 t.test('the worst come first, each with what is wrong, and the exit code says so', async t => {
@@ -129,6 +145,7 @@ a/older:1                     at risk    3 min ago  2/2                         
 a/spread:1                    at risk    3 min ago  2/2                               no node holds all of it: each has parts from others
 docker.io/library/nginx:1.27  ready      3 min ago  2/2
 
+\`holdfast warm a/unknown:1\` asks the registry for what nothing is known of, and fetches it
 \`holdfast keep a/lacking:1\` has the nodes that are to hold it fetch it while its registry can be reached
 what is pinned or kept is fetched by itself while its registry can be reached; \`holdfast status\` tells whether it can
 `,

@@ -169,6 +169,7 @@ export async function startAdmin(
       report: {
         make: async () => ({ verdict: 'not-ready', nodes: [], images: [] }),
         keepSet: async () => [],
+        emptyKeeps: () => [],
         running: async () => ({ images: [], nodes: [] }),
         named: () => {
           throw new Error('no tag is named here')
