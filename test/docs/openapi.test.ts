@@ -81,6 +81,8 @@ const bodiesAreNoSurprise: Proof = async (t, node, operation) => {
   const headers = { 'content-type': 'text/plain' }
   const { status } = await node.exercise(t, operation, { headers, body: {} })
   t.equal(status, 415)
+  if (!Buffer.isBuffer(exerciseOf(operation.id).body)) return
+  t.equal((await node.exercise(t, operation, { body: {} })).status, 415, 'JSON is no bytes')
 }
 
 const isDoneOnAnother = async (

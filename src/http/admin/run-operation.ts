@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
 import { Refusal } from '../../keep/operator-word.ts'
@@ -87,12 +88,15 @@ export function runOperation(parts: {
   }
 }
 
-/** The body of a request as the operation has it; bytes as they are. Throws `QueryFault`. */
-export const readBodyOf = ({ body }: Operation, given: unknown): unknown =>
-  isSchema(body) ? readBody(body, given) : given
+/** The body of a request as the operation has it; bytes as they come. Throws `QueryFault`, and `ProblemError` where bytes are none. */
+export function readBodyOf({ body }: Operation, given: unknown): unknown {
+  if (body === undefined) return given
+  if (!isBytes(body)) return readBody(body, given)
+  if (given == null || given instanceof Readable) return given
+  throw new ProblemError(415, `the body is to be sent as ${body.bytes}`)
+}
 
-const isSchema = (body: TSchema | Bytes | undefined): body is TSchema =>
-  body !== undefined && !('bytes' in body)
+const isBytes = (body: TSchema | Bytes): body is Bytes => 'bytes' in body
 
 /** What an error means for who asked; `undefined`: a fault of ours. */
 export function problemOf(error: unknown): Problem | undefined {
