@@ -1,11 +1,9 @@
-import { isDeepStrictEqual } from 'node:util'
 import { parseRegistry } from '../oci/reference.ts'
 import { checkUpstreams } from './check-upstreams.ts'
 import { type Report, show } from './faults.ts'
-import { keys } from './keys.ts'
 import { collide, formatListen, isLoopback, type ListenAddress } from './listen.ts'
 import type { ConfigValues } from './schema.ts'
-import { isMapping, type Path } from './schema-node.ts'
+import type { Path } from './schema-node.ts'
 
 /** What a check knows beside the values. */
 export interface CheckContext {
@@ -56,26 +54,6 @@ function checkContainerdAlone(
       shown: show(dropFolder.path, false),
     })
   }
-}
-
-/** Refuses what this version cannot do, rather than to leave it without effect. */
-export function checkSupported(values: unknown, defaults: unknown, report: Report): void {
-  for (const { path, schema } of keys) {
-    const reason = schema['x-unsupported']
-    const value = at(values, path)
-    if (reason === undefined || value === undefined) continue
-    if (isDeepStrictEqual(value, at(defaults, path))) continue
-    report({
-      path,
-      problem: `cannot be had: ${reason}`,
-      cure: 'remove the key',
-      shown: show(value, false),
-    })
-  }
-}
-
-function at(tree: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((node, name) => (isMapping(node) ? node[name] : undefined), tree)
 }
 
 function checkDeadlines({ resolve }: ConfigValues, { isWritten, report }: CheckContext): void {

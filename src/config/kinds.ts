@@ -1,6 +1,8 @@
 import { isIP } from 'node:net'
 import { type TSchemaOptions, type TUnsafe, Type } from 'typebox'
+import { OciError } from '../oci/errors.ts'
 import { type Platform, parsePlatform } from '../oci/platform.ts'
+import { formatReference, parseReference } from '../oci/reference.ts'
 import { isPatternFault, parseImagePattern } from './image-pattern.ts'
 import { type ListenAddress, type Place, parseListen, parsePlace } from './listen.ts'
 import {
@@ -11,6 +13,7 @@ import {
   sharePattern,
   sizePattern,
 } from './quantity.ts'
+import { isRecurrenceFault, isTimeZone, parseRecurrence } from './recurrence.ts'
 
 /** Room to leave free: bytes, or a share of the file system in percent. */
 export type FreeSpace = number | { readonly percent: number }
@@ -104,6 +107,26 @@ export const kinds = {
         'write 10.0.0.7 or 10.0.0.0/8',
       ),
   },
+  image: {
+    schema: { type: 'string', minLength: 1 },
+    read: written => readImage(String(written)),
+  },
+  cron: {
+    schema: { type: 'string', minLength: 1 },
+    read: written => {
+      const times = parseRecurrence(String(written))
+      return isRecurrenceFault(times) ? times : { value: String(written) }
+    },
+  },
+  timeZone: {
+    schema: { type: 'string', minLength: 1 },
+    read: written =>
+      expect(
+        isTimeZone(String(written)) ? String(written) : undefined,
+        'is no time zone',
+        'write one like UTC or Europe/Berlin',
+      ),
+  },
   imagePattern: {
     schema: { type: 'string', minLength: 1 },
     read: written => {
@@ -127,6 +150,9 @@ interface KindValues {
   readonly platform: Platform
   readonly path: string
   readonly network: string
+  readonly image: string
+  readonly cron: string
+  readonly timeZone: string
   readonly imagePattern: string
 }
 
@@ -151,6 +177,15 @@ function readUrl(text: string): KindResult {
   }
   if (url.search !== '' || url.hash !== '') return { problem: 'carries a query or fragment' }
   return { value: text.replace(/\/+$/, '') }
+}
+
+function readImage(text: string): KindResult {
+  try {
+    return { value: formatReference(parseReference(text)) }
+  } catch (error) {
+    if (!(error instanceof OciError)) throw error
+    return { problem: `is no image: ${error.message}`, cure: 'write docker.io/library/nginx:1.27' }
+  }
 }
 
 function readProxy(text: string): KindResult {

@@ -1,6 +1,6 @@
 import { access, constants, readFile } from 'node:fs/promises'
 import { layOver, originAmong } from './assignments.ts'
-import { checkSupported, checkTogether } from './check.ts'
+import { checkTogether } from './check.ts'
 import { type Config, completeConfig } from './config.ts'
 import { readEnvironment } from './environment.ts'
 import { type Fault, type Finding, faultAt, inOrder, type Origin } from './faults.ts'
@@ -55,11 +55,6 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
     isSound: path => !misread.some(other => overlap(path, other)),
     report,
   })
-  checkSupported(
-    read,
-    readValue(rootNode, {}, () => undefined),
-    report,
-  )
 
   const faults = inOrder([
     ...file.faults,

@@ -132,13 +132,28 @@ export const dropFolderSchema = group('Images carried by hand.', {
   ),
 })
 
-/** `warm`: images fetched ahead. */
+/** `warm`: images fetched ahead, for this node alone. */
 export const warmSchema = group(
-  'Images fetched before anybody asks (not in this version: leave it empty).',
+  'Images that this node fetches before anybody asks; `holdfast warm` does it on all nodes.',
   {
-    images: texts('Images.', { 'x-unsupported': 'this version has no warm jobs' }),
-    schedule: Type.Optional(
-      text('When, as a cron expression.', { 'x-unsupported': 'this version has no warm jobs' }),
-    ),
+    images: Type.Array(ofKind('image', { description: 'As in docker.io/library/nginx:1.27.' }), {
+      default: [],
+      description:
+        'Fetched at once when they are written here, and then again and again; while their registry cannot be reached they wait.',
+    }),
+    schedule: ofKind('cron', {
+      default: '0 3 * * *',
+      description:
+        'When they are fetched again, as a cron expression of minute, hour, day of the month, month and day of the week; seconds may stand before them.',
+    }),
+    timeZone: ofKind('timeZone', {
+      default: 'UTC',
+      description: 'Time zone of the schedule, as in Europe/Berlin.',
+    }),
+    jitter: ofKind('duration', {
+      default: '10m',
+      description:
+        'Up to how much later than it is due a node begins, so that not all ask the registry at once; each node always by the same.',
+    }),
   },
 )

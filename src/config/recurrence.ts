@@ -64,7 +64,8 @@ function readCron(text: string, timezone: string): Cron | { readonly message: st
   }
 }
 
-function isTimeZone(timeZone: string): boolean {
+/** Whether this machine knows a time zone of that name. */
+export function isTimeZone(timeZone: string): boolean {
   try {
     new Intl.DateTimeFormat('en', { timeZone })
     return true

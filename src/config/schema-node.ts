@@ -25,8 +25,6 @@ export interface SchemaNode {
   readonly 'x-derived'?: string
   /** An entry that shows the keys of a map's values. */
   readonly 'x-entry'?: string
-  /** Why nothing but the default is accepted. */
-  readonly 'x-unsupported'?: string
 }
 
 /** Where a value stands in the configuration. */

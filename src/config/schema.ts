@@ -14,8 +14,6 @@ import { onFailureSchema, ruleSchema, upstreamSchema } from './upstream-schema.t
 /**
  * Every key of the configuration: its kind, bounds, default and meaning. Validation, defaults, `config/holdfast.schema.json`,
  * `config/holdfast.yaml`, environment variables, flags and the type `Config` all come from this list.
- *
- * `x-unsupported` marks what other versions can do: such a key accepts its default and refuses all else, with the reason.
  */
 const configSchema = group('Configuration of Holdfast.', {
   dataDir: ofKind('path', {

@@ -1,14 +1,18 @@
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
+import { parseRecurrence } from '../config/recurrence.ts'
 import type { JobParts } from '../http/admin/jobs.ts'
+import type { ScheduleParts } from '../http/admin/schedules.ts'
 import { askShare, createShareAnswer, type LiveShare, shareSubject } from '../keep/ask-share.ts'
 import type { Hindrance, WarmSource } from '../keep/warm-image.ts'
 import { decodeJob, type WarmJob } from '../keep/warm-job.ts'
-import { createWarmJobs } from '../keep/warm-jobs.ts'
+import { createWarmJobs, type JobTerms } from '../keep/warm-jobs.ts'
 import { startWarmRunner } from '../keep/warm-runner.ts'
+import { createWarmSchedules } from '../keep/warm-schedules.ts'
 import { createWarmViews } from '../keep/warm-views.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
+import type { Mode } from '../ports/mode.ts'
 import { systemTimers } from '../ports/timers.ts'
 import type { WordBook } from '../ports/word-book.ts'
 import { type Absent, isAbsent } from '../pull/absent.ts'
@@ -18,6 +22,7 @@ import { holdingMesh, onOthers } from './keep-mesh.ts'
 import type { JoinedMesh } from './mesh.ts'
 import { operatorVoice } from './operator.ts'
 import type { Pull } from './resolution.ts'
+import { openSchedules } from './schedules.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /** Where a warm job's images come from on this node. */
@@ -74,8 +79,14 @@ function listJobs(words: Pick<WordBook, 'list'>): () => readonly WarmJob[] {
   }
 }
 
+/** What an operator said of a run, that it is called off, counts before what each node works out. */
+function withRuns(said: readonly WarmJob[], runs: readonly WarmJob[]): readonly WarmJob[] {
+  const ids = new Set(said.map(({ id }) => id))
+  return [...said, ...runs.filter(({ id }) => !ids.has(id))]
+}
+
 /** Warm jobs as the faces have them. */
-export type Warm = Pick<JobParts, 'warmJobs' | 'warmViews'>
+export type Warm = Pick<JobParts, 'warmJobs' | 'warmViews'> & ScheduleParts
 
 /** How often jobs that have been over for long are let go of, ms. */
 const tidyEveryMs = 3_600_000
@@ -89,6 +100,7 @@ export function openWarm(
     readonly upstreams: Pick<Upstreams, 'upstream'>
     readonly pull: Pull
     readonly mesh: JoinedMesh | undefined
+    readonly mode: () => Mode
     readonly clock: Clock
     readonly log: Log
   },
@@ -97,11 +109,21 @@ export function openWarm(
   const { database, content, upstreams, pull, mesh, clock, log } = parts
   const { warmWords, shareWords, ledger } = database
   const { self, members, present, ownersOf } = holdingMesh(config, parts)
-  const jobs = listJobs(warmWords)
+  const said = listJobs(warmWords)
+  const schedules = openSchedules(
+    config,
+    { ...parts, self, members, isAtWork: job => runner.share(job)?.state === 'running' },
+    owned,
+  )
   const runner = startWarmRunner({
     self,
-    jobs,
-    onJobs: warmWords.onChange,
+    jobs: () => withRuns(said(), schedules.ownRuns()),
+    onJobs(listener) {
+      const stops = [warmWords.onChange(listener), schedules.onRuns(listener)]
+      return () => {
+        for (const stop of stops) stop()
+      }
+    },
     shares: shareWords,
     source: wireSource(pull, content),
     platforms: config.platforms,
@@ -135,17 +157,27 @@ export function openWarm(
     nowMs: ledger.trustedNowMs,
   })
   const { isOperator, storeCopies } = operatorVoice(mesh)
+  const storeOnOthers = (key: string, { copies, signal }: JobTerms) =>
+    storeCopies('warm', key, copies, signal)
   const warmJobs = createWarmJobs({
-    jobs,
+    jobs: () => withRuns(said(), [...schedules.ownRuns(), ...schedules.othersRuns()]),
+    said,
     words: warmWords,
     isOver: job => !['running', 'waiting'].includes(warmViews.view(job).state),
     isOperator,
-    storeOnOthers: (id, { copies, signal }) => storeCopies('warm', id, copies, signal),
+    storeOnOthers,
     nowMs: ledger.trustedNowMs,
+  })
+  const warmSchedules = createWarmSchedules({
+    schedules: schedules.list,
+    words: warmWords,
+    parse: parseRecurrence,
+    isOperator,
+    storeOnOthers,
   })
   const tidying = setInterval(() => {
     warmJobs.tidy().catch(err => log.warn({ err }, 'old warm jobs were not let go of'))
   }, tidyEveryMs).unref()
   owned.defer(() => clearInterval(tidying))
-  return { warmJobs, warmViews }
+  return { warmJobs, warmViews, warmSchedules, nextRunMs: schedules.nextMs }
 }

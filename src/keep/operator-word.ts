@@ -5,7 +5,8 @@ export class Refusal extends Error {
    * `no-operator`: others would not believe this node; `changed`: what stands there is not what the operator had seen; `nothing`: there is
    * no digest to pin; `past`: it would be over before it began; `blocked`: that digest is served by nobody; `not-held`: nobody holds all of
    * it; `unknown`: its manifest cannot be had; `self`: a node's word about itself does not count; `no-pattern`: it is no pattern; `too-many`: more would not
-   * be looked at; `too-long`: it does not fit what nodes tell each other; `taken`: the id is another job's; `no-id`: it cannot be one.
+   * be looked at; `too-long`: it does not fit what nodes tell each other; `taken`: the id is another job's; `no-id`: it cannot be one;
+   * `no-times`: it says no times.
    */
   readonly code:
     | 'no-operator'
@@ -21,6 +22,7 @@ export class Refusal extends Error {
     | 'too-long'
     | 'taken'
     | 'no-id'
+    | 'no-times'
 
   constructor(code: Refusal['code'], message: string) {
     super(message)

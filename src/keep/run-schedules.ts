@@ -2,15 +2,25 @@ import type { Log } from '../ports/log.ts'
 import type { Timers } from '../ports/timers.ts'
 import { delayOf, newestDue, type Occurrence, type Schedule } from './schedule.ts'
 
-/** What is dealt with outlives a restart; a power cut may take the newest of it back. */
+/** How far this node is with a schedule. Times in ms since the epoch. */
+export interface Dealt {
+  /** All that was due until then is dealt with. */
+  readonly untilMs: number
+  /** When the newest that it began was due; absent: it began none. */
+  readonly runMs?: number | undefined
+}
+
+/** How far this node is with each schedule, by its name; outlives a restart. */
 export interface ScheduleMemory {
-  /** Of each schedule by its name: the newest time that was dealt with. */
-  read(): ReadonlyMap<string, number>
-  write(times: ReadonlyMap<string, number>): Promise<void>
+  read(): ReadonlyMap<string, Dealt>
+  /** Settles when it is durable. Rejects with `ledger-unusable`. */
+  write(dealt: ReadonlyMap<string, Dealt>): Promise<void>
 }
 
 /** Runs what recurs until it is closed. */
 export interface ScheduleRunner {
+  /** The newest time of each schedule that this node began, by its name, ms since the epoch. */
+  runs(): ReadonlyMap<string, number>
   /** When a schedule is next due on this node, delay included; `undefined`: never, or there is none of that name. */
   nextMs(name: string): number | undefined
   close(): Promise<void>
@@ -24,10 +34,10 @@ export interface ScheduleParts {
   readonly isOnline: (name: string) => boolean
   /** Calls back when what had to wait may have a chance. */
   readonly onHope: (listener: () => void) => () => void
-  /** Whether an earlier time of this schedule is still being dealt with here. */
-  readonly isRunning: (name: string) => boolean
-  /** Begins; does nothing when the same time was begun before. */
-  readonly run: (occurrence: Occurrence) => Promise<void>
+  /** Whether what this node began is still being worked on here, and not merely waiting. */
+  readonly isAtWork: (run: Occurrence) => boolean
+  /** Called after {@link ScheduleRunner.runs} changed. */
+  readonly onRuns: () => void
   readonly memory: ScheduleMemory
   /** This node's id, hex. */
   readonly self: string
@@ -43,12 +53,13 @@ const everyMs = 30_000
 const aheadMs = 24 * 3_600_000
 
 /**
- * Begins what is due. While the node is offline, or still at an earlier time of the same schedule, it waits, and then begins the newest one
- * alone: nobody is helped by a week of nightly runs one after another.
+ * Begins what is due. While the node is offline, or still at work on an earlier time of the same schedule, it waits, and then begins the
+ * newest one alone: nobody is helped by a week of nightly runs one after another. One that only waits is left for the next.
  */
 export function startSchedules(parts: ScheduleParts): ScheduleRunner {
   const { memory, self, nowMs, timers, log } = parts
   const dealtWith = new Map(memory.read())
+  let runs = runsOf(dealtWith)
   let looking: Promise<void> | undefined
   let isNews = false
   let isClosed = false
@@ -74,7 +85,7 @@ export function startSchedules(parts: ScheduleParts): ScheduleRunner {
 
   async function begin(): Promise<void> {
     const schedules = parts.schedules()
-    if (notice(schedules)) await memory.write(dealtWith)
+    if (notice(schedules)) await keep()
     for (const schedule of schedules) {
       if (isClosed) return
       await beginOne(schedule)
@@ -87,29 +98,43 @@ export function startSchedules(parts: ScheduleParts): ScheduleRunner {
     const names = new Set(schedules.map(({ name }) => name))
     const gone = [...dealtWith.keys()].filter(name => !names.has(name))
     const unseen = schedules.filter(({ name }) => !dealtWith.has(name))
-    const ahead = schedules.filter(({ name }) => (dealtWith.get(name) ?? now) > now + aheadMs)
+    const ahead = schedules.filter(({ name }) => untilOf(name, now) > now + aheadMs)
     for (const name of gone) dealtWith.delete(name)
-    for (const { name, sinceMs = now } of unseen) dealtWith.set(name, Math.min(sinceMs, now))
-    for (const { name } of ahead) dealtWith.set(name, now)
+    for (const { name, sinceMs } of unseen) {
+      dealtWith.set(name, { untilMs: Math.min(sinceMs, now) })
+    }
+    for (const { name } of ahead) dealtWith.set(name, { ...dealtWith.get(name), untilMs: now })
     return gone.length + unseen.length + ahead.length > 0
   }
 
   async function beginOne(schedule: Schedule): Promise<void> {
     const { name } = schedule
     const dueMs = newestDue(schedule, whereWeAre(schedule))
-    if (dueMs === undefined || !parts.isOnline(name) || parts.isRunning(name)) return
+    if (dueMs === undefined || !parts.isOnline(name)) return
+    const before = dealtWith.get(name)
+    if (before?.runMs !== undefined && parts.isAtWork({ name, dueMs: before.runMs })) return
+    dealtWith.set(name, { untilMs: dueMs, runMs: dueMs })
     try {
-      await parts.run({ name, dueMs })
-      dealtWith.set(name, dueMs)
-      await memory.write(dealtWith)
+      await keep()
+      log.info({ schedule: name, due: new Date(dueMs).toISOString() }, 'what recurs is due')
     } catch (err) {
-      log.warn({ err, name, dueMs }, 'what recurs was not begun; it is tried again')
+      if (before !== undefined) dealtWith.set(name, before)
+      log.warn({ err, schedule: name }, 'what recurs was not begun; it is tried again')
     }
   }
 
+  async function keep(): Promise<void> {
+    await memory.write(dealtWith)
+    runs = runsOf(dealtWith)
+    parts.onRuns()
+  }
+
+  const untilOf = (name: string, otherwise: number): number =>
+    dealtWith.get(name)?.untilMs ?? otherwise
+
   const whereWeAre = (schedule: Schedule) => ({
     nowMs: nowMs(),
-    lastMs: dealtWith.get(schedule.name) ?? nowMs(),
+    lastMs: untilOf(schedule.name, nowMs()),
     delayMs: delayOf(schedule, self),
   })
 
@@ -127,6 +152,7 @@ export function startSchedules(parts: ScheduleParts): ScheduleRunner {
   const stops = [parts.onChange(heard), parts.onHope(heard)]
 
   return {
+    runs: () => runs,
     nextMs(name) {
       const schedule = parts.schedules().find(one => one.name === name)
       return schedule === undefined ? undefined : nextOf(schedule)
@@ -139,3 +165,6 @@ export function startSchedules(parts: ScheduleParts): ScheduleRunner {
     },
   }
 }
+
+const runsOf = (dealt: ReadonlyMap<string, Dealt>): ReadonlyMap<string, number> =>
+  new Map([...dealt].flatMap(([name, { runMs }]) => (runMs === undefined ? [] : [[name, runMs]])))

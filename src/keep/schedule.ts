@@ -12,8 +12,8 @@ export interface Schedule {
   readonly times: Times
   /** Each node begins up to so much later than it is due, always by the same. */
   readonly jitterMs: number
-  /** When it was set: what would have been due earlier is nobody's. Absent: this node knows it since it first saw it. */
-  readonly sinceMs: number | undefined
+  /** When it was set: what would have been due earlier is nobody's. */
+  readonly sinceMs: number
 }
 
 /** One time of a schedule. Every node works out the same ones, so that nobody has to give them out. */
@@ -40,14 +40,14 @@ export function delayOf(
 /**
  * The newest time that is due and was not dealt with, however many were missed before it.
  *
- * @param lastMs the newest one that this node dealt with, or when it first saw the schedule
- * @param delayMs of this node
+ * @param at.lastMs all that was due until then is dealt with
+ * @param at.delayMs of this node
  */
 export function newestDue(
   { times, sinceMs }: Pick<Schedule, 'times' | 'sinceMs'>,
   at: { readonly nowMs: number; readonly lastMs: number; readonly delayMs: number },
 ): number | undefined {
   const dueMs = times.until(at.nowMs - at.delayMs)
-  const isNew = dueMs !== undefined && dueMs > Math.max(at.lastMs, sinceMs ?? 0)
+  const isNew = dueMs !== undefined && dueMs > Math.max(at.lastMs, sinceMs)
   return isNew ? dueMs : undefined
 }

@@ -64,17 +64,22 @@ export function encodeJob(job: WarmJob): string | undefined {
 export function decodeJob({ key: id, note, author, value }: SaidWord): WarmJob | undefined {
   const fields = readObject(value ?? '')
   if (fields === undefined || !isJobId(id)) return undefined
-  const { concurrency, referrers, createdAtMs, cancelledAtMs } = fields
+  const { createdAtMs, cancelledAtMs } = fields
+  const task = readTask(fields)
+  if (task === undefined || !isTime(createdAtMs)) return undefined
+  if (!(cancelledAtMs === undefined || isTime(cancelledAtMs))) return undefined
+  return { id, ...task, createdAtMs, note, author, cancelledAtMs }
+}
+
+/** Reads what any node said is to be fetched; `undefined` when it is no task. */
+export function readTask(fields: Readonly<Record<string, unknown>>): WarmTask | undefined {
+  const { concurrency, referrers } = fields
   const images = readImages(fields['images'])
   const platforms = readPlatforms(fields['platforms'])
   const scope = readScope(fields['scope'])
   if (images === undefined || platforms === undefined || scope === undefined) return undefined
   if (!isWithin(concurrency, 1, maxConcurrency) || typeof referrers !== 'boolean') return undefined
-  if (!isTime(createdAtMs) || !(cancelledAtMs === undefined || isTime(cancelledAtMs))) {
-    return undefined
-  }
-  const task = { images, platforms: platforms.list, scope, concurrency, referrers }
-  return { id, ...task, createdAtMs, note, author, cancelledAtMs }
+  return { images, platforms: platforms.list, scope, concurrency, referrers }
 }
 
 /** Whether two tasks ask for the same. */
@@ -83,7 +88,8 @@ export const isSameTask = (a: WarmTask, b: WarmTask): boolean => textOf(a) === t
 const textOf = ({ images, platforms, scope, concurrency, referrers }: WarmTask): string =>
   JSON.stringify([images, platforms ?? null, scope, concurrency, referrers])
 
-function readObject(text: string): Readonly<Record<string, unknown>> | undefined {
+/** Reads an object; `undefined` when the text is none. */
+export function readObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -44,7 +44,10 @@ const maxAgeMs = 30 * dayMs
 
 /** Jobs of this node's ledger. */
 export function createWarmJobs(parts: {
+  /** All jobs, those that nodes work out by themselves among them. */
   readonly jobs: () => readonly WarmJob[]
+  /** Those that operators said. */
+  readonly said: () => readonly WarmJob[]
   readonly words: Pick<WordBook, 'set' | 'lift'>
   /** Whether every node's share came to an end. */
   readonly isOver: (job: WarmJob) => boolean
@@ -54,8 +57,8 @@ export function createWarmJobs(parts: {
   readonly nowMs: () => number
 }): WarmJobs {
   const { words, nowMs } = parts
-  const newestFirst = (): readonly WarmJob[] =>
-    parts.jobs().toSorted((a, b) => b.createdAtMs - a.createdAtMs || (a.id < b.id ? -1 : 1))
+  const newestFirst = (jobs: readonly WarmJob[]): readonly WarmJob[] =>
+    jobs.toSorted((a, b) => b.createdAtMs - a.createdAtMs || (a.id < b.id ? -1 : 1))
   const find = (id: string): WarmJob | undefined => parts.jobs().find(job => job.id === id)
 
   async function write(job: WarmJob): Promise<void> {
@@ -64,7 +67,7 @@ export function createWarmJobs(parts: {
   }
 
   async function makeRoom(): Promise<void> {
-    const jobs = newestFirst()
+    const jobs = newestFirst(parts.said())
     if (jobs.length < maxJobs) return
     const oldest = jobs.toReversed().find(parts.isOver)
     if (oldest !== undefined) return words.lift(oldest.id, undefined)
@@ -75,7 +78,7 @@ export function createWarmJobs(parts: {
   }
 
   return {
-    list: newestFirst,
+    list: () => newestFirst(parts.jobs()),
     find,
     async put(id, task, { note, author }, terms) {
       mustBeOperator(parts.isOperator)
@@ -113,7 +116,7 @@ export function createWarmJobs(parts: {
         const ageMs = nowMs() - job.createdAtMs
         return ageMs > maxAgeMs || (ageMs > overMs && parts.isOver(job))
       }
-      for (const { id } of newestFirst().filter(isOld)) await words.lift(id, undefined)
+      for (const { id } of newestFirst(parts.said()).filter(isOld)) await words.lift(id, undefined)
     },
   }
 }

@@ -261,13 +261,23 @@ t.test('a secret is never shown, whatever is wrong with it', async t => {
   t.notMatch(told[0] ?? secret, secret)
 })
 
-t.test('what this version cannot do is refused and not left without effect', async t => {
-  const { told } = await load(t, {
-    yaml: 'warm: { images: [nginx], schedule: "0 3 * * *" }',
+t.test('what a node warms by itself is images and a time that comes', async t => {
+  const { warm } = await accepted(t, {
+    yaml: 'warm: { images: [nginx], schedule: "*/30 * * * *", timeZone: Europe/Berlin, jitter: 1m }',
   })
-  const paths = told.map(text => /holdfast.yaml:\d+:\d+: ([\w.]+)/.exec(text)?.[1])
-  t.strictSame(paths, ['warm.images', 'warm.schedule'])
-  for (const text of told) t.match(text, /cannot be had: this version/)
+  t.strictSame(warm, {
+    images: ['docker.io/library/nginx:latest'],
+    schedule: '*/30 * * * *',
+    timeZone: 'Europe/Berlin',
+    jitter: 60_000,
+  })
+  const { told } = await load(t, {
+    yaml: 'warm: { images: ["a b"], schedule: 0 0 30 2 *, timeZone: Mars/Olympus }',
+  })
+  t.equal(told.length, 3)
+  t.match(told[0], /warm.images\[0\]: .*is no image/s)
+  t.match(told[1], /warm.schedule: .*never comes.*write minute, hour/s)
+  t.match(told[2], /warm.timeZone: .*is no time zone.*Europe\/Berlin/s)
 })
 
 t.test('containerd as the only store has to be named, and takes no archives', async t => {

@@ -28,6 +28,7 @@ export interface Exercise {
 const ofTag = { path: { reference: tag } }
 const here = { path: { name: 'self' } }
 const ofJob = { path: { id: 'night' } }
+const ofSchedule = { path: { name: 'nightly' } }
 const digest = image.digest
 
 /** How each operation of the document is asked. A new one needs a line here. */
@@ -106,6 +107,18 @@ export const exercises: Readonly<Record<string, Exercise>> = {
     ...ofJob,
     after: ['putJob'],
     noted: { subject: 'night', before: { id: 'night', images: [tag] } },
+  },
+  listSchedules: { after: ['putSchedule'] },
+  putSchedule: {
+    ...ofSchedule,
+    query: 'copies=2',
+    body: { images: [tag], every: '0 3 * * *', note: 'voyage' },
+    noted: { subject: 'nightly', after: { name: 'nightly', images: [tag], author: 'writer' } },
+  },
+  deleteSchedule: {
+    ...ofSchedule,
+    after: ['putSchedule'],
+    noted: { subject: 'nightly', before: { name: 'nightly', images: [tag] } },
   },
   getReport: { query: `ref=${tag}` },
   listNodes: {},

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { isRecurrenceFault, parseRecurrence } from '../../src/config/recurrence.ts'
-import { startSchedules } from '../../src/keep/run-schedules.ts'
-import type { Occurrence, Schedule } from '../../src/keep/schedule.ts'
+import { type Dealt, startSchedules } from '../../src/keep/run-schedules.ts'
+import type { Schedule } from '../../src/keep/schedule.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import { createMovableClock } from '../support/movable-clock.ts'
 import { createMovableTimers } from '../support/movable-timers.ts'
@@ -13,7 +13,7 @@ const day = 24 * hour
 function nightly(change: Partial<Schedule> = {}): Schedule {
   const times = parseRecurrence('0 3 * * *')
   if (isRecurrenceFault(times)) throw new Error(times.problem)
-  return { name: 'nightly', times, jitterMs: 0, sinceMs: undefined, ...change }
+  return { name: 'nightly', times, jitterMs: 0, sinceMs: start, ...change }
 }
 
 /** A node with a memory that outlives its runners, and a clock that may be set. */
@@ -21,7 +21,7 @@ function open(schedules: readonly Schedule[] = [nightly()]) {
   const clock = createMovableClock(start)
   const timers = createMovableTimers(clock)
   const began: string[] = []
-  const written: ReadonlyMap<string, number>[] = []
+  const written: ReadonlyMap<string, Dealt>[] = []
   const listeners = new Set<() => void>()
   const node = {
     clock,
@@ -30,16 +30,16 @@ function open(schedules: readonly Schedule[] = [nightly()]) {
     began,
     schedules,
     isOnline: true,
-    isRunning: false,
+    isAtWork: false,
     fault: undefined as Error | undefined,
     /** Added to the clock by who sets it. */
     offMs: 0,
-    remembered: () => written.at(-1) ?? new Map<string, number>(),
+    remembered: () => written.at(-1) ?? new Map<string, Dealt>(),
     tell() {
       for (const listener of listeners) listener()
     },
-    run: () =>
-      startSchedules({
+    run() {
+      const runner = startSchedules({
         schedules: () => node.schedules,
         onChange: listener => {
           listeners.add(listener)
@@ -47,14 +47,17 @@ function open(schedules: readonly Schedule[] = [nightly()]) {
         },
         isOnline: () => node.isOnline,
         onHope: () => () => {},
-        isRunning: () => node.isRunning,
-        async run({ name, dueMs }: Occurrence) {
-          if (node.fault !== undefined) throw node.fault
-          began.push(`${name} ${new Date(dueMs).toISOString().slice(0, 16)}`)
+        isAtWork: () => node.isAtWork,
+        onRuns() {
+          for (const [name, runMs] of runner.runs()) {
+            const run = `${name} ${new Date(runMs).toISOString().slice(0, 16)}`
+            if (began.at(-1) !== run) began.push(run)
+          }
         },
         memory: {
           read: node.remembered,
           async write(times) {
+            if (node.fault !== undefined) throw node.fault
             written.push(new Map(times))
           },
         },
@@ -62,7 +65,9 @@ function open(schedules: readonly Schedule[] = [nightly()]) {
         nowMs: () => clock.wallMs() + node.offMs,
         timers,
         log: silentLog,
-      }),
+      })
+      return runner
+    },
   }
   return node
 }
@@ -102,10 +107,10 @@ t.test('a run that lasts holds the next one up, and only that', async t => {
   const runner = node.run()
   t.teardown(() => runner.close())
   await node.timers.pass(day)
-  node.isRunning = true
+  node.isAtWork = true
   await node.timers.pass(2 * day)
   t.equal(node.began.length, 1)
-  node.isRunning = false
+  node.isAtWork = false
   await node.timers.pass(hour)
   t.strictSame(node.began.slice(1), ['nightly 2026-11-24T03:00'])
 })

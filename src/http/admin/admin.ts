@@ -40,6 +40,7 @@ import { addPins } from './pins.ts'
 import { problemBody, problemType, sendProblem } from './problem.ts'
 import { addReport, type ReportSource } from './report.ts'
 import { createNote, problemOf, runOperation } from './run-operation.ts'
+import { addSchedules, type ScheduleParts } from './schedules.ts'
 import { addTags } from './tags.ts'
 import { listenOnSocket } from './unix-socket.ts'
 
@@ -79,7 +80,8 @@ export async function createAdmin(
     Omit<ExplainParts, 'answers'> &
     KeepParts &
     ClusterModeParts &
-    Omit<JobParts, 'nodes'> & {
+    Omit<JobParts, 'nodes'> &
+    ScheduleParts & {
       readonly importArchive: ImportArchive
       readonly exportImages: ExportImages
       readonly findTags: FindTags
@@ -165,6 +167,7 @@ export async function createAdmin(
   addClusterMode(add, { ...parts, asOf })
   addExclusions(add, { exclusions: parts.exclusions, book: parts.exclusionBook, asOf })
   addJobs(add, { ...parts, nodes: parts.node.nodes, asOf })
+  addSchedules(add, { ...parts, nodes: parts.node.nodes, asOf })
   addReport(add, { report: parts.report, nodes: parts.node.nodes, asOf })
   addNodes(add, parts.node, {
     asOf,

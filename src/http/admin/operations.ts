@@ -27,6 +27,7 @@ import {
   pinsQuery,
 } from './pin-contract.ts'
 import { reportAnswer, reportQuery } from './report-contract.ts'
+import { scheduleOperations } from './schedule-operations.ts'
 import { forgetAnswer, refreshAnswer, tagAnswer, tagsAnswer, tagsQuery } from './tag-contract.ts'
 import { whyOperation } from './why-contract.ts'
 
@@ -253,6 +254,7 @@ export const operations = {
     answer: nodesAnswer,
   }),
   ...jobOperations,
+  ...scheduleOperations,
   why: whyOperation,
   ...nodeOperations,
   audit: operation({

@@ -127,4 +127,5 @@ const statuses = {
   'too-long': 413,
   taken: 409,
   'no-id': 400,
+  'no-times': 400,
 } as const satisfies Record<Refusal['code'], number>

@@ -143,6 +143,8 @@ export async function startAdmin(
         tidy: async () => {},
       },
       warmViews: { view: noView, ask: noView },
+      warmSchedules: { list: () => [], find: () => undefined, put: noPins, remove: noPins },
+      nextRunMs: () => undefined,
       isComplete: () => true,
       platformStates: () => [],
       platforms: () => [],

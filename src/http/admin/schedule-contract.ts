@@ -1,0 +1,66 @@
+import { type Static, Type } from 'typebox'
+import { maxJitterMs } from '../../keep/warm-schedule.ts'
+import { jobBody } from './job-contract.ts'
+import { asOf, described, optionalText, storedOn, text, time } from './shapes.ts'
+
+const { from: _, ...task } = jobBody.properties
+
+/** `PUT /api/v1/schedules/{name}` */
+export const scheduleBody = Type.Object(
+  {
+    ...task,
+    every: described(
+      Type.String({ minLength: 1, maxLength: 200 }),
+      'A cron expression: minute, hour, day of the month, month and day of the week; seconds may stand before them.',
+    ),
+    timeZone: described(
+      Type.String({ minLength: 1, maxLength: 100, default: 'UTC' }),
+      'In which it is read, as in `Europe/Berlin`.',
+    ),
+    jitterSeconds: described(
+      Type.Integer({ minimum: 0, maximum: maxJitterMs / 1_000, default: 600 }),
+      'Up to how much later nodes begin, each always by the same.',
+    ),
+  },
+  { additionalProperties: false },
+)
+
+const schedule = {
+  name: text,
+  every: text,
+  timeZone: text,
+  jitterSeconds: Type.Integer(),
+  images: Type.Array(text),
+  scope: described(text, '`all`, `nodes` or `copies`.'),
+  scopeNodes: described(Type.Optional(Type.Array(text)), 'Their names, where nodes were named.'),
+  scopeCopies: Type.Optional(Type.Integer()),
+  platforms: Type.Optional(Type.Array(text)),
+  concurrency: Type.Integer(),
+  referrers: Type.Boolean(),
+  configured: described(
+    Type.Boolean(),
+    'It stands in the configuration of this node, and is for this node alone.',
+  ),
+  setAt: described(Type.Optional(time), 'What was due before is not made up for.'),
+  note: optionalText,
+  author: optionalText,
+  nextAt: described(
+    Type.Optional(time),
+    'When this node begins next if it is online then and not at work on the last one.',
+  ),
+  job: described(optionalText, 'Id of the newest run, as `GET /api/v1/jobs/{id}` has it.'),
+}
+
+/** `GET /api/v1/schedules` */
+export const schedulesAnswer = Type.Object({ ...asOf, items: Type.Array(Type.Object(schedule)) })
+
+/** `PUT` and `DELETE /api/v1/schedules/{name}` */
+export const scheduleChangeAnswer = Type.Object({
+  ...asOf,
+  ...schedule,
+  removed: Type.Boolean(),
+  storedOn,
+})
+
+export type SchedulesAnswer = Static<typeof schedulesAnswer>
+export type ScheduleChangeAnswer = Static<typeof scheduleChangeAnswer>

@@ -1,0 +1,40 @@
+import { noQuery, type Operation, operation } from './operation.ts'
+import { changeQuery } from './pin-contract.ts'
+import { scheduleBody, scheduleChangeAnswer, schedulesAnswer } from './schedule-contract.ts'
+
+/** What can be done about recurring warm jobs. */
+export const scheduleOperations = {
+  schedules: operation({
+    id: 'listSchedules',
+    method: 'GET',
+    path: '/api/v1/schedules',
+    summary: 'Warm jobs that recur; each run is a job of its own',
+    role: 'read',
+    query: noQuery,
+    body: undefined,
+    answer: schedulesAnswer,
+    problems: [],
+  }),
+  putSchedule: operation({
+    id: 'putSchedule',
+    method: 'PUT',
+    path: '/api/v1/schedules/{name}',
+    summary: 'Have nodes fetch images again and again; to say the same again changes nothing',
+    role: 'write',
+    query: changeQuery,
+    body: scheduleBody,
+    answer: scheduleChangeAnswer,
+    problems: [404, 409, 413, 415, 503],
+  }),
+  deleteSchedule: operation({
+    id: 'deleteSchedule',
+    method: 'DELETE',
+    path: '/api/v1/schedules/{name}',
+    summary: 'Have them fetched no more, by a run that is under way neither',
+    role: 'write',
+    query: changeQuery,
+    body: undefined,
+    answer: scheduleChangeAnswer,
+    problems: [404, 409, 503],
+  }),
+} as const satisfies Record<string, Operation>

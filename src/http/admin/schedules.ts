@@ -1,0 +1,103 @@
+import type { WarmJobs } from '../../keep/warm-jobs.ts'
+import { readRunId, type WarmSchedule } from '../../keep/warm-schedule.ts'
+import {
+  type ScheduleChange,
+  unknownSchedule,
+  type WarmSchedules,
+} from '../../keep/warm-schedules.ts'
+import { defined, iso, isoOf } from './describe.ts'
+import type { AddOperation } from './operation.ts'
+import { operations } from './operations.ts'
+import { ProblemError } from './problem.ts'
+import { createReadTask } from './read-task.ts'
+import type { ScheduleChangeAnswer, SchedulesAnswer } from './schedule-contract.ts'
+
+/** The longest that somebody waits for copies, ms. */
+const withinMs = 30_000
+
+/** What the operations on schedules ask. */
+export interface ScheduleParts {
+  readonly warmSchedules: WarmSchedules
+  /** When this node begins with one next, ms since the epoch. */
+  readonly nextRunMs: (name: string) => number | undefined
+}
+
+/** Adds what concerns recurring warm jobs. */
+export function addSchedules(
+  add: AddOperation,
+  {
+    warmSchedules,
+    warmJobs,
+    nextRunMs,
+    asOf,
+    ...known
+  }: ScheduleParts &
+    Parameters<typeof createReadTask>[0] & {
+      readonly warmJobs: Pick<WarmJobs, 'list'>
+      readonly asOf: () => { readonly node: string; readonly asOf: string }
+    },
+): void {
+  const readTask = createReadTask(known)
+
+  add(operations.schedules, () => {
+    return { ...asOf(), items: warmSchedules.list().map(describe) } satisfies SchedulesAnswer
+  })
+
+  add(operations.putSchedule, async ({ path, query, body, caller, audit }) => {
+    const name = path['name'] ?? ''
+    audit({ subject: name })
+    const { every, timeZone, jitterSeconds } = body
+    const recurring = { every, timeZone, jitterMs: jitterSeconds * 1_000 }
+    const what = { ...(await readTask(body)), ...recurring }
+    const details = { note: body.note, author: body.author ?? caller }
+    const change = await warmSchedules.put(name, what, details, terms(query.copies))
+    audit(told(name, change))
+    return tell(change)
+  })
+
+  add(operations.deleteSchedule, async ({ path, query, caller, audit }) => {
+    const name = path['name'] ?? ''
+    audit({ subject: name })
+    if (warmSchedules.find(name) === undefined) throw new ProblemError(404, unknownSchedule(name))
+    const change = await warmSchedules.remove(name, caller, terms(query.copies))
+    audit(told(name, change))
+    return tell(change)
+  })
+
+  function tell({ before, after, stored }: ScheduleChange): ScheduleChangeAnswer {
+    const schedule = after ?? before
+    if (schedule === undefined) throw new Error('a schedule was written and is not there')
+    const removed = after === undefined
+    return { ...asOf(), ...describe(schedule), removed, storedOn: stored }
+  }
+
+  const told = (subject: string, { before, after }: ScheduleChange) => ({
+    subject,
+    before: before && describe(before),
+    after: after && describe(after),
+  })
+
+  function describe(schedule: WarmSchedule): SchedulesAnswer['items'][number] {
+    const { name, every, timeZone, jitterMs, images, scope, platforms } = schedule
+    const { concurrency, referrers, isConfigured, sinceMs, note, author } = schedule
+    const newest = warmJobs.list().find(({ id }) => readRunId(id)?.name === name)
+    return {
+      name,
+      every,
+      timeZone,
+      jitterSeconds: Math.round(jitterMs / 1_000),
+      images: [...images],
+      scope: scope.type,
+      ...(scope.type === 'nodes' && { scopeNodes: scope.nodes.map(node => node.name) }),
+      ...(scope.type === 'copies' && { scopeCopies: scope.copies }),
+      ...(platforms !== undefined && { platforms: [...platforms] }),
+      concurrency,
+      referrers,
+      configured: isConfigured,
+      ...(!isConfigured && { setAt: iso(sinceMs) }),
+      ...defined({ note, author, nextAt: isoOf(nextRunMs(name)), job: newest?.id }),
+    }
+  }
+}
+
+const terms = (copies: number) => ({ copies, signal: AbortSignal.timeout(withinMs) })

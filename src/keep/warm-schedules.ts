@@ -1,0 +1,105 @@
+import type { WordBook } from '../ports/word-book.ts'
+import { mustBeOperator, Refusal, type Stored } from './operator-word.ts'
+import type { WarmTask } from './warm-job.ts'
+import type { JobTerms } from './warm-jobs.ts'
+import {
+  encodeSchedule,
+  isSameSchedule,
+  isScheduleName,
+  type ParseRecurrence,
+  type Recurring,
+  scheduleKey,
+  type WarmSchedule,
+} from './warm-schedule.ts'
+
+/** What a change did to a schedule. */
+export interface ScheduleChange {
+  readonly before: WarmSchedule | undefined
+  /** Absent: it is no longer there. */
+  readonly after: WarmSchedule | undefined
+  readonly stored: Stored
+}
+
+/** Has images fetched again and again. */
+export interface WarmSchedules {
+  /** In the order of their names; this node's own of the configuration first. */
+  list(): readonly WarmSchedule[]
+  find(name: string): WarmSchedule | undefined
+  /** Takes the place of what has this name. Says the same again without a change. Throws {@link Refusal}; rejects with `ledger-unusable`. */
+  put(
+    name: string,
+    what: WarmTask & Recurring,
+    details: { readonly note: string | undefined; readonly author: string | undefined },
+    terms: JobTerms,
+  ): Promise<ScheduleChange>
+  /** Its runs are no longer worked on, either. As {@link WarmSchedules.put}. */
+  remove(name: string, by: string | undefined, terms: JobTerms): Promise<ScheduleChange>
+}
+
+/** Schedules at the most: each is looked at all the time, on every node. */
+const maxSchedules = 50
+
+/** Schedules of this node's ledger. */
+export function createWarmSchedules(parts: {
+  readonly schedules: () => readonly WarmSchedule[]
+  readonly words: Pick<WordBook, 'set' | 'lift'>
+  readonly parse: ParseRecurrence
+  readonly isOperator: () => boolean
+  /** Has other nodes store what this one says under a key. */
+  readonly storeOnOthers: (key: string, terms: JobTerms) => Promise<Stored>
+}): WarmSchedules {
+  const { schedules, words } = parts
+  const find = (name: string): WarmSchedule | undefined =>
+    schedules().find(schedule => schedule.name === name)
+
+  function textOf(name: string, what: WarmTask & Recurring): string {
+    if (!isScheduleName(name)) {
+      throw new Refusal(
+        'no-id',
+        `${JSON.stringify(name)} can name no schedule: write a-z, 0-9, . _ -, at most 40 of them`,
+      )
+    }
+    const times = parts.parse(what.every, what.timeZone)
+    if ('problem' in times) {
+      throw new Refusal('no-times', `${JSON.stringify(what.every)} ${times.problem}; ${times.cure}`)
+    }
+    const text = encodeSchedule(what, what)
+    if (text !== undefined) return text
+    throw new Refusal(
+      'too-long',
+      `the names of ${what.images.length} images are too long for one schedule, which every node has to be told of: make two of it`,
+    )
+  }
+
+  return {
+    list: schedules,
+    find,
+    async put(name, what, { note, author }, terms) {
+      mustBeOperator(parts.isOperator)
+      const value = textOf(name, what)
+      const before = find(name)
+      if (before === undefined && schedules().length >= maxSchedules) {
+        throw new Refusal('too-many', `there are ${maxSchedules} schedules: remove some`)
+      }
+      const isSame = before !== undefined && before.note === note && isSameSchedule(before, what)
+      if (!isSame) await words.set(scheduleKey(name), { note, author, value })
+      const stored = await parts.storeOnOthers(scheduleKey(name), terms)
+      return { before, after: find(name), stored }
+    },
+    async remove(name, by, terms) {
+      mustBeOperator(parts.isOperator)
+      const before = find(name)
+      if (before === undefined) throw new Refusal('nothing', unknownSchedule(name))
+      if (before.isConfigured) {
+        throw new Refusal('nothing', 'it stands in the configuration of this node: change it there')
+      }
+      await words.lift(scheduleKey(name), by)
+      const stored = await parts.storeOnOthers(scheduleKey(name), terms)
+      return { before, after: find(name), stored }
+    },
+  }
+}
+
+/** What to say where there is no such schedule. */
+export const unknownSchedule = (name: string): string =>
+  `no schedule is called ${JSON.stringify(name)}; \`holdfast schedules\` lists them`

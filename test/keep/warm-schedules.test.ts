@@ -1,0 +1,89 @@
+import t from 'tap'
+import { parseRecurrence } from '../../src/config/recurrence.ts'
+import { decodeSchedule, type WarmSchedule } from '../../src/keep/warm-schedule.ts'
+import { createWarmSchedules } from '../../src/keep/warm-schedules.ts'
+import type { SaidWord } from '../../src/ports/word-book.ts'
+
+const terms = { copies: 2, signal: new AbortController().signal }
+const details = { note: 'n', author: 'a' }
+const what = {
+  images: ['docker.io/library/nginx:1.27'],
+  platforms: undefined,
+  scope: { type: 'all' },
+  concurrency: 3,
+  referrers: false,
+  every: '0 3 * * *',
+  timeZone: 'UTC',
+  jitterMs: 0,
+} as const
+
+function open({ isOperator = true, configured = [] as readonly WarmSchedule[] } = {}) {
+  const words = new Map<string, SaidWord>()
+  const writes: string[] = []
+  const schedules = createWarmSchedules({
+    schedules: () => [
+      ...configured,
+      ...[...words.values()].flatMap(word => decodeSchedule(word, parseRecurrence) ?? []),
+    ],
+    words: {
+      async set(key, { note, author, value }) {
+        writes.push(`set ${key}`)
+        words.set(key, { key, atMs: 1, origin: 'ab', note, author, value })
+      },
+      async lift(key) {
+        writes.push(`lift ${key}`)
+        words.delete(key)
+      },
+    },
+    parse: parseRecurrence,
+    isOperator: () => isOperator,
+    storeOnOthers: async (_, { copies }) => ({ nodes: copies, members: 3 }),
+  })
+  return { schedules, writes }
+}
+
+t.test('it is set, changed and removed, and said again without a change', async t => {
+  const { schedules, writes } = open()
+  const set = await schedules.put('nightly', what, details, terms)
+  t.match(set, { before: undefined, after: { name: 'nightly' }, stored: { nodes: 2, members: 3 } })
+  await schedules.put('nightly', what, details, terms)
+  t.strictSame(writes, ['set schedule/nightly'])
+  const changed = await schedules.put('nightly', { ...what, jitterMs: 1_000 }, details, terms)
+  t.match(changed, { before: { jitterMs: 0 }, after: { jitterMs: 1_000 } })
+  const { before, after } = await schedules.remove('nightly', 'a', terms)
+  t.match({ before, after }, { before: { name: 'nightly' }, after: undefined })
+  t.strictSame(schedules.list(), [])
+})
+
+t.test('what is none is refused, with what to write', async t => {
+  const { schedules, writes } = open()
+  const put = (name: string, change: object = {}) =>
+    schedules.put(name, { ...what, ...change }, details, terms)
+  await t.rejects(put('Nightly'), { code: 'no-id' })
+  await t.rejects(put('n', { every: 'nightly' }), {
+    code: 'no-times',
+    message: /"nightly" is no cron expression; write minute/,
+  })
+  await t.rejects(put('n', { timeZone: 'Mars/Olympus' }), { code: 'no-times' })
+  const images = Array.from({ length: 300 }, (_, i) => `reg.lab/${'x'.repeat(200)}/${i}:latest`)
+  await t.rejects(put('n', { images }), { code: 'too-long' })
+  await t.rejects(schedules.remove('n', 'a', terms), { code: 'nothing' })
+  await t.rejects(open({ isOperator: false }).schedules.put('n', what, details, terms), {
+    code: 'no-operator',
+  })
+  t.strictSame(writes, [])
+})
+
+t.test('there are fifty at the most, and one of the configuration is not removed here', async t => {
+  const { schedules } = open()
+  for (let i = 0; i < 50; i += 1) await schedules.put(`s${i}`, what, details, terms)
+  await t.rejects(schedules.put('more', what, details, terms), { code: 'too-many' })
+  await schedules.put('s7', { ...what, every: '@hourly' }, details, terms)
+  const [own] = schedules.list()
+  if (own === undefined) throw new Error('no schedule')
+  const other = open({ configured: [{ ...own, name: 'own-1', isConfigured: true }] })
+  await t.rejects(other.schedules.remove('own-1', 'a', terms), {
+    code: 'nothing',
+    message: /configuration/,
+  })
+})
