@@ -124,6 +124,7 @@ export const pin = {
   expiresAt: text,
   setAt: Type.String(),
   setOn: Type.String(),
+  heldOtherwise: orNothing(Type.Array(Type.Object({ node: Type.String(), digest: Type.String() }))),
 }
 
 /** `GET /api/v1/pins` */

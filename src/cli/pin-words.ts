@@ -24,6 +24,22 @@ export function pinLines(answer: PinChangeAnswer, copies: number | undefined): s
       storedOnProperty(storedOn),
     ]),
     ...(complete ? [] : ['', `no node holds all of the image: ${fetching ? awaited : absent}`]),
+    ...strayLines([answer]),
     ...tooFewLines(answer, copies),
   ]
 }
+
+/** Nodes whose containerd has another image under a pinned tag, and what that means. */
+export function strayLines(
+  pins: readonly Pick<PinChangeAnswer, 'reference' | 'heldOtherwise'>[],
+): string[] {
+  const strays = pins.flatMap(({ reference, heldOtherwise }) =>
+    (heldOtherwise ?? []).map(
+      ({ node, digest }) => `  ${node} has ${digest} under ${reference} in its containerd`,
+    ),
+  )
+  return strays.length === 0 ? [] : ['', ...strays, ifNotPresent]
+}
+
+const ifNotPresent =
+  'there a pod starts from that image unless its imagePullPolicy is Always; `crictl rmi` it, or pull it again, and the pin counts'

@@ -29,7 +29,7 @@ import type { Content } from './content.ts'
 import type { LogLevelSwitch } from './log-level.ts'
 import type { JoinedMesh } from './mesh.ts'
 import { wireClusterMode, wireExclusions, wireKeeps, wirePins } from './operator.ts'
-import { wireRunning } from './pods.ts'
+import { wireRuntimes } from './pods.ts'
 import { createReadiness } from './readiness.ts'
 import { wireReport } from './report.ts'
 import type { Pull } from './resolution.ts'
@@ -95,13 +95,14 @@ export async function openFaces(
     isListening: () => isListening,
   })
   const storeUsage = () => parts.content.store.usage()
+  const runtimes = wireRuntimes(config, parts)
   const report = wireReport(config, {
     ledger,
     self: parts.database.replication.origin,
     content: parts.content,
     manifests: parts.pull.manifests,
     running: parts.running,
-    listRunning: wireRunning(config, parts),
+    listRunning: runtimes.listRunning,
     mesh: parts.mesh?.forPull,
   })
   const reportWatch = startReportWatch(
@@ -155,6 +156,7 @@ export async function openFaces(
       ...wireTags(parts, config.platforms),
       pins: wirePins(parts),
       pinBook: parts.database.pins,
+      findStrays: runtimes.findStrays,
       ...wireKeeps(parts),
       ...parts.warm,
       clusterMode: wireClusterMode(parts),

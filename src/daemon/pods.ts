@@ -2,12 +2,19 @@ import { stat } from 'node:fs/promises'
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import {
+  createFindStrays,
+  createHeldTagsAnswer,
+  type FindStrays,
+  heldTagsSubject,
+} from '../keep/held-tags.ts'
+import {
   createListRunning,
   createPodsAnswer,
   type ListRunning,
   podsSubject,
 } from '../keep/running-images.ts'
 import { noPods, type Pods, watchPods } from '../keep/watch-pods.ts'
+import type { Digest } from '../oci/digest.ts'
 import type { Clock } from '../ports/clock.ts'
 import { HoldfastError } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
@@ -44,18 +51,29 @@ export function openPods(
   return pods
 }
 
-/** Which images run on all nodes; others are told what runs here. */
-export function wireRunning(
+/** What is asked of all nodes about their runtimes; others are told of this node's. */
+export function wireRuntimes(
   { node: { name } }: Pick<Config, 'node'>,
-  { database, pods, mesh }: Pick<FaceParts, 'database' | 'pods' | 'mesh'>,
-): ListRunning {
-  mesh?.answer(new Map([[podsSubject, createPodsAnswer(pods)]]))
-  return createListRunning({
+  { database, content, pods, mesh }: Pick<FaceParts, 'database' | 'content' | 'pods' | 'mesh'>,
+): { readonly listRunning: ListRunning; readonly findStrays: FindStrays } {
+  mesh?.answer(
+    new Map([
+      [podsSubject, createPodsAnswer(pods)],
+      [heldTagsSubject, createHeldTagsAnswer(pods)],
+    ]),
+  )
+  const asking = {
     self: { id: database.replication.origin, name },
     pods,
     others: () => mesh?.forPull.members.all().filter(({ state }) => state !== 'gone') ?? [],
     client: mesh?.forPull.client,
-  })
+  }
+  const isPartOf = (image: Digest, digest: Digest) =>
+    [...content.graph.reachable(image)].includes(digest)
+  return {
+    listRunning: createListRunning(asking),
+    findStrays: createFindStrays({ ...asking, isPartOf }),
+  }
 }
 
 /** A node without containerd never loads what asking it takes. */

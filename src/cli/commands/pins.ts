@@ -3,7 +3,7 @@ import { createAdminApi } from '../admin-api.ts'
 import { type PinAnswer, type PinsAnswer, pinAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
 import { listPins } from '../list-operators.ts'
-import { pinPath } from '../pin-words.ts'
+import { pinPath, strayLines } from '../pin-words.ts'
 import { columns, formatSayer, print, properties, readLimit } from '../print.ts'
 
 const mostPins = 100_000
@@ -34,10 +34,14 @@ function list(items: PinsAnswer['items']): string[] {
     author ?? '',
     note ?? '',
   ])
-  return columns([['TAG', 'DIGEST', 'STANDING', 'EXPIRES', 'AUTHOR', 'NOTE'], ...rows])
+  return [
+    ...columns([['TAG', 'DIGEST', 'STANDING', 'EXPIRES', 'AUTHOR', 'NOTE'], ...rows]),
+    ...strayLines(items),
+  ]
 }
 
-function describe({ reference, standing, digest, note, expiresAt, history }: PinAnswer): string[] {
+function describe(pin: PinAnswer): string[] {
+  const { reference, standing, digest, note, expiresAt, history } = pin
   const rows = history.map(event => [
     event.at,
     event.digest ?? 'removed',
@@ -55,5 +59,6 @@ function describe({ reference, standing, digest, note, expiresAt, history }: Pin
     ]),
     '',
     ...columns([['AT', 'DIGEST', 'AUTHOR', 'ON', '', 'NOTE'], ...rows]),
+    ...strayLines([pin]),
   ]
 }

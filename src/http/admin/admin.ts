@@ -6,6 +6,7 @@ import type { ImportArchive } from '../../archive/import-archive.ts'
 import type { Exclusions } from '../../keep/exclusions.ts'
 import type { FindTags } from '../../keep/find-tags.ts'
 import type { ForgetTag } from '../../keep/forget-tag.ts'
+import type { FindStrays } from '../../keep/held-tags.ts'
 import type { Pins } from '../../keep/pins.ts'
 import type { AuditLog } from '../../ports/audit-log.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -89,6 +90,7 @@ export async function createAdmin(
       readonly forgetTag: ForgetTag
       readonly pins: Pins
       readonly pinBook: PinBook
+      readonly findStrays: FindStrays
       readonly exclusions: Exclusions
       readonly exclusionBook: Pick<ExclusionBook, 'list'>
       readonly report: ReportSource
@@ -162,7 +164,7 @@ export async function createAdmin(
   const tellAudit = createTellAudit({ audit: parts.audit, asOf })
   add(operations.audit, ({ query }) => tellAudit(query))
   addTags(add, { ...parts, asOf, explainTag: createExplainTag({ ...parts, answers }) })
-  addPins(add, { pins: parts.pins, book: parts.pinBook, asOf })
+  addPins(add, { pins: parts.pins, book: parts.pinBook, findStrays: parts.findStrays, asOf })
   addKeeps(add, { ...parts, asOf })
   addClusterMode(add, { ...parts, asOf })
   addExclusions(add, { exclusions: parts.exclusions, book: parts.exclusionBook, asOf })

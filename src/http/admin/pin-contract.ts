@@ -24,6 +24,10 @@ export const pin = {
   setAt: time,
   setOn: described(text, 'Public key (hex) of the node on which it was set.'),
   version: described(text, 'As in `ETag`.'),
+  heldOtherwise: described(
+    Type.Optional(Type.Array(Type.Object({ node: text, digest: text }))),
+    'Nodes whose containerd has another image under the tag: a pod with `imagePullPolicy: IfNotPresent` starts from that one there.',
+  ),
 }
 
 /** `GET /api/v1/pins`. `after` is the `next` of the page before. */

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { FindStrays } from '../../keep/held-tags.ts'
 import type { Pins, PinTerms } from '../../keep/pins.ts'
 import { parseDigest } from '../../oci/digest.ts'
 import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
@@ -11,6 +12,8 @@ import { readPreconditions, versionOf } from './preconditions.ts'
 import { ProblemError } from './problem.ts'
 import { QueryFault } from './read-query.ts'
 
+type Strays = NonNullable<PinsAnswer['items'][number]['heldOtherwise']>
+
 /** The longest that somebody waits for a pin, ms: what is pinned may have to be looked for, and copies to be stored. */
 const pinWithinMs = 30_000
 
@@ -20,22 +23,41 @@ export function addPins(
   {
     pins,
     book,
+    findStrays,
     asOf,
   }: {
     readonly pins: Pins
     readonly book: PinBook
+    readonly findStrays: FindStrays
     readonly asOf: () => { readonly node: string; readonly asOf: string }
   },
 ): void {
-  add(operations.pins, ({ query: { after = '', limit } }) => {
+  /** Who has another image under these tags, of those whose pin is in force. */
+  async function straysOf(states: readonly PinState[]): Promise<ReadonlyMap<string, Strays>> {
+    const inForce = states.flatMap(({ key, standing, target }) =>
+      standing === 'in-force' && target !== undefined
+        ? [{ tag: formatTag(key), digest: target.digest }]
+        : [],
+    )
+    const found = await findStrays(inForce, AbortSignal.timeout(pinWithinMs))
+    return new Map([...found].map(([tag, strays]) => [tag, strays.map(stray => ({ ...stray }))]))
+  }
+  const tellWith = (state: PinState, strays: ReadonlyMap<string, Strays>) => ({
+    ...describePin(state),
+    ...defined({ heldOtherwise: strays.get(formatTag(state.key)) }),
+  })
+
+  add(operations.pins, async ({ query: { after = '', limit } }) => {
     const found = book.list(after, limit + 1)
     const page = found.slice(0, limit)
     const last = page.at(-1)
     const next = found.length > limit && last !== undefined ? formatTag(last.key) : undefined
-    return { ...asOf(), items: page.map(describePin), ...defined({ next }) } satisfies PinsAnswer
+    const strays = await straysOf(page)
+    const items = page.map(state => tellWith(state, strays))
+    return { ...asOf(), items, ...defined({ next }) } satisfies PinsAnswer
   })
 
-  add(operations.pin, ({ path, reply }) => {
+  add(operations.pin, async ({ path, reply }) => {
     const key = parseTag(path['reference'] ?? '')
     const state = book.get(key)
     if (state === undefined) throw new ProblemError(404, `${formatTag(key)} was never pinned`)
@@ -47,7 +69,8 @@ export function addPins(
       ...defined({ digest: event.digest, note: event.note, author: event.author }),
       ...defined({ expiresAt: isoOf(event.expiresAtMs) }),
     }))
-    return { ...asOf(), ...describePin(state), history } satisfies PinAnswer
+    const told = tellWith(state, await straysOf([state]))
+    return { ...asOf(), ...told, history } satisfies PinAnswer
   })
 
   add(operations.putPin, async ({ path, query, body, caller, request, reply, audit }) => {
@@ -76,16 +99,16 @@ export function addPins(
     return tell(key, change, reply)
   })
 
-  function tell(
+  async function tell(
     key: TagReference,
     { after, isComplete, isFetching, stored }: Awaited<ReturnType<Pins['set']>>,
     reply: { header(name: string, value: string): unknown },
-  ): PinChangeAnswer {
+  ): Promise<PinChangeAnswer> {
     if (after === undefined) throw new Error(`${formatTag(key)} was pinned and is not`)
     reply.header('ETag', `"${versionOf(after)}"`)
     return {
       ...asOf(),
-      ...describePin(after),
+      ...tellWith(after, await straysOf([after])),
       complete: isComplete,
       fetching: isFetching,
       storedOn: stored,

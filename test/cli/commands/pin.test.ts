@@ -135,3 +135,28 @@ t.test('pins are listed to the last page or the limit, and one with its history'
   const none = await scriptAdmin(t, () => [200, { items: [] }])
   t.match(await cli(['pins'], { env: none.env }), { code: 0, out: 'nothing is pinned\n' })
 })
+
+t.test(
+  'where containerd has another image under a pinned tag is told, and what that means',
+  async t => {
+    const other = `sha256:${'e'.repeat(64)}`
+    const heldOtherwise = [{ node: 'galley', digest: other }]
+    const { env } = await scriptAdmin(t, ({ pathname }) => [
+      200,
+      pathname === path
+        ? { ...change, history: [], heldOtherwise }
+        : {
+            items: [
+              { ...pin, heldOtherwise },
+              { ...pin, reference: 'c:1' },
+            ],
+          },
+    ])
+    const told = new RegExp(
+      `\n\n {2}galley has ${other} under docker.io/library/nginx:latest in its containerd\nthere a pod starts from that image unless its imagePullPolicy is Always`,
+    )
+    for (const words of [['pins'], ['pins', 'nginx'], ['pin', 'nginx']]) {
+      t.match((await cli(words, { env })).out, told, words.join(' '))
+    }
+  },
+)

@@ -9,6 +9,7 @@ import {
 import { problem } from '../../../src/http/admin/shapes.ts'
 import { Refusal } from '../../../src/keep/operator-word.ts'
 import type { Pins, PinTerms, PinWish } from '../../../src/keep/pins.ts'
+import type { Digest } from '../../../src/oci/digest.ts'
 import type { AuditEntry } from '../../../src/ports/audit-log.ts'
 import { HoldfastError } from '../../../src/ports/errors.ts'
 import type { PinState } from '../../../src/ports/pin-book.ts'
@@ -251,4 +252,29 @@ t.test('what the journey refuses is told in the words of HTTP', async t => {
     t.ok(Value.Check(problem, got.body))
     t.equal(JSON.stringify(got.body).includes(error.message), status !== 500)
   }
+})
+
+t.test('nodes that have another image under a pinned tag are told with it', async t => {
+  const asked: (readonly string[])[] = []
+  const states = { a: state, b: { ...state, key: keyOf('b'), standing: 'expired' as const } }
+  const other = `sha256:${'e'.repeat(64)}` as Digest
+  const { ask } = await startAdmin(t, {
+    pinBook: {
+      get: ({ tag }) => states[tag as 'a' | 'b'],
+      history: () => [],
+      list: () => Object.values(states),
+      isBlocked: () => false,
+    },
+    async findStrays(wanted) {
+      asked.push(wanted.map(({ tag, digest }) => `${tag} ${digest}`))
+      return new Map(wanted.map(({ tag }) => [tag, [{ node: 'galley', digest: other }]]))
+    },
+  })
+  const heldOtherwise = [{ node: 'galley', digest: other }]
+  const { body } = await ask('/api/v1/pins')
+  t.ok(Value.Check(pinsAnswer, body))
+  t.match(body, { items: [{ heldOtherwise }, { heldOtherwise: undefined }] })
+  t.match((await ask(path)).body, { heldOtherwise, history: [] })
+  const inForce = [`reg.lab/lab/app:a ${manifestDigest}`]
+  t.strictSame(asked, [inForce, inForce], 'only of what is in force')
 })

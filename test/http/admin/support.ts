@@ -159,6 +159,7 @@ export async function startAdmin(
       mesh: undefined,
       pins: { set: noPins, remove: noPins },
       pinBook: { get: () => undefined, history: () => [], list: () => [], isBlocked: () => false },
+      findStrays: async () => new Map(),
       keeps: { find: () => undefined, set: noPins, remove: noPins },
       keepSet: { patterns: () => [] },
       coveredTags: async () => ({ byPattern: [], any: 0 }),
