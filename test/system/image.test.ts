@@ -252,3 +252,26 @@ t.test('with fallback auto a privileged pod mounts for the containerd of its nod
   await setUp('uninstall')
   await t.rejects(hosts(), { code: 'ENOENT' }, 'and nothing is left of it')
 })
+
+t.test('root without any capability sends containerd to the mirror, and takes it back', async t => {
+  const { client, dir } = await startClient(t, '2.1')
+  const { certsDir, socket } = client
+  await mkdir(certsDir, { recursive: true })
+  await client.ctr('-n', 'k8s.io', 'images', 'import', '--all-platforms', built.archive)
+  const configFile = join(dir, 'containerd', 'config.toml')
+  const config = {
+    mode: 'offline',
+    upstreams: { 'ghcr.io': {} },
+    containerd: { socket, certsDir, configFile, fallback: 'none' },
+  }
+  const mounts = [beside(client), { container_path: certsDir, host_path: certsDir }]
+  const user = { uid: 0, gid: 0 }
+  const { pod, mirror } = await startInPod(t, { client, dir }, { user, config, mounts })
+  t.match(await rightsOf(pod), /^CapEff:\s0+$/m)
+  const setUp = (...words: string[]) => pod.exec('/usr/bin/holdfast', 'containerd', ...words)
+  await setUp('install', '--require-config-path')
+  const path = join(certsDir, 'ghcr.io', 'hosts.toml')
+  t.match(await readFile(path, 'utf8'), `server = "${mirror}"`)
+  await setUp('uninstall')
+  await t.rejects(readFile(path), { code: 'ENOENT' })
+})
