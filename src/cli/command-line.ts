@@ -114,7 +114,7 @@ function check(given: Given, taken: readonly Option[], command: Command | undefi
   const isOfConfig = isConfigFlag(name) || (isNegated(name) && text === undefined)
   if (option === undefined && !isOfConfig) throw unknown(rawName, name, taken, command)
   const takesNone = option !== undefined && option.value === undefined
-  if (takesNone && text !== undefined)
+  if (takesNone && text !== undefined && option.optionalValue === undefined)
     throw new CommandFailure('usage', `${rawName} takes no value`)
   const needsOne = option === undefined ? isConfigFlag(name) && !isSwitch(name) : !takesNone
   if (needsOne && (text === undefined || text.startsWith('--'))) {

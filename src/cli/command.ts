@@ -10,6 +10,8 @@ export interface Terminal {
   err(text: string): void
   /** `err` is a terminal: logs are for a person. */
   readonly isTerminal: boolean
+  /** Of the terminal that `out` is, in characters; absent, or nothing: it is none. */
+  size?(): { readonly columns: number; readonly rows: number } | undefined
 }
 
 /** A running node, as `serve` sees it. */
@@ -127,6 +129,8 @@ export interface Option {
   readonly short?: string
   /** What its value is called; absent for a switch. */
   readonly value?: string
+  /** What a value may be called that a switch takes after `=`. */
+  readonly optionalValue?: string
   readonly summary: string
 }
 
@@ -146,6 +150,8 @@ export interface Command {
   readonly exitCodes: readonly ExitCode[]
   /** It asks a running node: the options of asking apply. */
   readonly asks: boolean
+  /** What it shows changes: it can be watched. */
+  readonly isWatchable?: boolean
   /** Imports the code only when the command is run. */
   load(): Promise<{ readonly run: RunCommand }>
 }

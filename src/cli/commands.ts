@@ -45,6 +45,14 @@ const askingOptions: readonly Option[] = [
   { name: 'ca-file', value: 'FILE', summary: 'PEM of the authority of an https address' },
 ]
 
+/** Of the commands that can be watched. */
+const watchOption: Option = {
+  name: 'watch',
+  optionalValue: 'SECONDS',
+  summary:
+    'show it anew every 2 s, or as often as that, until Ctrl-C; goes on while the node restarts',
+}
+
 const askingExitCodes = ['usage', 'configInvalid', 'unreachable', 'denied', 'failed'] as const
 
 /** Every command, in the order in which help lists them. */
@@ -129,6 +137,7 @@ export const commands: readonly Command[] = [
   ...tagCommands(askingExitCodes),
   {
     name: 'report',
+    isWatchable: true,
     summary: 'tell whether images would start if no registry could be reached from now on',
     usage: '[REF]… [--running] [--node NODE]',
     words: { min: 0, max: Number.POSITIVE_INFINITY },
@@ -222,6 +231,7 @@ export function findCommand(name: string): Command | undefined {
 /** Every option that a command takes, apart from the configuration's keys. */
 export function optionsOf(command: Command): readonly Option[] {
   const own = new Set(command.options.map(({ name }) => name))
-  const usual = [...(command.asks ? askingOptions : []), ...globalOptions]
+  const watching = command.isWatchable === true ? [watchOption] : []
+  const usual = [...watching, ...(command.asks ? askingOptions : []), ...globalOptions]
   return [...command.options, ...usual.filter(({ name }) => !own.has(name))]
 }

@@ -77,8 +77,9 @@ export function commandHelp(command: Command): string {
 
 function optionTable(options: readonly Option[]): string[] {
   return table(
-    options.map(({ name, short, value, summary }) => {
-      const names = [...(short === undefined ? [] : [`-${short}`]), `--${name}`].join(', ')
+    options.map(({ name, short, value, optionalValue, summary }) => {
+      const long = optionalValue === undefined ? `--${name}` : `--${name}[=${optionalValue}]`
+      const names = [...(short === undefined ? [] : [`-${short}`]), long].join(', ')
       return [value === undefined ? names : `${names} ${value}`, summary]
     }),
   )

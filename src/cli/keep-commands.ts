@@ -41,6 +41,7 @@ export const keepCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
     {
       ...shared,
       name: 'keeps',
+      isWatchable: true,
       summary: 'list what must stay available offline',
       usage: '',
       words: { min: 0, max: 0 },

@@ -6,6 +6,7 @@ import { nodesOption } from './node-words.ts'
 export const meshCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => [
   {
     name: 'peers',
+    isWatchable: true,
     summary: 'show the other nodes',
     usage: '[--node NODE|all]',
     words: { min: 0, max: 0 },

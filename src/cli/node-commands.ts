@@ -13,6 +13,7 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
     {
       ...none,
       name: 'status',
+      isWatchable: true,
       summary: 'show how a node is: what is wrong, registries, store, mesh, clock',
       usage: '[--node NODE|all]',
       description:
@@ -31,6 +32,7 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
     {
       ...none,
       name: 'store',
+      isWatchable: true,
       summary: 'show how the room of a store is taken',
       usage: '[--node NODE|all]',
       description:

@@ -70,6 +70,7 @@ export const pinCommands = (askingExitCodes: readonly ExitCode[]): readonly Comm
   },
   {
     name: 'pins',
+    isWatchable: true,
     summary: 'list what is pinned, or the history of one pin',
     usage: '[REF] [--limit N]',
     words: { min: 0, max: 1 },

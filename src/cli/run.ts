@@ -7,11 +7,14 @@ import { type CommandLine, parseCommandLine } from './command-line.ts'
 import { commands, findCommand, globalOptions, optionsOf } from './commands.ts'
 import { exitCodes } from './exit-codes.ts'
 import { commandHelp, globalHelp, groupHelp } from './help.ts'
+import { readWatch, watch } from './watch.ts'
 
 /** What a run sees of the world. */
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly terminal: Terminal
+  /** Aborted when the person at the keyboard wants no more; asked once. */
+  interrupted?(): AbortSignal
 }
 
 const ofThisProcess: Surroundings = {
@@ -20,6 +23,15 @@ const ofThisProcess: Surroundings = {
     out: text => void process.stdout.write(text),
     err: text => void process.stderr.write(text),
     isTerminal: process.stderr.isTTY,
+    size: () => {
+      const { isTTY, columns, rows } = process.stdout
+      return isTTY ? { columns, rows } : undefined
+    },
+  },
+  interrupted() {
+    const stop = new AbortController()
+    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort())
+    return stop.signal
   },
 }
 
@@ -27,7 +39,7 @@ const ofThisProcess: Surroundings = {
 export async function runCli(
   argv: readonly string[],
   parts: Parts,
-  { env, terminal }: Surroundings = ofThisProcess,
+  { env, terminal, interrupted }: Surroundings = ofThisProcess,
 ): Promise<number> {
   try {
     const line = parseCommandLine(argv)
@@ -59,7 +71,10 @@ export async function runCli(
       write: await writerOf(formOf(command, options)),
       loadConfig: () => load(options, env, flags, terminal),
     }
-    return exitCodes[await run(context)].code
+    const everyMs = readWatch(options['watch'])
+    if (everyMs === undefined) return exitCodes[await run(context)].code
+    const stop = interrupted?.() ?? new AbortController().signal
+    return exitCodes[await watch(run, context, { everyMs, stop })].code
   } catch (error) {
     if (!(error instanceof CommandFailure)) throw error
     terminal.err(`holdfast: ${error.message}\n`)

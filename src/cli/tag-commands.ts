@@ -27,6 +27,7 @@ const searching: readonly Option[] = [
 export const tagCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => [
   {
     name: 'tags',
+    isWatchable: true,
     summary: 'list the tags that this node remembers, or look for some',
     usage: '[REPO] [--stale DURATION] [--incomplete] [--source SOURCE] [--prefix TEXT]',
     words: { min: 0, max: 1 },

@@ -12,7 +12,8 @@ export interface Ran {
   readonly err: string
 }
 
-const noParts: Parts = {
+/** What a command may load, but for a node. */
+export const noParts: Parts = {
   loadDaemon: () => Promise.reject(new Error('this test starts no node')),
   loadKeyFiles: () => import('../../src/adapters/cluster-keys/key-file.ts'),
   loadEarlierBundle: () => import('../../src/daemon/earlier-bundle.ts'),

@@ -1,0 +1,76 @@
+import t from 'tap'
+import { runCli } from '../../src/cli/run.ts'
+import { cli, noParts, scriptAdmin } from './support.ts'
+
+const answer = (state: string) => ({
+  node: 'a',
+  kind: 'containerd',
+  dir: '',
+  ...{ blobs: 1, blobBytes: 1, partialBytes: 0, quotaBytes: 1, minFreeBytes: 1, freeBytes: 1 },
+  ...{ totalBytes: 1, capacityBytes: 1, protectedBytes: 0, droppableBytes: 0 },
+  ...{ full: false, unusable: false, quarantine: { blobs: 0, bytes: 0 } },
+  containerd: { state, blobs: 1, blobBytes: 1 },
+})
+
+/** Watches until so many frames were shown. */
+async function watched(
+  env: Record<string, string>,
+  words: readonly string[],
+  { frames: wanted, size }: { frames: number; size?: { columns: number; rows: number } },
+) {
+  const frames: string[] = []
+  const stop = new AbortController()
+  const terminal = {
+    out(text: string) {
+      frames.push(text)
+      if (frames.length >= wanted) stop.abort()
+    },
+    err() {},
+    isTerminal: false,
+    size: () => size,
+  }
+  const code = await runCli(words, noParts, { env, terminal, interrupted: () => stop.signal })
+  return { code, frames }
+}
+
+t.test('what is watched is asked again and again, also while the node is away', async t => {
+  let asked = 0
+  const { env } = await scriptAdmin(t, () => {
+    asked++
+    return asked === 2 ? [503, { detail: 'it starts' }] : [200, answer(`state-${asked}`)]
+  })
+  const { code, frames } = await watched(env, ['store', '--watch=0.1'], { frames: 3 })
+  t.equal(code, 0, 'Ctrl-C is how it ends')
+  t.match(frames, [/state-1/, /answered 503: it starts/, /state-3/])
+  t.equal(asked, 3)
+})
+
+t.test('on a terminal it takes the place of what stood there, and fits', async t => {
+  const { env } = await scriptAdmin(t, () => [200, answer('connected-to-something-long')])
+  const size = { columns: 30, rows: 24 }
+  const { frames } = await watched(env, ['store', '--watch'], { frames: 1, size })
+  const [frame = ''] = frames
+  t.match(frame, '\u001b[Ha: nothing is kept here, cont…\u001b[K\n')
+  t.match(frame, '\u001b[J')
+  const low = { columns: 100, rows: 2 }
+  const short = await watched(env, ['store', '--watch'], { frames: 1, size: low })
+  t.match(short.frames[0], '\u001b[H… 2 lines more\u001b[K\n')
+})
+
+t.test('what asking again cannot mend ends it', async t => {
+  const { env } = await scriptAdmin(t, () => [401, { detail: 'no' }])
+  t.equal((await watched(env, ['store', '--watch'], { frames: 1 })).code, 5)
+})
+
+t.test('only what changes can be watched, and at a pace', async t => {
+  const env = { HOLDFAST_ADDRESS: '127.0.0.1:1', HOLDFAST_ADMIN_TOKEN: 'x' }
+  for (const words of [
+    ['gc', '--watch'],
+    ['store', '--watch=0'],
+    ['store', '--watch=soon'],
+    ['store', '--watch=1e9'],
+  ]) {
+    t.equal((await cli(words, { env })).code, 2, words.join(' '))
+  }
+  t.match((await cli(['status', '--help'])).out, /--watch\[=SECONDS\] +show it anew every 2 s/)
+})
