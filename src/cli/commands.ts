@@ -9,6 +9,7 @@ import { meshCommands } from './mesh-commands.ts'
 import { nodeCommands } from './node-commands.ts'
 import { nodeOption } from './node-words.ts'
 import { pinCommands } from './pin-commands.ts'
+import { scheduleCommands } from './schedule-commands.ts'
 import { tagCommands } from './tag-commands.ts'
 
 /** Options of every command. */
@@ -166,6 +167,7 @@ export const commands: readonly Command[] = [
   ...nodeCommands(askingExitCodes),
   ...pinCommands(askingExitCodes),
   ...keepCommands(askingExitCodes),
+  ...scheduleCommands(askingExitCodes),
   ...exclusionCommands(askingExitCodes),
   ...backupCommands(askingExitCodes),
   ...archiveCommands(askingExitCodes),

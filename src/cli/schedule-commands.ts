@@ -1,0 +1,80 @@
+import type { Command } from './command.ts'
+import type { ExitCode } from './exit-codes.ts'
+import { copies, reasons } from './operator-options.ts'
+
+/** The commands for warm jobs that recur. @param askingExitCodes those of every command that asks a node */
+export const scheduleCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => {
+  const shared = {
+    exitCodes: ['ok', 'noAnswer', 'refused', ...askingExitCodes],
+    asks: true,
+    load: () => import('./commands/schedule.ts'),
+  } as const
+  return [
+    {
+      ...shared,
+      name: 'schedule',
+      summary: 'have nodes fetch images again and again',
+      usage: "NAME IMAGE… --every '0 3 * * *'",
+      words: { min: 2, max: Number.POSITIVE_INFINITY },
+      description:
+        'Each node works out by itself when it is due, in trusted time, and makes a warm job of it that is the same on all nodes. While a node is ' +
+        'offline or off nothing is begun; when it is back it makes up for the newest time, once. A schedule of that name is replaced. ' +
+        'The expression is minute, hour, day of the month, month and day of the week; seconds may stand before them.',
+      options: [
+        { name: 'every', value: 'CRON', summary: 'when, as a cron expression' },
+        { name: 'time-zone', value: 'ZONE', summary: 'in which it is read; UTC' },
+        {
+          name: 'jitter',
+          value: 'DURATION',
+          summary: 'up to how much later nodes begin, each always by the same; 10m',
+        },
+        { name: 'node', value: 'NODE[,NODE]…', summary: 'these nodes alone; all are by default' },
+        {
+          name: 'image-copies',
+          value: 'N',
+          summary: 'so many nodes for each image: those that would hold it if it were kept',
+        },
+        {
+          name: 'platform',
+          value: 'PLATFORM[,PLATFORM]…',
+          summary: 'as in linux/arm64; by default those of each node',
+        },
+        { name: 'referrers', summary: 'with signatures, SBOMs and what else refers to the images' },
+        ...reasons,
+        copies,
+      ],
+      examples: [
+        {
+          line: "holdfast schedule nightly nginx:1.27 redis:7 --every '0 3 * * *'",
+          does: 'at 3:00 UTC, on all nodes',
+        },
+        {
+          line: "holdfast schedule bridge nginx:1.27 --every '0 6 * * mon' --time-zone Europe/Berlin --node van-2",
+          does: 'once a week, on one node',
+        },
+      ],
+    },
+    {
+      ...shared,
+      name: 'unschedule',
+      summary: 'have images fetched no more that `schedule` named',
+      usage: 'NAME',
+      words: { min: 1, max: 1 },
+      description: 'A run of it that is under way ends, too. What was fetched stays.',
+      options: [copies],
+      examples: [{ line: 'holdfast unschedule nightly', does: '' }],
+    },
+    {
+      ...shared,
+      name: 'schedules',
+      summary: 'list what is fetched again and again',
+      usage: '',
+      words: { min: 0, max: 0 },
+      description:
+        'With when this node begins next, and the job that the newest run is. What warm.images of the configuration names is among them.',
+      options: [],
+      examples: [{ line: 'holdfast schedules', does: '' }],
+      load: () => import('./commands/schedules.ts'),
+    },
+  ]
+}

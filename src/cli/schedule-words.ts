@@ -1,0 +1,79 @@
+import { type Static, Type } from 'typebox'
+import { parseDuration } from '../config/quantity.ts'
+import { isRecurrenceFault, parseRecurrence } from '../config/recurrence.ts'
+import { CommandFailure } from './command-failure.ts'
+import { properties } from './print.ts'
+
+const text = Type.Optional(Type.String())
+
+const schedule = {
+  name: Type.String(),
+  every: Type.String(),
+  timeZone: Type.String(),
+  jitterSeconds: Type.Number(),
+  images: Type.Array(Type.String()),
+  scope: Type.String(),
+  scopeNodes: Type.Optional(Type.Array(Type.String())),
+  scopeCopies: Type.Optional(Type.Number()),
+  configured: Type.Boolean(),
+  nextAt: text,
+  job: text,
+  note: text,
+}
+
+/** `GET /api/v1/schedules` */
+export const schedulesAnswer = Type.Object({ items: Type.Array(Type.Object(schedule)) })
+
+/** `PUT` and `DELETE` of a schedule */
+export const scheduleChangeAnswer = Type.Object({
+  ...schedule,
+  storedOn: Type.Object({ nodes: Type.Number(), members: Type.Number() }),
+})
+
+export type ScheduleItem = Static<typeof schedulesAnswer>['items'][number]
+
+/** Path of a schedule. */
+export const schedulePath = (name: string): string =>
+  `/api/v1/schedules/${encodeURIComponent(name)}`
+
+/** What a schedule is, below its name. */
+export const scheduleLines = (item: ScheduleItem): string[] =>
+  properties([
+    ['images', String(item.images.length)],
+    ['on', nodesOf(item)],
+    ['every', `${item.every} (${item.timeZone})`],
+    ['next here', item.nextAt ?? 'never'],
+  ])
+
+/** Who fetches. */
+export function nodesOf({ scope, scopeNodes = [], scopeCopies }: ScheduleItem): string {
+  if (scope === 'nodes') return scopeNodes.join(', ')
+  return scope === 'copies' ? `${scopeCopies} of the nodes` : 'all nodes'
+}
+
+/** When it recurs, checked before anybody is asked. Throws `CommandFailure` with `usage`. */
+export function readTimes(options: Readonly<Record<string, string | undefined>>) {
+  const { every } = options
+  const timeZone = options['time-zone']
+  if (every === undefined) {
+    throw new CommandFailure('usage', "say when: --every '0 3 * * *' is 3:00 every day")
+  }
+  const times = parseRecurrence(every, timeZone)
+  if (isRecurrenceFault(times)) {
+    throw new CommandFailure(
+      'usage',
+      `--every ${JSON.stringify(every)} ${times.problem}; ${times.cure}`,
+    )
+  }
+  return { every, timeZone, jitterSeconds: readJitter(options['jitter']) }
+}
+
+function readJitter(written: string | undefined): number | undefined {
+  if (written === undefined) return undefined
+  const ms = parseDuration(written)
+  if (ms !== undefined && ms <= 24 * 3_600_000) return Math.round(ms / 1_000)
+  throw new CommandFailure(
+    'usage',
+    `--jitter ${JSON.stringify(written)} is no duration up to a day; write 30s, 10m or 2h`,
+  )
+}

@@ -1,0 +1,71 @@
+import t from 'tap'
+import { cli, scriptAdmin } from '../support.ts'
+
+const item = {
+  name: 'nightly',
+  every: '0 3 * * *',
+  timeZone: 'UTC',
+  jitterSeconds: 600,
+  images: ['docker.io/library/nginx:latest'],
+  scope: 'all',
+  configured: false,
+  nextAt: '2026-11-30T03:04:00Z',
+  job: 'nightly-20261129t030000z',
+}
+const storedOn = { nodes: 2, members: 3 }
+
+t.test('what recurs is said with its images and its times', async t => {
+  const { env, asked } = await scriptAdmin(t, () => [200, { ...item, storedOn }])
+  const words = ['schedule', 'nightly', 'nginx', '--every', '0 3 * * *']
+  const got = await cli([...words, '--jitter', '2m', '--node', 'a,b', '--note', 'n'], { env })
+  t.match(got, { code: 0, out: /^nightly recurs\n[\s\S]*0 3 \* \* \* \(UTC\)[\s\S]*2 of 3 nodes/ })
+  t.match(asked.at(-1), {
+    method: 'PUT',
+    url: { pathname: '/api/v1/schedules/nightly' },
+    body: {
+      images: ['docker.io/library/nginx:latest'],
+      every: '0 3 * * *',
+      jitterSeconds: 120,
+      nodes: ['a', 'b'],
+      note: 'n',
+    },
+  })
+  t.match(await cli([...words, '--copies', '3'], { env }), { code: 1, out: /fewer nodes than 3/ })
+})
+
+t.test('what says no times is told before a node is asked', async t => {
+  const { env, asked } = await scriptAdmin(t, () => [200, { ...item, storedOn }])
+  const wrong = {
+    'say when: --every': [],
+    'is no cron expression': ['--every', 'nightly'],
+    'never comes': ['--every', '0 0 30 2 *'],
+    'is none': ['--every', '@daily', '--time-zone', 'Mars/Olympus'],
+    'no duration up to a day': ['--every', '@daily', '--jitter', '25h'],
+    'exclude each other': ['--every', '@daily', '--node', 'a', '--image-copies', '2'],
+  }
+  for (const [said, options] of Object.entries(wrong)) {
+    const { code, err } = await cli(['schedule', 'nightly', 'nginx', ...options], { env })
+    t.equal(code, 2, said)
+    t.ok(err.includes(said), err)
+  }
+  t.strictSame(asked, [])
+})
+
+t.test('it is removed, and all that recurs is listed', async t => {
+  const { env, asked } = await scriptAdmin(t, ({ pathname }) => [
+    200,
+    pathname.endsWith('/nightly')
+      ? { ...item, storedOn }
+      : { items: [item, { ...item, name: 'own-1', configured: true }] },
+  ])
+  t.match(await cli(['unschedule', 'nightly'], { env }), { code: 0, out: /recurs no more/ })
+  t.match(asked.at(-1), { method: 'DELETE', body: undefined })
+  const { out } = await cli(['schedules'], { env })
+  t.match(
+    out,
+    /^NAME +EVERY +IN +IMAGES +ON +NEXT HERE +NEWEST RUN\nnightly +0 3 \* \* \* +UTC +1 +all nodes/,
+  )
+  t.match(out, /own-1 .*this node, by its configuration/)
+  const none = await scriptAdmin(t, () => [200, { items: [] }])
+  t.match(await cli(['schedules'], { env: none.env }), { out: 'nothing recurs\n' })
+})
