@@ -76,17 +76,19 @@ async function writeImage(
   options: { readonly out: string; readonly name: string },
 ): Promise<void> {
   const labels = labelsOf(await readManifest(root), ingredients.origin)
-  const images = []
-  for (const architecture of wanted) {
-    const parts = await assemble(ingredients, architecture)
-    const layers = await packParts(parts)
-    const { unpacked, withoutNode, packed } = sizeOf(parts, layers)
+  const images = await Promise.all(
+    wanted.map(async architecture => {
+      const parts = await assemble(ingredients, architecture)
+      const layers = await packParts(parts)
+      const sbom = parts.flatMap(({ entries }) => entries).find(({ path }) => path === sbomPath)
+      await writeFile(`${options.out}.${architecture}.cdx.json`, sbom?.data ?? '')
+      return { architecture, layers, size: sizeOf(parts, layers) }
+    }),
+  )
+  for (const { architecture, size } of images) {
     console.log(
-      `linux/${architecture}  unpacked ${megabytes(unpacked)}, without Node ${megabytes(withoutNode)}; packed ${megabytes(packed)}`,
+      `linux/${architecture}  unpacked ${megabytes(size.unpacked)}, without Node ${megabytes(size.withoutNode)}; packed ${megabytes(size.packed)}`,
     )
-    const sbom = parts.flatMap(({ entries }) => entries).find(({ path }) => path === sbomPath)
-    await writeFile(`${options.out}.${architecture}.cdx.json`, sbom?.data ?? '')
-    images.push({ architecture, layers })
   }
   const { name, out } = options
   const digest = await writeArchive(out, images, { name, origin: ingredients.origin, labels })
