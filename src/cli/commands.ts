@@ -11,6 +11,7 @@ import { nodeOption } from './node-words.ts'
 import { pinCommands } from './pin-commands.ts'
 import { scheduleCommands } from './schedule-commands.ts'
 import { tagCommands } from './tag-commands.ts'
+import { warmCommands } from './warm-commands.ts'
 
 /** Options of every command. */
 export const globalOptions: readonly Option[] = [
@@ -168,6 +169,7 @@ export const commands: readonly Command[] = [
   ...pinCommands(askingExitCodes),
   ...keepCommands(askingExitCodes),
   ...scheduleCommands(askingExitCodes),
+  ...warmCommands(askingExitCodes),
   ...exclusionCommands(askingExitCodes),
   ...backupCommands(askingExitCodes),
   ...archiveCommands(askingExitCodes),

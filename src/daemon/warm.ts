@@ -88,6 +88,8 @@ function withRuns(said: readonly WarmJob[], runs: readonly WarmJob[]): readonly 
 /** Warm jobs as the faces have them. */
 export type Warm = Pick<JobParts, 'warmJobs' | 'warmViews'> & ScheduleParts
 
+/** What a node says of the registries that it reaches is with all others after this, ms. */
+const settleMs = 7_000
 /** How often jobs that have been over for long are let go of, ms. */
 const tidyEveryMs = 3_600_000
 
@@ -115,31 +117,34 @@ export function openWarm(
     { ...parts, self, members, isAtWork: job => runner.share(job)?.state === 'running' },
     owned,
   )
-  const runner = startWarmRunner({
-    self,
-    jobs: () => withRuns(said(), schedules.ownRuns()),
-    onJobs(listener) {
-      const stops = [warmWords.onChange(listener), schedules.onRuns(listener)]
-      return () => {
-        for (const stop of stops) stop()
-      }
+  const runner = startWarmRunner(
+    {
+      self,
+      jobs: () => withRuns(said(), schedules.ownRuns()),
+      onJobs(listener) {
+        const stops = [warmWords.onChange(listener), schedules.onRuns(listener)]
+        return () => {
+          for (const stop of stops) stop()
+        }
+      },
+      shares: shareWords,
+      source: wireSource(pull, content),
+      platforms: config.platforms,
+      isOurs: (digest, copies) => ownersOf(copies).isOurs(digest),
+      isBusy: pull.blobs.isBusy,
+      onBusyChange: pull.blobs.onBusyChange,
+      protect: content.warming.add,
+      release: content.warming.remove,
+      onMembers: listener => onOthers(members, listener),
+      nextLeaveMs: present.nextLeaveMs,
+      onHope: listener => upstreams.upstream.onRecovered(() => listener()),
+      nowMs: ledger.trustedNowMs,
+      clock,
+      timers: systemTimers,
+      log,
     },
-    shares: shareWords,
-    source: wireSource(pull, content),
-    platforms: config.platforms,
-    isOurs: (digest, copies) => ownersOf(copies).isOurs(digest),
-    isBusy: pull.blobs.isBusy,
-    onBusyChange: pull.blobs.onBusyChange,
-    protect: content.warming.add,
-    release: content.warming.remove,
-    onMembers: listener => onOthers(members, listener),
-    nextLeaveMs: present.nextLeaveMs,
-    onHope: listener => upstreams.upstream.onRecovered(() => listener()),
-    nowMs: ledger.trustedNowMs,
-    clock,
-    timers: systemTimers,
-    log,
-  })
+    { settleMs: mesh === undefined ? 0 : settleMs },
+  )
   owned.defer(() => runner.close())
   const own = (job: string, withParts: boolean): LiveShare | undefined => {
     const share = runner.share(job)
@@ -151,6 +156,7 @@ export function openWarm(
     members,
     present: present.alive,
     shares: shareWords,
+    ownersOf: (digest, copies) => ownersOf(copies).all(digest),
     own,
     askOther: async (id, job, withParts, signal) =>
       mesh && askShare(mesh.forPull.client, id, job, withParts, signal),

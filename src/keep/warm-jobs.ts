@@ -73,7 +73,7 @@ export function createWarmJobs(parts: {
     if (oldest !== undefined) return words.lift(oldest.id, undefined)
     throw new Refusal(
       'too-many',
-      `${jobs.length} jobs are not over: wait for some, or call them off with \`holdfast jobs cancel ID\``,
+      `${jobs.length} jobs are not over: wait for some, or call them off with \`holdfast cancel ID\``,
     )
   }
 

@@ -52,6 +52,8 @@ export interface WarmRunParts {
   readonly isOurs: (digest: Digest, copies: number) => boolean
   /** What nodes that began before took an image's tag to stand for, by its place in the job. */
   readonly agreed: (at: number) => Digest | undefined
+  /** Nothing is begun before this, on the monotonic clock, ms. */
+  readonly heldUntilMs: () => number
   /** Clients are downloading. */
   readonly isBusy: () => boolean
   /** Keeps the collection from an image until the run ends. */
@@ -97,6 +99,11 @@ export function startWarmRun(
   function pump(): void {
     if (isStopped || parts.isBusy()) return // the end of it wakes us
     const nowMs = clock.monotonicMs()
+    const heldMs = parts.heldUntilMs() - nowMs
+    if (heldMs > 0) {
+      wake(heldMs)
+      return
+    }
     const due = entries.filter(entry => isOpen(entry) && entry.notBeforeMs <= nowMs)
     // The plan comes first: until all manifests are known nobody can tell how much there is.
     for (const entry of [...due.filter(isUnplanned), ...due.filter(isPlanned)]) {

@@ -27,7 +27,8 @@ export interface WarmRunner {
 }
 
 /** Whom the runner asks. */
-export interface WarmRunnerParts extends Omit<WarmRunParts, 'agreed' | 'onChange' | 'isOurs'> {
+export interface WarmRunnerParts
+  extends Omit<WarmRunParts, 'agreed' | 'onChange' | 'isOurs' | 'heldUntilMs'> {
   readonly self: NodeId
   /** All jobs that are in force here, be they registers or derived on every node alike. */
   readonly jobs: () => readonly WarmJob[]
@@ -59,9 +60,18 @@ const leftMs = 500
 /** A node that had no part in a job does not begin one that is as old as this, ms. */
 const staleMs = 7 * 24 * 3_600_000
 
-/** Works on this node's shares until it is closed, and tells other nodes how they are. */
-export function startWarmRunner(parts: WarmRunnerParts): WarmRunner {
-  const { shares, self, timers, log } = parts
+/**
+ * Works on this node's shares until it is closed, and tells other nodes how they are.
+ *
+ * @param settings.settleMs how long it takes until nodes know which of them reach a registry, after a start and after an outage: who began
+ * before would fetch what another one fetches, too. 0 for a node alone
+ */
+export function startWarmRunner(
+  parts: WarmRunnerParts,
+  settings: { readonly settleMs: number },
+): WarmRunner {
+  const { shares, self, clock, timers, log } = parts
+  let heldUntilMs = 0
   const runs = new Map<string, WarmRun>()
   /** Digests that are protected, by job. */
   const held = new Map<string, Set<Digest>>()
@@ -136,6 +146,7 @@ export function startWarmRunner(parts: WarmRunnerParts): WarmRunner {
     const before = ownShare(job)
     const run = startWarmRun(job, named ?? parts.platforms, before, {
       ...parts,
+      heldUntilMs: () => heldUntilMs,
       agreed: at => agreedOn(job, at),
       protect(digest) {
         digests.add(digest)
@@ -218,10 +229,18 @@ export function startWarmRunner(parts: WarmRunnerParts): WarmRunner {
       for (const run of runs.values()) act(run)
     }
 
+  function hold(): void {
+    heldUntilMs = clock.monotonicMs() + settings.settleMs
+  }
+
+  hold()
   const stopListening = [
     parts.onJobs(soon),
     parts.onMembers(soon),
-    parts.onHope(each(run => run.hope())),
+    parts.onHope(() => {
+      hold()
+      each(run => run.hope())()
+    }),
     parts.onBusyChange(each(run => run.busyChanged())),
   ]
   soon()

@@ -172,10 +172,13 @@ export function foldShare(known: Share | undefined, heard: Share): Share {
 }
 
 function foldImage(known: ShareImage | undefined, heard: ShareImage): ShareImage {
-  if (known === undefined || known.digest !== heard.digest) return heard
+  if (known === undefined) return heard
+  const isOther = heard.digest !== undefined && heard.digest !== known.digest
+  if (isOther && known.digest !== undefined) return heard
   if (known.state === 'done') return known
   return {
     ...heard,
+    digest: heard.digest ?? known.digest,
     bytes: Math.max(known.bytes, heard.bytes),
     totalBytes: heard.totalBytes ?? known.totalBytes,
   }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import type { Digest } from '../oci/digest.ts'
 import type { Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import type { WordBook } from '../ports/word-book.ts'
@@ -57,6 +58,8 @@ export function createWarmViews(parts: {
   /** Those that are counted on, this node not among them. */
   readonly present: () => readonly { readonly id: NodeId }[]
   readonly shares: Pick<WordBook, 'list'>
+  /** Who is to hold an image where so many copies are wanted. */
+  readonly ownersOf: (digest: Digest, copies: number) => readonly NodeId[]
   readonly own: (job: string, withParts: boolean) => LiveShare | undefined
   /** Asks another node; `undefined` when it does not say. */
   readonly askOther: (
@@ -120,23 +123,32 @@ export function createWarmViews(parts: {
   const isPresent = (id: NodeId): boolean =>
     id === self.id || parts.present().some(one => one.id === id)
 
+  const counting = { isPresent, ownersOf: parts.ownersOf }
+
   return {
-    view: job => judge(job, withOwn(job, false), isPresent),
+    view: job => judge(job, withOwn(job, false), counting),
     async ask(job, withParts, signal) {
       const nodes = withOwn(job, withParts).map(async node => {
         if (node.isLive || !node.isThere || node.id === self.id) return node
         return live(node, job, await parts.askOther(node.id, job, withParts, signal))
       })
-      return judge(job, await Promise.all(nodes), isPresent)
+      return judge(job, await Promise.all(nodes), counting)
     },
   }
 }
 
-/** What the parts of all nodes come to. @param isPresent whether a node is counted on */
+/** What decides whether all of a job is done. */
+interface Counting {
+  /** A node is counted on. */
+  readonly isPresent: (id: NodeId) => boolean
+  readonly ownersOf: (digest: Digest, copies: number) => readonly NodeId[]
+}
+
+/** What the parts of all nodes come to. */
 function judge(
   job: WarmJob,
   nodes: readonly NodeView[],
-  isPresent: (id: NodeId) => boolean,
+  { isPresent, ownersOf }: Counting,
 ): JobView {
   const isForCopies = job.scope.type === 'copies'
   // Whose owner is gone for good is fetched by another one; all else waits for the node that it is for.
@@ -148,8 +160,7 @@ function judge(
   const unheard = isForCopies ? 0 : counted.filter(({ share }) => share === undefined).length
   const failed = images.filter(({ state }) => state === 'failed').length
   const shares = nodes.flatMap(({ share }) => share ?? [])
-  const isLeftOver =
-    isForCopies && job.images.some((_, at) => shares.every(share => !isTaken(share, at)))
+  const isLeftOver = hasOwnerless(job, nodes, ownersOf)
   const waits = open.map(waitOf)
   return {
     job,
@@ -162,6 +173,23 @@ function judge(
     totalBytes: shares.reduce((sum, share) => sum + share.totalBytes, 0),
     nodes,
   }
+}
+
+/** Whether an owner of some image has yet to find out that it is one, since another one left. */
+function hasOwnerless(
+  { scope, images }: WarmJob,
+  nodes: readonly NodeView[],
+  ownersOf: Counting['ownersOf'],
+): boolean {
+  if (scope.type !== 'copies') return false
+  const shares = new Map(nodes.flatMap(({ id, share }) => (share ? [[id, share] as const] : [])))
+  return images.some((_, at) => {
+    const all = [...shares.values()]
+    const digest = all.map(share => share.images[at]?.digest).find(one => one !== undefined)
+    if (digest === undefined) return !all.some(share => isTaken(share, at))
+    const owners = ownersOf(digest, scope.copies).map(id => shares.get(id))
+    return owners.some(share => share === undefined || !isTaken(share, at))
+  })
 }
 
 const isTaken = ({ images }: Share, at: number): boolean =>

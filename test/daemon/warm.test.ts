@@ -80,3 +80,42 @@ t.test('a job fetches images, tells how it is, and is there once', async t => {
   t.match(await api.call('DELETE', 'jobs/first'), { status: 200, body: { removed: true } })
   t.match(await api.call('GET', 'jobs/first'), { status: 404 })
 })
+
+t.test('a job waits for its registry, and goes on after a restart with what it had', async t => {
+  const registry = await registryWith(t)
+  const dir = t.testdir()
+  const first = await startNode(registry, dir)
+  t.teardown(() => first.close())
+  const asked = await apiOf(first, dir)
+  await registry.refuse()
+  const images = [`${registry.host}/lab/one:v1`]
+  await asked.call('PUT', 'jobs/night', { images })
+  for (;;) {
+    const { body } = await asked.call('GET', 'jobs/night')
+    if (body['state'] === 'waiting') break
+    await delay(50)
+  }
+  await first.close()
+  await registry.accept()
+  const again = await startNode(registry, dir)
+  t.teardown(() => again.close())
+  const over = await (await apiOf(again, dir)).over('night')
+  t.match(over, { state: 'done', done: 1, wanted: 1 })
+})
+
+t.test('what does not fit the store fails, and says so', async t => {
+  const registry = await registryWith(t)
+  const dir = t.testdir()
+  const node = await startNode(registry, dir, {
+    store: { quotaBytes: '260KB', minFreeBytes: '1MiB' },
+  })
+  t.teardown(() => node.close())
+  const api = await apiOf(node, dir)
+  const images = [`${registry.host}/lab/two:v1`, `${registry.host}/lab/one:v1`]
+  await api.call('PUT', 'jobs/night', { images, concurrency: 1 })
+  const over = await api.over('night')
+  t.match(over, { state: 'failed', done: 1, failed: 1 })
+  const [{ images: told } = { images: [] }] = over['nodes'] as { images: { reason?: string }[] }[]
+  t.match(told[1], { state: 'failed', reason: /store/ })
+  t.match(told[0], { state: 'done' }, 'and what the job fetched before stays')
+})

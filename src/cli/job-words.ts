@@ -1,0 +1,93 @@
+import type { ExitCode } from './exit-codes.ts'
+import type { JobAnswer, JobsAnswer } from './job-answers.ts'
+import { columns, formatAge, formatBytes, properties } from './print.ts'
+
+type Job = JobsAnswer['items'][number]
+
+/** How far a job is, in a few words. */
+export const progressOf = ({ done, wanted, bytes, totalBytes }: Job): string =>
+  `${done} of ${wanted} images, ${formatBytes(bytes)} of ${formatBytes(totalBytes)}`
+
+/** Who is to have the images. */
+export function scopeOf({
+  scope,
+  scopeNodes,
+  scopeCopies,
+}: Pick<Job, 'scope' | 'scopeNodes' | 'scopeCopies'>): string {
+  if (scope === 'copies') return `${scopeCopies} nodes each`
+  return scope === 'nodes' ? (scopeNodes ?? []).join(', ') : 'all nodes'
+}
+
+/** Whether there is more to come. */
+export const isOver = ({ state }: Pick<Job, 'state'>): boolean =>
+  state !== 'running' && state !== 'waiting'
+
+/** Nodes that have to do their share yet and cannot, when no other has anything left to do; else none. */
+export function onlyAwayLeft({ nodes }: JobAnswer): readonly string[] {
+  const open = nodes.filter(({ state }) => state !== 'ended')
+  return open.every(({ there }) => !there) ? open.map(({ name }) => name) : []
+}
+
+/** The exit code that a job's state comes to. */
+export function exitCodeOf(job: JobAnswer): ExitCode {
+  if (job.state === 'failed') return 'faulty'
+  if (job.state === 'done') return 'ok'
+  return isOver(job) || onlyAwayLeft(job).length > 0 ? 'noAnswer' : 'ok'
+}
+
+/** A job on every node, and what is to be done about it. */
+export function jobLines(job: JobAnswer): string[] {
+  const now = Date.parse(job.asOf)
+  const rows = job.nodes.map(node => {
+    const count = (wanted: string) => node.images.filter(({ state }) => state === wanted).length
+    const settled = count('done') + count('unfit')
+    return [
+      node.name,
+      node.there ? (node.state ?? 'has not begun') : `away${saidAgo(node.saidAt, now)}`,
+      `${settled} of ${node.images.length - count('elsewhere')}`,
+      String(count('failed')),
+      `${formatBytes(node.bytes)} of ${formatBytes(node.totalBytes)}`,
+    ]
+  })
+  const troubles = job.nodes.flatMap(({ name, images }) =>
+    images
+      .filter(({ state }) => state === 'failed' || state === 'waiting')
+      .map(({ reference, state, reason }) => [reference, name, state, reason ?? '']),
+  )
+  return [
+    `${job.id} is ${stateWords[job.state] ?? job.state}: ${progressOf(job)}`,
+    ...properties([
+      ['for', scopeOf(job)],
+      ['waits for', job.waitsFor],
+      ['since', job.createdAt],
+      ['by', job.author],
+      ['note', job.note],
+    ]),
+    '',
+    ...columns([['NODE', 'STATE', 'IMAGES', 'FAILED', 'BYTES'], ...rows]),
+    ...(troubles.length > 0
+      ? ['', ...columns([['IMAGE', 'NODE', 'STATE', 'WHY'], ...troubles])]
+      : []),
+    ...cures(job),
+  ]
+}
+
+const stateWords: Readonly<Record<string, string>> = {
+  done: 'done',
+  failed: 'over, and not whole',
+  cancelled: 'called off',
+  running: 'running',
+  waiting: 'waiting',
+}
+
+const saidAgo = (saidAt: string | undefined | null, nowMs: number): string =>
+  saidAt == null ? '' : `, ${formatAge((nowMs - Date.parse(saidAt)) / 1000)} ago`
+
+function cures(job: JobAnswer): string[] {
+  const away = isOver(job) ? [] : onlyAwayLeft(job)
+  if (away.length > 0) {
+    return ['', `${away.join(', ')} ${away.length === 1 ? 'does its' : 'do their'} share when back`]
+  }
+  if (job.state !== 'failed') return []
+  return ['', 'once that is mended, `holdfast warm` with the same images fetches what is missing']
+}

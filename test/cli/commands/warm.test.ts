@@ -1,0 +1,130 @@
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { cli, scriptAdmin } from '../support.ts'
+
+const asOf = '2026-11-20T03:00:00.000Z'
+const told = {
+  id: 'night',
+  createdAt: asOf,
+  images: 2,
+  scope: 'all',
+  concurrency: 3,
+  referrers: false,
+}
+const change = { ...told, removed: false, storedOn: { nodes: 2, members: 3 } }
+const progress = { done: 4, failed: 0, wanted: 4, bytes: 3_000_000, totalBytes: 3_000_000 }
+const image = (reference: string, state: string, reason?: string) => ({
+  reference,
+  state,
+  bytes: 5,
+  reason,
+})
+const node = (name: string, more: object = {}) => ({
+  name,
+  there: true,
+  live: true,
+  state: 'ended',
+  bytes: 1_500_000,
+  totalBytes: 1_500_000,
+  images: [image('a.lan/x:1', 'done'), image('a.lan/y:1', 'done')],
+  ...more,
+})
+const job = (more: object = {}) => ({
+  asOf,
+  ...told,
+  ...progress,
+  state: 'done',
+  nodes: [node('n1'), node('n2')],
+  ...more,
+})
+
+const start = (t: Test, given: object = job(), items: readonly object[] = []) =>
+  scriptAdmin(t, ({ pathname }) =>
+    pathname === '/api/v1/jobs' ? [200, { asOf, items }] : [200, { ...change, ...given }],
+  )
+
+t.test('images are given to all nodes, and it is waited until they are there', async t => {
+  const { env, asked } = await start(t)
+  const got = await cli(['warm', 'nginx', 'a.lan/x:1', 'nginx:latest', '--note', 'voyage'], { env })
+  t.match(got, { code: 0, out: /^night is done: 4 of 4 images, 3\.0 MB of 3\.0 MB\n/ })
+  t.match(got.out, /^n1 {4}ended {2}2 of 2/m)
+  t.match(asked[0], {
+    method: 'PUT',
+    url: { pathname: /^\/api\/v1\/jobs\/[0-9a-f]{6}$/ },
+    body: { images: ['docker.io/library/nginx:latest', 'a.lan/x:1'], note: 'voyage' },
+  })
+  t.match(asked.at(-1), { method: 'GET' })
+})
+
+t.test('what is asked for goes into the job', async t => {
+  const dir = t.testdir({
+    'list.txt': '# voyage\nnginx:1 # web\n\nredis:7\n',
+    'list.yaml': 'images:\n  - nginx:1\n  - redis:7\n',
+    'bare.yaml': '- nginx:1\n- redis:7\n',
+  })
+  const images = ['docker.io/library/nginx:1', 'docker.io/library/redis:7']
+  for (const file of ['list.txt', 'list.yaml', 'bare.yaml']) {
+    const { env, asked } = await start(t)
+    const line = ['warm', '--list', join(dir, file), '--node', 'n1,n2', '--detach', '--id', 'night']
+    const got = await cli([...line, '--platform', 'linux/arm64', '--referrers'], { env })
+    t.match(got, { code: 0, out: /^job night: 2 images\n[\s\S]*holdfast jobs night --follow/ })
+    t.equal(asked.length, 1, 'nothing is waited for')
+    t.match(asked[0]?.body, {
+      images,
+      nodes: ['n1', 'n2'],
+      platforms: ['linux/arm64'],
+      referrers: true,
+    })
+  }
+  const { env, asked } = await start(t)
+  await cli(['warm', '--from', 'keep', '--copies', '2', '--concurrency', '5', '--detach'], { env })
+  t.match(asked[0]?.body, { from: 'keep', copies: 2, concurrency: 5, images: undefined })
+})
+
+t.test('a command line that says too little or too much is told what to write', async t => {
+  const { env } = await start(t)
+  const bad: readonly (readonly [readonly string[], RegExp])[] = [
+    [[], /name images, or a --list/],
+    [['nginx', '--node', 'a', '--copies', '2'], /exclude each other/],
+    [['--from', 'afar'], /neither keep nor running/],
+    [['nginx', '--concurrency', '99'], /no number from 1 to 16/],
+    [['--list', '/nonexistent'], /cannot be read/],
+    [['not an image'], /no repository name/],
+  ]
+  for (const [words, message] of bad) {
+    t.match(await cli(['warm', ...words], { env }), { code: 2, err: message }, words.join(' '))
+  }
+})
+
+t.test('exit codes tell how a job ended, and each trouble is told', async t => {
+  const failed = job({
+    state: 'failed',
+    failed: 1,
+    nodes: [node('n1', { images: [image('a.lan/x:1', 'failed', 'denied')] })],
+  })
+  const { env } = await start(t, failed)
+  const got = await cli(['warm', 'a.lan/x:1'], { env })
+  t.match(got, { code: 7, out: /a\.lan\/x:1 {2}n1 {4}failed {2}denied/ })
+  const away = job({
+    state: 'waiting',
+    waitsFor: 'n2 is away',
+    nodes: [node('n1'), node('n2', { there: false, state: 'running', saidAt: asOf })],
+  })
+  const waiting = await start(t, away)
+  const told = await cli(['jobs', 'night'], { env: waiting.env })
+  t.match(told, { code: 1, out: /n2 does its share when back/ })
+  t.match(told.out, /^n2 {4}away, 0 s ago/m)
+  const off = await start(t, job({ state: 'cancelled' }))
+  t.match(await cli(['jobs', 'night', '--follow'], { env: off.env }), { code: 1, out: /called off/ })
+})
+
+t.test('jobs are listed, and called off', async t => {
+  const { nodes: _, ...listed } = job({ state: 'running', waitsFor: undefined, note: 'voyage' })
+  const { env, asked } = await start(t, job(), [listed])
+  t.match(await cli(['jobs'], { env }), { code: 0, out: /night {2}running {2}4 of 4 images/ })
+  t.match(await cli(['jobs', '--follow'], { env }), { code: 2, err: /holdfast jobs/ })
+  t.match(await cli(['cancel', 'night'], { env }), { code: 0, out: /night is called off\n/ })
+  t.match(asked.at(-1), { method: 'DELETE', url: { pathname: '/api/v1/jobs/night' } })
+  const none = await start(t)
+  t.match((await cli(['jobs'], { env: none.env })).out, /holdfast warm IMAGE/)
+})

@@ -1,0 +1,111 @@
+import t from 'tap'
+import {
+  decodeShare,
+  encodeShare,
+  foldShare,
+  readShareKey,
+  type Share,
+  type ShareImage,
+  shareKey,
+  sharesOf,
+} from '../../src/keep/warm-share.ts'
+import { maxValueBytes } from '../../src/ledger/record.ts'
+import { digestOf } from '../../src/oci/digest.ts'
+
+const digest = digestOf(Buffer.from('image'))
+const image = (change: Partial<ShareImage> = {}): ShareImage => ({
+  state: 'fetching',
+  digest,
+  bytes: 5,
+  totalBytes: 9,
+  reason: undefined,
+  ...change,
+})
+const share = (change: Partial<Share> = {}): Share => ({
+  jobAtMs: 7,
+  state: 'running',
+  bytes: 5,
+  totalBytes: 9,
+  images: [image()],
+  ...change,
+})
+
+t.test('a share is read as it was written', t => {
+  const states = ['pending', 'fetching', 'waiting', 'done', 'failed', 'elsewhere', 'unfit'] as const
+  const images = [
+    ...states.map(state => image({ state, reason: 'because' })),
+    image({ digest: undefined, totalBytes: undefined }),
+    image({ digest: `sha512:${'a'.repeat(128)}` as typeof digest }),
+  ]
+  const written = share({ state: 'waiting', images })
+  t.strictSame(decodeShare(encodeShare(written), images.length), written)
+  t.end()
+})
+
+t.test('what is no share of a job is none', t => {
+  const text = encodeShare(share())
+  t.equal(decodeShare(text, 2), undefined, 'another number of images')
+  for (const bent of ['', '{}', '[]', '7', text.replace('running', 'sleeping'), text.slice(1)]) {
+    t.equal(decodeShare(bent, 1), undefined, bent)
+  }
+  t.equal(decodeShare('[7,"running",5,9,[["f",0,-1,-1]]]', 1), undefined, 'negative bytes')
+  t.equal(decodeShare('[7,"running",5,9,[["?",0,1,-1]]]', 1), undefined, 'no state')
+  t.equal(decodeShare('[7,"running",5,9,[["f","sha256:abc",1,-1]]]', 1), undefined, 'no digest')
+  t.end()
+})
+
+t.test('a share of three hundred images fits a register, whatever it has to say', t => {
+  const reason = 'x'.repeat(300)
+  const many = Array.from({ length: 300 }, () => image({ reason, bytes: 10 ** 12 }))
+  const text = encodeShare(share({ images: many }))
+  t.ok(Buffer.byteLength(text) <= maxValueBytes, `${text.length} bytes`)
+  t.match(decodeShare(text, 300)?.images[0], { digest, reason: undefined })
+  const long = `sha512:${'a'.repeat(128)}` as typeof digest
+  const longer = encodeShare(share({ images: many.map(one => ({ ...one, digest: long })) }))
+  t.ok(Buffer.byteLength(longer) <= maxValueBytes)
+  t.match(decodeShare(longer, 300)?.images[0], { digest: undefined, bytes: 10 ** 12 })
+  t.end()
+})
+
+t.test('what was heard is never behind what was known', t => {
+  const known = share({ bytes: 8, totalBytes: 12, images: [image({ bytes: 8 })] })
+  const again = share({ bytes: 1, totalBytes: 2, images: [image({ bytes: 1 })] })
+  t.match(foldShare(known, again), { bytes: 8, totalBytes: 12, images: [{ bytes: 8 }] })
+  const bare = image({ digest: undefined, bytes: 0, totalBytes: undefined, state: 'pending' })
+  t.match(foldShare(known, share({ images: [bare] })).images, [
+    { state: 'pending', digest, bytes: 8, totalBytes: 9 },
+  ])
+  const done = share({ images: [image({ state: 'done', bytes: 9 })] })
+  t.match(foldShare(done, again).images, [{ state: 'done', bytes: 9 }])
+  const other = image({ digest: digestOf(Buffer.from('other')), bytes: 0 })
+  t.match(foldShare(known, share({ images: [other] })).images, [{ bytes: 0 }], 'another image')
+  t.equal(foldShare(known, { ...again, jobAtMs: 8 }).bytes, 1, 'of another job')
+  t.equal(foldShare(undefined, again), again)
+  t.end()
+})
+
+t.test('shares are told by job and node', t => {
+  const node = 'a'.repeat(64)
+  t.strictSame(readShareKey(shareKey('night-1', node)), { job: 'night-1', node })
+  const job = { id: 'night-1', createdAtMs: 7, images: ['one'] }
+  const word = (key: string, value: string) => ({
+    key,
+    value,
+    atMs: 3,
+    origin: node,
+    note: undefined,
+    author: undefined,
+  })
+  const found = sharesOf(
+    [
+      word(shareKey('night-1', node), encodeShare(share())),
+      word(shareKey('night-1', 'b'.repeat(64)), encodeShare(share({ jobAtMs: 6 }))),
+      word(shareKey('night-2', node), encodeShare(share())),
+      word(shareKey('night-1', 'c'.repeat(64)), 'rubbish'),
+    ],
+    job,
+  )
+  t.strictSame([...found.keys()], [node])
+  t.match(found.get(node), { atMs: 3, share: share() })
+  t.end()
+})
