@@ -115,7 +115,10 @@ t.test('exit codes tell how a job ended, and each trouble is told', async t => {
   t.match(told, { code: 1, out: /n2 does its share when back/ })
   t.match(told.out, /^n2 {4}away, 0 s ago/m)
   const off = await start(t, job({ state: 'cancelled' }))
-  t.match(await cli(['jobs', 'night', '--follow'], { env: off.env }), { code: 1, out: /called off/ })
+  t.match(await cli(['jobs', 'night', '--follow'], { env: off.env }), {
+    code: 1,
+    out: /called off/,
+  })
 })
 
 t.test('jobs are listed, and called off', async t => {
