@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { maxRecordBytes } from '../../../src/ledger/encode-record.ts'
 import { operatorRecord } from '../../../src/ledger/own-record.ts'
 import { formatTag, type TagReference } from '../../../src/oci/reference.ts'
 import {
@@ -80,7 +81,7 @@ t.test('what is not signed, not understood or not ours changes nothing', async t
   const outcomes = await replication.applyRecords([
     { body: good.body, signature: Buffer.alloc(64) },
     { body: Buffer.from('rubbish'), signature: good.signature },
-    { body: Buffer.alloc(9_000), signature: good.signature },
+    { body: Buffer.alloc(maxRecordBytes + 1), signature: good.signature },
     makePeer('another cluster').observe('c', today),
     good,
   ])
