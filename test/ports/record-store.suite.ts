@@ -1,4 +1,5 @@
 import type { Test } from 'tap'
+import { maxRecordBytes } from '../../src/ledger/encode-record.ts'
 import { leafCount, leafHashBytes } from '../../src/ledger/leaf.ts'
 import type { SignedRecord } from '../../src/ledger/record.ts'
 import { leafOf } from '../../src/ledger/register.ts'
@@ -130,7 +131,7 @@ export function testRecordStore(t: Test, open: OpenRecordStore): void {
       { body: good.body, signature: Buffer.alloc(64) },
       { body: good.body, signature: Buffer.alloc(0) },
       { body: Buffer.from('rubbish'), signature: good.signature },
-      { body: Buffer.alloc(9_000), signature: good.signature },
+      { body: Buffer.alloc(maxRecordBytes + 1), signature: good.signature },
       makePeer('another cluster').observe('c', today),
       good,
     ])

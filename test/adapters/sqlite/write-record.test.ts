@@ -111,7 +111,7 @@ t.test(
   },
 )
 
-t.test('pins that did not know each other are kept as a conflict', async t => {
+t.test('of pins that did not know each other the later one is kept as the conflict', async t => {
   const { db, records, log } = open(t)
   const pin = (wallMs: number, name: string, over: LedgerRecord['details']['over']) =>
     records.sign({
@@ -127,8 +127,8 @@ t.test('pins that did not know each other are kept as a conflict', async t => {
   records.put(pin(2, 'b', { wallMs: 1, counter: 0 }))
   t.strictSame(history.all(), [
     ['author of a', 0],
-    ['author of b', 1],
-    ['author of c', 0],
+    ['author of b', 0],
+    ['author of c', 1],
   ])
   t.match(messages(log.lines, 'warn'), [/two pins were set without knowing each other/])
   t.equal(createKeyReader(db).read(key).pins[0]?.target?.digest, image('c').digest)
