@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox'
+import { storedOn } from './operator-words.ts'
 
 /** What the node may leave out. */
 export const orNothing = <S extends TSchema>(schema: S) =>
@@ -151,7 +152,7 @@ export const pinChangeAnswer = Type.Object({
   ...pin,
   complete: Type.Boolean(),
   fetching: Type.Boolean(),
-  storedOn: Type.Object({ nodes: Type.Number(), members: Type.Number() }),
+  storedOn,
 })
 
 /** `GET /api/v1/bans` and `/api/v1/blocks` */
@@ -170,7 +171,7 @@ export const exclusionsAnswer = Type.Object({
 /** `PUT` and `DELETE` of a ban or a block */
 export const exclusionChangeAnswer = Type.Object({
   key: Type.String(),
-  storedOn: Type.Object({ nodes: Type.Number(), members: Type.Number() }),
+  storedOn,
 })
 
 /** `GET /api/v1/keeps` */
@@ -194,7 +195,7 @@ export const keepChangeAnswer = Type.Object({
   pattern: Type.String(),
   configured: Type.Boolean(),
   tags: Type.Number(),
-  storedOn: Type.Object({ nodes: Type.Number(), members: Type.Number() }),
+  storedOn,
 })
 
 /** `GET /api/v1/audit` */

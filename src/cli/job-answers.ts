@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { orNothing, text } from './answers.ts'
+import { storedOn } from './operator-words.ts'
 
 const told = {
   id: Type.String(),
@@ -61,7 +62,7 @@ export const jobAnswer = Type.Object({
 export const jobChangeAnswer = Type.Object({
   ...told,
   removed: Type.Boolean(),
-  storedOn: Type.Object({ nodes: Type.Number(), members: Type.Number() }),
+  storedOn,
 })
 
 export type JobsAnswer = Static<typeof jobsAnswer>

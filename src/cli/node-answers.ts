@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { storedOn } from './operator-words.ts'
 
 const text = Type.Optional(Type.Union([Type.String(), Type.Null()]))
 const number = Type.Number()
@@ -116,7 +117,7 @@ export const clusterModeAnswer = Type.Object({
 /** `PUT` and `DELETE /api/v1/mode` */
 export const clusterModeChangeAnswer = Type.Object({
   ...clusterModeAnswer.properties,
-  storedOn: Type.Object({ nodes: Type.Number(), members: Type.Number() }),
+  storedOn,
 })
 
 /** `GET` and `PUT /api/v1/nodes/{name}/log-level` */

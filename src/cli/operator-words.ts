@@ -1,8 +1,15 @@
+import { type Static, Type } from 'typebox'
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import { CommandFailure } from './command-failure.ts'
 
-/** On how many nodes a change is durable, of how many. */
-type StoredOn = { readonly nodes: number; readonly members: number }
+/** On how many nodes a change is durable, of how many, and how many of the others are away. */
+export const storedOn = Type.Object({
+  nodes: Type.Number(),
+  members: Type.Number(),
+  away: Type.Optional(Type.Number()),
+})
+
+type StoredOn = Readonly<Static<typeof storedOn>>
 
 /** A digest that was written out. Throws `CommandFailure` with `usage`. */
 export function readDigest(text: string): Digest {
@@ -29,9 +36,13 @@ export const hasEnough = (
 ): boolean => copies === undefined || storedOn.nodes >= copies
 
 /** Where it is stored, as a property. */
-export const storedOnProperty = ({ nodes, members }: StoredOn): readonly [string, string] => [
+export const storedOnProperty = ({
+  nodes,
+  members,
+  away = 0,
+}: StoredOn): readonly [string, string] => [
   'stored on',
-  `${nodes} of ${members} nodes`,
+  `${nodes} of ${members} nodes${away === 0 ? '' : `; ${away} ${away === 1 ? 'is' : 'are'} away`}`,
 ]
 
 /** What is said where fewer nodes have it than were asked for; else nothing. */

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import { parseDuration } from '../config/quantity.ts'
 import { isRecurrenceFault, parseRecurrence } from '../config/recurrence.ts'
 import { CommandFailure } from './command-failure.ts'
+import { storedOn } from './operator-words.ts'
 import { properties } from './print.ts'
 
 const text = Type.Optional(Type.String())
@@ -27,7 +28,7 @@ export const schedulesAnswer = Type.Object({ items: Type.Array(Type.Object(sched
 /** `PUT` and `DELETE` of a schedule */
 export const scheduleChangeAnswer = Type.Object({
   ...schedule,
-  storedOn: Type.Object({ nodes: Type.Number(), members: Type.Number() }),
+  storedOn,
 })
 
 export type ScheduleItem = Static<typeof schedulesAnswer>['items'][number]

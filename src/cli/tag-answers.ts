@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { given, orNothing, pin, resolution, text } from './answers.ts'
+import { storedOn } from './operator-words.ts'
 
 /** `GET /api/v1/tags` */
 export const tagsAnswer = Type.Object({
@@ -77,7 +78,7 @@ export const forgetAnswer = Type.Object({
   reference: Type.String(),
   forgotten: text,
   pinnedDigest: text,
-  storedOn: Type.Object({ nodes: Type.Number(), members: Type.Number() }),
+  storedOn,
 })
 
 export type RefreshAnswer = Static<typeof refreshAnswer>

@@ -11,7 +11,7 @@ import type { StoreCopies } from '../sync/store-copies.ts'
 import type { FaceParts } from './faces.ts'
 import { eachTarget } from './ledger-roots.ts'
 
-const alone = { nodes: 1, members: 1 }
+const alone = { nodes: 1, members: 1, away: 0 }
 
 /** What an operator's word on this node is worth to others, and how they come to store it; to a node alone its own is enough. */
 export function operatorVoice(mesh: FaceParts['mesh']): {

@@ -30,10 +30,11 @@ export class Refusal extends Error {
   }
 }
 
-/** On how many nodes a change is durable, of how many. */
+/** On how many nodes a change is durable, of how many, and how many of the others are away. */
 export interface Stored {
   readonly nodes: number
   readonly members: number
+  readonly away: number
 }
 
 /** Throws {@link Refusal} on a node whose operators the others do not believe. */

@@ -2,7 +2,7 @@ import { markOf } from '../ledger/leaf.ts'
 import type { RecordKind } from '../ledger/record.ts'
 import { leafOf, registerOf } from '../ledger/register.ts'
 import type { Log } from '../ports/log.ts'
-import type { Members } from '../ports/members.ts'
+import type { Member, Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { pause } from '../ports/pause.ts'
 import { type PeerAnswer, type PeerClient, PeerFailure } from '../ports/peer-port.ts'
@@ -32,13 +32,16 @@ const againMs = 250
 /** Records of one question: those of one key. */
 const maxRecords = 4
 
-/** Has other members store what an operator said on this node of a pin, a ban or the like, and counts who did, this node among them. Never rejects but for `signal`. */
+/**
+ * Has other members store what an operator said on this node of a pin, a ban or the like, and counts who did, this node among them.
+ * `members`: all that are not forgotten, `away` of which are gone. Never rejects but for `signal`.
+ */
 export type StoreCopies = (
   kind: RecordKind,
   key: string,
   copies: number,
   signal: AbortSignal,
-) => Promise<{ readonly nodes: number; readonly members: number }>
+) => Promise<{ readonly nodes: number; readonly members: number; readonly away: number }>
 
 /** Asks over the peer port, whoever is alive. */
 export function createStoreCopies(parts: {
@@ -96,8 +99,13 @@ export function createStoreCopies(parts: {
         await spread(question, turn)
       }
     }
-    const known = members.all().filter(({ state }) => state !== 'gone').length + 1
-    return { nodes: stored.size, members: Math.max(known, stored.size) }
+    const others = members.all()
+    const isAway = ({ id, state }: Member): boolean => state === 'gone' && !stored.has(id)
+    return {
+      nodes: stored.size,
+      members: Math.max(others.length + 1, stored.size),
+      away: others.filter(isAway).length,
+    }
   }
 }
 

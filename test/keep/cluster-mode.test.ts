@@ -48,7 +48,7 @@ function cluster({ isOperator = true } = {}) {
     isOperator: () => isOperator,
     async storeOnOthers(key, copies) {
       asked.push([key, copies])
-      return { nodes: copies, members: 3 }
+      return { nodes: copies, members: 3, away: 0 }
     },
   })
   return { clock, book, mode, hear, asked, standing }
@@ -68,7 +68,7 @@ t.test('a mode is set for all nodes, and lifted', async t => {
   t.match(set, {
     before: undefined,
     after: { mode: 'offline', by: 'captain', note: 'voyage', atMs: startMs, untilMs: undefined },
-    stored: { nodes: 2, members: 3 },
+    stored: { nodes: 2, members: 3, away: 0 },
   })
   t.strictSame(mode.standing(), set.after)
   const lifted = await mode.lift('cook', terms())

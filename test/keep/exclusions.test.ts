@@ -26,7 +26,7 @@ function open(isOperator = true) {
     isOperator: () => isOperator,
     storeOnOthers: async (kind, key, { copies }) => {
       said.push(`store ${name(kind, key)}`)
-      return { nodes: copies, members: 3 }
+      return { nodes: copies, members: 3, away: 0 }
     },
   })
   return { exclusions, said }
@@ -39,7 +39,7 @@ t.test('an exclusion is set once, stored on others, and lifted', async t => {
   t.match(await exclusions.set('ban', other, details, terms), {
     before: undefined,
     after: { key: other, note: 'n' },
-    stored: { nodes: 2, members: 3 },
+    stored: { nodes: 2, members: 3, away: 0 },
   })
   await exclusions.set('ban', other, details, terms)
   t.equal(exclusions.find('block', other), undefined)

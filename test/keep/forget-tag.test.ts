@@ -16,7 +16,7 @@ async function open(isOperator = true) {
     isOperator: () => isOperator,
     async storeOnOthers(key, copies) {
       stored.push([key, copies, ledger.live(key)])
-      return { nodes: 2, members: 3 }
+      return { nodes: 2, members: 3, away: 0 }
     },
   })
   return { ledger, stored, forget }
@@ -26,7 +26,7 @@ const terms = { author: 'u', copies: 2, signal }
 t.test('a tag is forgotten here, then on others', async t => {
   const { ledger, stored, forget } = await open()
   const done = await forget(nginx, { ...terms, check: known => t.match(known, image('a')) })
-  t.match(done, { before: image('a'), stored: { nodes: 2, members: 3 } })
+  t.match(done, { before: image('a'), stored: { nodes: 2, members: 3, away: 0 } })
   t.equal(ledger.live(nginx), undefined)
   t.strictSame(stored, [[nginx, 2, undefined]])
 })

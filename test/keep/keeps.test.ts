@@ -36,7 +36,7 @@ function open({ isOperator = true, configured = [] as readonly string[] } = {}) 
     isOperator: () => isOperator,
     storeOnOthers: async (pattern, { copies }) => {
       said.push(`store ${pattern}`)
-      return { nodes: copies, members: 3 }
+      return { nodes: copies, members: 3, away: 0 }
     },
   })
   return { keeps, said }
@@ -48,7 +48,7 @@ t.test('a keep is set once, stored on others, and removed', async t => {
     pattern: 'a',
     before: undefined,
     after: { pattern: 'a', said: { note: 'n' } },
-    stored: { nodes: 2, members: 3 },
+    stored: { nodes: 2, members: 3, away: 0 },
   })
   await keeps.set('a', details, terms)
   t.match(keeps.find('a'), { said: { author: 'a' } })

@@ -59,7 +59,7 @@ function open(change: Partial<PinParts> = {}, standing?: PinState) {
     isInReach: async () => true,
     complete: (_, digest) => did.push(['complete', digest]) > 0,
     isOperator: () => true,
-    storeOnOthers: async (_, copies) => ({ nodes: copies, members: 3 }),
+    storeOnOthers: async (_, copies) => ({ nodes: copies, members: 3, away: 0 }),
     ...change,
   })
   return { pins, did }
@@ -71,7 +71,7 @@ t.test('what the tag resolves to is pinned, once', async t => {
   t.match(change, {
     before: undefined,
     after: { target: image('new') },
-    stored: { nodes: 2, members: 3 },
+    stored: { nodes: 2, members: 3, away: 0 },
     isComplete: true,
     isFetching: false,
   })

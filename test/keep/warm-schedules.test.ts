@@ -37,7 +37,7 @@ function open({ isOperator = true, configured = [] as readonly WarmSchedule[] } 
     },
     parse: parseRecurrence,
     isOperator: () => isOperator,
-    storeOnOthers: async (_, { copies }) => ({ nodes: copies, members: 3 }),
+    storeOnOthers: async (_, { copies }) => ({ nodes: copies, members: 3, away: 0 }),
   })
   return { schedules, writes }
 }
@@ -45,7 +45,11 @@ function open({ isOperator = true, configured = [] as readonly WarmSchedule[] } 
 t.test('it is set, changed and removed, and said again without a change', async t => {
   const { schedules, writes } = open()
   const set = await schedules.put('nightly', what, details, terms)
-  t.match(set, { before: undefined, after: { name: 'nightly' }, stored: { nodes: 2, members: 3 } })
+  t.match(set, {
+    before: undefined,
+    after: { name: 'nightly' },
+    stored: { nodes: 2, members: 3, away: 0 },
+  })
   await schedules.put('nightly', what, details, terms)
   t.strictSame(writes, ['set schedule/nightly'])
   const changed = await schedules.put('nightly', { ...what, jitterMs: 1_000 }, details, terms)

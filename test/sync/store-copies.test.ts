@@ -14,14 +14,14 @@ t.test('a pin is acknowledged by every node that has stored it, without a bus', 
   if (a === undefined || b === undefined || c === undefined) throw new Error('three nodes')
   await answer(a.ledger, 'x', { dateMs: today })
   await a.ledger.setPin(nginx, image('p'), {})
-  t.strictSame(await a.sync.storeCopies('pin', name, 3, signal), { nodes: 3, members: 3 })
+  t.strictSame(await a.sync.storeCopies('pin', name, 3, signal), { nodes: 3, members: 3, away: 0 })
   for (const { ledger } of [b, c]) t.equal(ledger.pin(nginx)?.digest, image('p').digest)
   const asked = lab.asked.filter(text => text.endsWith(storeSubject))
   t.equal(asked.length, 2)
 
   c.faults.dead = true
   await a.ledger.removePin(nginx)
-  t.strictSame(await a.sync.storeCopies('pin', name, 1, signal), { nodes: 2, members: 2 })
+  t.strictSame(await a.sync.storeCopies('pin', name, 1, signal), { nodes: 2, members: 3, away: 1 })
   t.equal(b.ledger.pin(nginx), undefined, 'a removal is stored as well')
 })
 
@@ -33,10 +33,10 @@ t.test('who does not store it does not count, and is asked again', async t => {
   let refusals = 2
   b.faults.answer = (subject, given) =>
     subject === storeSubject && refusals-- > 0 ? encodeWord(0) : given
-  t.strictSame(await a.sync.storeCopies('pin', name, 1, signal), { nodes: 1, members: 2 })
+  t.strictSame(await a.sync.storeCopies('pin', name, 1, signal), { nodes: 1, members: 2, away: 0 })
   const again = a.sync.storeCopies('pin', name, 2, signal)
   await until(() => refusals < 0)
-  t.strictSame(await again, { nodes: 2, members: 2 })
+  t.strictSame(await again, { nodes: 2, members: 2, away: 0 })
   t.equal(refusals, -1)
 })
 
@@ -50,7 +50,7 @@ t.test('what a node does not take it does not claim to have stored', async t => 
   await a.ledger.setPin(nginx, image('q'), {})
   t.strictSame(
     await a.sync.storeCopies('pin', name, 1, signal),
-    { nodes: 1, members: 2 },
+    { nodes: 1, members: 2, away: 0 },
     'an operator it does not believe in is no reason to store',
   )
 })

@@ -21,7 +21,11 @@ export const asOf = {
 
 /** On how many nodes a change is durable. */
 export const storedOn = described(
-  Type.Object({ nodes: Type.Integer(), members: Type.Integer() }),
+  Type.Object({
+    nodes: described(Type.Integer(), 'That have stored it, the one that answers among them.'),
+    members: described(Type.Integer(), 'That are not forgotten, be they there or not.'),
+    away: described(Type.Integer(), 'Members that are gone: it reaches them when they come back.'),
+  }),
   'On how many nodes, of how many, it is durable.',
 )
 

@@ -160,3 +160,15 @@ t.test(
     }
   },
 )
+
+t.test('who is away is told beside how many have stored it', async t => {
+  for (const [away, says] of [
+    [1, '1 is away'],
+    [2, '2 are away'],
+  ] as const) {
+    const stored = { ...change, storedOn: { nodes: 1, members: 3, away } }
+    const { env } = await scriptAdmin(t, () => [200, stored])
+    const { out } = await cli(['pin', 'nginx'], { env })
+    t.match(out, new RegExp(` stored on +1 of 3 nodes; ${says}\n`))
+  }
+})

@@ -13,7 +13,7 @@ import { nowMs, startAdmin } from './support.ts'
 
 const id = 'cd'.repeat(32)
 const word: Exclusion = { key: id, atMs: nowMs, origin: 'ab'.repeat(32), note: 'n', author: 'a' }
-const stored = { nodes: 1, members: 2 }
+const stored = { nodes: 1, members: 2, away: 0 }
 
 t.test('bans and blocks are listed, set and lifted', async t => {
   const asked: unknown[] = []

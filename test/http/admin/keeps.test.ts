@@ -18,7 +18,7 @@ const kept = (one: string, more: Partial<KeptPattern> = {}): KeptPattern => ({
   matches: () => true,
   ...more,
 })
-const stored = { nodes: 1, members: 2 }
+const stored = { nodes: 1, members: 2, away: 0 }
 
 t.test('patterns are listed with what they cover, those of the configuration too', async t => {
   const configured = kept('a.lan/**', { isConfigured: true, said: undefined })

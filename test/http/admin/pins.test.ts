@@ -37,7 +37,7 @@ async function start(t: Parameters<typeof startAdmin>[0], standing: PinState | u
   const change = (after: PinState): Awaited<ReturnType<Pins['set']>> => ({
     before: standing,
     after,
-    stored: { nodes: 2, members: 3 },
+    stored: { nodes: 2, members: 3, away: 0 },
     isComplete: true,
     isFetching: false,
   })
@@ -143,7 +143,11 @@ t.test('a pin is set as it was wished, and noted', async t => {
   const plain = await ask(path, { method: 'PUT' })
   t.equal(plain.status, 200)
   t.ok(Value.Check(pinChangeAnswer, plain.body))
-  t.match(plain.body, { complete: true, fetching: false, storedOn: { nodes: 2, members: 3 } })
+  t.match(plain.body, {
+    complete: true,
+    fetching: false,
+    storedOn: { nodes: 2, members: 3, away: 0 },
+  })
   t.equal(plain.headers['etag'], `"${version}"`)
   t.match(asked[0], {
     wish: { to: 'now', author: 'token 1', allowIncomplete: false },

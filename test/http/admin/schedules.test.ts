@@ -7,7 +7,7 @@ import type { AuditEntry } from '../../../src/ports/audit-log.ts'
 import { nowMs, startAdmin } from './support.ts'
 
 const path = '/api/v1/schedules/nightly'
-const stored = { nodes: 2, members: 3 }
+const stored = { nodes: 2, members: 3, away: 0 }
 const terms = { concurrency: 3, referrers: false, note: undefined, author: 'a' } as const
 const body = { images: ['nginx'], every: '0 3 * * *', timeZone: 'Europe/Berlin', copies: 2 }
 

@@ -270,7 +270,7 @@ t.test('a tag is forgotten for who saw what is there, and noted', async t => {
     async forgetTag(key, { check, author, copies }) {
       check(live)
       asked.push([key, author, copies])
-      return { before: live, stored: { nodes: 1, members: 2 } }
+      return { before: live, stored: { nodes: 1, members: 2, away: 0 } }
     },
     audit: { note: async entry => void noted.push(entry), find: () => [] },
   })
@@ -287,7 +287,7 @@ t.test('a tag is forgotten for who saw what is there, and noted', async t => {
   t.strictSame(asked, [])
   const done = await forget(version)
   t.ok(Value.Check(forgetAnswer, done.body))
-  t.match(done.body, { forgotten: manifestDigest, storedOn: { nodes: 1, members: 2 } })
+  t.match(done.body, { forgotten: manifestDigest, storedOn: { nodes: 1, members: 2, away: 0 } })
   t.strictSame(asked, [[keyOf('a'), 'token 1', 2]])
   live = undefined
   t.equal((await forget('*')).status, 404, 'there is nothing more to forget')
