@@ -67,4 +67,3 @@ export const jobChangeAnswer = Type.Object({
 
 export type JobsAnswer = Static<typeof jobsAnswer>
 export type JobAnswer = Static<typeof jobAnswer>
-export type JobChangeAnswer = Static<typeof jobChangeAnswer>
