@@ -98,6 +98,7 @@ export async function openFaces(
   const runtimes = wireRuntimes(config, parts)
   const report = wireReport(config, {
     ledger,
+    blockedAnswers: parts.database.blockedAnswers,
     self: parts.database.replication.origin,
     content: parts.content,
     manifests: parts.pull.manifests,

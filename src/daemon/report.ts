@@ -8,6 +8,7 @@ import { findUnmetKeeps } from '../keep/unmet-keeps.ts'
 import { describeWanted, listKeepSet } from '../keep/wanted-images.ts'
 import type { Digest } from '../oci/digest.ts'
 import { formatPlatform, parsePlatform } from '../oci/platform.ts'
+import type { BlockedAnswers } from '../ports/blocked-answers.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
 import { findGaps } from '../pull/find-gaps.ts'
@@ -50,6 +51,7 @@ export function wireReport(
   config: Config,
   {
     ledger,
+    blockedAnswers,
     self: id,
     content,
     manifests,
@@ -58,6 +60,7 @@ export function wireReport(
     mesh,
   }: {
     readonly ledger: Pick<TagLedger, 'pin' | 'history' | 'liveTargets' | 'pinnedNames'>
+    readonly blockedAnswers: BlockedAnswers
     readonly self: NodeId
     readonly content: Pick<Content, 'completeness' | 'graph' | 'keeps'>
     readonly manifests: Pick<Manifests, 'fetchFromPeers'>
@@ -103,23 +106,26 @@ export function wireReport(
     },
     { copies: config.keep.copies },
   )
+  const sources = { ledger, blockedAnswers }
   return {
     make,
     async keepSet(limit) {
-      const wanted = eachTarget(ledger, [...keeps.beginnings(), ...ledger.pinnedNames()])
-      const tags = await listKeepSet(wanted, { ledger, isKept: keeps.isKept }, limit)
+      const beginnings = [...keeps.beginnings(), ...ledger.pinnedNames()]
+      const blocked = blockedAnswers.under(beginnings)
+      const wanted = { ...sources, isKept: keeps.isKept, blocked }
+      const tags = await listKeepSet(eachTarget(ledger, beginnings), wanted, limit)
       const byDigest = running
         .byDigest()
         .map(({ repository, digest }) =>
-          describeWanted(ledger, { ...repository, digest }, 'running'),
+          describeWanted(sources, { ...repository, digest }, 'running'),
         )
       const known = [...tags, ...byDigest]
       const named = findUnmetKeeps(keeps.patterns(), known).tags
-      const unknown = named.map(key => describeWanted(ledger, key, 'keep'))
+      const unknown = named.map(key => describeWanted(sources, key, 'keep'))
       return [...known, ...unknown].slice(0, limit)
     },
     emptyKeeps: images => findUnmetKeeps(keeps.patterns(), images).patterns,
-    named: (key, why = 'named') => describeWanted(ledger, key, why),
+    named: (key, why = 'named') => describeWanted(sources, key, why),
     running: listRunning,
   }
 }

@@ -13,7 +13,7 @@ export type Standing = 'here' | 'in-reach' | 'older' | 'lacking' | 'unaware' | '
 
 /**
  * `ready`: it starts on every node that answered, and as many nodes hold it as should; `at-risk`: it starts now, but fewer do, or an
- * earlier image does; `not-ready`: somewhere it does not start.
+ * earlier image does, or its pin is blocked; `not-ready`: somewhere it does not start.
  */
 export type Verdict = 'ready' | 'at-risk' | 'not-ready'
 
@@ -149,7 +149,7 @@ export function createOfflineReport(
     const all = [...outlooks.values()]
     return {
       wanted,
-      verdict: verdictOf([...standings.values()], copies),
+      verdict: verdictOf([...standings.values()], copies, wanted),
       standings,
       copies,
       gaps: [...new Map(all.flatMap(({ gaps }) => gaps).map(gap => [gap.digest, gap])).values()],
@@ -230,13 +230,15 @@ function worstOf(outlooks: readonly Outlook[]): Outlook {
 function verdictOf(
   standings: readonly Standing[],
   copies: ReportedImage['copies'],
+  { blocked }: WantedImage,
 ): ReportedImage['verdict'] {
   const isForNobody = standings.every(standing => standing === 'not-for')
   if (isForNobody || standings.some(one => one === 'lacking' || one === 'unaware')) {
     return 'not-ready'
   }
   const isThin = copies.some(({ held, wanted }) => held < wanted)
-  return isThin || standings.includes('older') ? 'at-risk' : 'ready'
+  const isAnother = standings.includes('older') || blocked?.isPin === true
+  return isThin || isAnother ? 'at-risk' : 'ready'
 }
 
 function worst(verdicts: readonly Verdict[]): Verdict {

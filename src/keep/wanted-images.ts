@@ -1,5 +1,7 @@
+import { compareTexts } from '../ledger/record.ts'
 import type { Digest } from '../oci/digest.ts'
-import { type ImageName, isTagName, type TagReference } from '../oci/reference.ts'
+import { formatTag, type ImageName, isTagName, type TagReference } from '../oci/reference.ts'
+import type { BlockedAnswer, BlockedAnswers } from '../ports/blocked-answers.ts'
 import type { LiveTarget, TagLedger } from '../ports/tag-ledger.ts'
 
 /** An image of which it is asked whether it would start without its registry. */
@@ -11,6 +13,14 @@ export interface WantedImage {
   readonly digests: readonly Digest[]
   /** When the first of them was last confirmed by the tag's owner, ms since the epoch; absent for pins. */
   readonly confirmedAtMs: number | undefined
+  /** What it would be answered with instead, had an operator not blocked that. Absent: no block stands in its way. */
+  readonly blocked?: BlockedAnswer
+}
+
+/** What the keep set and its images are read from. */
+export interface WantedSources {
+  readonly ledger: Pick<TagLedger, 'pin' | 'history'>
+  readonly blockedAnswers: Pick<BlockedAnswers, 'of'>
 }
 
 /** Earlier digests of a tag that are looked at. */
@@ -18,7 +28,7 @@ const maxEarlier = 5
 
 /** What the ledger answers a tag with while its registry is away; a digest stands for itself. */
 export function describeWanted(
-  ledger: Pick<TagLedger, 'pin' | 'history'>,
+  { ledger, blockedAnswers }: WantedSources,
   key: ImageName,
   why: 'keep' | 'running' | 'named',
 ): WantedImage {
@@ -32,27 +42,39 @@ export function describeWanted(
     return { key, why: isKept ? 'pin' : why, digests: [pin.digest], confirmedAtMs: undefined }
   }
   const history = ledger.history(key)
+  const blocked = blockedAnswers.of(key)
   return {
     key,
-    why,
+    why: blocked?.isPin && why === 'keep' ? 'pin' : why,
     digests: history.slice(0, 1 + maxEarlier).map(({ digest }) => digest),
     confirmedAtMs: history[0]?.confirmedAtMs,
+    ...(blocked && { blocked }),
   }
 }
 
-/** What must stay available, in byte order of `registry/repository:tag`: what is pinned, and what is kept. Up to `limit` of it. */
+/**
+ * What must stay available, in byte order of `registry/repository:tag`: what is pinned, and what is kept, also where a block leaves nothing
+ * to answer with. Up to `limit` of it.
+ */
 export async function listKeepSet(
   targets: AsyncIterable<LiveTarget>,
-  parts: {
-    readonly ledger: Pick<TagLedger, 'pin' | 'history'>
+  parts: WantedSources & {
     readonly isKept: (key: TagReference) => boolean
+    /** Tags that blocks leave without their answer. */
+    readonly blocked: readonly TagReference[]
   },
   limit: number,
 ): Promise<readonly WantedImage[]> {
-  const found: WantedImage[] = []
+  const found = new Map<string, WantedImage>()
+  for (const key of parts.blocked) {
+    const image = describeWanted(parts, key, 'keep')
+    if (image.why === 'pin' || parts.isKept(key)) found.set(formatTag(key), image)
+  }
   for await (const { key, pinned } of targets) {
     if (pinned === undefined && !parts.isKept(key)) continue
-    if (found.push(describeWanted(parts.ledger, key, 'keep')) >= limit) break
+    found.set(formatTag(key), describeWanted(parts, key, 'keep'))
+    if (found.size >= limit) break
   }
-  return found
+  const inOrder = [...found].sort(([a], [b]) => compareTexts(a, b))
+  return inOrder.slice(0, limit).map(([, image]) => image)
 }

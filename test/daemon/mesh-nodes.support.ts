@@ -130,6 +130,7 @@ async function openNode(
   lab.say(id, { upstreams: ['reg.test'], platforms })
   const report = wireReport(config, {
     ledger: database.ledger,
+    blockedAnswers: database.blockedAnswers,
     self: id,
     content,
     manifests: pull.manifests,
@@ -152,6 +153,7 @@ async function openNode(
     report,
     ledger: database.ledger,
     records: database.records,
+    exclusions: database.exclusions,
     holders: index.holders,
     publish(image: TestImage): void {
       upstream.add(image.blobs)

@@ -186,3 +186,54 @@ t.test('a tag that is kept by its name is not ready while nothing is known of it
   })
   t.strictSame(a.report.emptyKeeps(await a.report.keepSet(100)), ['reg.test/none/**'])
 })
+
+/** Blocks a digest on this node. */
+const block = (node: MeshNode, { digest }: TestImage) =>
+  node.exclusions.set('block', digest, { note: undefined, author: undefined })
+
+t.test(
+  'a pin that is blocked is told: what starts instead is a risk, nothing is worse',
+  async t => {
+    const mesh = await openMesh(t, ['a'])
+    const a = mesh.node(0)
+    await a.fill(older)
+    await a.fill(large)
+    const target = { digest: large.digest, mediaType: large.mediaType, size: large.bytes.length }
+    await learn(a, 'earlier', older, Date.now())
+    for (const tag of ['earlier', 'alone']) await a.ledger.setPin(tagged(tag), target, {})
+    t.match(await reportOf(a, [a]), { verdict: 'ready' })
+    await block(a, large)
+    t.match(await reportOf(a, [a]), {
+      tags: {
+        alone: { verdict: 'not-ready', each: ['unaware'] },
+        earlier: { verdict: 'at-risk', each: ['here'] },
+      },
+    })
+    const kept = await a.report.keepSet(100)
+    t.strictSame(
+      kept.map(({ key: { tag }, why, digests }) => [tag, why, digests]),
+      [
+        ['alone', 'pin', []],
+        ['earlier', 'pin', [older.digest]],
+      ],
+    )
+    t.match(a.report.named(tagged('alone')), { blocked: { digest: large.digest, isPin: true } })
+    await a.exclusions.lift('block', large.digest, undefined)
+    t.match(await reportOf(a, [a]), { verdict: 'ready' })
+  },
+)
+
+t.test('a kept tag of which all is blocked is in the report', async t => {
+  const mesh = await openMesh(t, ['a'], { keep })
+  const a = mesh.node(0)
+  await learn(a, 'latest', older, Date.now() - 60_000)
+  await learn(a, 'latest', large, Date.now())
+  await a.fill(older)
+  await block(a, large)
+  t.match(await reportOf(a, [a]), { verdict: 'ready' }, 'an earlier digest is what the block wants')
+  await block(a, older)
+  t.match(await reportOf(a, [a]), { tags: { latest: { verdict: 'not-ready' } } })
+  const images = await a.report.keepSet(100)
+  t.match(images, [{ why: 'keep', blocked: { digest: large.digest, isPin: false } }])
+  t.strictSame(a.report.emptyKeeps(images), [])
+})

@@ -10,6 +10,8 @@ const keyOf = (tag: string): TagReference => ({ registry: 'reg.test', repository
 const digest = (text: string): Digest => digestOf(Buffer.from(text))
 const targetOf = (text: string) => ({ digest: digest(text), mediaType: 'text/x', size: 1 })
 
+const blockedAnswers = { of: () => undefined }
+
 /** A ledger in which three tags are known, each with what it pointed to. */
 async function openLedger(tags: Readonly<Record<string, readonly string[]>>) {
   const ledger = createMemoryLedger({ clock })
@@ -23,10 +25,12 @@ async function openLedger(tags: Readonly<Record<string, readonly string[]>>) {
     yield* ledger.liveTargets()
   }
   const list = async (isKept: (key: TagReference) => boolean, limit = 10) =>
-    (await listKeepSet(targets(), { ledger, isKept }, limit)).map(({ key, ...rest }) => ({
-      ...rest,
-      tag: formatReference(key),
-    }))
+    (await listKeepSet(targets(), { ledger, blockedAnswers, isKept, blocked: [] }, limit)).map(
+      ({ key, ...rest }) => ({
+        ...rest,
+        tag: formatReference(key),
+      }),
+    )
   return { ledger, list }
 }
 
@@ -50,13 +54,16 @@ t.test('a pin is in it whatever is kept, and answers with itself alone', async t
   const pinned = [{ why: 'pin', digests: [digest('one')], confirmedAtMs: undefined }]
   t.match(await list(() => false), pinned)
   t.match(await list(({ tag }) => tag === 'a'), pinned)
-  t.match(describeWanted(ledger, keyOf('a'), 'named'), { why: 'named', digests: [digest('one')] })
+  t.match(describeWanted({ ledger, blockedAnswers }, keyOf('a'), 'named'), {
+    why: 'named',
+    digests: [digest('one')],
+  })
 })
 
 t.test('what is named by a digest stands for itself', async t => {
   const { ledger } = await openLedger({ a: ['one'] })
   const key = { registry: 'reg.test', repository: 'lab/app', digest: digest('any') }
-  t.strictSame(describeWanted(ledger, key, 'running'), {
+  t.strictSame(describeWanted({ ledger, blockedAnswers }, key, 'running'), {
     key,
     why: 'running',
     digests: [digest('any')],
@@ -67,7 +74,10 @@ t.test('what is named by a digest stands for itself', async t => {
 t.test('five earlier digests are looked at, no more; an unknown tag has none', async t => {
   const images = ['1', '2', '3', '4', '5', '6', '7', '8']
   const { ledger } = await openLedger({ a: images })
-  const { digests } = describeWanted(ledger, keyOf('a'), 'keep')
+  const { digests } = describeWanted({ ledger, blockedAnswers }, keyOf('a'), 'keep')
   t.strictSame(digests, ['8', '7', '6', '5', '4', '3'].map(digest))
-  t.match(describeWanted(ledger, keyOf('z'), 'named'), { digests: [], confirmedAtMs: undefined })
+  t.match(describeWanted({ ledger, blockedAnswers }, keyOf('z'), 'named'), {
+    digests: [],
+    confirmedAtMs: undefined,
+  })
 })

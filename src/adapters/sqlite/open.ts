@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { defaultRetentionDays } from '../../ledger/horizon.ts'
 import type { AuditLog } from '../../ports/audit-log.ts'
 import type { AwaitedImages } from '../../ports/awaited-images.ts'
+import type { BlockedAnswers } from '../../ports/blocked-answers.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ClusterTime } from '../../ports/cluster-time.ts'
 import type { ContentCatalog } from '../../ports/content-catalog.ts'
@@ -59,6 +60,7 @@ export interface OpenedLedger {
   readonly pods: PodMemory
   readonly audit: AuditLog
   readonly pins: PinBook
+  readonly blockedAnswers: BlockedAnswers
   readonly exclusions: ExclusionBook
   readonly keeps: KeepBook
   /** Warm jobs, by their ids. */
@@ -132,7 +134,7 @@ export async function openLedger(options: {
     { reader, writer, time, clock, origin, log, onTimeLearned: () => void stored.keep() },
     { retentionDays: options.retentionDays ?? defaultRetentionDays },
   )
-  const { changed, reaffirm, learnFromPeers, pins, ...port } = ledger
+  const { changed, reaffirm, learnFromPeers, pins, blockedAnswers, ...port } = ledger
   const replication = createReplication({
     reader,
     writer,
@@ -172,6 +174,7 @@ export async function openLedger(options: {
     pods: createPodMemory({ reader, writer }),
     audit: createAuditLog({ reader, writer }),
     pins,
+    blockedAnswers,
     exclusions: createExclusionBook({ reader, say: replication.say }),
     keeps: createKeepBook(wordsOf('keep')),
     warmWords: wordsOf('warm'),

@@ -14,10 +14,12 @@ import { pinInForce } from '../../ledger/pin.ts'
 import { newestStamp } from '../../ledger/stamp.ts'
 import { answerTime, believeUntil, type TrustedTime } from '../../ledger/trusted-time.ts'
 import { formatTag, type TagReference } from '../../oci/reference.ts'
+import type { BlockedAnswers } from '../../ports/blocked-answers.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PinBook } from '../../ports/pin-book.ts'
 import type { TagLedger, UpstreamObservation } from '../../ports/tag-ledger.ts'
+import { createBlockedAnswers } from './blocked-answers.ts'
 import { createClockCorrection } from './correct-clock.ts'
 import { createKeyLists } from './key-lists.ts'
 import { createPendingKeys } from './pending-keys.ts'
@@ -46,6 +48,7 @@ export interface OpenedTagLedger extends Omit<TagLedger, 'onExclusions'> {
   /** Says again what this node confirmed of a key, if an older record stands. */
   reaffirm(key: string): Promise<void>
   readonly pins: PinBook
+  readonly blockedAnswers: BlockedAnswers
   /** What the members of the cluster say the time is, one sample each. */
   learnFromPeers(samples: readonly TimeSample[]): void
 }
@@ -240,6 +243,7 @@ export function createTagLedger(
       pendingKeys: () => pending.keys(),
       nowMs: time.nowMs,
     }),
+    blockedAnswers: createBlockedAnswers({ reader, stateOf: stateForWriting, nowMs: time.nowMs }),
     changed,
     learnFromPeers,
     reaffirm: key =>

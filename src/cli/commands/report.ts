@@ -1,10 +1,10 @@
 import { formatReference } from '../../oci/reference.ts'
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
-import { type ReportAnswer, reportAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import { columns, formatAge, formatBytes, print, readReference } from '../print.ts'
+import { type ReportAnswer, reportAnswer } from '../report-answers.ts'
 
 type Item = ReportAnswer['items'][number]
 
@@ -110,9 +110,34 @@ function copiesOf({ copies }: Item): string {
   return told.map(([platform, count]) => `${platform} ${count}`).join(', ')
 }
 
-function whatOf(item: Item): string {
-  if (item.verdict === 'ready') return ''
-  if (item.digest == null) return 'nothing is known of this tag'
+const whatOf = (item: Item): string =>
+  [...blockOf(item), ...faultOf(item)].filter(part => part !== '').join('; ')
+
+/** What a block took away. */
+function blockOf({ blocked, digest }: Item): string[] {
+  if (blocked == null) return []
+  const short = `${blocked.digest.slice(0, 19)}…`
+  if (!blocked.isPin) return [`all that is known of it is blocked: ${short}`]
+  const instead =
+    digest == null ? 'nothing else is known of it' : 'what it stands for otherwise counts'
+  return [`its pin is blocked (${short}): ${instead}`]
+}
+
+function faultOf(item: Item): string[] {
+  if (item.verdict === 'ready') return []
+  if (item.digest == null) return item.blocked == null ? ['nothing is known of this tag'] : []
+  if (item.blocked != null && isWell(item)) return []
+  return [standingOf(item)]
+}
+
+/** It starts everywhere, from as many copies as it should have. */
+const isWell = ({ standings, copies }: Item): boolean =>
+  standings.every(({ standing }) => fine.includes(standing)) &&
+  copies.every(({ held, wanted }) => held >= wanted)
+
+const fine = ['here', 'in-reach', 'not-for']
+
+function standingOf(item: Item): string {
   const standing = (wanted: string) =>
     item.standings.filter(one => one.standing === wanted).map(({ node }) => node)
   if (item.standings.every(one => one.standing === 'not-for')) {
@@ -147,10 +172,16 @@ function missingOf({ missing }: Item): string {
 }
 
 function cures(items: ReportAnswer['items']): string[] {
-  const bad = items.filter(({ verdict, digest }) => verdict !== 'ready' && digest != null)
-  const unknown = items.filter(({ digest }) => digest == null).map(({ reference }) => reference)
+  const bad = items.filter(item => faultOf(item).length > 0 && item.digest != null)
+  const blocked = new Set(items.flatMap(item => item.blocked?.digest ?? []))
+  const unknown = items
+    .filter(item => item.digest == null && item.blocked == null)
+    .map(({ reference }) => reference)
   const named = bad.filter(({ why }) => why === 'named').map(({ reference }) => reference)
   return [
+    ...[...blocked].map(
+      digest => `\`holdfast unblock ${digest}\` lets it be served again, on every node`,
+    ),
     ...(unknown.length > 0
       ? [
           `\`holdfast warm ${unknown.length === 1 ? unknown[0] : 'REF…'}\` asks the registry for what nothing is known of, and fetches it`,

@@ -64,6 +64,10 @@ export const reportAnswer = Type.Object({
       missing: Type.Array(
         Type.Object({ digest: text, kind: text, size: Type.Optional(Type.Integer()) }),
       ),
+      blocked: described(
+        Type.Optional(Type.Object({ digest: text, isPin: Type.Boolean() })),
+        'What it would be answered with, had an operator not blocked that: its pin, or else the newest of what is remembered, all of which is blocked.',
+      ),
       olderDigest: described(optionalText, 'What would be answered instead.'),
     }),
   ),

@@ -111,7 +111,7 @@ function describe(
   { wanted, verdict, standings, copies, gaps, older }: ReportedImage,
   nameOf: ReadonlyMap<string, string>,
 ): ReportAnswer['items'][number] {
-  const { key, why, digests, confirmedAtMs } = wanted
+  const { key, why, digests, confirmedAtMs, blocked } = wanted
   return {
     reference: formatReference(key),
     verdict,
@@ -119,6 +119,11 @@ function describe(
     standings: [...standings].map(([id, standing]) => ({ node: nameOf.get(id) ?? id, standing })),
     copies: [...copies],
     missing: gaps.map(({ digest, kind, size }) => ({ digest, kind, ...defined({ size }) })),
-    ...defined({ digest: digests[0], confirmedAt: isoOf(confirmedAtMs), olderDigest: older }),
+    ...defined({
+      digest: digests[0],
+      confirmedAt: isoOf(confirmedAtMs),
+      olderDigest: older,
+      blocked,
+    }),
   }
 }

@@ -152,6 +152,37 @@ what is pinned or kept is fetched by itself while its registry can be reached; \
   )
 })
 
+t.test('a block is told with the command that lifts it', async t => {
+  const blocked = { digest: `sha256:${'e'.repeat(64)}`, isPin: true }
+  const pinned = { ...ready, why: 'pin', blocked }
+  const none = { standings: standings('unaware', 'unaware'), copies: [], digest: undefined }
+  const { code, out } = await report(t, [
+    { ...pinned, verdict: 'at-risk', reference: 'a/pinned:1' },
+    { ...pinned, verdict: 'not-ready', reference: 'a/alone:1', ...none },
+    {
+      ...pinned,
+      verdict: 'not-ready',
+      reference: 'a/kept:1',
+      why: 'keep',
+      ...none,
+      blocked: { ...blocked, isPin: false },
+    },
+  ])
+  t.equal(code, 7)
+  const rows = [
+    /a\/pinned:1 +at risk .* {2}its pin is blocked \(sha256:eeeeeeeeeeee…\): what it stands for otherwise counts\n/,
+    /a\/alone:1 +not ready .* {2}its pin is blocked \(sha256:eeeeeeeeeeee…\): nothing else is known of it\n/,
+    /a\/kept:1 +not ready .* {2}all that is known of it is blocked: sha256:eeeeeeeeeeee…\n/,
+  ]
+  for (const row of rows) t.match(out, row)
+  t.match(
+    out,
+    new RegExp(
+      `\n\n\`holdfast unblock ${blocked.digest}\` lets it be served again, on every node\n$`,
+    ),
+  )
+})
+
 t.test('nodes that do not answer are named, and so is what was not looked at', async t => {
   const silent = [...nodes.slice(0, 1), { name: 'engine', heard: false }]
   const { code, out } = await report(t, [ready], { nodes: silent, truncated: true })

@@ -1,0 +1,44 @@
+import { type Static, Type } from 'typebox'
+import { orNothing, text } from './answers.ts'
+
+/** `GET /api/v1/report` */
+export const reportAnswer = Type.Object({
+  /** ISO 8601. */
+  asOf: Type.String(),
+  verdict: Type.Union([Type.Literal('ready'), Type.Literal('at-risk'), Type.Literal('not-ready')]),
+  counts: Type.Object({
+    ready: Type.Number(),
+    atRisk: Type.Number(),
+    notReady: Type.Number(),
+  }),
+  truncated: Type.Boolean(),
+  emptyKeeps: Type.Array(Type.String()),
+  nodes: Type.Array(Type.Object({ name: Type.String(), heard: Type.Boolean() })),
+  pods: orNothing(
+    Type.Array(Type.Object({ name: Type.String(), state: Type.String(), failure: text })),
+  ),
+  items: Type.Array(
+    Type.Object({
+      reference: Type.String(),
+      verdict: Type.Union([
+        Type.Literal('ready'),
+        Type.Literal('at-risk'),
+        Type.Literal('not-ready'),
+      ]),
+      why: Type.String(),
+      digest: text,
+      confirmedAt: text,
+      standings: Type.Array(Type.Object({ node: Type.String(), standing: Type.String() })),
+      copies: Type.Array(
+        Type.Object({ platform: Type.String(), held: Type.Number(), wanted: Type.Number() }),
+      ),
+      missing: Type.Array(
+        Type.Object({ digest: Type.String(), kind: Type.String(), size: orNothing(Type.Number()) }),
+      ),
+      olderDigest: text,
+      blocked: orNothing(Type.Object({ digest: Type.String(), isPin: Type.Boolean() })),
+    }),
+  ),
+})
+
+export type ReportAnswer = Static<typeof reportAnswer>
