@@ -32,20 +32,29 @@ const fromDist = (outdir: string): Plugin => ({
   },
 })
 
+/** What `main.ts` imports when it is asked for: source, from `src` and without its ending, by the bundle that it becomes. */
+const loadedByMain: Readonly<Record<string, string>> = {
+  holdfast: 'cli/run',
+  daemon: 'daemon',
+  'key-file': 'adapters/cluster-keys/key-file',
+  'containerd-setup': 'daemon/containerd-setup',
+  'earlier-bundle': 'daemon/earlier-bundle',
+  'pack-support': 'daemon/pack-support',
+  'node-work': 'adapters/kubernetes/node-work',
+}
+
 /** `main.js` must parse on an old Node in order to say so: it stays alone and finds the bundles beside it. */
 const bundlesBeside: Plugin = {
   name: 'bundles-beside',
   setup(context) {
-    const bundles = new Map([
-      ['./cli/run.ts', './holdfast.js'],
-      ['./daemon.ts', './daemon.js'],
-      ['./adapters/cluster-keys/key-file.ts', './key-file.js'],
-      ['./daemon/containerd-setup.ts', './containerd-setup.js'],
-      ['./daemon/earlier-bundle.ts', './earlier-bundle.js'],
-    ])
-    context.onResolve({ filter: /^\.\// }, ({ path }) => {
+    const bundles = new Map(
+      Object.entries(loadedByMain).map(([bundle, source]) => [`./${source}.ts`, `./${bundle}.js`]),
+    )
+    context.onResolve({ filter: /^\.\// }, ({ path, kind }) => {
       const bundle = bundles.get(path)
-      return bundle === undefined ? undefined : { path: bundle, external: true }
+      if (bundle !== undefined) return { path: bundle, external: true }
+      if (kind !== 'dynamic-import') return undefined
+      return { errors: [{ text: `${path} has no bundle: name it in loadedByMain` }] }
     })
   },
 }
@@ -132,24 +141,24 @@ export const unbundled = [
 
 /**
  * Bundles `src/` into `outdir`, which is emptied first. Native modules, and what hardly any node loads, stay outside and are found in `node_modules`.
- * `daemon.ts` becomes a bundle of its own, so that asking commands do not pay for it. Resolves with the paths of
+ * What `main.ts` loads becomes bundles of its own, so that asking commands do not pay for the daemon. Resolves with the paths of
  * the files that something was taken of, from the root.
  */
 export async function buildBundles(
   outdir: string = join(root, 'dist'),
 ): Promise<readonly string[]> {
   await rm(outdir, { recursive: true, force: true })
-  const daemon = join(root, 'src/daemon.ts')
   const { metafile } = await build({
     ...common,
     metafile: true,
     absWorkingDir: root,
     entryPoints: {
-      holdfast: join(root, 'src/cli/run.ts'),
-      'key-file': join(root, 'src/adapters/cluster-keys/key-file.ts'),
-      'containerd-setup': join(root, 'src/daemon/containerd-setup.ts'),
-      'earlier-bundle': join(root, 'src/daemon/earlier-bundle.ts'),
-      ...((await exists(daemon)) ? { daemon } : {}),
+      ...Object.fromEntries(
+        Object.entries(loadedByMain).map(([name, source]) => [
+          name,
+          join(root, 'src', `${source}.ts`),
+        ]),
+      ),
       ...(await workerEntries()),
     },
     target: 'node24',
@@ -171,10 +180,6 @@ export async function buildBundles(
   })
   const parts = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs))
   return parts.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([file]) => file)
-}
-
-async function exists(file: string): Promise<boolean> {
-  return (await stat(file).catch(() => undefined)) !== undefined
 }
 
 /** Whether a source or the lock file is younger than the last build. */

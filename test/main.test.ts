@@ -1,10 +1,13 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
+import { gunzipSync } from 'node:zlib'
 import t from 'tap'
 import { buildBundles } from '../scripts/build.ts'
+import { listen } from './cli/support.ts'
 
 interface Ended {
   readonly code: number
@@ -62,6 +65,27 @@ t.test('the built program', async t => {
       stdout: /^holdfast: \d/,
     })
     t.match(await run(process.execPath, [main, 'nope']), { code: 2, stderr: /is no command/ })
+  })
+
+  t.test('packs a bundle for support', async t => {
+    const answer = {
+      node: 'galley',
+      asOf: '2026-11-20T03:00:00Z',
+      parts: [{ name: 'status.json', what: 'how it is', json: { ready: true } }],
+    }
+    const admin = createServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+    })
+    const address = `127.0.0.1:${await listen(t, admin)}`
+    const dir = t.testdir({ token: 'sesame' })
+    const file = join(dir, 'support.tar.gz')
+    const access = ['--address', address, '--token-file', join(dir, 'token')]
+    const words = ['support-bundle', '--output-file', file, ...access]
+    const ended = await run(process.execPath, [main, ...words])
+    t.match(ended, { code: 0, stdout: `${file}\n` }, ended.stderr)
+    const tar = gunzipSync(readFileSync(file)).toString('latin1')
+    t.match(tar, /MANIFEST\.txt\0.*galley\/status\.json: how it is/s)
+    t.match(tar, /galley\/status\.json\0.*"ready": true/s)
   })
 
   t.test('serves in a process that was started with the flags that save memory', async t => {
@@ -122,6 +146,7 @@ t.test('the built program', async t => {
 
   t.test('begins with a file that an old Node can parse and that needs no other', async t => {
     const text = readFileSync(main, 'utf8')
+    t.ok(text.length < 10_000, 'nothing is in it but the check')
     t.match(text, /^#!\/usr\/bin\/env node\n/)
     t.notMatch(text, /^\s*import\s+[^(]/m, 'nothing is imported before the check')
     t.notMatch(text, /\?\?|\?\.|^await |#[a-z]+\b.*=/m)
