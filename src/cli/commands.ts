@@ -141,16 +141,25 @@ export const commands: readonly Command[] = [
     name: 'report',
     isWatchable: true,
     summary: 'tell whether images would start if no registry could be reached from now on',
-    usage: '[REF]… [--running] [--node NODE]',
+    usage: '[REF]… [--list FILE] [--running] [--node NODE[,NODE]…]',
     words: { min: 0, max: Number.POSITIVE_INFINITY },
     description:
       'Asks every node what it holds, and tells for each image that is pinned or kept, that you name, or that pods run now, what would happen if ' +
       'the uplink were cut. ready: it starts on every node, from what that node or others hold, and as many nodes hold it as keep.copies wants. at risk: it ' +
-      'starts, but fewer nodes hold it, or what starts is an earlier image. not ready: on some node nothing would start. A node that does not ' +
-      'answer is not judged, and named. Copies are counted for each platform.',
+      'starts, but fewer nodes hold it, or what starts is an earlier image. not ready: on some node nothing would start. While a node does not ' +
+      'answer all is at risk at best; --node names those to judge. Copies are counted for each platform.',
     options: [
       { name: 'running', summary: 'what the pods of all nodes run now; with --node those of one' },
-      { ...nodeOption, summary: 'judge this node alone; copies are counted on all' },
+      {
+        name: 'list',
+        value: 'FILE',
+        summary: 'also what a file names, as `warm` takes it; - is standard input',
+      },
+      {
+        name: 'node',
+        value: 'NODE[,NODE]…',
+        summary: 'judge these nodes alone; copies are counted on all',
+      },
     ],
     examples: [
       { line: 'holdfast report', does: 'before the cable is pulled' },

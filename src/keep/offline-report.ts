@@ -52,7 +52,7 @@ export interface ReportedImage {
 }
 
 export interface OfflineReport {
-  /** The worst of the images; `not-ready` without any. */
+  /** The worst of the images, at risk at best while a node that is judged does not answer; `not-ready` without any. */
   readonly verdict: Verdict
   readonly nodes: readonly ReportedNode[]
   readonly images: readonly ReportedImage[]
@@ -110,7 +110,9 @@ export function createOfflineReport(
       })
       reported.push(...(await Promise.all(looks)))
     }
-    return { verdict: worst(reported.map(({ verdict }) => verdict)), nodes, images: reported }
+    const verdicts = reported.map(({ verdict }) => verdict)
+    const isOneSilent = judged.some(({ isHeard }) => !isHeard)
+    return { verdict: worst(verdicts, isOneSilent), nodes, images: reported }
   }
 
   async function judge(
@@ -241,7 +243,7 @@ function verdictOf(
   return isThin || isAnother ? 'at-risk' : 'ready'
 }
 
-function worst(verdicts: readonly Verdict[]): Verdict {
+function worst(verdicts: readonly Verdict[], isOneSilent: boolean): Verdict {
   if (verdicts.length === 0 || verdicts.includes('not-ready')) return 'not-ready'
-  return verdicts.includes('at-risk') ? 'at-risk' : 'ready'
+  return isOneSilent || verdicts.includes('at-risk') ? 'at-risk' : 'ready'
 }

@@ -179,6 +179,15 @@ t.test('one node may be judged alone; copies count on all', async t => {
   })
 })
 
+t.test('while a node that is judged does not answer nothing is ready', async t => {
+  const nodes = { a: { [amd]: 0 }, b: { [amd]: 0 }, c: null }
+  const { report, verdict } = await reportOn({ nodes })
+  t.equal(verdict, 'ready', 'where it was looked it starts')
+  t.equal(report.verdict, 'at-risk')
+  const others = await reportOn({ nodes }, wanted('a'), ({ name }) => name !== 'c')
+  t.equal(others.report.verdict, 'ready', 'it was not asked about')
+})
+
 t.test('a tag of which nothing is known is not ready, and so is an empty report', async t => {
   t.match(await reportOn({ nodes: { a: { [amd]: 0 } } }, wanted('a', [])), {
     verdict: 'not-ready',

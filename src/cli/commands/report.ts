@@ -4,27 +4,50 @@ import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import { columns, formatAge, formatBytes, print, readReference } from '../print.ts'
+import { readImageList } from '../read-image-list.ts'
 import { type ReportAnswer, reportAnswer } from '../report-answers.ts'
 
 type Item = ReportAnswer['items'][number]
 
 /** `holdfast report [REF]…` and `holdfast report --running` */
 export const run: RunCommand = async context => {
-  const ref = context.words.map(word => formatReference(readReference(word)))
-  const { node } = context.options
+  const { node, list } = context.options
+  const listed = list === undefined ? [] : await readImageList(list)
+  const ref = [...context.words, ...listed].map(word => formatReference(readReference(word)))
   const running = context.options['running'] === undefined ? undefined : 'true'
   if (running !== undefined && ref.length > 0) {
     throw new CommandFailure('usage', '--running is about what runs: name no image with it')
   }
   const api = createAdminApi(await findAdmin(context))
   const answer = await api.get('/api/v1/report', { ref, running, node }, reportAnswer)
+  if (node !== undefined) mustHaveAnswered(answer)
   print(context, answer, () => lines(answer))
   if (answer.items.length === 0) return 'noAnswer'
   return answer.verdict === 'ready' && !answer.truncated ? 'ok' : 'faulty'
 }
 
+/** Throws `CommandFailure`: of a node that says nothing there is nothing to tell. */
+function mustHaveAnswered(answer: ReportAnswer): void {
+  const silent = silentOf(answer)
+  if (silent.length > 0) {
+    throw new CommandFailure(
+      'unreachable',
+      `${doNotAnswer(silent)}: nobody can tell what would start there`,
+    )
+  }
+}
+
+const silentOf = ({ nodes }: ReportAnswer): readonly string[] =>
+  nodes.filter(({ heard }) => !heard).map(({ name }) => name)
+
+const doNotAnswer = (names: readonly string[]): string =>
+  `${listOf(names)} ${names.length === 1 ? 'does' : 'do'} not answer`
+
+const listOf = (names: readonly string[]): string =>
+  names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
+
 function lines(answer: ReportAnswer): readonly string[] {
-  const { items, nodes, truncated } = answer
+  const { items, truncated } = answer
   if (items.length === 0) return answer.pods == null ? noneKept(answer) : nothingRuns(answer.pods)
   const worstFirst = items.toSorted((a, b) => order[a.verdict] - order[b.verdict])
   const now = Date.parse(answer.asOf)
@@ -35,10 +58,9 @@ function lines(answer: ReportAnswer): readonly string[] {
     copiesOf(item),
     whatOf(item),
   ])
-  const silent = nodes.filter(({ heard }) => !heard).map(({ name }) => name)
   const about = [
     ...(truncated ? [`there are more; the first ${items.length} were looked at`] : []),
-    ...(silent.length > 0 ? [`not judged, for they do not answer: ${silent.join(', ')}`] : []),
+    ...tellSilent(answer),
     ...unseen(answer.pods ?? []),
     ...cures(items),
     ...tellEmpty(answer.emptyKeeps),
@@ -48,6 +70,14 @@ function lines(answer: ReportAnswer): readonly string[] {
     '',
     ...columns([['TAG', 'VERDICT', 'CONFIRMED', 'COPIES', 'WHAT'], ...rows]),
     ...(about.length > 0 ? ['', ...about] : []),
+  ]
+}
+
+function tellSilent(answer: ReportAnswer): string[] {
+  if (silentOf(answer).length === 0) return []
+  const others = answer.nodes.flatMap(({ name, heard }) => (heard ? [name] : []))
+  return [
+    `what does not answer is not judged: start it, or judge the others alone with \`--node ${others.join()}\`; after a week it is forgotten`,
   ]
 }
 
@@ -86,20 +116,30 @@ const words = { 'not-ready': 'not ready', 'at-risk': 'at risk', ready: 'ready' }
 const allOf = (count: number): string => (count === 2 ? 'both' : `all ${count}`)
 
 /** Reads well aloud. */
-function summary({ counts, items, nodes }: ReportAnswer): string {
-  const heard = nodes.filter(node => node.heard)
-  const where = heard.length === 1 ? `on ${heard[0]?.name}` : `on ${allOf(heard.length)} nodes`
-  const images = items.length === 1 ? 'the image' : `${allOf(items.length)} images`
-  if (counts.ready === items.length) {
-    return `Ready: ${images} would start ${where} without any registry.`
-  }
+function summary(answer: ReportAnswer): string {
+  const { counts, items } = answer
+  if (counts.ready === items.length) return whereAllStarts(answer)
+  const silent = silentOf(answer)
   const parts = [
     ...(counts.notReady > 0 ? [`${counts.notReady} not ready`] : []),
     ...(counts.atRisk > 0 ? [`${counts.atRisk} at risk`] : []),
     `${counts.ready} ready`,
   ]
   const title = counts.notReady > 0 ? 'Not ready' : 'At risk'
-  return `${title}: of ${items.length} ${items.length === 1 ? 'image' : 'images'}, ${parts.join(', ')}.`
+  const count = `${items.length} ${items.length === 1 ? 'image' : 'images'}`
+  const who = silent.length === 0 ? '' : ` ${doNotAnswer(silent)}.`
+  return `${title}: of ${count}, ${parts.join(', ')}.${who}`
+}
+
+function whereAllStarts(answer: ReportAnswer): string {
+  const { items, nodes } = answer
+  const heard = nodes.filter(node => node.heard)
+  const silent = silentOf(answer)
+  const where = heard.length === 1 ? `on ${heard[0]?.name}` : `on ${allOf(heard.length)} nodes`
+  const start = `${items.length === 1 ? 'the image' : `${allOf(items.length)} images`} would start ${where}`
+  if (silent.length === 0) return `Ready: ${start} without any registry.`
+  const which = heard.length > 1 ? ' that answer' : ''
+  return `At risk: ${doNotAnswer(silent)}. Without any registry ${start}${which}.`
 }
 
 /** Where platforms differ, each is told. */

@@ -13,7 +13,7 @@ export const reportQuery = Type.Object({
   ),
   node: described(
     optionalText,
-    'The node that is judged, as in `/api/v1/nodes/{name}`; without it, all are.',
+    'The nodes that are judged, as in `/api/v1/nodes/{name}`, with commas between them; without it, all are.',
   ),
   limit: described(limit(1_000, 1_000), 'Of the keep set, or of what runs.'),
 })
@@ -24,10 +24,12 @@ const verdict = Type.Union([
   Type.Literal('not-ready'),
 ])
 
-/** `verdict` is the worst of the images, and `not-ready` where there is none. */
 export const reportAnswer = Type.Object({
   ...asOf,
-  verdict: described(verdict, 'The worst of the images; `not-ready` where there is none.'),
+  verdict: described(
+    verdict,
+    'The worst of the images, `at-risk` at best while a node that is judged does not answer; `not-ready` where there is no image.',
+  ),
   counts: Type.Object({
     ready: Type.Integer(),
     atRisk: Type.Integer(),

@@ -45,8 +45,8 @@ export function addReport(
 ): void {
   add(operations.report, async ({ query: { ref, running, node, limit } }) => {
     const signal = AbortSignal.timeout(withinMs)
-    const only = node === undefined ? undefined : idOf(findNode(node, nodes), nodes)
-    const isMeant = ({ id }: { readonly id: NodeId }) => only === undefined || id === only
+    const only = node?.split(',').map(word => idOf(findNode(word, nodes), nodes))
+    const isMeant = ({ id }: { readonly id: NodeId }) => only === undefined || only.includes(id)
     if (running && ref.length > 0) throw new QueryFault('ref and running: name one of them')
     const seen = running ? await report.running(signal) : undefined
     const found = await list(ref, seen, only, limit)
@@ -66,12 +66,14 @@ export function addReport(
   async function list(
     ref: readonly string[],
     seen: Awaited<ReturnType<ListRunning>> | undefined,
-    only: NodeId | undefined,
+    only: readonly NodeId[] | undefined,
     limit: number,
   ): Promise<readonly WantedImage[]> {
     if (ref.length > 0) return distinct(ref).map(name => report.named(name))
     if (seen === undefined) return report.keepSet(limit + 1)
-    const here = seen.images.filter(image => only === undefined || image.nodes.includes(only))
+    const here = seen.images.filter(
+      image => only === undefined || only.some(id => image.nodes.includes(id)),
+    )
     return distinct(here.map(({ name }) => name)).map(name => report.named(name, 'running'))
   }
 }

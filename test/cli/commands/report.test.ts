@@ -183,12 +183,60 @@ t.test('a block is told with the command that lifts it', async t => {
   )
 })
 
-t.test('nodes that do not answer are named, and so is what was not looked at', async t => {
-  const silent = [...nodes.slice(0, 1), { name: 'engine', heard: false }]
-  const { code, out } = await report(t, [ready], { nodes: silent, truncated: true })
-  t.equal(code, 7, 'what was not looked at is not ready')
-  t.match(out, /^Ready: the image would start on bridge without any registry\.\n/)
-  t.match(out, /the first 1 were looked at\nnot judged, for they do not answer: engine\n/)
+t.test('while a node does not answer, all is at risk at best', async t => {
+  const silent = [...nodes, { name: 'engine', heard: false }]
+  const { code, out } = await report(t, [ready], { nodes: silent, verdict: 'at-risk' })
+  t.equal(code, 7)
+  t.match(
+    out,
+    /^At risk: engine does not answer\. Without any registry the image would start on both nodes that answer\.\n/,
+  )
+  t.match(
+    out,
+    /judge the others alone with `--node bridge,galley`; after a week it is forgotten\n$/,
+  )
+  const alone = await report(t, [ready], { nodes: silent.slice(1), verdict: 'at-risk' })
+  t.match(alone.out, /^At risk: .* the image would start on galley\.\n/)
+  const worse = await report(t, [{ ...ready, verdict: 'not-ready' }, ready], {
+    nodes: [...silent, { name: 'hold', heard: false }],
+  })
+  t.match(
+    worse.out,
+    /^Not ready: of 2 images, 1 not ready, 1 ready\. engine and hold do not answer\.\n/,
+  )
+})
+
+t.test('a node that is named and does not answer is all there is to say', async t => {
+  const silent = { nodes: [{ name: 'engine', heard: false }], verdict: 'not-ready' }
+  for (const format of [[], ['--output', 'json']]) {
+    const { code, out, err } = await report(t, [ready], silent, ['--node', 'engine', ...format])
+    t.match({ code, out }, { code: 4, out: '' })
+    t.match(err, /engine does not answer: nobody can tell what would start there/)
+  }
+})
+
+t.test('what was not looked at is not ready', async t => {
+  const { code, out } = await report(t, [ready], { truncated: true })
+  t.equal(code, 7)
+  t.match(out, /the first 1 were looked at\n/)
+})
+
+t.test('a file names images', async t => {
+  const dir = t.testdir({
+    'a.txt': 'nginx # the proxy\n\nquay.io/a/b:1\n',
+    'a.yaml': 'images: [redis:7]\n',
+  })
+  const refs = async (...words: string[]) =>
+    (await report(t, [ready], {}, words)).asked[0]?.url.searchParams.getAll('ref')
+  t.strictSame(await refs('mysql', '--list', `${dir}/a.txt`), [
+    'docker.io/library/mysql:latest',
+    'docker.io/library/nginx:latest',
+    'quay.io/a/b:1',
+  ])
+  t.strictSame(await refs('--list', `${dir}/a.yaml`), ['docker.io/library/redis:7'])
+  t.match(await report(t, [], {}, ['--list', `${dir}/none`]), { code: 2, err: /cannot be read/ })
+  const both = ['--running', '--list', `${dir}/a.txt`]
+  t.match(await report(t, [], {}, both), { code: 2, err: /name no image/ })
 })
 
 t.test('images and a node are asked for', async t => {

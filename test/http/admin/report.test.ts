@@ -127,6 +127,9 @@ t.test('one node is judged by its name or its id; a name that nobody has is told
     asked.map(({ judged }) => judged),
     [['van-2'], ['van-1']],
   )
+  t.match(await ask('/api/v1/report?node=van-2,self'), {
+    body: { nodes: [{ name: 'van-1' }, { name: 'van-2' }] },
+  })
   t.match(await ask('/api/v1/report?node=van-9'), {
     status: 404,
     body: { detail: /van-9.*van-1, van-2/ },
