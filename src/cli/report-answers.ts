@@ -13,7 +13,9 @@ export const reportAnswer = Type.Object({
   }),
   truncated: Type.Boolean(),
   emptyKeeps: Type.Array(Type.String()),
-  nodes: Type.Array(Type.Object({ name: Type.String(), heard: Type.Boolean() })),
+  nodes: Type.Array(
+    Type.Object({ name: Type.String(), heard: Type.Boolean(), full: orNothing(Type.Boolean()) }),
+  ),
   pods: orNothing(
     Type.Array(Type.Object({ name: Type.String(), state: Type.String(), failure: text })),
   ),
@@ -26,6 +28,7 @@ export const reportAnswer = Type.Object({
         Type.Literal('not-ready'),
       ]),
       why: Type.String(),
+      kept: orNothing(Type.Boolean()),
       digest: text,
       confirmedAt: text,
       standings: Type.Array(Type.Object({ node: Type.String(), standing: Type.String() })),

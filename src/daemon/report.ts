@@ -8,6 +8,7 @@ import { findUnmetKeeps } from '../keep/unmet-keeps.ts'
 import { describeWanted, listKeepSet } from '../keep/wanted-images.ts'
 import type { Digest } from '../oci/digest.ts'
 import { formatPlatform, parsePlatform } from '../oci/platform.ts'
+import { isTagName } from '../oci/reference.ts'
 import type { BlockedAnswers } from '../ports/blocked-answers.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
@@ -27,14 +28,15 @@ export function wireSurvey(
   config: Pick<Config, 'platforms'>,
   {
     ledger,
-    content: { completeness },
+    content: { completeness, collector },
   }: {
     readonly ledger: Pick<TagLedger, 'pin' | 'history'>
-    readonly content: Pick<Content, 'completeness'>
+    readonly content: Pick<Content, 'completeness' | 'collector'>
   },
 ): SurveyParts {
   return {
     platforms: config.platforms.map(formatPlatform),
+    isFull: collector.isFull,
     countLacking(target, text) {
       const platform = parsePlatform(text)
       return platform && completeness.needs(target, [platform])?.length
@@ -62,7 +64,7 @@ export function wireReport(
     readonly ledger: Pick<TagLedger, 'pin' | 'history' | 'liveTargets' | 'pinnedNames'>
     readonly blockedAnswers: BlockedAnswers
     readonly self: NodeId
-    readonly content: Pick<Content, 'completeness' | 'graph' | 'keeps'>
+    readonly content: Pick<Content, 'completeness' | 'collector' | 'graph' | 'keeps'>
     readonly manifests: Pick<Manifests, 'fetchFromPeers'>
     readonly running: Pick<Running, 'byDigest'>
     readonly listRunning: ListRunning
@@ -125,6 +127,7 @@ export function wireReport(
       return [...known, ...unknown].slice(0, limit)
     },
     emptyKeeps: images => findUnmetKeeps(keeps.patterns(), images).patterns,
+    isKept: key => isTagName(key) && (keeps.isKept(key) || ledger.pin(key) !== undefined),
     named: (key, why = 'named') => describeWanted(sources, key, why),
     running: listRunning,
   }

@@ -24,6 +24,8 @@ export interface ReportedNode {
   readonly platforms: readonly string[]
   /** It said what it holds. One that did not is not judged. */
   readonly isHeard: boolean
+  /** It said that its store takes nothing more. */
+  readonly isFull: boolean
 }
 
 /** Something that no node holds. */
@@ -59,7 +61,7 @@ export interface OfflineReport {
 }
 
 /** A node that may be asked; this one is the first. */
-export type ReportingNode = Omit<ReportedNode, 'isHeard'>
+export type ReportingNode = Omit<ReportedNode, 'isHeard' | 'isFull'>
 
 export interface ReportParts {
   /** This node and every member that was not forgotten. */
@@ -100,7 +102,11 @@ export function createOfflineReport(
         if (said !== undefined) surveys.set(id, said)
       }),
     )
-    const nodes = asked.map(node => ({ ...node, isHeard: surveys.has(node.id) }))
+    const nodes = asked.map(node => ({
+      ...node,
+      isHeard: surveys.has(node.id),
+      isFull: surveys.get(node.id)?.isFull === true,
+    }))
     const judged = nodes.filter(only)
     const reported: ReportedImage[] = []
     for (let from = 0; from < images.length; from += atOnce) {

@@ -45,6 +45,8 @@ export interface Survey {
   /** Of its clients, as in `linux/amd64`. */
   readonly platforms: readonly string[]
   readonly images: readonly SurveyedHoldings[]
+  /** Its store takes nothing more: what it lacks does not come by itself. */
+  readonly isFull: boolean
 }
 
 /** A node that is asked. */
@@ -52,17 +54,19 @@ export interface SurveyParts {
   readonly platforms: readonly string[]
   /** How many parts it lacks of an image for clients of a platform; `undefined` when there is nothing for them. */
   readonly countLacking: (target: Digest, platform: string) => number | undefined
+  readonly isFull: () => boolean
   /** Digests that it may answer a tag with. */
   readonly answersOf: (key: TagReference) => readonly Digest[]
 }
 
 /** What this node says of itself. */
 export function surveyHere(
-  { platforms, countLacking, answersOf }: SurveyParts,
+  { platforms, countLacking, isFull, answersOf }: SurveyParts,
   images: readonly SurveyedImage[],
 ): Survey {
   return {
     platforms,
+    isFull: isFull(),
     images: images.map(({ key, digests }) => {
       const [newest] = digests
       const answers = isTagName(key) ? answersOf(key) : digests
@@ -127,7 +131,7 @@ function readName(text: string): ImageName | undefined {
   }
 }
 
-/** What a node knows of an image's digests is told by their places. */
+/** What a node knows of an image's digests is told by their places. Nodes of before the last part neither send nor miss it. */
 const encodeSurvey = (survey: Survey, asked: readonly SurveyedImage[]): Uint8Array =>
   encodeCbor([
     survey.platforms,
@@ -135,13 +139,14 @@ const encodeSurvey = (survey: Survey, asked: readonly SurveyedImage[]): Uint8Arr
       lacks.map(count => count ?? null),
       knows.map(digest => asked[at]?.digests.indexOf(digest)),
     ]),
+    survey.isFull,
   ])
 
 /** `undefined` when it is none for these images. Never throws. */
 function decodeSurvey(bytes: Uint8Array, asked: readonly SurveyedImage[]): Survey | undefined {
   const value = decodeCbor(bytes)
   if (!Array.isArray(value)) return undefined
-  const [names, rows]: readonly unknown[] = value
+  const [names, rows, isFull]: readonly unknown[] = value
   const platforms = readList(names, maxPlatforms, name =>
     typeof name === 'string' && name.length <= 100 ? name : undefined,
   )
@@ -151,7 +156,7 @@ function decodeSurvey(bytes: Uint8Array, asked: readonly SurveyedImage[]): Surve
   const images = readList(rows, maxSurveyed, (row, at) =>
     readHoldings(row, platforms.length, asked[at]?.digests ?? []),
   )
-  return images && { platforms, images }
+  return images && { platforms, images, isFull: isFull === true }
 }
 
 function readHoldings(

@@ -21,13 +21,15 @@ interface World {
   /** What no node has, by digest and platform; `undefined`: nothing in it for that. */
   readonly gaps?: Readonly<Record<string, readonly Gap[] | undefined>>
   readonly copies?: number
+  /** Nodes whose store is full. */
+  readonly full?: readonly string[]
   /** Digests that a node may answer with, where these are not all. */
   readonly knows?: Readonly<Record<string, readonly Digest[]>>
 }
 
 /** The report on one tag in a made-up mesh. */
 async function reportOn(
-  { nodes, gaps = {}, copies = 2, knows = {} }: World,
+  { nodes, gaps = {}, copies = 2, knows = {}, full = [] }: World,
   image = wanted('a'),
   only?: (node: ReportingNode) => boolean,
 ) {
@@ -45,6 +47,7 @@ async function reportOn(
         const platforms = Object.keys(lacks)
         return {
           platforms,
+          isFull: full.includes(id),
           images: images.map(({ digests }) => ({
             lacks: platforms.map(platform => lacks[platform]),
             knows: knows[id] ?? digests,
@@ -177,6 +180,15 @@ t.test('one node may be judged alone; copies count on all', async t => {
     standings: { a: undefined, b: 'here' },
     copies: [{ held: 2, wanted: 2 }],
   })
+})
+
+t.test('a node whose store is full is told', async t => {
+  const nodes = { a: { [amd]: 0 }, b: { [amd]: 3 }, c: null }
+  const { report } = await reportOn({ nodes, full: ['b', 'c'] })
+  t.strictSame(
+    report.nodes.map(({ isFull }) => isFull),
+    [false, true, false],
+  )
 })
 
 t.test('while a node that is judged does not answer nothing is ready', async t => {

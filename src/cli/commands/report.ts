@@ -62,7 +62,7 @@ function lines(answer: ReportAnswer): readonly string[] {
     ...(truncated ? [`there are more; the first ${items.length} were looked at`] : []),
     ...tellSilent(answer),
     ...unseen(answer.pods ?? []),
-    ...cures(items),
+    ...cures(answer),
     ...tellEmpty(answer.emptyKeeps),
   ]
   return [
@@ -211,31 +211,48 @@ function missingOf({ missing }: Item): string {
   return `no node has ${parts.join(' and ')}${size}`
 }
 
-function cures(items: ReportAnswer['items']): string[] {
+/** What mends it, by what stands in the way. */
+function cures({ items, nodes }: ReportAnswer): string[] {
   const bad = items.filter(item => faultOf(item).length > 0 && item.digest != null)
+  const unkept = bad.filter(({ kept, why }) => !(kept ?? why !== 'named'))
+  const [byDigest, byTag] = [unkept.filter(isByDigest), unkept.filter(item => !isByDigest(item))]
+  const unknown = items.filter(item => item.digest == null && item.blocked == null)
   const blocked = new Set(items.flatMap(item => item.blocked?.digest ?? []))
-  const unknown = items
-    .filter(item => item.digest == null && item.blocked == null)
-    .map(({ reference }) => reference)
-  const named = bad.filter(({ why }) => why === 'named').map(({ reference }) => reference)
+  const full = bad.length === 0 ? [] : nodes.filter(node => node.full === true)
+  const cure = (found: readonly Item[], tell: (ref: string) => string): string[] =>
+    found.length === 0 ? [] : [tell(found.length === 1 ? (found[0]?.reference ?? '') : 'REF')]
   return [
     ...[...blocked].map(
       digest => `\`holdfast unblock ${digest}\` lets it be served again, on every node`,
     ),
-    ...(unknown.length > 0
-      ? [
-          `\`holdfast warm ${unknown.length === 1 ? unknown[0] : 'REF…'}\` asks the registry for what nothing is known of, and fetches it`,
-        ]
-      : []),
-    ...(named.length > 0
-      ? [
-          `\`holdfast keep ${named.length === 1 ? named[0] : 'REF'}\` has the nodes that are to hold it fetch it while its registry can be reached`,
-        ]
-      : []),
-    ...(bad.length > named.length
-      ? [
-          'what is pinned or kept is fetched by itself while its registry can be reached; `holdfast status` tells whether it can',
-        ]
-      : []),
+    ...full.map(
+      ({ name }) =>
+        `the store of ${name} is full, so nothing comes there by itself: \`holdfast store --node ${name}\` tells of what`,
+    ),
+    ...cure(
+      unknown,
+      ref =>
+        `\`holdfast warm ${ref}\` asks the registry for what nothing is known of, and fetches it`,
+    ),
+    ...cure(
+      byDigest,
+      ref =>
+        `\`holdfast warm ${ref}\` has the nodes fetch it; a digest is not kept, a tag that is pinned to it is`,
+    ),
+    ...cure(
+      byTag,
+      ref =>
+        `\`holdfast keep ${ref}\` has the nodes that are to hold it fetch it while its registry can be reached`,
+    ),
+    ...(bad.length > unkept.length ? [comesByItself(nodes)] : []),
   ]
+}
+
+const isByDigest = ({ reference }: Item): boolean => reference.includes('@')
+
+function comesByItself(nodes: ReportAnswer['nodes']): string {
+  const away = nodes.filter(({ heard }) => !heard).map(({ name }) => name)
+  const back =
+    away.length === 0 ? '' : `, and what ${listOf(away)} held counts again once it answers`
+  return `what is pinned or kept is fetched by itself while its registry can be reached${back}; \`holdfast status\` tells whether it can`
 }

@@ -40,9 +40,15 @@ export const reportAnswer = Type.Object({
     Type.Array(text),
     'Patterns that are kept and that no known tag fits, where the keep set was looked at.',
   ),
-  /** `heard`: it said what it holds; one that did not is not judged. */
+  /** `heard`: it said what it holds; one that did not is not judged. `full`: its store takes nothing more. */
   nodes: Type.Array(
-    Type.Object({ id: text, name: text, platforms: Type.Array(text), heard: Type.Boolean() }),
+    Type.Object({
+      id: text,
+      name: text,
+      platforms: Type.Array(text),
+      heard: Type.Boolean(),
+      full: Type.Boolean(),
+    }),
   ),
   pods: described(
     Type.Optional(Type.Array(Type.Object({ name: text, state: text, failure: optionalText }))),
@@ -53,6 +59,7 @@ export const reportAnswer = Type.Object({
       reference: text,
       verdict,
       why: described(text, '`pin`, `keep`, `running` or `named`.'),
+      kept: described(Type.Boolean(), 'Nodes fetch what they lack of it by themselves.'),
       digest: described(optionalText, 'Absent: nothing is known of the tag.'),
       confirmedAt: Type.Optional(time),
       standings: described(

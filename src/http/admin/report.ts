@@ -22,6 +22,8 @@ export interface ReportSource {
   readonly keepSet: (limit: number) => Promise<readonly WantedImage[]>
   /** Patterns that are kept and that no image of the keep set fits. */
   readonly emptyKeeps: (images: readonly WantedImage[]) => readonly string[]
+  /** It is a tag that is pinned or kept: nodes fetch what they lack of it. */
+  readonly isKept: (key: ImageName) => boolean
   readonly named: (key: ImageName, why?: 'running' | 'named') => WantedImage
   /** What the pods of all nodes run now. */
   readonly running: ListRunning
@@ -60,7 +62,13 @@ export function addReport(
     const truncated = found.length > images.length
     const isKeepSet = ref.length === 0 && !running && !truncated
     const emptyKeeps = isKeepSet ? [...report.emptyKeeps(images)] : []
-    return { ...asOf(), ...tell(made, judged), truncated, emptyKeeps, ...defined({ pods }) }
+    return {
+      ...asOf(),
+      ...tell(made, judged, report.isKept),
+      truncated,
+      emptyKeeps,
+      ...defined({ pods }),
+    }
   })
 
   async function list(
@@ -93,26 +101,31 @@ const idOf = (found: FoundNode, { self }: KnownNodes): NodeId =>
 function tell(
   { verdict, images }: OfflineReport,
   judged: OfflineReport['nodes'],
+  isKept: ReportSource['isKept'],
 ): Omit<ReportAnswer, 'node' | 'asOf' | 'truncated' | 'emptyKeeps'> {
   const count = (wanted: Verdict) => images.filter(image => image.verdict === wanted).length
   const nameOf = new Map(judged.map(({ id, name }) => [id, name]))
   return {
     verdict,
     counts: { ready: count('ready'), atRisk: count('at-risk'), notReady: count('not-ready') },
-    nodes: judged.map(({ id, name, platforms, isHeard }) => ({
+    nodes: judged.map(({ id, name, platforms, isHeard, isFull }) => ({
       id,
       name,
       platforms: [...platforms],
       heard: isHeard,
+      full: isFull,
     })),
-    items: images.map(image => describe(image, nameOf)),
+    items: images.map(image => ({
+      ...describe(image, nameOf),
+      kept: image.wanted.why !== 'named' || isKept(image.wanted.key),
+    })),
   }
 }
 
 function describe(
   { wanted, verdict, standings, copies, gaps, older }: ReportedImage,
   nameOf: ReadonlyMap<string, string>,
-): ReportAnswer['items'][number] {
+): Omit<ReportAnswer['items'][number], 'kept'> {
   const { key, why, digests, confirmedAtMs, blocked } = wanted
   return {
     reference: formatReference(key),

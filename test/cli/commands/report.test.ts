@@ -183,6 +183,36 @@ t.test('a block is told with the command that lifts it', async t => {
   )
 })
 
+t.test('the cure fits what stands in the way', async t => {
+  const thin = {
+    ...ready,
+    verdict: 'at-risk',
+    why: 'named',
+    kept: false,
+    standings: standings('here', 'in-reach'),
+    copies: [{ platform: 'linux/amd64', held: 1, wanted: 2 }],
+  }
+  const kept = await report(t, [{ ...thin, kept: true }], {
+    nodes: [
+      { name: 'bridge', heard: true, full: false },
+      { name: 'galley', heard: true, full: true },
+      { name: 'hold', heard: false, full: false },
+    ],
+  })
+  t.notMatch(kept.out, 'holdfast keep', 'it is kept already')
+  t.match(
+    kept.out,
+    /the store of galley is full, .*: `holdfast store --node galley` tells of what\n/,
+  )
+  t.match(kept.out, /fetched by itself .*, and what hold held counts again once it answers; /)
+  const reference = `reg.lab/web@${digest}`
+  const byDigest = await report(t, [{ ...thin, reference }])
+  t.notMatch(byDigest.out, 'holdfast keep', 'keep takes no digest')
+  t.match(byDigest.out, `\`holdfast warm ${reference}\` has the nodes fetch it`)
+  const full = nodes.map(node => ({ ...node, full: true }))
+  t.notMatch((await report(t, [ready], { nodes: full })).out, 'is full', 'nothing is to come')
+})
+
 t.test('while a node does not answer, all is at risk at best', async t => {
   const silent = [...nodes, { name: 'engine', heard: false }]
   const { code, out } = await report(t, [ready], { nodes: silent, verdict: 'at-risk' })

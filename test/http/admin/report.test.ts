@@ -23,6 +23,7 @@ function start(t: Parameters<typeof startAdmin>[0]) {
     name,
     platforms: ['linux/amd64'],
     isHeard: at === 0,
+    isFull: at === 1,
   }))
   const [self, other] = nodes as [(typeof nodes)[0], (typeof nodes)[0]]
   const members = () => [{ ...other, state: 'alive' } as unknown as Member]
@@ -31,6 +32,7 @@ function start(t: Parameters<typeof startAdmin>[0]) {
     report: {
       keepSet: async limit => kept.slice(0, limit),
       emptyKeeps: images => (images.length === kept.length ? ['reg.lab/none/**'] : []),
+      isKept: ({ tag }) => tag === 'a',
       named: (key, why = 'named') => wanted(key.tag ?? 'digest', why),
       running: async () => ({
         images: [
@@ -79,8 +81,8 @@ t.test('the keep set is what a report is about', async t => {
     truncated: false,
     emptyKeeps: ['reg.lab/none/**'],
     nodes: [
-      { name: 'van-1', heard: true },
-      { name: 'van-2', heard: false },
+      { name: 'van-1', heard: true, full: false },
+      { name: 'van-2', heard: false, full: true },
     ],
     items: [
       {
@@ -110,7 +112,10 @@ t.test('tags that are named are looked at, each once', async t => {
     '/api/v1/report?ref=reg.lab/lab/app:a&ref=reg.lab/lab/app:a&ref=reg.lab/lab/app:unknown',
   )
   t.match(body, {
-    items: [{ why: 'named' }, { verdict: 'not-ready', digest: undefined, confirmedAt: undefined }],
+    items: [
+      { why: 'named', kept: true },
+      { verdict: 'not-ready', kept: false, digest: undefined, confirmedAt: undefined },
+    ],
     counts: { atRisk: 1, notReady: 1 },
   })
   t.equal(asked[0]?.images.length, 2)

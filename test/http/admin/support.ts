@@ -173,6 +173,7 @@ export async function startAdmin(
         make: async () => ({ verdict: 'not-ready', nodes: [], images: [] }),
         keepSet: async () => [],
         emptyKeeps: () => [],
+        isKept: () => false,
         running: async () => ({ images: [], nodes: [] }),
         named: () => {
           throw new Error('no tag is named here')
