@@ -125,6 +125,7 @@ export const pin = {
   expiresAt: text,
   setAt: Type.String(),
   setOn: Type.String(),
+  completeHere: orNothing(Type.Boolean()),
   heldOtherwise: orNothing(Type.Array(Type.Object({ node: Type.String(), digest: Type.String() }))),
 }
 

@@ -11,7 +11,8 @@ const wishes: readonly Option[] = [
   },
   {
     name: 'allow-incomplete',
-    summary: 'also when no node holds the image; it is then fetched as soon as it can be',
+    summary:
+      'also when no node holds all of the image: it is fetched as soon as it can be; its manifest must be had from somewhere now',
   },
   copies,
 ]

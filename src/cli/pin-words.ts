@@ -6,8 +6,10 @@ import { tagPath } from './tag-words.ts'
 /** Where the pin of a reference is. Throws `CommandFailure` with `usage`. */
 export const pinPath = (text: string): string => tagPath(text, 'pins')
 
-const awaited = 'it is being fetched, and not served until it is here'
-const absent = 'it is not served until one does, and this node keeps nothing and fetches nothing'
+const awaited =
+  'it is being fetched; until it is here clients get it only while its registry can give the rest (`holdfast pins` tells)'
+const absent =
+  'until one does clients get it only while its registry can give the rest, for this node keeps nothing and fetches nothing'
 
 /** What became of a pin that was set or removed. */
 export function pinLines(answer: PinChangeAnswer, copies: number | undefined): string[] {

@@ -49,8 +49,13 @@ export function wireCompleting(
     members?.alive().some(({ upstreams }) => upstreams.includes(registry)) === true
   const canPeersComplete = ({ registry }: Repository, target: Digest): boolean =>
     inReach.lately(target) === true || isReachedByPeers(registry)
+  /** Acquitted when that content comes. */
+  function onLacking(target: Digest): void {
+    const [lacking] = completeness.missing(target)
+    if (lacking !== undefined) completeness.markContentFailed(lacking.digest)
+  }
   const queue = createCompleteTags(
-    { ...shared, store, graph, completeness, canPeersComplete },
+    { ...shared, store, graph, completeness, canPeersComplete, onLacking },
     settings,
   )
   owned.defer(() => queue.close())

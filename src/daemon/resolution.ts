@@ -251,8 +251,11 @@ export function wirePull(
   )
   const resolveTag: ResolveTag = async (key, options) => {
     const answer = await climb(key, options)
+    if (!answer.found || completeness.isComplete(answer.digest)) return answer
+    // An incomplete pin is looked after, and known for what it is when its registry has no more of it.
+    if (answer.source === 'pin') complete(key, answer.digest)
     // What came out of other nodes' stores is to be in this one, too.
-    if (mesh !== undefined && answer.found && !completeness.isComplete(answer.digest)) {
+    if (mesh !== undefined) {
       content.protect(answer.digest)
       fetchRest(key, answer.digest)
     }

@@ -12,7 +12,7 @@ export interface PinWish {
   readonly author: string | undefined
   /** Trusted time, ms since the epoch. */
   readonly expiresAtMs: number | undefined
-  /** Also when nobody holds the image; it is then fetched, where this node keeps anything. */
+  /** Also when nobody holds all of the image; it is then fetched, where this node keeps anything. Its manifest must be had. */
   readonly allowIncomplete: boolean
 }
 
@@ -112,7 +112,7 @@ export function createPins(parts: PinParts): Pins {
     if (target !== undefined) return target
     throw new Refusal(
       'unknown',
-      `${digest} cannot be had from any node or registry now, and what it is is not known; try again when one answers`,
+      `${digest} cannot be had from any node or registry now: of what is pinned at least the manifest must be known, also with allowIncomplete (--allow-incomplete); try again when one answers, or import the image`,
     )
   }
 

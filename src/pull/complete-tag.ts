@@ -27,6 +27,8 @@ interface Parts extends FetchParts {
   /** Other nodes hold what this one lacks of an image, or can fetch it. */
   readonly canPeersComplete: (repository: Repository, target: Digest) => boolean
   readonly upstream: Pick<Upstream, 'onRecovered'>
+  /** Its registry denies what is missing of an image, or does not have it. */
+  readonly onLacking: (target: Digest) => void
   readonly clock: Clock
   readonly log: Log
 }
@@ -152,6 +154,7 @@ export function createCompleteTags(parts: Parts, settings: Settings): CompleteTa
   function retry(job: Job, ref: string, { reason, failure }: Absent): void {
     const isFinal = failure === undefined || failure === 'denied' || failure === 'not-found'
     job.failures += 1
+    if (failure === 'denied' || failure === 'not-found') parts.onLacking(job.target)
     if (isFinal || job.failures >= maxFailures) {
       log.info({ ref, reason }, 'image stays incomplete')
       return

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { wireCompleting } from '../../src/daemon/completing.ts'
+import type { Digest } from '../../src/oci/digest.ts'
 import { systemClock } from '../../src/ports/clock.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import { createFakeUpstream, repositoryOf } from '../support/fake-upstream.ts'
@@ -8,10 +9,17 @@ import { createMemoryStore } from '../support/memory-store.ts'
 import { openPull } from '../support/pull-parts.ts'
 
 const repository = repositoryOf('lab/app')
-const { digest, mediaType, bytes } = makeImage()
+const image = makeImage()
+const { digest, mediaType, bytes } = image
 
-async function open(t: Test, { keepsContent = true, completeTags = true }) {
+type Offered = ReadonlyMap<Digest, Buffer> | undefined
+
+async function open(
+  t: Test,
+  { keepsContent = true, completeTags = true, offered = undefined as Offered },
+) {
   const upstream = createFakeUpstream()
+  if (offered !== undefined) upstream.add(offered)
   const store = createMemoryStore()
   const pull = openPull(upstream, { store })
   await pull.manifests.keep(repository, digest, mediaType, bytes)
@@ -20,7 +28,7 @@ async function open(t: Test, { keepsContent = true, completeTags = true }) {
     await owned.disposeAsync()
     await pull.close()
   })
-  return wireCompleting(
+  const completing = wireCompleting(
     { store: { completeTags } as Parameters<typeof wireCompleting>[0]['store'] },
     {
       ...pull,
@@ -33,6 +41,7 @@ async function open(t: Test, { keepsContent = true, completeTags = true }) {
     },
     owned,
   )
+  return { ...completing, completeness: pull.completeness }
 }
 
 t.test('the rest of an image is fetched, after an answer only where that is wanted', async t => {
@@ -52,3 +61,21 @@ t.test('a node that keeps nothing fetches nothing ahead', async t => {
   fetchRest(repository, digest)
   t.equal(pending(), 0)
 })
+
+t.test(
+  'an image whose registry lacks a part is suspect: its tag is not answered with it',
+  async t => {
+    const ours = image.for('linux/amd64')
+    const [layer] = ours.layers
+    const offered = new Map([...image.blobs].filter(([held]) => held !== layer?.digest))
+    const { complete, completeness, pending } = await open(t, { offered })
+    complete(repository, digest)
+    t.equal(completeness.isSuspect(digest), false)
+    while (pending() > 0) await new Promise(done => setTimeout(done, 20))
+    t.strictSame(
+      completeness.missing(digest).map(one => one.digest),
+      [layer?.digest],
+    )
+    t.equal(completeness.isSuspect(digest), true)
+  },
+)

@@ -39,6 +39,7 @@ function open(
       blobs,
       reachOf,
       upstream,
+      onLacking: () => {},
       clock: systemClock,
       log: silentLog,
     },

@@ -26,13 +26,13 @@ export const run: RunCommand = async context => {
 
 function list(items: PinsAnswer['items']): string[] {
   if (items.length === 0) return ['nothing is pinned']
-  const rows = items.map(({ reference, digest, standing, expiresAt, author, note }) => [
-    reference,
-    digest ?? '',
-    standing,
-    expiresAt ?? 'never',
-    author ?? '',
-    note ?? '',
+  const rows = items.map(pin => [
+    pin.reference,
+    pin.digest ?? '',
+    standingOf(pin),
+    pin.expiresAt ?? 'never',
+    pin.author ?? '',
+    pin.note ?? '',
   ])
   return [
     ...columns([['TAG', 'DIGEST', 'STANDING', 'EXPIRES', 'AUTHOR', 'NOTE'], ...rows]),
@@ -40,8 +40,15 @@ function list(items: PinsAnswer['items']): string[] {
   ]
 }
 
+/** What the pin does, and whether this node could serve it alone. */
+const standingOf = ({
+  standing,
+  completeHere,
+}: Pick<PinAnswer, 'standing' | 'completeHere'>): string =>
+  completeHere === false ? `${standing}, incomplete here` : standing
+
 function describe(pin: PinAnswer): string[] {
-  const { reference, standing, digest, note, expiresAt, history } = pin
+  const { reference, digest, note, expiresAt, history } = pin
   const rows = history.map(event => [
     event.at,
     event.digest ?? 'removed',
@@ -51,7 +58,7 @@ function describe(pin: PinAnswer): string[] {
     event.note ?? '',
   ])
   return [
-    `${reference}: ${standing}`,
+    `${reference}: ${standingOf(pin)}`,
     ...properties([
       ['digest', digest],
       ['note', note],

@@ -164,7 +164,7 @@ export async function createAdmin(
   const tellAudit = createTellAudit({ audit: parts.audit, asOf })
   add(operations.audit, ({ query }) => tellAudit(query))
   addTags(add, { ...parts, asOf, explainTag: createExplainTag({ ...parts, answers }) })
-  addPins(add, { pins: parts.pins, book: parts.pinBook, findStrays: parts.findStrays, asOf })
+  addPins(add, { ...parts, book: parts.pinBook, asOf })
   addKeeps(add, { ...parts, asOf })
   addClusterMode(add, { ...parts, asOf })
   addExclusions(add, { exclusions: parts.exclusions, book: parts.exclusionBook, asOf })

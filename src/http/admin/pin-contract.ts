@@ -24,6 +24,10 @@ export const pin = {
   setAt: time,
   setOn: described(text, 'Public key (hex) of the node on which it was set.'),
   version: described(text, 'As in `ETag`.'),
+  completeHere: described(
+    Type.Optional(Type.Boolean()),
+    'This node holds all of it, for its own platforms. Where none does, clients get it only while its registry can give the rest.',
+  ),
   heldOtherwise: described(
     Type.Optional(Type.Array(Type.Object({ node: text, digest: text }))),
     'Nodes whose containerd has another image under the tag: a pod with `imagePullPolicy: IfNotPresent` starts from that one there.',
@@ -80,7 +84,7 @@ export const pinBody = Type.Object(
     expiresAt: described(Type.Optional(time), 'In trusted time.'),
     allowIncomplete: described(
       Type.Boolean({ default: false }),
-      'Also a digest that nobody holds yet; it is fetched then.',
+      'Also a digest that nobody holds all of yet; it is fetched then. Until it is here clients get it only while its registry can give the rest.',
     ),
   },
   { additionalProperties: false },

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FindStrays } from '../../keep/held-tags.ts'
 import type { Pins, PinTerms } from '../../keep/pins.ts'
-import { parseDigest } from '../../oci/digest.ts'
+import { type Digest, parseDigest } from '../../oci/digest.ts'
 import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
 import type { PinBook, PinState } from '../../ports/pin-book.ts'
 import { defined, iso, isoOf } from './describe.ts'
@@ -24,11 +24,13 @@ export function addPins(
     pins,
     book,
     findStrays,
+    isComplete,
     asOf,
   }: {
     readonly pins: Pins
     readonly book: PinBook
     readonly findStrays: FindStrays
+    readonly isComplete: (digest: Digest) => boolean
     readonly asOf: () => { readonly node: string; readonly asOf: string }
   },
 ): void {
@@ -44,6 +46,7 @@ export function addPins(
   }
   const tellWith = (state: PinState, strays: ReadonlyMap<string, Strays>) => ({
     ...describePin(state),
+    ...(state.target !== undefined && { completeHere: isComplete(state.target.digest) }),
     ...defined({ heldOtherwise: strays.get(formatTag(state.key)) }),
   })
 
@@ -101,15 +104,16 @@ export function addPins(
 
   async function tell(
     key: TagReference,
-    { after, isComplete, isFetching, stored }: Awaited<ReturnType<Pins['set']>>,
+    change: Awaited<ReturnType<Pins['set']>>,
     reply: { header(name: string, value: string): unknown },
   ): Promise<PinChangeAnswer> {
+    const { after, isFetching, stored } = change
     if (after === undefined) throw new Error(`${formatTag(key)} was pinned and is not`)
     reply.header('ETag', `"${versionOf(after)}"`)
     return {
       ...asOf(),
       ...tellWith(after, await straysOf([after])),
-      complete: isComplete,
+      complete: change.isComplete,
       fetching: isFetching,
       storedOn: stored,
     }

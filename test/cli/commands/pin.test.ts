@@ -172,3 +172,20 @@ t.test('who is away is told beside how many have stored it', async t => {
     t.match(out, new RegExp(` stored on +1 of 3 nodes; ${says}\n`))
   }
 })
+
+t.test('a pin that this node could not serve alone is marked', async t => {
+  const { env } = await scriptAdmin(t, ({ pathname }) => [
+    200,
+    pathname === path
+      ? { ...pin, completeHere: false, history: [] }
+      : {
+          items: [
+            { ...pin, completeHere: false },
+            { ...pin, completeHere: true },
+          ],
+        },
+  ])
+  const list = await cli(['pins'], { env })
+  t.match(list.out, /in-force, incomplete here .*\n.* in-force +never/)
+  t.match((await cli(['pins', 'nginx'], { env })).out, /^\S+: in-force, incomplete here\n/)
+})

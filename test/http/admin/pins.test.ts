@@ -145,6 +145,7 @@ t.test('a pin is set as it was wished, and noted', async t => {
   t.ok(Value.Check(pinChangeAnswer, plain.body))
   t.match(plain.body, {
     complete: true,
+    completeHere: true,
     fetching: false,
     storedOn: { nodes: 2, members: 3, away: 0 },
   })
