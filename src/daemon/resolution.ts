@@ -234,6 +234,7 @@ export function wirePull(
       upstream,
       content: view,
       isBlocked: parts.database.pins.isBlocked,
+      blockedAnswer: parts.database.blockedAnswers.of,
       clock,
       mode,
       settingsOf,

@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts'
 import type { TagReference } from '../oci/reference.ts'
+import type { BlockedAnswers } from '../ports/blocked-answers.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { FailureClass } from '../ports/errors.ts'
 import type { Mode } from '../ports/mode.ts'
@@ -19,6 +20,8 @@ export interface LadderParts {
   readonly content: ContentView
   /** An operator does not want this digest served under any tag. */
   readonly isBlocked: (digest: Digest) => boolean
+  /** What an operator's block took away from a tag. */
+  readonly blockedAnswer: BlockedAnswers['of']
   readonly clock: Clock
   readonly mode: () => Mode
   readonly settingsOf: SettingsOf

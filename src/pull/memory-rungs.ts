@@ -1,4 +1,5 @@
-import { formatTag, type Repository } from '../oci/reference.ts'
+import { formatTag, type Repository, type TagReference } from '../oci/reference.ts'
+import type { BlockedAnswers } from '../ports/blocked-answers.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Observation, TagLedger } from '../ports/tag-ledger.ts'
 import type { ContentView } from './content-view.ts'
@@ -17,6 +18,7 @@ interface Parts {
   readonly ledger: Pick<TagLedger, 'heldByClients' | 'list'>
   readonly content: ContentView
   readonly clock: Pick<Clock, 'monotonicMs'>
+  readonly blockedAnswer: BlockedAnswers['of']
 }
 
 /** How many tags of a repository are looked through for its newest complete image. */
@@ -84,7 +86,9 @@ async function fromLedger(
     const by = where === 'here' ? '' : '; other nodes hold what this one does not'
     return fromObservation(live, 'ledger', `last known digest${by}`)
   }
-  if (question.steps !== undefined) note(question, 'ledger', tellLive(parts.content, live))
+  if (question.steps !== undefined) {
+    note(question, 'ledger', tellLive(parts, question.key, live))
+  }
   return undefined
 }
 
@@ -139,8 +143,16 @@ function fromSiblings(parts: Parts, question: Question): RungAnswer | undefined 
   return fromObservation(newest.live, 'repository', reason)
 }
 
-function tellLive(content: ContentView, live: Observation | undefined): string {
-  if (live === undefined) return 'the tag was never seen'
+function tellLive(
+  { content, blockedAnswer }: Parts,
+  key: TagReference,
+  live: Observation | undefined,
+): string {
+  if (live === undefined) {
+    const blocked = blockedAnswer(key)
+    if (blocked === undefined) return 'the tag was never seen'
+    return `nothing that is known of the tag may be served: ${blocked.digest} is blocked; \`holdfast unblock\` lifts that`
+  }
   const missing = content.missingCount(live.digest)
   return missing === undefined
     ? `${live.digest} is the last known digest; its manifest is not held`

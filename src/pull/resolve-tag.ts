@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts'
 import type { TagReference } from '../oci/reference.ts'
+import type { BlockedAnswer } from '../ports/blocked-answers.ts'
 import type { Pin } from '../ports/tag-ledger.ts'
 import type { Reach } from '../ports/upstream.ts'
 import type { Confirmed } from './ask-upstream.ts'
@@ -50,7 +51,7 @@ export function createResolveTag(
     await caughtUp(key, options)
     const pin = ledger.pin(key)
     if (pin !== undefined) return answerPin(question, pin)
-    note(question, 'pin', 'no pin')
+    if (question.steps !== undefined) note(question, 'pin', tellNoPin(parts.blockedAnswer(key)))
 
     const reach = parts.upstream.reach(key)
     if (reach.state === 'unconfigured') {
@@ -229,6 +230,12 @@ function fromOwner(confirmed: Confirmed, source: 'upstream' | 'peer' = 'upstream
     confirmedAtMs: confirmed.confirmedAtMs,
     saidBy: confirmed.endpoint,
   }
+}
+
+/** Why no pin answers. */
+function tellNoPin(blocked: BlockedAnswer | undefined): string {
+  if (!blocked?.isPin) return 'no pin'
+  return `pinned to ${blocked.digest}, which is blocked; \`holdfast unblock\` lifts that`
 }
 
 /** Why a registry that is not configured is not asked, with the key that would allow it. */

@@ -472,6 +472,24 @@ t.test('a client that goes ends its waiting, not the question', async t => {
   t.equal(ladder.ledger.live(key)?.digest, digest)
 })
 
+t.test('an explanation tells what a block took away', async t => {
+  const ladder = open(t)
+  const digest = ladder.publish('one')
+  ladder.set({ mode: 'offline' })
+  const outcomes = async () => {
+    const { steps } = await ladder.resolve('explain')
+    return Object.fromEntries(steps.map(({ rung, outcome }) => [rung, outcome]))
+  }
+  t.match(await outcomes(), { pin: 'no pin', ledger: 'the tag was never seen' })
+  ladder.loseToBlock({ digest, isPin: true })
+  t.match(await outcomes(), {
+    pin: `pinned to ${digest}, which is blocked; \`holdfast unblock\` lifts that`,
+    ledger: /^nothing that is known of the tag may be served: .* `holdfast unblock`/,
+  })
+  ladder.loseToBlock({ digest, isPin: false })
+  t.match(await outcomes(), { pin: 'no pin', ledger: /^nothing that is known of the tag may be/ })
+})
+
 t.test('what is blocked is no answer, even while the registry names it', async t => {
   const { ladder, digest } = await withImage(t)
   const moved = ladder.publish('two')

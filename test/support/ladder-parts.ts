@@ -1,5 +1,6 @@
 import type { Digest } from '../../src/oci/digest.ts'
 import type { Repository, TagReference } from '../../src/oci/reference.ts'
+import type { BlockedAnswer } from '../../src/ports/blocked-answers.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import type { Mode } from '../../src/ports/mode.ts'
 import type { Target } from '../../src/ports/tag-ledger.ts'
@@ -54,6 +55,7 @@ export function openLadder(
     mode: 'auto' as Mode,
     settings: defaults,
     settling: undefined as Promise<void> | undefined,
+    blockedAnswer: undefined as BlockedAnswer | undefined,
   }
   const content = {
     isComplete: (digest: Digest) => complete.has(digest),
@@ -102,6 +104,7 @@ export function openLadder(
       upstream,
       content,
       isBlocked: digest => blocked.has(digest),
+      blockedAnswer: () => state.blockedAnswer,
       clock,
       mode: () => state.mode,
       settingsOf: () => state.settings,
@@ -129,6 +132,10 @@ export function openLadder(
       if (isBlocked) blocked.add(digest)
       else blocked.delete(digest)
       for (const listener of listeners) listener()
+    },
+    /** What blocks took away from every tag. */
+    loseToBlock(answer: BlockedAnswer): void {
+      state.blockedAnswer = answer
     },
     refreshed,
     /** What `online`, `offline` or a rule would set. */
