@@ -8,6 +8,7 @@ import { type Static, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import type { AdminAccess } from './admin-address.ts'
 import { CommandFailure } from './command-failure.ts'
+import type { ExitCode } from './exit-codes.ts'
 
 /** Questions of the admin API: parameters that are `undefined` are left out, lists are parameters that repeat. */
 export type Query = Readonly<
@@ -81,12 +82,13 @@ export function createAdminApi(access: AdminAccess): AdminApi {
     shape: S,
     sent: Sent = asking,
   ): Promise<Static<S>> {
-    const answer = await readAnswer(await ask(urlOf(path, query), access, sent), access)
+    const url = urlOf(path, query)
+    const answer = await readAnswer(await ask(url, access, sent), access)
     const value = readJson(answer.body)
     // "There is no such tag" is an answer, with a 404 or without.
     const isAnswer = answer.status === 200 || Value.Check(noAnswer, value)
     if (isAnswer && Value.Check(shape, value)) return value
-    throw failureOf(answer, value, access)
+    throw failureOf(answer, value, { access, method: sent.method, url })
   }
 
   function urlOf(path: string, query: Query): URL {
@@ -110,16 +112,14 @@ export function createAdminApi(access: AdminAccess): AdminApi {
       })
     },
     async download(path, query, body) {
-      const response = await ask(
-        urlOf(path, query),
-        access,
-        body ? { ...sending, body: onePiece(body) } : asking,
-      )
+      const url = urlOf(path, query)
+      const sent = body ? { ...sending, body: onePiece(body) } : asking
+      const response = await ask(url, access, sent)
       const { headers } = response
       const header = (name: string) => headers[name]?.toString()
       if (response.statusCode === 200) return { bytes: response, header }
       const answer = await readAnswer(response, access)
-      throw failureOf(answer, readJson(answer.body), access)
+      throw failureOf(answer, readJson(answer.body), { access, method: sent.method, url })
     },
   }
 }
@@ -198,8 +198,19 @@ function readJson(body: string): unknown {
   }
 }
 
-function failureOf({ status }: Answer, value: unknown, access: AdminAccess): CommandFailure {
+/** What was asked, and where. */
+interface Question {
+  readonly access: AdminAccess
+  readonly method: string
+  readonly url: URL
+}
+
+function failureOf({ status }: Answer, value: unknown, question: Question): CommandFailure {
+  const { access } = question
   const told = saidIn(value)
+
+  const ending = endingOf(status, value, question)
+  if (ending !== undefined) return new CommandFailure(ending, told ?? '', undefined, told)
   const said = told === undefined ? '' : `: ${told}`
   const by = `the node at ${describe(access)}`
   if (status === 429) return new CommandFailure('denied', `${by} does not listen now${said}`)
@@ -220,6 +231,20 @@ function failureOf({ status }: Answer, value: unknown, access: AdminAccess): Com
   const isOther = status === 404 && !Value.Check(shapes.problem, value)
   const doubt = isOther ? '; is this the address of its admin API (admin.listen)?' : ''
   return new CommandFailure('failed', `${by} answered ${status}${said}${doubt}`, undefined, told)
+}
+
+/** Of what the node's own words say best: what was named is not there, or another node that was named does not answer. */
+function endingOf(
+  status: number,
+  value: unknown,
+  { method, url: { pathname } }: Question,
+): ExitCode | undefined {
+  if (!Value.Check(shapes.problem, value)) return undefined
+  // A node that does not know the question is of another version, or no node.
+  const isNoQuestion = value.detail === `there is no ${method} ${pathname}`
+  if (status === 404) return isNoQuestion ? undefined : 'noAnswer'
+  const isOfAnother = /^\/api\/v1\/nodes\/(?!self\/)/.test(pathname)
+  return isOfAnother && (status === 503 || status === 504) ? 'unreachable' : undefined
 }
 
 const noAnswer = Type.Object({ found: Type.Literal(false) })

@@ -109,10 +109,25 @@ function known(name: string): Command {
 }
 
 function check(given: Given, taken: readonly Option[], command: Command | undefined): void {
+  checkName(given, taken, command)
+  checkValue(
+    given,
+    taken.find(one => one.name === given.name),
+  )
+}
+
+function checkName(given: Given, taken: readonly Option[], command: Command | undefined): void {
   const { name, rawName, text } = given
   const option = taken.find(one => one.name === name)
-  const isOfConfig = isConfigFlag(name) || (isNegated(name) && text === undefined)
+  // An option of other commands is no key where a node is asked: `--node`.
+  const isOfOthers = command?.asks === true && isOfCommand(name)
+  const isKey = isConfigFlag(name) || (isNegated(name) && text === undefined)
+  const isOfConfig = isKey && !isOfOthers
   if (option === undefined && !isOfConfig) throw unknown(rawName, name, taken, command)
+}
+
+/** @param option absent: it is a key of the configuration */
+function checkValue({ name, rawName, text }: Given, option: Option | undefined): void {
   const takesNone = option !== undefined && option.value === undefined
   if (takesNone && text !== undefined && option.optionalValue === undefined)
     throw new CommandFailure('usage', `${rawName} takes no value`)
@@ -122,15 +137,26 @@ function check(given: Given, taken: readonly Option[], command: Command | undefi
   }
 }
 
+/** Whether some command has it. */
+const isOfCommand = (name: string): boolean =>
+  commands.some(command => optionsOf(command).some(option => option.name === name))
+
 function unknown(
   rawName: string,
   name: string,
   taken: readonly Option[],
   command: Command | undefined,
 ): CommandFailure {
+  const help = command === undefined ? 'holdfast --help' : `holdfast ${command.name} --help`
+  if (command !== undefined && isOfCommand(name)) {
+    const cure =
+      name === 'node'
+        ? 'it tells of the mesh as the node knows it that --address names'
+        : `${help} lists those it has`
+    return new CommandFailure('usage', `${rawName} is no option of ${command.name}; ${cure}`)
+  }
   const names = [...taken.map(option => option.name), ...keys.map(key => key.flag)]
   const near = nearest(name, names)
-  const help = command === undefined ? 'holdfast --help' : `holdfast ${command.name} --help`
   const cure = near === undefined ? `${help} lists the options` : `did you mean --${near}?`
   return new CommandFailure('usage', `${rawName} is no option; ${cure}`)
 }

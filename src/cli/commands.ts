@@ -55,7 +55,15 @@ const watchOption: Option = {
     'show it anew every 2 s, or as often as that, until Ctrl-C; goes on while the node restarts',
 }
 
-const askingExitCodes = ['usage', 'configInvalid', 'unreachable', 'denied', 'failed'] as const
+/** What was named may not be there: a tag, a node. */
+const askingExitCodes = [
+  'noAnswer',
+  'usage',
+  'configInvalid',
+  'unreachable',
+  'denied',
+  'failed',
+] as const
 
 /** Every command, in the order in which help lists them. */
 export const commands: readonly Command[] = [
@@ -103,7 +111,7 @@ export const commands: readonly Command[] = [
       { line: 'holdfast resolve ghcr.io/acme/web:v1 --explain', does: 'and what was tried' },
       { line: 'holdfast resolve nginx -o json | jq -r .digest', does: 'for scripts' },
     ],
-    exitCodes: ['ok', 'noAnswer', ...askingExitCodes],
+    exitCodes: ['ok', ...askingExitCodes],
     asks: true,
     load: () => import('./commands/resolve.ts'),
   },
@@ -132,7 +140,7 @@ export const commands: readonly Command[] = [
       { line: 'holdfast why default/web-0', does: 'why a pod runs what it runs' },
       { line: 'holdfast why nginx --at 8h --limit 1', does: 'what was in force last night' },
     ],
-    exitCodes: ['ok', 'noAnswer', ...askingExitCodes],
+    exitCodes: ['ok', ...askingExitCodes],
     asks: true,
     load: () => import('./commands/why.ts'),
   },
@@ -170,7 +178,7 @@ export const commands: readonly Command[] = [
         does: 'what is not as it should be',
       },
     ],
-    exitCodes: ['ok', 'noAnswer', 'faulty', ...askingExitCodes],
+    exitCodes: ['ok', 'faulty', ...askingExitCodes],
     asks: true,
     load: () => import('./commands/report.ts'),
   },

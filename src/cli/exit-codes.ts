@@ -3,7 +3,8 @@ export const exitCodes = {
   ok: { code: 0, meaning: 'done; the answer is on standard output' },
   noAnswer: {
     code: 1,
-    meaning: 'asked and answered: there is no such tag, or nothing that can be served',
+    meaning:
+      'what was named is not there, nothing can be served, or fewer nodes than --copies have it',
   },
   usage: { code: 2, meaning: 'the command line is wrong' },
   configInvalid: { code: 3, meaning: 'the configuration is wrong; every fault is listed' },

@@ -99,7 +99,12 @@ const writtenDefault = (value: unknown): string =>
   value === undefined ? '' : ` ${typeof value === 'string' ? value : JSON.stringify(value)}`
 
 const exitCodeTable = (names: readonly ExitCode[]): string[] =>
-  table(names.map(name => [String(exitCodes[name].code), exitCodes[name].meaning]))
+  table(
+    names
+      .map(name => exitCodes[name])
+      .sort((a, b) => a.code - b.code)
+      .map(({ code, meaning }) => [String(code), meaning]),
+  )
 
 function table(rows: readonly (readonly [string, string])[]): string[] {
   const first = Math.max(...rows.map(([left]) => left.length))

@@ -107,7 +107,7 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
         { line: 'holdfast mode offline --cluster --for 12h', does: 'on every node' },
         { line: 'holdfast mode configured --node galley', does: 'as before, on another node' },
       ],
-      exitCodes: ['ok', 'noAnswer', 'refused', ...askingExitCodes],
+      exitCodes: ['ok', 'refused', ...askingExitCodes],
       load: () => import('./commands/mode.ts'),
     },
     {
@@ -195,7 +195,7 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
           does: 'what was done in the night, anywhere',
         },
       ],
-      exitCodes: ['ok', 'noAnswer', ...askingExitCodes],
+      exitCodes: ['ok', ...askingExitCodes],
       load: () => import('./commands/audit.ts'),
     },
   ]

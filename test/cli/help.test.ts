@@ -18,6 +18,13 @@ t.test('help of a command names its options, examples and exit codes', async t =
     for (const { name } of optionsOf(command))
       t.match(help, `--${name}`, `${command.name} --${name}`)
     for (const { line } of command.examples) t.match(help, line)
+    const codes = [...(help.split('Exit codes:')[1] ?? '').matchAll(/^ {2}(\d+) /gm)]
+    const wanted = command.exitCodes.map(name => exitCodes[name].code)
+    t.strictSame(
+      codes.map(([, code]) => Number(code)),
+      [...new Set(wanted)].sort((a, b) => a - b),
+      command.name,
+    )
     for (const name of command.exitCodes) t.match(help, exitCodes[name].meaning.slice(0, 40))
     for (const line of help.split('\n')) t.ok(line.length <= 130, line)
   }

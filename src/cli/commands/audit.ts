@@ -21,7 +21,7 @@ export const run: RunCommand = async context => {
   }
   const answer = await api.get(path, query, auditAnswer)
   print(context, answer, () => lines(answer.items))
-  return answer.items.length > 0 ? 'ok' : 'noAnswer'
+  return 'ok'
 }
 
 /** Throws `CommandFailure` with `usage`. */
@@ -46,7 +46,7 @@ function printAll(
   context: CommandContext,
   heard: readonly Heard<AuditAnswer>[],
   limit: number,
-): 'ok' | 'noAnswer' | 'unreachable' {
+): 'ok' | 'unreachable' {
   const entries = heard
     .flatMap(one => ('answer' in one ? one.answer.items.map(on(one.node)) : []))
     .sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0))
@@ -59,8 +59,7 @@ function printAll(
     ...(silent.length > 0 ? [''] : []),
     ...silent.map(({ node, error }) => `${node} gave no answer: ${error}`),
   ])
-  if (silent.length > 0) return 'unreachable'
-  return entries.length > 0 ? 'ok' : 'noAnswer'
+  return silent.length > 0 ? 'unreachable' : 'ok'
 }
 
 const on =

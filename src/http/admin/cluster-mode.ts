@@ -44,7 +44,10 @@ export function addClusterMode(
   add(modeOperations.deleteClusterMode, async ({ query, caller, request, reply, audit }) => {
     audit({ subject })
     if (clusterMode.standing() === undefined) {
-      throw new ProblemError(404, 'no mode is set for all nodes')
+      throw new ProblemError(
+        404,
+        'no mode is set for all nodes; `holdfast mode --node all` tells what each is',
+      )
     }
     const terms = termsOf(request.headers, query.copies)
     return changed(await clusterMode.lift(caller, terms), reply, audit)

@@ -54,7 +54,10 @@ export function addExclusions(
       const key = readKey(kind, path)
       audit({ subject: key })
       if (exclusions.find(kind, key) === undefined) {
-        throw new ProblemError(404, `there is no ${kind} of ${key}`)
+        throw new ProblemError(
+          404,
+          `there is no ${kind} of ${key}; \`holdfast ${kind}s\` lists them`,
+        )
       }
       const change = await exclusions.lift(kind, key, caller, terms(query.copies))
       audit({ subject: key, before: change.before, after: change.after })

@@ -63,7 +63,7 @@ export function addPins(
   add(operations.pin, async ({ path, reply }) => {
     const key = parseTag(path['reference'] ?? '')
     const state = book.get(key)
-    if (state === undefined) throw new ProblemError(404, `${formatTag(key)} was never pinned`)
+    if (state === undefined) throw neverPinned(key)
     reply.header('ETag', `"${versionOf(state)}"`)
     const history = book.history(key).map(event => ({
       at: iso(event.atMs),
@@ -94,9 +94,7 @@ export function addPins(
   add(operations.deletePin, async ({ path, query, caller, request, reply, audit }) => {
     const key = parseTag(path['reference'] ?? '')
     audit({ subject: formatTag(key) })
-    if (book.get(key) === undefined) {
-      throw new ProblemError(404, `${formatTag(key)} was never pinned`)
-    }
+    if (book.get(key) === undefined) throw neverPinned(key)
     const change = await pins.remove(key, caller, termsOf(request.headers, query.copies))
     audit({ subject: formatTag(key), ...told(change) })
     return tell(key, change, reply)
@@ -119,6 +117,9 @@ export function addPins(
     }
   }
 }
+
+const neverPinned = (key: TagReference): ProblemError =>
+  new ProblemError(404, `${formatTag(key)} was never pinned; \`holdfast pins\` lists what is`)
 
 const told = ({
   before,

@@ -70,7 +70,10 @@ export function addTags(
     const reference = formatTag(key)
     audit({ subject: reference })
     if (ledger.live(key) === undefined) {
-      throw new ProblemError(404, `nothing is remembered of ${reference}`)
+      throw new ProblemError(
+        404,
+        `nothing is remembered of ${reference}; \`holdfast tags\` lists what is`,
+      )
     }
     const check = readPreconditions(request.headers)
     const { before, stored } = await forgetTag(key, {

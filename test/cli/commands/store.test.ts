@@ -71,15 +71,16 @@ t.test('what is wrong with a store is told', async t => {
 t.test(
   'a node that is away, or unknown, is told in the words of the one that was asked',
   async t => {
-    for (const [status, detail] of [
-      [404, 'no node is called "x"; known are a, b'],
-      [503, 'x is gone'],
-      [504, 'x did not answer'],
+    for (const [status, detail, wanted] of [
+      [404, 'no node is called "x"; known are a, b', 1],
+      [502, 'x: failed', 6],
+      [503, 'x is gone', 4],
+      [504, 'x did not answer', 4],
     ] as const) {
       const { env } = await scriptAdmin(t, () => [status, { detail }])
       const { code, err } = await cli(['store', '--node', 'x'], { env })
-      t.equal(code, 6)
-      t.match(err, `answered ${status}: ${detail}\n`)
+      t.equal(code, wanted, detail)
+      t.match(err, `${detail}\n`)
     }
     const { env, asked } = await scriptAdmin(t, () => [200, body])
     t.equal((await cli(['store', '--node', '..'], { env })).code, 2)
