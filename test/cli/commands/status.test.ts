@@ -40,7 +40,7 @@ t.test('a node is told: what is wrong first, then how it stands', async t => {
   t.equal(admin.asked[0]?.url.pathname, '/api/v1/nodes/self/status')
   t.match(
     out,
-    /^bridge is ready\n {2}upstream_down: docker\.io does not answer\n\n {2}mode +auto\n/,
+    /^bridge is ready\n {2}upstream_down: docker\.io does not answer\n\n {2}mode +auto, as it was set for all nodes\n/,
   )
   t.match(out, /up +2 h, version 1\.2\.3\n {2}known +12 tags, 1 pin\n/)
   t.match(out, /store +3 blobs, 3\.4 MB; 5\.0 MB of 9\.0 MB of the disk free\n/)
