@@ -23,8 +23,8 @@ export interface BlobSource {
   ): Promise<BlobAnswer>
   /** So long without a word of it is unusual, ms: then the next source is raced against it. Absent: it is waited for alone. */
   readonly raceAfterMs?: number
-  /** So long without a first byte is, when it says that it is at it, ms. Default: `raceAfterMs`. */
-  readonly raceWorkingAfterMs?: number
+  /** So long without a first byte is, when it says that it is at it, ms; may change meanwhile. Default: `raceAfterMs`. */
+  readonly raceWorkingAfterMs?: number | undefined
   /** It may be waiting for this node in turn. */
   readonly mayWaitForUs?: boolean
   /** Several nodes: that its bytes are wrong says of none of them that it was the one. */

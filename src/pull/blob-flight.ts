@@ -49,7 +49,10 @@ export interface BlobFlight {
   hasProgressed(): boolean
   /** Waits until the first byte can be promised, then reads. Rejects only when `signal` aborts. */
   join(range: BlobRange, signal: AbortSignal): Promise<BlobReader | Absent>
-  /** The same for another node, which is no client: what it leaves is not finished for its sake. */
+  /**
+   * The same for another node, which is no client: what it leaves is not finished for its sake. It verifies by itself, and so has also a
+   * small blob as it comes: were it silent until the end, a slow registry would look like a node that comes to nothing.
+   */
   readAlong(range: BlobRange, signal: AbortSignal): Promise<BlobReader | Absent>
   /** Waits, behind all clients, until it is stored. When `signal` aborts and nobody else wants it, it is suspended. */
   want(signal: AbortSignal): Promise<Absent | undefined>
@@ -152,13 +155,17 @@ export function createBlobFlight(
       .catch(err => parts.log.warn({ digest: order.digest, err }, 'blob not released'))
   }
 
-  function addReader({ start, end }: BlobRange, signal: AbortSignal): FlightReader {
+  function addReader(
+    { start, end }: BlobRange,
+    verifiedFirstBelow: number,
+    signal: AbortSignal,
+  ): FlightReader {
     const { stallMs, holdMs } = settings
     const reader = createFlightReader(
       order.digest,
       download,
       { failure: () => failure, changed: bell.next, moved: readerMoved, stalled: parts.onLate },
-      { start, end, stallMs, holdMs, clock, signal },
+      { start, end, verifiedFirstBelow, stallMs, holdMs, clock, signal },
       async () => {
         readers.delete(reader)
         left()
@@ -170,10 +177,14 @@ export function createBlobFlight(
     return reader
   }
 
-  async function readAlong(range: BlobRange, signal: AbortSignal): Promise<BlobReader | Absent> {
-    const reader = addReader(range, signal)
+  async function read(
+    range: BlobRange,
+    verifiedFirstBelow: number,
+    signal: AbortSignal,
+  ): Promise<BlobReader | Absent> {
+    const reader = addReader(range, verifiedFirstBelow, signal)
     try {
-      const refusal = await whyNot(range.start, signal)
+      const refusal = await whyNot(range.start, verifiedFirstBelow, signal)
       if (refusal === undefined) return reader
       await reader.close()
       return refusal
@@ -184,32 +195,40 @@ export function createBlobFlight(
   }
 
   /** Waits until bytes flow (a small blob: until it is verified). What is late but moving is waited for by the reader. */
-  async function whyNot(start: number, signal: AbortSignal): Promise<Absent | undefined> {
+  async function whyNot(
+    start: number,
+    verifiedFirstBelow: number,
+    signal: AbortSignal,
+  ): Promise<Absent | undefined> {
     const lateMs = clock.monotonicMs() + settings.firstByteMs
     for (;;) {
       signal.throwIfAborted()
       const leftMs = lateMs - clock.monotonicMs()
-      const verdict = judge(start, leftMs <= 0)
+      const verdict = judge(start, verifiedFirstBelow, leftMs <= 0)
       if (verdict !== 'wait') return verdict
       await pTimeout(bell.next(), { milliseconds: leftMs, signal, fallback: () => undefined })
     }
   }
 
-  function judge(start: number, isLate: boolean): Absent | 'wait' | undefined {
+  function judge(
+    start: number,
+    verifiedFirstBelow: number,
+    isLate: boolean,
+  ): Absent | 'wait' | undefined {
     if (failure !== undefined) return tell(failure)
     if (!canServe(start)) return absent(`${order.digest} passes through and is not kept`)
-    if (isReady(isLate)) return undefined
+    if (isReady(verifiedFirstBelow, isLate)) return undefined
     if (!isLate) return 'wait'
     parts.onLate()
     return absent(`${order.digest}: no byte in time`, 'unreachable')
   }
 
-  function isReady(isLate: boolean): boolean {
+  function isReady(verifiedFirstBelow: number, isLate: boolean): boolean {
     const { size, isVerified, hasProgressed, progressAtMs } = download
     if (isVerified) return true
     if (size === undefined || !hasProgressed) return false
     const isMoving = clock.monotonicMs() - progressAtMs < settings.stallMs
-    return isMoving && (isLate || size >= verifiedFirstBytes)
+    return isMoving && (isLate || size >= verifiedFirstBelow)
   }
 
   function canServe(start: number): boolean {
@@ -226,9 +245,9 @@ export function createBlobFlight(
     hasProgressed: () => download.hasProgressed,
     join(range, signal) {
       hadClient = true
-      return readAlong(range, signal)
+      return read(range, verifiedFirstBytes, signal)
     },
-    readAlong,
+    readAlong: (range, signal) => read(range, 0, signal),
     async want(signal) {
       wants += 1
       try {

@@ -36,6 +36,8 @@ export interface ReaderOptions {
   readonly start: number
   /** Position of the last byte wanted; the blob's end when absent. */
   readonly end: number | undefined
+  /** A smaller blob is verified before its first byte is read; bytes. */
+  readonly verifiedFirstBelow: number
   /** How long a read waits while the download makes no progress, ms. */
   readonly stallMs: number
   /** How long a read waits for the verification that the last byte depends on, ms. */
@@ -45,7 +47,7 @@ export interface ReaderOptions {
   readonly signal: AbortSignal
 }
 
-/** Blobs smaller than this are verified before their first byte, so a wrong one is never even begun. */
+/** Clients get a blob smaller than this only when it is verified, so a wrong one is never even begun; bytes. */
 export const verifiedFirstBytes: number = 1024 * 1024
 
 /**
@@ -57,7 +59,7 @@ export function createFlightReader(
   digest: Digest,
   download: DownloadView,
   news: FlightNews,
-  { start, end, stallMs, holdMs, clock, signal }: ReaderOptions,
+  { start, end, verifiedFirstBelow, stallMs, holdMs, clock, signal }: ReaderOptions,
   onClose: () => Promise<void>,
 ): FlightReader {
   let { generation } = download
@@ -113,7 +115,7 @@ export function createFlightReader(
   function deliverable(): number {
     const size = wholeSize()
     if (download.isVerified) return size
-    if (size < verifiedFirstBytes) return 0
+    if (size < verifiedFirstBelow) return 0
     return Math.min(download.bytes?.offset ?? 0, size - 1, end ?? size)
   }
 

@@ -125,7 +125,7 @@ function createRacer(
 
 /** Tells when a source is late: silent for too long, or at work for too long. */
 function watchFirstByte(limits: Pick<BlobSource, 'raceAfterMs' | 'raceWorkingAfterMs'>) {
-  const { raceAfterMs: silentMs, raceWorkingAfterMs: workingMs = silentMs } = limits
+  const { raceAfterMs: silentMs } = limits
   const { promise: late, resolve } = Promise.withResolvers<void>()
   const sinceMs = performance.now()
   let isLate = false
@@ -145,7 +145,8 @@ function watchFirstByte(limits: Pick<BlobSource, 'raceAfterMs' | 'raceWorkingAft
     isLate: () => isLate,
     /** It said that it is at work. */
     heard(): void {
-      if (timer === undefined || silentMs === undefined || workingMs === undefined) return
+      if (timer === undefined || silentMs === undefined) return
+      const { raceWorkingAfterMs: workingMs = silentMs } = limits // less once a client is there
       wait(Math.min(silentMs, sinceMs + workingMs - performance.now()))
     },
     stop(): void {

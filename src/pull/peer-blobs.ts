@@ -97,7 +97,10 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
       const isFit = (id: NodeId) => question.isAgain !== true || members.get(id)?.state === 'alive'
       const peers = book.order(found.get(digest) ?? []).filter(isFit)
       const holding = { priority, relay: false, firstByteMs }
-      const relaying = { priority, relay: true, firstByteMs: settings.relayMs, size }
+      const relaying = {
+        ...{ priority, relay: true, firstByteMs: settings.relayMs, size },
+        isForOther: isRelayed,
+      }
       const sources =
         peers.length > 0
           ? peers.map(id => createPeerSource(parts, id, holding))

@@ -23,6 +23,8 @@ export interface PeerAsk {
   /** It may have this node fetch the same blob. */
   readonly mayWaitForUs?: boolean
   readonly priority: () => PeerPriority
+  /** It is asked for yet another node, which may be in a hurry: `priority` does not tell. */
+  readonly isForOther?: boolean
   /** How long it is waited for when there is nobody to race it, ms. */
   readonly firstByteMs: number
   /** Of the blob, bytes, when it is known. */
@@ -37,7 +39,7 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
   const { client, holders, book, clock } = parts
   const { relay } = ask
   const silentMs = relay ? book.silentAfterMs(id) : book.raceAfterMs(id)
-  const workingMs = raceWorkingMs(ask.size)
+  const workingMs = (): number => raceWorkingMs(ask)
   const passedMs = (atMs: number): number => clock.monotonicMs() - atMs
 
   async function* measured(
@@ -69,7 +71,7 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
 
   /** A relay that was given up because it was late is not to cost the next blob the same time. */
   function blameIfLate(askedAtMs: number, heardAtMs: number): void {
-    const isLate = passedMs(heardAtMs) >= silentMs || passedMs(askedAtMs) >= workingMs
+    const isLate = passedMs(heardAtMs) >= silentMs || passedMs(askedAtMs) >= workingMs()
     if (relay && isLate) book.failed(id)
   }
 
@@ -80,7 +82,9 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
     // Whether a relay is there is found out by asking: it was chosen knowing that it may be in doubt.
     reach: () => (relay || book.isThere(id) ? there : gone),
     raceAfterMs: silentMs,
-    ...(relay && { raceWorkingAfterMs: workingMs }),
+    get raceWorkingAfterMs() {
+      return relay ? workingMs() : undefined
+    },
     async open(digest, repository, offset, signal, onWorking) {
       const askedAtMs = clock.monotonicMs()
       const question = { digest, repository, offset, relay, priority: ask.priority() }
@@ -111,10 +115,17 @@ function isAbsence(error: unknown): boolean {
 
 /**
  * A node that fetches for everybody and says that it is at it, without a byte so far, is waited for so long, ms. A registry takes a
- * second where a token and a redirect are in the way. The few bytes of a small blob are sooner fetched twice than waited for.
+ * second where a token and a redirect are in the way. For a client, the few bytes of a small blob are sooner fetched twice than waited for.
  */
 const workingLimits = { largeMs: 2_000, smallMs: 500 } as const
 
-function raceWorkingMs(size = Number.POSITIVE_INFINITY): number {
+/** Behind all pulls nothing is in a hurry: no byte is worth fetching twice. */
+function raceWorkingMs({
+  size = Number.POSITIVE_INFINITY,
+  priority,
+  isForOther = false,
+  firstByteMs,
+}: Pick<PeerAsk, 'size' | 'priority' | 'isForOther' | 'firstByteMs'>): number {
+  if (priority() === 'background' && !isForOther) return firstByteMs
   return size < verifiedFirstBytes ? workingLimits.smallMs : workingLimits.largeMs
 }

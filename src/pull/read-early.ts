@@ -4,7 +4,7 @@ import type { BlobReader, OpenedEarly } from '../ports/content-store.ts'
 import { HoldfastError } from '../ports/errors.ts'
 import { createBell } from './bell.ts'
 import type { BlobRange } from './blob-flight.ts'
-import { createFlightReader, type DownloadView } from './flight-reader.ts'
+import { createFlightReader, type DownloadView, verifiedFirstBytes } from './flight-reader.ts'
 
 /**
  * Reads a held blob while the store is still verifying it, by the rules for one that is still arriving: the last byte of the range waits
@@ -48,7 +48,7 @@ export function readEarly(
     digest,
     view,
     { failure: () => failure, changed: bell.next, moved() {}, stalled() {} },
-    { ...range, ...options, stallMs: options.holdMs },
+    { ...range, ...options, verifiedFirstBelow: verifiedFirstBytes, stallMs: options.holdMs },
     () => reader.close(),
   )
 }

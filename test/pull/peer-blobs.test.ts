@@ -379,6 +379,43 @@ t.test('when who fetches for all is slow, everybody waits for it', async t => {
   for (const { upstream } of [second, ...others]) t.equal(upstream.count('getBlob'), 0)
 })
 
+/** A small blob whose registry takes its time for the first byte, and then sends it in pieces; ms. Nodes know its size. */
+async function openSlowSmall(t: Test, { firstMs, eachMs }: { firstMs: number; eachMs: number }) {
+  const blob = randomBytes(200_000)
+  const of = digestOf(blob)
+  const mesh = openMesh(t, ['a', 'b', 'c'], { patienceMs: 2_000, more: [blob] })
+  for (const { upstream, graph } of mesh.nodes) {
+    graph.learn(...manifestOf(of, blob.length))
+    upstream.answer('getBlob', async () => ({ offset: 0, size: blob.length, body: slowly() }))
+  }
+  async function* slowly() {
+    await new Promise(resolve => setTimeout(resolve, firstMs))
+    for (let at = 0; at < blob.length; at += 40_000) {
+      yield blob.subarray(at, at + 40_000)
+      await new Promise(resolve => setTimeout(resolve, eachMs))
+    }
+  }
+  return {
+    ...mesh,
+    of,
+    asked: () => mesh.nodes.reduce((sum, { upstream }) => sum + upstream.count('getBlob'), 0),
+  }
+}
+
+t.test('a small blob that comes slowly is fetched once for all who pull it', async t => {
+  const { nodes, of, asked } = await openSlowSmall(t, { firstMs: 0, eachMs: 250 })
+  const clients = await Promise.all(nodes.map(node => node.get(of)))
+  for (const client of clients) t.equal(digestOf(await client.whole), of)
+  t.equal(asked(), 1)
+})
+
+t.test('behind all pulls a registry that is slow to begin is waited for', async t => {
+  const { nodes, of, asked } = await openSlowSmall(t, { firstMs: 2_500, eachMs: 0 })
+  const ends = await Promise.all(nodes.map(({ blobs }) => blobs.fetch(repository, of, signal)))
+  t.strictSame(ends, [undefined, undefined, undefined])
+  t.equal(asked(), 1)
+})
+
 t.test('who fetches for all may be in doubt', async t => {
   const { lab, owner, second, others } = openRelay(t)
   lab.say(owner.id, { state: 'suspect', lastSeenMs: systemClock.monotonicMs() })

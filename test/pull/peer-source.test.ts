@@ -1,6 +1,6 @@
 import t from 'tap'
 import { digestOf } from '../../src/oci/digest.ts'
-import { type PeerClient, PeerFailure } from '../../src/ports/peer-port.ts'
+import { type PeerClient, PeerFailure, type PeerPriority } from '../../src/ports/peer-port.ts'
 import { createPeerSource } from '../../src/pull/peer-source.ts'
 import { repositoryOf } from '../support/fake-upstream.ts'
 import { createMovableClock } from '../support/movable-clock.ts'
@@ -10,7 +10,12 @@ const digest = digestOf(Buffer.from('a blob'))
 const repository = repositoryOf('lab/app')
 
 /** A node that is asked for a blob and never answers. */
-function openSource(relay: boolean, size?: number) {
+function openSource(
+  relay: boolean,
+  size?: number,
+  priority: PeerPriority = 'pull',
+  isForOther = false,
+) {
   const clock = createMovableClock(0)
   const failed: string[] = []
   let say = (): void => {}
@@ -31,7 +36,7 @@ function openSource(relay: boolean, size?: number) {
     speed: () => undefined,
   }
   const holders = { lacks() {}, lied() {} }
-  const ask = { relay, priority: () => 'pull' as const, firstByteMs: 5_000, size }
+  const ask = { relay, priority: () => priority, isForOther, firstByteMs: 5_000, size }
   const source = createPeerSource({ client, holders, book, clock }, id, ask)
   const cut = new AbortController()
   const opening = source.open(digest, repository, 0, cut.signal)
@@ -53,6 +58,15 @@ t.test('who fetches for all is waited for as long as it says that it is at it', 
     t.match(source, { raceAfterMs: 1_000, raceWorkingAfterMs: 2_000 })
   }
   t.match(openSource(true, 1_000).source, { raceAfterMs: 1_000, raceWorkingAfterMs: 500 })
+})
+
+t.test('behind all pulls it is waited for as long as it may take, be the blob small', async t => {
+  for (const size of [undefined, 1_000, 10_000_000_000]) {
+    const { source } = openSource(true, size, 'background')
+    t.match(source, { raceAfterMs: 1_000, raceWorkingAfterMs: 5_000 })
+  }
+  const { source } = openSource(true, 1_000, 'background', true)
+  t.equal(source.raceWorkingAfterMs, 500, 'but not for another node, which may be in a hurry')
 })
 
 t.test('a holder is raced by what is usual for it', async t => {
