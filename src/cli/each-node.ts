@@ -5,7 +5,8 @@ import { CommandFailure } from './command-failure.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { nodesAnswer } from './node-answers.ts'
 import { nodePath } from './node-words.ts'
-import { columns, print } from './print.ts'
+import { print } from './print.ts'
+import { columns, type Line } from './table.ts'
 
 /** What is asked of one node, or of every one, and how the answers are shown. */
 export interface NodeQuestion<A> {
@@ -13,7 +14,7 @@ export interface NodeQuestion<A> {
   readonly what: string
   ask(api: AdminApi, path: string): Promise<A>
   /** The answer of one node. */
-  lines(answer: A): readonly string[]
+  lines(answer: A): readonly Line[]
   /** The answers of all, a row each; the first column is the node's name. */
   readonly heads: readonly string[]
   row(answer: A): readonly string[]

@@ -1,6 +1,7 @@
 import type { ExitCode } from './exit-codes.ts'
 import type { JobAnswer, JobsAnswer } from './job-answers.ts'
-import { columns, formatAge, formatBytes, properties } from './print.ts'
+import { formatAge, formatBytes, properties } from './print.ts'
+import { columns, type Line } from './table.ts'
 
 type Job = JobsAnswer['items'][number]
 
@@ -36,7 +37,7 @@ export function exitCodeOf(job: JobAnswer): ExitCode {
 }
 
 /** A job on every node, and what is to be done about it. */
-export function jobLines(job: JobAnswer): string[] {
+export function jobLines(job: JobAnswer): readonly Line[] {
   const now = Date.parse(job.asOf)
   const rows = job.nodes.map(node => {
     const count = (wanted: string) => node.images.filter(({ state }) => state === wanted).length

@@ -1,6 +1,7 @@
 import type { PinChangeAnswer } from './answers.ts'
 import { storedOnProperty, tooFewLines } from './operator-words.ts'
 import { formatSayer, properties } from './print.ts'
+import type { Line } from './table.ts'
 import { tagPath } from './tag-words.ts'
 
 /** Where the pin of a reference is. Throws `CommandFailure` with `usage`. */
@@ -12,7 +13,7 @@ const absent =
   'until one does clients get it only while its registry can give the rest, for this node keeps nothing and fetches nothing'
 
 /** What became of a pin that was set or removed. */
-export function pinLines(answer: PinChangeAnswer, copies: number | undefined): string[] {
+export function pinLines(answer: PinChangeAnswer, copies: number | undefined): readonly Line[] {
   const { reference, digest, note, author, expiresAt, complete, fetching, storedOn, setOn } = answer
   const is =
     digest === undefined || digest === null ? 'is no longer pinned' : `is pinned to ${digest}`

@@ -2,40 +2,26 @@ import { OciError } from '../oci/errors.ts'
 import { parseReference, type Reference } from '../oci/reference.ts'
 import type { CommandContext } from './command.ts'
 import { CommandFailure } from './command-failure.ts'
+import { columns, type Line, type Row, toText } from './table.ts'
 
 /** Prints a result: as a document with `--output json` or `yaml`, else as the lines given. */
 export function print(
   { write, terminal }: CommandContext,
   value: unknown,
-  lines: () => readonly string[],
+  lines: () => readonly Line[],
 ): void {
+  const width = terminal.size?.()?.columns
   const asLines = () =>
     lines()
-      .map(line => `${line}\n`)
+      .map(line => `${toText(line, width)}\n`)
       .join('')
   terminal.out(write === undefined ? asLines() : write(value))
-}
-
-/** Rows as columns, as wide as their widest cell; the last cell of a row as it is. */
-export function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths: number[] = []
-  for (const row of rows) {
-    for (const [index, cell] of row.slice(0, -1).entries()) {
-      widths[index] = Math.max(widths[index] ?? 0, cell.length)
-    }
-  }
-  return rows.map(row =>
-    row
-      .map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0)))
-      .join('  ')
-      .trimEnd(),
-  )
 }
 
 /** Names and values as an indented table; what has no value is left out. */
 export function properties(
   entries: readonly (readonly [string, string | undefined | null])[],
-): string[] {
+): Row[] {
   const known = entries.filter(([, value]) => value !== undefined && value !== null && value !== '')
   return columns(known.map(([name, value]) => [`  ${name}`, value ?? '']))
 }

@@ -1,8 +1,9 @@
 import type { ResolveAnswer } from './answers.ts'
 import { formatAge, formatSayer, properties } from './print.ts'
+import type { Line } from './table.ts'
 
 /** What a tag resolves to, and what was tried where that is told. */
-export function resolutionLines(answer: Omit<ResolveAnswer, 'reference'>): string[] {
+export function resolutionLines(answer: Omit<ResolveAnswer, 'reference'>): readonly Line[] {
   const { digest, source, fresh, mediaType, size, confirmedAt, ageSeconds, steps } = answer
   const age = typeof ageSeconds === 'number' ? ` (${formatAge(ageSeconds)} ago)` : ''
   const rungs = steps ?? []

@@ -4,6 +4,7 @@ import { isRecurrenceFault, parseRecurrence } from '../config/recurrence.ts'
 import { CommandFailure } from './command-failure.ts'
 import { storedOn } from './operator-words.ts'
 import { properties } from './print.ts'
+import type { Line } from './table.ts'
 
 const text = Type.Optional(Type.String())
 
@@ -38,7 +39,7 @@ export const schedulePath = (name: string): string =>
   `/api/v1/schedules/${encodeURIComponent(name)}`
 
 /** What a schedule is, below its name. */
-export const scheduleLines = (item: ScheduleItem): string[] =>
+export const scheduleLines = (item: ScheduleItem): readonly Line[] =>
   properties([
     ['images', String(item.images.length)],
     ['on', nodesOf(item)],

@@ -1,11 +1,12 @@
-import { columns, formatSayer, properties } from './print.ts'
+import { formatSayer, properties } from './print.ts'
+import { columns, type Line } from './table.ts'
 import type { NodeWhyAnswer, WhyAnswer, WhyContainer } from './why-answers.ts'
 
 type Given = NodeWhyAnswer['resolutions'][number]
 type Named = WhyContainer['images'][number]
 
 /** What is known of a pod or an image, on all nodes that say something. */
-export function whyLines({ nodes }: WhyAnswer): string[] {
+export function whyLines({ nodes }: WhyAnswer): readonly Line[] {
   const ofPod = nodes.filter(({ isPod }) => isPod)
   if (ofPod.length > 0) {
     return separated(
@@ -27,13 +28,13 @@ export const unknownLines = ({ nodes, silent }: WhyAnswer): string[] => [
   ...silent.map(({ node, detail }) => `${node} gave no answer: ${detail}`),
 ]
 
-const separated = (blocks: readonly (readonly string[])[]): string[] =>
+const separated = (blocks: readonly (readonly Line[])[]): readonly Line[] =>
   blocks.flatMap((block, index) => (index === 0 ? block : ['', ...block]))
 
 const span = (firstAt: string, lastAt: string): string =>
   firstAt === lastAt ? lastAt : `${firstAt} to ${lastAt}`
 
-function givenLines(node: string, given: Given): readonly string[] {
+function givenLines(node: string, given: Given): readonly Line[] {
   const { reference, digest, source, reason, saidBy, saidByName, firstAt, lastAt, count } = given
   return [
     span(firstAt, lastAt),
@@ -49,7 +50,7 @@ function givenLines(node: string, given: Given): readonly string[] {
   ]
 }
 
-function containerLines(node: string, one: WhyContainer): readonly string[] {
+function containerLines(node: string, one: WhyContainer): readonly Line[] {
   const { namespace, pod, container, running, firstAt, lastAt, digest, images } = one
   const when = running ? `runs since ${firstAt}` : `ran from ${firstAt}, last seen ${lastAt}`
   const what = `${namespace}/${pod}, container ${container}, on ${node}: ${when}`
@@ -89,7 +90,7 @@ function nowOf(now: NonNullable<Named['now']>, digest: string | null | undefined
   return `${what} (${now.source}): ${now.reason}`
 }
 
-function runLines(runs: readonly (readonly [string, WhyContainer])[]): readonly string[] {
+function runLines(runs: readonly (readonly [string, WhyContainer])[]): readonly Line[] {
   const rows = runs.map(([node, one]) => [
     `${one.namespace}/${one.pod}`,
     one.container,

@@ -1,24 +1,31 @@
 import t from 'tap'
-import { columns, formatAge, formatSayer, properties } from '../../src/cli/print.ts'
+import { formatAge, formatSayer, properties } from '../../src/cli/print.ts'
+import { columns, toText } from '../../src/cli/table.ts'
+
+const texts = (rows: ReturnType<typeof columns>) => rows.map(row => toText(row, undefined))
 
 t.test('columns are as wide as their widest cell, and end where their text ends', async t => {
   t.strictSame(
-    columns([
-      ['a', 'bb', 'c'],
-      ['aaa', 'b', ''],
-    ]),
+    texts(
+      columns([
+        ['a', 'bb', 'c'],
+        ['aaa', 'b', ''],
+      ]),
+    ),
     ['a    bb  c', 'aaa  b'],
   )
 })
 
 t.test('what has no value is left out', async t => {
   t.strictSame(
-    properties([
-      ['a', 'x'],
-      ['long', undefined],
-      ['b', null],
-      ['c', ''],
-    ]),
+    texts(
+      properties([
+        ['a', 'x'],
+        ['long', undefined],
+        ['b', null],
+        ['c', ''],
+      ]),
+    ),
     ['  a  x'],
   )
 })

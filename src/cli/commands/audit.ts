@@ -6,8 +6,9 @@ import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import { type Heard, hearAll } from '../each-node.ts'
 import { nodePath } from '../node-words.ts'
-import { columns, print, readLimit, readReference } from '../print.ts'
+import { print, readLimit, readReference } from '../print.ts'
 import { readTime } from '../read-time.ts'
+import { columns, type Line } from '../table.ts'
 
 /** `holdfast audit [REF]` */
 export const run: RunCommand = async context => {
@@ -66,7 +67,7 @@ const on =
   (node: string) =>
   (entry: Entry): Entry & { readonly node: string } => ({ node, ...entry })
 
-function lines(items: readonly (Entry & { readonly node?: string })[]): string[] {
+function lines(items: readonly (Entry & { readonly node?: string })[]): readonly Line[] {
   if (items.length === 0) return ['nothing of that was done']
   const rows = items.map(({ node, at, caller, operation, subject, status, before, after }) => [
     at,

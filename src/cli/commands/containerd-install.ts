@@ -1,7 +1,8 @@
 import type { RunCommand } from '../command.ts'
 import type { RegistriesEdit } from '../containerd-setup.ts'
 import { fallbackOf, openSetup, orFail, outcomeRow, readTargets } from '../containerd-words.ts'
-import { columns, print } from '../print.ts'
+import { print } from '../print.ts'
+import { columns } from '../table.ts'
 
 /** `holdfast containerd install` */
 export const run: RunCommand = async context => {

@@ -1,7 +1,8 @@
 import type { RunCommand } from '../command.ts'
 import type { HostsState } from '../containerd-setup.ts'
 import { openSetup, orFail } from '../containerd-words.ts'
-import { columns, print } from '../print.ts'
+import { print } from '../print.ts'
+import { columns } from '../table.ts'
 
 /** `holdfast containerd status` */
 export const run: RunCommand = async context => {

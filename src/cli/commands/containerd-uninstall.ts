@@ -1,6 +1,7 @@
 import type { RunCommand } from '../command.ts'
 import { openSetup, orFail, outcomeRow } from '../containerd-words.ts'
-import { columns, print } from '../print.ts'
+import { print } from '../print.ts'
+import { columns } from '../table.ts'
 
 /** `holdfast containerd uninstall` */
 export const run: RunCommand = async context => {

@@ -16,7 +16,8 @@ import {
   storedOnProperty,
   tooFewLines,
 } from '../operator-words.ts'
-import { columns, formatSayer, print, properties } from '../print.ts'
+import { formatSayer, print, properties } from '../print.ts'
+import { columns, type Line } from '../table.ts'
 
 const kinds = {
   ban: { path: '/api/v1/bans', method: 'PUT', did: 'is banned' },
@@ -90,7 +91,7 @@ async function list(context: CommandContext, path: string): Promise<ExitCode> {
   return 'ok'
 }
 
-function lines({ items }: ExclusionsAnswer): string[] {
+function lines({ items }: ExclusionsAnswer): readonly Line[] {
   if (items.length === 0) return ['there are none']
   const rows = items.map(({ key, setAt, setOn, author, note }) => [
     key,

@@ -1,8 +1,9 @@
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
-import { columns, formatBytes, formatSayer, print } from '../print.ts'
+import { formatBytes, formatSayer, print } from '../print.ts'
 import { resolutionLines } from '../resolution-words.ts'
+import { columns, indented, type Line } from '../table.ts'
 import { type TagAnswer, tagAnswer } from '../tag-answers.ts'
 import { tagPath } from '../tag-words.ts'
 
@@ -15,7 +16,7 @@ export const run: RunCommand = async context => {
   return answer.resolution.found ? 'ok' : 'noAnswer'
 }
 
-function lines(answer: TagAnswer): string[] {
+function lines(answer: TagAnswer): readonly Line[] {
   return [
     answer.reference,
     ...resolutionLines(answer.resolution),
@@ -28,10 +29,10 @@ function lines(answer: TagAnswer): string[] {
 }
 
 /** A heading and what stands under it; nothing without that. */
-const part = (heading: string, under: readonly string[]): string[] =>
-  under.length === 0 ? [] : ['', heading, ...under.map(line => `  ${line}`)]
+const part = (heading: string, under: readonly Line[]): readonly Line[] =>
+  under.length === 0 ? [] : ['', heading, ...under.map(indented)]
 
-function pinLines({ pin }: TagAnswer): string[] {
+function pinLines({ pin }: TagAnswer): readonly Line[] {
   if (pin == null) return []
   const { standing, digest, author, setAt, expiresAt, note } = pin
   return columns([
@@ -40,7 +41,7 @@ function pinLines({ pin }: TagAnswer): string[] {
   ])
 }
 
-function platformLines({ platforms }: TagAnswer): string[] {
+function platformLines({ platforms }: TagAnswer): readonly Line[] {
   if (platforms.length === 0) return []
   const rows = platforms.map(({ platform, wanted, manifest, ...held }) => [
     platform,
@@ -63,7 +64,7 @@ function tellState({
   return `${missing.length} ${missing.length === 1 ? 'blob' : 'blobs'} missing, ${formatBytes(bytes)}`
 }
 
-function holderLines({ holders }: TagAnswer): string[] {
+function holderLines({ holders }: TagAnswer): readonly Line[] {
   return columns(
     holders.map(({ id, name, holds, of }) => [
       name ?? formatSayer(id) ?? id,
@@ -72,7 +73,7 @@ function holderLines({ holders }: TagAnswer): string[] {
   )
 }
 
-function historyLines({ live, history }: TagAnswer): string[] {
+function historyLines({ live, history }: TagAnswer): readonly Line[] {
   const all = [...(live == null ? [] : [live]), ...history]
   if (all.length === 0) return []
   const rows = all.map(one => [
@@ -86,7 +87,7 @@ function historyLines({ live, history }: TagAnswer): string[] {
   return columns([['DIGEST', 'FIRST SEEN', 'CONFIRMED', 'SOURCE', 'SAID BY', ''], ...rows])
 }
 
-function answerLines({ answers }: TagAnswer): string[] {
+function answerLines({ answers }: TagAnswer): readonly Line[] {
   if (answers.length === 0) return []
   const rows = answers.map(({ lastAt, digest, source, count, reason }) => [
     lastAt,

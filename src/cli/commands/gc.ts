@@ -1,7 +1,8 @@
 import type { RunCommand } from '../command.ts'
 import { askNodes } from '../each-node.ts'
 import { type GcAnswer, gcAnswer } from '../node-answers.ts'
-import { columns, formatBytes } from '../print.ts'
+import { formatBytes } from '../print.ts'
+import { columns, type Line } from '../table.ts'
 
 const reasons: Readonly<Record<string, string>> = {
   unused: 'not used for too long',
@@ -24,7 +25,7 @@ export const run: RunCommand = context => {
   })
 }
 
-function lines({ node, dryRun, dropped, bytes, protectedBytes, items }: GcAnswer): string[] {
+function lines({ node, dryRun, dropped, bytes, protectedBytes, items }: GcAnswer): readonly Line[] {
   const stays = `${formatBytes(protectedBytes)} are protected or in use`
   if (dropped === 0) return [`${node}: nothing ${dryRun ? 'would go' : 'had to go'}; ${stays}`]
   const went = dryRun ? 'would go' : 'went'

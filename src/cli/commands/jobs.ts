@@ -4,7 +4,8 @@ import type { RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import { type JobsAnswer, jobsAnswer } from '../job-answers.ts'
 import { exitCodeOf, jobLines, progressOf, scopeOf } from '../job-words.ts'
-import { columns, formatAge, print } from '../print.ts'
+import { formatAge, print } from '../print.ts'
+import { columns, type Line } from '../table.ts'
 import { askJob, watchJob } from '../watch-job.ts'
 
 /** `holdfast jobs [ID]` */
@@ -26,7 +27,7 @@ export const run: RunCommand = async context => {
   return exitCodeOf(job)
 }
 
-function lines({ items, asOf }: JobsAnswer): string[] {
+function lines({ items, asOf }: JobsAnswer): readonly Line[] {
   if (items.length === 0) return ['no job is listed; `holdfast warm IMAGE…` makes one']
   const now = Date.parse(asOf)
   const rows = items.map(job => [

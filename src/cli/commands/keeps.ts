@@ -2,7 +2,8 @@ import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import { type KeepsAnswer, keepsAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
-import { columns, formatSayer, print } from '../print.ts'
+import { formatSayer, print } from '../print.ts'
+import { columns, type Line } from '../table.ts'
 
 /** `holdfast keeps` */
 export const run: RunCommand = async context => {
@@ -12,7 +13,7 @@ export const run: RunCommand = async context => {
   return 'ok'
 }
 
-function lines({ items, tags }: KeepsAnswer): string[] {
+function lines({ items, tags }: KeepsAnswer): readonly Line[] {
   if (items.length === 0) return ['no pattern is kept']
   const rows = items.map(item => [
     item.pattern,

@@ -2,7 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { parseDuration } from '../../config/quantity.ts'
 import type { CommandContext, NodeWork, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
-import { columns, print } from '../print.ts'
+import { print } from '../print.ts'
+import { columns } from '../table.ts'
 
 /** Between two looks, ms. */
 const everyMs = 1_000

@@ -5,6 +5,7 @@ import { askNodes } from '../each-node.ts'
 import { type LogLevelAnswer, logLevelAnswer } from '../node-answers.ts'
 import { noForWithout, readFor } from '../node-words.ts'
 import { properties } from '../print.ts'
+import type { Line } from '../table.ts'
 
 const levels = ['debug', 'info', 'warn', 'error']
 
@@ -36,7 +37,7 @@ function readQuestion(
   return (api, path) => api.change('PUT', path, { query: {}, body }, logLevelAnswer)
 }
 
-function lines({ node, level, configured, until }: LogLevelAnswer): string[] {
+function lines({ node, level, configured, until }: LogLevelAnswer): readonly Line[] {
   const isSet = level !== configured || (until !== undefined && until !== null)
   return [
     `${node} logs ${level}`,

@@ -3,7 +3,8 @@ import { createAdminApi } from '../admin-api.ts'
 import { type PeersAnswer, peersAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
 import { tellAlarms, tellNoMesh } from '../mesh-words.ts'
-import { columns, formatAge, print, properties } from '../print.ts'
+import { formatAge, print, properties } from '../print.ts'
+import { columns, type Line } from '../table.ts'
 
 /** `holdfast mesh status` */
 export const run: RunCommand = async context => {
@@ -13,7 +14,7 @@ export const run: RunCommand = async context => {
   return 'ok'
 }
 
-function lines(answer: PeersAnswer): readonly string[] {
+function lines(answer: PeersAnswer): readonly Line[] {
   const { self, members, sync, alarms } = answer
   const alive = members.filter(({ state }) => state === 'alive')
   return [
@@ -32,7 +33,7 @@ function lines(answer: PeersAnswer): readonly string[] {
   ]
 }
 
-function tellDials(dials: NonNullable<PeersAnswer['dials']>): readonly string[] {
+function tellDials(dials: NonNullable<PeersAnswer['dials']>): readonly Line[] {
   if (dials.length === 0) return []
   const rows = dials.map(({ address, seed, detail, agoMs }) => [
     address,

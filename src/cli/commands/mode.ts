@@ -14,6 +14,7 @@ import {
 import { noForWithout, readFor } from '../node-words.ts'
 import { hasEnough, readCopies, storedOnProperty, tooFewLines } from '../operator-words.ts'
 import { formatSayer, print, properties } from '../print.ts'
+import type { Line } from '../table.ts'
 
 const meanings: Readonly<Record<string, string>> = {
   auto: 'registries are asked, and left alone while they are known to be down',
@@ -97,7 +98,7 @@ async function runOnCluster(context: CommandContext, wish: Wish): Promise<ExitCo
 function clusterLines(
   { node, cluster, here }: ClusterModeAnswer,
   more: readonly (readonly [string, string])[] = [],
-): string[] {
+): readonly Line[] {
   const own =
     here.decidedBy === 'node' ? `${here.mode} on ${node}, which was set for that node` : undefined
   return [
@@ -108,7 +109,7 @@ function clusterLines(
   ]
 }
 
-function lines({ node, mode, decidedBy, configured, set, cluster }: ModeAnswer): string[] {
+function lines({ node, mode, decidedBy, configured, set, cluster }: ModeAnswer): readonly Line[] {
   const ofCluster = cluster && `${cluster.mode}, set by ${cluster.by}`
   return [
     `${node} is ${mode}: ${meanings[mode] ?? ''}`,

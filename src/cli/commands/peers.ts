@@ -2,7 +2,8 @@ import { type PeersAnswer, peersAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
 import { askNodes } from '../each-node.ts'
 import { tellAlarms, tellNoMesh } from '../mesh-words.ts'
-import { columns, formatAge } from '../print.ts'
+import { formatAge } from '../print.ts'
+import { columns, type Line } from '../table.ts'
 
 /** `holdfast peers` */
 export const run: RunCommand = context =>
@@ -45,7 +46,7 @@ const heads = [
   'SEEN',
 ]
 
-function lines({ members, alarms }: PeersAnswer): readonly string[] {
+function lines({ members, alarms }: PeersAnswer): readonly Line[] {
   if (members.length === 0) return ['no other node was ever met', ...tellAlarms(alarms)]
   return [...columns([heads, ...members.map(rowOf)]), ...tellAlarms(alarms)]
 }

@@ -4,7 +4,8 @@ import { type PinAnswer, type PinsAnswer, pinAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
 import { listPins } from '../list-operators.ts'
 import { pinPath, strayLines } from '../pin-words.ts'
-import { columns, formatSayer, print, properties, readLimit } from '../print.ts'
+import { formatSayer, print, properties, readLimit } from '../print.ts'
+import { columns, type Line } from '../table.ts'
 
 const mostPins = 100_000
 
@@ -24,7 +25,7 @@ export const run: RunCommand = async context => {
   return 'ok'
 }
 
-function list(items: PinsAnswer['items']): string[] {
+function list(items: PinsAnswer['items']): readonly Line[] {
   if (items.length === 0) return ['nothing is pinned']
   const rows = items.map(pin => [
     pin.reference,
@@ -47,7 +48,7 @@ const standingOf = ({
 }: Pick<PinAnswer, 'standing' | 'completeHere'>): string =>
   completeHere === false ? `${standing}, incomplete here` : standing
 
-function describe(pin: PinAnswer): string[] {
+function describe(pin: PinAnswer): readonly Line[] {
   const { reference, digest, note, expiresAt, history } = pin
   const rows = history.map(event => [
     event.at,

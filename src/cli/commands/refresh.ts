@@ -2,6 +2,7 @@ import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
 import { print, properties } from '../print.ts'
+import type { Line } from '../table.ts'
 import { type RefreshAnswer, refreshAnswer } from '../tag-answers.ts'
 import { tagPath } from '../tag-words.ts'
 
@@ -22,7 +23,7 @@ export const run: RunCommand = async context => {
   return answer.saidBy == null ? 'noAnswer' : 'ok'
 }
 
-function lines(answer: RefreshAnswer): string[] {
+function lines(answer: RefreshAnswer): readonly Line[] {
   const { reference, outcome, before, after, reason, failure, saidBy, pinnedDigest, tookMs } =
     answer
   return [

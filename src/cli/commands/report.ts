@@ -3,9 +3,10 @@ import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
-import { columns, formatAge, formatBytes, print, readReference } from '../print.ts'
+import { formatAge, formatBytes, print, readReference } from '../print.ts'
 import { readImageList } from '../read-image-list.ts'
 import { type ReportAnswer, reportAnswer } from '../report-answers.ts'
+import { columns, type Line } from '../table.ts'
 
 type Item = ReportAnswer['items'][number]
 
@@ -46,7 +47,7 @@ const doNotAnswer = (names: readonly string[]): string =>
 const listOf = (names: readonly string[]): string =>
   names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 
-function lines(answer: ReportAnswer): readonly string[] {
+function lines(answer: ReportAnswer): readonly Line[] {
   const { items, truncated } = answer
   if (items.length === 0) return answer.pods == null ? noneKept(answer) : nothingRuns(answer.pods)
   const worstFirst = items.toSorted((a, b) => order[a.verdict] - order[b.verdict])

@@ -7,7 +7,8 @@ import { listOperatorWords, type OperatorWords } from '../list-operators.ts'
 import { clusterModeChangeAnswer } from '../node-answers.ts'
 import { type OperatorsFile, readOperatorsFile } from '../operators-file.ts'
 import { pinPath } from '../pin-words.ts'
-import { columns, print } from '../print.ts'
+import { print } from '../print.ts'
+import { columns, type Line } from '../table.ts'
 
 /** Something of the file, what stands in its place, and how it is said anew. */
 interface Step {
@@ -135,7 +136,7 @@ async function take(
   }
 }
 
-function lines(outcomes: readonly Outcome[]): string[] {
+function lines(outcomes: readonly Outcome[]): readonly Line[] {
   if (outcomes.length === 0) return ['the file says nothing']
   const rows = outcomes.map(({ kind, what, outcome, reason }) => [
     kind,

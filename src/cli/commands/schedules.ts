@@ -1,8 +1,9 @@
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
-import { columns, print } from '../print.ts'
+import { print } from '../print.ts'
 import { nodesOf, type ScheduleItem, schedulesAnswer } from '../schedule-words.ts'
+import { columns, type Line } from '../table.ts'
 
 /** `holdfast schedules` */
 export const run: RunCommand = async context => {
@@ -12,7 +13,7 @@ export const run: RunCommand = async context => {
   return 'ok'
 }
 
-function lines(items: readonly ScheduleItem[]): string[] {
+function lines(items: readonly ScheduleItem[]): readonly Line[] {
   if (items.length === 0) return ['nothing recurs']
   const rows = items.map(item => [
     item.name,

@@ -1,7 +1,8 @@
 import type { RunCommand } from '../command.ts'
 import { askNodes } from '../each-node.ts'
 import { type ScrubAnswer, scrubAnswer } from '../node-answers.ts'
-import { columns, formatBytes } from '../print.ts'
+import { formatBytes } from '../print.ts'
+import { columns, type Line } from '../table.ts'
 
 /** `holdfast scrub [--status]` */
 export const run: RunCommand = context => {
@@ -30,7 +31,7 @@ export const run: RunCommand = context => {
 
 const isFaulty = ({ damaged, unreadable }: ScrubAnswer): boolean => damaged + unreadable > 0
 
-function lines(answer: ScrubAnswer): string[] {
+function lines(answer: ScrubAnswer): readonly Line[] {
   const { node, findings, quarantine } = answer
   const found = findings.map(({ at, verdict, size, digest }) => [
     at,

@@ -1,7 +1,8 @@
 import { type StatusAnswer, statusAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
 import { askNodes } from '../each-node.ts'
-import { columns, formatAge, formatBytes, properties } from '../print.ts'
+import { formatAge, formatBytes, properties } from '../print.ts'
+import { columns, type Line } from '../table.ts'
 
 /** `holdfast status` */
 export const run: RunCommand = context =>
@@ -30,7 +31,7 @@ function row(answer: StatusAnswer): string[] {
   ]
 }
 
-function lines(answer: StatusAnswer): string[] {
+function lines(answer: StatusAnswer): readonly Line[] {
   const { node, version, uptimeSeconds, ready, degraded, ledger, store, containerd } = answer
   const { blobs, blobBytes, partialBytes, freeBytes, totalBytes } = store
   const state = ready ? 'ready' : 'not ready: it does not answer clients'
@@ -94,7 +95,7 @@ function tellClock({ clockVerified, clockOffsetMs }: StatusAnswer['ledger']): st
   return `${clockVerified ? 'confirmed' : 'not confirmed since the start'}${off}`
 }
 
-function endpointLines({ endpoints }: StatusAnswer): string[] {
+function endpointLines({ endpoints }: StatusAnswer): readonly Line[] {
   if (endpoints.length === 0) return []
   const rows = endpoints.map(({ registry, url, state, openRepositories, lastFailure }) => [
     registry,

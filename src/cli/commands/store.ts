@@ -2,6 +2,7 @@ import type { RunCommand } from '../command.ts'
 import { askNodes } from '../each-node.ts'
 import { type StoreAnswer, storeAnswer } from '../node-answers.ts'
 import { formatBytes, properties } from '../print.ts'
+import type { Line } from '../table.ts'
 
 /** `holdfast store` */
 export const run: RunCommand = context =>
@@ -28,7 +29,7 @@ function row(answer: StoreAnswer): string[] {
   ]
 }
 
-function lines(answer: StoreAnswer): string[] {
+function lines(answer: StoreAnswer): readonly Line[] {
   const { node, kind, dir, blobs, blobBytes, partialBytes, quarantine } = answer
   const containerd = containerdProperty(answer)
   if (kind === 'containerd') {

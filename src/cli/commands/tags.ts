@@ -4,7 +4,8 @@ import { findAdmin } from '../admin-address.ts'
 import { createAdminApi, type Query } from '../admin-api.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
-import { columns, print, readLimit, readReference } from '../print.ts'
+import { print, readLimit, readReference } from '../print.ts'
+import { columns, type Line } from '../table.ts'
 import { type TagsAnswer, tagsAnswer } from '../tag-answers.ts'
 
 const searchOptions = ['registry', 'prefix', 'stale', 'incomplete', 'source'] as const
@@ -81,7 +82,7 @@ function readRepository({ words }: CommandContext): Repository | undefined {
 function lines(
   items: readonly Item[],
   { isSearch, isCut }: { readonly isSearch: boolean; readonly isCut: boolean },
-): string[] {
+): readonly Line[] {
   if (items.length === 0) return [isSearch ? 'no such tag is remembered' : 'no tags are remembered']
   const rows = items.map(({ reference, digest, source, confirmedAt, pinned, complete }) => [
     reference,

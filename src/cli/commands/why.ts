@@ -4,6 +4,7 @@ import type { CommandContext, RunCommand } from '../command.ts'
 import { nodePath } from '../node-words.ts'
 import { print, readLimit, readReference } from '../print.ts'
 import { readTime } from '../read-time.ts'
+import type { Line } from '../table.ts'
 import { nodeWhyAnswer, type WhyAnswer, whyAnswer } from '../why-answers.ts'
 import { unknownLines, whyLines } from '../why-words.ts'
 
@@ -33,7 +34,7 @@ async function ask(
   return { nodes: [await api.get(path, query, nodeWhyAnswer)], silent: [] }
 }
 
-function tell(subject: string, at: string | undefined, lines: readonly string[]) {
+function tell(subject: string, at: string | undefined, lines: readonly Line[]): readonly Line[] {
   if (lines.length > 0) return lines
   const until = at === undefined ? '' : ` until ${at}`
   return [`${subject}: no pod is called so, and no node gave an answer${until} that it remembers`]
