@@ -178,8 +178,8 @@ t.test('a bundle carries an image, its signature and the tag as it was', async t
   const bundle = join(here, 'bundle.tar.zst')
 
   t.match(await cli(['export', 'reg.lab/lab/bb:v1', '-o', bundle], { env: from.env }), {
-    code: 6,
-    err: /404: reg.lab\/lab\/bb:v1 is not here/,
+    code: 1,
+    err: /^holdfast: reg.lab\/lab\/bb:v1 is not here/,
   })
   t.match(await cli(['import', olderFile], { env: from.env }), { code: 0 })
   const argv = [

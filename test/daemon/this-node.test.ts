@@ -122,13 +122,13 @@ t.test('a node is looked at and changed on another one, and knows who did it', a
   )
 
   const unknown = await bridge.run('store', '--node', 'hold')
-  t.equal(unknown.code, 6)
+  t.equal(unknown.code, 1)
   t.match(unknown.err, 'no node is called "hold"; known are bridge, galley')
 
   await galley.close()
   const away = await bridge.run('store', '--node', 'galley')
-  t.equal(away.code, 6)
-  t.match(away.err, /answered 503: galley (is gone|cannot be reached)/)
+  t.equal(away.code, 4)
+  t.match(away.err, /^holdfast: galley (is gone|cannot be reached)/)
   const one = await bridge.run('status', '--node', 'all')
   t.equal(one.code, 4)
   t.match(one.out, /\nbridge +auto .*\ngalley +no answer: galley (is gone|cannot be reached)/)
