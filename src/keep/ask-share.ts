@@ -2,6 +2,7 @@ import { isCount, readList } from '../ledger/cbor.ts'
 import { parseDigest } from '../oci/digest.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { type PeerAnswer, type PeerClient, PeerFailure } from '../ports/peer-port.ts'
+import { askNode } from './ask-node.ts'
 import type { WarmJob } from './warm-job.ts'
 import type { LivePart } from './warm-runner.ts'
 import { decodeShare, encodeShare, type Share } from './warm-share.ts'
@@ -55,19 +56,15 @@ export async function askShare(
   withParts: boolean,
   signal: AbortSignal,
 ): Promise<LiveShare | undefined> {
-  try {
-    const question = Buffer.from(JSON.stringify([job, withParts]))
-    const options = { signal, timeoutMs: askMs, maxBytes }
-    const value = readJson(await client.call(id, shareSubject, question, options))
-    if (!Array.isArray(value)) return undefined
-    const [text, rows]: readonly unknown[] = value
-    const share = typeof text === 'string' ? decodeShare(text, images.length) : undefined
-    const parts = readList(rows, maxParts, row => readPart(row, images.length))
-    return share?.jobAtMs === createdAtMs && parts ? { share, parts } : undefined
-  } catch (error) {
-    if (error instanceof PeerFailure) return undefined
-    throw error
-  }
+  const question = Buffer.from(JSON.stringify([job, withParts]))
+  const options = { signal, timeoutMs: askMs, maxBytes }
+  const answer = await askNode(client, id, shareSubject, question, options)
+  const value = answer && readJson(answer)
+  if (!Array.isArray(value)) return undefined
+  const [text, rows]: readonly unknown[] = value
+  const share = typeof text === 'string' ? decodeShare(text, images.length) : undefined
+  const parts = readList(rows, maxParts, row => readPart(row, images.length))
+  return share?.jobAtMs === createdAtMs && parts ? { share, parts } : undefined
 }
 
 function readPart(row: unknown, images: number): LivePart | undefined {

@@ -2,6 +2,7 @@ import { decodeCbor, encodeCbor, readList } from '../ledger/cbor.ts'
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { type PeerAnswer, type PeerClient, PeerFailure } from '../ports/peer-port.ts'
+import { askNode } from './ask-node.ts'
 import { lookWithin, type Pods } from './watch-pods.ts'
 
 /** Subject on the peer port: what do these tags stand for in your runtime? */
@@ -64,15 +65,10 @@ export function createFindStrays(parts: {
   /** Who does not answer holds nothing that is known. */
   async function ask(id: NodeId, tags: readonly string[], signal: AbortSignal): Promise<Held> {
     if (id === self.id) return heldHere(pods, tags)
-    try {
-      const options = { signal, timeoutMs: askMs, maxBytes }
-      const answer = await client?.call(id, heldTagsSubject, encodeCbor(tags), options)
-      const held = answer && decodeCbor(answer)
-      return Array.isArray(held) ? held.map(readDigest) : []
-    } catch (error) {
-      if (error instanceof PeerFailure) return []
-      throw error
-    }
+    const options = { signal, timeoutMs: askMs, maxBytes }
+    const answer = client && (await askNode(client, id, heldTagsSubject, encodeCbor(tags), options))
+    const held = answer && decodeCbor(answer)
+    return Array.isArray(held) ? held.map(readDigest) : []
   }
 
   return async (wanted, signal) => {

@@ -3,7 +3,8 @@ import { compareTexts } from '../ledger/record.ts'
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import { formatReference, parseFullReference } from '../oci/reference.ts'
 import type { NodeId } from '../ports/node-id.ts'
-import { type PeerAnswer, type PeerClient, PeerFailure } from '../ports/peer-port.ts'
+import type { PeerAnswer, PeerClient } from '../ports/peer-port.ts'
+import { askNode } from './ask-node.ts'
 import { lookWithin, type Pods, type PodsState } from './watch-pods.ts'
 
 /** Subject on the peer port: what do your pods run? */
@@ -78,14 +79,9 @@ export function createListRunning(parts: {
 
   async function ask(id: NodeId, signal: AbortSignal): Promise<NodeImages | undefined> {
     if (id === self.id) return lookHere(pods)
-    try {
-      const options = { signal, timeoutMs: askMs, maxBytes }
-      const answer = await client?.call(id, podsSubject, new Uint8Array(), options)
-      return answer && decode(answer)
-    } catch (error) {
-      if (error instanceof PeerFailure) return undefined
-      throw error
-    }
+    const options = { signal, timeoutMs: askMs, maxBytes }
+    const answer = client && (await askNode(client, id, podsSubject, new Uint8Array(), options))
+    return answer && decode(answer)
   }
 
   return async signal => {

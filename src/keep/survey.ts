@@ -9,6 +9,7 @@ import {
 } from '../oci/reference.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { type PeerAnswer, type PeerClient, PeerFailure } from '../ports/peer-port.ts'
+import { askNode } from './ask-node.ts'
 
 /** Subject on the peer port: what do you lack of these images? */
 export const surveySubject = 'survey'
@@ -94,14 +95,9 @@ export async function askSurvey(
   images: readonly SurveyedImage[],
   signal: AbortSignal,
 ): Promise<Survey | undefined> {
-  try {
-    const options = { signal, timeoutMs: askMs, maxBytes }
-    const answer = await client.call(id, surveySubject, encodeQuestion(images), options)
-    return decodeSurvey(answer, images)
-  } catch (error) {
-    if (error instanceof PeerFailure) return undefined
-    throw error
-  }
+  const options = { signal, timeoutMs: askMs, maxBytes }
+  const answer = await askNode(client, id, surveySubject, encodeQuestion(images), options)
+  return answer && decodeSurvey(answer, images)
 }
 
 const encodeQuestion = (images: readonly SurveyedImage[]): Uint8Array =>
