@@ -7,6 +7,7 @@ import type { WarmJob } from '../keep/warm-job.ts'
 import { decodeSchedule, jobOf, readRunId, type WarmSchedule } from '../keep/warm-schedule.ts'
 import { readShareKey } from '../keep/warm-share.ts'
 import { parseReference } from '../oci/reference.ts'
+import { derived } from '../ports/derived.ts'
 import type { Log } from '../ports/log.ts'
 import { type Member, type Members, mayReach } from '../ports/members.ts'
 import type { Mode } from '../ports/mode.ts'
@@ -104,17 +105,10 @@ function listSchedules(
   { self, database: { warmWords } }: Pick<Parameters<typeof openSchedules>[1], 'self' | 'database'>,
 ): () => readonly WarmSchedule[] {
   const own = ownSchedule(config, self)
-  let said: ReturnType<typeof warmWords.list> | undefined
-  let schedules: readonly WarmSchedule[] = []
-  return () => {
-    const now = warmWords.list()
-    if (now !== said) {
-      const read = now.flatMap(word => decodeSchedule(word, parseRecurrence) ?? [])
-      schedules = own === undefined ? read : [own, ...read]
-    }
-    said = now
-    return schedules
-  }
+  return derived(warmWords.list, said => {
+    const read = said.flatMap(word => decodeSchedule(word, parseRecurrence) ?? [])
+    return own === undefined ? read : [own, ...read]
+  })
 }
 
 /**

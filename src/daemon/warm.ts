@@ -11,6 +11,7 @@ import { startWarmRunner } from '../keep/warm-runner.ts'
 import { createWarmSchedules } from '../keep/warm-schedules.ts'
 import { createWarmViews } from '../keep/warm-views.ts'
 import type { Clock } from '../ports/clock.ts'
+import { derived } from '../ports/derived.ts'
 import type { Log } from '../ports/log.ts'
 import type { Mode } from '../ports/mode.ts'
 import { systemTimers } from '../ports/timers.ts'
@@ -68,16 +69,8 @@ function hindranceOf(reason: string, failure: Absent['failure']): Hindrance {
 }
 
 /** Jobs that were said on any node and are understood here; the same list until one of them changes. */
-function listJobs(words: Pick<WordBook, 'list'>): () => readonly WarmJob[] {
-  let said: ReturnType<WordBook['list']> | undefined
-  let jobs: readonly WarmJob[] = []
-  return () => {
-    const now = words.list()
-    if (now !== said) jobs = now.map(decodeJob).filter(job => job !== undefined)
-    said = now
-    return jobs
-  }
-}
+const listJobs = (words: Pick<WordBook, 'list'>): (() => readonly WarmJob[]) =>
+  derived(words.list, said => said.map(decodeJob).filter(job => job !== undefined))
 
 /** What an operator said of a run, that it is called off, counts before what each node works out. */
 function withRuns(said: readonly WarmJob[], runs: readonly WarmJob[]): readonly WarmJob[] {

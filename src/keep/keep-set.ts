@@ -1,5 +1,6 @@
 import { compareTexts } from '../ledger/record.ts'
 import type { TagReference } from '../oci/reference.ts'
+import { derived } from '../ports/derived.ts'
 import type { Keep, KeepBook } from '../ports/keep-book.ts'
 import type { Log } from '../ports/log.ts'
 
@@ -56,8 +57,6 @@ export function createKeepSet(parts: {
   const { book, parse, log } = parts
   const configured = parts.configured.map(understood).filter(pattern => pattern !== undefined)
   const told = new Set<string>()
-  let said: readonly Keep[] | undefined
-  let patterns: readonly KeptPattern[] = []
 
   function understood(text: string): TagPattern | undefined {
     const parsed = parse(text)
@@ -92,12 +91,7 @@ export function createKeepSet(parts: {
   }
 
   /** The book is asked each time: it says so by another array when it changed, also when another database took its place. */
-  function current(): readonly KeptPattern[] {
-    const now = book.list()
-    if (now !== said) patterns = compile(now)
-    said = now
-    return patterns
-  }
+  const current = derived(() => book.list(), compile)
 
   return {
     isKept: key => current().some(pattern => pattern.matches(key)),

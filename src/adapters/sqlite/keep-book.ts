@@ -1,17 +1,11 @@
+import { derived } from '../../ports/derived.ts'
 import type { Keep, KeepBook } from '../../ports/keep-book.ts'
 import type { SaidWord, WordBook } from '../../ports/word-book.ts'
 
 /** The keeps of the ledger. */
 export function createKeepBook(words: WordBook): KeepBook {
-  let said: readonly SaidWord[] = []
-  let keeps: readonly Keep[] = []
   return {
-    list() {
-      const now = words.list()
-      if (now !== said) keeps = now.map(keepOf)
-      said = now
-      return keeps
-    },
+    list: derived(words.list, said => said.map(keepOf)),
     set: words.set,
     lift: words.lift,
     onChange: words.onChange,
