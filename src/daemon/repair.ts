@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts'
 import { type Repair, startRepair } from '../keep/repair.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
+import { stopAll } from '../ports/stop-all.ts'
 import { systemTimers } from '../ports/timers.ts'
 import type { Content } from './content.ts'
 import { holdingMesh, onOthers } from './keep-mesh.ts'
@@ -36,9 +37,10 @@ export function openRepair(
     lookAround: pull.isInReach,
     want: pull.complete,
     pending: pull.incompleteImages,
-    onNews: listener => all(database.ledger.onChanged(listener), content.keeps.onChange(listener)),
+    onNews: listener =>
+      stopAll(database.ledger.onChanged(listener), content.keeps.onChange(listener)),
     onHope: listener =>
-      all(
+      stopAll(
         upstreams.upstream.onRecovered(() => listener()),
         onOthers(members, listener),
       ),
@@ -49,9 +51,3 @@ export function openRepair(
   owned.defer(() => repair.close())
   return repair
 }
-
-const all =
-  (...stops: readonly (() => void)[]): (() => void) =>
-  () => {
-    for (const stop of stops) stop()
-  }

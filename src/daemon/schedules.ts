@@ -12,6 +12,7 @@ import type { Log } from '../ports/log.ts'
 import { type Member, type Members, mayReach } from '../ports/members.ts'
 import type { Mode } from '../ports/mode.ts'
 import type { NodeId } from '../ports/node-id.ts'
+import { stopAll } from '../ports/stop-all.ts'
 import { systemTimers } from '../ports/timers.ts'
 import type { Upstreams } from './upstreams.ts'
 
@@ -58,12 +59,11 @@ export function openSchedules(
     schedules: list,
     onChange: warmWords.onChange,
     isOnline: name => (named(name)?.images ?? []).some(image => mayBeHad(image, parts)),
-    onHope(listener) {
-      const stops = [upstreams.upstream.onRecovered(() => listener()), members.onChange(listener)]
-      return () => {
-        for (const stop of stops) stop()
-      }
-    },
+    onHope: listener =>
+      stopAll(
+        upstreams.upstream.onRecovered(() => listener()),
+        members.onChange(listener),
+      ),
     isAtWork({ name, dueMs }) {
       const job = jobAt(name, dueMs)
       return job !== undefined && parts.isAtWork(job.id)

@@ -14,6 +14,7 @@ import type { Clock } from '../ports/clock.ts'
 import { derived } from '../ports/derived.ts'
 import type { Log } from '../ports/log.ts'
 import type { Mode } from '../ports/mode.ts'
+import { stopAll } from '../ports/stop-all.ts'
 import { systemTimers } from '../ports/timers.ts'
 import type { WordBook } from '../ports/word-book.ts'
 import { type Absent, isAbsent } from '../pull/absent.ts'
@@ -114,12 +115,7 @@ export function openWarm(
     {
       self,
       jobs: () => withRuns(said(), schedules.ownRuns()),
-      onJobs(listener) {
-        const stops = [warmWords.onChange(listener), schedules.onRuns(listener)]
-        return () => {
-          for (const stop of stops) stop()
-        }
-      },
+      onJobs: listener => stopAll(warmWords.onChange(listener), schedules.onRuns(listener)),
       shares: shareWords,
       source: wireSource(pull, content),
       platforms: config.platforms,

@@ -1,6 +1,7 @@
 import type { Digest } from '../oci/digest.ts'
 import { formatTag, parseReference, type Repository, type TagReference } from '../oci/reference.ts'
 import type { RememberedContainer } from '../ports/pod-memory.ts'
+import { stopAll } from '../ports/stop-all.ts'
 import type { KeepSet } from './keep-set.ts'
 import type { Pods } from './watch-pods.ts'
 
@@ -65,10 +66,5 @@ export const keepRunning = (
   ...keeps,
   isKept: key => keeps.isKept(key) || running.isRunning(key),
   beginnings: () => [...keeps.beginnings(), ...running.tags()],
-  onChange(listener) {
-    const stops = [keeps.onChange(listener), running.onChange(listener)]
-    return () => {
-      for (const stop of stops) stop()
-    }
-  },
+  onChange: listener => stopAll(keeps.onChange(listener), running.onChange(listener)),
 })
