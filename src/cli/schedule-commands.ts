@@ -1,6 +1,6 @@
 import type { Command } from './command.ts'
 import type { ExitCode } from './exit-codes.ts'
-import { copies, reasons } from './operator-options.ts'
+import { copies, reasons, warmOptions } from './operator-options.ts'
 
 /** The commands for warm jobs that recur. @param askingExitCodes those of every command that asks a node */
 export const scheduleCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => {
@@ -28,18 +28,10 @@ export const scheduleCommands = (askingExitCodes: readonly ExitCode[]): readonly
           value: 'DURATION',
           summary: 'up to how much later nodes begin, each always by the same; 10m',
         },
-        { name: 'node', value: 'NODE[,NODE]…', summary: 'these nodes alone; all are by default' },
-        {
-          name: 'image-copies',
-          value: 'N',
-          summary: 'so many nodes for each image: those that would hold it if it were kept',
-        },
-        {
-          name: 'platform',
-          value: 'PLATFORM[,PLATFORM]…',
-          summary: 'as in linux/arm64; by default those of each node',
-        },
-        { name: 'referrers', summary: 'with signatures, SBOMs and what else refers to the images' },
+        warmOptions.nodes,
+        { ...warmOptions.copies, name: 'image-copies' },
+        warmOptions.platforms,
+        warmOptions.referrers,
         ...reasons,
         copies,
       ],

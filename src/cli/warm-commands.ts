@@ -1,6 +1,6 @@
 import type { Command } from './command.ts'
 import type { ExitCode } from './exit-codes.ts'
-import { copies, reasons } from './operator-options.ts'
+import { copies, reasons, warmOptions } from './operator-options.ts'
 
 /** The commands for warm jobs. @param askingExitCodes those of every command that asks a node */
 export const warmCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => [
@@ -21,19 +21,11 @@ export const warmCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
         value: 'keep|running',
         summary: 'in place of images: all that is kept or pinned, or all that pods run',
       },
-      { name: 'node', value: 'NODE[,NODE]…', summary: 'these nodes alone; all are by default' },
+      warmOptions.nodes,
       { name: 'all', summary: 'all nodes, as by default' },
-      {
-        name: 'copies',
-        value: 'N',
-        summary: 'so many nodes for each image: those that would hold it if it were kept',
-      },
-      {
-        name: 'platform',
-        value: 'PLATFORM[,PLATFORM]…',
-        summary: 'as in linux/arm64; by default those of each node',
-      },
-      { name: 'referrers', summary: 'with signatures, SBOMs and what else refers to the images' },
+      warmOptions.copies,
+      warmOptions.platforms,
+      warmOptions.referrers,
       { name: 'concurrency', value: 'N', summary: 'images that a node fetches at once; 3' },
       { name: 'id', value: 'ID', summary: 'the name of the job: to say the same again is safe' },
       { name: 'detach', summary: 'do not wait for the end' },

@@ -8,9 +8,7 @@ import { modeOperations } from './mode-operations.ts'
 import type { AddOperation } from './operation.ts'
 import { readPreconditions } from './preconditions.ts'
 import { ProblemError } from './problem.ts'
-
-/** The longest that somebody waits for copies, ms. */
-const withinMs = 30_000
+import { wordTerms } from './word-terms.ts'
 
 /** Subject in the audit log: it concerns all nodes. */
 const subject = 'cluster'
@@ -92,8 +90,7 @@ export function describeClusterMode({
 function termsOf(headers: IncomingHttpHeaders, copies: number): ClusterModeTerms {
   const mustMatch = readPreconditions(headers)
   return {
-    copies,
-    signal: AbortSignal.timeout(withinMs),
+    ...wordTerms(copies),
     check: standing => mustMatch(standing && { version: versionOf(standing), isThere: true }),
   }
 }

@@ -1,4 +1,4 @@
-import type { WarmJob } from '../../keep/warm-job.ts'
+import type { WarmJob, WarmTask } from '../../keep/warm-job.ts'
 import type { JobView, NodeView } from '../../keep/warm-views.ts'
 import { defined, iso, isoOf } from './describe.ts'
 import type { JobAnswer, JobChangeAnswer, JobsAnswer } from './job-contract.ts'
@@ -22,16 +22,28 @@ export function describeJob(view: JobView): JobsAnswer['items'][number] {
 export function describeTask(
   job: WarmJob,
 ): Omit<JobChangeAnswer, 'node' | 'asOf' | 'removed' | 'storedOn'> {
-  const { id, images, scope, concurrency, referrers, note, author } = job
+  const { id, images, note, author } = job
   return {
     id,
     createdAt: iso(job.createdAtMs),
     images: images.length,
+    ...describeShares(job),
+    ...defined({ note, author, cancelledAt: isoOf(job.cancelledAtMs) }),
+  }
+}
+
+/** Which nodes fetch what of the images. */
+export function describeShares({
+  scope,
+  platforms,
+  concurrency,
+  referrers,
+}: Pick<WarmTask, 'scope' | 'platforms' | 'concurrency' | 'referrers'>) {
+  return {
     scope: scope.type,
     ...(scope.type === 'nodes' && { scopeNodes: scope.nodes.map(({ name }) => name) }),
     ...(scope.type === 'copies' && { scopeCopies: scope.copies }),
-    ...(job.platforms !== undefined && { platforms: [...job.platforms] }),
-    ...defined({ note, author, cancelledAt: isoOf(job.cancelledAtMs) }),
+    ...(platforms !== undefined && { platforms: [...platforms] }),
     concurrency,
     referrers,
   }

@@ -8,9 +8,7 @@ import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
 import { ProblemError } from './problem.ts'
 import { QueryFault } from './read-query.ts'
-
-/** The longest that somebody waits for copies, ms. */
-const withinMs = 30_000
+import { wordTerms } from './word-terms.ts'
 
 /** Adds what concerns bans and blocks. */
 export function addExclusions(
@@ -35,7 +33,6 @@ export function addExclusions(
     inForce: after !== undefined,
     storedOn: stored,
   })
-  const terms = (copies: number) => ({ copies, signal: AbortSignal.timeout(withinMs) })
 
   for (const [kind, all, put, remove] of [
     ['ban', operations.bans, operations.putBan, operations.deleteBan],
@@ -46,7 +43,7 @@ export function addExclusions(
       const key = readKey(kind, path)
       audit({ subject: key })
       const details = { note: body.note, author: body.author ?? caller }
-      const change = await exclusions.set(kind, key, details, terms(query.copies))
+      const change = await exclusions.set(kind, key, details, wordTerms(query.copies))
       audit({ subject: key, before: change.before, after: change.after })
       return tell(key, change)
     })
@@ -59,7 +56,7 @@ export function addExclusions(
           `there is no ${kind} of ${key}; \`holdfast ${kind}s\` lists them`,
         )
       }
-      const change = await exclusions.lift(kind, key, caller, terms(query.copies))
+      const change = await exclusions.lift(kind, key, caller, wordTerms(query.copies))
       audit({ subject: key, before: change.before, after: change.after })
       return tell(key, change)
     })

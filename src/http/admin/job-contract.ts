@@ -69,6 +69,16 @@ const totalBytes = described(
   'As far as manifests are known: it grows until all of them are.',
 )
 
+/** What a job or a schedule has nodes do. */
+export const toldTask = {
+  scope: described(text, '`all`, `nodes` or `copies`.'),
+  scopeNodes: described(Type.Optional(Type.Array(text)), 'Their names, where nodes were named.'),
+  scopeCopies: Type.Optional(Type.Integer()),
+  platforms: Type.Optional(Type.Array(text)),
+  concurrency: Type.Integer(),
+  referrers: Type.Boolean(),
+}
+
 const told = {
   id: text,
   createdAt: time,
@@ -76,12 +86,7 @@ const told = {
   note: optionalText,
   author: optionalText,
   images: described(Type.Integer(), 'How many images it names.'),
-  scope: described(text, '`all`, `nodes` or `copies`.'),
-  scopeNodes: described(Type.Optional(Type.Array(text)), 'Their names, where nodes were named.'),
-  scopeCopies: Type.Optional(Type.Integer()),
-  platforms: Type.Optional(Type.Array(text)),
-  concurrency: Type.Integer(),
-  referrers: Type.Boolean(),
+  ...toldTask,
 }
 
 /** How a job is, without its images. */

@@ -11,9 +11,8 @@ import { ProblemError } from './problem.ts'
 import { QueryFault } from './read-query.ts'
 import { createReadTask } from './read-task.ts'
 import type { ReportSource } from './report.ts'
+import { wordTerms } from './word-terms.ts'
 
-/** The longest that somebody waits for copies, ms. */
-const withinMs = 30_000
 /** The longest that somebody waits for what other nodes say, ms. */
 const askWithinMs = 5_000
 
@@ -83,7 +82,7 @@ export function addJobs(
     audit({ subject: id })
     const task = await readTask(body)
     const details = { note: body.note, author: body.author ?? caller }
-    const change = await warmJobs.put(id, task, details, terms(query.copies))
+    const change = await warmJobs.put(id, task, details, wordTerms(query.copies))
     audit({ subject: id, before: change.before, after: change.after })
     return tell(change)
   })
@@ -91,7 +90,7 @@ export function addJobs(
   add(operations.deleteJob, async ({ path, query, caller, audit }) => {
     const { id } = mustFind(path['id'] ?? '')
     audit({ subject: id })
-    const change = await warmJobs.cancel(id, caller, terms(query.copies))
+    const change = await warmJobs.cancel(id, caller, wordTerms(query.copies))
     audit({ subject: id, before: change.before, after: change.after })
     return tell(change)
   })
@@ -107,5 +106,3 @@ export function addJobs(
     }
   }
 }
-
-const terms = (copies: number) => ({ copies, signal: AbortSignal.timeout(withinMs) })

@@ -6,9 +6,7 @@ import type { KeepChangeAnswer, KeepsAnswer } from './keep-contract.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
 import { ProblemError } from './problem.ts'
-
-/** The longest that somebody waits for copies, ms. */
-const withinMs = 30_000
+import { wordTerms } from './word-terms.ts'
 
 /** What the operations on keeps ask. */
 export interface KeepParts {
@@ -38,7 +36,7 @@ export function addKeeps(
     const text = path['pattern'] ?? ''
     audit({ subject: text })
     const details = { note: body.note, author: body.author ?? caller }
-    const change = await keeps.set(text, details, terms(query.copies))
+    const change = await keeps.set(text, details, wordTerms(query.copies))
     audit(told(change))
     return tell(change)
   })
@@ -53,7 +51,7 @@ export function addKeeps(
         : '`holdfast keeps` lists what is kept'
       throw new ProblemError(404, `no operator said that ${text} is kept; ${cure}`)
     }
-    const change = await keeps.remove(text, caller, terms(query.copies))
+    const change = await keeps.remove(text, caller, wordTerms(query.copies))
     audit(told(change))
     return tell(change)
   })
@@ -71,8 +69,6 @@ export function addKeeps(
     }
   }
 }
-
-const terms = (copies: number) => ({ copies, signal: AbortSignal.timeout(withinMs) })
 
 const told = ({ pattern, before, after }: KeepChange) => ({
   subject: pattern,

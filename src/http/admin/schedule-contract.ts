@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { maxJitterMs } from '../../keep/warm-schedule.ts'
-import { jobBody } from './job-contract.ts'
+import { jobBody, toldTask } from './job-contract.ts'
 import { asOf, described, optionalText, storedOn, text, time } from './shapes.ts'
 
 const { from: _, ...task } = jobBody.properties
@@ -31,12 +31,7 @@ const schedule = {
   timeZone: text,
   jitterSeconds: Type.Integer(),
   images: Type.Array(text),
-  scope: described(text, '`all`, `nodes` or `copies`.'),
-  scopeNodes: described(Type.Optional(Type.Array(text)), 'Their names, where nodes were named.'),
-  scopeCopies: Type.Optional(Type.Integer()),
-  platforms: Type.Optional(Type.Array(text)),
-  concurrency: Type.Integer(),
-  referrers: Type.Boolean(),
+  ...toldTask,
   configured: described(
     Type.Boolean(),
     'It stands in the configuration of this node, and is for this node alone.',

@@ -6,14 +6,13 @@ import {
   type WarmSchedules,
 } from '../../keep/warm-schedules.ts'
 import { defined, iso, isoOf } from './describe.ts'
+import { describeShares } from './describe-job.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
 import { ProblemError } from './problem.ts'
 import { createReadTask } from './read-task.ts'
 import type { ScheduleChangeAnswer, SchedulesAnswer } from './schedule-contract.ts'
-
-/** The longest that somebody waits for copies, ms. */
-const withinMs = 30_000
+import { wordTerms } from './word-terms.ts'
 
 /** What the operations on schedules ask. */
 export interface ScheduleParts {
@@ -50,7 +49,7 @@ export function addSchedules(
     const recurring = { every, timeZone, jitterMs: jitterSeconds * 1_000 }
     const what = { ...(await readTask(body)), ...recurring }
     const details = { note: body.note, author: body.author ?? caller }
-    const change = await warmSchedules.put(name, what, details, terms(query.copies))
+    const change = await warmSchedules.put(name, what, details, wordTerms(query.copies))
     audit(told(name, change))
     return tell(change)
   })
@@ -59,7 +58,7 @@ export function addSchedules(
     const name = path['name'] ?? ''
     audit({ subject: name })
     if (warmSchedules.find(name) === undefined) throw new ProblemError(404, unknownSchedule(name))
-    const change = await warmSchedules.remove(name, caller, terms(query.copies))
+    const change = await warmSchedules.remove(name, caller, wordTerms(query.copies))
     audit(told(name, change))
     return tell(change)
   })
@@ -78,8 +77,8 @@ export function addSchedules(
   })
 
   function describe(schedule: WarmSchedule): SchedulesAnswer['items'][number] {
-    const { name, every, timeZone, jitterMs, images, scope, platforms } = schedule
-    const { concurrency, referrers, isConfigured, sinceMs, note, author } = schedule
+    const { name, every, timeZone, jitterMs, images } = schedule
+    const { isConfigured, sinceMs, note, author } = schedule
     const newest = warmJobs.list().find(({ id }) => readRunId(id)?.name === name)
     return {
       name,
@@ -87,17 +86,10 @@ export function addSchedules(
       timeZone,
       jitterSeconds: Math.round(jitterMs / 1_000),
       images: [...images],
-      scope: scope.type,
-      ...(scope.type === 'nodes' && { scopeNodes: scope.nodes.map(node => node.name) }),
-      ...(scope.type === 'copies' && { scopeCopies: scope.copies }),
-      ...(platforms !== undefined && { platforms: [...platforms] }),
-      concurrency,
-      referrers,
+      ...describeShares(schedule),
       configured: isConfigured,
       ...(!isConfigured && { setAt: iso(sinceMs) }),
       ...defined({ note, author, nextAt: isoOf(nextRunMs(name)), job: newest?.id }),
     }
   }
 }
-
-const terms = (copies: number) => ({ copies, signal: AbortSignal.timeout(withinMs) })
