@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { CommandContext, RunCommand } from './command.ts'
 import { CommandFailure } from './command-failure.ts'
 import type { ExitCode } from './exit-codes.ts'
@@ -30,7 +31,7 @@ export async function watch(
     const frame = await frameOf(run, context)
     if (stop.aborted) break
     terminal.out(drawn(frame, terminal.size?.()))
-    await pause(everyMs, stop)
+    await pause(everyMs, undefined, { signal: stop }).catch(() => {})
   }
   return 'ok'
 }
@@ -63,17 +64,4 @@ function drawn(
     line.length > size.columns ? `${line.slice(0, size.columns - 1)}…` : line,
   )
   return `\x1b[H${cut.map(line => `${line}\x1b[K\n`).join('')}\x1b[J`
-}
-
-/** Settles after that time, or as soon as it is to stop. */
-function pause(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    const end = (): void => {
-      clearTimeout(timer)
-      stop.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, ms)
-    stop.addEventListener('abort', end)
-  })
 }

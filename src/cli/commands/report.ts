@@ -38,7 +38,7 @@ function mustHaveAnswered(answer: ReportAnswer): void {
   }
 }
 
-const silentOf = ({ nodes }: ReportAnswer): readonly string[] =>
+const silentOf = ({ nodes }: Pick<ReportAnswer, 'nodes'>): readonly string[] =>
   nodes.filter(({ heard }) => !heard).map(({ name }) => name)
 
 const doNotAnswer = (names: readonly string[]): string =>
@@ -245,14 +245,14 @@ function cures({ items, nodes }: ReportAnswer): string[] {
       ref =>
         `\`holdfast keep ${ref}\` has the nodes that are to hold it fetch it while its registry can be reached`,
     ),
-    ...(bad.length > unkept.length ? [comesByItself(nodes)] : []),
+    ...(bad.length > unkept.length ? [comesByItself({ nodes })] : []),
   ]
 }
 
 const isByDigest = ({ reference }: Item): boolean => reference.includes('@')
 
-function comesByItself(nodes: ReportAnswer['nodes']): string {
-  const away = nodes.filter(({ heard }) => !heard).map(({ name }) => name)
+function comesByItself(answer: Pick<ReportAnswer, 'nodes'>): string {
+  const away = silentOf(answer)
   const back =
     away.length === 0 ? '' : `, and what ${listOf(away)} held counts again once it answers`
   return `what is pinned or kept is fetched by itself while its registry can be reached${back}; \`holdfast status\` tells whether it can`
