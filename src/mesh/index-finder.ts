@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { Digest } from '../oci/digest.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Holders } from '../ports/holders.ts'
-import { type Member, type Members, mayAnswer } from '../ports/members.ts'
+import { type Members, mayAnswer } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { within } from '../ports/pause.ts'
 import type { PeerClient } from '../ports/peer-port.ts'
@@ -191,7 +191,9 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
   async function learnFrom(id: NodeId, about: About, digests: readonly Digest[]): Promise<void> {
     for (const [at, ids] of (await questions.ask(id, about, digests)).entries()) {
       const digest = digests[at]
-      if (digest !== undefined && ids.length > 0) learn(digest, ids)
+      if (digest === undefined) continue
+      if (ids.length > 0) learn(digest, ids)
+      else if (about === 'have') forget(id, digest)
     }
   }
 
@@ -229,33 +231,45 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
     }
   }
 
-  /** Asks those in doubt, too, and waits for whoever has not answered, until somebody is known for every digest. */
+  /**
+   * Asks those in doubt, too, and waits for whoever has not answered, until there is somebody for every digest, of those in doubt if
+   * `mayDoubt`.
+   */
   async function waitForLate(
     digests: readonly Digest[],
     patienceMs: number,
+    mayDoubt: boolean,
     signal: AbortSignal,
   ): Promise<void> {
-    const missing = digests.filter(digest => usable(digest, true).length === 0)
+    const missing = digests.filter(digest => usable(digest, mayDoubt).length === 0)
     if (missing.length === 0 || signal.aborted) return
-    const isDoubtful = ({ id, state }: Member) => state === 'suspect' && isThere(id, true)
-    for (const { id } of members.all().filter(isDoubtful).slice(0, maxAskedDirectly)) {
-      void askOne(id, 'have', missing)
-    }
+    for (const id of doubtful(missing)) void askOne(id, 'have', missing)
     const late = new Set(missing.flatMap(digest => [...(pending.get(digest) ?? [])]))
-    await within(patienceMs, untilKnown(missing, [...late], true), timers, signal)
+    await within(patienceMs, untilKnown(missing, [...late], mayDoubt), timers, signal)
+  }
+
+  /** Members in doubt that may answer, those first that are said to hold something of it. */
+  function doubtful(digests: readonly Digest[]): readonly NodeId[] {
+    const named = new Set(digests.flatMap(digest => [...(cached(digest)?.holders ?? [])]))
+    return members
+      .all()
+      .filter(({ id, state }) => state === 'suspect' && isThere(id, true))
+      .map(({ id }) => id)
+      .sort((a, b) => Number(named.has(b)) - Number(named.has(a)))
+      .slice(0, maxAskedDirectly)
   }
 
   return {
-    async find(digests, signal, { patienceMs = 0, saidBy } = {}) {
+    async find(digests, signal, { patienceMs = 0, mustAnswer = false, saidBy } = {}) {
       const wanted = [...new Set(digests)].slice(0, maxFound)
       const unknown = wanted.filter(digest => isUnknown(digest, saidBy))
       const isAlone = members.alive().length === 0
       if (unknown.length > 0 && !isAlone && !signal.aborted) {
         await within(settings.budgetMs, lookUp(unknown, saidBy), timers, signal)
       }
-      const isLastResort = patienceMs > 0
-      if (isLastResort) await waitForLate(wanted, patienceMs, signal)
-      const found = wanted.map(digest => [digest, usable(digest, isLastResort)] as const)
+      const mayDoubt = patienceMs > 0 && !mustAnswer
+      if (patienceMs > 0) await waitForLate(wanted, patienceMs, mayDoubt, signal)
+      const found = wanted.map(digest => [digest, usable(digest, mayDoubt)] as const)
       return new Map(found.filter(([, ids]) => ids.length > 0))
     },
     lacks(id, digest) {
@@ -277,7 +291,7 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
   /** What else was found stays; when nobody is left, it is looked up anew at once. */
   function forget(id: NodeId, digest: Digest): void {
     const found = cache.get(digest)
-    if (found === undefined) return
+    if (found?.holders.has(id) !== true) return
     const holders = new Set(found.holders)
     holders.delete(id)
     if (holders.size === 0) cache.delete(digest)

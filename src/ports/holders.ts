@@ -9,12 +9,19 @@ export interface Holders {
    * settles when all have answered or turned out to be silent, so many ms later at the latest: a node that is busy or far away is better
    * than none. Never rejects.
    *
+   * With `mustAnswer`, what was known before of members in doubt counts only when they answer now: what is promised must be had a moment
+   * later, while who merely tries may try those in doubt.
+   *
    * `saidBy`: a node that spoke of them. It is asked together with the index, which may not have been told yet.
    */
   find(
     digests: readonly Digest[],
     signal: AbortSignal,
-    options?: { readonly patienceMs?: number; readonly saidBy?: NodeId | undefined },
+    options?: {
+      readonly patienceMs?: number
+      readonly mustAnswer?: boolean
+      readonly saidBy?: NodeId | undefined
+    },
   ): Promise<ReadonlyMap<Digest, readonly NodeId[]>>
   /** A member was asked and does not have it. */
   lacks(id: NodeId, digest: Digest): void

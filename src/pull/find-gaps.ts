@@ -57,7 +57,7 @@ export async function findGaps(
   async function notHeld(needs: readonly NeededContent[]): Promise<readonly NeededContent[]> {
     if (needs.length === 0) return []
     const digests = needs.map(({ digest }) => digest)
-    const found = await holders.find(digests, signal, { patienceMs, saidBy })
+    const found = await holders.find(digests, signal, { patienceMs, saidBy, mustAnswer: true })
     signal.throwIfAborted()
     return needs.filter(({ digest }) => !found.has(digest))
   }

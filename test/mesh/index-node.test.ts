@@ -305,6 +305,35 @@ t.test('as the last resort those in doubt are asked, too', async t => {
   t.equal((await asker.holders.find([digest], signal, { patienceMs: 10_000 })).size, 0)
 })
 
+t.test('what is promised is held by those who answer', async t => {
+  for (const said of ['nothing', 'that it has it', 'that it has it no longer']) {
+    const { time, lab, node } = openMesh(t, ['a', 'b'])
+    const [asker, holder] = [node(0), node(1)]
+    await holder.store.put(digest, content)
+    await time.pass(200)
+    t.strictSame(await asker.find(), [holder.id], 'it is known to hold it')
+    const lastSeenMs = time.clock.monotonicMs()
+    lab.say(holder.id, { state: 'suspect', isUnanswered: false, lastSeenMs })
+    const believed = await asker.holders.find([digest], signal, { patienceMs: 10_000 })
+    t.strictSame(believed.get(digest), [holder.id], 'who tries may try it')
+
+    if (said === 'that it has it no longer') await holder.store.delete(digest)
+    const answers = [...holder.answers].map(([subject, answer]) => {
+      const answerOrNot: typeof answer = async (...asked) => {
+        if (said === 'nothing') throw new PeerFailure('unreachable', 'it is gone')
+        lab.say(holder.id, { state: 'alive' })
+        return answer(...asked)
+      }
+      return [subject, answerOrNot] as const
+    })
+    lab.serve(holder.id, { answers: new Map(answers) })
+    const finding = asker.holders.find([digest], signal, { patienceMs: 10_000, mustAnswer: true })
+    await time.pass(100)
+    const promised = (await finding).get(digest)
+    t.strictSame(promised, said === 'that it has it' ? [holder.id] : undefined, said)
+  }
+})
+
 t.test('who is found out to be silent is waited for no longer', async t => {
   const { time, lab, node } = openMesh(t, ['a', 'b'])
   const [asker, holder] = [node(0), node(1)]

@@ -143,8 +143,10 @@ t.test('what pods run is kept, reported on and explained, on every containerd', 
   for (const { stop } of nodes.slice(1)) await stop('SIGKILL')
   const first = await pull(again.mirror, registryName, 'a', '1').catch(() => ({ status: 404 }))
   t.equal(first.status, 404, 'what nobody runs made room')
-  const own = await pull(again.mirror, registryName, 'web', '1')
+  const own = await pull(again.mirror, registryName, 'web', image.digest)
   t.equal(own.status, 200, 'what ran when the power went is there')
+  const tagged = await pull(again.mirror, registryName, 'web', '1')
+  t.equal(tagged.status, 200, 'no tag is promised on those that are gone')
   await rename(`${at(clients, 0).socket}.away`, at(clients, 0).socket)
   t.match(await again.ask<Report>('/api/v1/report?running=true'), {
     items: [{ reference: web }],
