@@ -161,8 +161,11 @@ export const exclusionsAnswer = Type.Object({
   items: Type.Array(
     Type.Object({
       key: Type.String(),
+      /** Of a banned node that is known. */
+      name: text,
       setAt: Type.String(),
       setOn: Type.String(),
+      setOnName: text,
       note: text,
       author: text,
     }),
@@ -172,6 +175,7 @@ export const exclusionsAnswer = Type.Object({
 /** `PUT` and `DELETE` of a ban or a block */
 export const exclusionChangeAnswer = Type.Object({
   key: Type.String(),
+  name: text,
   storedOn,
 })
 

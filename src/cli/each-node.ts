@@ -27,8 +27,14 @@ export interface NodeQuestion<A> {
 /** A node, with its answer or with why there is none. */
 export type Heard<A> = { readonly node: string; readonly id: string } & (
   | { readonly answer: A }
-  | { readonly error: string; readonly code: ExitCode }
+  | Unheard
 )
+
+/** Why there is no answer; `ok`: there was to be none. */
+export interface Unheard {
+  readonly error: string
+  readonly code: ExitCode
+}
 
 /** Stands for every node. */
 const allWord = 'all'
@@ -61,7 +67,7 @@ async function askAll<A>(
     const answers = heard.flatMap(one => ('answer' in one ? [one.answer] : []))
     const rows = heard.map(one => [
       one.node,
-      ...('answer' in one ? question.row(one.answer) : [`no answer: ${one.error}`]),
+      ...('answer' in one ? question.row(one.answer) : [tellUnheard(one)]),
     ])
     return [...columns([['NODE', ...question.heads], ...rows]), ...(question.foot?.(answers) ?? [])]
   })
@@ -84,21 +90,36 @@ export async function hearAll<A>(
   const isTwice = (name: string) => nodes.filter(one => one.name === name).length > 1
   const heard: Heard<A>[] = []
   for (let from = 0; from < nodes.length; from += atOnce) {
-    const some = nodes.slice(from, from + atOnce).map(async ({ id, name }): Promise<Heard<A>> => {
-      const node = isTwice(name) ? `${name} (${id.slice(0, 12)})` : name
-      try {
-        return { node, id, answer: await ask(api, `/api/v1/nodes/${id}/${what}`) }
-      } catch (error) {
-        return { node, id, ...failureOf(error) }
-      }
-    })
+    const some = nodes
+      .slice(from, from + atOnce)
+      .map(async ({ id, name, state }): Promise<Heard<A>> => {
+        const node = isTwice(name) ? `${name} (${id.slice(0, 12)})` : name
+        if (state === 'banned') return { node, id, ...banned(name) }
+        try {
+          return { node, id, answer: await ask(api, `/api/v1/nodes/${id}/${what}`) }
+        } catch (error) {
+          return { node, id, ...failureOf(error) }
+        }
+      })
     heard.push(...(await Promise.all(some)))
   }
   return heard
 }
 
+/** What stands where an answer would. */
+export function tellUnheard({ error, code }: Unheard): string {
+  if (code === 'ok') return error
+  return `${code === 'refused' ? 'refused' : 'no answer'}: ${error}`
+}
+
+/** A node that is banned is left alone, and nobody misses its answer. */
+const banned = (name: string): Unheard => ({
+  error: `banned, and not asked; \`holdfast unban ${name}\` lifts that`,
+  code: 'ok',
+})
+
 /** What another node would be answered no better is thrown on. */
-function failureOf(error: unknown): { readonly error: string; readonly code: ExitCode } {
+function failureOf(error: unknown): Unheard {
   if (!(error instanceof CommandFailure) || error.said === undefined) throw error
   return { error: error.said, code: error.code === 'refused' ? 'refused' : 'unreachable' }
 }

@@ -104,6 +104,7 @@ export async function openFaces(
     manifests: parts.pull.manifests,
     running: parts.running,
     listRunning: runtimes.listRunning,
+    isBanned: parts.database.replication.isBanned,
     mesh: parts.mesh?.forPull,
   })
   const reportWatch = startReportWatch(
@@ -142,6 +143,7 @@ export async function openFaces(
       uptimeMs: () => parts.clock.monotonicMs() - startedAtMs,
       monotonicMs: parts.clock.monotonicMs,
       mesh: parts.mesh?.report,
+      isBanned: parts.database.replication.isBanned,
     },
     about,
   )
@@ -151,7 +153,6 @@ export async function openFaces(
       refreshTag: parts.pull.refreshTag,
       ledger,
       resolutions: parts.database.resolutions,
-      mesh: parts.mesh?.report,
       view,
       ...parts.archive,
       ...wireTags(parts, config.platforms),

@@ -59,6 +59,7 @@ export function wireReport(
     manifests,
     running,
     listRunning,
+    isBanned,
     mesh,
   }: {
     readonly ledger: Pick<TagLedger, 'pin' | 'history' | 'liveTargets' | 'pinnedNames'>
@@ -68,6 +69,8 @@ export function wireReport(
     readonly manifests: Pick<Manifests, 'fetchFromPeers'>
     readonly running: Pick<Running, 'byDigest'>
     readonly listRunning: ListRunning
+    /** Nobody waits for a banned node, and its copies do not count. */
+    readonly isBanned: (id: NodeId) => boolean
     /** Absent: a node alone. */
     readonly mesh: Pick<PullMesh, 'members' | 'client' | 'holders'> | undefined
   },
@@ -93,7 +96,7 @@ export function wireReport(
 
   const make = createOfflineReport(
     {
-      nodes: () => [self, ...(mesh?.members.all() ?? [])],
+      nodes: () => [self, ...(mesh?.members.all() ?? []).filter(({ id }) => !isBanned(id))],
       async survey(id, images, signal) {
         if (id === self.id) return surveyHere(own, images)
         const isAway = mesh?.members.get(id)?.state === 'gone'

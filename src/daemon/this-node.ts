@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts'
 import { maskSecrets } from '../config/mask-secrets.ts'
 import { createAnswerNode } from '../http/admin/answer-node.ts'
 import { adminSubject, createAskNode } from '../http/admin/ask-node.ts'
+import { createNameOf } from '../http/admin/find-node.ts'
 import { createNodeState } from '../http/admin/node-state.ts'
 import type { NodeView } from '../http/admin/node-view.ts'
 import { createRunNodeOperation, type NodeAccess } from '../http/admin/nodes.ts'
@@ -40,8 +41,12 @@ export function wireThisNode(
   const { kind, dir, quotaBytes } = config.store
   const shown = maskSecrets(config) as Readonly<Record<string, unknown>>
   const self = { id: database.replication.origin, name }
-  const nameOf = (id: string | undefined) =>
-    id === self.id ? name : mesh?.forPull.members.get(id ?? '')?.name
+  const nodes = {
+    self,
+    members: mesh?.forPull.members.all,
+    isBanned: database.replication.isBanned,
+  }
+  const nameOf = createNameOf(nodes)
   const state = createNodeState(
     {
       store: {
@@ -70,8 +75,8 @@ export function wireThisNode(
     () => ({ node: name, asOf: new Date(ledger.trustedNowMs()).toISOString() }),
   )
   const run = createRunNodeOperation(state)
-  if (mesh === undefined) return { run, nodes: { self } }
-  const { members, client } = mesh.forPull
+  if (mesh === undefined) return { run, nodes }
+  const { client } = mesh.forPull
   mesh.answer(
     new Map([
       [
@@ -90,7 +95,7 @@ export function wireThisNode(
   )
   return {
     run,
-    nodes: { self, members: members.all },
+    nodes,
     ask: createAskNode({ client, monotonicMs: clock.monotonicMs }),
   }
 }

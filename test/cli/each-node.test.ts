@@ -61,8 +61,20 @@ t.test('a change is made on all; who refuses it is told, and the rest is changed
   const { env, asked } = await scriptAdmin(t, mesh([409, { detail: 'hold: mesh.operators' }]))
   const { code, out } = await cli(['log-level', 'debug', '--node', 'all'], { env })
   t.equal(code, 8)
-  t.match(out, /hold {4}no answer: hold: mesh\.operators\n/)
+  t.match(out, /hold {4}refused: hold: mesh\.operators\n/)
   t.equal(asked.filter(({ method }) => method === 'PUT').length, 3)
+})
+
+t.test('a banned node is not asked, and not missed', async t => {
+  const answer = mesh([503, { detail: 'it was asked' }])
+  const { env, asked } = await scriptAdmin(t, url => {
+    if (url.pathname !== '/api/v1/nodes') return answer(url)
+    return [200, { items: nodes.map(one => (one.id === 'c1' ? { ...one, state: 'banned' } : one)) }]
+  })
+  const { code, out } = await cli(['log-level', '--node', 'all'], { env })
+  t.equal(code, 0)
+  t.match(out, /hold {4}banned, and not asked; `holdfast unban hold` lifts that\n$/)
+  t.notOk(asked.some(({ url }) => url.pathname.includes('/c1/')))
 })
 
 t.test('what would come of every node alike is told once', async t => {

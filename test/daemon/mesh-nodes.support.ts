@@ -136,6 +136,7 @@ async function openNode(
     manifests: pull.manifests,
     running,
     listRunning: async () => ({ images: [], nodes: [] }),
+    isBanned: database.replication.isBanned,
     mesh: { ...wire, holders: index.holders },
   })
 

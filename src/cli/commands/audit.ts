@@ -4,7 +4,7 @@ import { createAdminApi, type Query } from '../admin-api.ts'
 import { type AuditAnswer, auditAnswer } from '../answers.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
-import { type Heard, hearAll } from '../each-node.ts'
+import { type Heard, hearAll, tellUnheard } from '../each-node.ts'
 import { nodePath } from '../node-words.ts'
 import { print, readLimit, readReference } from '../print.ts'
 import { readTime } from '../read-time.ts'
@@ -52,15 +52,14 @@ function printAll(
     .flatMap(one => ('answer' in one ? one.answer.items.map(on(one.node)) : []))
     .sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0))
     .slice(0, limit)
-  const silent = heard.flatMap(one =>
-    'error' in one ? [{ node: one.node, error: one.error }] : [],
-  )
+  const unheard = heard.filter(one => 'error' in one)
+  const silent = unheard.map(({ node, error }) => ({ node, error }))
   print(context, { items: entries, silent }, () => [
     ...lines(entries),
     ...(silent.length > 0 ? [''] : []),
-    ...silent.map(({ node, error }) => `${node} gave no answer: ${error}`),
+    ...unheard.map(one => `${one.node}: ${tellUnheard(one)}`),
   ])
-  return silent.length > 0 ? 'unreachable' : 'ok'
+  return unheard.some(({ code }) => code !== 'ok') ? 'unreachable' : 'ok'
 }
 
 const on =

@@ -52,7 +52,7 @@ async function change(
     exclusionChangeAnswer,
   )
   print(context, answer, () => [
-    `${key} ${did}`,
+    `${answer.name == null ? key : `${answer.name} (${key.slice(0, 12)})`} ${did}`,
     ...properties([storedOnProperty(answer.storedOn)]),
     ...tooFewLines(answer, copies),
   ])
@@ -62,19 +62,19 @@ async function change(
 /** The id of a node that is named by it, by its beginning, or by the name it goes by. A ban is also found when nobody knows the node. */
 async function findNode(api: AdminApi, word: string, isBanned: boolean): Promise<string> {
   if (/^[0-9a-f]{64}$/.test(word)) return word
-  const { self, members } = await api.get('/api/v1/peers', {}, peersAnswer)
   const bans = isBanned ? await api.get('/api/v1/bans', {}, exclusionsAnswer) : undefined
-  const known = [
-    ...(self ? [self] : []),
-    ...members,
-    ...(bans?.items ?? []).map(({ key }) => ({ id: key, name: '' })),
-  ]
+  const banned = (bans?.items ?? []).map(({ key, name }) => ({ id: key, name: name ?? '' }))
+  const { self, members } = await api.get('/api/v1/peers', {}, peersAnswer)
   const isPrefix = /^[0-9a-f]{6,63}$/.test(word)
-  const found = new Set(
-    known
-      .filter(({ id, name }) => name === word || (isPrefix && id.startsWith(word)))
-      .map(({ id }) => id),
-  )
+  const named = (nodes: readonly { readonly id: string; readonly name: string }[]) =>
+    new Set(
+      nodes
+        .filter(({ id, name }) => name === word || (isPrefix && id.startsWith(word)))
+        .map(({ id }) => id),
+    )
+  // Who was set up anew has the name of the banned one.
+  const meant = named(banned)
+  const found = meant.size > 0 ? meant : named([...(self ? [self] : []), ...members, ...banned])
   const [id] = found
   if (id !== undefined && found.size === 1) return id
   const cure =
@@ -87,18 +87,19 @@ async function findNode(api: AdminApi, word: string, isBanned: boolean): Promise
 async function list(context: CommandContext, path: string): Promise<ExitCode> {
   const api = createAdminApi(await findAdmin(context))
   const answer = await api.get(path, {}, exclusionsAnswer)
-  print(context, answer, () => lines(answer))
+  print(context, answer, () => lines(answer, context.command === 'bans'))
   return 'ok'
 }
 
-function lines({ items }: ExclusionsAnswer): readonly Line[] {
-  if (items.length === 0) return ['there are none']
-  const rows = items.map(({ key, setAt, setOn, author, note }) => [
-    key,
+function lines({ items }: ExclusionsAnswer, isOfNodes: boolean): readonly Line[] {
+  if (items.length === 0) return [isOfNodes ? 'no node is banned' : 'no digest is blocked']
+  const heads = isOfNodes ? ['NODE', 'ID'] : ['DIGEST']
+  const rows = items.map(({ key, name, setAt, setOn, setOnName, author, note }) => [
+    ...(isOfNodes ? [name ?? '', key.slice(0, 12)] : [key]),
     setAt,
     author ?? '',
-    formatSayer(setOn) ?? '',
+    formatSayer(setOn, setOnName) ?? '',
     note ?? '',
   ])
-  return columns([['WHAT', 'SINCE', 'AUTHOR', 'ON', 'NOTE'], ...rows])
+  return columns([[...heads, 'SINCE', 'AUTHOR', 'ON', 'NOTE'], ...rows])
 }

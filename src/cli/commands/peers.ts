@@ -11,19 +11,20 @@ export const run: RunCommand = context =>
     what: 'peers',
     ask: (api, path) => api.get(path, {}, peersAnswer),
     lines: answer => (answer.enabled ? lines(answer) : tellNoMesh),
-    heads: ['ALIVE', 'SUSPECT', 'GONE', 'NEIGHBOURS', 'LEDGER', 'WARNINGS'],
+    heads: ['ALIVE', 'SUSPECT', 'GONE', 'BANNED', 'NEIGHBOURS', 'LEDGER', 'WARNINGS'],
     row,
   })
 
 /** Of one node, what it sees of the others. */
 function row({ members, self, alarms, sync }: PeersAnswer): string[] {
   const count = (state: string) => String(members.filter(one => one.state === state).length)
-  const present = members.filter(({ state }) => state !== 'gone')
+  const present = members.filter(isPresent)
   const differing = present.filter(({ isLedgerEqual }) => !isLedgerEqual).length
   return [
     count('alive'),
     count('suspect'),
     count('gone'),
+    count('banned'),
     String(self?.neighbours ?? 0),
     sync?.isBehind === true ? 'behind' : differing === 0 ? 'same' : `differs from ${differing}`,
     alarms.map(({ code }) => code).join(',') || 'none',
@@ -31,6 +32,10 @@ function row({ members, self, alarms, sync }: PeersAnswer): string[] {
 }
 
 type Member = PeersAnswer['members'][number]
+
+/** What it says of itself is so now. */
+const isPresent = ({ state }: Pick<Member, 'state'>): boolean =>
+  state !== 'gone' && state !== 'banned'
 
 const heads = [
   'NODE',
@@ -48,7 +53,12 @@ const heads = [
 
 function lines({ members, alarms }: PeersAnswer): readonly Line[] {
   if (members.length === 0) return ['no other node was ever met', ...tellAlarms(alarms)]
-  return [...columns([heads, ...members.map(rowOf)]), ...tellAlarms(alarms)]
+  const hasBanned = members.some(({ state }) => state === 'banned')
+  return [
+    ...columns([heads, ...members.map(rowOf)]),
+    ...(hasBanned ? ['', '`holdfast bans` tells who banned a node and why'] : []),
+    ...tellAlarms(alarms),
+  ]
 }
 
 function rowOf(member: Member): string[] {
@@ -63,10 +73,10 @@ function rowOf(member: Member): string[] {
       ? ''
       : `${roundTripMs < 10 ? roundTripMs.toFixed(1) : Math.round(roundTripMs)} ms`,
     clockSkewMs == null ? '' : formatSkew(clockSkewMs),
-    // What one that is gone said last is not so any more.
-    state === 'gone' ? '' : member.isLedgerEqual ? 'same' : 'differs',
+    // What one that is gone, or banned, said last is not so any more.
+    !isPresent(member) ? '' : member.isLedgerEqual ? 'same' : 'differs',
     member.version,
-    state === 'gone' ? '' : member.upstreams.join(',') || 'none',
+    !isPresent(member) ? '' : member.upstreams.join(',') || 'none',
     `${formatAge(member.lastSeenAgoMs / 1000)} ago`,
   ]
 }

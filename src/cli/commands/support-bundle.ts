@@ -3,16 +3,13 @@ import { findAdmin } from '../admin-address.ts'
 import { type AdminApi, createAdminApi } from '../admin-api.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
-import { hearAll } from '../each-node.ts'
+import { hearAll, tellUnheard, type Unheard } from '../each-node.ts'
 import { type DiagnosticsAnswer, diagnosticsAnswer } from '../node-answers.ts'
 import { nodePath } from '../node-words.ts'
 import { formatBytes } from '../print.ts'
 
 /** A node, and what it told or why it told nothing. */
-type Told = { readonly node: string } & (
-  | { readonly answer: DiagnosticsAnswer }
-  | { readonly error: string }
-)
+type Told = { readonly node: string } & ({ readonly answer: DiagnosticsAnswer } | Unheard)
 
 const what = 'diagnostics'
 const ask = (api: AdminApi, path: string) => api.get(path, {}, diagnosticsAnswer)
@@ -33,11 +30,11 @@ export const run: RunCommand = async context => {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new CommandFailure('failed', `${file} was not written: ${reason}`, cause)
   }
-  const silent = told.flatMap(one => ('error' in one ? [`${one.node}: ${one.error}`] : []))
-  for (const line of silent) terminal.err(`holdfast: no answer of ${line}\n`)
+  const unheard = told.filter(one => 'error' in one)
+  for (const one of unheard) terminal.err(`holdfast: ${one.node}: ${tellUnheard(one)}\n`)
   terminal.err(`holdfast: ${nodes.flat().length} files, ${formatBytes(bytes.length)}\n`)
   terminal.out(`${file}\n`)
-  return silent.length > 0 ? 'unreachable' : 'ok'
+  return unheard.some(({ code }) => code !== 'ok') ? 'unreachable' : 'ok'
 }
 
 async function hear(context: CommandContext): Promise<readonly Told[]> {
@@ -75,9 +72,7 @@ function manifestOf(told: readonly Told[], files: readonly BundleFile[]): string
     'There are names in it: of nodes, images, registries and callers, and addresses. Look through it before you hand it on.',
     '',
     ...told.map(one =>
-      'error' in one
-        ? `${one.node}: no answer: ${one.error}`
-        : `${one.node}: as of ${one.answer.asOf}`,
+      'error' in one ? `${one.node}: ${tellUnheard(one)}` : `${one.node}: as of ${one.answer.asOf}`,
     ),
     '',
     ...files.map(({ name, what }) => `${name}: ${what}`),

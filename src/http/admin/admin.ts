@@ -167,7 +167,7 @@ export async function createAdmin(
   addPins(add, { ...parts, book: parts.pinBook, asOf })
   addKeeps(add, { ...parts, asOf })
   addClusterMode(add, { ...parts, asOf })
-  addExclusions(add, { exclusions: parts.exclusions, book: parts.exclusionBook, asOf })
+  addExclusions(add, { ...parts, book: parts.exclusionBook, ...answers })
   addJobs(add, { ...parts, nodes: parts.node.nodes, asOf })
   addSchedules(add, { ...parts, nodes: parts.node.nodes, asOf })
   addReport(add, { report: parts.report, nodes: parts.node.nodes, asOf })

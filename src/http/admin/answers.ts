@@ -9,7 +9,7 @@ import type {
   ResolveQuery,
 } from './contract.ts'
 import { defined, iso } from './describe.ts'
-import type { MeshView } from './node-view.ts'
+import { createNameOf, type KnownNodes } from './find-node.ts'
 import { createTellResolution, type TellResolution, tellGiven } from './tell-resolution.ts'
 
 /** Where the admin API's answers come from. */
@@ -17,8 +17,7 @@ export interface AdminParts {
   readonly resolveTag: ResolveTag
   readonly ledger: Pick<TagLedger, 'trustedNowMs'>
   readonly resolutions: Pick<ResolutionLog, 'find'>
-  /** Absent: this node has no mesh. */
-  readonly mesh: (() => MeshView) | undefined
+  readonly node: { readonly nodes: KnownNodes }
 }
 
 /** What this node says of tags, and in whose name it answers. Each throws `OciError` when a reference is none. */
@@ -39,13 +38,8 @@ export function createAdminAnswers(
   { node }: { readonly node: string },
 ): AdminAnswers {
   const { ledger } = parts
+  const nameOf = createNameOf(parts.node.nodes)
   const asOf = (): { node: string; asOf: string } => ({ node, asOf: iso(ledger.trustedNowMs()) })
-
-  function nameOf(node: string | undefined): string | undefined {
-    const view = node === undefined ? undefined : parts.mesh?.()
-    const nodes = view === undefined ? [] : [view.self, ...view.members]
-    return nodes.find(({ id }) => id === node)?.name
-  }
 
   const resolution = createTellResolution({ resolveTag: parts.resolveTag, nameOf })
 

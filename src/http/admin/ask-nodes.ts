@@ -20,7 +20,8 @@ export function addAllNodes(
     const operation = nodeOperations.nodeWhy
     const asked = { query, body: undefined, caller }
     const own = await run(operation, { ...asked, audit() {} })
-    const others = nodes.members?.().filter(({ state }) => state !== 'gone') ?? []
+    const present = nodes.members?.().filter(({ state }) => state !== 'gone') ?? []
+    const others = present.filter(({ id }) => nodes.isBanned?.(id) !== true)
     const said = await Promise.all(
       others.map(async member => {
         try {

@@ -3,8 +3,10 @@ import { asOf, described, optionalText, storedOn, text, time } from './shapes.ts
 
 const exclusion = {
   key: described(text, "A banned node's id (64 hex digits), or a blocked digest."),
+  name: described(optionalText, "A banned node's, where it is known here."),
   setAt: time,
   setOn: described(text, 'Public key (hex) of the node on which it was set.'),
+  setOnName: optionalText,
   note: optionalText,
   author: optionalText,
 }
@@ -25,6 +27,7 @@ export const exclusionBody = Type.Object(
 export const exclusionChangeAnswer = Type.Object({
   ...asOf,
   key: text,
+  name: described(optionalText, "A banned node's, where it is known here."),
   inForce: Type.Boolean(),
   storedOn,
 })

@@ -17,19 +17,26 @@ export function addExclusions(
     exclusions,
     book,
     asOf,
+    nameOf,
   }: {
     readonly exclusions: Exclusions
     readonly book: Pick<ExclusionBook, 'list'>
     readonly asOf: () => { readonly node: string; readonly asOf: string }
+    /** What a node goes by, where that is known here. */
+    readonly nameOf: (id: string) => string | undefined
   },
 ): void {
   const list = (kind: ExclusionKind): ExclusionsAnswer => ({
     ...asOf(),
-    items: book.list(kind).map(describe),
+    items: book.list(kind).map(exclusion => ({
+      ...describe(exclusion),
+      ...defined({ name: nameOf(exclusion.key), setOnName: nameOf(exclusion.origin) }),
+    })),
   })
   const tell = (key: string, { after, stored }: ExclusionChange): ExclusionChangeAnswer => ({
     ...asOf(),
     key,
+    ...defined({ name: nameOf(key) }),
     inForce: after !== undefined,
     storedOn: stored,
   })

@@ -7,7 +7,15 @@ export interface KnownNodes {
   readonly self: { readonly id: NodeId; readonly name: string }
   /** Absent: this node has no mesh. */
   readonly members?: (() => readonly Member[]) | undefined
+  /** Nobody is to have to do with it. Absent: nobody is banned. */
+  readonly isBanned?: ((id: NodeId) => boolean) | undefined
 }
+
+/** What a node goes by, where that is known here. */
+export const createNameOf =
+  ({ self, members = () => [] }: KnownNodes): ((id: string | undefined) => string | undefined) =>
+  id =>
+    [self, ...members()].find(node => node.id === id)?.name
 
 /** Who is meant. */
 export type FoundNode =
@@ -16,6 +24,10 @@ export type FoundNode =
 
 /** Stands for whoever is asked. */
 const selfWord = 'self'
+
+/** Of a node that is banned: what that means, and how to go back on it. */
+export const tellBanned = (name: string): string =>
+  `${name} is banned, and no node has to do with it; \`holdfast unban ${name}\` lifts that`
 
 /** Beginnings of ids are told from names by this. */
 const prefix = /^[0-9a-f]{6,64}$/

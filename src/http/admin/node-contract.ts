@@ -14,7 +14,10 @@ export const nodesAnswer = Type.Object({
       version: described(text, 'Of another node as it said last.'),
       zone: optionalText,
       self: described(Type.Boolean(), 'It is the node that answers.'),
-      state: described(text, '`alive`, `suspect`: did not answer a moment ago, or `gone`.'),
+      state: described(
+        text,
+        '`alive`, `suspect`: did not answer a moment ago, `gone`, or `banned`.',
+      ),
       lastSeenAgoMs: count,
     }),
   ),

@@ -5,6 +5,7 @@ import type { MemberStatus } from '../../mesh/member-status.ts'
 import type { MeshStatus } from '../../mesh/mesh-status.ts'
 import type { StoreUsage } from '../../ports/content-store.ts'
 import type { NeighbourStatus } from '../../ports/neighbour-store.ts'
+import type { NodeId } from '../../ports/node-id.ts'
 import type { Readiness } from '../../ports/readiness.ts'
 import type { TagLedger } from '../../ports/tag-ledger.ts'
 import type { EndpointState } from '../../ports/upstream.ts'
@@ -27,6 +28,8 @@ export interface NodeViewParts {
   readonly monotonicMs: () => number
   /** Absent: this node has no mesh. */
   readonly mesh: (() => MeshView) | undefined
+  /** Whether operators have banned a node. */
+  readonly isBanned: (id: NodeId) => boolean
 }
 
 /** The mesh as this node sees it. */
@@ -86,7 +89,10 @@ export function createNodeView(
         ...asOf(),
         enabled: true,
         self: { ...describeNode(self), neighbours: self.neighbours },
-        members: members.map(describeMember),
+        members: members.map(member => ({
+          ...describeMember(member),
+          ...(parts.isBanned(member.id) && { state: 'banned' }),
+        })),
         alarms: alarms.map(({ code, nodes, detail }) => ({
           code,
           nodes: [...nodes],

@@ -1,12 +1,13 @@
 import type { Member } from '../../ports/members.ts'
 import type { AskNode } from './ask-node.ts'
 import { defined } from './describe.ts'
-import { findNode, type KnownNodes } from './find-node.ts'
+import { findNode, type KnownNodes, tellBanned } from './find-node.ts'
 import type { NodesAnswer } from './node-contract.ts'
 import { nodeOperations } from './node-operations.ts'
 import type { NodeAsked, NodeState } from './node-state.ts'
 import type { AddOperation, Operation } from './operation.ts'
 import { operations } from './operations.ts'
+import { ProblemError } from './problem.ts'
 import { readQuery } from './read-query.ts'
 import { readBodyOf } from './run-operation.ts'
 
@@ -58,7 +59,10 @@ export function addNodes(
 ): void {
   add(operations.nodes, () => {
     const self = { ...nodes.self, version, self: true, state: 'alive', lastSeenAgoMs: 0 }
-    const others = (nodes.members?.() ?? []).map(member => describeMember(member, monotonicMs()))
+    const others = (nodes.members?.() ?? []).map(member => ({
+      ...describeMember(member, monotonicMs()),
+      ...(nodes.isBanned?.(member.id) === true && { state: 'banned' }),
+    }))
     return { ...asOf(), items: [self, ...others] }
   })
   for (const operation of Object.values<Operation>(nodeOperations)) {
@@ -69,6 +73,9 @@ export function addNodes(
       if (node.isSelf || ask === undefined) {
         const here = (what: object) => audit({ subject, ...what })
         return run(operation, { query, body, caller, audit: here }) as never
+      }
+      if (nodes.isBanned?.(node.member.id) === true) {
+        throw new ProblemError(503, tellBanned(node.name))
       }
       return (await ask(node.member, operation, { query, body, caller })) as never
     })

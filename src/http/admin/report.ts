@@ -9,9 +9,10 @@ import type { WantedImage } from '../../keep/wanted-images.ts'
 import { formatReference, type ImageName, parseReference } from '../../oci/reference.ts'
 import type { NodeId } from '../../ports/node-id.ts'
 import { defined, isoOf } from './describe.ts'
-import { type FoundNode, findNode, type KnownNodes } from './find-node.ts'
+import { findNode, type KnownNodes, tellBanned } from './find-node.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
+import { ProblemError } from './problem.ts'
 import { QueryFault } from './read-query.ts'
 import type { ReportAnswer } from './report-contract.ts'
 
@@ -47,7 +48,7 @@ export function addReport(
 ): void {
   add(operations.report, async ({ query: { ref, running, node, limit } }) => {
     const signal = AbortSignal.timeout(withinMs)
-    const only = node?.split(',').map(word => idOf(findNode(word, nodes), nodes))
+    const only = node?.split(',').map(word => judgedId(word, nodes))
     const isMeant = ({ id }: { readonly id: NodeId }) => only === undefined || only.includes(id)
     if (running && ref.length > 0) throw new QueryFault('ref and running: name one of them')
     const seen = running ? await report.running(signal) : undefined
@@ -95,8 +96,14 @@ function distinct(texts: readonly string[]): readonly ImageName[] {
   return [...new Map(names.map(name => [formatReference(name), name])).values()]
 }
 
-const idOf = (found: FoundNode, { self }: KnownNodes): NodeId =>
-  found.isSelf ? self.id : found.member.id
+/** Throws `ProblemError` as `findNode` does, and 409 for a banned one. */
+function judgedId(word: string, nodes: KnownNodes): NodeId {
+  const found = findNode(word, nodes)
+  if (found.isSelf) return nodes.self.id
+  const { id, name } = found.member
+  if (nodes.isBanned?.(id) === true) throw new ProblemError(409, tellBanned(name))
+  return id
+}
 
 function tell(
   { verdict, images }: OfflineReport,

@@ -75,7 +75,7 @@ t.test('of all nodes it is one list, and who did not answer is named', async t =
   const got = await cli(['audit', '--node', 'all'], { env })
   t.equal(got.code, 4)
   t.match(got.out, /^AT +ON +BY .*\n\S+T13\S+ +b +captain.*\n\S+T12\S+ +a +captain.*\n\n/)
-  t.match(got.out, /\nc gave no answer: c is gone\n$/)
+  t.match(got.out, /\nc: no answer: c is gone\n$/)
   const { out } = await cli(['audit', '--node', 'all', '--limit', '1', '-o', 'json'], { env })
   t.match(JSON.parse(out), { items: [{ node: 'b' }], silent: [{ node: 'c', error: 'c is gone' }] })
 })

@@ -4,7 +4,13 @@ import { meshAnswer } from './mesh-answer.ts'
 
 const digest = `sha256:${'c'.repeat(64)}`
 const storedOn = { nodes: 2, members: 3 }
-const item = { setAt: '2026-11-20T03:00:00.000Z', setOn: 'ab'.repeat(32), author: 'a', note: 'n' }
+const item = {
+  setAt: '2026-11-20T03:00:00.000Z',
+  setOn: 'ab'.repeat(32),
+  setOnName: 'bridge',
+  author: 'a',
+  note: 'n',
+}
 
 const galley = 'ab'.repeat(32)
 const bridge = 'cd'.repeat(32)
@@ -17,7 +23,8 @@ const members = [
 const start = (t: Parameters<typeof scriptAdmin>[0]) =>
   scriptAdmin(t, ({ pathname }) => {
     if (pathname === '/api/v1/peers') return [200, { ...meshAnswer, members }]
-    if (pathname === '/api/v1/bans') return [200, { items: [{ ...item, key: '9'.repeat(64) }] }]
+    if (pathname === '/api/v1/bans')
+      return [200, { items: [{ ...item, key: '9'.repeat(64), name: 'hold' }] }]
     return [200, { key: pathname.split('/').at(-1), storedOn }]
   })
 
@@ -58,6 +65,21 @@ t.test('a ban is lifted, also of a node that nobody knows any more', async t => 
   })
 })
 
+t.test('a name is that of the banned node, also where another has it by now', async t => {
+  const { env, asked } = await start(t)
+  t.match(await cli(['unban', 'hold'], { env }), { code: 0 })
+  t.match(asked.at(-1), { url: { pathname: `/api/v1/bans/${'9'.repeat(64)}` } })
+})
+
+t.test('a node that is known is told by its name', async t => {
+  const { env } = await scriptAdmin(t, ({ pathname }) =>
+    pathname === '/api/v1/peers'
+      ? [200, meshAnswer]
+      : [200, { key: galley, name: 'galley', storedOn }],
+  )
+  t.match(await cli(['ban', 'bridge'], { env }), { out: /^galley \(cdcdcdcdcdcd\) is banned\n/ })
+})
+
 t.test('digests are blocked and let go, whole digests alone', async t => {
   const { env, asked } = await start(t)
   t.match(await cli(['block', digest, '--copies', '3'], { env }), {
@@ -79,8 +101,9 @@ t.test('what is in force is listed with its reason', async t => {
   const { env } = await start(t)
   t.match(
     (await cli(['bans'], { env })).out,
-    /^WHAT +SINCE .*\n9{64} .* a +node abababababab +n\n$/,
+    /^NODE +ID +SINCE .*\nhold +9{12} .* a +bridge, node abababababab +n\n$/,
   )
   const none = await scriptAdmin(t, () => [200, { items: [] }])
-  t.match(await cli(['blocks'], { env: none.env }), { code: 0, out: 'there are none\n' })
+  t.match(await cli(['blocks'], { env: none.env }), { code: 0, out: 'no digest is blocked\n' })
+  t.match(await cli(['bans'], { env: none.env }), { code: 0, out: 'no node is banned\n' })
 })

@@ -18,8 +18,10 @@ import {
 } from '../../../src/http/admin/contract.ts'
 import { problem } from '../../../src/http/admin/shapes.ts'
 import { noPods } from '../../../src/keep/watch-pods.ts'
+import type { Member } from '../../../src/ports/members.ts'
 import { makeAuthority } from '../../adapters/registry/support/certificates.ts'
 import { manifestDigest, resolved } from '../support.ts'
+import { madeUpNode } from './node-support.ts'
 
 import { nowMs, startAdmin } from './support.ts'
 
@@ -380,7 +382,7 @@ t.test('the token is made once, for its owner only', async t => {
 
 t.test('the other nodes are told as this node sees them', async t => {
   const node = {
-    id: 'ab'.repeat(32),
+    id: 'cd'.repeat(32),
     name: 'galley',
     zone: undefined,
     platforms: ['linux/amd64'],
@@ -396,8 +398,12 @@ t.test('the other nodes are told as this node sees them', async t => {
     acceptedKeyIds: ['0badcafe', 'deadbeef'],
     clockSource: 'registry',
   } as const
+  const banned = new Set<string>()
+  const self = madeUpNode()
   const { ask, token } = await startAdmin(t, {
     resolveTag: async key => resolved({ key, saidBy: node.id }),
+    node: { ...self, nodes: { ...self.nodes, members: () => [node as unknown as Member] } },
+    isBanned: id => banned.has(id),
     mesh: () => ({
       self: { ...node, neighbours: 1 },
       members: [
@@ -459,6 +465,9 @@ t.test('the other nodes are told as this node sees them', async t => {
   t.match((await ask('/api/v1/status', authorized)).body, {
     mesh: { enabled: true, members: 1, alive: 0, neighbours: 1, alarms: ['clock-apart'] },
   })
+  banned.add(node.id)
+  const { body } = await ask('/api/v1/peers', authorized)
+  t.match(body, { members: [{ name: 'galley', state: 'banned' }] })
 })
 
 t.test('a node without a mesh says so', async t => {

@@ -8,17 +8,21 @@ import { Refusal } from '../../../src/keep/operator-word.ts'
 import type { AuditEntry } from '../../../src/ports/audit-log.ts'
 import { HoldfastError } from '../../../src/ports/errors.ts'
 import type { Exclusion } from '../../../src/ports/exclusion-book.ts'
+import type { Member } from '../../../src/ports/members.ts'
 import { manifestDigest } from '../support.ts'
+import { madeUpNode } from './node-support.ts'
 import { nowMs, startAdmin } from './support.ts'
 
 const id = 'cd'.repeat(32)
 const word: Exclusion = { key: id, atMs: nowMs, origin: 'ab'.repeat(32), note: 'n', author: 'a' }
+const hold = { id, name: 'hold' } as Member
 const stored = { nodes: 1, members: 2, away: 0 }
 
 t.test('bans and blocks are listed, set and lifted', async t => {
   const asked: unknown[] = []
   const noted: AuditEntry[] = []
   const { ask } = await startAdmin(t, {
+    node: { ...madeUpNode(), nodes: { ...madeUpNode().nodes, members: () => [hold] } },
     exclusionBook: { list: kind => [{ ...word, key: kind === 'ban' ? id : manifestDigest }] },
     exclusions: {
       find: (_, key) => ({ ...word, key }),
@@ -35,12 +39,16 @@ t.test('bans and blocks are listed, set and lifted', async t => {
   })
   const bans = await ask('/api/v1/bans')
   t.ok(Value.Check(exclusionsAnswer, bans.body))
-  t.match(bans.body, { items: [{ key: id, note: 'n', setAt: '2026-11-21T12:00:00.000Z' }] })
+  t.match(bans.body, {
+    items: [
+      { key: id, name: 'hold', setOnName: 'van-1', note: 'n', setAt: '2026-11-21T12:00:00.000Z' },
+    ],
+  })
   t.match((await ask('/api/v1/blocks')).body, { items: [{ key: manifestDigest }] })
 
   const put = await ask(`/api/v1/bans/${id}?copies=2`, { method: 'PUT', body: { note: 'why' } })
   t.ok(Value.Check(exclusionChangeAnswer, put.body))
-  t.match(put.body, { key: id, inForce: true, storedOn: stored })
+  t.match(put.body, { key: id, name: 'hold', inForce: true, storedOn: stored })
   t.match(asked[0], ['ban', id, { note: 'why', author: 'token 1' }, { copies: 2 }])
   const lifted = await ask(`/api/v1/blocks/${manifestDigest}`, { method: 'DELETE' })
   t.match(lifted.body, { inForce: false })

@@ -81,6 +81,29 @@ t.test('the nodes that may be asked are listed, this one first', async t => {
   })
 })
 
+t.test('a banned node is told as banned, and not asked', async t => {
+  const id = 'cd'.repeat(32)
+  const member = { id, name: 'galley', version: '1.2.2', state: 'alive', lastSeenMs: 0 } as Member
+  const node = madeUpNode()
+  const nodes = { ...node.nodes, members: () => [member], isBanned: (one: string) => one === id }
+  const asked: unknown[] = []
+  const askOthers = async (...given: readonly unknown[]) => {
+    asked.push(given)
+    return {}
+  }
+  const { ask } = await startAdmin(t, { node: { ...node, nodes, ask: askOthers } })
+  t.match((await ask('/api/v1/nodes')).body, { items: [{}, { name: 'galley', state: 'banned' }] })
+  for (const [path, status] of [
+    [at('store', 'galley'), 503],
+    ['/api/v1/report?node=galley', 409],
+  ] as const) {
+    const got = await ask(path)
+    t.equal(got.status, status)
+    t.match(got.body, { detail: /^galley is banned, .*`holdfast unban galley`/ })
+  }
+  t.strictSame(asked, [])
+})
+
 t.test('the store tells its room, its quarantine and its limits', async t => {
   const { ask } = await start(t)
   t.match((await ask(at('store'))).body, {

@@ -87,6 +87,7 @@ const viewParts: NodeViewParts = {
   uptimeMs: () => 12_345,
   monotonicMs: () => 99_000,
   mesh: undefined,
+  isBanned: () => false,
 }
 
 /** An answer of the admin API. */
@@ -156,7 +157,6 @@ export async function startAdmin(
         trustedNowMs: () => nowMs,
       },
       resolutions: { find: () => [] },
-      mesh: undefined,
       pins: { set: noPins, remove: noPins },
       pinBook: { get: () => undefined, history: () => [], list: () => [], isBlocked: () => false },
       findStrays: async () => new Map(),
