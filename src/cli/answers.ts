@@ -125,6 +125,17 @@ export const pin = {
   expiresAt: text,
   setAt: Type.String(),
   setOn: Type.String(),
+  setOnName: text,
+  /** What was said of it without knowing of it. */
+  conflict: orNothing(
+    Type.Object({
+      at: Type.String(),
+      setOn: Type.String(),
+      setOnName: text,
+      digest: text,
+      author: text,
+    }),
+  ),
   completeHere: orNothing(Type.Boolean()),
   heldOtherwise: orNothing(Type.Array(Type.Object({ node: Type.String(), digest: Type.String() }))),
 }
@@ -139,6 +150,7 @@ export const pinAnswer = Type.Object({
     Type.Object({
       at: Type.String(),
       setOn: Type.String(),
+      setOnName: text,
       digest: text,
       note: text,
       author: text,
@@ -188,6 +200,7 @@ export const keepsAnswer = Type.Object({
       tags: Type.Number(),
       setAt: text,
       setOn: text,
+      setOnName: text,
       note: text,
       author: text,
     }),

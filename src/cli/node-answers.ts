@@ -94,7 +94,7 @@ export const scrubAnswer = Type.Object({
 
 const set = { by: Type.String(), at: Type.String(), until: text }
 const clusterMode = Type.Optional(
-  Type.Object({ mode: Type.String(), ...set, setOn: Type.String(), note: text }),
+  Type.Object({ mode: Type.String(), ...set, setOn: Type.String(), setOnName: text, note: text }),
 )
 
 /** `GET`, `PUT` and `DELETE /api/v1/nodes/{name}/mode` */

@@ -1,4 +1,4 @@
-import type { PinChangeAnswer } from './answers.ts'
+import type { PinAnswer, PinChangeAnswer } from './answers.ts'
 import { storedOnProperty, tooFewLines } from './operator-words.ts'
 import { formatSayer, properties } from './print.ts'
 import type { Line } from './table.ts'
@@ -14,7 +14,7 @@ const absent =
 
 /** What became of a pin that was set or removed. */
 export function pinLines(answer: PinChangeAnswer, copies: number | undefined): readonly Line[] {
-  const { reference, digest, note, author, expiresAt, complete, fetching, storedOn, setOn } = answer
+  const { reference, digest, note, author, expiresAt, complete, fetching, storedOn } = answer
   const is =
     digest === undefined || digest === null ? 'is no longer pinned' : `is pinned to ${digest}`
   return [
@@ -23,12 +23,46 @@ export function pinLines(answer: PinChangeAnswer, copies: number | undefined): r
       ['note', note],
       ['author', author],
       ['until', expiresAt],
-      ['said on', formatSayer(setOn)],
+      ['said on', formatSayer(answer.setOn, answer.setOnName)],
       storedOnProperty(storedOn),
     ]),
     ...(complete ? [] : ['', `no node holds all of the image: ${fetching ? awaited : absent}`]),
     ...strayLines([answer]),
     ...tooFewLines(answer, copies),
+  ]
+}
+
+/** What the pin does, whether this node could serve it alone, and whether somebody said otherwise without knowing of it. */
+export const standingOf = ({
+  standing,
+  completeHere,
+  conflict,
+}: Pick<PinAnswer, 'standing' | 'completeHere' | 'conflict'>): string =>
+  [
+    standing,
+    ...(completeHere === false ? ['incomplete here'] : []),
+    ...(conflict == null ? [] : ['in conflict']),
+  ].join(', ')
+
+/** Who said what without knowing of each other, and what to do about it. */
+export function conflictLines(
+  pins: readonly Pick<PinAnswer, 'reference' | 'setOn' | 'setOnName' | 'conflict'>[],
+): string[] {
+  const told = pins.flatMap(({ reference, setOn, setOnName, conflict }) => {
+    if (conflict == null) return []
+    const here = formatSayer(setOn, setOnName)
+    const other = formatSayer(conflict.setOn, conflict.setOnName)
+    const by = conflict.author == null ? '' : ` by ${conflict.author}`
+    const what = conflict.digest == null ? 'removed it' : `pinned it to ${conflict.digest}`
+    return [
+      `  ${reference} was set on ${here}; ${other} had ${what} at ${conflict.at}${by}, neither knowing of the other`,
+    ]
+  })
+  if (told.length === 0) return []
+  return [
+    '',
+    ...told,
+    'the newer word is in force everywhere; whoever pins anew, or unpins, settles it',
   ]
 }
 

@@ -63,6 +63,7 @@ export function wireThisNode(
       logLevel,
       view,
       audit,
+      nameOf,
       why: createNodeWhy({
         pods,
         resolutions: database.resolutions,

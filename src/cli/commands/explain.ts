@@ -1,6 +1,7 @@
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
+import { conflictLines, standingOf } from '../pin-words.ts'
 import { formatBytes, formatSayer, print } from '../print.ts'
 import { resolutionLines } from '../resolution-words.ts'
 import { columns, indented, type Line } from '../table.ts'
@@ -34,11 +35,15 @@ const part = (heading: string, under: readonly Line[]): readonly Line[] =>
 
 function pinLines({ pin }: TagAnswer): readonly Line[] {
   if (pin == null) return []
-  const { standing, digest, author, setAt, expiresAt, note } = pin
-  return columns([
-    ['STANDING', 'DIGEST', 'SET', 'EXPIRES', 'AUTHOR', 'NOTE'],
-    [standing, digest ?? '', setAt, expiresAt ?? 'never', author ?? '', note ?? ''],
-  ])
+  const { digest, author, setAt, setOn, setOnName, expiresAt, note } = pin
+  const on = formatSayer(setOn, setOnName) ?? ''
+  return [
+    ...columns([
+      ['STANDING', 'DIGEST', 'SET', 'ON', 'EXPIRES', 'AUTHOR', 'NOTE'],
+      [standingOf(pin), digest ?? '', setAt, on, expiresAt ?? 'never', author ?? '', note ?? ''],
+    ]),
+    ...conflictLines([pin]).slice(1),
+  ]
 }
 
 function platformLines({ platforms }: TagAnswer): readonly Line[] {

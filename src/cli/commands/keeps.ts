@@ -20,7 +20,7 @@ function lines({ items, tags }: KeepsAnswer): readonly Line[] {
     String(item.tags),
     saidBy(item),
     item.setAt ?? '',
-    formatSayer(item.setOn) ?? '',
+    formatSayer(item.setOn, item.setOnName) ?? '',
     item.note ?? '',
   ])
   return [

@@ -126,7 +126,7 @@ const setProperties = (
   set: ModeAnswer['set'] | ModeAnswer['cluster'],
 ): readonly (readonly [string, string | undefined | null])[] => [
   ['set by', set?.by],
-  ['on', set && 'setOn' in set ? formatSayer(set.setOn) : undefined],
+  ['on', set && 'setOn' in set ? formatSayer(set.setOn, set.setOnName) : undefined],
   ['at', set?.at],
   ['until', set && (set.until ?? 'it is set anew; a restart changes nothing')],
   ['note', set && 'note' in set ? set.note : undefined],

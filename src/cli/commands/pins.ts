@@ -3,7 +3,7 @@ import { createAdminApi } from '../admin-api.ts'
 import { type PinAnswer, type PinsAnswer, pinAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
 import { listPins } from '../list-operators.ts'
-import { pinPath, strayLines } from '../pin-words.ts'
+import { conflictLines, pinPath, standingOf, strayLines } from '../pin-words.ts'
 import { formatSayer, print, properties, readLimit } from '../print.ts'
 import { columns, type Line } from '../table.ts'
 
@@ -37,25 +37,19 @@ function list(items: PinsAnswer['items']): readonly Line[] {
   ])
   return [
     ...columns([['TAG', 'DIGEST', 'STANDING', 'EXPIRES', 'AUTHOR', 'NOTE'], ...rows]),
+    ...conflictLines(items),
     ...strayLines(items),
   ]
 }
 
-/** What the pin does, and whether this node could serve it alone. */
-const standingOf = ({
-  standing,
-  completeHere,
-}: Pick<PinAnswer, 'standing' | 'completeHere'>): string =>
-  completeHere === false ? `${standing}, incomplete here` : standing
-
 function describe(pin: PinAnswer): readonly Line[] {
   const { reference, digest, note, expiresAt, history } = pin
-  const rows = history.map(event => [
+  const rows = history.map((event, at) => [
     event.at,
     event.digest ?? 'removed',
     event.author ?? '',
-    formatSayer(event.setOn) ?? '',
-    event.conflict ? 'conflict' : '',
+    formatSayer(event.setOn, event.setOnName) ?? '',
+    conflictOf(history, at),
     event.note ?? '',
   ])
   return [
@@ -66,7 +60,17 @@ function describe(pin: PinAnswer): readonly Line[] {
       ['until', expiresAt],
     ]),
     '',
-    ...columns([['AT', 'DIGEST', 'AUTHOR', 'ON', '', 'NOTE'], ...rows]),
+    ...columns([['AT', 'DIGEST', 'AUTHOR', 'ON', 'CONFLICT', 'NOTE'], ...rows]),
+    ...conflictLines([pin]),
     ...strayLines([pin]),
   ]
+}
+
+/** Which other word was said without knowing of this one, as it stands in the list, the newest first. */
+function conflictOf(history: PinAnswer['history'], at: number): string {
+  const told = [
+    ...(history[at]?.conflict === true ? ['with the one below'] : []),
+    ...(history[at - 1]?.conflict === true ? ['with the one above'] : []),
+  ]
+  return told.join(', ')
 }

@@ -27,7 +27,12 @@ export function addClusterMode(
     clusterMode,
     modeSwitch,
     asOf,
-  }: ClusterModeParts & { readonly asOf: () => { readonly node: string; readonly asOf: string } },
+    nameOf,
+  }: ClusterModeParts & {
+    readonly asOf: () => { readonly node: string; readonly asOf: string }
+    /** What a node goes by, where that is known here. */
+    readonly nameOf: (id: string) => string | undefined
+  },
 ): void {
   add(modeOperations.clusterMode, ({ reply }) => tell(clusterMode.standing(), reply))
 
@@ -67,7 +72,7 @@ export function addClusterMode(
   function tell(standing: ClusterModeState | undefined, reply: Reply): ClusterModeAnswer {
     if (standing !== undefined) reply.header('ETag', `"${versionOf(standing)}"`)
     const { mode, decidedBy } = modeSwitch.state()
-    const cluster = standing && describeClusterMode(standing)
+    const cluster = standing && describeClusterMode(standing, nameOf)
     return { ...asOf(), ...defined({ cluster }), here: { mode, decidedBy } }
   }
 }
@@ -75,16 +80,12 @@ export function addClusterMode(
 type Reply = { header(name: string, value: string): unknown }
 
 /** It is told with every answer about the mode. */
-export function describeClusterMode({
-  mode,
-  by,
-  atMs,
-  untilMs,
-  origin,
-  note,
-}: ClusterModeState): NonNullable<ModeAnswer['cluster']> {
-  const until = isoOf(untilMs)
-  return { mode, by, at: iso(atMs), ...defined({ until, note }), setOn: origin }
+export function describeClusterMode(
+  { mode, by, atMs, untilMs, origin, note }: ClusterModeState,
+  nameOf: (id: string) => string | undefined = () => undefined,
+): NonNullable<ModeAnswer['cluster']> {
+  const told = { until: isoOf(untilMs), note, setOnName: nameOf(origin) }
+  return { mode, by, at: iso(atMs), ...defined(told), setOn: origin }
 }
 
 function termsOf(headers: IncomingHttpHeaders, copies: number): ClusterModeTerms {

@@ -7,13 +7,13 @@ import type { ImageHolders } from '../../pull/image-holders.ts'
 import type { PlatformState, PlatformStates } from '../../pull/platform-states.ts'
 import type { AdminAnswers } from './answers.ts'
 import { defined, iso } from './describe.ts'
-import { describePin } from './pins.ts'
+import { createTellPin } from './pins.ts'
 import type { TagAnswer } from './tag-contract.ts'
 
 /** Where an explanation comes from. */
 export interface ExplainParts {
   readonly ledger: Pick<TagLedger, 'history' | 'live' | 'pin'>
-  readonly pinBook: Pick<PinBook, 'get'>
+  readonly pinBook: Pick<PinBook, 'get' | 'history'>
   readonly isComplete: (digest: Digest) => boolean
   readonly platformStates: PlatformStates
   /** Platforms of this node's clients and of other nodes'. */
@@ -30,6 +30,7 @@ export function createExplainTag(
   parts: ExplainParts,
 ): (key: TagReference, signal: AbortSignal) => Promise<TagAnswer> {
   const { ledger, answers } = parts
+  const tellPin = createTellPin({ book: parts.pinBook, nameOf: answers.nameOf })
 
   const describe = (seen: Observation): TagAnswer['history'][number] => ({
     digest: seen.digest,
@@ -58,7 +59,7 @@ export function createExplainTag(
     return {
       ...answers.asOf(),
       reference: ref,
-      ...defined({ live: live && describe(live), pin: pin && describePin(pin), digest }),
+      ...defined({ live: live && describe(live), pin: pin && tellPin(pin), digest }),
       history: ledger
         .history(key)
         .filter(seen => seen.digest !== live?.digest)

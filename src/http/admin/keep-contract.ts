@@ -12,6 +12,7 @@ const keep = {
     'When an operator said it; absent where the configuration alone does.',
   ),
   setOn: described(optionalText, 'Public key (hex) of the node on which it was said.'),
+  setOnName: optionalText,
   note: optionalText,
   author: optionalText,
 }

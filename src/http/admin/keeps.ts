@@ -23,12 +23,21 @@ export function addKeeps(
     keepSet,
     coveredTags,
     asOf,
-  }: KeepParts & { readonly asOf: () => { readonly node: string; readonly asOf: string } },
+    nameOf,
+  }: KeepParts & {
+    readonly asOf: () => { readonly node: string; readonly asOf: string }
+    /** What a node goes by, where that is known here. */
+    readonly nameOf: (id: string) => string | undefined
+  },
 ): void {
   add(operations.keeps, async () => {
     const patterns = keepSet.patterns()
     const { byPattern, any } = await coveredTags(patterns)
-    const items = patterns.map((one, i) => ({ ...describe(one), tags: byPattern[i] ?? 0 }))
+    const items = patterns.map((one, i) => ({
+      ...describe(one),
+      ...defined({ setOnName: one.said && nameOf(one.said.origin) }),
+      tags: byPattern[i] ?? 0,
+    }))
     return { ...asOf(), items, tags: any } satisfies KeepsAnswer
   })
 

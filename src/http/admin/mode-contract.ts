@@ -33,6 +33,7 @@ const ofCluster = Type.Object({
   mode,
   ...set,
   setOn: described(text, 'Public key (hex) of the node on which it was set.'),
+  setOnName: optionalText,
   note: optionalText,
 })
 

@@ -61,6 +61,8 @@ export interface NodeParts {
   }
   readonly view: NodeView
   readonly audit: Pick<AuditLog, 'find'>
+  /** What a node goes by, where that is known here. */
+  readonly nameOf: (id: string) => string | undefined
   /** What was answered for a tag or what a pod names, and why. */
   readonly why: NodeWhy
   /** What only a bundle for support has. */
@@ -112,7 +114,7 @@ export function createNodeState(
   }
 
   function tellMode(): ModeAnswer {
-    return { ...asOf(), ...describeMode(mode.state()) }
+    return { ...asOf(), ...describeMode(mode.state(), parts.nameOf) }
   }
 
   function tellLogLevel(): LogLevelAnswer {
@@ -210,13 +212,10 @@ function tellPass({
   return { startedAt: iso(startedAtMs), ...pass, ...defined({ endedAt: isoOf(endedAtMs) }) }
 }
 
-function describeMode({
-  mode,
-  decidedBy,
-  configured,
-  set,
-  cluster,
-}: ReturnType<ModeSwitch['state']>): Omit<ModeAnswer, 'node' | 'asOf'> {
+function describeMode(
+  { mode, decidedBy, configured, set, cluster }: ReturnType<ModeSwitch['state']>,
+  nameOf?: NodeParts['nameOf'],
+): Omit<ModeAnswer, 'node' | 'asOf'> {
   const { by = '', atMs = 0, untilMs } = set ?? {}
   return {
     mode,
@@ -225,7 +224,7 @@ function describeMode({
     ...(set !== undefined && {
       set: { by, at: iso(atMs), ...defined({ until: isoOf(untilMs) }) },
     }),
-    ...defined({ cluster: cluster && describeClusterMode(cluster) }),
+    ...defined({ cluster: cluster && describeClusterMode(cluster, nameOf) }),
   }
 }
 

@@ -23,6 +23,19 @@ export const pin = {
   expiresAt: Type.Optional(time),
   setAt: time,
   setOn: described(text, 'Public key (hex) of the node on which it was set.'),
+  setOnName: optionalText,
+  conflict: described(
+    Type.Optional(
+      Type.Object({
+        at: time,
+        setOn: text,
+        setOnName: optionalText,
+        digest: described(optionalText, 'Absent: it was removed.'),
+        author: optionalText,
+      }),
+    ),
+    'What was said of the pin by somebody who did not know of it, nor it of him. The newer word, this one, is in force everywhere.',
+  ),
   version: described(text, 'As in `ETag`.'),
   completeHere: described(
     Type.Optional(Type.Boolean()),
@@ -52,6 +65,7 @@ export const pinAnswer = Type.Object({
     Type.Object({
       at: time,
       setOn: text,
+      setOnName: optionalText,
       digest: optionalText,
       note: optionalText,
       author: optionalText,

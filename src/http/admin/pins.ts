@@ -26,12 +26,15 @@ export function addPins(
     findStrays,
     isComplete,
     asOf,
+    nameOf,
   }: {
     readonly pins: Pins
     readonly book: PinBook
     readonly findStrays: FindStrays
     readonly isComplete: (digest: Digest) => boolean
     readonly asOf: () => { readonly node: string; readonly asOf: string }
+    /** What a node goes by, where that is known here. */
+    readonly nameOf: (id: string) => string | undefined
   },
 ): void {
   /** Who has another image under these tags, of those whose pin is in force. */
@@ -44,8 +47,9 @@ export function addPins(
     const found = await findStrays(inForce, AbortSignal.timeout(pinWithinMs))
     return new Map([...found].map(([tag, strays]) => [tag, strays.map(stray => ({ ...stray }))]))
   }
+  const tellPin = createTellPin({ book, nameOf })
   const tellWith = (state: PinState, strays: ReadonlyMap<string, Strays>) => ({
-    ...describePin(state),
+    ...tellPin(state),
     ...(state.target !== undefined && { completeHere: isComplete(state.target.digest) }),
     ...defined({ heldOtherwise: strays.get(formatTag(state.key)) }),
   })
@@ -69,7 +73,8 @@ export function addPins(
       at: iso(event.atMs),
       setOn: event.origin,
       conflict: event.isConflict,
-      ...defined({ digest: event.digest, note: event.note, author: event.author }),
+      ...defined({ setOnName: nameOf(event.origin), digest: event.digest }),
+      ...defined({ note: event.note, author: event.author }),
       ...defined({ expiresAt: isoOf(event.expiresAtMs) }),
     }))
     const told = tellWith(state, await straysOf([state]))
@@ -129,8 +134,34 @@ const told = ({
   after: unknown
 } => ({ before: before && describePin(before), after: after && describePin(after) })
 
-/** A pin as it is told. */
-export function describePin(state: PinState): PinsAnswer['items'][number] {
+/** Tells a pin with the name of the node that set it, and with what was said of it elsewhere without knowing of it. */
+export const createTellPin =
+  ({
+    book,
+    nameOf,
+  }: {
+    readonly book: Pick<PinBook, 'history'>
+    readonly nameOf: (id: string) => string | undefined
+  }) =>
+  (state: PinState): PinsAnswer['items'][number] => {
+    const [newest, other] = book.history(state.key)
+    const conflict = newest?.isConflict === true ? other : undefined
+    return {
+      ...describePin(state),
+      ...defined({ setOnName: nameOf(state.origin) }),
+      ...(conflict !== undefined && {
+        conflict: {
+          at: iso(conflict.atMs),
+          setOn: conflict.origin,
+          ...defined({ setOnName: nameOf(conflict.origin) }),
+          ...defined({ digest: conflict.digest, author: conflict.author }),
+        },
+      }),
+    }
+  }
+
+/** A pin as it stands in the book. */
+function describePin(state: PinState): PinsAnswer['items'][number] {
   const { key, standing, target, stamp, origin, note, author, expiresAtMs } = state
   return {
     reference: formatTag(key),

@@ -34,6 +34,8 @@ const full = {
     author: 'u',
     setAt: at,
     setOn: node,
+    setOnName: 'van-2',
+    conflict: { at, setOn: 'ef'.repeat(32), setOnName: 'galley', digest },
   },
   digest,
   platforms: [
@@ -90,7 +92,10 @@ t.test('a tag is explained from its answer to its past', async t => {
     /^docker.io\/library\/nginx:latest\n {2}digest +sha256:c+\n {2}source +ledger\n/,
   )
   t.match(parts[1], /^tried, in this order:\n {2}pin {2}no pin$/)
-  t.match(parts[2], /^pin:\n.*\n {2}expired +sha256:d+ .* never +u$/)
+  t.match(
+    parts[2],
+    /^pin:\n.*\n {2}expired, in conflict +sha256:d+ .* van-2, node abababababab +never +u\n.* galley, node efefefefefef had pinned it to sha256:c+ at .*\n.* settles it$/,
+  )
   t.match(parts[3], new RegExp(`^what is held here of ${digest}:\n {2}PLATFORM`))
   t.match(parts[3], /linux\/amd64 +complete +sha256:c+\n/)
   t.match(parts[3], /linux\/arm64 +2 blobs missing, 3.0 MB\n/)

@@ -6,7 +6,7 @@ const path = '/api/v1/nodes/self/mode'
 const plain = { node: 'galley', mode: 'auto', decidedBy: 'configuration', configured: 'auto' }
 const set = { ...plain, mode: 'offline', decidedBy: 'node', set: { by: 'captain', at } }
 const setOn = 'ab'.repeat(32)
-const cluster = { mode: 'offline', by: 'captain', at, setOn, note: 'voyage' }
+const cluster = { mode: 'offline', by: 'captain', at, setOn, setOnName: 'bridge', note: 'voyage' }
 
 t.test('the mode is told, and who set it', async t => {
   const { env, asked } = await scriptAdmin(t, () => [200, plain])
@@ -67,7 +67,7 @@ t.test('a mode is set for all nodes, told, and taken back', async t => {
   const { code, out } = await cli(words, { env })
   t.equal(code, 0)
   t.match(out, /^all nodes are offline: registries are not asked\n {2}set by +captain\n/)
-  t.match(out, /on +node abababababab\n.*note +voyage\n {2}stored on +2 of 3 nodes\n$/s)
+  t.match(out, /on +bridge, node abababababab\n.*note +voyage\n {2}stored on +2 of 3 nodes\n$/s)
   await cli(['mode', '--cluster'], { env })
   await cli(['mode', 'configured', '--cluster'], { env })
   t.match(asked, [

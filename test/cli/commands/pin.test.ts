@@ -10,6 +10,7 @@ const pin = {
   author: 'captain',
   setAt: '2026-11-20T03:00:00.000Z',
   setOn: 'ab'.repeat(32),
+  setOnName: 'bridge',
 }
 const change = { ...pin, complete: true, fetching: false, storedOn: { nodes: 2, members: 3 } }
 const path = '/api/v1/pins/docker.io%2Flibrary%2Fnginx%3Alatest'
@@ -115,7 +116,7 @@ t.test('pins are listed to the last page or the limit, and one with its history'
   }
   const history = [
     { at: pin.setAt, setOn: pin.setOn, digest, author: 'captain', conflict: true },
-    { at: pin.setAt, setOn: pin.setOn, conflict: false },
+    { at: pin.setAt, setOn: pin.setOn, setOnName: 'galley', conflict: false },
   ]
   const { env } = await scriptAdmin(t, url => [
     200,
@@ -131,7 +132,10 @@ t.test('pins are listed to the last page or the limit, and one with its history'
   t.match(all.out, /\nc:1 /)
   const one = await cli(['pins', 'nginx'], { env })
   t.match(one.out, /latest: in-force\n/)
-  t.match(one.out, /captain +node abababababab +conflict\n.* removed /)
+  t.match(
+    one.out,
+    /captain +node abababababab +with the one below\n.* removed +galley, node ab.* with the one above\n/,
+  )
   const none = await scriptAdmin(t, () => [200, { items: [] }])
   t.match(await cli(['pins'], { env: none.env }), { code: 0, out: 'nothing is pinned\n' })
 })
@@ -160,6 +164,29 @@ t.test(
     }
   },
 )
+
+t.test('a conflict is told with its other side, in the list and of the pin', async t => {
+  const other = `sha256:${'e'.repeat(64)}`
+  const conflict = {
+    at: '2026-11-20T02:59:00.000Z',
+    setOn: 'cd'.repeat(32),
+    setOnName: 'galley',
+    digest: other as string | undefined,
+    author: 'mate',
+  }
+  const { env } = await scriptAdmin(t, ({ pathname }) => [
+    200,
+    pathname === path ? { ...pin, conflict, history: [] } : { items: [{ ...pin, conflict }] },
+  ])
+  const told = `\n\n  docker.io/library/nginx:latest was set on bridge, node abababababab; galley, node cdcdcdcdcdcd had pinned it to ${other} at 2026-11-20T02:59:00.000Z by mate, neither knowing of the other\nthe newer word is in force everywhere`
+  for (const words of [['pins'], ['pins', 'nginx']]) {
+    const { out } = await cli(words, { env })
+    t.ok(out.includes(told), words.join(' '))
+    t.match(out, /in-force, in conflict/)
+  }
+  conflict.digest = undefined
+  t.match((await cli(['pins'], { env })).out, / galley, node cdcdcdcdcdcd had removed it at /)
+})
 
 t.test('who is away is told beside how many have stored it', async t => {
   for (const [away, says] of [

@@ -31,7 +31,14 @@ t.test('patterns are listed with what they cover, those of the configuration too
   t.match(body, {
     items: [
       { pattern: 'a.lan/**', configured: true, tags: 2 },
-      { pattern, configured: false, tags: 3, setAt: '2026-11-21T12:00:00.000Z', note: 'n' },
+      {
+        pattern,
+        configured: false,
+        setOnName: 'van-1',
+        tags: 3,
+        setAt: '2026-11-21T12:00:00.000Z',
+        note: 'n',
+      },
     ],
     tags: 4,
   })

@@ -98,6 +98,7 @@ export function madeUpNode(change: Partial<NodeParts> = {}, name = 'van-1') {
           peers: () => ({ ...asOf(), enabled: false, members: [], alarms: [] }),
         },
         audit: { find: () => [] },
+        nameOf: id => (id === selfId ? name : undefined),
         diagnostics: [],
         why: async () => ({
           pods: { state: 'seen' },

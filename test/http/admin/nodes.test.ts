@@ -145,6 +145,23 @@ t.test('a scrub is begun and told', async t => {
   })
 })
 
+t.test('of a mode of all nodes it is told by name where it was set', async t => {
+  const cluster = {
+    mode: 'offline',
+    by: 'u',
+    atMs: 0,
+    origin: selfId,
+    note: undefined,
+    untilMs: undefined,
+  } as const
+  const state = { mode: 'offline', decidedBy: 'cluster', configured: 'auto', cluster } as const
+  const { ask } = await start(
+    t,
+    madeUpNode({ mode: { state: () => state, set: async () => {}, reset: async () => {} } }),
+  )
+  t.match((await ask(at('mode'))).body, { cluster: { setOn: selfId, setOnName: 'van-1' } })
+})
+
 t.test('a mode is set for a while, shown in the configuration, and taken back', async t => {
   const { ask, did, noted } = await start(t)
   const body = { mode: 'offline', forSeconds: 3_600 }

@@ -12,8 +12,10 @@ import type { Pins, PinTerms, PinWish } from '../../../src/keep/pins.ts'
 import type { Digest } from '../../../src/oci/digest.ts'
 import type { AuditEntry } from '../../../src/ports/audit-log.ts'
 import { HoldfastError } from '../../../src/ports/errors.ts'
+import type { Member } from '../../../src/ports/members.ts'
 import type { PinState } from '../../../src/ports/pin-book.ts'
 import { manifestDigest } from '../support.ts'
+import { madeUpNode } from './node-support.ts'
 import { keyOf, nowMs, observation, startAdmin } from './support.ts'
 
 const { mediaType, size } = observation
@@ -107,6 +109,37 @@ t.test('pins are listed in pages, and one is told with its history', async t => 
   t.ok(Value.Check(pinAnswer, one.body))
   t.equal(one.headers['etag'], `"${version}"`)
   t.match(one.body, { history: [{ author: 'u', conflict: true }] })
+})
+
+t.test('a pin in conflict tells with what, and nodes go by their names', async t => {
+  const event = { atMs: nowMs, note: undefined, author: 'u', expiresAtMs: undefined }
+  const other = `sha256:${'e'.repeat(64)}` as Digest
+  const history = [
+    { ...event, origin: state.origin, digest: manifestDigest, isConflict: true },
+    { ...event, origin: 'cd'.repeat(32), digest: other, isConflict: false },
+  ]
+  const galley = { id: 'cd'.repeat(32), name: 'galley' } as Member
+  const { ask } = await startAdmin(t, {
+    pinBook: {
+      get: () => state,
+      list: () => [state],
+      history: () => history,
+      isBlocked: () => false,
+    },
+    node: { ...madeUpNode(), nodes: { ...madeUpNode().nodes, members: () => [galley] } },
+  })
+  const conflict = { setOnName: 'galley', digest: other, author: 'u' }
+  const told = { setOnName: 'van-1', conflict }
+  const list = await ask('/api/v1/pins')
+  t.ok(Value.Check(pinsAnswer, list.body))
+  t.match(list.body, { items: [told] })
+  t.match((await ask(path)).body, {
+    ...told,
+    history: [{ setOnName: 'van-1', conflict: true }, { setOnName: 'galley' }],
+  })
+  t.match((await ask('/api/v1/tags/reg.lab%2Flab%2Fapp%3Aa')).body, { pin: told })
+  history.splice(0, 1, { ...history[0], isConflict: false } as (typeof history)[0])
+  t.notOk('conflict' in ((await ask(path)).body as object))
 })
 
 t.test('a tag that was never pinned is a 404, a reference that is none a 400', async t => {
