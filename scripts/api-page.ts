@@ -25,8 +25,10 @@ For the operator of a node: what every command does, a program can do, too. This
 
 - **Where.** \`http://127.0.0.1:5051\` and, where \`admin.socket\` names one, a unix socket whose file mode is the permission. Other addresses only
   with TLS.
-- **Who.** \`Authorization: Bearer TOKEN\`, a line of \`admin.tokenFile\`. What changes something needs a token that may write. Who fails too often
-  is not listened to for a while (429).
+- **Who.** \`Authorization: Bearer TOKEN\`, a line of \`admin.tokenFile\`: \`TOKEN [read|write [NAME]]\`, of 22 characters or more. What changes something
+  needs a token that may write. Who sends wrong tokens too often is told to wait (429); a right one is let in even so. The file is read anew when
+  it changes. While it is broken or gone the tokens of before stay in force, which the log and \`/readyz\` tell: to take a token away, write the
+  file without its line.
 - **What.** JSON. Times are ISO 8601 in UTC, sizes bytes; what is unknown is left out. Every answer names its node and the time it is of.
 - **Errors** are problems (RFC 9457, \`application/problem+json\`): \`detail\` says what to do. Any operation may answer 400, 401, 429, 431 or 500, one
   that writes also 403; others are named below.

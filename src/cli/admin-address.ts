@@ -95,7 +95,9 @@ async function tokenFor(
 
 async function readToken(path: string): Promise<string> {
   try {
-    return (await readFile(path, 'utf8')).trim().split(/\s+/)[0] ?? ''
+    const lines = (await readFile(path, 'utf8')).split('\n').map(line => line.trim())
+    const first = lines.find(line => line !== '' && !line.startsWith('#'))
+    return first?.split(/\s+/)[0] ?? ''
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
     const cure =

@@ -54,7 +54,7 @@ const configSchema = group('Configuration of Holdfast.', {
       ofKind('path', {
         'x-file': true,
         description:
-          'File with the token that admits a client off loopback; hosts.toml sends it as a header.',
+          'File with the token that admits a client off loopback, of 22 characters or more; hosts.toml sends it as a header.',
       }),
     ),
   }),
@@ -71,7 +71,7 @@ const configSchema = group('Configuration of Holdfast.', {
     tokenFile: Type.Optional(
       ofKind('path', {
         description:
-          'File with the token that every call needs; made at the first start, for its owner only. Default: <dataDir>/admin.token.',
+          'File with the tokens that every call needs one of, each a line of 22 characters or more; made at the first start, for its owner only. Default: <dataDir>/admin.token.',
         'x-derived': '<dataDir>/admin.token',
       }),
     ),

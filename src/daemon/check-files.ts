@@ -2,6 +2,7 @@ import { readKeys, tellOpenMode } from '../adapters/cluster-keys/read-keys.ts'
 import type { Config } from '../config/config.ts'
 import type { Fault } from '../config/faults.ts'
 import { HoldfastError } from '../ports/errors.ts'
+import { findTokenFaults } from './tokens.ts'
 import { checkUpstreamFiles } from './upstream-files.ts'
 
 /** What a start would say of the files that the configuration names. */
@@ -16,7 +17,16 @@ export interface FileFindings {
 export async function checkFiles(config: Config): Promise<FileFindings> {
   const upstreams = await checkUpstreamFiles(config)
   const { faults, warnings } = await checkSecretFile(config)
-  return { faults: [...upstreams, ...faults], warnings }
+  const ofTokens = findTokenFaults(config)
+  const wrong = ofTokens.filter(({ isDenied }) => !isDenied)
+  const unread = ofTokens.filter(({ isDenied }) => isDenied)
+  return {
+    faults: [...upstreams, ...wrong.map(({ file, problem }) => faultOf(file, problem)), ...faults],
+    warnings: [
+      ...warnings,
+      ...unread.map(({ problem }) => `${problem}: it is not judged; ask as the user of the node`),
+    ],
+  }
 }
 
 async function checkSecretFile({ mesh }: Config): Promise<FileFindings> {
@@ -27,7 +37,12 @@ async function checkSecretFile({ mesh }: Config): Promise<FileFindings> {
     return { faults: [], warnings: warning === undefined ? [] : [warning] }
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error
-    const origin = { kind: 'file', file } as const
-    return { faults: [{ path: '', origin, problem: error.message }], warnings: [] }
+    return { faults: [faultOf(file, error.message)], warnings: [] }
   }
 }
+
+const faultOf = (file: string, problem: string): Fault => ({
+  path: '',
+  origin: { kind: 'file', file },
+  problem,
+})

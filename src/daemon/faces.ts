@@ -2,13 +2,11 @@ import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { formatListen } from '../config/listen.ts'
 import { createAdmin } from '../http/admin/admin.ts'
-import { ensureAdminToken } from '../http/admin/admin-token.ts'
 import { createNodeView } from '../http/admin/node-view.ts'
 import { createAdmission } from '../http/admission.ts'
 import { createHealth } from '../http/health.ts'
 import type { Listener } from '../http/listener.ts'
 import { createMirror } from '../http/mirror.ts'
-import { createTokenFile } from '../http/token-file.ts'
 import type { ClusterModeState, ModeSwitch } from '../keep/mode-switch.ts'
 import type { Repair } from '../keep/repair.ts'
 import type { Running } from '../keep/running.ts'
@@ -35,6 +33,7 @@ import { wireReport } from './report.ts'
 import type { Pull } from './resolution.ts'
 import { wireTags } from './tags.ts'
 import { wireThisNode } from './this-node.ts'
+import { openTokens, type Tokens } from './tokens.ts'
 import type { Upstreams } from './upstreams.ts'
 import type { Warm } from './warm.ts'
 
@@ -82,6 +81,7 @@ export async function openFaces(
 ): Promise<Addresses> {
   const { ledger, recovered } = parts.database
   const { endpoints } = parts.upstreams.upstream
+  const tokens = await openTokens(config, parts)
   let isListening = false
   const readiness = createReadiness({
     mode: parts.mode,
@@ -90,6 +90,7 @@ export async function openFaces(
     isStoreFull: parts.content.collector.isFull,
     isStoreUnusable: parts.content.isUnusable,
     neighbour: parts.content.neighbour,
+    tokenFailures: tokens.failures,
     meshAlarms: parts.mesh && (() => parts.mesh?.report().alarms ?? []),
     wasRebuilt: recovered === 'rebuilt' || recovered === 'restored-from-snapshot',
     isListening: () => isListening,
@@ -128,7 +129,6 @@ export async function openFaces(
     { registries: Object.keys(parts.upstreams.settings) },
   )
 
-  await ensureAdminToken(config.admin.tokenFile)
   const startedAtMs = parts.clock.monotonicMs()
   const about = { node: config.node.name, version: parts.version }
   const view = createNodeView(
@@ -169,7 +169,7 @@ export async function openFaces(
       audit: parts.database.audit,
       node: wireThisNode(config, { ...parts, view }),
       clock: parts.clock,
-      token: createTokenFile(config.admin.tokenFile, parts),
+      token: tokens.admin,
       log: parts.log,
     },
     {
@@ -183,7 +183,7 @@ export async function openFaces(
     { readiness, exposeMetrics: parts.metrics.expose },
     { address: config.health.listen },
   )
-  const mirror = buildMirror(config, parts)
+  const mirror = buildMirror(config, parts, tokens)
 
   const open = async (listener: Listener) => {
     owned.defer(() => listener.close())
@@ -201,11 +201,15 @@ export async function openFaces(
   return addresses
 }
 
-function buildMirror(config: Config, parts: FaceParts): Listener {
+function buildMirror(
+  config: Config,
+  parts: FaceParts,
+  { mirror: tokenFile }: Pick<Tokens, 'mirror'>,
+): Listener {
   const { pull, content, clock, log, metrics, tracer } = parts
   const { upstream } = parts.upstreams
   const { ledger, resolutions } = parts.database
-  const { listen, tokenFile, allow, defaultUpstream } = config.mirror
+  const { listen, allow, defaultUpstream } = config.mirror
   const { given } = pull
   const traced = traceResolveTag(pull.resolveTag, tracer)
   const measured = measureResolveTag(traced, { meter: metrics.resolutions, clock, log })
@@ -227,10 +231,7 @@ function buildMirror(config: Config, parts: FaceParts): Listener {
       listReferrers: pull.listReferrers,
       isManifest: digest => content.graph.manifest(digest) !== undefined,
       isServed: upstream.isConfigured,
-      admission: createAdmission({
-        allow,
-        tokenFile: tokenFile === undefined ? undefined : createTokenFile(tokenFile, { clock }),
-      }),
+      admission: createAdmission({ allow, tokenFile }),
       clock,
       log,
       observer: metrics.mirror,

@@ -16,9 +16,12 @@ function mirrorUrl({ mirror }: Config): string {
   return `http://${formatListen({ host: isEverywhere ? '127.0.0.1' : host, port })}`
 }
 
-/** The mirror as containerd is to ask it. Throws when `mirror.tokenFile` cannot be read. */
+/** The mirror as containerd is to ask it. Throws `HoldfastError` with `config-invalid` when `mirror.tokenFile` is no file of tokens. */
 export function accessToMirror(config: Config, targets: readonly string[]): MirrorAccess {
   const { tokenFile, listen } = config.mirror
-  const token = tokenFile === undefined ? undefined : readTokens(tokenFile)[0]?.token
+  const token =
+    tokenFile === undefined
+      ? undefined
+      : readTokens({ key: 'mirror.tokenFile', path: tokenFile })[0]?.token
   return { url: mirrorUrl(config), targets, token, isOffLoopback: !isLoopback(listen) }
 }

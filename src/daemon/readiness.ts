@@ -15,6 +15,8 @@ export interface ConditionParts {
   readonly isStoreUnusable: () => boolean
   /** How the containerd of this node is, where somebody looks into it. */
   readonly neighbour: (() => NeighbourStatus) | undefined
+  /** What is wrong with the files of tokens, each. */
+  readonly tokenFailures: () => readonly string[]
   /** What is wrong in the mesh, where there is one. */
   readonly meshAlarms: (() => readonly MeshAlarm[]) | undefined
   /** The database was damaged at the last start. */
@@ -36,6 +38,7 @@ export function createReadiness(parts: ConditionParts): () => Readiness {
       ...tellNeighbour(parts.neighbour?.()),
       ...tellLedger(ledger, parts.wasRebuilt),
       ...tellClock(ledger),
+      ...parts.tokenFailures().map(tellTokens),
       ...tellMesh(parts.meshAlarms?.() ?? []),
     ]
     return { ready: parts.isListening(), degraded }
@@ -86,6 +89,11 @@ function tellNeighbour(status: NeighbourStatus | undefined): Degradation[] {
   const detail = `containerd at ${socket} is ${state}${told}: ${cures[state]}; it is tried again all the time`
   return [{ reason: 'containerd_unusable', detail }]
 }
+
+const tellTokens = (failure: string): Degradation => ({
+  reason: 'tokens_unread',
+  detail: `the tokens of before are in force, and a restart would fail or make others: ${failure}`,
+})
 
 /** What this node suffers from itself; `holdfast peers` tells the rest. */
 const meshTroubles: Partial<

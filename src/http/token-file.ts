@@ -1,17 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import type { Clock } from '../ports/clock.ts'
-
-/** What a holder of a token may do: ask, or ask and change. */
-export type TokenRole = 'read' | 'write'
-
-/** A line of a token file. */
-export interface TokenLine {
-  readonly token: string
-  readonly role: TokenRole
-  /** Whom it was given to, for the audit log. */
-  readonly name: string
-}
+import type { Log } from '../ports/log.ts'
+import { type NamedFile, parseTokens, type TokenLine, unfit } from './token-lines.ts'
 
 /** Who holds a token, without the token. */
 export type TokenHolder = Omit<TokenLine, 'token'>
@@ -21,10 +12,14 @@ export interface TokenFile {
   readonly path: string
   /** Whose token this is now; `undefined`: none of them. Takes the same time whatever the token. */
   holderOf(token: string): TokenHolder | undefined
+  /** Why the file as it is now is not taken, and the tokens of before stay; `undefined`: it is. */
+  failure(): string | undefined
 }
 
 /** How long the file is trusted not to have changed, in ms. */
 const recheckMs = 1000
+/** A file of tokens is some hundred bytes; what is longer is another file. */
+const maxFileBytes = 64 * 1024
 
 interface Known {
   readonly hash: Buffer
@@ -32,42 +27,67 @@ interface Known {
 }
 
 /**
- * Watches a token file by looking at it at most once a second, which also sees the swapped link of a Kubernetes secret. A file that
- * cannot be read, or holds nothing, admits nobody; it may appear later.
+ * Opens a token file and looks at it again whenever it is needed, at most once a second, which also sees the swapped link of a Kubernetes
+ * secret. Throws `HoldfastError` with `config-invalid` when it holds none to begin with, or anything that is no token. Afterwards a file that
+ * is gone, unreadable or wrong changes nothing and is told once: operators must not be locked out while somebody saves a file. A file that is
+ * half written and right by chance lasts until the next look.
  */
-export function createTokenFile(path: string, { clock }: { readonly clock: Clock }): TokenFile {
-  let known: readonly Known[] = []
-  let version = ''
-  let checkedAtMs = Number.NEGATIVE_INFINITY
+export function openTokenFile(
+  file: NamedFile,
+  { clock, log }: { readonly clock: Pick<Clock, 'monotonicMs'>; readonly log: Log },
+): TokenFile {
+  const { path } = file
+  let version = versionOf(path)
+  let known = readTokens(file).map(hashed)
+  let checkedAtMs = clock.monotonicMs()
+  let failure: string | undefined
+
+  function look(): void {
+    const seen = versionOf(path)
+    if (seen === version && failure === undefined) return
+    known = readTokens(file).map(hashed)
+    version = seen
+    failure = undefined
+    const holders = known.map(({ holder }) => `${holder.name} (${holder.role})`)
+    log.info({ file: path, holders }, 'the tokens are those of the file as it is now')
+  }
 
   function refresh(): void {
     const nowMs = clock.monotonicMs()
     if (nowMs - checkedAtMs < recheckMs) return
     checkedAtMs = nowMs
-    const found = statSync(path, { throwIfNoEntry: false })
-    const seen = found === undefined ? '' : `${found.ino}:${found.size}:${found.mtimeMs}`
-    if (seen === version) return
-    known = seen === '' ? [] : readTokens(path).map(hashed)
-    version = seen
+    try {
+      look()
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      if (reason !== failure) {
+        log.warn({ file: path, reason }, 'tokens not read: those of before stay in force')
+      }
+      failure = reason
+    }
   }
 
   return {
     path,
     holderOf(token) {
-      try {
-        refresh()
-      } catch {
-        // Unreadable, or gone between two calls: nobody is admitted until it can be read.
-        known = []
-        version = ''
-      }
+      refresh()
       const given = sha256(token)
       let holder: TokenHolder | undefined
       // Hashes have one length, which timingSafeEqual needs; every token is compared, so that the time tells nothing.
       for (const one of known) if (timingSafeEqual(one.hash, given)) holder ??= one.holder
       return holder
     },
+    failure() {
+      refresh()
+      return failure
+    },
   }
+}
+
+/** Changes with what the file holds, with who may read it, and when another takes its place. */
+function versionOf(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found === undefined ? '' : [found.ino, found.size, found.mtimeMs, found.ctimeMs].join()
 }
 
 const hashed = ({ token, role, name }: TokenLine): Known => ({
@@ -77,24 +97,27 @@ const hashed = ({ token, role, name }: TokenLine): Known => ({
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest()
 
-/**
- * The tokens of a file, one a line: `TOKEN [read|write [NAME]]`. Without a role the holder may write; without a name he is called after
- * the line; of a longer one the first hundred characters count. What begins with `#` is none, nor is a line with another word in the place of the role: it admits nobody. Throws when the
- * file cannot be read.
- */
-export function readTokens(path: string): readonly TokenLine[] {
-  return readFileSync(path, 'utf8')
-    .split('\n')
-    .map((line, index) => parseLine(line.trim(), index + 1))
-    .filter(line => line !== undefined)
+/** The tokens of a file. Throws `HoldfastError` with `config-invalid`, which says what to do. */
+export function readTokens(file: NamedFile): readonly TokenLine[] {
+  return parseTokens(readText(file), file)
 }
 
-/** Of a name, in characters: it is the author of pins and goes to other nodes, which take no longer ones. */
-const maxName = 100
-
-function parseLine(line: string, number: number): TokenLine | undefined {
-  const [token = '', role = 'write', ...name] = line.split(/\s+/)
-  if (token === '' || token.startsWith('#') || (role !== 'read' && role !== 'write'))
-    return undefined
-  return { token, role, name: name.join(' ').slice(0, maxName) || `token ${number}` }
+function readText(file: NamedFile): string {
+  let descriptor: number | undefined
+  try {
+    descriptor = openSync(file.path, 'r')
+    const bytes = Buffer.alloc(maxFileBytes + 1)
+    const length = readSync(descriptor, bytes, 0, bytes.length, 0)
+    if (length <= maxFileBytes) return bytes.toString('utf8', 0, length)
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw unfit(
+      file,
+      code === 'ENOENT' ? 'is not there' : `cannot be read (${code ?? cause})`,
+      cause,
+    )
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
+  }
+  throw unfit(file, 'is too long for a file of tokens')
 }

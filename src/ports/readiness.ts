@@ -9,6 +9,7 @@ export const degradedReasons = [
   'clock_unverified', // no trusted time since the start: neither from a registry nor from the cluster
   'clock_wrong', // our own clock is before the build date or the highest time ever trusted
   'mesh_cut_off', // there should be other nodes, and none is reached
+  'tokens_unread', // a file of tokens is broken or gone: the tokens of before are used
   'mesh_keys_unread', // the file of cluster keys is broken or gone: the keys of before are used
   'offline', // mode is `offline`: upstreams are not asked
 ] as const

@@ -6,12 +6,12 @@ const answer = { node: 'a', level: 'info', configured: 'info' }
 
 t.test('the configuration tells the address, and where its token lies', async t => {
   const admin = await scriptAdmin(t, () => [200, answer])
-  const dataDir = t.testdir({ 'admin.token': 'from-file\nolder\n' })
+  const dataDir = t.testdir({ 'admin.token': '# for all\n\nfrom-file write chart\nolder\n' })
   const port = admin.address.split(':')[1]
   t.match(await cli(['log-level', '--data-dir', dataDir, '--admin.listen', admin.address]), {
     code: 0,
   })
-  t.equal(admin.asked[0]?.authorization, 'Bearer from-file', 'the first line is the one to send')
+  t.equal(admin.asked[0]?.authorization, 'Bearer from-file', 'the first token is the one to send')
   const tls = { HOLDFAST_ADMIN__TLS: '{"certFile":"/none","keyFile":"/none"}' }
   const everywhere = [
     '--data-dir',

@@ -12,6 +12,7 @@ function readinessOf(change: Partial<ConditionParts>) {
     isStoreFull: () => false,
     isStoreUnusable: () => false,
     neighbour: undefined,
+    tokenFailures: () => [],
     meshAlarms: undefined,
     wasRebuilt: false,
     isListening: () => true,
@@ -47,4 +48,11 @@ t.test('a node whose file of cluster keys is broken says so while it goes on', a
   })
   t.equal(ready, true)
   t.match(degraded, [{ reason: 'mesh_keys_unread', detail: /it is not there$/ }])
+})
+
+t.test('a node whose file of tokens is broken says so while it goes on', async t => {
+  const failure = 'admin.tokenFile /data/admin.token is not there'
+  const { ready, degraded } = readinessOf({ tokenFailures: () => [failure] })
+  t.equal(ready, true)
+  t.match(degraded, [{ reason: 'tokens_unread', detail: /of before are in force.*is not there$/ }])
 })

@@ -16,7 +16,10 @@ import { type Exercise, exercises, image, registryName } from './openapi-exercis
 
 export const document = readApiDocument()
 /** Tokens of callers who are called `writer` and `reader`. */
-export const tokens = { writer: 'w'.repeat(40), reader: 'r'.repeat(40) } as const
+export const tokens = {
+  writer: 'token-of-the-writer-0123456789',
+  reader: 'token-of-the-reader-0123456789',
+} as const
 
 const tokenLines = `${tokens.writer} write writer\n${tokens.reader} read reader\n`
 

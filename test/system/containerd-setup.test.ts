@@ -126,12 +126,14 @@ async function askBehind(t: Test, scene: Scene): Promise<void> {
   await rm(join(client.certsDir, registryName), { recursive: true })
 }
 
+const mirrorToken = 'open-sesame-0123456789abcdef'
+
 /** What stands before the mirror admits by the token alone, as a mirror does that sees another address than its node's. */
 async function askWithToken(t: Test, scene: Scene): Promise<void> {
   const { dir, client, node, holdfast } = scene
   let refused = 0
   const guard = createServer((asked, response) => {
-    if (asked.headers['holdfast-token'] !== 'sesame') {
+    if (asked.headers['holdfast-token'] !== mirrorToken) {
       refused += 1
       response.writeHead(403).end()
       return
@@ -146,7 +148,7 @@ async function askWithToken(t: Test, scene: Scene): Promise<void> {
   await once(guard.listen(0, '127.0.0.1'), 'listening')
   t.teardown(() => guard.close().closeAllConnections())
   const tokenFile = join(dir, 'mirror.token')
-  await writeFile(tokenFile, 'sesame\n')
+  await writeFile(tokenFile, `${mirrorToken}\n`)
   const { port } = guard.address() as AddressInfo
   const listen = ['--mirror.listen', `0.0.0.0:${port}`, '--mirror.token-file', tokenFile]
   await holdfast('install', '--fallback', 'none', ...listen)

@@ -132,6 +132,7 @@ const cases: readonly Case[] = [
     after: 42,
   },
   degraded('HoldfastMeshKeysUnread', 'mesh_keys_unread', 6),
+  degraded('HoldfastTokensUnread', 'tokens_unread', 6),
   {
     alert: 'HoldfastErrors',
     bad: { [requests('200')]: '0+94x200', [requests('503')]: '0+6x200' },

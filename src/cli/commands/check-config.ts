@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { stringify } from 'yaml'
 import type { Config } from '../../config/config.ts'
 import { formatFault, inOrder } from '../../config/faults.ts'
@@ -34,8 +35,9 @@ const nothing: Awaited<ReturnType<CheckFiles>> = { faults: [], warnings: [] }
 
 /** The node's own readers judge what the files say. */
 async function judgeFiles({ parts }: CommandContext, config: Config): ReturnType<CheckFiles> {
-  const { upstreamFiles, mesh } = config
-  if (upstreamFiles.length === 0 && !mesh.enabled) return nothing
+  const { upstreamFiles, mesh, mirror, admin } = config
+  const hasTokens = mirror.tokenFile !== undefined || existsSync(admin.tokenFile)
+  if (upstreamFiles.length === 0 && !mesh.enabled && !hasTokens) return nothing
   const { checkFiles } = await parts.loadDaemon()
   return checkFiles(config)
 }

@@ -20,8 +20,8 @@ export interface Callers {
 const onSocket: TokenHolder = { name: 'socket', role: 'write' }
 
 /**
- * Lets in who sends a token, and whoever `isTrusted` says; tells the rest where the token lies. Who guesses too often is told to wait, and
- * meanwhile not listened to, whatever he sends.
+ * Lets in who sends a token, and whoever `isTrusted` says; tells the rest where the token lies. Who guesses too often is told to wait. A right
+ * token is let in even so: others may guess from its address, and tokens are too long to be found by guessing.
  */
 export function admitCallers(
   app: FastifyInstance,
@@ -56,23 +56,29 @@ export function admitCallers(
       return done()
     }
     const address = request.ip
-    const waitMs = waitOf(address)
-    if (waitMs > 0) {
-      reply.header('Retry-After', Math.ceil(waitMs / 1000))
-      const detail = `too many wrong tokens from ${address}; wait ${Math.ceil(waitMs / 1000)} s, or use admin.socket`
-      return sendProblem(reply, { status: 429, detail })
-    }
     const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
     const holder = given === undefined ? undefined : token.holderOf(given)
     if (holder !== undefined) {
       callers.set(request.raw, holder)
       return done()
     }
+    const waitMs = waitOf(address)
+    if (waitMs > 0) {
+      reply.header('Retry-After', Math.ceil(waitMs / 1000))
+      const detail = `too many wrong tokens from ${address}: wait ${Math.ceil(waitMs / 1000)} s; a right one is let in even so`
+      return sendProblem(reply, { status: 429, detail })
+    }
     if (given !== undefined) fail(address)
-    const detail = `the token, sent as "Authorization: Bearer …", lies in ${token.path} on the node`
     reply.header('WWW-Authenticate', 'Bearer realm="holdfast"')
-    return sendProblem(reply, { status: 401, detail })
+    return sendProblem(reply, { status: 401, detail: tellPlace(token) })
   })
 
   return { of: request => callers.get(request.raw) ?? { name: 'nobody', role: 'read' } }
+}
+
+/** Where a token is to be had, and whether a newer one counts. */
+function tellPlace({ path, failure }: TokenFile): string {
+  const isRead = failure() === undefined
+  const doubt = isRead ? '' : ', which is not taken as it is now: the log and /readyz say why'
+  return `the token, sent as "Authorization: Bearer …", lies in ${path} on the node${doubt}`
 }

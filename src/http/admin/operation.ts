@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
-import type { TokenRole } from '../token-file.ts'
+import type { TokenRole } from '../token-lines.ts'
 
 /** Bytes of a media type, in the place of a schema. */
 export interface Bytes {

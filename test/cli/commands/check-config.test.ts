@@ -90,6 +90,27 @@ t.test('what the file of cluster keys holds is judged by the reader of the node'
   t.match(await check('is-a-dir'), { code: 3, out: /is-a-dir cannot be read \(EISDIR\)/ })
 })
 
+t.test('what the files of tokens hold is judged by the reader of the node', async t => {
+  const { checkFiles, startDaemon } = await import('../../../src/daemon.ts')
+  const parts = { loadDaemon: async () => ({ checkFiles, startDaemon }) }
+  const dir = t.testdir({
+    good: 'uOa0T9IgRa7XqJqVw0X1Xw read mate\n',
+    short: '# mate\nbad\n',
+    odd: 'uOa0T9IgRa7XqJqVw0X1Xw raed mate\n',
+  })
+  const check = (admin: string, mirror: string) => {
+    const files = ['--admin.token-file', join(dir, admin), '--mirror.token-file', join(dir, mirror)]
+    return cli(['check-config', ...files], { parts })
+  }
+  const good = { code: 0, out: 'the configuration is good\n', err: '' }
+  t.strictSame(await check('good', 'good'), good)
+  t.strictSame(await check('made-at-the-start', 'good'), good)
+  t.match(await check('short', 'odd'), {
+    code: 3,
+    out: /2 faults:\n.*admin\.tokenFile .*short line 2 has a token of 3 .*\n.*mirror\.tokenFile .*odd line 1 has neither/,
+  })
+})
+
 t.test('seeds that are no addresses are faults, each where it stands', async t => {
   const seeds = JSON.stringify(['10.0.0.11:99999', 'http://x:1', '::1:5053', '10.0.0.12:5053'])
   const { code, out } = await cli(['check-config', '--mesh.seeds', seeds])

@@ -213,8 +213,8 @@ t.test('what makes no sense is a 400, and nothing is done', async t => {
 
 t.test('who may only read changes nothing', async t => {
   const { ask, setTokens, did, noted } = await start(t)
-  await setTokens('looker read watch')
-  const headers = { authorization: 'Bearer looker' }
+  await setTokens('looker-uOa0T9IgRa7XqJqVw0X1Xw read watch')
+  const headers = { authorization: 'Bearer looker-uOa0T9IgRa7XqJqVw0X1Xw' }
   t.equal((await ask(at('store'), { headers })).status, 200)
   for (const [method, what] of [
     ['POST', 'store/gc'],

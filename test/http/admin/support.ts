@@ -9,10 +9,11 @@ import { NotHere } from '../../../src/archive/plan-export.ts'
 import { type AdminOptions, createAdmin } from '../../../src/http/admin/admin.ts'
 import { ensureAdminToken } from '../../../src/http/admin/admin-token.ts'
 import { createNodeView, type NodeViewParts } from '../../../src/http/admin/node-view.ts'
-import { createTokenFile } from '../../../src/http/token-file.ts'
+import { openTokenFile } from '../../../src/http/token-file.ts'
 import type { FoundTag } from '../../../src/keep/find-tags.ts'
 import { noPods } from '../../../src/keep/watch-pods.ts'
 import { formatTag, type TagReference } from '../../../src/oci/reference.ts'
+import { silentLog } from '../../../src/ports/log.ts'
 import type { Observation, Pin } from '../../../src/ports/tag-ledger.ts'
 import { readApiDocument } from '../../support/api-document.ts'
 import { createMovableClock } from '../../support/movable-clock.ts'
@@ -184,7 +185,7 @@ export async function startAdmin(
       view,
       clock,
       ...change,
-      token: createTokenFile(tokenPath, { clock }),
+      token: openTokenFile({ key: 'admin.tokenFile', path: tokenPath }, { clock, log: silentLog }),
       log: keepLog().log,
     },
     {
