@@ -279,7 +279,7 @@ export function wirePull(
     complete,
     pullImage: createPullImage({ resolveTag, completeness, manifests, blobs }),
     forPeers: mesh && {
-      ...createPeerContent({ store, graph, blobs, isPrivate }),
+      ...createPeerContent({ store, graph, manifests, blobs, isPrivate }),
       answers: new Map([
         [relaySubject, createManifestRelay(manifests.getForPeer)],
         [

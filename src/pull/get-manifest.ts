@@ -22,6 +22,8 @@ export interface Manifests {
   fetch(repository: Repository, digest: Digest, signal: AbortSignal): Promise<Absent | undefined>
   /** For another node: from the store or the registry, never from a third node. */
   readonly getForPeer: GetManifest
+  /** What came, verified, and is not in the store: not yet, or not for want of room. */
+  unstored(digest: Digest): GotManifest | undefined
   /**
    * Makes a manifest known from other nodes, and stores it where there is room; `undefined` when none delivers it.
    *
@@ -85,6 +87,8 @@ export function createManifests(
     maxSize: maxBytesAtHand,
     sizeCalculation: ({ bytes }) => bytes.byteLength + 1,
   })
+  /** Came, verified, and is being stored. */
+  const storing = new Map<Digest, GotManifest>()
   /** Came, verified, and could not be stored. */
   const passing = new LRUCache<Digest, GotManifest>({
     maxSize: maxBytesAtHand,
@@ -128,11 +132,14 @@ export function createManifests(
 
   async function put(got: GotManifest): Promise<void> {
     const { digest, bytes } = got
+    storing.set(digest, got)
     try {
       await store.put(digest, bytes)
     } catch (err) {
       passing.set(digest, got)
       log[levelOfPassing(err)]({ digest, err }, 'a manifest passes through without being stored')
+    } finally {
+      storing.delete(digest)
     }
   }
 
@@ -208,6 +215,7 @@ export function createManifests(
       const got = (await held(repository, digest)) ?? asking.whyNot(repository)
       return got ?? ask(repository, digest, signal)
     },
+    unstored: digest => storing.get(digest) ?? passing.get(digest),
     async fetchFromPeers(repository, digest, signal, hint) {
       const ends = AbortSignal.any([signal, closing.signal])
       const known = await held(repository, digest)

@@ -97,12 +97,17 @@ async function openNode(
   )
   owned.defer(() => index.close())
   const state = { mode: 'auto' as Mode }
+  let disk: Promise<void> | undefined
+  const put: typeof store.put = async (...blob) => {
+    await disk
+    await store.put(...blob)
+  }
   const pull = wirePull(
     config,
     {
       database,
       upstreams: { upstream, settings: files.upstreams },
-      content,
+      content: { ...content, store: { ...store, put } },
       clock,
       log,
       mode: () => state.mode,
@@ -165,6 +170,12 @@ async function openNode(
     loseUplink(): void {
       upstream.setReach('reg.test', down)
       lab.say(id, { upstreams: [] })
+    },
+    /** Manifests that come are not stored before the returned function is called. */
+    holdDisk(): () => void {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      disk = promise
+      return resolve
     },
     bytesOf,
     /** Pulls as containerd does; the digests it did not get. */

@@ -128,6 +128,18 @@ t.test('an uplink that is silent is not waited for when another answers', async 
   t.ok(tookMs >= 990 && tookMs < 2_900, `after a third of the time: ${tookMs}`)
 })
 
+t.test('a node whose disk is slow bridges a silent uplink as fast', async t => {
+  const { node } = await openMesh(t, ['a', 'b'])
+  const [a, b] = [node(0), node(1)]
+  a.publish(large)
+  b.upstream.answer('resolveTag', () => new Promise(() => {}))
+  const release = a.holdDisk()
+  t.match(await b.resolve(), { digest: large.digest, source: 'peer' })
+  t.equal(a.store.stat(large.digest), undefined, 'not stored before it was answered')
+  release()
+  await until(() => a.store.stat(large.digest) !== undefined)
+})
+
 t.test('while the own uplink answers, no other node is asked', async t => {
   const { lab, node } = await openMesh(t, ['a', 'b'])
   for (const each of [node(0), node(1)]) each.publish(large)
