@@ -32,6 +32,8 @@ For the operator of a node: what every command does, a program can do, too. This
 - **What.** JSON. Times are ISO 8601 in UTC, sizes bytes; what is unknown is left out. Every answer names its node and the time it is of.
 - **Errors** are problems (RFC 9457, \`application/problem+json\`): \`detail\` says what to do. Any operation may answer 400, 401, 429, 431 or 500, one
   that writes also 403; others are named below.
+- **Parameters** and fields that an operation does not have are refused (400), as are values that make no sense; \`detail\` names those that it has, and what
+  each may be.
 - **Pages.** While \`next\` is there, ask again with \`after\` or \`before\` set to it.
 - **Two writers.** Where an \`ETag\` is answered, \`If-Match\` has a change made only to what was seen (412 else).
 - **Audit.** Every change stands in \`GET /api/v1/audit\` of the node that made it.

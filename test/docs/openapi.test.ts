@@ -76,6 +76,14 @@ const brokenBodiesAreRefused: Proof = async (t, node, operation) => {
   t.equal((await node.exercise(t, operation, { body: long })).status, 413)
 }
 
+const unknownParametersAreRefused: Proof = async (t, node, operation) => {
+  const { query } = exerciseOf(operation.id)
+  const asked = { query: [query, 'surprise=1'].filter(Boolean).join('&') }
+  const { status, body } = await node.exercise(t, operation, asked)
+  t.equal(status, 400, 'a parameter that it does not have')
+  t.match(body, { detail: /^the query has an unknown "surprise": it / })
+}
+
 /** A body that an operation does not have is no reason to break the document. */
 const bodiesAreNoSurprise: Proof = async (t, node, operation) => {
   const headers = { 'content-type': 'text/plain' }
@@ -144,6 +152,7 @@ t.test('every operation of the document', async t => {
       await readersChangeNothing(t, a, operation)
       const first = await isDoneAndNotedOnce(t, a, operation)
       await mayBeRepeated(t, a, operation, first)
+      await unknownParametersAreRefused(t, a, operation)
       if (operation.takesJson) await brokenBodiesAreRefused(t, a, operation)
       else if (operation.method !== 'GET') await bodiesAreNoSurprise(t, a, operation)
     })
