@@ -5,11 +5,11 @@ import type { ExitCode } from './exit-codes.ts'
 export const backupCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => [
   {
     name: 'backup',
-    summary: 'print what operators said: pins, keeps, blocks and bans',
+    summary: 'print what operators said: pins, keeps, blocks, bans and schedules',
     usage: '',
     words: { min: 0, max: 0 },
     description:
-      'Prints what is in force, as JSON for `restore`. Every node knows all of it, so any node can be asked. Images are not in it ' +
+      'Prints what is in force, as JSON for `restore`: pins, keeps, blocks, bans, schedules and the mode of all nodes. Every node knows all of it, so any node can be asked. Images are not in it ' +
       '(`holdfast export --pinned` carries those), nor what registries said of tags, nor keys or tokens: it holds no secret.',
     options: [],
     examples: [
@@ -26,10 +26,10 @@ export const backupCommands = (askingExitCodes: readonly ExitCode[]): readonly C
     words: { min: 1, max: 1 },
     description:
       'Says everything of the file that does not stand already, by this node, with the notes and authors it had; the other nodes learn it from ' +
-      'there. Nothing is taken away. A tag that is pinned to another digest by now keeps it unless --replace is given. A pin whose image no node ' +
+      'there. Nothing is taken away. A tag that is pinned to another digest by now keeps it unless --replace is given, and so does a schedule whose name means another one. A pin whose image no node ' +
       'holds is set, and the image fetched. What the node refuses is listed with the reason, and does not stop the rest.',
     options: [
-      { name: 'replace', summary: 'also where a tag is pinned to another digest by now' },
+      { name: 'replace', summary: 'also where something else was said by now' },
       { name: 'dry-run', summary: 'list what would be said, and say nothing' },
     ],
     examples: [

@@ -28,6 +28,27 @@ const operatorsFile = Type.Object({
   keeps: Type.Array(Type.Object({ pattern: Type.String({ maxLength: 1_024 }), ...said })),
   blocks: excluded,
   bans: excluded,
+  /** Warm jobs that recur; files of before have none. */
+  schedules: Type.Optional(
+    Type.Array(
+      Type.Object({
+        name: Type.String({ maxLength: 200 }),
+        images: Type.Array(Type.String({ maxLength: 1_024 })),
+        /** A cron expression, read in `timeZone`. */
+        every: Type.String({ maxLength: 200 }),
+        timeZone: Type.String({ maxLength: 100 }),
+        jitterSeconds: Type.Number(),
+        /** Names of the nodes that fetch. Absent, and no `copies`: all do. */
+        nodes: Type.Optional(Type.Array(Type.String({ maxLength: 200 }))),
+        /** So many nodes fetch each image. */
+        copies: Type.Optional(Type.Number()),
+        platforms: Type.Optional(Type.Array(Type.String({ maxLength: 100 }))),
+        concurrency: Type.Optional(Type.Number()),
+        referrers: Type.Boolean(),
+        ...said,
+      }),
+    ),
+  ),
   /** The mode of all nodes; absent: none was set. */
   mode: Type.Optional(
     Type.Object({

@@ -17,10 +17,14 @@ const schedule = {
   scope: Type.String(),
   scopeNodes: Type.Optional(Type.Array(Type.String())),
   scopeCopies: Type.Optional(Type.Number()),
+  platforms: Type.Optional(Type.Array(Type.String())),
+  concurrency: Type.Optional(Type.Number()),
+  referrers: Type.Optional(Type.Boolean()),
   configured: Type.Boolean(),
   nextAt: text,
   job: text,
   note: text,
+  author: text,
 }
 
 /** `GET /api/v1/schedules` */
@@ -37,6 +41,19 @@ export type ScheduleItem = Static<typeof schedulesAnswer>['items'][number]
 /** Path of a schedule. */
 export const schedulePath = (name: string): string =>
   `/api/v1/schedules/${encodeURIComponent(name)}`
+
+/** What it takes to have it recur anew as it does, who wants it so left out. */
+export const toSchedule = (item: ScheduleItem) => ({
+  images: item.images,
+  every: item.every,
+  timeZone: item.timeZone,
+  jitterSeconds: item.jitterSeconds,
+  ...(item.scopeNodes !== undefined && { nodes: item.scopeNodes }),
+  ...(item.scopeCopies !== undefined && { copies: item.scopeCopies }),
+  ...(item.platforms !== undefined && { platforms: item.platforms }),
+  ...(item.concurrency !== undefined && { concurrency: item.concurrency }),
+  referrers: item.referrers === true,
+})
 
 /** What a schedule is, below its name. */
 export const scheduleLines = (item: ScheduleItem): readonly Line[] =>

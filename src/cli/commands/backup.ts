@@ -4,12 +4,13 @@ import { asOfAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
 import { listOperatorWords } from '../list-operators.ts'
 import type { OperatorsFile } from '../operators-file.ts'
+import { toSchedule } from '../schedule-words.ts'
 
 /** `holdfast backup` */
 export const run: RunCommand = async context => {
   const api = createAdminApi(await findAdmin(context))
   const { node, asOf } = await api.get('/api/v1/status', {}, asOfAnswer)
-  const { pins, keeps, blocks, bans, mode } = await listOperatorWords(api)
+  const { pins, keeps, blocks, bans, schedules, mode } = await listOperatorWords(api)
   const excluded = ({ key, note, author }: (typeof bans)[number]) => ({
     key,
     ...told(note, author),
@@ -26,6 +27,11 @@ export const run: RunCommand = async context => {
     keeps: keeps.map(({ pattern, note, author }) => ({ pattern, ...told(note, author) })),
     blocks: blocks.map(excluded),
     bans: bans.map(excluded),
+    schedules: schedules.map(item => ({
+      name: item.name,
+      ...toSchedule(item),
+      ...told(item.note, item.author),
+    })),
     ...(mode !== undefined && {
       mode: {
         mode: mode.mode,

@@ -21,6 +21,7 @@ interface World {
   readonly keeps?: readonly object[]
   readonly blocks?: readonly object[]
   readonly bans?: readonly object[]
+  readonly schedules?: readonly object[]
   /** The mode of all nodes. */
   readonly mode?: object
   /** Paths that are answered with a problem. */
@@ -29,12 +30,28 @@ interface World {
 
 const storedOn = { nodes: 1, members: 1 }
 const pinned = { ...pin('x'), complete: true, fetching: false, storedOn }
-const changed = { key: 'x', pattern: 'x', configured: false, tags: 1, storedOn }
+const recurring = {
+  images: ['docker.io/library/a:1'],
+  every: '0 3 * * *',
+  timeZone: 'UTC',
+  jitterSeconds: 600,
+  referrers: false,
+}
+const schedule = (name: string, more: object = {}) => ({
+  name,
+  ...recurring,
+  scope: 'all',
+  configured: false,
+  nextAt: setAt,
+  setAt,
+  ...more,
+})
+const changed = { ...schedule('x'), key: 'x', pattern: 'x', configured: false, tags: 1, storedOn }
 
 /** A node on which this was said; pins come one a page. */
 const start = (
   t: Test,
-  { pins = [], keeps = [], blocks = [], bans = [], mode, refuses = {} }: World,
+  { pins = [], keeps = [], blocks = [], bans = [], schedules = [], mode, refuses = {} }: World,
 ) => {
   const said: Readonly<Record<string, object>> = {
     '/api/v1/status': { node: 'bridge', asOf: setAt },
@@ -47,6 +64,7 @@ const start = (
     '/api/v1/keeps': { items: keeps, tags: 0 },
     '/api/v1/blocks': { items: blocks },
     '/api/v1/bans': { items: bans },
+    '/api/v1/schedules': { items: schedules },
   }
   const page = (at: number) => ({
     items: pins.slice(at, at + 1),
@@ -74,6 +92,11 @@ const said: World = {
   ],
   blocks: [{ key: digest('f'), ...word }],
   bans: [{ key: 'cd'.repeat(32), setAt, setOn: node }],
+  schedules: [
+    schedule('nightly', { note: 'fresh in port', author: 'mate' }),
+    schedule('own-0123', { configured: true }),
+    schedule('weekly', { scope: 'nodes', scopeNodes: ['bridge'], platforms: ['linux/arm64'] }),
+  ],
 }
 const written = {
   holdfastBackup: 1,
@@ -91,6 +114,10 @@ const written = {
   keeps: [{ pattern: 'docker.io/**', note: 'why', author: 'mate' }],
   blocks: [{ key: digest('f'), note: 'why', author: 'mate' }],
   bans: [{ key: 'cd'.repeat(32) }],
+  schedules: [
+    { name: 'nightly', ...recurring, note: 'fresh in port', author: 'mate' },
+    { name: 'weekly', ...recurring, nodes: ['bridge'], platforms: ['linux/arm64'] },
+  ],
 }
 
 /** Restores this on a node on which that was said. */
@@ -122,6 +149,8 @@ t.test('all of it is said anew on a node that knows nothing, bans and blocks fir
       ['keep', 'said'],
       ['pin', 'said'],
       ['pin', 'said'],
+      ['schedule', 'said'],
+      ['schedule', 'said'],
     ],
   )
   t.match(
@@ -141,6 +170,8 @@ t.test('all of it is said anew on a node that knows nothing, bans and blocks fir
         },
       ],
       ['PUT', '/api/v1/pins/docker.io/library/b:1', { to: digest('b') }],
+      ['PUT', '/api/v1/schedules/nightly', { ...recurring, note: 'fresh in port' }],
+      ['PUT', '/api/v1/schedules/weekly', { nodes: ['bridge'], platforms: ['linux/arm64'] }],
     ],
   )
 })
@@ -162,6 +193,18 @@ t.test('a tag that is pinned to something else keeps it, unless it is to be repl
   t.match(replaced, { code: 0, items: { 3: { outcome: 'said' } } })
 })
 
+t.test('a schedule of another meaning stays, and a file of before has none', async t => {
+  const other = { ...said, schedules: [schedule('nightly', { every: '0 4 * * *' })] }
+  const kept = await restore(t, other)
+  t.equal(kept.code, 7)
+  t.match(kept.items.slice(5), [{ outcome: 'left', reason: /--replace/ }, { outcome: 'said' }])
+  t.match((await restore(t, other, written, '--replace')).items[5], { outcome: 'said' })
+  const { schedules: _, ...before } = written
+  const { code, items } = await restore(t, {}, before)
+  t.equal(code, 0)
+  t.notOk(items.some(({ kind }) => kind === 'schedule'))
+})
+
 t.test('a dry run says nothing', async t => {
   const { code, items, changes } = await restore(t, {}, written, '--dry-run')
   t.equal(code, 0)
@@ -175,7 +218,7 @@ t.test('what the node refuses is listed and does not stop the rest', async t => 
   } as const
   const { code, items } = await restore(t, { refuses })
   t.equal(code, 7)
-  t.match(items.slice(3), [{ outcome: 'refused', reason: /it is blocked/ }, { outcome: 'said' }])
+  t.match(items.slice(3, 5), [{ outcome: 'refused', reason: /it is blocked/ }, { outcome: 'said' }])
   const broken = { '/api/v1/keeps/docker.io/**': [500, { detail: 'oh' }] } as const
   t.match(await restore(t, { refuses: broken }), { code: 6, out: '' }, 'a fault of the node does')
 })
@@ -203,7 +246,7 @@ t.test('a person reads a table', async t => {
   const { out } = await cli(['restore', path], { env })
   t.match(out, /^KIND +WHAT +OUTCOME\nban +cdcd.* said\n.*\nkeep +docker.io\/\*\* +said\n/)
   t.match(await readFile(path, 'utf8'), /holdfastBackup/)
-  const empty = { ...written, pins: [], keeps: [], blocks: [], bans: [] }
+  const empty = { ...written, pins: [], keeps: [], blocks: [], bans: [], schedules: [] }
   await writeFile(path, JSON.stringify(empty))
   t.match(await cli(['restore', path], { env }), { code: 0, out: 'the file says nothing\n' })
 })
