@@ -214,8 +214,7 @@ export function wirePull(
         ledger,
         clock,
         log,
-        fetchManifest: (repository, digest, from, signal) =>
-          manifests.fetchFromPeers(repository, digest, signal, { from }),
+        fetchManifest: manifests.getFrom,
         onAnswer(key, { digest }) {
           graph.addSighting(digest, key)
           content.protect(digest)

@@ -6,6 +6,7 @@ import { formatRepository, type Repository } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ContentStore } from '../ports/content-store.ts'
 import type { Log } from '../ports/log.ts'
+import type { NodeId } from '../ports/node-id.ts'
 import type { Target } from '../ports/tag-ledger.ts'
 import { type Absent, absent, isAbsent } from './absent.ts'
 import { type AskManifestParts, createAskManifest } from './ask-manifest.ts'
@@ -24,6 +25,16 @@ export interface Manifests {
   readonly getForPeer: GetManifest
   /** What came, verified, and is not in the store: not yet, or not for want of room. */
   unstored(digest: Digest): GotManifest | undefined
+  /**
+   * Makes a manifest known from the node that has just named it; `undefined` when that does not deliver it. A client waits for it, and not for
+   * the disk: it is stored behind.
+   */
+  getFrom(
+    repository: Repository,
+    digest: Digest,
+    from: NodeId,
+    signal: AbortSignal,
+  ): Promise<Target | undefined>
   /**
    * Makes a manifest known from other nodes, and stores it where there is room; `undefined` when none delivers it.
    *
@@ -88,7 +99,7 @@ export function createManifests(
     sizeCalculation: ({ bytes }) => bytes.byteLength + 1,
   })
   /** Came, verified, and is being stored. */
-  const storing = new Map<Digest, GotManifest>()
+  const storing = new Map<Digest, { readonly got: GotManifest; readonly ended: Promise<void> }>()
   /** Came, verified, and could not be stored. */
   const passing = new LRUCache<Digest, GotManifest>({
     maxSize: maxBytesAtHand,
@@ -99,7 +110,7 @@ export function createManifests(
   const asking = createAskManifest(parts, closing)
 
   async function fromStore(digest: Digest): Promise<GotManifest | Absent | undefined> {
-    if (store.stat(digest) === undefined) return passing.get(digest)
+    if (store.stat(digest) === undefined) return unstored(digest)
     passing.delete(digest)
     const known = atHand.get(digest)
     if (known !== undefined) return known
@@ -130,18 +141,30 @@ export function createManifests(
     return flight
   }
 
-  async function put(got: GotManifest): Promise<void> {
+  /** Whoever has it already does not wait; closing does. Never rejects. */
+  function put(got: GotManifest): Promise<void> {
+    const { digest } = got
+    const ended = write(got).finally(() => {
+      running.delete(ended)
+      if (storing.get(digest)?.ended === ended) storing.delete(digest)
+    })
+    running.add(ended)
+    storing.set(digest, { got, ended })
+    return ended
+  }
+
+  async function write(got: GotManifest): Promise<void> {
     const { digest, bytes } = got
-    storing.set(digest, got)
     try {
       await store.put(digest, bytes)
     } catch (err) {
       passing.set(digest, got)
       log[levelOfPassing(err)]({ digest, err }, 'a manifest passes through without being stored')
-    } finally {
-      storing.delete(digest)
     }
   }
+
+  const unstored = (digest: Digest): GotManifest | undefined =>
+    storing.get(digest)?.got ?? passing.get(digest)
 
   function hasPeers(): boolean {
     return parts.peers?.hasPeers() ?? false
@@ -200,14 +223,33 @@ export function createManifests(
     return got
   }
 
+  /** What is known from here or from other nodes, and when it is in the store. */
+  async function learn(
+    repository: Repository,
+    digest: Digest,
+    signal: AbortSignal,
+    hint: HolderHint | undefined,
+  ): Promise<{ readonly target: Target; readonly stored: Promise<void> | undefined } | undefined> {
+    const ends = AbortSignal.any([signal, closing.signal])
+    const known = await held(repository, digest)
+    const asked = { ...hint, isLastResort: true }
+    const got = known ?? (await asking.peers(repository, digest, ends, asked))
+    if (got === undefined || isAbsent(got)) return undefined
+    const stored = known === undefined ? put(got) : storing.get(digest)?.ended
+    const { mediaType, bytes } = got
+    return { target: { digest, mediaType, size: bytes.byteLength }, stored }
+  }
+
   return {
     get,
     async fetch(repository, digest, signal) {
+      const storedSoon = storing.get(digest)?.ended
+      if (storedSoon !== undefined) await whenever(storedSoon, signal)
       if (store.stat(digest) !== undefined) return undefined
       const flight = join(repository, digest)
       if (isAbsent(flight)) return flight
       const answer = flight.ended.then(() => flight.answer)
-      const got = await pTimeout(answer, { milliseconds: Number.POSITIVE_INFINITY, signal })
+      const got = await whenever(answer, signal)
       return isAbsent(got) ? got : undefined
     },
     async getForPeer(repository, digest, signal) {
@@ -215,15 +257,13 @@ export function createManifests(
       const got = (await held(repository, digest)) ?? asking.whyNot(repository)
       return got ?? ask(repository, digest, signal)
     },
-    unstored: digest => storing.get(digest) ?? passing.get(digest),
+    unstored,
+    getFrom: async (repository, digest, from, signal) =>
+      (await learn(repository, digest, signal, { from }))?.target,
     async fetchFromPeers(repository, digest, signal, hint) {
-      const ends = AbortSignal.any([signal, closing.signal])
-      const known = await held(repository, digest)
-      const asked = { ...hint, isLastResort: true }
-      const got = known ?? (await asking.peers(repository, digest, ends, asked))
-      if (got === undefined || isAbsent(got)) return undefined
-      if (known === undefined) await put(got)
-      return { digest, mediaType: got.mediaType, size: got.bytes.byteLength }
+      const learned = await learn(repository, digest, signal, hint)
+      await learned?.stored
+      return learned?.target
     },
     async keep(repository, digest, mediaType, bytes) {
       graph.addSighting(digest, repository)
@@ -237,3 +277,7 @@ export function createManifests(
     },
   }
 }
+
+/** However long it takes, unless the one who waits goes. */
+const whenever = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
+  pTimeout(work, { milliseconds: Number.POSITIVE_INFINITY, signal })

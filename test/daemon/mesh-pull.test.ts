@@ -3,6 +3,8 @@ import { failure } from '../support/fake-upstream.ts'
 import { makeImage } from '../support/image.ts'
 import { down, gossip, key, large, openMesh, until, type Written } from './mesh-nodes.support.ts'
 
+const { signal } = new AbortController()
+
 /** An image that its first node pulled while it had an uplink; now nobody has one. */
 async function outage(t: Test, names: readonly string[], written?: Written) {
   const mesh = await openMesh(t, names, written)
@@ -128,16 +130,21 @@ t.test('an uplink that is silent is not waited for when another answers', async 
   t.ok(tookMs >= 990 && tookMs < 2_900, `after a third of the time: ${tookMs}`)
 })
 
-t.test('a node whose disk is slow bridges a silent uplink as fast', async t => {
-  const { node } = await openMesh(t, ['a', 'b'])
+t.test('nodes whose disks are slow bridge a silent uplink as fast', async t => {
+  const { lab, node } = await openMesh(t, ['a', 'b'])
   const [a, b] = [node(0), node(1)]
   a.publish(large)
   b.upstream.answer('resolveTag', () => new Promise(() => {}))
-  const release = a.holdDisk()
+  const release = [a, b].map(each => each.holdDisk())
   t.match(await b.resolve(), { digest: large.digest, source: 'peer' })
-  t.equal(a.store.stat(large.digest), undefined, 'not stored before it was answered')
-  release()
-  await until(() => a.store.stat(large.digest) !== undefined)
+  for (const { store } of [a, b]) {
+    t.equal(store.stat(large.digest), undefined, 'answered before it was stored')
+  }
+  t.match(await b.manifests.get(key, large.digest, signal), { bytes: large.bytes })
+  const questions = lab.asked.filter(({ what }) => what === `manifest ${large.digest}`)
+  t.equal(questions.length, 1, 'nor is it asked for again')
+  for (const go of release) go()
+  for (const { store } of [a, b]) await until(() => store.stat(large.digest) !== undefined)
 })
 
 t.test('while the own uplink answers, no other node is asked', async t => {
