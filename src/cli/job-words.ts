@@ -32,9 +32,13 @@ export function onlyAwayLeft({ nodes }: JobAnswer): readonly string[] {
 /** The exit code that a job's state comes to. */
 export function exitCodeOf(job: JobAnswer): ExitCode {
   if (job.state === 'failed') return 'faulty'
-  if (job.state === 'done') return 'ok'
+  if (job.state === 'done') return areTooFew(job) ? 'noAnswer' : 'ok'
   return isOver(job) || onlyAwayLeft(job).length > 0 ? 'noAnswer' : 'ok'
 }
+
+/** There are fewer nodes than are to have each image. */
+const areTooFew = ({ scopeCopies, nodes }: JobAnswer): boolean =>
+  scopeCopies != null && nodes.length < scopeCopies
 
 /** A job on every node, and what is to be done about it. */
 export function jobLines(job: JobAnswer): readonly Line[] {
@@ -88,6 +92,9 @@ function cures(job: JobAnswer): string[] {
   const away = isOver(job) ? [] : onlyAwayLeft(job)
   if (away.length > 0) {
     return ['', `${away.join(', ')} ${away.length === 1 ? 'does its' : 'do their'} share when back`]
+  }
+  if (job.state === 'done' && areTooFew(job)) {
+    return ['', `no image is on ${job.scopeCopies} nodes: there are ${job.nodes.length}`]
   }
   if (job.state !== 'failed') return []
   return ['', 'once that is mended, `holdfast warm` with the same images fetches what is missing']

@@ -114,6 +114,13 @@ t.test('exit codes tell how a job ended, and each trouble is told', async t => {
   const told = await cli(['jobs', 'night'], { env: waiting.env })
   t.match(told, { code: 1, out: /n2 does its share when back/ })
   t.match(told.out, /^n2 {4}away, 0 s ago/m)
+  const few = await start(t, job({ scope: 'copies', scopeCopies: 3 }))
+  t.match(await cli(['warm', 'a.lan/x:1', '--copies', '3'], { env: few.env }), {
+    code: 1,
+    out: /no image is on 3 nodes: there are 2/,
+  })
+  const enough = await start(t, job({ scope: 'copies', scopeCopies: 2 }))
+  t.match(await cli(['warm', 'a.lan/x:1', '--copies', '2'], { env: enough.env }), { code: 0 })
   const off = await start(t, job({ state: 'cancelled' }))
   t.match(await cli(['jobs', 'night', '--follow'], { env: off.env }), {
     code: 1,
