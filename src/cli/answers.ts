@@ -250,8 +250,12 @@ export const statusAnswer = Type.Object({
       registry: Type.String(),
       url: Type.String(),
       state: Type.String(),
+      /** Absent: a node of before it was told. */
+      answered: orNothing(Type.Boolean()),
+      downSince: text,
       openRepositories: Type.Number(),
       lastFailure: text,
+      lastFailureAt: text,
     }),
   ),
   ledger: Type.Object({

@@ -17,9 +17,8 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
       summary: 'show how a node is: what is wrong, registries, store, mesh, clock',
       usage: '[--node NODE|all]',
       description:
-        'Shows the state of a running node, first of all what is worse than it should be and what to do about it. The state of an endpoint ' +
-        'of a registry is that of its breaker: closed, it is asked; open, it is known to be down and asked in the background alone; ' +
-        'half-open, it is being tried.',
+        'Shows the state of a running node, first of all what is worse than it should be and what to do about it. A registry that does not ' +
+        'answer is asked in the background alone, at least every 15 s, and pulls do not wait for it; not heard so far: nothing was asked of it since the start.',
       options: [nodesOption],
       examples: [
         { line: 'holdfast status', does: 'of the node that is asked' },

@@ -67,7 +67,11 @@ export function wireThisNode(
       why: createNodeWhy({
         pods,
         resolutions: database.resolutions,
-        resolution: createTellResolution({ resolveTag: pull.resolveTag, nameOf }),
+        resolution: createTellResolution({
+          resolveTag: pull.resolveTag,
+          nameOf,
+          mode: () => modeSwitch.state().mode,
+        }),
         nameOf,
       }),
       diagnostics: wireDiagnostics(config, parts),

@@ -84,6 +84,10 @@ export interface EndpointState {
   /** Repositories whose own breaker is open. */
   readonly openRepositories: number
   readonly lastFailure: string | undefined
+  /** When that was, ms since the epoch by the machine's clock. */
+  readonly lastFailureAtMs: number | undefined
+  /** Since when it is known to be down, ms since the epoch by the machine's clock; `undefined` while it is not. */
+  readonly downSinceMs: number | undefined
 }
 
 /**

@@ -8,7 +8,8 @@ const usage = { blobBytes: 40, partialBytes: 0, blobs: 1, freeBytes: 1_000, tota
 
 function endpointOf(registry: string, state: Partial<EndpointState> = {}): EndpointState {
   const unheard = { state: 'closed', hasAnswered: false, openRepositories: 0 } as const
-  return { registry, url: `https://${registry}`, lastFailure: undefined, ...unheard, ...state }
+  const noFailure = { lastFailure: undefined, lastFailureAtMs: undefined, downSinceMs: undefined }
+  return { registry, url: `https://${registry}`, ...noFailure, ...unheard, ...state }
 }
 
 async function open(t: Test) {

@@ -278,6 +278,8 @@ t.test('the state of the node is read when somebody asks', async t => {
     hasAnswered: true,
     openRepositories: 0,
     lastFailure: undefined,
+    lastFailureAtMs: undefined,
+    downSinceMs: undefined,
     url: 'https://u:p@secret',
   }
   watchNode(

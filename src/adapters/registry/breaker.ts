@@ -13,6 +13,8 @@ export interface Breaker {
   sinceMs(): number
   /** What it opened for, or the last failure before that. */
   lastFailure(): UpstreamFailure | undefined
+  /** When that came: ms since the epoch by the machine's clock. */
+  lastFailureAtMs(): number | undefined
   /** An answer came, in time or late, asked for or not: closes it. */
   succeed(): void
   /** One failure; the second in a row opens. */
@@ -43,9 +45,15 @@ export function createBreaker(
   let failures = 0
   let sinceMs = 0
   let last: UpstreamFailure | undefined
+  let lastAtMs: number | undefined
+
+  function remember(failure: UpstreamFailure): void {
+    last = failure
+    lastAtMs = timing.clock.wallMs()
+  }
 
   function open(failure: UpstreamFailure, again: Again): void {
-    last = failure
+    remember(failure)
     if (probe.isRunning()) return
     sinceMs = timing.clock.wallMs()
     probe.start(again)
@@ -65,6 +73,7 @@ export function createBreaker(
     },
     sinceMs: () => sinceMs,
     lastFailure: () => last,
+    lastFailureAtMs: () => lastAtMs,
     succeed() {
       const wasOpen = probe.isRunning()
       stop()
@@ -73,7 +82,7 @@ export function createBreaker(
     fail(failure, again) {
       failures += 1
       if (failures >= failuresToOpen) open(failure, again)
-      else last = failure
+      else remember(failure)
     },
     open,
     hurry: () => probe.hurry(),

@@ -185,6 +185,8 @@ export function createHealth(parts: HealthParts, endpoint: EndpointSettings): He
       hasAnswered: heardCount > 0,
       openRepositories: lanes.manifest.openCount(),
       lastFailure: whole.lastFailure()?.message,
+      lastFailureAtMs: whole.lastFailureAtMs(),
+      downSinceMs: whole.isOpen() ? whole.sinceMs() : undefined,
     }),
     stop() {
       whole.stop()

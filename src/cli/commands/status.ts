@@ -17,6 +17,7 @@ export const run: RunCommand = context =>
 function row(answer: StatusAnswer): string[] {
   const { mode, uptimeSeconds, ledger, store, endpoints, mesh, version, ready, degraded } = answer
   const up = endpoints.filter(({ state }) => state === 'closed').length
+  const reach = mode === 'offline' ? 'not asked' : `${up} of ${endpoints.length}`
   const reasons = [...(ready ? [] : ['not ready']), ...degraded.map(({ reason }) => reason)]
   return [
     mode,
@@ -24,7 +25,7 @@ function row(answer: StatusAnswer): string[] {
     String(ledger.observations),
     String(ledger.pins),
     formatBytes(store.blobBytes + store.partialBytes),
-    `${up} of ${endpoints.length}`,
+    reach,
     mesh.enabled ? `${mesh.alive} of ${mesh.members}` : '',
     version,
     reasons.join(', ') || 'nothing',
@@ -80,7 +81,9 @@ function tellPods({
 }: NonNullable<StatusAnswer['pods']>): string | undefined {
   if (state === 'off') return undefined
   const known = `${count(running, 'container')} running, ${ended} ended lately`
-  return state === 'seen' ? known : `${state}: ${failure ?? 'not looked yet'}; ${known}`
+  if (state === 'seen') return known
+  const before = running + ended === 0 ? '' : `; before that ${known}`
+  return `not seen: ${failure ?? 'not looked yet'}${before}`
 }
 
 function tellMesh({ mesh }: StatusAnswer): string {
@@ -95,17 +98,36 @@ function tellClock({ clockVerified, clockOffsetMs }: StatusAnswer['ledger']): st
   return `${clockVerified ? 'confirmed' : 'not confirmed since the start'}${off}`
 }
 
-function endpointLines({ endpoints }: StatusAnswer): readonly Line[] {
+function endpointLines(answer: StatusAnswer): readonly Line[] {
+  const { endpoints } = answer
   if (endpoints.length === 0) return []
-  const rows = endpoints.map(({ registry, url, state, openRepositories, lastFailure }) => [
-    registry,
-    state,
-    openRepositories > 0 ? String(openRepositories) : '',
-    lastFailure ?? '',
-    url,
-  ])
+  const rows = endpoints.map(endpoint => {
+    const { registry, url, openRepositories, lastFailure, lastFailureAt } = endpoint
+    const ago = lastFailureAt == null ? '' : `${formatAgo(lastFailureAt, answer.asOf)}: `
+    return [
+      registry,
+      tellEndpoint(endpoint, answer),
+      openRepositories > 0 ? String(openRepositories) : '',
+      url,
+      lastFailure == null ? '' : `${ago}${lastFailure}`,
+    ]
+  })
   return [
     '',
-    ...columns([['REGISTRY', 'STATE', 'REPOSITORIES DOWN', 'LAST FAILURE', 'AT'], ...rows]),
+    ...columns([['REGISTRY', 'STATE', 'REPOSITORIES DOWN', 'URL', 'LAST FAILURE'], ...rows]),
   ]
 }
+
+function tellEndpoint(
+  { state, answered, downSince }: StatusAnswer['endpoints'][number],
+  { mode }: StatusAnswer,
+): string {
+  if (mode === 'offline') return 'not asked: mode is offline'
+  if (state === 'closed') return answered === false ? 'not heard so far' : 'answers'
+  const since = downSince == null ? '' : ` since ${downSince}`
+  return `does not answer${since}${state === 'half-open' ? ', is being tried' : ''}`
+}
+
+/** @param at ISO 8601, as `now` is */
+const formatAgo = (at: string, now: string): string =>
+  `${formatAge(Math.max(0, Date.parse(now) - Date.parse(at)) / 1_000)} ago`

@@ -1,3 +1,4 @@
+import type { ModeSwitch } from '../../keep/mode-switch.ts'
 import { formatTag, parseTag } from '../../oci/reference.ts'
 import type { ResolutionLog } from '../../ports/resolution-log.ts'
 import type { TagLedger } from '../../ports/tag-ledger.ts'
@@ -18,6 +19,7 @@ export interface AdminParts {
   readonly ledger: Pick<TagLedger, 'trustedNowMs'>
   readonly resolutions: Pick<ResolutionLog, 'find'>
   readonly node: { readonly nodes: KnownNodes }
+  readonly modeSwitch: Pick<ModeSwitch, 'state'>
 }
 
 /** What this node says of tags, and in whose name it answers. Each throws `OciError` when a reference is none. */
@@ -41,7 +43,8 @@ export function createAdminAnswers(
   const nameOf = createNameOf(parts.node.nodes)
   const asOf = (): { node: string; asOf: string } => ({ node, asOf: iso(ledger.trustedNowMs()) })
 
-  const resolution = createTellResolution({ resolveTag: parts.resolveTag, nameOf })
+  const mode = () => parts.modeSwitch.state().mode
+  const resolution = createTellResolution({ resolveTag: parts.resolveTag, nameOf, mode })
 
   return {
     asOf,

@@ -81,9 +81,15 @@ export const statusAnswer = Type.Object({
     Type.Object({
       registry: text,
       url: text,
-      state: text,
+      state: described(
+        text,
+        '`closed`: it is asked; `open`: it is known to be down, and asked in the background alone; `half-open`: it is being asked so.',
+      ),
+      answered: described(Type.Boolean(), 'It spoke as a registry does since the start.'),
+      downSince: described(Type.Optional(time), 'Since when it is known to be down.'),
       openRepositories: Type.Integer(),
       lastFailure: optionalText,
+      lastFailureAt: Type.Optional(time),
     }),
   ),
   ledger: Type.Object({

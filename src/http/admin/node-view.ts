@@ -11,7 +11,7 @@ import type { TagLedger } from '../../ports/tag-ledger.ts'
 import type { EndpointState } from '../../ports/upstream.ts'
 import type { SyncStatus } from '../../sync/sync.ts'
 import type { PeersAnswer, StatusAnswer } from './contract.ts'
-import { defined, iso } from './describe.ts'
+import { defined, iso, isoOf } from './describe.ts'
 
 /** Where a node's word on itself comes from. */
 export interface NodeViewParts {
@@ -67,10 +67,7 @@ export function createNodeView(
         uptimeSeconds: Math.floor(parts.uptimeMs() / 1000),
         ready,
         degraded: [...degraded],
-        endpoints: parts.endpoints().map(({ lastFailure, hasAnswered: _, ...endpoint }) => ({
-          ...endpoint,
-          ...defined({ lastFailure }),
-        })),
+        endpoints: parts.endpoints().map(tellEndpoint),
         ledger: { observations, pins, writable, clockVerified, clockOffsetMs },
         store: usage,
         ...defined({ containerd: tellNeighbour(parts.neighbour?.()) }),
@@ -116,6 +113,22 @@ export function createNodeView(
         indexEntries,
       }
     },
+  }
+}
+
+function tellEndpoint(endpoint: EndpointState): StatusAnswer['endpoints'][number] {
+  const { registry, url, state, hasAnswered, openRepositories, lastFailure } = endpoint
+  const times = {
+    downSince: isoOf(endpoint.downSinceMs),
+    lastFailureAt: isoOf(endpoint.lastFailureAtMs),
+  }
+  return {
+    registry,
+    url,
+    state,
+    answered: hasAnswered,
+    openRepositories,
+    ...defined({ lastFailure, ...times }),
   }
 }
 

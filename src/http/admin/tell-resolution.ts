@@ -1,4 +1,5 @@
 import type { TagReference } from '../../oci/reference.ts'
+import type { Mode } from '../../ports/mode.ts'
 import type { ResolutionEntry } from '../../ports/resolution-log.ts'
 import type { ResolveTag } from '../../pull/resolution.ts'
 import type { Given, Resolution } from './contract.ts'
@@ -23,14 +24,18 @@ const tellSayer = (saidBy: string | undefined, nameOf: NameOf) => ({
 export function createTellResolution({
   resolveTag,
   nameOf,
+  mode,
 }: {
   readonly resolveTag: ResolveTag
   readonly nameOf: NameOf
+  readonly mode: () => Mode
 }): TellResolution {
   return async (key, { explain, signal }) => {
     // Asked as an explanation in any case: a person's question must not look like a client's pull.
     const answer = await resolveTag(key, { asking: 'explain', signal })
-    const { reason, failure, steps } = answer
+    const { reason, steps } = answer
+    // Where nobody was asked, nobody failed.
+    const failure = mode() === 'offline' ? undefined : answer.failure
     const told = { reason, ...defined({ failure, steps: explain ? [...steps] : undefined }) }
     if (!answer.found) return { ...told, found: false }
     const { digest, mediaType, size, source, fresh, confirmedAtMs, ageSeconds, saidBy } = answer

@@ -26,6 +26,7 @@ function makeBreaker() {
 t.test('two failures in a row open it', async t => {
   const { breaker, calls, again } = makeBreaker()
   t.equal(breaker.lastFailure(), undefined)
+  t.equal(breaker.lastFailureAtMs(), undefined)
   breaker.fail(failure, again)
   t.equal(breaker.state(), 'closed')
   t.equal(breaker.lastFailure(), failure)
@@ -64,6 +65,7 @@ t.test('failures while it is open change nothing but the last one told', async t
   breaker.fail(later, again)
   t.equal(breaker.sinceMs(), wallMs)
   t.equal(breaker.lastFailure(), later)
+  t.equal(breaker.lastFailureAtMs(), wallMs + 1_000)
 })
 
 t.test('stopped, it is closed and says nothing', async t => {

@@ -72,7 +72,9 @@ t.test('a used-up deadline with silence all round opens the endpoint', async t =
     sinceMs: wallMs + 900,
     failure: 'unreachable',
   })
-  t.match(upstream.endpoints(), [{ state: 'open', lastFailure: /said nothing within 900 ms/ }])
+  t.match(upstream.endpoints(), [
+    { state: 'open', lastFailure: /said nothing within 900 ms/, downSinceMs: Number },
+  ])
 
   const requests = registry.log.length
   const startedMs = performance.now()

@@ -15,8 +15,11 @@ const body = {
       registry: 'docker.io',
       url: 'https://registry-1.docker.io',
       state: 'open',
+      answered: true,
+      downSince: '2026-11-21T11:50:00.000Z',
       openRepositories: 2,
       lastFailure: 'timeout',
+      lastFailureAt: '2026-11-21T11:59:30.000Z',
     },
     { registry: 'ghcr.io', url: 'https://ghcr.io', state: 'closed', openRepositories: 0 },
   ],
@@ -50,7 +53,7 @@ t.test('a node is told: what is wrong first, then how it stands', async t => {
   t.match(out, /clock +confirmed, 90 s behind\n/)
   t.match(
     out,
-    /docker\.io +open +2 +timeout +https:\/\/registry-1\.docker\.io\nghcr\.io +closed +https/,
+    /REGISTRY +STATE .* URL +LAST FAILURE\ndocker\.io +does not answer since 2026-11-21T11:50:00.000Z +2 +https:\/\/registry-1\.docker\.io +30 s ago: timeout\nghcr\.io +answers +https/,
   )
   t.strictSame(JSON.parse((await cli(['status', '-o', 'json'], { env: admin.env })).out), body)
 })
@@ -63,7 +66,21 @@ t.test('a node alone that does not answer clients says so', async t => {
   const { env } = await scriptAdmin(t, () => [200, { ...body, ...change, ledger, mesh }])
   const { out } = await cli(['status', '--node', 'x'], { env })
   t.match(out, /^bridge is not ready: it does not answer clients\n {2}mode/)
-  t.match(out, /pods +unseen: it is away; 0 containers running, 1 ended lately\n/)
+  t.match(out, /pods +not seen: it is away; before that 0 containers running, 1 ended lately\n/)
   t.match(out, /mesh +none\n {2}clock +not confirmed since the start\n$/)
   t.notMatch(out, /containerd|REGISTRY/)
+})
+
+t.test('what is not asked neither answers nor fails', async t => {
+  const endpoint = { registry: 'a.lan', url: 'http://a.lan', state: 'closed', openRepositories: 0 }
+  const told = async (change: object, of: object = {}) => {
+    const endpoints = [{ ...endpoint, ...of }]
+    const { env } = await scriptAdmin(t, () => [200, { ...body, endpoints, ...change }])
+    return (await cli(['status'], { env })).out
+  }
+  t.match(await told({}, { answered: false }), /a\.lan +not heard so far +http/)
+  t.match(await told({ mode: 'offline' }), /a\.lan +not asked: mode is offline +http/)
+  t.match(await told({}, { state: 'half-open' }), /a\.lan +does not answer, is being tried +http/)
+  const pods = { state: 'unseen', failure: 'there is none', running: 0, ended: 0 }
+  t.match(await told({ pods }), /pods +not seen: there is none\n/)
 })

@@ -166,6 +166,8 @@ t.test('status tells who, what and how well', async t => {
         hasAnswered: true,
         openRepositories: 0,
         lastFailure: 'timeout',
+        lastFailureAtMs: nowMs - 1_000,
+        downSinceMs: nowMs - 60_000,
       },
     ],
     readiness: () => ({
@@ -182,7 +184,16 @@ t.test('status tells who, what and how well', async t => {
     uptimeSeconds: 12,
     ready: true,
     degraded: [{ reason: 'upstream_down' }],
-    endpoints: [{ registry: 'docker.io', state: 'open', lastFailure: 'timeout' }],
+    endpoints: [
+      {
+        registry: 'docker.io',
+        state: 'open',
+        answered: true,
+        downSince: '2026-11-21T11:59:00.000Z',
+        lastFailure: 'timeout',
+        lastFailureAt: '2026-11-21T11:59:59.000Z',
+      },
+    ],
     ledger: { observations: 2, pins: 1 },
     store: { blobs: 3, freeBytes: 4 },
   })
@@ -469,6 +480,21 @@ t.test('the other nodes are told as this node sees them', async t => {
   banned.add(node.id)
   const { body } = await ask('/api/v1/peers', authorized)
   t.match(body, { members: [{ name: 'galley', state: 'banned' }] })
+})
+
+t.test('where the mode is offline nobody was asked, and nobody failed', async t => {
+  const unresolved = { found: false, reason: 'mode is offline', failure: 'unreachable', steps: [] }
+  for (const [mode, failure] of [
+    ['offline', undefined],
+    ['auto', 'unreachable'],
+  ] as const) {
+    const { ask } = await startAdmin(t, {
+      resolveTag: async key => ({ key, ...unresolved }) as never,
+      modeSwitch: { state: () => ({ mode, decidedBy: 'node', configured: 'auto' }) as never },
+    })
+    const { body } = await ask('/api/v1/resolve?ref=nginx')
+    t.equal((body as { failure?: string }).failure, failure, mode)
+  }
 })
 
 t.test('a node without a mesh says so', async t => {
