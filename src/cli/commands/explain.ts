@@ -33,16 +33,38 @@ function lines(answer: TagAnswer): readonly Line[] {
 const part = (heading: string, under: readonly Line[]): readonly Line[] =>
   under.length === 0 ? [] : ['', heading, ...under.map(indented)]
 
-function pinLines({ pin }: TagAnswer): readonly Line[] {
+function pinLines({ pin, live }: TagAnswer): readonly Line[] {
   if (pin == null) return []
   const { digest, author, setAt, setOn, setOnName, expiresAt, note } = pin
   const on = formatSayer(setOn, setOnName) ?? ''
+  const expires = pin.standing === 'removed' ? '' : (expiresAt ?? 'never')
   return [
     ...columns([
       ['STANDING', 'DIGEST', 'SET', 'ON', 'EXPIRES', 'AUTHOR', 'NOTE'],
-      [standingOf(pin), digest ?? '', setAt, on, expiresAt ?? 'never', author ?? '', note ?? ''],
+      [standingOf(pin), digest ?? '', setAt, on, expires, author ?? '', note ?? ''],
     ]),
+    ...pinAside(pin, live),
     ...conflictLines([pin]).slice(1),
+  ]
+}
+
+/** What clients would get without the pin, or what puts it in force. */
+function pinAside(
+  { standing, digest }: NonNullable<TagAnswer['pin']>,
+  live: TagAnswer['live'],
+): readonly Line[] {
+  if (standing === 'blocked') {
+    return [
+      `\`holdfast unblock ${digest}\` puts it in force again, \`holdfast blocks\` tells why it is not`,
+    ]
+  }
+  if (standing !== 'in-force') return []
+  if (live == null) return ['what its registry names is not known: nobody has asked it so far']
+  const what = live.digest === digest ? 'the same digest' : live.digest
+  const who =
+    live.source === 'upstream' ? 'its registry named' : `without the pin it is, by ${live.source},`
+  return [
+    `${who} ${what} when it was last asked, at ${live.confirmedAt}; \`holdfast refresh\` asks now`,
   ]
 }
 

@@ -55,7 +55,7 @@ function lines(answer: ReportAnswer): readonly Line[] {
   const rows = worstFirst.map(item => [
     item.reference,
     words[item.verdict],
-    item.confirmedAt == null ? '' : `${formatAge((now - Date.parse(item.confirmedAt)) / 1000)} ago`,
+    confirmedOf(item, now),
     copiesOf(item),
     whatOf(item),
   ])
@@ -72,6 +72,12 @@ function lines(answer: ReportAnswer): readonly Line[] {
     ...columns([['TAG', 'VERDICT', 'CONFIRMED', 'COPIES', 'WHAT'], ...rows]),
     ...(about.length > 0 ? ['', ...about] : []),
   ]
+}
+
+/** When its registry last said so; what is pinned nobody confirms. */
+function confirmedOf({ confirmedAt, why, blocked }: Item, now: number): string {
+  if (confirmedAt != null) return `${formatAge((now - Date.parse(confirmedAt)) / 1000)} ago`
+  return why === 'pin' && blocked == null ? 'pinned' : ''
 }
 
 function tellSilent(answer: ReportAnswer): string[] {

@@ -125,6 +125,28 @@ t.test('of a tag that nobody knows there is little to tell, and the exit code sa
   })
 })
 
+t.test('of a pin it is told what there would be without it, or what puts it in force', async t => {
+  const told = async (change: object, live: object | undefined = seen) => {
+    const pin = { ...full.pin, conflict: undefined, ...change }
+    const { env } = await scriptAdmin(t, () => [200, { ...full, live, pin }])
+    return (await cli(['explain', 'nginx'], { env })).out.split('\n\n')[2]
+  }
+  const inForce = { standing: 'in-force', digest: older }
+  t.match(await told(inForce), /\n {2}its registry named sha256:c+ when it was last asked, at 2026/)
+  t.match(await told({ ...inForce, digest }), /\n {2}its registry named the same digest when/)
+  const imported = { ...seen, source: 'import' }
+  t.match(await told(inForce, imported), /\n {2}without the pin it is, by import, sha256:c+ when/)
+  t.match(await told(inForce, null as never), /\n {2}what its registry names is not known/)
+  t.match(
+    await told({ standing: 'blocked' }),
+    /\n {2}`holdfast unblock sha256:d+` puts it in force/,
+  )
+  t.match(
+    await told({ standing: 'removed', digest: null }),
+    /\n {2}removed .* van-2, node (ab){6} +u$/,
+  )
+})
+
 t.test('a digest needs no explanation', async t => {
   t.match(await cli(['explain', `nginx@${digest}`]), { code: 2, err: /names a digest/ })
 })

@@ -306,3 +306,11 @@ t.test('with nothing to keep it says what to do', async t => {
   t.match(out, /holdfast report REF/)
   t.match(out, /holdfast keep PATTERN/)
 })
+
+t.test(
+  'what is pinned stands as pinned where others stand with when they were confirmed',
+  async t => {
+    const pinned = { ...ready, why: 'pin', confirmedAt: undefined, reference: 'a/pinned:1' }
+    t.match((await report(t, [pinned])).out, /\na\/pinned:1 +ready +pinned +2\/2\n$/)
+  },
+)
