@@ -214,8 +214,8 @@ function failureOf({ status }: Answer, value: unknown, question: Question): Comm
   const said = told === undefined ? '' : `: ${told}`
   const by = `the node at ${describe(access)}`
   if (status === 429) return new CommandFailure('denied', `${by} does not listen now${said}`)
-  if (status === 409 || status === 412) {
-    return new CommandFailure('refused', `${by} refused${said}`, undefined, told)
+  if (status === 409 || status === 412 || status === 422) {
+    return new CommandFailure('refused', refusalOf(by, told), undefined, told)
   }
   if (status === 401 || status === 403) {
     const cure = 'name the right one with --token-file or HOLDFAST_ADMIN_TOKEN'
@@ -231,6 +231,12 @@ function failureOf({ status }: Answer, value: unknown, question: Question): Comm
   const isOther = status === 404 && !Value.Check(shapes.problem, value)
   const doubt = isOther ? '; is this the address of its admin API (admin.listen)?' : ''
   return new CommandFailure('failed', `${by} answered ${status}${said}${doubt}`, undefined, told)
+}
+
+/** The words of an archive's refusal begin so already. */
+function refusalOf(by: string, told: string | undefined): string {
+  if (told === undefined) return `${by} refused`
+  return told.startsWith('refused') ? told : `refused: ${told}`
 }
 
 /** Of what the node's own words say best: what was named is not there, or another node that was named does not answer. */

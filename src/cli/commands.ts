@@ -63,6 +63,7 @@ const askingExitCodes = [
   'unreachable',
   'denied',
   'failed',
+  'refused',
 ] as const
 
 /** Every command, in the order in which help lists them. */
@@ -238,7 +239,7 @@ export const commands: readonly Command[] = [
     description: 'Prints the versions of Holdfast and of the Node that runs it.',
     options: [],
     examples: [{ line: 'holdfast version', does: '' }],
-    exitCodes: ['ok'],
+    exitCodes: ['ok', 'usage'],
     asks: false,
     load: () => import('./commands/version.ts'),
   },

@@ -5,7 +5,7 @@ import { copies, reasons } from './operator-options.ts'
 /** The commands for bans and blocks. @param askingExitCodes those of every command that asks a node */
 export const exclusionCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => {
   const shared = {
-    exitCodes: ['ok', 'refused', ...askingExitCodes],
+    exitCodes: ['ok', ...askingExitCodes],
     asks: true,
     load: () => import('./commands/exclude.ts'),
   } as const

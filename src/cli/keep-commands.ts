@@ -5,7 +5,7 @@ import { copies, reasons } from './operator-options.ts'
 /** The commands for what must stay available offline. @param askingExitCodes those of every command that asks a node */
 export const keepCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => {
   const shared = {
-    exitCodes: ['ok', 'refused', ...askingExitCodes],
+    exitCodes: ['ok', ...askingExitCodes],
     asks: true,
     load: () => import('./commands/keep.ts'),
   } as const

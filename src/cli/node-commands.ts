@@ -8,7 +8,6 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
   const none = { words: { min: 0, max: 0 }, asks: true } as const
   const one = { words: { min: 0, max: 1 }, asks: true } as const
   const exitCodes = ['ok', ...askingExitCodes] as const
-  const changing = ['ok', 'refused', ...askingExitCodes] as const
   return [
     {
       ...none,
@@ -62,7 +61,7 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
         { line: 'holdfast gc --dry-run', does: 'what would go' },
         { line: 'holdfast gc --node galley', does: 'on another node' },
       ],
-      exitCodes: changing,
+      exitCodes,
       load: () => import('./commands/gc.ts'),
     },
     {
@@ -79,7 +78,7 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
         { line: 'holdfast scrub', does: 'begin' },
         { line: 'holdfast scrub --status', does: 'how far it is' },
       ],
-      exitCodes: ['ok', 'faulty', 'refused', ...askingExitCodes],
+      exitCodes: ['ok', 'faulty', ...askingExitCodes],
       load: () => import('./commands/scrub.ts'),
     },
     {
@@ -106,7 +105,7 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
         { line: 'holdfast mode offline --cluster --for 12h', does: 'on every node' },
         { line: 'holdfast mode configured --node galley', does: 'as before, on another node' },
       ],
-      exitCodes: ['ok', 'refused', ...askingExitCodes],
+      exitCodes: ['ok', ...askingExitCodes],
       load: () => import('./commands/mode.ts'),
     },
     {
@@ -121,7 +120,7 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
         { line: 'holdfast log-level debug --for 10m', does: 'to look at something' },
         { line: 'holdfast log-level', does: 'what it is' },
       ],
-      exitCodes: changing,
+      exitCodes,
       load: () => import('./commands/log-level.ts'),
     },
     {

@@ -5,7 +5,7 @@ import { copies, reasons, warmOptions } from './operator-options.ts'
 /** The commands for warm jobs that recur. @param askingExitCodes those of every command that asks a node */
 export const scheduleCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => {
   const shared = {
-    exitCodes: ['ok', 'refused', ...askingExitCodes],
+    exitCodes: ['ok', ...askingExitCodes],
     asks: true,
     load: () => import('./commands/schedule.ts'),
   } as const

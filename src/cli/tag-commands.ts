@@ -79,7 +79,7 @@ export const tagCommands = (askingExitCodes: readonly ExitCode[]): readonly Comm
       'What it says is written down and told to the other nodes as any other answer is. A pin stays what it is.',
     options: [],
     examples: [{ line: 'holdfast refresh nginx', does: 'before and after' }],
-    exitCodes: ['ok', 'refused', ...askingExitCodes],
+    exitCodes: ['ok', ...askingExitCodes],
     asks: true,
     load: () => import('./commands/refresh.ts'),
   },
@@ -96,7 +96,7 @@ export const tagCommands = (askingExitCodes: readonly ExitCode[]): readonly Comm
     examples: [
       { line: 'holdfast forget registry.lab/app:test', does: 'its registry is gone for good' },
     ],
-    exitCodes: ['ok', 'refused', ...askingExitCodes],
+    exitCodes: ['ok', ...askingExitCodes],
     asks: true,
     load: () => import('./commands/forget.ts'),
   },

@@ -35,7 +35,10 @@ t.test('a refusal is told in the words of the node', async t => {
   const detail = 'refused (digest): the bytes of "blobs/sha256/aa" are not what its name says'
   const node = await scriptAdmin(t, () => [422, { detail }])
   const file = join(t.testdir({ 'a.tar': 'an archive' }), 'a.tar')
-  t.match(await cli(['import', file], { env: node.env }), { code: 6, err: /refused \(digest\)/ })
+  t.match(await cli(['import', file], { env: node.env }), {
+    code: 8,
+    err: /^holdfast: refused \(digest\)/,
+  })
 })
 
 t.test('a file that is not there, and a name that is none, are wrong usage', async t => {
