@@ -71,7 +71,10 @@ export function planExport(
     const found = candidates(reference, key).find(one => treeOf(one, platforms) !== undefined)
     const target = found && describe(found)
     if (target === undefined) {
-      throw new NotHere(`${formatReference(reference)} is not here, or not all of it is`)
+      const ref = formatReference(reference)
+      throw new NotHere(
+        `${ref} is not here, or not all of it is; \`holdfast warm ${ref}\` fetches it`,
+      )
     }
     // A tag beside a digest says nothing, and would be moved by whoever imports the bundle.
     const name = formatReference({ ...reference, tag: key?.tag })
@@ -81,7 +84,11 @@ export function planExport(
   const wanted = [...options.references, ...(options.pinned ? pinnedIn(ledger) : [])]
   const byName = new Map(wanted.map(pick).map(one => [one.name, one]))
   const picked = [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
-  if (picked.length === 0) throw new NotHere('there is nothing to export')
+  if (picked.length === 0) {
+    throw new NotHere(
+      'there is nothing to export: nothing is pinned; name images, or `holdfast pin` some',
+    )
+  }
   const all = new Set<Digest>()
   const found: Target[] = []
 

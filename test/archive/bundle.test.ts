@@ -262,6 +262,10 @@ t.test('a bundle that was changed by somebody moves no tag', async t => {
 
 t.test('an export of what is not here names it', async t => {
   const node = await open(t)
-  t.throws(() => node.plan(['lab/a:v1']), NotHere)
-  t.throws(() => node.plan([], { pinned: true }), NotHere)
+  const ref = 'docker.io/lab/a:v1'
+  t.throws(
+    () => node.plan(['lab/a:v1']),
+    new NotHere(`${ref} is not here, or not all of it is; \`holdfast warm ${ref}\` fetches it`),
+  )
+  t.throws(() => node.plan([], { pinned: true }), { message: /nothing is pinned; name images/ })
 })

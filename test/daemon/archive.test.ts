@@ -89,12 +89,12 @@ t.test('one that is refused says why, and a node that is told so goes on', async
   const whole = archiveOf(makeImage({ layers: [3_000_000] }), 'reg.lab/lab/bb:v1')
   await writeFile(file, whole.subarray(0, whole.length - 3_000_000))
   const ran = await cli(['import', file], { env: node.env })
-  t.match(ran, { code: 6, err: /refused \(tar\): the tar is cut short/ })
+  t.match(ran, { code: 8, err: /refused \(tar\): the tar is cut short/ })
   await writeFile(
     file,
     Buffer.concat([Buffer.from('no archive '.repeat(100)), Buffer.alloc(20_000_000, 1)]),
   )
-  t.match(await cli(['import', file], { env: node.env }), { code: 6, err: /refused \(tar\)/ })
+  t.match(await cli(['import', file], { env: node.env }), { code: 8, err: /refused \(tar\)/ })
   const outside = tar([
     ...layoutOf([{ image: makeImage(), annotations: fullName('reg.lab/lab/bb:v1') }]),
     // Time for the node to read what came before.
@@ -102,7 +102,7 @@ t.test('one that is refused says why, and a node that is told so goes on', async
     { name: '../x', data: 'x' },
   ])
   await writeFile(file, outside)
-  t.match(await cli(['import', file], { env: node.env }), { code: 6, err: /refused \(path\)/ })
+  t.match(await cli(['import', file], { env: node.env }), { code: 8, err: /refused \(path\)/ })
   t.strictSame(await readdir(join(dir, 'data/blobs/sha256')), [], 'nothing of them stays')
   await writeFile(file, whole)
   t.match(await cli(['import', file], { env: node.env }), { code: 0 })
@@ -245,7 +245,7 @@ t.test('a bundle since another one is small, and says which one is missing', asy
   const [first, second] = await Promise.all([monday, again].map(path => readFile(path ?? '')))
   t.ok(first?.equals(second ?? Buffer.alloc(0)), 'equal questions, equal bytes')
   t.match(await cli(['import', monday ?? ''], { env: to.env }), {
-    code: 6,
+    code: 8,
     err: /refused \(no-base\): .* import "base.tar.zst" \(sha256:[0-9a-f]{64}\) first/,
   })
   t.match(await to.metrics(), /holdfast_imports_total{outcome="no-base"} 1/)
