@@ -16,7 +16,10 @@ export interface AuditEntry {
   readonly after: unknown
 }
 
-/** What operators did on this node, across restarts; the newest ten thousand. */
+/**
+ * What operators did on this node, across restarts; the newest ten thousand at least. Of what was refused (4xx) a thousand, which take nothing from
+ * those.
+ */
 export interface AuditLog {
   /** Settles when it is durable. Rejects with `ledger-unusable`. */
   note(entry: AuditEntry): Promise<void>

@@ -3,8 +3,17 @@ import type { Connection } from './database.ts'
 import type { Reader } from './reader.ts'
 import type { WriterThread } from './writer-thread.ts'
 
-/** Entries kept. */
-const keptEntries = 10_000
+/** What was refused: nothing was changed. Of 500 and more nobody knows that. */
+const refused = 'status BETWEEN 400 AND 499'
+
+/** Entries kept of each kind: those that were refused take nothing from the others, however many there are. */
+const kept = [
+  { where: refused, entries: 1_000 },
+  { where: `NOT ${refused}`, entries: 10_000 },
+] as const
+
+/** Looked for what is to go with each so manieth entry: every one is read for it. */
+const trimEvery = 100
 
 interface Row {
   readonly id: number
@@ -55,12 +64,16 @@ export function createAuditWriter(db: Connection): (entry: AuditEntry) => void {
   const put = db.prepare(
     'INSERT INTO audit (at_ms, caller, operation, subject, status, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)',
   )
-  const trim = db.prepare(
-    `DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ${keptEntries}`,
+  const trims = kept.map(({ where, entries }) =>
+    db.prepare(
+      `DELETE FROM audit WHERE ${where}
+         AND id <= (SELECT id FROM audit WHERE ${where} ORDER BY id DESC LIMIT 1 OFFSET ${entries})`,
+    ),
   )
   const format = (value: unknown) => (value === undefined ? null : JSON.stringify(value))
   return ({ atMs, caller, operation, subject, status, before, after }) => {
-    put.run(Math.round(atMs), caller, operation, subject, status, format(before), format(after))
-    trim.run()
+    const values = [caller, operation, subject, status, format(before), format(after)]
+    const { lastInsertRowid } = put.run(Math.round(atMs), ...values)
+    if (Number(lastInsertRowid) % trimEvery === 0) for (const trim of trims) trim.run()
   }
 }

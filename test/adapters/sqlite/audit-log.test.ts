@@ -58,8 +58,24 @@ t.test('what was done is found by who did it, from wherever, and by when', async
 
 t.test('the oldest give way', async t => {
   const { audit } = await openIn(t, await makeDirectory(t))
-  await Promise.all(Array.from({ length: 10_005 }, (_, i) => audit.note(entry('a', i))))
+  await Promise.all(Array.from({ length: 10_100 }, (_, i) => audit.note(entry('a', i))))
   const all = audit.find({ limit: 20_000 })
   t.equal(all.length, 10_000)
-  t.equal(all.at(-1)?.atMs, 5)
+  t.equal(all.at(-1)?.atMs, 100)
+})
+
+t.test('what was refused gives way to what was refused, and to nothing else', async t => {
+  const { audit } = await openIn(t, await makeDirectory(t))
+  for (const [i, status] of [200, 404, 503].entries()) {
+    await audit.note({ ...entry('first', i), status })
+  }
+  const refused = (i: number) => ({ ...entry('washed', i), caller: 'reader', status: 403 })
+  await Promise.all(Array.from({ length: 11_997 }, (_, i) => audit.note(refused(i))))
+  const all = audit.find({ limit: 20_000 })
+  t.strictSame(
+    all.filter(({ subject }) => subject === 'first').map(({ status }) => status),
+    [503, 200],
+  )
+  t.equal(all.filter(({ subject }) => subject === 'washed').length, 1_000)
+  t.equal(all[0]?.atMs, 11_996, 'the newest are kept')
 })
