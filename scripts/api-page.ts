@@ -36,7 +36,7 @@ For the operator of a node: what every command does, a program can do, too. This
   each may be.
 - **Pages.** While \`next\` is there, ask again with \`after\` or \`before\` set to it.
 - **Two writers.** Where an \`ETag\` is answered, \`If-Match\` has a change made only to what was seen (412 else).
-- **Audit.** Every change stands in \`GET /api/v1/audit\` of the node that made it.
+- **Audit.** Every change stands in \`GET /api/v1/audit\` of the node that made it: the last ten thousand, and the last thousand that were refused.
 - A part of a path is percent-encoded: \`/api/v1/pins/docker.io%2Flibrary%2Fnginx:1.27\`. What lies below \`/api/v1/nodes/{name}\` is of one node, \`self\`
   or any other, and may be asked of each; the rest is the same on all nodes or of the one that answers.
 `

@@ -127,6 +127,7 @@ export const exercises: Readonly<Record<string, Exercise>> = {
   listNodeAudit: { ...here, query: 'caller=writer&since=2020-01-01T00:00:00Z&limit=1' },
   getNodeDiagnostics: here,
   getNodeStore: here,
+  getNodeCollection: here,
   collectNodeStore: {
     ...here,
     body: { dryRun: true },

@@ -14,7 +14,10 @@ export const run: RunCommand = context => {
   const dryRun = context.options['dry-run'] !== undefined
   return askNodes(context, {
     what: 'store/gc',
-    ask: (api, path) => api.change('POST', path, { query: {}, body: { dryRun } }, gcAnswer),
+    ask: (api, path) =>
+      dryRun
+        ? api.get(path, {}, gcAnswer)
+        : api.change('POST', path, { query: {}, body: { dryRun } }, gcAnswer),
     lines,
     heads: [dryRun ? 'WOULD GO' : 'WENT', 'BYTES', 'STAYS'],
     row: ({ dropped, bytes, protectedBytes }) => [

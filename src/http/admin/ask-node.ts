@@ -56,7 +56,7 @@ export function createAskNode(parts: {
       throw new ProblemError(503, `${name} is gone, ${ago}: start it, or ask another node`)
     }
     const question: NodeQuestion = { operation: operation.id, query, body, caller }
-    const timeoutMs = operation.id === 'collectNodeStore' ? collectWithinMs : withinMs
+    const timeoutMs = operation.path.endsWith('/store/gc') ? collectWithinMs : withinMs
     let bytes: Uint8Array
     try {
       const bytesAsked = Buffer.from(JSON.stringify(question))

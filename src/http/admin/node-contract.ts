@@ -50,13 +50,13 @@ export const storeAnswer = Type.Object({
   containerd: Type.Optional(Type.Object({ state: text, blobs: count, blobBytes: count })),
 })
 
-/** `POST …/store/gc` */
+/** `POST …/store/gc`. `dryRun` is what `GET` is. */
 export const gcBody = Type.Object(
   { dryRun: Type.Boolean({ default: false }) },
   { additionalProperties: false },
 )
 
-/** What was dropped or, with `dryRun`, would be. `items`: the first thousand of `dropped`. */
+/** `GET` and `POST …/store/gc`: what was dropped or, with `dryRun`, would be. `items`: the first thousand of `dropped`. */
 export const gcAnswer = Type.Object({
   ...asOf,
   dryRun: Type.Boolean(),

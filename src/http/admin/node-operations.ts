@@ -70,6 +70,13 @@ export const nodeOperations = {
     summary: 'How the room of the store of a node is taken',
     answer: storeAnswer,
   }),
+  nodeGcPlan: operation({
+    ...read,
+    id: 'getNodeCollection',
+    path: '/api/v1/nodes/{name}/store/gc',
+    summary: 'What a collection of the store of a node would drop now',
+    answer: gcAnswer,
+  }),
   nodeGc: operation({
     ...change,
     id: 'collectNodeStore',

@@ -99,6 +99,15 @@ export function createNodeState(
     }
   }
 
+  async function collect(dryRun: boolean): Promise<GcAnswer> {
+    const { bytes, protectedBytes, dropped } = await store.collect({ dryRun })
+    const items = dropped.slice(0, maxItems).map(({ lastUsedMs, ...victim }) => ({
+      ...victim,
+      lastUsedAt: iso(lastUsedMs),
+    }))
+    return { ...asOf(), dryRun, dropped: dropped.length, bytes, protectedBytes, items }
+  }
+
   function tellScrub(): ScrubAnswer {
     const pass = scrub.pass()
     const { damaged, unreadable } = scrub.counts()
@@ -160,16 +169,11 @@ export function createNodeState(
     nodePeers: view.peers,
     nodeAudit: ({ query }) => tellAudit(query),
     nodeStore: tellStore,
+    nodeGcPlan: () => collect(true),
     async nodeGc({ body: { dryRun }, audit }) {
-      const result = await store.collect({ dryRun })
-      const { bytes, protectedBytes, dropped } = result
-      audit({ after: { dryRun, dropped: dropped.length, bytes } })
-      const items = dropped.slice(0, maxItems).map(({ lastUsedMs, ...victim }) => ({
-        ...victim,
-        lastUsedAt: iso(lastUsedMs),
-      }))
-      const told = { dryRun, dropped: dropped.length, bytes, protectedBytes, items }
-      return { ...asOf(), ...told } satisfies GcAnswer
+      const answer = await collect(dryRun)
+      audit({ after: { dryRun, dropped: answer.dropped, bytes: answer.bytes } })
+      return answer
     },
     nodeScrub: tellScrub,
     startNodeScrub({ audit }) {
