@@ -41,13 +41,17 @@ export const pinCommands = (askingExitCodes: readonly ExitCode[]): readonly Comm
   {
     name: 'rollback',
     summary: 'pin a tag to the digest it stood for before',
-    usage: 'REF [--to DIGEST] [--note TEXT]',
-    words: { min: 1, max: 1 },
+    usage: 'REF [DIGEST] [--note TEXT]',
+    words: { min: 1, max: 2 },
     description:
       'Pins the tag to the digest that it stood for before the one it answers with, or to one of its history that is named. ' +
       '`holdfast unpin` lets the tag follow its registry again.',
     options: [
-      { name: 'to', value: 'DIGEST', summary: 'not the one before, but this one' },
+      {
+        name: 'to',
+        value: 'DIGEST',
+        summary: 'the same as DIGEST: not the one before, but this one',
+      },
       ...wishes,
     ],
     examples: [

@@ -42,6 +42,6 @@ export function mustBeOperator(isOperator: () => boolean): void {
   if (isOperator()) return
   throw new Refusal(
     'no-operator',
-    'mesh.operators names other nodes: say it on one of them, for what this one says is not believed',
+    'mesh.operators names other nodes (`holdfast config` tells which): say it on one of them, for what this one says is not believed',
   )
 }

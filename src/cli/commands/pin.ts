@@ -2,12 +2,13 @@ import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import { pinChangeAnswer } from '../answers.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
+import { CommandFailure } from '../command-failure.ts'
 import { hasEnough, readCopies, readDigest } from '../operator-words.ts'
 import { pinLines, pinPath } from '../pin-words.ts'
 import { print } from '../print.ts'
 import { readTime } from '../read-time.ts'
 
-/** `holdfast pin REF [DIGEST]` and `holdfast rollback REF [--to DIGEST]` */
+/** `holdfast pin REF [DIGEST]` and `holdfast rollback REF [DIGEST]` */
 export const run: RunCommand = async context => {
   const { words, options } = context
   const path = pinPath(words[0] ?? '')
@@ -28,7 +29,11 @@ export const run: RunCommand = async context => {
 /** A pin is set to what is named, a rollback goes back where nothing is. */
 function readTarget({ words, options, command }: CommandContext): string {
   const isRollback = command === 'rollback'
-  const named = isRollback ? options['to'] : words[1]
+  const { to } = options
+  if (to !== undefined && words[1] !== undefined) {
+    throw new CommandFailure('usage', 'DIGEST and --to DIGEST are one: leave one out')
+  }
+  const named = to ?? words[1]
   if (named === undefined) return isRollback ? 'previous' : 'now'
   return readDigest(named)
 }

@@ -14,6 +14,13 @@ const told: Readonly<Record<string, string>> = {
   failed: 'could not be asked for',
 }
 
+/** Where its registry did answer, and not with a digest. */
+const failures: Readonly<Record<string, string>> = {
+  'not-found': 'is not there, says its registry',
+  denied: 'was refused by its registry; are upstreams.REGISTRY.auth right?',
+  'rate-limited': 'was not asked for: its registry wants a pause',
+}
+
 /** `holdfast refresh REF` */
 export const run: RunCommand = async context => {
   const path = `${tagPath(context.words[0] ?? '')}/refresh`
@@ -23,11 +30,14 @@ export const run: RunCommand = async context => {
   return answer.saidBy == null ? 'noAnswer' : 'ok'
 }
 
+const tell = (outcome: string, failure: string | null | undefined): string =>
+  (outcome === 'failed' ? failures[failure ?? ''] : undefined) ?? told[outcome] ?? outcome
+
 function lines(answer: RefreshAnswer): readonly Line[] {
   const { reference, outcome, before, after, reason, failure, saidBy, pinnedDigest, tookMs } =
     answer
   return [
-    `${reference} ${told[outcome] ?? outcome}`,
+    `${reference} ${tell(outcome, failure)}`,
     ...properties([
       ['before', before ?? 'nothing'],
       ['now', after ?? 'nothing'],

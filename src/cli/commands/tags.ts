@@ -1,7 +1,7 @@
 import { parseDuration } from '../../config/quantity.ts'
 import { formatRepository, parseRegistry, quote, type Repository } from '../../oci/reference.ts'
 import { findAdmin } from '../admin-address.ts'
-import { createAdminApi, type Query } from '../admin-api.ts'
+import { type AdminApi, createAdminApi, type Query } from '../admin-api.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import { print, readLimit, readReference } from '../print.ts'
@@ -27,7 +27,8 @@ export const run: RunCommand = async context => {
     after = page.next === after ? undefined : (page.next ?? undefined)
   } while (after !== undefined && items.length < limit)
   const isSearch = searchOptions.some(name => context.options[name] !== undefined)
-  print(context, { items }, () => lines(items, { isSearch, isCut: after !== undefined }))
+  const none = items.length === 0 ? await tellNone(api, search, isSearch) : []
+  print(context, { items }, () => (none.length > 0 ? none : lines(items, after !== undefined)))
   return 'ok'
 }
 
@@ -79,11 +80,29 @@ function readRepository({ words }: CommandContext): Repository | undefined {
   return { registry: reference.registry, repository: reference.repository }
 }
 
-function lines(
-  items: readonly Item[],
-  { isSearch, isCut }: { readonly isSearch: boolean; readonly isCut: boolean },
-): readonly Line[] {
-  if (items.length === 0) return [isSearch ? 'no such tag is remembered' : 'no tags are remembered']
+/** What was looked for, and repositories of other registries that somebody may have meant. */
+async function tellNone(api: AdminApi, search: Query, isSearch: boolean): Promise<string[]> {
+  const { registry, repository } = search
+  if (typeof repository !== 'string') {
+    return [isSearch ? 'no such tag is remembered' : 'no tags are remembered']
+  }
+  const such = isSearch ? 'no such tag' : 'no tag'
+  const none = `${such} of ${registry}/${repository} is remembered`
+  const alike = isSearch ? [] : await findAlike(api, repository)
+  return alike.length === 0 ? [none] : [none, `did you mean ${alike.join(' or ')}?`]
+}
+
+/** Known repositories with the same last component, among the first thousand tags. */
+async function findAlike(api: AdminApi, repository: string): Promise<readonly string[]> {
+  const last = repository.slice(repository.lastIndexOf('/') + 1)
+  const { items } = await api.get('/api/v1/tags', { limit: 1000 }, tagsAnswer)
+  const known = new Set(
+    items.map(({ reference }) => reference.slice(0, reference.lastIndexOf(':'))),
+  )
+  return [...known].filter(name => name.endsWith(`/${last}`)).slice(0, 5)
+}
+
+function lines(items: readonly Item[], isCut: boolean): readonly Line[] {
   const rows = items.map(({ reference, digest, source, confirmedAt, pinned, complete }) => [
     reference,
     digest ?? 'none',

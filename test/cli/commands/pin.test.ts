@@ -48,9 +48,11 @@ t.test('a rollback goes back by itself or to what is named', async t => {
   const { env, asked } = await scriptAdmin(t, () => [200, change])
   await cli(['rollback', 'nginx'], { env })
   await cli(['rollback', 'nginx', '--to', digest], { env })
+  await cli(['rollback', 'nginx', digest], { env })
+  t.match(await cli(['rollback', 'nginx', digest, '--to', digest], { env }), { code: 2 })
   t.match(
     asked.map(({ body }) => (body as { to: string }).to),
-    ['previous', digest],
+    ['previous', digest, digest],
   )
 })
 

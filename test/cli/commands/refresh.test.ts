@@ -37,6 +37,21 @@ t.test('a registry that did not answer is told by the exit code, a pin in words'
   t.match(out, /it is pinned: clients get sha256:d+\n$/)
 })
 
+t.test('a registry that did answer is not told as silent', async t => {
+  for (const [failure, says] of [
+    ['not-found', 'is not there, says its registry'],
+    ['denied', 'was refused by its registry'],
+    ['rate-limited', 'its registry wants a pause'],
+    ['clock', 'could not be asked for'],
+  ] as const) {
+    const { env } = await scriptAdmin(t, () => [
+      200,
+      { ...answer, outcome: 'failed', saidBy: null, failure },
+    ])
+    t.match(await cli(['refresh', 'nginx'], { env }), { code: 1, out: new RegExp(says) }, failure)
+  }
+})
+
 t.test('a node that may not ask refuses', async t => {
   const admin = await scriptAdmin(t, () => [409, { detail: 'nobody was asked: mode is offline' }])
   t.match(await cli(['refresh', 'nginx'], { env: admin.env }), {

@@ -83,11 +83,11 @@ t.test('a repository narrows the list, and a tag is a mistake', async t => {
   const query = (index: number) => Object.fromEntries(admin.asked[index]?.url.searchParams ?? [])
   t.match(await cli(['tags', 'nginx'], { env: admin.env }), {
     code: 0,
-    out: 'no tags are remembered\n',
+    out: 'no tag of docker.io/library/nginx is remembered\n',
   })
   t.match(query(0), { registry: 'docker.io', repository: 'library/nginx' })
   await cli(['tags', 'localhost:5000/app'], { env: admin.env })
-  t.match(query(1), { registry: 'localhost:5000', repository: 'app' })
+  t.match(query(2), { registry: 'localhost:5000', repository: 'app' })
   for (const word of ['nginx:1', 'localhost:5000/app:1', `nginx@sha256:${'a'.repeat(64)}`]) {
     t.match(
       await cli(['tags', word], { env: admin.env }),
@@ -96,3 +96,22 @@ t.test('a repository narrows the list, and a tag is a mistake', async t => {
     )
   }
 })
+
+t.test(
+  'where nothing is known it is told what was looked for, and what may have been meant',
+  async t => {
+    const known = ['registry.lab/web:1', 'registry.lab/web:2', 'a.lan:5000/x/web:1', 'a.lan/webs:1']
+    const { env } = await scriptAdmin(t, ({ searchParams }) => [
+      200,
+      { items: searchParams.has('repository') ? [] : known.map(one => item(one)) },
+    ])
+    t.match(await cli(['tags', 'web'], { env }), {
+      code: 0,
+      out: 'no tag of docker.io/library/web is remembered\ndid you mean registry.lab/web or a.lan:5000/x/web?\n',
+    })
+    t.match((await cli(['tags', 'nothing'], { env })).out, /library\/nothing is remembered\n$/)
+    const { out } = await cli(['tags', 'web', '--incomplete'], { env })
+    t.equal(out, 'no such tag of docker.io/library/web is remembered\n')
+    t.equal((await cli(['tags', 'web', '-o', 'json'], { env })).out, '{\n  "items": []\n}\n')
+  },
+)
