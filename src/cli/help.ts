@@ -4,6 +4,7 @@ import { keys } from '../config/keys.ts'
 import type { Command, Option } from './command.ts'
 import { commands, globalOptions, optionsOf } from './commands.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
+import { topics } from './topics.ts'
 
 const width = 100
 
@@ -17,9 +18,7 @@ export function globalHelp(): string {
     '',
     'Usage: holdfast COMMAND [OPTION]…',
     '',
-    'Commands:',
-    ...table(commands.map(({ name, summary }) => [name, summary])),
-    '',
+    ...topicTable(),
     'Options of every command:',
     ...optionTable(globalOptions),
     '',
@@ -36,6 +35,18 @@ export function globalHelp(): string {
     '`holdfast COMMAND --help` tells more.',
     '',
   ].join('\n')
+}
+
+/** Every command under what it is about; all tables are as wide as the longest name. */
+function topicTable(): string[] {
+  const room = Math.max(...commands.map(({ name }) => name.length))
+  return topics.flatMap(([title, firstWords]) => {
+    const members = firstWords.flatMap(word =>
+      commands.filter(({ name }) => name.split(' ')[0] === word),
+    )
+    const rows = members.map(({ name, summary }) => [name.padEnd(room), summary] as const)
+    return [`${title}:`, ...table(rows), '']
+  })
 }
 
 /** What `holdfast WORD --help` prints, where commands begin with that word. */

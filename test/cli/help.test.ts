@@ -2,6 +2,7 @@ import t from 'tap'
 import { commands, optionsOf } from '../../src/cli/commands.ts'
 import { exitCodes } from '../../src/cli/exit-codes.ts'
 import { commandHelp, globalHelp } from '../../src/cli/help.ts'
+import { topics } from '../../src/cli/topics.ts'
 import { keys } from '../../src/config/keys.ts'
 
 t.test('help names every command and every exit code', async t => {
@@ -10,6 +11,17 @@ t.test('help names every command and every exit code', async t => {
     t.match(help, new RegExp(`^  ${name} +${summary}$`, 'm'))
   for (const { code, meaning } of Object.values(exitCodes))
     t.match(help, new RegExp(`^  ${code} +${meaning}`, 'm'))
+})
+
+t.test('help lists every command once, under what it is about', async t => {
+  const help = globalHelp()
+  for (const { name } of commands) {
+    t.equal(help.match(new RegExp(`^  ${name} {2,}`, 'gm'))?.length, 1, name)
+  }
+  const firstWords = topics.flatMap(([, words]) => words)
+  t.equal(new Set(firstWords).size, firstWords.length)
+  for (const [title, [first = '']] of topics) t.match(help, new RegExp(`\n\n${title}:\n  ${first}`))
+  for (const line of help.split('\n')) t.ok(line.length <= 130, line)
 })
 
 t.test('help of a command names its options, examples and exit codes', async t => {
