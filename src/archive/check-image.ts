@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.ts'
+import { readConfigPlatform } from '../oci/image-config.ts'
 import {
   type Descriptor,
   type ImageManifest,
@@ -6,8 +7,8 @@ import {
   maxManifestBytes,
   parseManifest,
 } from '../oci/manifest.ts'
-import { isManifestType, isNonDistributable } from '../oci/media-type.ts'
-import { formatPlatform, isUnknownPlatform } from '../oci/platform.ts'
+import { isImageConfigType, isManifestType, isNonDistributable } from '../oci/media-type.ts'
+import { formatPlatform, isUnknownPlatform, type Platform } from '../oci/platform.ts'
 import { ArchiveRefusal } from '../ports/archive.ts'
 import type { ContentStore } from '../ports/content-store.ts'
 import { refusing } from './refusing.ts'
@@ -23,9 +24,11 @@ export interface CheckedManifest {
 export interface CheckedImage {
   /** The manifests that are here, those below before those above. */
   readonly manifests: readonly CheckedManifest[]
+  /** Configs that were asked for a platform, because no index tells it. */
+  readonly configs: readonly { readonly digest: Digest; readonly bytes: Buffer }[]
   /** Everything that belongs to it, here or not. */
   readonly tree: ReadonlySet<Digest>
-  /** Platforms whose image is whole; one without a platform of its own counts as `unknown`. */
+  /** Platforms whose image is whole; one of which neither an index nor its config tells the platform counts as `unknown`. */
   readonly platforms: readonly string[]
 }
 
@@ -44,6 +47,7 @@ export async function checkImage(
   const tree = new Set<Digest>()
   const platforms = new Set<string>()
   const absent: Digest[] = []
+  const configs: { readonly digest: Digest; readonly bytes: Buffer }[] = []
 
   async function visit(at: Descriptor, depth: number): Promise<void> {
     tree.add(at.digest)
@@ -51,19 +55,32 @@ export async function checkImage(
     if (depth > maxDepth) throw new ArchiveRefusal('manifest', `indexes in ${maxDepth} levels`)
     if (!isHeld(at)) return void absent.push(at.digest)
     const { bytes, content } = await read(at, store)
-    if (content.kind === 'image') lookForParts(at, content)
+    if (content.kind === 'image') await lookForParts(at, content)
     else for (const entry of content.manifests) await visitEntry(entry, depth + 1)
     manifests.set(at.digest, { digest: at.digest, mediaType: content.mediaType, bytes })
   }
 
-  function lookForParts(at: Descriptor, { config, layers }: ImageManifest): void {
+  async function lookForParts(
+    { platform }: Pick<Descriptor, 'platform'>,
+    { config, layers }: ImageManifest,
+  ): Promise<void> {
     const parts = [config, ...layers]
     for (const { digest } of parts) tree.add(digest)
     const needed = parts.filter(part => !isNonDistributable(part.mediaType))
     const lacking = needed.filter(part => !isHeld(part))
     absent.push(...lacking.map(({ digest }) => digest))
-    const isAttestation = at.platform !== undefined && isUnknownPlatform(at.platform)
-    if (lacking.length === 0 && !isAttestation) platforms.add(platformOf(at))
+    const isAttestation = platform !== undefined && isUnknownPlatform(platform)
+    if (lacking.length > 0 || isAttestation) return
+    const found = platform ?? (await platformIn(config))
+    platforms.add(found === undefined ? 'unknown' : formatPlatform(found))
+  }
+
+  async function platformIn({ digest, mediaType }: Descriptor): Promise<Platform | undefined> {
+    if (!isImageConfigType(mediaType)) return undefined
+    const bytes = await store.get(digest, maxManifestBytes)
+    if (bytes === undefined) return undefined
+    configs.push({ digest, bytes })
+    return readConfigPlatform(bytes)
   }
 
   /** Indexes may list what is no manifest. */
@@ -87,7 +104,7 @@ export async function checkImage(
     const what = first === undefined ? 'it is for no platform' : `${first} is missing`
     throw new ArchiveRefusal('missing', `no platform of ${root.digest} is whole: ${what}`)
   }
-  return { manifests: [...manifests.values()], tree, platforms: [...platforms] }
+  return { manifests: [...manifests.values()], configs, tree, platforms: [...platforms] }
 }
 
 async function read(
@@ -100,6 +117,3 @@ async function read(
   }
   return { bytes, content: refusing(digest, () => parseManifest(bytes, mediaType)) }
 }
-
-const platformOf = ({ platform }: Descriptor): string =>
-  platform === undefined ? 'unknown' : formatPlatform(platform)

@@ -61,6 +61,8 @@ export interface ImportParts {
   readonly applyRecords: RecordStore['apply']
   /** Takes up what a manifest that is held refers to. */
   readonly learn: (digest: Digest, mediaType: string, bytes: Uint8Array) => unknown
+  /** Takes up what the config of an image says. */
+  readonly learnConfig: (digest: Digest, bytes: Uint8Array) => void
   readonly addSighting: (digest: Digest, repository: Repository) => void
   /** Somebody else relies on content that came with an archive meanwhile. */
   readonly isWanted: (digest: Digest) => boolean
@@ -204,12 +206,13 @@ function refuseAmbiguity(roots: readonly Root[]): void {
 }
 
 function publish(
-  { learn, addSighting }: ImportParts,
+  { learn, learnConfig, addSighting }: ImportParts,
   roots: readonly Root[],
   images: ReadonlyMap<Digest, CheckedImage>,
 ): void {
-  for (const { manifests } of images.values()) {
+  for (const { manifests, configs } of images.values()) {
     for (const { digest, mediaType, bytes } of manifests) learn(digest, mediaType, bytes)
+    for (const { digest, bytes } of configs) learnConfig(digest, bytes)
   }
   for (const { digest, name } of roots) {
     if (name !== undefined) addSighting(digest, name.repository)

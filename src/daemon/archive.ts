@@ -48,7 +48,7 @@ export async function wireArchive(
   owned: AsyncDisposableStack,
 ): Promise<Archive> {
   const { database, content, metrics, clock, log } = parts
-  const { store, graph, completeness } = content
+  const { store, graph, imagePlatforms, startable } = content
   const handOver =
     parts.neighbour === undefined
       ? undefined
@@ -77,7 +77,8 @@ export async function wireArchive(
       learn: graph.learn,
       addSighting: graph.addSighting,
       isWanted: digest => graph.seenIn(digest).length > 0 || graph.parents(digest).size > 0,
-      isComplete: digest => completeness.isComplete(digest),
+      learnConfig: imagePlatforms.learn,
+      isComplete: digest => startable.isComplete(digest),
       isServed: parts.upstreams.upstream.isConfigured,
       handOver: handOver?.give,
     }),

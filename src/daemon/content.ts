@@ -23,8 +23,11 @@ import type { MaintainedStore } from '../ports/content-upkeep.ts'
 import type { Log } from '../ports/log.ts'
 import type { NeighbourStatus } from '../ports/neighbour-store.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
+import { systemTimers } from '../ports/timers.ts'
 import { type Completeness, createCompleteness } from '../pull/completeness.ts'
 import { type ContentGraph, createContentGraph } from '../pull/content-graph.ts'
+import { createImagePlatforms, type ImagePlatforms } from '../pull/image-platforms.ts'
+import { createStartable, type Startable } from '../pull/startable.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { createLedgerRoots, eachTarget } from './ledger-roots.ts'
 import { joinNeighbour } from './neighbour.ts'
@@ -37,7 +40,11 @@ export interface Content {
   /** Whether this node keeps content itself; else nothing can be fetched before a client of its containerd wants it. */
   readonly keepsContent: boolean
   readonly graph: ContentGraph
+  /** What clients are served by. */
   readonly completeness: Completeness
+  readonly imagePlatforms: ImagePlatforms
+  /** What people are told, and what is kept by. */
+  readonly startable: Startable
   readonly lastUse: LastUse
   readonly collector: Collector
   readonly scrub: Scrub
@@ -104,7 +111,14 @@ export async function openContent(
   owned.defer(() => graph.close())
   const completeness = createCompleteness({ graph, store, clock }, { platforms: config.platforms })
   owned.defer(() => completeness.close())
+  const imagePlatforms = createImagePlatforms(
+    { graph, store, catalog, timers: systemTimers, log },
+    contents.configs,
+  )
+  owned.defer(() => imagePlatforms.close())
+  const startable = createStartable({ graph, imagePlatforms, completeness }, config)
   await graph.load(contents)
+  imagePlatforms.begin()
   if (keepsSecrets) await recoverSightings(graph, store, ledger)
   const finished = finishDownloads({ store: own, sizeOf: graph.sizeOf, log })
   owned.defer(() => finished)
@@ -188,7 +202,8 @@ export async function openContent(
   })
   owned.defer(() => upkeep.close())
   if (neighbour !== undefined) {
-    const catalogued = [...contents.manifests, ...contents.sightings].map(({ digest }) => digest)
+    const { manifests, configs, sightings } = contents
+    const catalogued = [...manifests, ...configs, ...sightings].map(({ digest }) => digest)
     const kept = async () => (await ledgerRoots()).kept
     joinNeighbour(
       neighbour,
@@ -213,6 +228,8 @@ export async function openContent(
     keepsContent,
     graph,
     completeness,
+    imagePlatforms,
+    startable,
     lastUse,
     collector,
     scrub,

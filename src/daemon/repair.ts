@@ -26,13 +26,16 @@ export function openRepair(
   owned: AsyncDisposableStack,
 ): Repair {
   const { database, content, upstreams, pull, clock, log } = parts
+  const { completeness, startable, keepsContent } = content
   const { members, present, owners } = holdingMesh(config, parts)
   const repair = startRepair({
     images: content.keptImages,
     owners,
     present,
-    isComplete: digest => content.completeness.isComplete(digest),
-    isLacking: digest => content.keepsContent && content.completeness.missing(digest).length > 0,
+    isComplete: digest => startable.isComplete(digest),
+    // What pods of this node run starts here, whatever it says that it is for.
+    isLacking: ({ digest, isHere }) =>
+      keepsContent && (isHere ? completeness : startable).missing(digest).length > 0,
     isFull: content.collector.isFull,
     lookAround: pull.isInReach,
     want: pull.complete,

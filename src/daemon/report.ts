@@ -28,10 +28,10 @@ export function wireSurvey(
   config: Pick<Config, 'platforms'>,
   {
     ledger,
-    content: { completeness, collector },
+    content: { startable, imagePlatforms, collector },
   }: {
     readonly ledger: Pick<TagLedger, 'pin' | 'history'>
-    readonly content: Pick<Content, 'completeness' | 'collector'>
+    readonly content: Pick<Content, 'startable' | 'imagePlatforms' | 'collector'>
   },
 ): SurveyParts {
   return {
@@ -39,7 +39,11 @@ export function wireSurvey(
     isFull: collector.isFull,
     countLacking(target, text) {
       const platform = parsePlatform(text)
-      return platform && completeness.needs(target, [platform])?.length
+      return platform && startable.needs(target, [platform])?.length
+    },
+    platformOf(target) {
+      const platform = imagePlatforms.of(target)
+      return platform && formatPlatform(platform)
     },
     answersOf(key) {
       const pin = ledger.pin(key)
@@ -65,7 +69,10 @@ export function wireReport(
     readonly ledger: Pick<TagLedger, 'pin' | 'history' | 'liveTargets' | 'pinnedNames'>
     readonly blockedAnswers: BlockedAnswers
     readonly self: NodeId
-    readonly content: Pick<Content, 'completeness' | 'collector' | 'graph' | 'keeps'>
+    readonly content: Pick<
+      Content,
+      'startable' | 'imagePlatforms' | 'collector' | 'graph' | 'keeps'
+    >
     readonly manifests: Pick<Manifests, 'fetchFromPeers'>
     readonly running: Pick<Running, 'byDigest'>
     readonly listRunning: ListRunning
@@ -75,7 +82,7 @@ export function wireReport(
     readonly mesh: Pick<PullMesh, 'members' | 'client' | 'holders'> | undefined
   },
 ): ReportSource {
-  const { completeness, graph, keeps } = content
+  const { startable, graph, keeps } = content
   const own = wireSurvey(config, { ledger, content })
   const self: ReportingNode = {
     id,
@@ -83,7 +90,7 @@ export function wireReport(
     platforms: own.platforms,
   }
   const parts = {
-    completeness,
+    completeness: startable,
     manifests,
     holders: mesh?.holders ?? nobody,
   }

@@ -23,10 +23,10 @@ export function wireTags(
   { database, content, mesh, clock }: Pick<FaceParts, 'database' | 'content' | 'mesh' | 'clock'>,
   platforms: readonly Platform[],
 ): Tags {
-  const { graph, completeness } = content
+  const { graph, imagePlatforms, startable } = content
   const { ledger } = database
   const { isOperator, storeCopies } = operatorVoice(mesh)
-  const isComplete = (digest: Digest): boolean => completeness.isComplete(digest)
+  const isComplete = (digest: Digest): boolean => startable.isComplete(digest)
   return {
     findTags: createFindTags({ ledger, isComplete, clock }),
     forgetTag: createForgetTag({
@@ -35,7 +35,7 @@ export function wireTags(
       storeOnOthers: (key, copies, signal) => storeCopies('forget', formatTag(key), copies, signal),
     }),
     isComplete,
-    platformStates: createPlatformStates({ graph, completeness }),
+    platformStates: createPlatformStates({ graph, imagePlatforms, startable }),
     platforms() {
       const members = mesh?.forPull.members.all() ?? []
       const others = members.filter(({ state }) => state !== 'gone').flatMap(one => one.platforms)

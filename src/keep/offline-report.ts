@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.ts'
+import { parsePlatform, runsOn } from '../oci/platform.ts'
 import type { Repository } from '../oci/reference.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import type { Survey } from './survey.ts'
@@ -136,8 +137,12 @@ export function createOfflineReport(
     signal: AbortSignal,
   ): Promise<ReportedImage> {
     const known = new Map<string, Promise<readonly Gap[] | undefined>>()
+    /** Who holds its config knows what an image is for; this node may have no part of it. */
+    const isForOthers = (target: Digest, platform: string): boolean =>
+      [...said.values()].some(({ madeFor }) => isAnother(madeFor.get(target), platform))
     /** What no live node holds. Nodes with the same platforms share the answer. */
-    function gapsOf(target: Digest, platform: string): Promise<readonly Gap[] | undefined> {
+    async function gapsOf(target: Digest, platform: string): ReturnType<GapsOf> {
+      if (isForOthers(target, platform)) return undefined
       const name = `${target} ${platform}`
       const found =
         known.get(name) ?? parts.findGaps({ repository: wanted.key, target, platform }, signal)
@@ -189,11 +194,20 @@ interface Said {
   /** By platform, how many parts of the newest digest it lacks; `undefined`: there is nothing for that platform. */
   readonly lacks: ReadonlyMap<string, number | undefined>
   readonly knows: readonly Digest[]
+  readonly madeFor: ReadonlyMap<Digest, string>
 }
 
 function saidOf({ platforms, images }: Survey, at: number): Said {
-  const { lacks = [], knows = [] } = images[at] ?? {}
-  return { lacks: new Map(platforms.map((platform, column) => [platform, lacks[column]])), knows }
+  const { lacks = [], knows = [], madeFor = new Map() } = images[at] ?? {}
+  const byPlatform = new Map(platforms.map((platform, column) => [platform, lacks[column]]))
+  return { lacks: byPlatform, knows, madeFor }
+}
+
+/** What cannot be read may be for anybody. */
+function isAnother(told: string | undefined, platform: string): boolean {
+  const own = told === undefined ? undefined : parsePlatform(told)
+  const wanted = parsePlatform(platform)
+  return own !== undefined && wanted !== undefined && !runsOn(own, wanted)
 }
 
 type GapsOf = (target: Digest, platform: string) => Promise<readonly Gap[] | undefined>

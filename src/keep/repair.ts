@@ -34,7 +34,7 @@ export interface RepairParts {
   readonly present: Pick<PresentMembers, 'nextLeaveMs' | 'isSettled'>
   readonly isComplete: (digest: Digest) => boolean
   /** Whether something of it is missing here that is of use here. */
-  readonly isLacking: (digest: Digest) => boolean
+  readonly isLacking: (image: KeptImage) => boolean
   /** The store takes nothing more. */
   readonly isFull: () => boolean
   /** Looks whether other nodes have it, and reads its manifests from them. */
@@ -121,8 +121,8 @@ export function startRepair(parts: RepairParts): Repair {
   const isDue = (digest: Digest): boolean =>
     (sought.get(digest)?.notBeforeMs ?? 0) <= clock.monotonicMs()
 
-  const isLacking = ({ digest, isHere = false }: KeptImage): boolean =>
-    parts.isLacking(digest) && (isHere || owners.isOurs(digest))
+  const isLacking = (image: KeptImage): boolean =>
+    parts.isLacking(image) && (image.isHere === true || owners.isOurs(image.digest))
 
   function forgetOthers(lacking: readonly KeptImage[]): void {
     const still = new Set(lacking.map(({ digest }) => digest))

@@ -39,6 +39,11 @@ export interface SurveyedHoldings {
   readonly lacks: readonly (number | undefined)[]
   /** Which of the digests it may answer the tag with, by what its own ledger says; a digest stands for itself. */
   readonly knows: readonly Digest[]
+  /**
+   * As in `linux/amd64`, for digests that are images by themselves and whose configs the node read: no index tells it, and who does not
+   * hold the config cannot know it.
+   */
+  readonly madeFor: ReadonlyMap<Digest, string>
 }
 
 /** What one node holds of some images, in the order in which they were asked about. */
@@ -55,6 +60,8 @@ export interface SurveyParts {
   readonly platforms: readonly string[]
   /** How many parts it lacks of an image for clients of a platform; `undefined` when there is nothing for them. */
   readonly countLacking: (target: Digest, platform: string) => number | undefined
+  /** What an image says itself that it is for; `undefined` when it is not known. */
+  readonly platformOf: (target: Digest) => string | undefined
   readonly isFull: () => boolean
   /** Digests that it may answer a tag with. */
   readonly answersOf: (key: TagReference) => readonly Digest[]
@@ -62,7 +69,7 @@ export interface SurveyParts {
 
 /** What this node says of itself. */
 export function surveyHere(
-  { platforms, countLacking, isFull, answersOf }: SurveyParts,
+  { platforms, countLacking, platformOf, isFull, answersOf }: SurveyParts,
   images: readonly SurveyedImage[],
 ): Survey {
   return {
@@ -74,9 +81,21 @@ export function surveyHere(
       return {
         lacks: platforms.map(platform => newest && countLacking(newest, platform)),
         knows: digests.filter(digest => answers.includes(digest)),
+        madeFor: byDigest(digests, digests.map(platformOf)),
       }
     }),
   }
+}
+
+function byDigest(
+  digests: readonly Digest[],
+  texts: readonly (string | undefined)[],
+): ReadonlyMap<Digest, string> {
+  const pairs = digests.flatMap((digest, at) => {
+    const text = texts[at]
+    return text === undefined || text === '' ? [] : [[digest, text] as const]
+  })
+  return new Map(pairs)
 }
 
 /** Answers others who want to know what this node holds. */
@@ -127,14 +146,21 @@ function readName(text: string): ImageName | undefined {
   }
 }
 
-/** What a node knows of an image's digests is told by their places. Nodes of before the last part neither send nor miss it. */
+/**
+ * What a node knows of an image's digests is told by their places. Nodes of before a last part, of the whole or of an image, neither send nor
+ * miss it.
+ */
 const encodeSurvey = (survey: Survey, asked: readonly SurveyedImage[]): Uint8Array =>
   encodeCbor([
     survey.platforms,
-    survey.images.map(({ lacks, knows }, at) => [
-      lacks.map(count => count ?? null),
-      knows.map(digest => asked[at]?.digests.indexOf(digest)),
-    ]),
+    survey.images.map(({ lacks, knows, madeFor }, at) => {
+      const digests = asked[at]?.digests ?? []
+      return [
+        lacks.map(count => count ?? null),
+        knows.map(digest => digests.indexOf(digest)),
+        digests.map(digest => madeFor.get(digest) ?? ''),
+      ]
+    }),
     survey.isFull,
   ])
 
@@ -143,9 +169,7 @@ function decodeSurvey(bytes: Uint8Array, asked: readonly SurveyedImage[]): Surve
   const value = decodeCbor(bytes)
   if (!Array.isArray(value)) return undefined
   const [names, rows, isFull]: readonly unknown[] = value
-  const platforms = readList(names, maxPlatforms, name =>
-    typeof name === 'string' && name.length <= 100 ? name : undefined,
-  )
+  const platforms = readList(names, maxPlatforms, readPlatform)
   if (platforms === undefined || !Array.isArray(rows) || rows.length !== asked.length) {
     return undefined
   }
@@ -155,15 +179,24 @@ function decodeSurvey(bytes: Uint8Array, asked: readonly SurveyedImage[]): Surve
   return images && { platforms, images, isFull: isFull === true }
 }
 
+const readPlatform = (value: unknown): string | undefined =>
+  typeof value === 'string' && value.length <= 100 ? value : undefined
+
 function readHoldings(
   row: unknown,
   platforms: number,
   digests: readonly Digest[],
 ): SurveyedHoldings | undefined {
   if (!Array.isArray(row)) return undefined
-  const [counts, places]: readonly unknown[] = row
+  const [counts, places, texts = []]: readonly unknown[] = row
   if (!Array.isArray(counts) || counts.length !== platforms) return undefined
   if (!counts.every(count => count === null || isCount(count))) return undefined
   const knows = readList(places, digests.length, place => digests[Number(place)])
-  return knows && { lacks: counts.map(count => count ?? undefined), knows }
+  const named = readList(texts, digests.length, readPlatform)
+  if (knows === undefined || named === undefined) return undefined
+  return {
+    lacks: counts.map(count => count ?? undefined),
+    knows,
+    madeFor: byDigest(digests, named),
+  }
 }

@@ -19,6 +19,10 @@ export const manifestAccept: string = [
 
 const indexTypes: ReadonlySet<string> = new Set([mediaTypes.ociIndex, mediaTypes.dockerList])
 const imageTypes: ReadonlySet<string> = new Set([mediaTypes.ociManifest, mediaTypes.dockerManifest])
+const imageConfigTypes: ReadonlySet<string> = new Set([
+  'application/vnd.oci.image.config.v1+json',
+  'application/vnd.docker.container.image.v1+json',
+])
 const schema1Types: ReadonlySet<string> = new Set([
   'application/vnd.docker.distribution.manifest.v1+json',
   'application/vnd.docker.distribution.manifest.v1+prettyjws',
@@ -43,6 +47,11 @@ export function isIndexType(mediaType: string): boolean {
 /** Whether this is the type of an image manifest (config and layers), OCI or Docker schema 2. */
 export function isImageType(mediaType: string): boolean {
   return imageTypes.has(mediaType)
+}
+
+/** Whether this is the type of the config of an image, OCI or Docker; that of an artifact has another. */
+export function isImageConfigType(mediaType: string): boolean {
+  return imageConfigTypes.has(mediaType)
 }
 
 /** Whether this is Docker's first manifest format, signed or not, which nothing here can read. */

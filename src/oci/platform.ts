@@ -96,8 +96,8 @@ export const isUnknownPlatform = (platform: Platform): boolean =>
  * The entry of an index that containerd would run on `platform`: the best match by architecture and variant, newer variants before
  * older ones, then 32-bit relatives (amd64 runs 386; arm64 runs arm v8, v7, v6, v5); among equals the first in the index.
  *
- * An entry that names no platform comes last: containerd takes it and only then compares the platform in its config, which is not
- * known here. Attestations (`unknown/unknown`) are never chosen. `undefined`: nothing in this index is for that platform.
+ * An entry that names no platform comes last: containerd takes it and only then compares the platform in its config, which does not
+ * stand here. Attestations (`unknown/unknown`) are never chosen. `undefined`: nothing in this index is for that platform.
  *
  * Source: https://github.com/containerd/platforms (`Only`) and `Manifest` in containerd's core/images.
  */
@@ -118,6 +118,10 @@ export function choose<D extends { readonly platform?: Platform | undefined }>(
   }
   return best?.entry
 }
+
+/** Whether a client of the platform `wanted` runs what says that it is for `own`: as {@link choose} does. */
+export const runsOn = (own: Platform, wanted: Platform): boolean =>
+  choose([{ platform: own }], wanted) !== undefined
 
 /** Position in the order of preference, 0 the best, negative when it cannot run. */
 function rankOf(

@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts'
 import type { Manifest } from '../oci/manifest.ts'
+import type { Platform } from '../oci/platform.ts'
 import type { Repository } from '../oci/reference.ts'
 
 /** What is remembered of a manifest beside its bytes, which lie in the content store. */
@@ -14,9 +15,18 @@ export interface ManifestEntry {
   readonly content?: Manifest | undefined
 }
 
+/** What is remembered of the config of an image. */
+export interface ConfigEntry {
+  readonly digest: Digest
+  /** That it names; absent where it names none. */
+  readonly platform: Platform | undefined
+}
+
 /** What the catalog holds at start. */
 export interface CatalogContents {
   readonly manifests: readonly ManifestEntry[]
+  /** Configs that were read. */
+  readonly configs: readonly ConfigEntry[]
   /** Where each digest was seen. */
   readonly sightings: readonly { readonly digest: Digest; readonly repository: Repository }[]
   /** Last use in ms since the epoch. */
@@ -30,6 +40,7 @@ export interface CatalogContents {
 export interface ContentCatalog {
   load(): CatalogContents
   addManifest(entry: ManifestEntry): void
+  addConfig(entry: ConfigEntry): void
   addSighting(digest: Digest, repository: Repository): void
   touch(digests: readonly Digest[], atMs: number): void
   /** The content was dropped. */

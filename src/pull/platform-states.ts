@@ -1,7 +1,9 @@
 import type { Digest } from '../oci/digest.ts'
 import { choose, formatPlatform, isUnknownPlatform, type Platform } from '../oci/platform.ts'
-import type { Completeness, MissingContent } from './completeness.ts'
+import type { MissingContent } from './completeness.ts'
 import type { ContentGraph } from './content-graph.ts'
+import type { ImagePlatforms } from './image-platforms.ts'
+import type { Startable } from './startable.ts'
 
 /** Whether one platform could run an image from what is held here. */
 export interface PlatformState {
@@ -30,13 +32,23 @@ export type PlatformStates = (
 /** Looks into memory alone. */
 export function createPlatformStates(parts: {
   readonly graph: Pick<ContentGraph, 'manifest'>
-  readonly completeness: Pick<Completeness, 'isComplete' | 'missing'>
+  readonly imagePlatforms: Pick<ImagePlatforms, 'of'>
+  readonly startable: Pick<Startable, 'isComplete' | 'missing'>
 }): PlatformStates {
-  const { graph, completeness } = parts
+  const { graph, imagePlatforms, startable } = parts
 
   function entriesOf(target: Digest) {
     const content = graph.manifest(target)?.content
     return content?.kind === 'index' ? content.manifests : undefined
+  }
+
+  /** As its index says, or its config where it stands in none. */
+  function platformsIn(target: Digest): readonly Platform[] {
+    const own = imagePlatforms.of(target)
+    if (own !== undefined) return [own]
+    return (entriesOf(target) ?? []).flatMap(({ platform }) =>
+      platform === undefined || isUnknownPlatform(platform) ? [] : platform,
+    )
   }
 
   function chosenFor(target: Digest, platform: Platform): Digest | undefined {
@@ -46,24 +58,22 @@ export function createPlatformStates(parts: {
   }
 
   function stateOf(target: Digest, platform: Platform, isWanted: boolean): PlatformState {
-    const isComplete = completeness.isComplete(target, [platform])
-    const missing = isComplete ? [] : completeness.missing(target, [platform])
+    const isComplete = startable.isComplete(target, [platform])
+    const missing = isComplete ? [] : startable.missing(target, [platform])
+    const state = isComplete ? 'complete' : missing.length > 0 ? 'incomplete' : 'absent'
     return {
       platform: formatPlatform(platform),
       isWanted,
-      state: isComplete ? 'complete' : missing.length > 0 ? 'incomplete' : 'absent',
-      manifest: chosenFor(target, platform),
+      state,
+      manifest: state === 'absent' ? undefined : chosenFor(target, platform),
       missing,
     }
   }
 
   return (target, wanted) => {
-    const inImage = (entriesOf(target) ?? []).flatMap(({ platform }) =>
-      platform === undefined || isUnknownPlatform(platform) ? [] : platform,
-    )
     const all = new Map<string, { platform: Platform; isWanted: boolean }>()
     for (const platform of wanted) all.set(formatPlatform(platform), { platform, isWanted: true })
-    for (const platform of inImage) {
+    for (const platform of platformsIn(target)) {
       const name = formatPlatform(platform)
       if (!all.has(name)) all.set(name, { platform, isWanted: false })
     }

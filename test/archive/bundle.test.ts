@@ -29,6 +29,7 @@ async function open(t: Test) {
     ledger,
     applyRecords: records.apply,
     learn: graph.learn,
+    learnConfig: () => {},
     addSighting: graph.addSighting,
     isWanted: () => false,
     isComplete: () => true,

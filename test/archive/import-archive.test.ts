@@ -117,6 +117,31 @@ t.test('missing platforms are tolerated, also where the node has none of its own
   t.equal(both?.isComplete, true)
 })
 
+t.test('an image that no index tells the platform of is for what its config names', async t => {
+  const node = await createImporting()
+  const bring = async (platform: string, flavour: 'oci' | 'docker') => {
+    const single = makeSingleImage({ platform, flavour, salt: platform })
+    const named = [{ image: single, annotations: fullName('lab/single') }]
+    const { images, warnings } = await node.importEntries(layoutOf(named))
+    return { ...images[0], warnings }
+  }
+  t.match(await bring('linux/arm64', 'oci'), {
+    platforms: ['linux/arm64'],
+    isComplete: false,
+    warnings: [/docker.io\/lab\/single:latest is not for this node's platform/],
+  })
+  t.match(await bring('linux/amd64', 'docker'), {
+    platforms: ['linux/amd64'],
+    isComplete: true,
+    warnings: [],
+  })
+  const artifact = makeReferrer({ subject: image })
+  const named = [{ image: artifact, annotations: fullName('lab/artifact') }]
+  t.match((await node.importEntries(layoutOf(named))).images, [
+    { platforms: ['unknown'], isComplete: true },
+  ])
+})
+
 t.test('a newer archive moves the tag, and the older image stays', async t => {
   const node = await createImporting()
   await node.importEntries(entries)

@@ -7,8 +7,11 @@ import { type Digest, digestHex, digestOf } from '../../src/oci/digest.ts'
 import { parsePlatform } from '../../src/oci/platform.ts'
 import { systemClock } from '../../src/ports/clock.ts'
 import { silentLog } from '../../src/ports/log.ts'
+import { systemTimers } from '../../src/ports/timers.ts'
 import { createCompleteness } from '../../src/pull/completeness.ts'
 import { createContentGraph } from '../../src/pull/content-graph.ts'
+import { createImagePlatforms } from '../../src/pull/image-platforms.ts'
+import { createStartable } from '../../src/pull/startable.ts'
 import type { TestBlob } from '../support/blob.ts'
 import type { TestImage, TestManifest } from '../support/image.ts'
 import { createMemoryCatalog } from '../support/memory-catalog.ts'
@@ -72,12 +75,15 @@ export async function* piecesOf(bytes: Buffer, step = 10_000): AsyncGenerator<Bu
 /** A node that imports, all of it in memory. */
 export async function createImporting(store: MemoryStore = createMemoryStore()) {
   const ledger = createMemoryLedger()
-  const graph = createContentGraph({ store, catalog: createMemoryCatalog(), log: silentLog })
-  const platform = parsePlatform('linux/amd64')
-  const completeness = createCompleteness(
-    { graph, store, clock: systemClock },
-    { platforms: platform === undefined ? [] : [platform] },
+  const catalog = createMemoryCatalog()
+  const graph = createContentGraph({ store, catalog, log: silentLog })
+  const platforms = [parsePlatform('linux/amd64')].filter(platform => platform !== undefined)
+  const completeness = createCompleteness({ graph, store, clock: systemClock }, { platforms })
+  const imagePlatforms = createImagePlatforms(
+    { graph, store, catalog, timers: systemTimers, log: silentLog },
+    [],
   )
+  const startable = createStartable({ graph, imagePlatforms, completeness }, { platforms })
   const held = new Set<Digest>()
   const wanted = new Set<Digest>()
   const importArchive = createImportArchive({
@@ -89,7 +95,8 @@ export async function createImporting(store: MemoryStore = createMemoryStore()) 
     learn: graph.learn,
     addSighting: graph.addSighting,
     isWanted: digest => wanted.has(digest),
-    isComplete: digest => completeness.isComplete(digest),
+    learnConfig: imagePlatforms.learn,
+    isComplete: digest => startable.isComplete(digest),
     isServed: registry => registry === 'docker.io',
   })
   const options = { signal: new AbortController().signal }

@@ -44,14 +44,24 @@ export interface Written {
   readonly platforms?: readonly string[]
 }
 
+/** The same for nodes by name. */
+type WrittenOf = Readonly<Record<string, Written>>
+
 /** Whole nodes in this process, without sockets: real ledgers, stores and indexes; each with an uplink of its own. */
-export async function openMesh(t: Test, names: readonly string[], written: Written = {}) {
+export async function openMesh(
+  t: Test,
+  names: readonly string[],
+  written: Written = {},
+  ofEach: WrittenOf = {},
+) {
   stayAlive(t)
   const lab = createPeerLab({ patienceMs: 5_000 })
   for (const name of names) lab.serve(nodeId(name), {})
   const dir = t.testdir(Object.fromEntries(names.map(name => [name, {}])))
   const nodes: Awaited<ReturnType<typeof openNode>>[] = []
-  for (const name of names) nodes.push(await openNode(t, lab, name, dir, written))
+  for (const name of names) {
+    nodes.push(await openNode(t, lab, name, dir, { ...written, ...ofEach[name] }))
+  }
   const node = (at: number) => {
     const found = nodes[at]
     if (found === undefined) throw new Error(`no node ${at}`)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Standing } from '../../src/keep/offline-report.ts'
 import type { TagReference } from '../../src/oci/reference.ts'
-import { makeImage, type TestImage } from '../support/image.ts'
+import { makeImage, makeSingleImage, type TestImage, type TestManifest } from '../support/image.ts'
 import { gossip, key, large, type MeshNode, openMesh, until } from './mesh-nodes.support.ts'
 
 const { signal } = new AbortController()
@@ -11,7 +11,12 @@ const older = makeImage({ salt: 'older', layers: [1_500_000, 1_000] })
 const tagged = (tag: string): TagReference => ({ ...key, tag })
 
 /** A node learned the tag at this image from its registry. */
-async function learn(node: MeshNode, tag: string, image: TestImage, dateMs: number): Promise<void> {
+async function learn(
+  node: MeshNode,
+  tag: string,
+  image: Pick<TestImage, 'digest' | 'mediaType' | 'bytes'>,
+  dateMs: number,
+): Promise<void> {
   const at = tagged(tag)
   const { digest, mediaType } = image
   await node.ledger.observeUpstream({
@@ -150,6 +155,63 @@ t.test('nodes with clients of other platforms are judged by what they need', asy
       },
     },
   })
+})
+
+/** A node pulled an image that is in no index, and knows what its config says. */
+async function fillSingle(node: MeshNode, image: TestManifest): Promise<void> {
+  for (const [digest, bytes] of image.blobs) await node.store.put(digest, bytes)
+  await until(() => node.completeness.isComplete(image.digest))
+  await until(() => node.imagePlatforms.of(image.digest) !== undefined)
+}
+
+t.test('an image in no index is not ready where its config names another platform', async t => {
+  const mesh = await openMesh(t, ['a'], { keep })
+  const a = mesh.node(0)
+  const arm = makeSingleImage({ salt: 'arm', platform: 'linux/arm64' })
+  const amd = makeSingleImage({ salt: 'amd', platform: 'linux/amd64', flavour: 'docker' })
+  await learn(a, 'arm', arm, Date.now())
+  await learn(a, 'amd', amd, Date.now())
+  for (const image of [arm, amd]) await fillSingle(a, image)
+  a.loseUplink()
+  t.match(await reportOf(a, mesh.nodes), {
+    verdict: 'not-ready',
+    tags: {
+      arm: { verdict: 'not-ready', each: ['not-for'], held: [] },
+      amd: { verdict: 'ready', each: ['here'], held: ['linux/amd64 1/1'] },
+    },
+  })
+  const asked = { asking: 'GET', signal } as const
+  t.match(
+    await a.resolveTag(tagged('arm'), asked),
+    { found: true, digest: arm.digest },
+    'whoever asks for it gets it: containerd judges for itself',
+  )
+})
+
+t.test('in a mesh it is ready where nodes that run it hold it, whoever tells', async t => {
+  const each = { arm: { platforms: ['linux/arm64'] } }
+  const mesh = await openMesh(t, ['amd', 'arm', 'other'], { keep }, each)
+  const [amd, arm, other] = [mesh.node(0), mesh.node(1), mesh.node(2)]
+  const single = makeSingleImage({ salt: 'arm', platform: 'linux/arm64' })
+  await learn(arm, 'latest', single, Date.now())
+  await gossip(arm, [amd, other])
+  await fillSingle(arm, single)
+  for (const node of mesh.nodes) node.loseUplink()
+  const ready = {
+    verdict: 'ready',
+    tags: {
+      latest: {
+        verdict: 'ready',
+        each: ['not-for', 'here', 'not-for'],
+        held: ['linux/arm64 1/1'],
+      },
+    },
+  }
+  for (const node of mesh.nodes) t.match(await reportOf(node, mesh.nodes), ready)
+  t.equal(amd.store.stat(single.config.digest), undefined, 'who told holds nothing of it')
+
+  mesh.lab.kill(arm.id)
+  t.match(await reportOf(amd, mesh.nodes), { verdict: 'not-ready' })
 })
 
 t.test('an image that is named by its digest is judged without a ledger', async t => {

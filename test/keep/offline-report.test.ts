@@ -20,6 +20,8 @@ interface World {
   readonly nodes: Readonly<Record<string, Readonly<Record<string, number | undefined>> | null>>
   /** What no node has, by digest and platform; `undefined`: nothing in it for that. */
   readonly gaps?: Readonly<Record<string, readonly Gap[] | undefined>>
+  /** What nodes read in the config of the newest. */
+  readonly madeFor?: Readonly<Record<string, string>>
   readonly copies?: number
   /** Nodes whose store is full. */
   readonly full?: readonly string[]
@@ -29,7 +31,7 @@ interface World {
 
 /** The report on one tag in a made-up mesh. */
 async function reportOn(
-  { nodes, gaps = {}, copies = 2, knows = {}, full = [] }: World,
+  { nodes, gaps = {}, copies = 2, knows = {}, full = [], madeFor = {} }: World,
   image = wanted('a'),
   only?: (node: ReportingNode) => boolean,
 ) {
@@ -51,6 +53,7 @@ async function reportOn(
           images: images.map(({ digests }) => ({
             lacks: platforms.map(platform => lacks[platform]),
             knows: knows[id] ?? digests,
+            madeFor: new Map(madeFor[id] === undefined ? [] : [[newest, madeFor[id]]]),
           })),
         }
       },
@@ -173,6 +176,39 @@ t.test(
     )
   },
 )
+
+t.test('who holds its config says what an image is for; who holds nothing cannot know', async t => {
+  const nodes = { a: { [amd]: 4 }, b: { [arm]: 0 } }
+  const gaps = { [`new ${amd}`]: [], [`new ${arm}`]: [] }
+  t.match(await reportOn({ nodes, gaps }), {
+    standings: { a: 'in-reach', b: 'here' },
+    copies: [
+      { platform: amd, held: 0, wanted: 1 },
+      { platform: arm, held: 1, wanted: 1 },
+    ],
+  })
+  t.match(await reportOn({ nodes, gaps, madeFor: { b: arm } }), {
+    verdict: 'ready',
+    standings: { a: 'not-for', b: 'here' },
+    copies: [{ platform: arm, held: 1, wanted: 1 }],
+  })
+  const one = { a: { [amd]: 4 } }
+  t.match(await reportOn({ nodes: one, gaps, madeFor: { a: arm } }), {
+    verdict: 'not-ready',
+    standings: { a: 'not-for' },
+    copies: [],
+  })
+  t.match(
+    await reportOn({ nodes: one, gaps, madeFor: { a: 'linux/386' } }),
+    { standings: { a: 'in-reach' } },
+    'which runs there',
+  )
+  t.match(
+    await reportOn({ nodes: one, gaps, madeFor: { a: 'a later word' } }),
+    { standings: { a: 'in-reach' } },
+    'what cannot be read may be for anybody',
+  )
+})
 
 t.test('one node may be judged alone; copies count on all', async t => {
   const nodes = { a: { [amd]: 0 }, b: { [amd]: 0 } }

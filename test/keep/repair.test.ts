@@ -41,7 +41,7 @@ function open(t: Test, names: readonly string[], images: readonly KeptImage[] = 
       owners: createKeptOwners(present, settings),
       present,
       isComplete: digest => mine.has(digest),
-      isLacking: digest => !mine.has(digest) && digest !== useless.digest,
+      isLacking: ({ digest }) => !mine.has(digest) && digest !== useless.digest,
       isFull: () => state.isFull,
       lookAround: async () => {},
       want(repository, digest) {

@@ -27,6 +27,7 @@ const parts: SurveyParts = {
     if (target === first) return 0
     return platform === 'linux/arm64' ? undefined : 7
   },
+  platformOf: target => (target === third ? 'linux/arm64' : undefined),
   answersOf: ({ tag }) => (tag === 'one' ? [third, second] : []),
 }
 
@@ -49,9 +50,9 @@ t.test('a node says by image and platform how much it lacks, and what it answers
     platforms,
     isFull: true,
     images: [
-      { lacks: [0, 0], knows: [third] },
-      { lacks: [7, undefined], knows: [] },
-      { lacks: [undefined, undefined], knows: [] },
+      { lacks: [0, 0], knows: [third], madeFor: new Map([[third, 'linux/arm64']]) },
+      { lacks: [7, undefined], knows: [], madeFor: new Map() },
+      { lacks: [undefined, undefined], knows: [], madeFor: new Map() },
     ],
   })
   t.strictSame(await ask(), surveyHere(parts, images), 'as it does to itself')
@@ -80,6 +81,8 @@ t.test('who does not answer, or answers something else, has said nothing', async
     'a negative count': encodeCbor([platforms, [row, row, [[1, -1], []]]]),
     'a text for a count': encodeCbor([platforms, [row, row, [[1, 'x'], []]]]),
     'a digest that was not asked about': encodeCbor([platforms, [row, row, [[1, 1], [0]]]]),
+    'a platform of no digest': encodeCbor([platforms, [row, row, [[1, 1], [], ['x']]]]),
+    'a platform that is no text': encodeCbor([platforms, [[[1, 2], [0], [7]], row, bare]]),
     'more digests than there are': encodeCbor([
       platforms,
       [

@@ -143,7 +143,7 @@ t.test('what is dropped is forgotten, in the catalog too', async t => {
   t.equal(graph.manifest(image.digest), undefined)
   t.equal(graph.parents(amd64.digest).size, 0)
   t.strictSame(graph.seenIn(image.digest), [])
-  t.strictSame(catalog.load(), { manifests: [], sightings: [], uses: [] })
+  t.strictSame(catalog.load(), { manifests: [], configs: [], sightings: [], uses: [] })
 })
 
 t.test('what was dropped while nobody looked is forgotten, in the catalog too', async t => {

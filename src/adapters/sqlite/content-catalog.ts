@@ -1,7 +1,13 @@
 import type { Digest } from '../../oci/digest.ts'
 import type { Manifest } from '../../oci/manifest.ts'
+import type { Platform } from '../../oci/platform.ts'
 import type { Repository } from '../../oci/reference.ts'
-import type { CatalogContents, ContentCatalog, ManifestEntry } from '../../ports/content-catalog.ts'
+import type {
+  CatalogContents,
+  ConfigEntry,
+  ContentCatalog,
+  ManifestEntry,
+} from '../../ports/content-catalog.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Connection } from './database.ts'
 import type { Reader } from './reader.ts'
@@ -39,6 +45,7 @@ export function createContentCatalog(parts: {
         batch: {
           forgotten: [...batch.forgotten],
           manifests: [...batch.manifests.values()],
+          configs: [...batch.configs.values()],
           sightings: [...batch.sightings.values()],
           uses: [...batch.uses].map(([digest, atMs]) => ({ digest, atMs })),
         },
@@ -50,9 +57,19 @@ export function createContentCatalog(parts: {
   }
 
   return {
-    load: () => parts.reader.read(({ db }) => load(db), { manifests: [], sightings: [], uses: [] }),
+    load: () =>
+      parts.reader.read(({ db }) => load(db), {
+        manifests: [],
+        configs: [],
+        sightings: [],
+        uses: [],
+      }),
     addManifest(entry) {
       waiting.manifests.set(entry.digest, entry)
+      added()
+    },
+    addConfig(entry) {
+      waiting.configs.set(entry.digest, entry)
       added()
     },
     addSighting(digest, { registry, repository }) {
@@ -69,6 +86,7 @@ export function createContentCatalog(parts: {
     forget(digests) {
       for (const digest of digests) {
         waiting.manifests.delete(digest)
+        waiting.configs.delete(digest)
         waiting.uses.delete(digest)
         waiting.forgotten.add(digest)
       }
@@ -86,6 +104,7 @@ interface Batch {
   /** Written before the rest: what came after a digest was forgotten is new. */
   readonly forgotten: Set<Digest>
   readonly manifests: Map<Digest, ManifestEntry>
+  readonly configs: Map<Digest, ConfigEntry>
   readonly sightings: Map<string, Repository & { readonly digest: Digest }>
   readonly uses: Map<Digest, number>
 }
@@ -93,18 +112,23 @@ interface Batch {
 const emptyBatch = (): Batch => ({
   forgotten: new Set(),
   manifests: new Map(),
+  configs: new Map(),
   sightings: new Map(),
   uses: new Map(),
 })
 
-const sizeOf = ({ forgotten, manifests, sightings, uses }: Batch): number =>
-  forgotten.size + manifests.size + sightings.size + uses.size
+const sizeOf = ({ forgotten, manifests, configs, sightings, uses }: Batch): number =>
+  forgotten.size + manifests.size + configs.size + sightings.size + uses.size
 
 function load(db: Connection): CatalogContents {
   const manifests = db
     .prepare<[], [Digest, string, string | null]>(
       'SELECT digest, media_type, content FROM manifest',
     )
+    .raw()
+    .all()
+  const configs = db
+    .prepare<[], [Digest, string | null]>('SELECT digest, platform FROM image_config')
     .raw()
     .all()
   const sightings = db
@@ -119,6 +143,10 @@ function load(db: Connection): CatalogContents {
       digest,
       mediaType,
       content: content === null ? undefined : (JSON.parse(content) as Manifest),
+    })),
+    configs: configs.map(([digest, platform]) => ({
+      digest,
+      platform: platform === null ? undefined : (JSON.parse(platform) as Platform),
     })),
     sightings: sightings.map(([digest, registry, repository]) => ({
       digest,

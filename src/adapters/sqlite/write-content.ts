@@ -1,5 +1,5 @@
 import type { Repository } from '../../oci/reference.ts'
-import type { ManifestEntry } from '../../ports/content-catalog.ts'
+import type { ConfigEntry, ManifestEntry } from '../../ports/content-catalog.ts'
 import type { ResolutionEntry } from '../../ports/resolution-log.ts'
 import type { Connection } from './database.ts'
 
@@ -10,6 +10,7 @@ export const keptResolutions = 10_000
 export interface CatalogBatch {
   readonly forgotten: readonly string[]
   readonly manifests: readonly ManifestEntry[]
+  readonly configs: readonly ConfigEntry[]
   readonly sightings: readonly (Repository & { readonly digest: string })[]
   readonly uses: readonly { readonly digest: string; readonly atMs: number }[]
 }
@@ -26,11 +27,14 @@ export interface ContentWriter {
 
 /** Prepares the statements of catalog, resolution log and settings. */
 export function createContentWriter(db: Connection): ContentWriter {
-  const forget = ['manifest', 'content_sighting', 'content_use'].map(table =>
+  const forget = ['manifest', 'image_config', 'content_sighting', 'content_use'].map(table =>
     db.prepare(`DELETE FROM ${table} WHERE digest IN (SELECT value FROM json_each(?))`),
   )
   const addManifest = db.prepare(
     'INSERT OR REPLACE INTO manifest (digest, media_type, content) VALUES (?, ?, ?)',
+  )
+  const addConfig = db.prepare(
+    'INSERT OR REPLACE INTO image_config (digest, platform) VALUES (?, ?)',
   )
   const addSighting = db.prepare(
     'INSERT OR IGNORE INTO content_sighting (digest, registry, repository) VALUES (?, ?, ?)',
@@ -51,11 +55,12 @@ export function createContentWriter(db: Connection): ContentWriter {
   const putSetting = db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)')
 
   return {
-    writeCatalog({ forgotten, manifests, sightings, uses }) {
+    writeCatalog({ forgotten, manifests, configs, sightings, uses }) {
       for (const statement of forget) statement.run(JSON.stringify(forgotten))
       for (const { digest, mediaType, content } of manifests) {
-        addManifest.run(digest, mediaType, content === undefined ? null : JSON.stringify(content))
+        addManifest.run(digest, mediaType, orNull(content))
       }
+      for (const { digest, platform } of configs) addConfig.run(digest, orNull(platform))
       for (const s of sightings) addSighting.run(s.digest, s.registry, s.repository)
       for (const { digest, atMs } of uses) touch.run(digest, Math.round(atMs))
     },
@@ -78,3 +83,7 @@ export function createContentWriter(db: Connection): ContentWriter {
     writeSetting: (name, value) => void putSetting.run(name, value),
   }
 }
+
+/** As JSON. */
+const orNull = (value: object | undefined): string | null =>
+  value === undefined ? null : JSON.stringify(value)

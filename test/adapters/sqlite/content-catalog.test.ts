@@ -5,15 +5,18 @@ import { image, nginx } from '../../ports/tag-ledger.support.ts'
 import { makeDirectory, openIn } from './support.ts'
 
 const { digest, mediaType } = image('a')
-const other = image('b').digest
+const [other, third] = [image('b').digest, image('c').digest]
+const platform = { os: 'linux', architecture: 'arm', variant: 'v7' }
 const { registry, repository } = nginx
 const place = { registry, repository }
 
 t.test('what was added is loaded after a restart', async t => {
   const dataDir = await makeDirectory(t)
   const { catalog, close } = await openIn(t, dataDir)
-  t.strictSame(catalog.load(), { manifests: [], sightings: [], uses: [] })
+  t.strictSame(catalog.load(), { manifests: [], configs: [], sightings: [], uses: [] })
   catalog.addManifest({ digest, mediaType })
+  catalog.addConfig({ digest: other, platform })
+  catalog.addConfig({ digest: third, platform: undefined })
   catalog.addSighting(digest, place)
   catalog.addSighting(digest, place)
   catalog.addSighting(digest, { ...place, repository: 'library/other' })
@@ -24,6 +27,10 @@ t.test('what was added is loaded after a restart', async t => {
   const again = await openIn(t, dataDir)
   t.strictSame(again.catalog.load(), {
     manifests: [{ digest, mediaType, content: undefined }],
+    configs: [
+      { digest: other, platform },
+      { digest: third, platform: undefined },
+    ].sort((a, b) => (a.digest < b.digest ? -1 : 1)),
     sightings: [
       { digest, repository: place },
       { digest, repository: { ...place, repository: 'library/other' } },
@@ -35,9 +42,9 @@ t.test('what was added is loaded after a restart', async t => {
   })
   again.catalog.touch([digest], 500)
   await again.close()
-  const third = await openIn(t, dataDir)
+  const last = await openIn(t, dataDir)
   t.match(
-    third.catalog.load().uses.find(use => use.digest === digest),
+    last.catalog.load().uses.find(use => use.digest === digest),
     { atMs: 3000 },
     'the newest use stays',
   )
@@ -72,6 +79,7 @@ t.test('what was forgotten is gone, what came after stays', async t => {
   const first = await openIn(t, dataDir)
   for (const d of [digest, other]) {
     first.catalog.addManifest({ digest: d, mediaType })
+    first.catalog.addConfig({ digest: d, platform })
     first.catalog.addSighting(d, place)
     first.catalog.touch([d], 1)
   }
@@ -80,11 +88,13 @@ t.test('what was forgotten is gone, what came after stays', async t => {
   second.catalog.forget([digest, other])
   second.catalog.addManifest({ digest: other, mediaType: 'new' })
   second.catalog.addSighting(digest, place)
+  second.catalog.addConfig({ digest, platform })
   second.catalog.forget([digest])
   await second.close()
-  const third = await openIn(t, dataDir)
-  t.strictSame(third.catalog.load(), {
+  const last = await openIn(t, dataDir)
+  t.strictSame(last.catalog.load(), {
     manifests: [{ digest: other, mediaType: 'new', content: undefined }],
+    configs: [],
     sightings: [],
     uses: [],
   })
@@ -96,6 +106,7 @@ t.test('fifty thousand manifests are loaded in less than a second', async t => {
   const digests = Array.from({ length: 50_000 }, (_, i) => image(`m${i}`).digest)
   for (const d of digests) {
     catalog.addManifest({ digest: d, mediaType })
+    catalog.addConfig({ digest: d, platform })
     catalog.addSighting(d, place)
   }
   catalog.touch(digests, 1)
@@ -105,6 +116,7 @@ t.test('fifty thousand manifests are loaded in less than a second', async t => {
   const loaded = again.catalog.load()
   const tookMs = performance.now() - startedMs
   t.equal(loaded.manifests.length, 50_000)
+  t.equal(loaded.configs.length, 50_000)
   t.equal(loaded.sightings.length, 50_000)
   t.equal(loaded.uses.length, 50_000)
   t.ok(tookMs < 1_000, `${Math.round(tookMs)} ms`)
