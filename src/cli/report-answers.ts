@@ -14,7 +14,12 @@ export const reportAnswer = Type.Object({
   truncated: Type.Boolean(),
   emptyKeeps: Type.Array(Type.String()),
   nodes: Type.Array(
-    Type.Object({ name: Type.String(), heard: Type.Boolean(), full: orNothing(Type.Boolean()) }),
+    Type.Object({
+      name: Type.String(),
+      platforms: orNothing(Type.Array(Type.String())),
+      heard: Type.Boolean(),
+      full: orNothing(Type.Boolean()),
+    }),
   ),
   pods: orNothing(
     Type.Array(Type.Object({ name: Type.String(), state: Type.String(), failure: text })),

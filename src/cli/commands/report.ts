@@ -9,6 +9,7 @@ import { type ReportAnswer, reportAnswer } from '../report-answers.ts'
 import { columns, type Line } from '../table.ts'
 
 type Item = ReportAnswer['items'][number]
+type Nodes = Pick<ReportAnswer, 'nodes'>
 
 /** `holdfast report [REF]…` and `holdfast report --running` */
 export const run: RunCommand = async context => {
@@ -38,14 +39,14 @@ function mustHaveAnswered(answer: ReportAnswer): void {
   }
 }
 
-const silentOf = ({ nodes }: Pick<ReportAnswer, 'nodes'>): readonly string[] =>
+const silentOf = ({ nodes }: Nodes): readonly string[] =>
   nodes.filter(({ heard }) => !heard).map(({ name }) => name)
 
 const doNotAnswer = (names: readonly string[]): string =>
   `${listOf(names)} ${names.length === 1 ? 'does' : 'do'} not answer`
 
-const listOf = (names: readonly string[]): string =>
-  names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
+const listOf = (names: readonly string[], last: 'and' | 'or' = 'and'): string =>
+  names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} ${last} ${names.at(-1)}`
 
 function lines(answer: ReportAnswer): readonly Line[] {
   const { items, truncated } = answer
@@ -57,7 +58,7 @@ function lines(answer: ReportAnswer): readonly Line[] {
     words[item.verdict],
     confirmedOf(item, now),
     copiesOf(item),
-    whatOf(item),
+    whatOf(item, answer),
   ])
   const about = [
     ...(truncated ? [`there are more; the first ${items.length} were looked at`] : []),
@@ -157,8 +158,8 @@ function copiesOf({ copies }: Item): string {
   return told.map(([platform, count]) => `${platform} ${count}`).join(', ')
 }
 
-const whatOf = (item: Item): string =>
-  [...blockOf(item), ...faultOf(item)].filter(part => part !== '').join('; ')
+const whatOf = (item: Item, answer: Nodes): string =>
+  [...blockOf(item), ...faultOf(item, answer)].filter(part => part !== '').join('; ')
 
 /** What a block took away. */
 function blockOf({ blocked, digest }: Item): string[] {
@@ -170,11 +171,11 @@ function blockOf({ blocked, digest }: Item): string[] {
   return [`its pin is blocked (${short}): ${instead}`]
 }
 
-function faultOf(item: Item): string[] {
+function faultOf(item: Item, answer: Nodes): string[] {
   if (item.verdict === 'ready') return []
   if (item.digest == null) return item.blocked == null ? ['nothing is known of this tag'] : []
   if (item.blocked != null && isWell(item)) return []
-  return [standingOf(item)]
+  return [standingOf(item, answer)]
 }
 
 /** It starts everywhere, from as many copies as it should have. */
@@ -184,12 +185,20 @@ const isWell = ({ standings, copies }: Item): boolean =>
 
 const fine = ['here', 'in-reach', 'not-for']
 
-function standingOf(item: Item): string {
+/** Nothing that a node fetches makes it start. */
+const isForNobody = ({ standings }: Item): boolean =>
+  standings.length > 0 && standings.every(({ standing }) => standing === 'not-for')
+
+function tellForNobody({ nodes }: Nodes): string {
+  const platforms = new Set(nodes.flatMap(node => node.platforms ?? []))
+  const whom = platforms.size === 0 ? 'the platform of any node' : listOf([...platforms], 'or')
+  return `the image has nothing for ${whom}`
+}
+
+function standingOf(item: Item, answer: Nodes): string {
   const standing = (wanted: string) =>
     item.standings.filter(one => one.standing === wanted).map(({ node }) => node)
-  if (item.standings.every(one => one.standing === 'not-for')) {
-    return 'the image has nothing for the platform of any node'
-  }
+  if (isForNobody(item)) return tellForNobody(answer)
   const unaware = standing('unaware')
   if (unaware.length > 0) return `not known on ${unaware.join(', ')} yet`
   const lacking = standing('lacking')
@@ -219,8 +228,10 @@ function missingOf({ missing }: Item): string {
 }
 
 /** What mends it, by what stands in the way. */
-function cures({ items, nodes }: ReportAnswer): string[] {
-  const bad = items.filter(item => faultOf(item).length > 0 && item.digest != null)
+function cures(answer: ReportAnswer): string[] {
+  const { items, nodes } = answer
+  const faulty = items.filter(item => faultOf(item, answer).length > 0 && item.digest != null)
+  const bad = faulty.filter(item => !isForNobody(item))
   const unkept = bad.filter(({ kept, why }) => !(kept ?? why !== 'named'))
   const [byDigest, byTag] = [unkept.filter(isByDigest), unkept.filter(item => !isByDigest(item))]
   const unknown = items.filter(item => item.digest == null && item.blocked == null)
@@ -251,13 +262,17 @@ function cures({ items, nodes }: ReportAnswer): string[] {
       ref =>
         `\`holdfast keep ${ref}\` has the nodes that are to hold it fetch it while its registry can be reached`,
     ),
+    ...cure(
+      faulty.filter(item => isForNobody(item) && !isByDigest(item)),
+      ref => `\`holdfast explain ${ref}\` tells which platforms it is for`,
+    ),
     ...(bad.length > unkept.length ? [comesByItself({ nodes })] : []),
   ]
 }
 
 const isByDigest = ({ reference }: Item): boolean => reference.includes('@')
 
-function comesByItself(answer: Pick<ReportAnswer, 'nodes'>): string {
+function comesByItself(answer: Nodes): string {
   const away = silentOf(answer)
   const back =
     away.length === 0 ? '' : `, and what ${listOf(away)} held counts again once it answers`

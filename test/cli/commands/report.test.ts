@@ -3,9 +3,10 @@ import { cli, scriptAdmin } from '../support.ts'
 
 const digest = `sha256:${'c'.repeat(64)}`
 const asOf = '2026-11-21T12:00:00.000Z'
+const platforms = ['linux/amd64']
 const nodes = [
-  { name: 'bridge', heard: true },
-  { name: 'galley', heard: true },
+  { name: 'bridge', platforms, heard: true },
+  { name: 'galley', platforms, heard: true },
 ]
 const ready = {
   reference: 'docker.io/library/nginx:1.27',
@@ -139,7 +140,7 @@ t.test('the worst come first, each with what is wrong, and the exit code says so
 TAG                           VERDICT    CONFIRMED  COPIES                            WHAT
 a/lacking:1                   not ready  3 min ago  linux/amd64 1/1, linux/arm64 0/1  no node has its manifest and 2 blobs (4.0 MB); does not start on galley
 a/unknown:1                   not ready                                               nothing is known of this tag
-a/alien:1                     not ready  3 min ago                                    the image has nothing for the platform of any node
+a/alien:1                     not ready  3 min ago                                    the image has nothing for linux/amd64
 a/thin:1                      at risk    3 min ago  1/2                               held by bridge alone
 a/older:1                     at risk    3 min ago  2/2                               no node has one blob; an earlier image starts on bridge, galley: sha256:cccccccccccc…
 a/spread:1                    at risk    3 min ago  2/2                               no node holds all of it: each has parts from others
@@ -147,9 +148,22 @@ docker.io/library/nginx:1.27  ready      3 min ago  2/2
 
 \`holdfast warm a/unknown:1\` asks the registry for what nothing is known of, and fetches it
 \`holdfast keep a/lacking:1\` has the nodes that are to hold it fetch it while its registry can be reached
+\`holdfast explain a/alien:1\` tells which platforms it is for
 what is pinned or kept is fetched by itself while its registry can be reached; \`holdfast status\` tells whether it can
 `,
   )
+})
+
+t.test('what is for no node is not kept or fetched into starting', async t => {
+  const alien = { ...ready, verdict: 'not-ready', standings: standings('not-for', 'not-for') }
+  const both = [nodes[0], { ...nodes[1], platforms: ['linux/arm/v7'] }]
+  const { code, out } = await report(t, [alien], { nodes: both })
+  t.equal(code, 7)
+  t.match(out, /the image has nothing for linux\/amd64 or linux\/arm\/v7\n/)
+  t.notMatch(out, /holdfast keep|by itself/)
+  const older = nodes.map(({ name, heard }) => ({ name, heard }))
+  const { out: untold } = await report(t, [alien], { nodes: older })
+  t.match(untold, 'the image has nothing for the platform of any node')
 })
 
 t.test('a block is told with the command that lifts it', async t => {
