@@ -62,26 +62,40 @@ export async function startPod(
   }
   const sandboxAnswer = await call<{ pod_sandbox_id: string }>('RunPodSandbox', { config: sandbox })
   const { pod_sandbox_id } = sandboxAnswer
-  const { container_id } = await call<{ container_id: string }>('CreateContainer', {
-    pod_sandbox_id,
-    config: {
-      metadata: { name: 'main' },
-      image: { image },
-      command,
-      args,
-      mounts,
-      log_path: `${name}.log`,
-      // As the kubelet asks for it: its processes are its own.
-      linux: {
-        security_context: {
-          namespace_options: { network: 'NODE', pid: 'CONTAINER' },
-          ...securityOf(options),
+  const removeSandbox = async (): Promise<void> => {
+    await call('StopPodSandbox', { pod_sandbox_id })
+    await call('RemovePodSandbox', { pod_sandbox_id })
+  }
+  const createContainer = () =>
+    call<{ container_id: string }>('CreateContainer', {
+      pod_sandbox_id,
+      config: {
+        metadata: { name: 'main' },
+        image: { image },
+        command,
+        args,
+        mounts,
+        log_path: `${name}.log`,
+        // As the kubelet asks for it: its processes are its own.
+        linux: {
+          security_context: {
+            namespace_options: { network: 'NODE', pid: 'CONTAINER' },
+            ...securityOf(options),
+          },
         },
       },
-    },
-    sandbox_config: sandbox,
+      sandbox_config: sandbox,
+    })
+  async function begin(): Promise<string> {
+    const { container_id } = await createContainer()
+    await call('StartContainer', { container_id })
+    return container_id
+  }
+  // Nobody else knows of the sandbox of a pod that does not start.
+  const container_id = await begin().catch(async error => {
+    await removeSandbox()
+    throw error
   })
-  await call('StartContainer', { container_id })
 
   const output = () => readFile(join(dir, 'logs', `${name}.log`), 'utf8')
   const exitCode = async (): Promise<number> => {
@@ -95,8 +109,7 @@ export async function startPod(
   const stop = async (): Promise<number> => {
     await call('StopContainer', { container_id, timeout: 20 })
     const code = await exitCode()
-    await call('StopPodSandbox', { pod_sandbox_id })
-    await call('RemovePodSandbox', { pod_sandbox_id })
+    await removeSandbox()
     return code
   }
   return {
