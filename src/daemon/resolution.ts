@@ -187,12 +187,12 @@ export function wirePull(
       if (isAbsent(got)) return undefined
       return { digest, mediaType: got.mediaType, size: got.bytes.byteLength }
     },
-    onAnswer(key, confirmed, tookMs) {
+    onAnswer(key, confirmed, tookMs, isRestWanted) {
       // What was frozen a moment ago may be fast now: the next question tells.
       if (memory.learn(key, confirmed, tookMs)) refresh.want(key)
       graph.addSighting(confirmed.digest, key)
       content.protect(confirmed.digest)
-      fetchRest(key, confirmed.digest)
+      if (isRestWanted) fetchRest(key, confirmed.digest)
     },
   }
   const deadlines = { timeoutMs, upstreamTimeoutMs, signal: ending.signal }
@@ -215,10 +215,10 @@ export function wirePull(
         clock,
         log,
         fetchManifest: manifests.getFrom,
-        onAnswer(key, { digest }) {
+        onAnswer(key, { digest }, isRestWanted) {
           graph.addSighting(digest, key)
           content.protect(digest)
-          fetchRest(key, digest)
+          if (isRestWanted) fetchRest(key, digest)
         },
       },
       { timeoutMs, signal: ending.signal },
@@ -257,7 +257,7 @@ export function wirePull(
     // What came out of other nodes' stores is to be in this one, too.
     if (mesh !== undefined) {
       content.protect(answer.digest)
-      fetchRest(key, answer.digest)
+      if (options.leavesRest !== true) fetchRest(key, answer.digest)
     }
     return answer
   }

@@ -34,7 +34,9 @@ function wireSource(
 ): WarmSource {
   return {
     async resolve(key, signal) {
-      const answer = await pull.resolveTag(key, { asking: 'explain', signal })
+      // Of what it names this node's share may be none, and what is its share is fetched in the job's turn.
+      const options = { asking: 'explain', leavesRest: true, signal } as const
+      const answer = await pull.resolveTag(key, options)
       if (!answer.found) return hindranceOf(answer.reason, answer.failure)
       const isSaidNow = answer.fresh || answer.source === 'pin' || answer.source === 'peer'
       return isSaidNow ? answer.digest : { reason: answer.reason, isFinal: false }

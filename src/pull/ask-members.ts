@@ -14,6 +14,7 @@ import type { Confirmed } from './ask-upstream.ts'
 import type { PeerBook } from './peer-book.ts'
 import { decodeWord, encodeTagQuestion, maxWordBytes, resolveSubject } from './peer-word.ts'
 import { createQuestionFlights, type Flight } from './question-flights.ts'
+import type { ResolveOptions } from './resolution.ts'
 
 /** What another node's registry said; `undefined` when no node gave an answer that can be used. */
 export type MemberAnswer =
@@ -26,7 +27,10 @@ export interface AskMembers {
   /** Whether a member says it reaches this registry. */
   canAsk(registry: string): boolean
   /** One flight a question; never rejects. */
-  ask(key: TagReference): Promise<Flight<MemberAnswer>>
+  ask(
+    key: TagReference,
+    options?: Pick<ResolveOptions, 'leavesRest'>,
+  ): Promise<Flight<MemberAnswer>>
 }
 
 /**
@@ -50,8 +54,8 @@ interface Parts {
     from: NodeId,
     signal: AbortSignal,
   ) => Promise<Target | undefined>
-  /** Told of every answer that is used. */
-  readonly onAnswer: (key: TagReference, confirmed: Confirmed) => void
+  /** Told of every answer that is used; `isRestWanted`: whether one of those who asked wants the image whole here. */
+  readonly onAnswer: (key: TagReference, confirmed: Confirmed, isRestWanted: boolean) => void
 }
 
 /**
@@ -86,7 +90,16 @@ export function createAskMembers(
       .slice(0, maxAsked)
   }
 
-  async function askAll(key: TagReference): Promise<MemberAnswer> {
+  const join = createQuestionFlights(formatTag, key => {
+    let isRestWanted = false
+    const wantRest = () => {
+      isRestWanted = true
+    }
+    const used = (confirmed: Confirmed) => parts.onAnswer(key, confirmed, isRestWanted)
+    return { answer: askAll(key, used), wantRest }
+  })
+
+  async function askAll(key: TagReference, used: Used): Promise<MemberAnswer> {
     const ending = new AbortController()
     const deadline = AbortSignal.timeout(settings.timeoutMs)
     const signal = AbortSignal.any([settings.signal, ending.signal, deadline])
@@ -107,7 +120,7 @@ export function createAskMembers(
     async function askInTurn(id: NodeId, turn?: Promise<boolean>): Promise<MemberAnswer> {
       if (turn !== undefined && !(await turn)) return undefined
       try {
-        const answer = await askOne(id, key, leftMs(), signal)
+        const answer = await askOne(id, key, leftMs(), used, signal)
         book.answered(id)
         return answer
       } catch (err) {
@@ -140,6 +153,7 @@ export function createAskMembers(
     id: NodeId,
     key: TagReference,
     timeoutMs: number,
+    used: Used,
     signal: AbortSignal,
   ): Promise<MemberAnswer> {
     const question = encodeTagQuestion(key, timeoutMs)
@@ -162,7 +176,7 @@ export function createAskMembers(
       endpoint: id,
       confirmedAtMs: ledger.trustedNowMs() - ageMs,
     }
-    parts.onAnswer(key, confirmed)
+    used(confirmed)
     return { kind: 'answer', confirmed, saidBy: id }
   }
 
@@ -186,9 +200,16 @@ export function createAskMembers(
 
   return {
     canAsk: registry => reaching(registry).length > 0,
-    ask: createQuestionFlights(formatTag, key => ({ answer: askAll(key) })),
+    async ask(key, { leavesRest = false } = {}) {
+      const flight = await join(key)
+      if (!leavesRest) flight.wantRest()
+      return flight
+    },
   }
 }
+
+/** Tells of an answer that is used. */
+type Used = (confirmed: Confirmed) => void
 
 /** The first answer, else the first failure. */
 async function firstOf(asked: readonly Promise<MemberAnswer>[]): Promise<MemberAnswer> {

@@ -7,6 +7,7 @@ import type { TagLedger, Target } from '../ports/tag-ledger.ts'
 import type { TagAnswer, Upstream } from '../ports/upstream.ts'
 import type { ContentView } from './content-view.ts'
 import { createQuestionFlights, type Flight } from './question-flights.ts'
+import type { ResolveOptions } from './resolution.ts'
 
 /** An upstream's word for a tag, with the manifest in hand. */
 export interface Confirmed extends Target {
@@ -40,9 +41,20 @@ interface Parts {
     bytes: Buffer,
   ) => Promise<Target>
   readonly markSuspect: (digest: Digest) => void
-  /** Told of every answer with the time it took, in ms. */
-  readonly onAnswer: (key: TagReference, answer: Confirmed, tookMs: number) => void
+  /** Told of every answer with the time it took, in ms; `isRestWanted`: whether one of those who asked wants the image whole here. */
+  readonly onAnswer: (
+    key: TagReference,
+    answer: Confirmed,
+    tookMs: number,
+    isRestWanted: boolean,
+  ) => void
 }
+
+/** Joins or starts a question to the tag's owner. */
+export type AskUpstream = (
+  key: TagReference,
+  options?: Pick<ResolveOptions, 'leavesRest'>,
+) => Promise<UpstreamFlight>
 
 /**
  * Asks the tag's owner, one flight per question. The flight is the daemon's, goes on up to `upstreamTimeoutMs` whoever still
@@ -56,16 +68,20 @@ export function createAskUpstream(
     readonly signal: AbortSignal
     readonly insist: () => boolean
   },
-): (key: TagReference) => Promise<UpstreamFlight> {
-  return createQuestionFlights(formatTag, key => {
+): AskUpstream {
+  const join = createQuestionFlights(formatTag, key => {
     let named: TagAnswer | undefined
+    let isRestWanted = false
     const signal = AbortSignal.any([
       settings.signal,
       AbortSignal.timeout(settings.upstreamTimeoutMs),
     ])
     const answer = ask()
     answer.catch(() => {}) // every waiter hears of it; with none left there is nobody to tell
-    return { answer, named: () => named }
+    const wantRest = () => {
+      isRestWanted = true
+    }
+    return { answer, named: () => named, wantRest }
 
     async function ask(): Promise<Confirmed> {
       const asked = parts.ledger.askedNow(key)
@@ -81,7 +97,7 @@ export function createAskUpstream(
         endpoint: answer.endpoint,
         confirmedAtMs: answer.dateMs ?? parts.ledger.trustedNowMs(),
       }
-      parts.onAnswer(key, confirmed, parts.clock.monotonicMs() - startedMs)
+      parts.onAnswer(key, confirmed, parts.clock.monotonicMs() - startedMs, isRestWanted)
       return confirmed
     }
 
@@ -101,6 +117,11 @@ export function createAskUpstream(
       }
     }
   })
+  return async (key, { leavesRest = false } = {}) => {
+    const flight = await join(key)
+    if (!leavesRest) flight.wantRest()
+    return flight
+  }
 }
 
 /** A digest that is not held is answered only after its manifest came and was verified. */

@@ -7,7 +7,7 @@ import type { Mode } from '../ports/mode.ts'
 import type { Pin, TagLedger, Target } from '../ports/tag-ledger.ts'
 import type { Upstream } from '../ports/upstream.ts'
 import type { AskMembers } from './ask-members.ts'
-import type { UpstreamFlight } from './ask-upstream.ts'
+import type { AskUpstream } from './ask-upstream.ts'
 import type { ContentView } from './content-view.ts'
 import type { Confirmation, KeyMemory } from './key-memory.ts'
 import type { SettingsOf } from './policy.ts'
@@ -27,7 +27,7 @@ export interface LadderParts {
   readonly settingsOf: SettingsOf
   /** What is remembered of a key, from a cache that the ledger's changes empty. */
   readonly memoryOf: (key: TagReference) => KeyMemory
-  readonly askUpstream: (key: TagReference) => Promise<UpstreamFlight>
+  readonly askUpstream: AskUpstream
   /** Members that reach registries; absent: there is no mesh, or it is not to be asked. */
   readonly members?: AskMembers | undefined
   /** This node's last confirmation by upstream. */

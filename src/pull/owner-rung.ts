@@ -45,7 +45,7 @@ async function ask(
   timeoutMs: number,
 ): Promise<OwnerAnswer> {
   let flight: UpstreamFlight | undefined
-  const asking = parts.askUpstream(key).then(started => {
+  const asking = parts.askUpstream(key, options).then(started => {
     flight = started
     return started.answer
   })

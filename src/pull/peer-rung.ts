@@ -52,7 +52,7 @@ async function askMember(
   timeoutMs: number,
 ): Promise<OwnerAnswer | undefined> {
   const { key, options } = question
-  const asking = members?.ask(key).then(flight => flight.answer)
+  const asking = members?.ask(key, options).then(flight => flight.answer)
   let isOver = false
   asking?.then(
     () => {

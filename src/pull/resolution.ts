@@ -59,6 +59,8 @@ export interface ResolveOptions {
    * `explain` is a person's question: the rungs tried are told and nothing is remembered of it.
    */
   readonly asking: 'HEAD' | 'GET' | 'explain'
+  /** Whoever asks fetches what it wants of the image itself; else what is missing of what is answered is fetched behind all pulls. */
+  readonly leavesRest?: boolean
   /** The client's. Ends its waiting, never the question. */
   readonly signal: AbortSignal
 }

@@ -148,3 +148,18 @@ t.test('a question is never handed on', async t => {
     [node(1).id],
   )
 })
+
+t.test('what is answered gets whole, unless all who ask leave that', async t => {
+  const { lab, node } = await openMesh(t, ['a', 'b'])
+  for (const at of [node(0), node(1)]) at.publish(large)
+  for (const source of ['upstream', 'peer'] as const) {
+    const asker = node(source === 'upstream' ? 0 : 1)
+    if (source === 'peer') asker.loseUplink()
+    lab.say(node(0).id, { upstreams: ['reg.test'] })
+    const leaving = await asker.resolve('explain', { leavesRest: true })
+    t.match(leaving, { found: true, digest: large.digest, source })
+    t.equal(asker.incompleteImages(), 0, `${source}: nobody wants it`)
+    await Promise.all([asker.resolve('explain', { leavesRest: true }), asker.resolve('HEAD')])
+    t.equal(asker.incompleteImages(), 1, `${source}: somebody does`)
+  }
+})

@@ -175,8 +175,10 @@ async function openNode(
       upstream.add(image.blobs)
       upstream.tag(key, image.digest)
     },
-    resolve: (asking: ResolveOptions['asking'] = 'HEAD') =>
-      pull.resolveTag(key, { asking, signal }),
+    resolve: (
+      asking: ResolveOptions['asking'] = 'HEAD',
+      more: Pick<ResolveOptions, 'leavesRest'> = {},
+    ) => pull.resolveTag(key, { asking, ...more, signal }),
     loseUplink(): void {
       upstream.setReach('reg.test', down)
       lab.say(id, { upstreams: [] })

@@ -39,6 +39,13 @@ async function apiOf({ addresses }: Node, dir: string) {
     call,
     events: (path: string, more: Record<string, string> = {}) =>
       fetch(base + path, { headers: { ...headers, ...more } }),
+    async waiting(id: string) {
+      for (;;) {
+        const { body } = await call('GET', `jobs/${id}`)
+        if (body['state'] === 'waiting') return body
+        await delay(50)
+      }
+    },
     async over(id: string) {
       for (;;) {
         const { body } = await call('GET', `jobs/${id}`)
@@ -90,11 +97,7 @@ t.test('a job waits for its registry, and goes on after a restart with what it h
   await registry.refuse()
   const images = [`${registry.host}/lab/one:v1`]
   await asked.call('PUT', 'jobs/night', { images })
-  for (;;) {
-    const { body } = await asked.call('GET', 'jobs/night')
-    if (body['state'] === 'waiting') break
-    await delay(50)
-  }
+  await asked.waiting('night')
   await first.close()
   await registry.accept()
   const again = await startNode(registry, dir)
@@ -118,4 +121,30 @@ t.test('what does not fit the store fails, and says so', async t => {
   const [{ images: told } = { images: [] }] = over['nodes'] as { images: { reason?: string }[] }[]
   t.match(told[1], { state: 'failed', reason: /store/ })
   t.match(told[0], { state: 'done' }, 'and what the job fetched before stays')
+})
+
+t.test('a job that is called off fetches nothing more of what it asked for', async t => {
+  const registry = await registryWith(t)
+  const dir = t.testdir()
+  const node = await startNode(registry, dir)
+  t.teardown(() => node.close())
+  const api = await apiOf(node, dir)
+  const held = registry.fault({ do: 'freeze' }, { kind: 'blob' })
+  const images = [`${registry.host}/lab/one:v1`, `${registry.host}/lab/two:v1`]
+  await api.call('PUT', 'jobs/night', { images, concurrency: 1 })
+  const blobs = () => registry.log.filter(({ kind }) => kind === 'blob')
+  await registry.waitFor(() => blobs().length > 0)
+  await api.call('DELETE', 'jobs/night')
+  await registry.waitFor(() => blobs().every(({ isAborted }) => isAborted))
+  t.ok(held.hits > 0)
+  held.heal()
+  const { length } = blobs()
+  // What a client asks for is completed behind him; what the job asked for was before it in that queue.
+  await node.ask('lab/two/manifests/v1', { method: 'HEAD' })
+  const { config, layers } = two.for('linux/amd64')
+  const wasSent = ({ digest, size }: { readonly digest: string; readonly size: number }) =>
+    blobs().some(({ path, bytes }) => path.includes(digest) && bytes === size)
+  await registry.waitFor(() => [config, ...layers].every(wasSent))
+  const more = blobs().slice(length)
+  t.notOk(more.some(({ path }) => [...one.blobs.keys()].some(digest => path.includes(digest))))
 })
