@@ -128,7 +128,10 @@ export function openWarm(
       release: content.warming.remove,
       onMembers: listener => onOthers(members, listener),
       nextLeaveMs: present.nextLeaveMs,
-      onHope: listener => upstreams.upstream.onRecovered(() => listener()),
+      onHope: listener =>
+        upstreams.upstream.onRecovered((registry, repository) =>
+          listener(registry, repository === undefined),
+        ),
       nowMs: ledger.trustedNowMs,
       clock,
       timers: systemTimers,

@@ -1,13 +1,13 @@
 import type { Digest } from '../oci/digest.ts'
 import type { Platform } from '../oci/platform.ts'
-import { parseReference, type Reference } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Timers } from '../ports/timers.ts'
+import { entryOf, isOf, type WarmEntry } from './warm-entry.ts'
 import { type Depth, fetchTree, findImage, isHindrance, type WarmSource } from './warm-image.ts'
 import type { WarmJob } from './warm-job.ts'
 import { countImage, countShare } from './warm-progress.ts'
-import { isSettled, type Share, type ShareImage } from './warm-share.ts'
+import { isSettled, type Share } from './warm-share.ts'
 
 /** This node's work on one job. */
 export interface WarmRun {
@@ -17,30 +17,14 @@ export interface WarmRun {
   rootsOf(at: number): readonly Digest[]
   /** Other nodes may have come, gone or said something: what was left to them may be this node's now. */
   reconsider(): void
-  /** What could not be had may be there now. */
-  hope(): void
+  /** What could not be had from a registry may be there now. */
+  hope(registry: string): void
+  /** What is under way from a registry is suspended until {@link WarmRunParts.heldUntilMs}. */
+  hold(registry: string): void
   /** Clients began or ended to download. */
   busyChanged(): void
   /** Suspends what is under way; what was stored stays. */
   stop(): Promise<void>
-}
-
-/** One image of it. */
-export interface WarmEntry {
-  readonly reference: Reference
-  state: ShareImage['state']
-  digest: Digest | undefined
-  /** It and what refers to it, once that is known. */
-  roots: readonly Digest[]
-  /** All its manifests are here, or were tried for. */
-  isPlanned: boolean
-  reason: string | undefined
-  failures: number
-  /** On the monotonic clock. */
-  notBeforeMs: number
-  /** The most that was here, and the most that it was thought to be; bytes. */
-  bytes: number
-  totalBytes: number | undefined
 }
 
 /** Whom a run asks. */
@@ -52,8 +36,8 @@ export interface WarmRunParts {
   readonly isOurs: (digest: Digest, copies: number) => boolean
   /** What nodes that began before took an image's tag to stand for, by its place in the job. */
   readonly agreed: (at: number) => Digest | undefined
-  /** Nothing is begun before this, on the monotonic clock, ms. */
-  readonly heldUntilMs: () => number
+  /** Nothing is begun of what comes from a registry before this, on the monotonic clock, ms. */
+  readonly heldUntilMs: (registry: string) => number
   /** Clients are downloading. */
   readonly isBusy: () => boolean
   /** Keeps the collection from an image until the run ends. */
@@ -99,23 +83,21 @@ export function startWarmRun(
   function pump(): void {
     if (isStopped || parts.isBusy()) return // the end of it wakes us
     const nowMs = clock.monotonicMs()
-    const heldMs = parts.heldUntilMs() - nowMs
-    if (heldMs > 0) {
-      wake(heldMs)
-      return
-    }
-    const due = entries.filter(entry => isOpen(entry) && entry.notBeforeMs <= nowMs)
+    const due = entries.filter(entry => isOpen(entry) && dueMs(entry) <= nowMs)
     // The plan comes first: until all manifests are known nobody can tell how much there is.
     for (const entry of [...due.filter(isUnplanned), ...due.filter(isPlanned)]) {
       if (running.size >= job.concurrency) return
       start(entry)
     }
-    const later = entries.filter(isOpen).map(entry => entry.notBeforeMs - nowMs)
+    const later = entries.filter(isOpen).map(entry => dueMs(entry) - nowMs)
     const nextMs = Math.min(...later.filter(ms => ms > 0))
     if (Number.isFinite(nextMs)) wake(nextMs)
   }
 
   const isOpen = (entry: WarmEntry): boolean => !isSettled(entry) && !running.has(entry)
+
+  const dueMs = ({ notBeforeMs, reference }: WarmEntry): number =>
+    Math.max(notBeforeMs, parts.heldUntilMs(reference.registry))
 
   function start(entry: WarmEntry): void {
     const controller = new AbortController()
@@ -133,6 +115,19 @@ export function startWarmRun(
     if (isNews) parts.onChange()
   }
 
+  /** What waits does so until something of it comes: that it is tried again is no news. */
+  function begin(entry: WarmEntry): void {
+    if (entry.state !== 'waiting') set(entry, 'fetching')
+  }
+
+  function count(entry: WarmEntry): void {
+    const { bytes } = entry
+    Object.assign(entry, countImage(source, entry, platforms))
+    if (entry.state === 'waiting' && running.has(entry) && entry.bytes > bytes) {
+      set(entry, 'fetching')
+    }
+  }
+
   async function advance(entry: WarmEntry, signal: AbortSignal): Promise<void> {
     try {
       if (entry.isPlanned) await fetchAll(entry, signal)
@@ -146,7 +141,7 @@ export function startWarmRun(
 
   /** Learns what the tag stands for, whose it is to hold, and how much there is of it. */
   async function plan(entry: WarmEntry, signal: AbortSignal): Promise<void> {
-    set(entry, 'fetching')
+    begin(entry)
     const digest =
       entry.digest ??
       parts.agreed(entries.indexOf(entry)) ??
@@ -162,6 +157,7 @@ export function startWarmRun(
     entry.isPlanned = true
     entry.failures = 0
     entry.notBeforeMs = 0
+    set(entry, 'fetching')
   }
 
   const isOurs = (digest: Digest): boolean =>
@@ -183,7 +179,7 @@ export function startWarmRun(
   }
 
   async function fetchAll(entry: WarmEntry, signal: AbortSignal): Promise<void> {
-    set(entry, 'fetching')
+    begin(entry)
     if (!(await fetchRoots(entry, 'all', signal))) return
     const [image] = entry.roots
     if (image === undefined || source.isComplete(image, platforms)) return finish(entry, 'done')
@@ -192,7 +188,7 @@ export function startWarmRun(
   }
 
   function finish(entry: WarmEntry, state: WarmEntry['state'], reason?: string): void {
-    Object.assign(entry, countImage(source, entry, platforms))
+    count(entry)
     set(entry, state, reason)
   }
 
@@ -220,6 +216,7 @@ export function startWarmRun(
     const pauseMs = Math.min(againMs.first * 2 ** entry.failures, againMs.most)
     entry.failures += 1
     entry.notBeforeMs = clock.monotonicMs() + pauseMs
+    count(entry)
     set(entry, 'waiting', reason)
   }
 
@@ -234,7 +231,7 @@ export function startWarmRun(
   return {
     job,
     share() {
-      for (const entry of entries) Object.assign(entry, countImage(source, entry, platforms))
+      for (const entry of entries) count(entry)
       totals = countShare(source, entries, platforms, totals)
       const images = entries.map(({ state, digest, bytes, totalBytes, reason }) => ({
         state,
@@ -254,9 +251,12 @@ export function startWarmRun(
       }
       wake(0)
     },
-    hope() {
-      for (const entry of entries) entry.notBeforeMs = 0
+    hope(registry) {
+      for (const entry of entries) if (isOf(registry, entry)) entry.notBeforeMs = 0
       wake(0)
+    },
+    hold(registry) {
+      for (const [entry, { stop }] of running) if (isOf(registry, entry)) stop()
     },
     busyChanged() {
       if (!parts.isBusy()) return wake(quietMs)
@@ -274,20 +274,3 @@ export function startWarmRun(
 
 const isPlanned = ({ isPlanned: is }: WarmEntry): boolean => is
 const isUnplanned = ({ isPlanned: is }: WarmEntry): boolean => !is
-
-/** What came to an end before a restart stays so; the rest is looked at anew, with the digest that it had. */
-function entryOf(image: string, before: ShareImage | undefined): WarmEntry {
-  const isOver = before !== undefined && isSettled(before)
-  return {
-    reference: parseReference(image),
-    state: isOver ? before.state : 'pending',
-    digest: before?.digest,
-    roots: before?.digest === undefined ? [] : [before.digest],
-    isPlanned: false,
-    reason: isOver ? before.reason : undefined,
-    failures: 0,
-    notBeforeMs: 0,
-    bytes: before?.bytes ?? 0,
-    totalBytes: before?.totalBytes,
-  }
-}

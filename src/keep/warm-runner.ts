@@ -41,8 +41,8 @@ export interface WarmRunnerParts
   readonly onMembers: (listener: () => void) => () => void
   /** After how many ms a node that is away is no longer counted on; `undefined`: none is away. */
   readonly nextLeaveMs: () => number | undefined
-  /** Calls back when what could not be had may be there now. */
-  readonly onHope: (listener: () => void) => () => void
+  /** Calls back when what could not be had from a registry may be there now; `isWhole`: it could not be reached at all. */
+  readonly onHope: (listener: (registry: string, isWhole: boolean) => void) => () => void
   readonly onBusyChange: (listener: () => void) => () => void
   /** The collection may take it again. */
   readonly release: (digest: Digest) => void
@@ -71,7 +71,9 @@ export function startWarmRunner(
   settings: { readonly settleMs: number },
 ): WarmRunner {
   const { shares, self, clock, timers, log } = parts
-  let heldUntilMs = 0
+  const beganMs = clock.monotonicMs()
+  /** By registry, on the monotonic clock. */
+  const heldUntilMs = new Map<string, number>()
   const runs = new Map<string, WarmRun>()
   /** Digests that are protected, by job. */
   const held = new Map<string, Set<Digest>>()
@@ -146,7 +148,7 @@ export function startWarmRunner(
     const before = ownShare(job)
     const run = startWarmRun(job, named ?? parts.platforms, before, {
       ...parts,
-      heldUntilMs: () => heldUntilMs,
+      heldUntilMs: registry => heldUntilMs.get(registry) ?? beganMs + settings.settleMs,
       agreed: at => agreedOn(job, at),
       protect(digest) {
         digests.add(digest)
@@ -223,25 +225,25 @@ export function startWarmRunner(
     }
   }
 
-  const each =
-    (act: (run: WarmRun) => void): (() => void) =>
-    () => {
-      for (const run of runs.values()) act(run)
-    }
-
-  function hold(): void {
-    heldUntilMs = clock.monotonicMs() + settings.settleMs
+  const each = (act: (run: WarmRun) => void): void => {
+    for (const run of runs.values()) act(run)
   }
 
-  hold()
+  /** What is under way was begun when it was not to be had, and would now go on before its turn. */
+  function hold(registry: string): void {
+    if (settings.settleMs === 0) return
+    heldUntilMs.set(registry, clock.monotonicMs() + settings.settleMs)
+    each(run => run.hold(registry))
+  }
+
   const stopListening = [
     parts.onJobs(soon),
     parts.onMembers(soon),
-    parts.onHope(() => {
-      hold()
-      each(run => run.hope())()
+    parts.onHope((registry, isWhole) => {
+      if (isWhole) hold(registry)
+      each(run => run.hope(registry))
     }),
-    parts.onBusyChange(each(run => run.busyChanged())),
+    parts.onBusyChange(() => each(run => run.busyChanged())),
   ]
   soon()
 

@@ -1,0 +1,43 @@
+import type { Digest } from '../oci/digest.ts'
+import { parseReference, type Reference } from '../oci/reference.ts'
+import { isSettled, type ShareImage } from './warm-share.ts'
+
+/** One image of a job, as this node is at it. */
+export interface WarmEntry {
+  readonly reference: Reference
+  state: ShareImage['state']
+  digest: Digest | undefined
+  /** It and what refers to it, once that is known. */
+  roots: readonly Digest[]
+  /** All its manifests are here, or were tried for. */
+  isPlanned: boolean
+  reason: string | undefined
+  /** In a row, for reasons that pass. */
+  failures: number
+  /** It is not tried again before this, on the monotonic clock, ms. */
+  notBeforeMs: number
+  /** The most that was here, and the most that it was thought to be; bytes. */
+  bytes: number
+  totalBytes: number | undefined
+}
+
+/** What came to an end before a restart stays so; the rest is looked at anew, with the digest that it had. */
+export function entryOf(image: string, before: ShareImage | undefined): WarmEntry {
+  const isOver = before !== undefined && isSettled(before)
+  return {
+    reference: parseReference(image),
+    state: isOver ? before.state : 'pending',
+    digest: before?.digest,
+    roots: before?.digest === undefined ? [] : [before.digest],
+    isPlanned: false,
+    reason: isOver ? before.reason : undefined,
+    failures: 0,
+    notBeforeMs: 0,
+    bytes: before?.bytes ?? 0,
+    totalBytes: before?.totalBytes,
+  }
+}
+
+/** Whether it comes from a registry. */
+export const isOf = (registry: string, { reference }: WarmEntry): boolean =>
+  reference.registry === registry

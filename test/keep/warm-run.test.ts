@@ -1,0 +1,130 @@
+import t from 'tap'
+import type { WarmSource } from '../../src/keep/warm-image.ts'
+import type { WarmJob } from '../../src/keep/warm-job.ts'
+import { startWarmRun } from '../../src/keep/warm-run.ts'
+import { digestOf } from '../../src/oci/digest.ts'
+import { silentLog } from '../../src/ports/log.ts'
+import { createMovableClock } from '../support/movable-clock.ts'
+import { createMovableTimers } from '../support/movable-timers.ts'
+
+const platforms = [{ os: 'linux', architecture: 'amd64' }] as const
+const registries = ['a.test', 'b.test'] as const
+const size = 10
+
+/** A job of one image from each of two registries, each of one blob, that the test has come. */
+function open({ settleMs = 0 } = {}) {
+  const clock = createMovableClock(0)
+  const timers = createMovableTimers(clock)
+  const digests = registries.map(registry => digestOf(Buffer.from(registry)))
+  const here = new Map(digests.map(digest => [digest, 0]))
+  const asked: string[] = []
+  const suspended: string[] = []
+  const heldUntilMs = new Map<string, number>()
+  const answers = new Map<string, (end: 'there' | 'away') => void>()
+  const bytesOf = (digest: (typeof digests)[number]) => here.get(digest) ?? 0
+  const part = (digest: (typeof digests)[number]) => ({ digest, kind: 'blob', size }) as const
+  const source: WarmSource = {
+    resolve: async ({ registry }) => digestOf(Buffer.from(registry)),
+    parts: image => [part(image)],
+    missing: image => (bytesOf(image) < size ? [part(image)] : []),
+    isComplete: image => bytesOf(image) === size,
+    fetch({ registry }, { digest }, signal) {
+      asked.push(registry)
+      return new Promise((resolve, reject) => {
+        answers.set(registry, end => {
+          if (end === 'there') here.set(digest, size)
+          resolve(end === 'there' ? undefined : { reason: `${registry} is away`, isFinal: false })
+        })
+        signal.addEventListener('abort', () => {
+          suspended.push(registry)
+          reject(signal.reason)
+        })
+      })
+    },
+    referrers: async () => [],
+    bytesHere: bytesOf,
+    isFull: () => false,
+  }
+  const job: WarmJob = {
+    id: 'night',
+    images: registries.map(registry => `${registry}/app:v1`),
+    platforms: undefined,
+    scope: { type: 'all' },
+    concurrency: 2,
+    referrers: false,
+    createdAtMs: 0,
+    note: undefined,
+    author: undefined,
+    cancelledAtMs: undefined,
+  }
+  const run = startWarmRun(job, platforms, undefined, {
+    source,
+    platforms,
+    isOurs: () => true,
+    agreed: () => undefined,
+    heldUntilMs: registry => heldUntilMs.get(registry) ?? 0,
+    isBusy: () => false,
+    protect() {},
+    onChange() {},
+    clock,
+    timers,
+    log: silentLog,
+  })
+  return {
+    run,
+    asked,
+    suspended,
+    pass: timers.pass,
+    states: () => run.share().images.map(({ state }) => state),
+    async answer(registry: string, end: 'there' | 'away') {
+      answers.get(registry)?.(end)
+      await timers.settle()
+    },
+    /** So many bytes of it are here. */
+    async send(registry: string, bytes: number) {
+      here.set(digestOf(Buffer.from(registry)), bytes)
+    },
+    /** A registry that could not be reached is there again. */
+    recover(registry: string) {
+      heldUntilMs.set(registry, clock.monotonicMs() + settleMs)
+      run.hold(registry)
+      run.hope(registry)
+    },
+  }
+}
+
+t.test('what waits for its registry says so also while it is tried again', async t => {
+  const { run, asked, pass, states, answer, send } = open()
+  await pass(0)
+  for (const registry of registries) await answer(registry, 'away')
+  t.equal(run.share().state, 'waiting')
+  await pass(2_000)
+  t.strictSame(asked, [...registries, ...registries], 'both are tried again')
+  t.match(run.share(), { state: 'waiting', images: [{ reason: 'a.test is away' }, {}] })
+
+  await send('a.test', 3)
+  t.strictSame(states(), ['fetching', 'waiting'], 'until something of it comes')
+  t.equal(run.share().state, 'running')
+  await answer('a.test', 'away')
+  t.match(run.share(), { state: 'waiting', bytes: 3 })
+  await pass(4_000)
+  for (const registry of registries) await answer(registry, 'there')
+  t.match(run.share(), { state: 'ended', bytes: 2 * size })
+  await run.stop()
+})
+
+t.test('what is under way when a registry comes back waits for its turn', async t => {
+  const settleMs = 7_000
+  const { run, asked, suspended, pass, recover, answer } = open({ settleMs })
+  await pass(0)
+  t.strictSame(asked, registries)
+  recover('a.test')
+  t.strictSame(suspended, ['a.test'], 'and what comes from another registry goes on')
+  await pass(settleMs - 1)
+  t.strictSame(asked, registries)
+  await pass(1)
+  t.strictSame(asked, [...registries, 'a.test'])
+  for (const registry of registries) await answer(registry, 'there')
+  t.equal(run.share().state, 'ended')
+  await run.stop()
+})
