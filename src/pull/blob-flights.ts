@@ -24,8 +24,8 @@ export interface FlightsParts {
 
 interface LaunchOptions {
   readonly isStored: boolean
-  /** Another node reads along. */
-  readonly isRelayed?: boolean
+  /** A client, another node that reads along, or the store, behind all clients. Clients may join any of them. */
+  readonly beginsFor: 'client' | 'member' | 'store'
 }
 
 /** The downloads under way. */
@@ -75,13 +75,13 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
   function launch(
     repository: Repository,
     digest: Digest,
-    { isStored, isRelayed = false }: LaunchOptions,
+    { isStored, beginsFor }: LaunchOptions,
   ): BlobFlight {
     const ending = new AbortController()
     // The first search for sources begins before there is a flight to ask.
     let launched: BlobFlight | undefined
     let isAgain = false
-    const isForClients = () => launched?.isForClients() ?? false
+    const isForClients = () => launched?.isForClients() ?? beginsFor === 'client'
     const priority = () => (isForClients() ? 'pull' : 'background')
     const key = keyOf(repository, digest)
     const flight: BlobFlight = createBlobFlight(
@@ -89,8 +89,8 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
         async find() {
           const size = graph.sizeOf(digest)
           // Once a client is there, it is a question of this node's own.
-          const isForOthers = isRelayed && !isForClients()
-          const question = { digest, repository, size, priority, isRelayed: isForOthers, isAgain }
+          const isRelayed = beginsFor === 'member' && !isForClients()
+          const question = { digest, repository, size, priority, isRelayed, isAgain }
           isAgain = true
           const sources = await parts.sources.find(question, ending.signal)
           if (sources.some(source => source.mayWaitForUs)) leaning.add(flight)

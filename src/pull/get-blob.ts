@@ -152,7 +152,7 @@ export function createBlobs(parts: Parts, settings: FlightSettings): Blobs {
       // What others' private downloads left behind is not continued for whoever may not have it.
       const mayContinue = store.partial(digest) === 0 || isServed(repository, digest)
       const isStored = running === undefined && mayContinue
-      return join(flights.launch(repository, digest, { isStored }))
+      return join(flights.launch(repository, digest, { isStored, beginsFor: 'client' }))
     })
 
     async function join(flight: BlobFlight, source?: 'flight'): Promise<OpenedBlob | Absent> {
@@ -182,7 +182,7 @@ export function createBlobs(parts: Parts, settings: FlightSettings): Blobs {
     const { state } = parts.sources.upstream.reach(repository)
     if (flights.isClosed() || state !== 'reachable') return undefined
     const isStored = store.partial(digest) === 0 || isServed(repository, digest)
-    return flights.launch(repository, digest, { isStored, isRelayed: true })
+    return flights.launch(repository, digest, { isStored, beginsFor: 'member' })
   }
 
   async function statElsewhere(
@@ -239,7 +239,9 @@ export function createBlobs(parts: Parts, settings: FlightSettings): Blobs {
       return flights.withRunning(repository, digest, async running => {
         const why = running === undefined ? whyNotAsked(repository, digest) : undefined
         if (why !== undefined) return why
-        return (running ?? flights.launch(repository, digest, { isStored: true })).want(signal)
+        const launched = () =>
+          flights.launch(repository, digest, { isStored: true, beginsFor: 'store' })
+        return (running ?? launched()).want(signal)
       })
     },
     isBusy: flights.isBusy,

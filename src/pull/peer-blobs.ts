@@ -32,6 +32,11 @@ interface Settings {
 
 /** How long nodes are waited for that are slow to say what they hold, where somebody else may be asked after them, ms. */
 const momentMs = 500
+/**
+ * How long who fetches for all is waited for behind all pulls while it says that it is at it, ms. What it has of the blob may end before
+ * what this node has, and nothing comes from it until it has caught up. It gives up by itself when nothing comes to it.
+ */
+const behindMs = 600_000
 /** Nodes that send parts of one blob at the same time, at the most. */
 const maxAtOnce = 4
 const none: ReadonlyMap<Digest, readonly NodeId[]> = new Map()
@@ -63,17 +68,18 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
 
   /**
    * How long those who are slow to say whether they hold it are waited for, and who holds it for its first byte, ms. One failure does not
-   * make the registry known to be down, but it is reason to wait a moment.
+   * make the registry known to be down, but it is reason to wait a moment; and so is that nobody is in a hurry.
    */
   function patienceWith(
-    { isAgain = false }: BlobQuestion,
+    { isAgain = false, priority }: BlobQuestion,
     isDown: boolean,
     relays: () => readonly NodeId[],
   ) {
     const { firstByteMs, patientMs } = settings
     const isPatient = isDown && !isAgain && relays().length === 0
     if (isPatient) return { patienceMs: patientMs, firstByteMs: patientMs }
-    return { patienceMs: isDown || isAgain ? momentMs : 0, firstByteMs }
+    const hasTime = isDown || isAgain || priority() === 'background'
+    return { patienceMs: hasTime ? momentMs : 0, firstByteMs }
   }
 
   return {
@@ -97,8 +103,9 @@ export function createPeerBlobs(parts: Parts, settings: Settings): BlobSources {
       const isFit = (id: NodeId) => question.isAgain !== true || members.get(id)?.state === 'alive'
       const peers = book.order(found.get(digest) ?? []).filter(isFit)
       const holding = { priority, relay: false, firstByteMs }
+      const isBehind = priority() === 'background' && !isRelayed
       const relaying = {
-        ...{ priority, relay: true, firstByteMs: settings.relayMs, size },
+        ...{ priority, relay: true, firstByteMs: isBehind ? behindMs : settings.relayMs, size },
         isForOther: isRelayed,
       }
       const sources =

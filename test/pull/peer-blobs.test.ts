@@ -39,10 +39,12 @@ function openMesh(
   {
     patienceMs = 300,
     parallelFromBytes = 2 ** 40,
+    relayMs = 5_000,
     more = [],
   }: {
     readonly patienceMs?: number
     readonly parallelFromBytes?: number
+    readonly relayMs?: number
     /** What upstream holds, too. */
     readonly more?: readonly Buffer[]
   } = {},
@@ -103,7 +105,7 @@ function openMesh(
           {
             firstByteMs: patienceMs,
             patientMs: patienceMs,
-            relayMs: 5_000,
+            relayMs,
             parallelFromBytes,
             signal,
           },
@@ -380,10 +382,13 @@ t.test('when who fetches for all is slow, everybody waits for it', async t => {
 })
 
 /** A small blob whose registry takes its time for the first byte, and then sends it in pieces; ms. Nodes know its size. */
-async function openSlowSmall(t: Test, { firstMs, eachMs }: { firstMs: number; eachMs: number }) {
+async function openSlowSmall(
+  t: Test,
+  { firstMs, eachMs, relayMs = 5_000 }: { firstMs: number; eachMs: number; relayMs?: number },
+) {
   const blob = randomBytes(200_000)
   const of = digestOf(blob)
-  const mesh = openMesh(t, ['a', 'b', 'c'], { patienceMs: 2_000, more: [blob] })
+  const mesh = openMesh(t, ['a', 'b', 'c'], { patienceMs: 2_000, relayMs, more: [blob] })
   for (const { upstream, graph } of mesh.nodes) {
     graph.learn(...manifestOf(of, blob.length))
     upstream.answer('getBlob', async () => ({ offset: 0, size: blob.length, body: slowly() }))
@@ -409,11 +414,26 @@ t.test('a small blob that comes slowly is fetched once for all who pull it', asy
   t.equal(asked(), 1)
 })
 
-t.test('behind all pulls a registry that is slow to begin is waited for', async t => {
-  const { nodes, of, asked } = await openSlowSmall(t, { firstMs: 2_500, eachMs: 0 })
-  const ends = await Promise.all(nodes.map(({ blobs }) => blobs.fetch(repository, of, signal)))
-  t.strictSame(ends, [undefined, undefined, undefined])
-  t.equal(asked(), 1)
+t.test('behind all pulls who fetches for all is waited for as long as it is at it', async t => {
+  for (const relayMs of [5_000, 1_000]) {
+    const { nodes, of, asked } = await openSlowSmall(t, { firstMs: 2_500, eachMs: 0, relayMs })
+    const ends = await Promise.all(nodes.map(({ blobs }) => blobs.fetch(repository, of, signal)))
+    t.strictSame(ends, [undefined, undefined, undefined])
+    t.equal(asked(), 1, `where a client waits ${relayMs} ms`)
+  }
+})
+
+t.test('behind all pulls a node that is slow to say what it holds is waited for', async t => {
+  for (const who of ['the store', 'a client'] as const) {
+    const mesh = openMesh(t, ['a', 'b'])
+    const [a, b] = [nth(mesh, 0), nth(mesh, 1)]
+    await b.hold()
+    mesh.busy.isIndex = true
+    mesh.lab.say(b.id, { upstreams: [] }) // nor is it asked to fetch
+    if (who === 'a client') await (await a.get()).whole
+    else t.equal(await a.blobs.fetch(repository, digest, signal), undefined)
+    t.equal(a.upstream.count('getBlob'), who === 'a client' ? 1 : 0, who)
+  }
 })
 
 t.test('who fetches for all may be in doubt', async t => {
