@@ -10,6 +10,7 @@ import { createWarmJobs, type JobTerms } from '../keep/warm-jobs.ts'
 import { startWarmRunner } from '../keep/warm-runner.ts'
 import { createWarmSchedules } from '../keep/warm-schedules.ts'
 import { createWarmViews } from '../keep/warm-views.ts'
+import { formatRepository } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import { derived } from '../ports/derived.ts'
 import type { Log } from '../ports/log.ts'
@@ -56,7 +57,9 @@ function wireSource(
     async referrers(repository, image, signal) {
       const listed = await pull.listReferrers(repository, image, signal)
       if (isAbsent(listed)) return toHindrance(listed)
-      return listed.descriptors.map(({ digest }) => digest)
+      if (listed.source === 'upstream') return listed.descriptors.map(({ digest }) => digest)
+      const reason = `${formatRepository(repository)} does not say now what refers to ${image}`
+      return { reason, isFinal: false }
     },
     bytesHere: digest => store.stat(digest)?.size ?? store.partial(digest),
     isFull: collector.isFull,

@@ -29,7 +29,7 @@ export interface WarmSource {
   isComplete(image: Digest, platforms: readonly Platform[]): boolean
   /** Fetches into the store, behind all clients; `undefined` once it is there. Rejects only when `signal` aborts. */
   fetch(repository: Repository, part: WarmPart, signal: AbortSignal): Promise<Hindrance | undefined>
-  /** What refers to an image. Rejects only when `signal` aborts. */
+  /** What its registry says now refers to an image; what was known from before is no answer. Rejects only when `signal` aborts. */
   referrers(
     repository: Repository,
     image: Digest,

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { makeImage } from '../support/image.ts'
+import { makeImage, makeReferrer } from '../support/image.ts'
 import { type ScriptedRegistry, startRegistry } from '../support/registry.ts'
 import { startNode } from '../support/start-node.ts'
 
@@ -121,6 +121,53 @@ t.test('what does not fit the store fails, and says so', async t => {
   const [{ images: told } = { images: [] }] = over['nodes'] as { images: { reason?: string }[] }[]
   t.match(told[1], { state: 'failed', reason: /store/ })
   t.match(told[0], { state: 'done' }, 'and what the job fetched before stays')
+})
+
+t.test('what refers to the images comes with them, as their registry says it now', async t => {
+  const signature = makeReferrer({ subject: one })
+  const later = makeReferrer({ subject: one, payload: 'signed again' })
+  const registry = await startRegistry({
+    images: {
+      'lab/one': {
+        tags: new Map([['v1', one]]),
+        blobs: new Map([...one.blobs, ...signature.blobs]),
+      },
+    },
+  })
+  t.teardown(() => registry.close())
+  const dir = t.testdir()
+  const node = await startNode(registry, dir)
+  t.teardown(() => node.close())
+  const api = await apiOf(node, dir)
+  const images = [`${registry.host}/lab/one:v1`]
+  const isAsked = ({ digest }: { readonly digest: string }) =>
+    registry.log.some(({ path, kind }) => kind !== 'referrers' && path.includes(digest))
+
+  await api.call('PUT', 'jobs/without', { images })
+  t.match(await api.over('without'), { state: 'done' })
+  t.notOk(isAsked(signature), 'only where that is wanted')
+  await api.call('PUT', 'jobs/with', { images, referrers: true })
+  t.match(await api.over('with'), { state: 'done', done: 1 })
+  t.ok(isAsked(signature))
+
+  registry.addImage('lab/one', { tags: new Map(), blobs: later.blobs })
+  const silent = registry.fault({ do: 'status', status: 503 }, { kind: 'referrers' })
+  await api.call('PUT', 'jobs/later', { images, referrers: true })
+  await api.waiting('later')
+  t.ok(silent.hits > 0)
+  silent.heal()
+  t.match(await api.over('later'), { state: 'done', done: 1 })
+
+  await registry.refuse()
+  const listed = await node.ask(`lab/one/referrers/${one.digest}`)
+  const { manifests } = (await listed.json()) as { manifests: { digest: string }[] }
+  t.same(manifests.map(({ digest }) => digest).sort(), [signature.digest, later.digest].sort())
+  for (const { digest, layers } of [signature, later]) {
+    t.equal((await node.ask(`lab/one/manifests/${digest}`)).status, 200)
+    for (const layer of layers) {
+      t.equal((await node.ask(`lab/one/blobs/${layer.digest}`)).status, 200)
+    }
+  }
 })
 
 t.test('a job that is called off fetches nothing more of what it asked for', async t => {
