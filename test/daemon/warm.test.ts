@@ -82,7 +82,7 @@ t.test('a job fetches images, tells how it is, and is there once', async t => {
   t.equal((await node.ask(`lab/one/manifests/v1`, { method: 'HEAD' })).status, 200)
   t.match(await api.call('GET', 'jobs'), { body: { items: [{ id: 'first', state: 'done' }] } })
   const told = await (await api.events('jobs/first/events')).text()
-  t.match(told, /^event: end\nid: [0-9a-f]{16}\ndata: \{"id":"first".*"state":"done"/)
+  t.match(told, /^event: end\nid: [0-9-]+-[0-9a-f]{16}\ndata: \{"id":"first".*"state":"done"/)
 
   t.match(await api.call('DELETE', 'jobs/first'), { status: 200, body: { removed: true } })
   t.match(await api.call('GET', 'jobs/first'), { status: 404 })

@@ -9,10 +9,13 @@ import { describeJob } from './describe-job.ts'
 const everyMs = 1_000
 /** Something is sent at least this often, ms, so that whoever stands in between does not take the connection for idle. */
 const heartbeatMs = 15_000
+/** What is behind what a reader has is kept from him for so long, ms: the node he is at now hears of it from others meanwhile. */
+const catchUpMs = 30_000
 
 /**
  * Sends how a job is whenever that changed, until it is over, as server-sent events: `progress` as often as need be, then one `end`. Each
- * tells all there is to tell, so nothing is lost by missing some: who names the last one that he has is sent only what is another.
+ * tells all there is to tell, so nothing is lost by missing some: who names the last one that he has is sent only what is another, and,
+ * wherever he had it from, nothing that is behind it.
  * Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
  *
  * @param look how it is now; `undefined` once it is no longer listed
@@ -44,16 +47,16 @@ async function* jobEvents(
   lastId: string | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<string> {
-  let sent = lastId
+  const isNews = newsFor(lastId)
   let quietMs = 0
-  while (!signal.aborted) {
+  for (let passedMs = 0; !signal.aborted; passedMs += everyMs) {
     const view = await look(signal).catch(() => undefined)
     if (view === undefined) return
     const event = eventOf(view)
-    if (event.id !== sent || event.isOver) yield event.text
+    const isTold = isNews(event, passedMs)
+    if (isTold) yield event.text
     if (event.isOver) return
-    quietMs = event.id === sent ? quietMs + everyMs : 0
-    sent = event.id
+    quietMs = isTold ? 0 : quietMs + everyMs
     if (quietMs >= heartbeatMs) {
       quietMs = 0
       yield ': still at it\n\n'
@@ -62,14 +65,47 @@ async function* jobEvents(
   }
 }
 
-function eventOf(view: JobView): {
+/** Tells what is to be sent to a reader who had an event before; the end always is. */
+function newsFor(lastId: string | undefined): (event: JobEvent, passedMs: number) => boolean {
+  const had = readId(lastId)
+  let sent = lastId
+  return ({ id, counts, isOver }, passedMs) => {
+    if (isOver) return true
+    const isHeldBack = passedMs < catchUpMs && isBehind(counts, had)
+    if (id === sent || isHeldBack) return false
+    sent = id
+    return true
+  }
+}
+
+/** What of a job never becomes less, after the time that it was made, ms: images that are there, bytes, bytes in all. */
+type Counts = readonly number[]
+
+interface JobEvent {
   readonly id: string
+  readonly counts: Counts
   readonly isOver: boolean
   readonly text: string
-} {
+}
+
+function eventOf(view: JobView): JobEvent {
   const data = JSON.stringify(describeJob(view))
-  const id = createHash('sha256').update(data).digest('hex').slice(0, 16)
+  const counts = [view.job.createdAtMs, view.done, view.bytes, view.totalBytes]
+  const hash = createHash('sha256').update(data).digest('hex').slice(0, 16)
+  const id = [...counts, hash].join('-')
   const isOver = view.state !== 'running' && view.state !== 'waiting'
   const name = isOver ? 'end' : 'progress'
-  return { id, isOver, text: `event: ${name}\nid: ${id}\ndata: ${data}\n\n` }
+  return { id, counts, isOver, text: `event: ${name}\nid: ${id}\ndata: ${data}\n\n` }
+}
+
+/** The counts in an event's id; `undefined` when it is none of ours. */
+function readId(id: string | undefined): Counts | undefined {
+  const [, counts] = /^(\d{1,15}(?:-\d{1,15}){3})-[0-9a-f]{16}$/.exec(id ?? '') ?? []
+  return counts?.split('-').map(Number)
+}
+
+/** Whether less is known of the same job than its reader knows. */
+function isBehind([madeAtMs, ...counts]: Counts, had: Counts | undefined): boolean {
+  const [hadMadeAtMs, ...most] = had ?? []
+  return madeAtMs === hadMadeAtMs && counts.some((count, i) => count < (most[i] ?? 0))
 }
