@@ -1,10 +1,12 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { makeImage, makeReferrer } from '../support/image.ts'
 import { type ScriptedRegistry, startRegistry } from '../support/registry.ts'
 import { startNode } from '../support/start-node.ts'
+import { makeKey } from '../system/support/mesh.ts'
+import { freePort } from '../system/support/process.ts'
 
 const platforms = ['linux/amd64']
 const one = makeImage({ platforms, salt: 'one', layers: [300_000, 5_000] })
@@ -43,6 +45,15 @@ async function apiOf({ addresses }: Node, dir: string) {
       for (;;) {
         const { body } = await call('GET', `jobs/${id}`)
         if (body['state'] === 'waiting') return body
+        await delay(50)
+      }
+    },
+    /** So many other nodes are alive. */
+    async met(others: number) {
+      for (;;) {
+        const { body } = await call('GET', 'peers')
+        const members = body['members'] as { state: string }[]
+        if (members.filter(({ state }) => state === 'alive').length === others) return
         await delay(50)
       }
     },
@@ -195,3 +206,69 @@ t.test('a job that is called off fetches nothing more of what it asked for', asy
   const more = blobs().slice(length)
   t.notOk(more.some(({ path }) => [...one.blobs.keys()].some(digest => path.includes(digest))))
 })
+
+t.test('nodes of a mesh fetch each for its own platform', async t => {
+  const image = makeImage({ platforms: ['linux/amd64', 'linux/arm64'], salt: 'both' })
+  const registry = await startRegistry({
+    images: {
+      'lab/both': { tags: new Map([['v1', image]]), blobs: image.blobs },
+      'lab/one': { tags: new Map([['v1', one]]), blobs: one.blobs },
+    },
+  })
+  t.teardown(() => registry.close())
+  const dir = t.testdir({ amd64: {}, arm64: {} })
+  const seed = `127.0.0.1:${await freePort()}`
+  const nodes = []
+  for (const architecture of ['amd64', 'arm64'] as const) {
+    const place = join(dir, architecture)
+    const node = await startNode(registry, place, {
+      node: { name: architecture },
+      platforms: [`linux/${architecture}`],
+      peer: { listen: '127.0.0.1:0' },
+      mesh: {
+        enabled: true,
+        listen: architecture === 'amd64' ? seed : '127.0.0.1:0',
+        secretFile: await secretIn(dir),
+        seeds: architecture === 'amd64' ? [] : [seed],
+      },
+    })
+    t.teardown(() => node.close())
+    nodes.push({ architecture, ...node, api: await apiOf(node, place) })
+  }
+  const [{ api } = { api: undefined }] = nodes
+  if (api === undefined) throw new Error('no node')
+  const images = [`${registry.host}/lab/both:v1`, `${registry.host}/lab/one:v1`]
+  await api.met(1)
+  await api.call('PUT', 'jobs/own', { images })
+  const own = await api.over('own')
+  t.match(own, { state: 'done', done: 4, failed: 0, wanted: 4 })
+  t.strictSame(statesIn(own), { amd64: ['done', 'done'], arm64: ['done', 'unfit'] })
+
+  await api.call('PUT', 'jobs/asked', { images, platforms: ['linux/arm64'] })
+  const asked = await api.over('asked')
+  t.match(asked, { state: 'failed', done: 2, failed: 2 }, 'what was asked for is not there')
+  t.strictSame(statesIn(asked), { amd64: ['done', 'failed'], arm64: ['done', 'failed'] })
+
+  await registry.refuse()
+  for (const { architecture, ask } of nodes) {
+    const { layers, config } = image.for(`linux/${architecture}`)
+    for (const { digest } of [config, ...layers]) {
+      t.equal((await ask(`lab/both/blobs/${digest}`)).status, 200, architecture)
+    }
+  }
+})
+
+/** What became of a job's images, by node. */
+const statesIn = (job: Record<string, unknown>) =>
+  Object.fromEntries(
+    (job['nodes'] as { name: string; images: { state: string }[] }[]).map(({ name, images }) => [
+      name,
+      images.map(({ state }) => state),
+    ]),
+  )
+
+async function secretIn(dir: string): Promise<string> {
+  const path = join(dir, 'mesh.secret')
+  await writeFile(path, `${makeKey(1)}\n`, { mode: 0o600 })
+  return path
+}
