@@ -116,7 +116,7 @@ export interface CommandContext {
 
 /** What may be typed. */
 export interface Vocabulary {
-  readonly commands: readonly Pick<Command, 'name' | 'summary' | 'options'>[]
+  readonly commands: readonly Pick<Command, 'name' | 'summary' | 'usage' | 'options'>[]
   readonly options: readonly Option[]
 }
 
@@ -129,6 +129,8 @@ export interface Option {
   readonly short?: string
   /** What its value is called; absent for a switch. */
   readonly value?: string
+  /** All that its value may be. */
+  readonly oneOf?: readonly string[]
   /** What a value may be called that a switch takes after `=`. */
   readonly optionalValue?: string
   readonly summary: string

@@ -215,10 +215,11 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'completion',
-    summary: 'print a script that has your shell complete commands and options',
-    usage: 'bash|zsh|fish',
+    summary: 'print a script that has your shell complete commands, options and values',
+    usage: 'bash|zsh|fish|nodes',
     words: { min: 1, max: 1 },
-    description: 'Prints it to standard output. It knows the commands of this version.',
+    description:
+      'Prints it to standard output. It knows the commands of this version; for names of nodes it asks the running one (`completion nodes`).',
     options: [],
     examples: [
       {
@@ -226,9 +227,13 @@ export const commands: readonly Command[] = [
         does: 'in this shell; in ~/.bashrc for those to come',
       },
       { line: 'holdfast completion fish > ~/.config/fish/completions/holdfast.fish', does: '' },
+      {
+        line: 'holdfast completion zsh > ~/.zfunc/_holdfast',
+        does: 'in a directory of fpath; or source it after compinit',
+      },
     ],
-    exitCodes: ['ok', 'usage'],
-    asks: false,
+    exitCodes: ['ok', ...askingExitCodes],
+    asks: true,
     load: () => import('./commands/completion.ts'),
   },
   {

@@ -1,103 +1,89 @@
 import { keys } from '../config/keys.ts'
 import type { Option, Vocabulary } from './command.ts'
+import { bashScript } from './complete-bash.ts'
+import { fishScript } from './complete-fish.ts'
+import { zshScript } from './complete-zsh.ts'
 
 /** Shells that can be told what may be typed. */
 export const shells = ['bash', 'zsh', 'fish'] as const
 export type Shell = (typeof shells)[number]
 
-/** A script that has a shell complete the names of commands and options; what is a file is completed as one. */
+/** What may stand for a value: files, names of nodes, some words, or what nobody can guess. */
+export type Values = 'files' | 'nodes' | 'nodes or all' | 'unknown' | readonly string[]
+
+/** An option as shells complete it. */
+export interface CompletedOption {
+  /** As they are typed: `--output`, `-o`. */
+  readonly flags: readonly string[]
+  readonly summary: string
+  /** Absent: it takes none. */
+  readonly values: Values | undefined
+}
+
+/** A command as shells complete it. */
+export interface CompletedCommand {
+  readonly name: string
+  readonly summary: string
+  readonly options: readonly CompletedOption[]
+  /** What its first word may be. */
+  readonly words: Values
+}
+
+/** All that may be typed. */
+export interface Completions {
+  readonly commands: readonly CompletedCommand[]
+  /** Of every command, and before any. */
+  readonly options: readonly CompletedOption[]
+  /** Commands of two words, by the first. */
+  readonly groups: ReadonlyMap<string, readonly CompletedCommand[]>
+}
+
+/** A script that has a shell complete names of commands and options, and the values that can be known. */
 export function completionScript(shell: Shell, vocabulary: Vocabulary): string {
-  return shell === 'fish' ? fishScript(vocabulary) : bashScript(vocabulary, shell === 'zsh')
+  const completions = readVocabulary(vocabulary)
+  return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](completions)
 }
 
-const isFile = ({ value }: Option): boolean => value === 'FILE' || value === 'DIR'
-const flags = (options: readonly { readonly name: string }[]): string =>
-  options.map(({ name }) => `--${name}`).join(' ')
-const ofConfig = keys.filter(({ isGroup }) => !isGroup).map(({ flag }) => ({ name: flag }))
+const ofConfig = keys
+  .filter(({ isGroup }) => !isGroup)
+  .map(({ flag }): CompletedOption => ({ flags: [`--${flag}`], summary: '', values: 'unknown' }))
 
-/** Commands of two words, by the first. */
-function groupsOf({ commands }: Vocabulary): ReadonlyMap<string, readonly string[]> {
-  const groups = new Map<string, string[]>()
-  for (const { name } of commands) {
-    const [first = '', second] = name.split(' ')
-    if (second !== undefined) groups.set(first, [...(groups.get(first) ?? []), second])
-  }
-  return groups
-}
-
-/** Also for zsh, which takes the completions of bash. */
-function bashScript(vocabulary: Vocabulary, isZsh: boolean): string {
-  const groups = groupsOf(vocabulary)
-  const first = [...new Set(vocabulary.commands.map(({ name }) => name.split(' ')[0]))].join(' ')
-  const names = [...groups.keys()].join('|')
-  const files = vocabulary.commands.flatMap(({ options }) => options.filter(isFile))
-  // One command writes its result to a file by the option that says the form of all others' results.
-  const written = vocabulary.commands.filter(({ options }) =>
-    options.some(option => option.name === 'output' && isFile(option)),
+function readVocabulary({ commands, options }: Vocabulary): Completions {
+  const completed = commands.map(
+    (command): CompletedCommand => ({
+      name: command.name,
+      summary: command.summary,
+      options: [
+        ...command.options.map(completeOption),
+        ...(command.name === 'serve' ? ofConfig : []),
+      ],
+      words: wordsOf(command.usage),
+    }),
   )
-  const afterFile = new Set(
-    files
-      .filter(({ name }) => name !== 'output')
-      .flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]),
-  )
-  const general = flags(vocabulary.options)
-  const cases = vocabulary.commands.map(({ name, options }) => {
-    const all = [...options, ...(name === 'serve' ? ofConfig : [])]
-    return `    '${name}') words='${flags(all)}' ;;`
-  })
-  return `${isZsh ? 'autoload -Uz bashcompinit && bashcompinit\n' : ''}_holdfast() {
-  local current=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} name=\${COMP_WORDS[1]} words
-  COMPREPLY=()
-  case $name in
-    ${names}) [[ $COMP_CWORD -gt 2 ]] && name="$name \${COMP_WORDS[2]}" ;;
-  esac
-  case $before in
-    ${[...afterFile].join('|')}) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    --output|-o)
-      case $name in
-        ${written.map(({ name }) => name).join('|')}) COMPREPLY=($(compgen -f -- "$current")) ;;
-        *) COMPREPLY=($(compgen -W 'text json yaml' -- "$current")) ;;
-      esac
-      return ;;
-  esac
-  case $name in
-${cases.join('\n')}
-${[...groups].map(([group, words]) => `    '${group}') words='${words.join(' ')}' ;;`).join('\n')}
-    *) words='${general}' ;;
-  esac
-  [[ $COMP_CWORD -eq 1 ]] && words='${first} ${general}'
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
-  [[ -z \${COMPREPLY[*]} && $COMP_CWORD -gt 1 && $current != -* ]] && COMPREPLY=($(compgen -f -- "$current"))
-  return 0
-}
-complete -o filenames -F _holdfast holdfast
-`
+  const inGroups = completed.filter(({ name }) => name.includes(' '))
+  const groups = Map.groupBy(inGroups, ({ name }) => name.slice(0, name.indexOf(' ')))
+  return { commands: completed, options: options.map(completeOption), groups }
 }
 
-function fishScript({ commands, options }: Vocabulary): string {
-  const groups = groupsOf({ commands, options })
-  const lines = [...groups.keys()].map(group => `-n __fish_use_subcommand -f -a ${group}`)
-  for (const command of commands) {
-    const words = command.name.split(' ')
-    const [first, second] = words
-    const seen = words.map(word => `__fish_seen_subcommand_from ${word}`).join('; and ')
-    const place =
-      second === undefined
-        ? `-n __fish_use_subcommand -f -a ${first}`
-        : `-n "__fish_seen_subcommand_from ${first}" -f -a ${second}`
-    lines.push(`${place} -d ${quoted(command.summary)}`)
-    const own = command.options.filter(({ name }) => !options.some(one => one.name === name))
-    for (const option of own) lines.push(`-n "${seen}" ${fishOption(option)}`)
-  }
-  lines.push(...options.map(fishOption))
-  return lines.map(line => `complete -c holdfast ${line}\n`).join('')
+const completeOption = (option: Option): CompletedOption => ({
+  flags: [`--${option.name}`, ...(option.short === undefined ? [] : [`-${option.short}`])],
+  summary: option.summary,
+  values: valuesOf(option),
+})
+
+/** Words of which one is to be chosen, as they are written in a usage. */
+const choice = /^\[?([a-z0-9-]+(?:\|[a-z0-9-]+)+)/
+
+function valuesOf({ value, oneOf }: Option): Values | undefined {
+  if (value === undefined) return undefined
+  if (oneOf !== undefined) return oneOf
+  if (['FILE', 'DIR', 'BUNDLE'].includes(value)) return 'files'
+  if (value.startsWith('NODE')) return value.includes('|all') ? 'nodes or all' : 'nodes'
+  return choice.exec(value)?.[1]?.split('|') ?? 'unknown'
 }
 
-function fishOption(option: Option): string {
-  const { name, short, value, summary } = option
-  const word = `-l ${name}${short === undefined ? '' : ` -s ${short}`}`
-  const argument = isFile(option) ? ' -r -F' : ' -x'
-  return `${word}${value === undefined ? '' : argument} -d ${quoted(summary)}`
+function wordsOf(usage: string): Values {
+  if (usage.startsWith('FILE')) return 'files'
+  if (usage.startsWith('NODE')) return 'nodes'
+  return choice.exec(usage)?.[1]?.split('|') ?? 'unknown'
 }
-
-const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`

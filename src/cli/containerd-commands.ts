@@ -132,6 +132,7 @@ export const containerdCommands: readonly Command[] = [
       {
         name: 'for',
         value: 'PROGRAM',
+        oneOf: ['containerd', 'podman', 'crio', 'docker'],
         summary: 'containerd, podman, crio or docker; containerd by default',
       },
       {

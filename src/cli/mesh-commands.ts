@@ -66,6 +66,7 @@ export const meshCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
       {
         name: 'rotate',
         value: 'STEP',
+        oneOf: ['add', 'promote', 'drop'],
         summary: 'add, promote or drop, in the file of --file or else of mesh.secretFile',
       },
     ],

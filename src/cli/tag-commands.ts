@@ -18,6 +18,7 @@ const searching: readonly Option[] = [
   {
     name: 'source',
     value: 'SOURCE',
+    oneOf: ['upstream', 'push', 'import', 'containerd'],
     summary: 'those last learned from there: upstream, push, import or containerd',
   },
   { name: 'limit', value: 'N', summary: 'at most so many, 1000 by default' },

@@ -57,6 +57,7 @@ const wordsOf: Readonly<Record<string, readonly string[]>> = {
   export: ['nginx', '-o', join(dir, 'none.tar.zst')],
   peers: [],
   'mesh status': [],
+  completion: ['nodes'],
 }
 const asking = commands.filter(({ asks }) => asks)
 
