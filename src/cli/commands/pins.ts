@@ -44,6 +44,7 @@ function list(items: PinsAnswer['items']): readonly Line[] {
 
 function describe(pin: PinAnswer): readonly Line[] {
   const { reference, digest, note, expiresAt, history } = pin
+  const isSettled = history.every(({ conflict }) => !conflict)
   const rows = history.map((event, at) => [
     event.at,
     event.digest ?? 'removed',
@@ -60,7 +61,7 @@ function describe(pin: PinAnswer): readonly Line[] {
       ['until', expiresAt],
     ]),
     '',
-    ...columns([['AT', 'DIGEST', 'AUTHOR', 'ON', 'CONFLICT', 'NOTE'], ...rows]),
+    ...columns([['AT', 'DIGEST', 'AUTHOR', 'ON', isSettled ? '' : 'CONFLICT', 'NOTE'], ...rows]),
     ...conflictLines([pin]),
     ...strayLines([pin]),
   ]
