@@ -1,19 +1,18 @@
 import { OciError } from '../oci/errors.ts'
 import { parseReference, type Reference } from '../oci/reference.ts'
+import { paintOf } from './colour.ts'
 import type { CommandContext } from './command.ts'
 import { CommandFailure } from './command-failure.ts'
 import { columns, type Line, type Row, toText } from './table.ts'
 
 /** Prints a result: as a document with `--output json` or `yaml`, else as the lines given. */
-export function print(
-  { write, terminal }: CommandContext,
-  value: unknown,
-  lines: () => readonly Line[],
-): void {
+export function print(context: CommandContext, value: unknown, lines: () => readonly Line[]): void {
+  const { write, terminal } = context
   const width = terminal.size?.()?.columns
+  const paint = paintOf(context)
   const asLines = () =>
     lines()
-      .map(line => `${toText(line, width)}\n`)
+      .map(line => `${toText(line, width, paint)}\n`)
       .join('')
   terminal.out(write === undefined ? asLines() : write(value))
 }

@@ -1,8 +1,12 @@
+import { type Paint, stateHeads } from './colour.ts'
+
 /** A row of a table: how wide its cells are is known once all of it is, and how wide the terminal. */
 export interface Row {
   readonly cells: readonly string[]
   /** Its table's: how wide each column is where a line may have so many characters. */
   readonly widths: (lineWidth: number | undefined) => readonly number[]
+  /** Columns that tell a state, counted from 0. */
+  readonly states: ReadonlySet<number>
   /** What stands before it. */
   readonly indent?: string
 }
@@ -23,23 +27,29 @@ export function columns(rows: readonly (readonly string[])[]): Row[] {
     fitted ??= { lineWidth, widths: fit(naturalWidths(rows, lineWidth), lineWidth) }
     return fitted.widths
   }
-  return rows.map(cells => ({ cells, widths }))
+  const heads = rows[0] ?? []
+  const states = new Set(heads.flatMap((head, at) => (stateHeads.has(head) ? [at] : [])))
+  return rows.map(cells => ({ cells, widths, states }))
 }
 
 /** Two characters further to the right. */
 export const indented = (line: Line): Line =>
   typeof line === 'string' ? `  ${line}` : { ...line, indent: `  ${line.indent ?? ''}` }
 
-/** A line as text. What is wider than a terminal has its digests shortened, and then the widest cells cut. @param width of the terminal, in characters */
-export function toText(line: Line, width: number | undefined): string {
+/**
+ * A line as text. What is wider than a terminal has its digests shortened, and then the widest cells cut. @param width of the terminal, in
+ * characters @param paint for what tells a state
+ */
+export function toText(line: Line, width: number | undefined, paint?: Paint): string {
   if (typeof line === 'string') return line
-  const { cells, indent = '' } = line
+  const { cells, states, indent = '' } = line
   const widths = line.widths(width === undefined ? undefined : width - indent.length)
   const last = cells.length - 1
   const texts = cells.map((cell, column) => {
     const room = widths[column] ?? 0
     const text = cell.length > room ? cut(shorten(cell), room) : cell
-    return column === last ? text : text.padEnd(room)
+    const shown = paint !== undefined && states.has(column) ? paint(text) : text
+    return column === last ? shown : shown + ' '.repeat(Math.max(0, room - text.length))
   })
   return (indent + texts.join(gap)).trimEnd()
 }

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { stripVTControlCharacters } from 'node:util'
 import type { CommandContext, RunCommand } from './command.ts'
 import { CommandFailure } from './command-failure.ts'
 import type { ExitCode } from './exit-codes.ts'
@@ -60,8 +61,9 @@ function drawn(
   const room = Math.max(1, size.rows - 1)
   const more = lines.length - room
   const shown = more > 0 ? [...lines.slice(0, room - 1), `… ${more + 1} lines more`] : lines
-  const cut = shown.map(line =>
-    line.length > size.columns ? `${line.slice(0, size.columns - 1)}…` : line,
-  )
+  const cut = shown.map(line => {
+    const bare = stripVTControlCharacters(line)
+    return bare.length > size.columns ? `${bare.slice(0, size.columns - 1)}…` : line
+  })
   return `\x1b[H${cut.map(line => `${line}\x1b[K\n`).join('')}\x1b[J`
 }

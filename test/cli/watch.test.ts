@@ -1,5 +1,7 @@
+import { stripVTControlCharacters } from 'node:util'
 import t from 'tap'
 import { runCli } from '../../src/cli/run.ts'
+import { meshAnswer } from './commands/mesh-answer.ts'
 import { cli, noParts, scriptAdmin } from './support.ts'
 
 const answer = (state: string) => ({
@@ -55,6 +57,23 @@ t.test('on a terminal it takes the place of what stood there, and fits', async t
   const low = { columns: 100, rows: 2 }
   const short = await watched(env, ['store', '--watch'], { frames: 1, size: low })
   t.match(short.frames[0], '\u001b[H… 2 lines more\u001b[K\n')
+})
+
+t.test('colours take no room of the line', async t => {
+  const { env } = await scriptAdmin(t, () => [200, meshAnswer])
+  const told = async (columns: number) => {
+    const { frames } = await watched(env, ['peers', '--watch'], {
+      frames: 1,
+      size: { columns, rows: 24 },
+    })
+    return frames[0] ?? ''
+  }
+  const lines = (await told(200)).split('\u001b[K\n')
+  t.ok(lines.some(line => line.includes('\u001b[32malive\u001b[0m')))
+  t.notOk(lines.some(line => line.endsWith('…')))
+  for (const line of (await told(40)).split('\u001b[K\n')) {
+    t.ok(stripVTControlCharacters(line).length <= 40, line)
+  }
 })
 
 t.test('what asking again cannot mend ends it', async t => {
