@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox'
-import { storedOn } from './operator-words.ts'
+import { changed, storedOn } from './operator-words.ts'
 
 /** What the node may leave out. */
 export const orNothing = <S extends TSchema>(schema: S) =>
@@ -165,7 +165,15 @@ export const pinChangeAnswer = Type.Object({
   ...pin,
   complete: Type.Boolean(),
   fetching: Type.Boolean(),
+  changed,
   storedOn,
+})
+
+/** `DELETE /api/v1/pins/{reference}` */
+export const pinRemovalAnswer = Type.Object({
+  ...pinChangeAnswer.properties,
+  setAt: text,
+  setOn: text,
 })
 
 /** `GET /api/v1/bans` and `/api/v1/blocks` */
@@ -188,6 +196,7 @@ export const exclusionsAnswer = Type.Object({
 export const exclusionChangeAnswer = Type.Object({
   key: Type.String(),
   name: text,
+  changed,
   storedOn,
 })
 
@@ -213,6 +222,7 @@ export const keepChangeAnswer = Type.Object({
   pattern: Type.String(),
   configured: Type.Boolean(),
   tags: Type.Number(),
+  changed,
   storedOn,
 })
 
@@ -298,6 +308,7 @@ export type PeersAnswer = Static<typeof peersAnswer>
 export type PinsAnswer = Static<typeof pinsAnswer>
 export type PinAnswer = Static<typeof pinAnswer>
 export type PinChangeAnswer = Static<typeof pinChangeAnswer>
+export type PinRemovalAnswer = Static<typeof pinRemovalAnswer>
 export type ExclusionsAnswer = Static<typeof exclusionsAnswer>
 export type KeepsAnswer = Static<typeof keepsAnswer>
 export type KeepChangeAnswer = Static<typeof keepChangeAnswer>

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { storedOn } from './operator-words.ts'
+import { changed, storedOn } from './operator-words.ts'
 
 const text = Type.Optional(Type.Union([Type.String(), Type.Null()]))
 const number = Type.Number()
@@ -117,6 +117,7 @@ export const clusterModeAnswer = Type.Object({
 /** `PUT` and `DELETE /api/v1/mode` */
 export const clusterModeChangeAnswer = Type.Object({
   ...clusterModeAnswer.properties,
+  changed,
   storedOn,
 })
 

@@ -29,6 +29,14 @@ export function readCopies(text: string | undefined): number | undefined {
   throw new CommandFailure('usage', `--copies ${JSON.stringify(text)} is no number from 1 to 100`)
 }
 
+/** Whether a change was one; a node of an earlier version does not tell. */
+export const changed = Type.Optional(Type.Boolean())
+
+/** What was to be taken away. Throws `CommandFailure` with `noAnswer` where there was nothing of it. */
+export function mustHaveBeen(answer: { readonly changed?: boolean }, otherwise: string): void {
+  if (answer.changed === false) throw new CommandFailure('noAnswer', otherwise)
+}
+
 /** Whether as many nodes have it as were asked for. */
 export const hasEnough = (
   { storedOn }: { readonly storedOn: StoredOn },

@@ -1,4 +1,4 @@
-import type { PinAnswer, PinChangeAnswer } from './answers.ts'
+import type { PinAnswer, PinChangeAnswer, PinRemovalAnswer } from './answers.ts'
 import { storedOnProperty, tooFewLines } from './operator-words.ts'
 import { formatSayer, properties } from './print.ts'
 import type { Line } from './table.ts'
@@ -13,7 +13,10 @@ const absent =
   'until one does clients get it only while its registry can give the rest, for this node keeps nothing and fetches nothing'
 
 /** What became of a pin that was set or removed. */
-export function pinLines(answer: PinChangeAnswer, copies: number | undefined): readonly Line[] {
+export function pinLines(
+  answer: PinChangeAnswer | PinRemovalAnswer,
+  copies: number | undefined,
+): readonly Line[] {
   const { reference, digest, note, author, expiresAt, complete, fetching, storedOn } = answer
   const is =
     digest === undefined || digest === null ? 'is no longer pinned' : `is pinned to ${digest}`

@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import { parseDuration } from '../config/quantity.ts'
 import { isRecurrenceFault, parseRecurrence } from '../config/recurrence.ts'
 import { CommandFailure } from './command-failure.ts'
-import { storedOn } from './operator-words.ts'
+import { changed, storedOn } from './operator-words.ts'
 import { properties } from './print.ts'
 import type { Line } from './table.ts'
 
@@ -30,11 +30,11 @@ const schedule = {
 /** `GET /api/v1/schedules` */
 export const schedulesAnswer = Type.Object({ items: Type.Array(Type.Object(schedule)) })
 
-/** `PUT` and `DELETE` of a schedule */
-export const scheduleChangeAnswer = Type.Object({
-  ...schedule,
-  storedOn,
-})
+/** `PUT` of a schedule */
+export const scheduleChangeAnswer = Type.Object({ ...schedule, storedOn })
+
+/** `DELETE` of a schedule */
+export const scheduleRemovalAnswer = Type.Object({ name: Type.String(), changed, storedOn })
 
 export type ScheduleItem = Static<typeof schedulesAnswer>['items'][number]
 

@@ -89,17 +89,12 @@ export function createWarmSchedules(parts: {
     async remove(name, by, terms) {
       mustBeOperator(parts.isOperator)
       const before = find(name)
-      if (before === undefined) throw new Refusal('nothing', unknownSchedule(name))
-      if (before.isConfigured) {
+      if (before?.isConfigured) {
         throw new Refusal('nothing', 'it stands in the configuration of this node: change it there')
       }
-      await words.lift(scheduleKey(name), by)
+      if (before !== undefined) await words.lift(scheduleKey(name), by)
       const stored = await parts.storeOnOthers(scheduleKey(name), terms)
       return { before, after: find(name), stored }
     },
   }
 }
-
-/** What to say where there is no such schedule. */
-export const unknownSchedule = (name: string): string =>
-  `no schedule is called ${JSON.stringify(name)}; \`holdfast schedules\` lists them`

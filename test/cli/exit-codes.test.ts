@@ -126,3 +126,29 @@ t.test(
     }
   },
 )
+
+t.test(
+  'to take away what is not there ends with 1, and says which command lists what is',
+  async t => {
+    const id = 'a'.repeat(64)
+    const rest = { changed: false, storedOn: { nodes: 1, members: 1 } }
+    const reference = 'docker.io/library/nginx:latest'
+    const kept = { pattern: reference, configured: false, tags: 0 }
+    const never = { reference, standing: 'none', complete: true, fetching: false }
+    const here = { mode: 'auto', decidedBy: 'configuration' }
+    for (const [words, answer, says] of [
+      [['unpin', 'nginx'], never, /nginx:latest is not pinned; `holdfast pins`/],
+      [['unkeep', 'nginx'], kept, /nginx:latest is kept; `holdfast keeps`/],
+      [['unkeep', 'nginx'], { ...kept, configured: true }, /keep\.patterns of this node has it/],
+      [['unban', id], { key: id }, /no ban of a+; `holdfast bans`/],
+      [['unblock', digest], { key: digest }, /no block of sha256:c+; `holdfast blocks`/],
+      [['unschedule', 'night'], { name: 'night' }, /"night"; `holdfast schedules`/],
+      [['mode', 'configured', '--cluster'], { node: 'a', here }, /no mode is set for all nodes/],
+    ] as const) {
+      const { env } = await scriptAdmin(t, () => [200, { ...answer, ...rest }])
+      t.match(await cli([...words], { env }), { code: 1, out: '', err: says }, words.join(' '))
+      const was = await scriptAdmin(t, () => [200, { ...answer, ...rest, changed: true }])
+      t.match(await cli([...words], { env: was.env }), { code: 0 }, words.join(' '))
+    }
+  },
+)

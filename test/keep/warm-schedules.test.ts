@@ -57,6 +57,13 @@ t.test('it is set, changed and removed, and said again without a change', async 
   const { before, after } = await schedules.remove('nightly', 'a', terms)
   t.match({ before, after }, { before: { name: 'nightly' }, after: undefined })
   t.strictSame(schedules.list(), [])
+  const writesBefore = writes.length
+  t.match(await schedules.remove('nightly', 'a', terms), {
+    before: undefined,
+    after: undefined,
+    stored: { nodes: 2 },
+  })
+  t.equal(writes.length, writesBefore, 'nothing is written where nothing is')
 })
 
 t.test('what is none is refused, with what to write', async t => {
@@ -71,7 +78,6 @@ t.test('what is none is refused, with what to write', async t => {
   await t.rejects(put('n', { timeZone: 'Mars/Olympus' }), { code: 'no-times' })
   const images = Array.from({ length: 300 }, (_, i) => `reg.lab/${'x'.repeat(200)}/${i}:latest`)
   await t.rejects(put('n', { images }), { code: 'too-long' })
-  await t.rejects(schedules.remove('n', 'a', terms), { code: 'nothing' })
   await t.rejects(open({ isOperator: false }).schedules.put('n', what, details, terms), {
     code: 'no-operator',
   })

@@ -11,6 +11,7 @@ import { CommandFailure } from '../command-failure.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import {
   hasEnough,
+  mustHaveBeen,
   readCopies,
   readDigest,
   storedOnProperty,
@@ -51,6 +52,10 @@ async function change(
     { query: { copies }, ...(body && { body }) },
     exclusionChangeAnswer,
   )
+  if (method === 'DELETE') {
+    const kind = isNode ? 'ban' : 'block'
+    mustHaveBeen(answer, `there is no ${kind} of ${key}; \`holdfast ${kind}s\` lists them`)
+  }
   print(context, answer, () => [
     `${answer.name == null ? key : `${answer.name} (${key.slice(0, 12)})`} ${did}`,
     ...properties([storedOnProperty(answer.storedOn)]),

@@ -3,7 +3,13 @@ import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import { type KeepChangeAnswer, keepChangeAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
-import { hasEnough, readCopies, storedOnProperty, tooFewLines } from '../operator-words.ts'
+import {
+  hasEnough,
+  mustHaveBeen,
+  readCopies,
+  storedOnProperty,
+  tooFewLines,
+} from '../operator-words.ts'
 import { print, properties } from '../print.ts'
 
 /** `holdfast keep` and `holdfast unkeep` */
@@ -19,6 +25,7 @@ export const run: RunCommand = async context => {
     { query: { copies }, ...(body && { body }) },
     keepChangeAnswer,
   )
+  if (!isKeep) mustHaveBeen(answer, tellNotKept(answer))
   print(context, answer, () => [
     `${answer.pattern} ${isKeep ? 'is kept' : 'is no longer kept'}`,
     ...properties([['known tags', String(answer.tags)], storedOnProperty(answer.storedOn)]),
@@ -26,6 +33,13 @@ export const run: RunCommand = async context => {
     ...tooFewLines(answer, copies),
   ])
   return hasEnough(answer, copies) ? 'ok' : 'noAnswer'
+}
+
+function tellNotKept({ pattern, configured }: KeepChangeAnswer): string {
+  const cure = configured
+    ? 'keep.patterns of this node has it: change the configuration'
+    : '`holdfast keeps` lists what is kept'
+  return `no operator said that ${pattern} is kept; ${cure}`
 }
 
 /** What begins with no registry lies on Docker Hub, as for docker pull. */

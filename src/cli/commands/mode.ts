@@ -12,7 +12,13 @@ import {
   modeAnswer,
 } from '../node-answers.ts'
 import { noForWithout, readFor } from '../node-words.ts'
-import { hasEnough, readCopies, storedOnProperty, tooFewLines } from '../operator-words.ts'
+import {
+  hasEnough,
+  mustHaveBeen,
+  readCopies,
+  storedOnProperty,
+  tooFewLines,
+} from '../operator-words.ts'
 import { formatSayer, print, properties } from '../print.ts'
 import type { Line } from '../table.ts'
 
@@ -88,12 +94,15 @@ async function runOnCluster(context: CommandContext, wish: Wish): Promise<ExitCo
           { query, body: { ...wish, note, author } },
           clusterModeChangeAnswer,
         )
+  if (wish === 'lift') mustHaveBeen(answer, notSet)
   print(context, answer, () => [
     ...clusterLines(answer, [storedOnProperty(answer.storedOn)]),
     ...tooFewLines(answer, copies),
   ])
   return hasEnough(answer, copies) ? 'ok' : 'noAnswer'
 }
+
+const notSet = 'no mode is set for all nodes; `holdfast mode --node all` tells what each is'
 
 function clusterLines(
   { node, cluster, here }: ClusterModeAnswer,

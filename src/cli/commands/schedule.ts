@@ -3,27 +3,53 @@ import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
-import { hasEnough, readCopies, storedOnProperty, tooFewLines } from '../operator-words.ts'
+import type { ExitCode } from '../exit-codes.ts'
+import {
+  hasEnough,
+  mustHaveBeen,
+  readCopies,
+  storedOnProperty,
+  tooFewLines,
+} from '../operator-words.ts'
 import { print, properties, readReference } from '../print.ts'
-import { readTimes, scheduleChangeAnswer, scheduleLines, schedulePath } from '../schedule-words.ts'
+import {
+  readTimes,
+  scheduleChangeAnswer,
+  scheduleLines,
+  schedulePath,
+  scheduleRemovalAnswer,
+} from '../schedule-words.ts'
 
 /** `holdfast schedule NAME IMAGE…` and `holdfast unschedule NAME` */
 export const run: RunCommand = async context => {
-  const { command, words, options } = context
-  const copies = readCopies(options['copies'])
-  const isSet = command === 'schedule'
-  const body = isSet ? readBody(context) : undefined
+  if (context.command === 'unschedule') return remove(context)
+  const copies = readCopies(context.options['copies'])
+  const body = readBody(context)
   const api = createAdminApi(await findAdmin(context))
-  const answer = await api.change(
-    isSet ? 'PUT' : 'DELETE',
-    schedulePath(words[0] ?? ''),
-    { query: { copies }, ...(body && { body }) },
-    scheduleChangeAnswer,
+  const path = schedulePath(context.words[0] ?? '')
+  const answer = await api.change('PUT', path, { query: { copies }, body }, scheduleChangeAnswer)
+  print(context, answer, () => [
+    `${answer.name} recurs`,
+    ...scheduleLines(answer),
+    ...properties([storedOnProperty(answer.storedOn)]),
+    ...tooFewLines(answer, copies),
+  ])
+  return hasEnough(answer, copies) ? 'ok' : 'noAnswer'
+}
+
+async function remove(context: CommandContext): Promise<ExitCode> {
+  const copies = readCopies(context.options['copies'])
+  const api = createAdminApi(await findAdmin(context))
+  const path = schedulePath(context.words[0] ?? '')
+  const answer = await api.change('DELETE', path, { query: { copies } }, scheduleRemovalAnswer)
+  const { name, storedOn } = answer
+  mustHaveBeen(
+    answer,
+    `no schedule is called ${JSON.stringify(name)}; \`holdfast schedules\` lists them`,
   )
   print(context, answer, () => [
-    `${answer.name} ${isSet ? 'recurs' : 'recurs no more'}`,
-    ...(isSet ? scheduleLines(answer) : []),
-    ...properties([storedOnProperty(answer.storedOn)]),
+    `${name} recurs no more`,
+    ...properties([storedOnProperty(storedOn)]),
     ...tooFewLines(answer, copies),
   ])
   return hasEnough(answer, copies) ? 'ok' : 'noAnswer'

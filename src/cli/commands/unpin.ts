@@ -1,8 +1,8 @@
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
-import { pinChangeAnswer } from '../answers.ts'
+import { pinRemovalAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
-import { hasEnough, readCopies } from '../operator-words.ts'
+import { hasEnough, mustHaveBeen, readCopies } from '../operator-words.ts'
 import { pinLines, pinPath } from '../pin-words.ts'
 import { print } from '../print.ts'
 
@@ -11,7 +11,8 @@ export const run: RunCommand = async context => {
   const path = pinPath(context.words[0] ?? '')
   const copies = readCopies(context.options['copies'])
   const api = createAdminApi(await findAdmin(context))
-  const answer = await api.change('DELETE', path, { query: { copies } }, pinChangeAnswer)
+  const answer = await api.change('DELETE', path, { query: { copies } }, pinRemovalAnswer)
+  mustHaveBeen(answer, `${answer.reference} is not pinned; \`holdfast pins\` lists what is`)
   print(context, answer, () => pinLines(answer, copies))
   return hasEnough(answer, copies) ? 'ok' : 'noAnswer'
 }

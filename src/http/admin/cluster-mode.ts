@@ -2,12 +2,11 @@ import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ClusterMode, ClusterModeChange, ClusterModeTerms } from '../../keep/cluster-mode.ts'
 import type { ClusterModeState, ModeSwitch } from '../../keep/mode-switch.ts'
-import { defined, iso, isoOf } from './describe.ts'
+import { defined, hasChanged, iso, isoOf } from './describe.ts'
 import type { ClusterModeAnswer, ClusterModeChangeAnswer, ModeAnswer } from './mode-contract.ts'
 import { modeOperations } from './mode-operations.ts'
 import type { AddOperation } from './operation.ts'
 import { readPreconditions } from './preconditions.ts'
-import { ProblemError } from './problem.ts'
 import { wordTerms } from './word-terms.ts'
 
 /** Subject in the audit log: it concerns all nodes. */
@@ -46,12 +45,6 @@ export function addClusterMode(
 
   add(modeOperations.deleteClusterMode, async ({ query, caller, request, reply, audit }) => {
     audit({ subject })
-    if (clusterMode.standing() === undefined) {
-      throw new ProblemError(
-        404,
-        'no mode is set for all nodes; `holdfast mode --node all` tells what each is',
-      )
-    }
     const terms = termsOf(request.headers, query.copies)
     return changed(await clusterMode.lift(caller, terms), reply, audit)
   })
@@ -66,7 +59,7 @@ export function addClusterMode(
       before: before && describeClusterMode(before),
       after: after && describeClusterMode(after),
     })
-    return { ...tell(after, reply), storedOn: stored }
+    return { ...tell(after, reply), changed: hasChanged({ before, after }), storedOn: stored }
   }
 
   function tell(standing: ClusterModeState | undefined, reply: Reply): ClusterModeAnswer {

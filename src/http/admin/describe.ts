@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
+
 /** ISO 8601 in UTC of ms since the epoch. */
 export const iso = (ms: number): string => new Date(ms).toISOString()
 
@@ -12,3 +14,12 @@ export function defined<T extends object>(
   const kept = Object.entries(fields).filter(([, value]) => value !== undefined)
   return Object.fromEntries(kept) as { [K in keyof T]?: Exclude<T[K], undefined> }
 }
+
+/** Whether something is otherwise than it was, as it is told. */
+export const hasChanged = ({
+  before,
+  after,
+}: {
+  readonly before?: unknown
+  readonly after?: unknown
+}): boolean => !isDeepStrictEqual(before, after)

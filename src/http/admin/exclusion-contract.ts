@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { asOf, described, optionalText, storedOn, text, time } from './shapes.ts'
+import { asOf, changed, described, optionalText, storedOn, text, time } from './shapes.ts'
 
 const exclusion = {
   key: described(text, "A banned node's id (64 hex digits), or a blocked digest."),
@@ -29,6 +29,7 @@ export const exclusionChangeAnswer = Type.Object({
   key: text,
   name: described(optionalText, "A banned node's, where it is known here."),
   inForce: Type.Boolean(),
+  changed,
   storedOn,
 })
 

@@ -2,11 +2,10 @@ import type { ExclusionChange, Exclusions } from '../../keep/exclusions.ts'
 import { parseDigest } from '../../oci/digest.ts'
 import type { Exclusion, ExclusionBook, ExclusionKind } from '../../ports/exclusion-book.ts'
 import { parseNodeId } from '../../ports/node-id.ts'
-import { defined, iso } from './describe.ts'
+import { defined, hasChanged, iso } from './describe.ts'
 import type { ExclusionChangeAnswer, ExclusionsAnswer } from './exclusion-contract.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
-import { ProblemError } from './problem.ts'
 import { QueryFault } from './read-query.ts'
 import { wordTerms } from './word-terms.ts'
 
@@ -33,12 +32,13 @@ export function addExclusions(
       ...defined({ name: nameOf(exclusion.key), setOnName: nameOf(exclusion.origin) }),
     })),
   })
-  const tell = (key: string, { after, stored }: ExclusionChange): ExclusionChangeAnswer => ({
+  const tell = (key: string, change: ExclusionChange): ExclusionChangeAnswer => ({
     ...asOf(),
     key,
     ...defined({ name: nameOf(key) }),
-    inForce: after !== undefined,
-    storedOn: stored,
+    inForce: change.after !== undefined,
+    changed: hasChanged(change),
+    storedOn: change.stored,
   })
 
   for (const [kind, all, put, remove] of [
@@ -57,12 +57,6 @@ export function addExclusions(
     add(remove, async ({ path, query, caller, audit }) => {
       const key = readKey(kind, path)
       audit({ subject: key })
-      if (exclusions.find(kind, key) === undefined) {
-        throw new ProblemError(
-          404,
-          `there is no ${kind} of ${key}; \`holdfast ${kind}s\` lists them`,
-        )
-      }
       const change = await exclusions.lift(kind, key, caller, wordTerms(query.copies))
       audit({ subject: key, before: change.before, after: change.after })
       return tell(key, change)

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { asOf, described, optionalText, storedOn, text, time } from './shapes.ts'
+import { asOf, changed, described, optionalText, storedOn, text, time } from './shapes.ts'
 
 const keep = {
   pattern: described(text, 'As in `keep.patterns`, in the one way to write it.'),
@@ -39,6 +39,7 @@ export const keepChangeAnswer = Type.Object({
   ),
   configured: Type.Boolean(),
   tags: described(Type.Integer(), 'Known tags that it covers.'),
+  changed,
   storedOn,
 })
 

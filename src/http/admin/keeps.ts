@@ -1,11 +1,10 @@
 import type { CoveredTags } from '../../keep/covered-tags.ts'
 import type { KeepSet, KeptPattern } from '../../keep/keep-set.ts'
 import type { KeepChange, Keeps } from '../../keep/keeps.ts'
-import { defined, iso } from './describe.ts'
+import { defined, hasChanged, iso } from './describe.ts'
 import type { KeepChangeAnswer, KeepsAnswer } from './keep-contract.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
-import { ProblemError } from './problem.ts'
 import { wordTerms } from './word-terms.ts'
 
 /** What the operations on keeps ask. */
@@ -53,19 +52,13 @@ export function addKeeps(
   add(operations.deleteKeep, async ({ path, query, caller, audit }) => {
     const text = path['pattern'] ?? ''
     audit({ subject: text })
-    const standing = keeps.find(text)
-    if (standing?.said === undefined) {
-      const cure = standing?.isConfigured
-        ? 'keep.patterns of this node has it: change the configuration'
-        : '`holdfast keeps` lists what is kept'
-      throw new ProblemError(404, `no operator said that ${text} is kept; ${cure}`)
-    }
     const change = await keeps.remove(text, caller, wordTerms(query.copies))
     audit(told(change))
     return tell(change)
   })
 
-  async function tell({ pattern, before, after, stored }: KeepChange): Promise<KeepChangeAnswer> {
+  async function tell(change: KeepChange): Promise<KeepChangeAnswer> {
+    const { pattern, before, after, stored } = change
     const meant = after ?? before
     const { any } = await coveredTags(meant === undefined ? [] : [meant])
     return {
@@ -74,6 +67,7 @@ export function addKeeps(
       inForce: after !== undefined,
       configured: after?.isConfigured === true,
       tags: any,
+      changed: hasChanged(told(change)),
       storedOn: stored,
     }
   }

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { asOf, described, optionalText, storedOn, text, time } from './shapes.ts'
+import { asOf, changed, described, optionalText, storedOn, text, time } from './shapes.ts'
 
 const mode = Type.Enum(['auto', 'offline', 'online'])
 
@@ -60,7 +60,11 @@ export const clusterModeAnswer = Type.Object({
 })
 
 /** `PUT` and `DELETE /api/v1/mode` */
-export const clusterModeChangeAnswer = Type.Object({ ...clusterModeAnswer.properties, storedOn })
+export const clusterModeChangeAnswer = Type.Object({
+  ...clusterModeAnswer.properties,
+  changed,
+  storedOn,
+})
 
 export type ModeAnswer = Static<typeof modeAnswer>
 export type ClusterModeAnswer = Static<typeof clusterModeAnswer>

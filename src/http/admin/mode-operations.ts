@@ -36,6 +36,6 @@ export const modeOperations = {
     query: changeQuery,
     body: undefined,
     answer: clusterModeChangeAnswer,
-    problems: [404, 409, 412, 503],
+    problems: [409, 412, 503],
   }),
 } as const satisfies Record<string, Operation>

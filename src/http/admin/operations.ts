@@ -23,6 +23,7 @@ import {
   pinAnswer,
   pinBody,
   pinChangeAnswer,
+  pinRemovalAnswer,
   pinsAnswer,
   pinsQuery,
 } from './pin-contract.ts'
@@ -142,8 +143,8 @@ export const operations = {
     role: 'write',
     query: changeQuery,
     body: undefined,
-    answer: pinChangeAnswer,
-    problems: [404, 409, 412, 503],
+    answer: pinRemovalAnswer,
+    problems: [409, 412, 503],
   }),
   keeps: operation({
     ...read,
@@ -173,7 +174,7 @@ export const operations = {
     query: changeQuery,
     body: undefined,
     answer: keepChangeAnswer,
-    problems: [404, 409, 503],
+    problems: [409, 503],
   }),
   bans: operation({
     ...read,
@@ -203,7 +204,7 @@ export const operations = {
     query: changeQuery,
     body: undefined,
     answer: exclusionChangeAnswer,
-    problems: [404, 409, 503],
+    problems: [409, 503],
   }),
   blocks: operation({
     ...read,
@@ -233,7 +234,7 @@ export const operations = {
     query: changeQuery,
     body: undefined,
     answer: exclusionChangeAnswer,
-    problems: [404, 409, 503],
+    problems: [409, 503],
   }),
   report: operation({
     ...read,

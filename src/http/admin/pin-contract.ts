@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import {
   after,
   asOf,
+  changed,
   described,
   limit,
   next,
@@ -108,9 +109,19 @@ export const pinBody = Type.Object(
 export const pinChangeAnswer = Type.Object({
   ...asOf,
   ...pin,
+  changed,
   complete: described(Type.Boolean(), 'Nodes like this one can run the image now.'),
   fetching: described(Type.Boolean(), 'What is missing is being fetched.'),
   storedOn,
+})
+
+/** `DELETE /api/v1/pins/{reference}`: of a tag that was never pinned there is nothing to tell. */
+export const pinRemovalAnswer = Type.Object({
+  ...pinChangeAnswer.properties,
+  standing: described(text, '`removed`, or `none`: it was never pinned.'),
+  setAt: Type.Optional(time),
+  setOn: described(optionalText, 'Public key (hex) of the node on which it was set.'),
+  version: described(optionalText, 'As in `ETag`.'),
 })
 
 /** `GET /api/v1/audit` */
@@ -143,5 +154,6 @@ export const auditAnswer = Type.Object({
 export type PinsAnswer = Static<typeof pinsAnswer>
 export type PinAnswer = Static<typeof pinAnswer>
 export type PinChangeAnswer = Static<typeof pinChangeAnswer>
+export type PinRemovalAnswer = Static<typeof pinRemovalAnswer>
 export type AuditQuery = Static<typeof auditQuery>
 export type AuditAnswer = Static<typeof auditAnswer>

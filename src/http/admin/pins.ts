@@ -4,10 +4,10 @@ import type { Pins, PinTerms } from '../../keep/pins.ts'
 import { type Digest, parseDigest } from '../../oci/digest.ts'
 import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
 import type { PinBook, PinState } from '../../ports/pin-book.ts'
-import { defined, iso, isoOf } from './describe.ts'
+import { defined, hasChanged, iso, isoOf } from './describe.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
-import type { PinAnswer, PinChangeAnswer, PinsAnswer } from './pin-contract.ts'
+import type { PinAnswer, PinChangeAnswer, PinRemovalAnswer, PinsAnswer } from './pin-contract.ts'
 import { readPreconditions, versionOf } from './preconditions.ts'
 import { ProblemError } from './problem.ts'
 import { QueryFault } from './read-query.ts'
@@ -93,29 +93,31 @@ export function addPins(
     }
     const change = await pins.set(key, wish, termsOf(request.headers, query.copies))
     audit({ subject: formatTag(key), ...told(change) })
-    return tell(key, change, reply)
+    return tell(change, reply)
   })
 
   add(operations.deletePin, async ({ path, query, caller, request, reply, audit }) => {
     const key = parseTag(path['reference'] ?? '')
     audit({ subject: formatTag(key) })
-    if (book.get(key) === undefined) throw neverPinned(key)
     const change = await pins.remove(key, caller, termsOf(request.headers, query.copies))
     audit({ subject: formatTag(key), ...told(change) })
-    return tell(key, change, reply)
+    if (change.after !== undefined) return tell(change, reply)
+    const never = { standing: 'none', changed: false, complete: true, fetching: false }
+    const answer = { ...asOf(), reference: formatTag(key), ...never, storedOn: change.stored }
+    return answer satisfies PinRemovalAnswer
   })
 
   async function tell(
-    key: TagReference,
     change: Awaited<ReturnType<Pins['set']>>,
     reply: { header(name: string, value: string): unknown },
   ): Promise<PinChangeAnswer> {
     const { after, isFetching, stored } = change
-    if (after === undefined) throw new Error(`${formatTag(key)} was pinned and is not`)
+    if (after === undefined) throw new Error('a pin was set and is not there')
     reply.header('ETag', `"${versionOf(after)}"`)
     return {
       ...asOf(),
       ...tellWith(after, await straysOf([after])),
+      changed: hasChanged(told(change)),
       complete: change.isComplete,
       fetching: isFetching,
       storedOn: stored,

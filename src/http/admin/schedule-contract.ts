@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { maxJitterMs } from '../../keep/warm-schedule.ts'
 import { jobBody, toldTask } from './job-contract.ts'
-import { asOf, described, optionalText, storedOn, text, time } from './shapes.ts'
+import { asOf, changed, described, optionalText, storedOn, text, time } from './shapes.ts'
 
 const { from: _, ...task } = jobBody.properties
 
@@ -49,13 +49,19 @@ const schedule = {
 /** `GET /api/v1/schedules` */
 export const schedulesAnswer = Type.Object({ ...asOf, items: Type.Array(Type.Object(schedule)) })
 
-/** `PUT` and `DELETE /api/v1/schedules/{name}` */
-export const scheduleChangeAnswer = Type.Object({
+const change = { removed: Type.Boolean(), changed, storedOn }
+
+/** `PUT /api/v1/schedules/{name}` */
+export const scheduleChangeAnswer = Type.Object({ ...asOf, ...schedule, ...change })
+
+/** `DELETE /api/v1/schedules/{name}`: what was removed; of what was not there nothing but its name. */
+export const scheduleRemovalAnswer = Type.Object({
   ...asOf,
-  ...schedule,
-  removed: Type.Boolean(),
-  storedOn,
+  ...Type.Partial(Type.Object(schedule)).properties,
+  name: text,
+  ...change,
 })
 
 export type SchedulesAnswer = Static<typeof schedulesAnswer>
 export type ScheduleChangeAnswer = Static<typeof scheduleChangeAnswer>
+export type ScheduleRemovalAnswer = Static<typeof scheduleRemovalAnswer>

@@ -1,6 +1,11 @@
 import { noQuery, type Operation, operation } from './operation.ts'
 import { changeQuery } from './pin-contract.ts'
-import { scheduleBody, scheduleChangeAnswer, schedulesAnswer } from './schedule-contract.ts'
+import {
+  scheduleBody,
+  scheduleChangeAnswer,
+  scheduleRemovalAnswer,
+  schedulesAnswer,
+} from './schedule-contract.ts'
 
 /** What can be done about recurring warm jobs. */
 export const scheduleOperations = {
@@ -34,7 +39,7 @@ export const scheduleOperations = {
     role: 'write',
     query: changeQuery,
     body: undefined,
-    answer: scheduleChangeAnswer,
-    problems: [404, 409, 503],
+    answer: scheduleRemovalAnswer,
+    problems: [409, 503],
   }),
 } as const satisfies Record<string, Operation>

@@ -1,17 +1,16 @@
 import type { WarmJobs } from '../../keep/warm-jobs.ts'
 import { readRunId, type WarmSchedule } from '../../keep/warm-schedule.ts'
-import {
-  type ScheduleChange,
-  unknownSchedule,
-  type WarmSchedules,
-} from '../../keep/warm-schedules.ts'
-import { defined, iso, isoOf } from './describe.ts'
+import type { ScheduleChange, WarmSchedules } from '../../keep/warm-schedules.ts'
+import { defined, hasChanged, iso, isoOf } from './describe.ts'
 import { describeShares } from './describe-job.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
-import { ProblemError } from './problem.ts'
 import { createReadTask } from './read-task.ts'
-import type { ScheduleChangeAnswer, SchedulesAnswer } from './schedule-contract.ts'
+import type {
+  ScheduleChangeAnswer,
+  ScheduleRemovalAnswer,
+  SchedulesAnswer,
+} from './schedule-contract.ts'
 import { wordTerms } from './word-terms.ts'
 
 /** What the operations on schedules ask. */
@@ -57,17 +56,19 @@ export function addSchedules(
   add(operations.deleteSchedule, async ({ path, query, caller, audit }) => {
     const name = path['name'] ?? ''
     audit({ subject: name })
-    if (warmSchedules.find(name) === undefined) throw new ProblemError(404, unknownSchedule(name))
     const change = await warmSchedules.remove(name, caller, wordTerms(query.copies))
     audit(told(name, change))
-    return tell(change)
+    const { before, after, stored } = change
+    const was = after ?? before
+    const is = { removed: after === undefined, changed: hasChanged(change), storedOn: stored }
+    return { ...asOf(), ...(was && describe(was)), name, ...is } satisfies ScheduleRemovalAnswer
   })
 
-  function tell({ before, after, stored }: ScheduleChange): ScheduleChangeAnswer {
-    const schedule = after ?? before
-    if (schedule === undefined) throw new Error('a schedule was written and is not there')
-    const removed = after === undefined
-    return { ...asOf(), ...describe(schedule), removed, storedOn: stored }
+  function tell(change: ScheduleChange): ScheduleChangeAnswer {
+    const { after, stored } = change
+    if (after === undefined) throw new Error('a schedule was written and is not there')
+    const is = { removed: false, changed: hasChanged(change), storedOn: stored }
+    return { ...asOf(), ...describe(after), ...is }
   }
 
   const told = (subject: string, { before, after }: ScheduleChange) => ({

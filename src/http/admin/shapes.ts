@@ -19,6 +19,12 @@ export const asOf = {
   asOf: described(time, 'The time that the answer is of, by that node.'),
 }
 
+/** With every change that may be said again. */
+export const changed = described(
+  Type.Boolean(),
+  'Whether it was otherwise before. `false`: it stood so already, or there was nothing to take away.',
+)
+
 /** On how many nodes a change is durable. */
 export const storedOn = described(
   Type.Object({

@@ -12,7 +12,7 @@ t.test('tokens have roles and names, and are taken up without a restart', async 
   const audit = { note: async (entry: AuditEntry) => void noted.push(entry), find: () => [] }
   const { ask, setTokens } = await startAdmin(t, { audit })
   await setTokens(`# watch\n${looks} read the bridge\n${acts} write captain\n${plain}\n`)
-  const path = '/api/v1/pins/nginx'
+  const path = '/api/v1/jobs/none'
   t.equal((await ask('/api/v1/status', as(looks))).status, 200)
   t.match(await ask(path, { method: 'DELETE', ...as(looks) }), {
     status: 403,

@@ -48,10 +48,10 @@ t.test('bans and blocks are listed, set and lifted', async t => {
 
   const put = await ask(`/api/v1/bans/${id}?copies=2`, { method: 'PUT', body: { note: 'why' } })
   t.ok(Value.Check(exclusionChangeAnswer, put.body))
-  t.match(put.body, { key: id, name: 'hold', inForce: true, storedOn: stored })
+  t.match(put.body, { key: id, name: 'hold', inForce: true, changed: true, storedOn: stored })
   t.match(asked[0], ['ban', id, { note: 'why', author: 'token 1' }, { copies: 2 }])
   const lifted = await ask(`/api/v1/blocks/${manifestDigest}`, { method: 'DELETE' })
-  t.match(lifted.body, { inForce: false })
+  t.match(lifted.body, { inForce: false, changed: true })
   t.match(asked[1], ['block', manifestDigest, 'token 1', { copies: 1 }])
   t.match(noted, [
     { operation: 'putBan', subject: id, after: { key: id } },
@@ -59,13 +59,28 @@ t.test('bans and blocks are listed, set and lifted', async t => {
   ])
 })
 
+t.test('what is not there is lifted, too, and it is told that nothing had to be done', async t => {
+  const { ask } = await startAdmin(t, {
+    exclusions: {
+      find: () => undefined,
+      set: async () => ({ before: word, after: word, stored }),
+      lift: async () => ({ before: undefined, after: undefined, stored }),
+    },
+  })
+  for (const path of [`/api/v1/bans/${id}`, `/api/v1/blocks/${manifestDigest}`]) {
+    t.match(await ask(`${path}?copies=2`, { method: 'DELETE' }), {
+      status: 200,
+      body: { inForce: false, changed: false, storedOn: stored },
+    })
+    t.match(await ask(path, { method: 'PUT' }), { body: { inForce: true, changed: false } })
+  }
+})
+
 t.test('what is wrong is told', async t => {
   const { ask } = await startAdmin(t)
   for (const [method, path, status] of [
     ['PUT', '/api/v1/bans/galley', 400],
     ['PUT', '/api/v1/blocks/sha256:1', 400],
-    ['DELETE', `/api/v1/bans/${id}`, 404],
-    ['DELETE', `/api/v1/blocks/${manifestDigest}`, 404],
   ] as const) {
     t.equal((await ask(path, { method })).status, status, path)
   }

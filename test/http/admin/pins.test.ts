@@ -4,6 +4,7 @@ import {
   auditAnswer,
   pinAnswer,
   pinChangeAnswer,
+  pinRemovalAnswer,
   pinsAnswer,
 } from '../../../src/http/admin/pin-contract.ts'
 import { problem } from '../../../src/http/admin/shapes.ts'
@@ -142,28 +143,33 @@ t.test('a pin in conflict tells with what, and nodes go by their names', async t
   t.notOk('conflict' in ((await ask(path)).body as object))
 })
 
-t.test('a tag that was never pinned is a 404, a reference that is none a 400', async t => {
-  const { ask, noted } = await startBare(t)
-  for (const method of ['GET', 'DELETE']) t.equal((await ask(path, { method })).status, 404)
-  for (const [method, name] of [
-    ['GET', `nginx%40${manifestDigest}`],
-    ['PUT', 'UPPER'],
-    ['DELETE', '%3A'],
-  ] as const) {
-    const got = await ask(`/api/v1/pins/${name}`, { method, ...(method === 'PUT' && { body: {} }) })
-    t.equal(got.status, 400, name)
-    t.ok(Value.Check(problem, got.body))
-  }
-  t.match(
-    noted.map(({ operation, status }) => [operation, status]),
-    [
-      ['deletePin', 404],
-      ['putPin', 400],
-      ['deletePin', 400],
-    ],
-    'what was refused is in the audit log as well',
-  )
-})
+t.test(
+  'a tag that was never pinned has no pin to look at, and one that is none is told',
+  async t => {
+    const { ask, noted } = await startBare(t)
+    t.equal((await ask(path)).status, 404)
+    for (const [method, name] of [
+      ['GET', `nginx%40${manifestDigest}`],
+      ['PUT', 'UPPER'],
+      ['DELETE', '%3A'],
+    ] as const) {
+      const got = await ask(`/api/v1/pins/${name}`, {
+        method,
+        ...(method === 'PUT' && { body: {} }),
+      })
+      t.equal(got.status, 400, name)
+      t.ok(Value.Check(problem, got.body))
+    }
+    t.match(
+      noted.map(({ operation, status }) => [operation, status]),
+      [
+        ['putPin', 400],
+        ['deletePin', 400],
+      ],
+      'what was refused is in the audit log as well',
+    )
+  },
+)
 
 const startBare = async (t: Parameters<typeof startAdmin>[0]) => {
   const noted: AuditEntry[] = []
@@ -220,9 +226,41 @@ t.test('a pin is removed', async t => {
   const { ask, asked } = await start(t)
   const got = await ask(path, { method: 'DELETE' })
   t.ok(Value.Check(pinChangeAnswer, got.body))
-  t.match(got.body, { standing: 'removed', digest: undefined })
+  t.match(got.body, { standing: 'removed', changed: true, digest: undefined })
   t.equal(asked[0]?.author, 'token 1')
 })
+
+t.test(
+  'a pin that is not there is removed, too, and it is told that nothing had to be',
+  async t => {
+    const stored = { nodes: 1, members: 3, away: 0 }
+    for (const [is, standing] of [
+      [undefined, 'none'],
+      [{ ...state, standing: 'removed', target: undefined } as const, 'removed'],
+    ] as const) {
+      const { ask, token } = await startAdmin(t, {
+        pins: {
+          set: () => Promise.reject(new Error('nothing is pinned')),
+          async remove(_, __, terms) {
+            terms.check(is)
+            return { before: is, after: is, stored, isComplete: true, isFetching: false }
+          },
+        },
+      })
+      const got = await ask(path, { method: 'DELETE' })
+      t.equal(got.status, 200)
+      t.ok(Value.Check(pinRemovalAnswer, got.body))
+      t.match(got.body, {
+        reference: 'reg.lab/lab/app:a',
+        standing,
+        changed: false,
+        storedOn: stored,
+      })
+      const headers = { 'if-match': '*', authorization: `Bearer ${token}` }
+      t.equal((await ask(path, { method: 'DELETE', headers })).status, 412, 'who saw one is told')
+    }
+  },
+)
 
 t.test('who has seen something else changes nothing', async t => {
   const { ask, asked, token } = await start(t)

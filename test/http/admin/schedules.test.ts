@@ -107,7 +107,9 @@ t.test('a schedule is set and removed, and noted', async t => {
     },
     { note: undefined, author: 'token 1' },
   ])
-  t.match((await ask(path, { method: 'DELETE' })).body, { removed: true, storedOn: stored })
+  t.match((await ask(path, { method: 'DELETE' })).body, {
+    ...{ name: 'nightly', removed: true, changed: true, storedOn: stored },
+  })
   t.strictSame(asked[1], ['nightly', 'token 1'])
   t.match(noted, [
     { operation: 'putSchedule', subject: 'nightly', after: { every: '0 3 * * *' } },
@@ -115,12 +117,23 @@ t.test('a schedule is set and removed, and noted', async t => {
   ])
 })
 
+t.test('one that is not there is removed, too, and it is told that nothing had to be', async t => {
+  const { ask } = await startAdmin(t, {
+    warmSchedules: {
+      list: () => [],
+      find: () => undefined,
+      put: () => Promise.reject(new Error('nothing is put')),
+      remove: async () => ({ before: undefined, after: undefined, stored }),
+    },
+  })
+  t.match(await ask(path, { method: 'DELETE' }), {
+    status: 200,
+    body: { name: 'nightly', removed: true, changed: false, storedOn: stored },
+  })
+})
+
 t.test('what is wrong is told', async t => {
   const { ask } = await startAdmin(t)
-  t.match(await ask(path, { method: 'DELETE' }), {
-    status: 404,
-    body: { detail: /holdfast schedules/ },
-  })
   const { every: _, ...without } = body
   for (const wrong of [without, { ...body, from: 'keep' }, { ...body, jitterSeconds: -1 }]) {
     t.match(await ask(path, { method: 'PUT', body: wrong }), { status: 400 })
