@@ -18,7 +18,7 @@ export const maxRecordBytes = maxValueBytes + 8 * 1024
 /** Of those of a kind that carries no value. */
 const maxPlainBytes = 8 * 1024
 
-const kindsWithValue: ReadonlySet<RecordKind> = new Set(['warm', 'setting', 'share'])
+const kindsWithValue: ReadonlySet<RecordKind> = new Set(['warm', 'setting', 'share', 'running'])
 
 const maxBytesOf = (kind: RecordKind): number =>
   kindsWithValue.has(kind) ? maxRecordBytes : maxPlainBytes
@@ -38,6 +38,7 @@ export const kindNumbers = {
   block: 8,
   forget: 9,
   share: 10,
+  running: 11,
 } as const satisfies Record<RecordKind, number>
 
 /** Sources on the wire and in rows; they never change. */
@@ -162,6 +163,9 @@ function isWellFormed({ kind, key, target, source, origin, removed }: LedgerReco
     case 'share':
       // Nobody says anything of another node's share.
       return key.endsWith(`/${origin}`) && key.length <= 200
+    case 'running':
+      // Nor of its pods.
+      return key === origin && target === undefined
     default:
       return key.length > 0 && key.length <= 1024
   }

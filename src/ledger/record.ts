@@ -16,6 +16,7 @@ export type RecordKind =
   | 'ban'
   | 'forget'
   | 'share'
+  | 'running'
 
 /** Digest, type and size of a manifest, as a record names it. */
 export interface RecordTarget {
@@ -33,7 +34,7 @@ export interface RecordDetails {
   readonly expiresAtMs?: number | undefined
   /** Of a pin: the stamp of the pin or tombstone it was set over. Another one found there means two operators at once. */
   readonly over?: Stamp | undefined
-  /** What a setting is set to, what a warm job is to do, how far a share of one is; at most {@link maxValueBytes} of UTF-8. */
+  /** What a setting is set to, what a warm job is to do, how far a share of one is, what pods run; at most {@link maxValueBytes} of UTF-8. */
   readonly value?: string | undefined
 }
 
@@ -49,7 +50,7 @@ export interface SignedRecord {
 /** One node's word about one key. */
 export interface LedgerRecord {
   readonly kind: RecordKind
-  /** `registry/repository:tag`; a keep's is the pattern, a block's the digest, a ban's the origin (hex), a setting's its name, a warm job's its id, a share's `job/origin`. */
+  /** `registry/repository:tag`; a keep's is the pattern, a block's the digest, a ban's the origin (hex), a setting's its name, a warm job's its id, a share's `job/origin`, of what pods run the origin. */
   readonly key: string
   /** Absent in tombstones, uses, bans and where a tag is forgotten. */
   readonly target: RecordTarget | undefined
@@ -65,9 +66,12 @@ export interface LedgerRecord {
   readonly signed: SignedRecord | undefined
 }
 
+/** What a node says of itself, and of what it saw. */
+const ownKinds: ReadonlySet<RecordKind> = new Set(['observation', 'use', 'share', 'running'])
+
 /** Whether a kind is an operator's word: durable before it is acknowledged, and of no weight from a node that `mesh.operators` leaves out. */
 export function isOperatorKind(kind: RecordKind): boolean {
-  return kind !== 'observation' && kind !== 'use' && kind !== 'share'
+  return !ownKinds.has(kind)
 }
 
 /**

@@ -80,6 +80,7 @@ t.test('kinds and sources keep their numbers', async t => {
     block: 8,
     forget: 9,
     share: 10,
+    running: 11,
   })
   t.strictSame(sourceNumbers, { upstream: 1, push: 2, import: 3, containerd: 4 })
 })
@@ -173,13 +174,18 @@ t.test('no bytes make it throw', async t => {
 })
 
 t.test(
-  'jobs, settings and shares carry a value, also a long one, and no other kind a long text',
+  'jobs, settings and words of nodes about themselves carry a value, also a long one, and no other kind a long text',
   async t => {
     const value = 'ü'.repeat(maxValueBytes / 2)
     const origin = originOf(7)
     const bare = { ...pin, target: undefined, origin }
-    const keys = { warm: 'job-1', setting: 'mode', share: `job-1/${origin}` } as const
-    for (const kind of ['warm', 'setting', 'share'] as const) {
+    const keys = {
+      warm: 'job-1',
+      setting: 'mode',
+      share: `job-1/${origin}`,
+      running: origin,
+    } as const
+    for (const kind of ['warm', 'setting', 'share', 'running'] as const) {
       const record = { ...bare, kind, key: keys[kind], details: { author: 'ann', value } }
       t.match(read(encodeRecord(record, 'c')), { kind, details: { author: 'ann', value } }, kind)
     }
@@ -197,6 +203,12 @@ t.test("a node says nothing of another node's share", async t => {
   const share = { ...pin, kind: 'share', target: undefined, details: {} } as const
   t.match(read(encodeRecord({ ...share, key: `job-1/${originOf(7)}` }, 'c')), { kind: 'share' })
   t.equal(read(encodeRecord({ ...share, key: `job-1/${originOf(8)}` }, 'c')), 'malformed')
+})
+
+t.test('a node says nothing of what pods of another one run', async t => {
+  const running = { ...pin, kind: 'running', target: undefined, details: {} } as const
+  t.match(read(encodeRecord({ ...running, key: originOf(7) }, 'c')), { kind: 'running' })
+  t.equal(read(encodeRecord({ ...running, key: originOf(8) }, 'c')), 'malformed')
 })
 
 t.test('a record that is too large is not encoded and not decoded', async t => {

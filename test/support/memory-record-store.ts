@@ -216,7 +216,8 @@ export function createMemoryRecordStore(options: {
   }
 
   function forget(key: string): void {
-    for (const kind of ['observation', 'use', 'share'] as const) replace(registerOf(kind, key), [])
+    const kinds = ['observation', 'use', 'share', 'running'] as const
+    for (const kind of kinds) replace(registerOf(kind, key), [])
     sightings.delete(key)
   }
 

@@ -10,10 +10,10 @@ export interface AgeOutTime {
   readonly retentionDays: number
 }
 
-/** Forgets observations that nobody used, and old shares; call inside a transaction. */
+/** Forgets observations that nobody used, and old words of nodes about themselves; call inside a transaction. */
 export interface AgeOut {
-  /** Moves the horizon on and returns the keys that were forgotten, of tags and of shares of warm jobs. */
-  run(time: AgeOutTime): { readonly keys: readonly string[]; readonly shares: readonly string[] }
+  /** Moves the horizon on and returns the keys that were forgotten, of tags and of what nodes said of themselves: shares of warm jobs, and what their pods run. */
+  run(time: AgeOutTime): { readonly keys: readonly string[]; readonly words: readonly string[] }
   /** ms since the epoch, 0 before there is one. */
   horizonMs(): number
 }
@@ -36,8 +36,10 @@ export function createAgeOut(db: Connection): AgeOut {
     db.prepare('DELETE FROM sighting WHERE key = ?'),
     db.prepare('DELETE FROM held_by_clients WHERE key = ?'),
   ]
-  const forgetShares = db
-    .prepare<[number], string>('DELETE FROM record WHERE kind = 10 AND wall_ms < ? RETURNING key')
+  const forgetWords = db
+    .prepare<[number], string>(
+      'DELETE FROM record WHERE kind IN (10, 11) AND wall_ms < ? RETURNING key',
+    )
     .pluck()
   const stored = (): number | undefined => {
     const text = get.get()
@@ -52,7 +54,7 @@ export function createAgeOut(db: Connection): AgeOut {
       set.run(String(Math.floor(horizonMs)))
       const keys = tooOld.all(horizonMs)
       for (const key of keys) for (const statement of forget) statement.run(key)
-      return { keys, shares: forgetShares.all(horizonMs) }
+      return { keys, words: forgetWords.all(horizonMs) }
     },
     horizonMs() {
       known ??= stored() ?? 0

@@ -67,6 +67,8 @@ export interface OpenedLedger {
   readonly warmWords: WordBook
   /** What nodes say of their shares of warm jobs, by `job/node`; a node may say it of its own alone. */
   readonly shareWords: WordBook
+  /** What nodes say their pods run, by node; a node may say it of its own alone. */
+  readonly runningWords: WordBook
   /** Settings of the whole cluster, by their names. */
   readonly settingWords: WordBook
   /** What an operator set for this node, beside the database. */
@@ -179,6 +181,7 @@ export async function openLedger(options: {
     keeps: createKeepBook(wordsOf('keep')),
     warmWords: wordsOf('warm'),
     shareWords: wordsOf('share'),
+    runningWords: wordsOf('running'),
     settingWords: wordsOf('setting'),
     durable: createDurableSettings(join(dataDir, 'node-settings.json'), log),
     time: { nowMs: time.nowMs, source: time.source, learnFromPeers },

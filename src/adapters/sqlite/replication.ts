@@ -25,7 +25,7 @@ export interface Replication extends SignedWords {
   setOperators(origins: readonly string[] | undefined): void
   /** Takes from the quarantine what is no longer ahead of trusted time. */
   releaseQuarantine(): Promise<void>
-  /** Signs and writes an operator's word (a ban, a block, a keep …), durable as a pin is; also what this node says of its share of a job. */
+  /** Signs and writes an operator's word (a ban, a block, a keep …), durable as a pin is; also what this node says of itself: its share of a job, what its pods run. */
   say(word: OperatorWord): Promise<void>
   /** The records of a tag's registers as they are relayed, newest first within a kind. */
   recordsOf(key: TagReference): readonly SignedRecord[]

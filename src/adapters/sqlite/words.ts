@@ -6,7 +6,13 @@ import { createNewestWords, detailsOf, type Word } from './newest-words.ts'
 import type { OperatorWord } from './writer-protocol.ts'
 
 /** Kinds of which the newest word of each register is in force, whatever the register says. */
-export const wordKinds = ['keep', 'warm', 'setting', 'share'] as const satisfies RecordKind[]
+export const wordKinds = [
+  'keep',
+  'warm',
+  'setting',
+  'share',
+  'running',
+] as const satisfies RecordKind[]
 
 /** One of {@link wordKinds}. */
 export type WordKind = (typeof wordKinds)[number]

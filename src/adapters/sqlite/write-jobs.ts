@@ -99,7 +99,7 @@ export function createJobWriter(
      ORDER BY wall_ms DESC, counter DESC LIMIT 1`,
   )
   const operatorBodies = db.prepare<[], { body: Buffer; signature: Buffer }>(
-    'SELECT body, signature FROM record WHERE kind NOT IN (1, 4) AND kind <> 10',
+    'SELECT body, signature FROM record WHERE kind NOT IN (1, 4) AND kind NOT IN (10, 11)',
   )
 
   function writeWord(word: OperatorWord, atMs: number): JobResult {
@@ -145,9 +145,9 @@ export function createJobWriter(
   }
 
   function forget(time: AgeOutTime): JobResult {
-    const { keys, shares } = ageOut.run(time)
-    for (const key of [...keys, ...shares]) forgotten.add(leafOf(key))
-    return { ...nothing, changed: keys, wordsChanged: shares.length > 0 ? ['share'] : [] }
+    const { keys, words } = ageOut.run(time)
+    for (const key of [...keys, ...words]) forgotten.add(leafOf(key))
+    return { ...nothing, changed: keys, wordsChanged: words.length > 0 ? ['share', 'running'] : [] }
   }
 
   /** What the job before this one left when it was undone. */

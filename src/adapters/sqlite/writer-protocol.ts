@@ -17,7 +17,7 @@ import type { Recovered } from './recover.ts'
 import type { WordKind } from './words.ts'
 import type { CatalogBatch, ResolutionLine } from './write-content.ts'
 
-/** What an operator says, or a node of its share of a job, before it has a stamp. */
+/** What an operator says, or a node of itself (its share of a job, what its pods run), before it has a stamp. */
 export type OperatorWord = Pick<LedgerRecord, 'kind' | 'key' | 'target' | 'removed' | 'details'>
 
 /** A change to the member table. */

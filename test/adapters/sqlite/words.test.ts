@@ -47,24 +47,51 @@ t.test("of shares each node's own counts, also where it is no operator", async t
   t.match(new Set(shareWords.list().map(({ value }) => value)), new Set(['near', 'far']))
 })
 
-t.test('old shares are forgotten and not taken back; jobs stay', async t => {
-  const clock = createMovableClock(today)
-  const opened = await openIn(t, await makeDirectory(t), { clock })
-  const { ledger, shareWords, warmWords, records, identity } = opened
-  await answer(ledger, 'a', { dateMs: today })
-  await ledger.ageOut()
-  await warmWords.set('job', { value: 'v' })
-  await shareWords.set(`job/${identity.origin}`, { value: 'near' })
-  const other = makePeer()
+t.test('what its pods run each node says of itself alone, until it is banned', async t => {
+  const { runningWords, exclusions, records, replication } = await openIn(t, await makeDirectory(t))
+  replication.setOperators([])
+  const [honest, liar] = [makePeer(), makePeer()]
   const stamp = { wallMs: today, counter: 0 }
-  const key = `job/${other.origin}`
-  const word = operatorRecord('share', key, undefined, other.origin, stamp, false, {})
-  for (let i = 0; i < 95; i++) {
-    clock.pass(day)
-    await ledger.ageOut()
-  }
-  t.strictSame(shareWords.list(), [])
-  t.equal(records.count(), 1, 'the job alone')
-  t.strictSame(await records.apply([other.sign(word)]), ['too-old'])
-  t.match(warmWords.list(), [{ key: 'job' }])
+  const word = (by: typeof liar, key: string, value: string) =>
+    by.sign(operatorRecord('running', key, undefined, by.origin, stamp, false, { value }))
+  const said = [word(honest, honest.origin, 'a.lan/web:1'), word(liar, liar.origin, 'a.lan/lie:1')]
+  t.strictSame(await records.apply(said), ['applied', 'applied'])
+  t.strictSame(await records.apply([word(liar, honest.origin, 'a.lan/lie:2')]), ['malformed'])
+  const values = () => runningWords.list().map(({ value }) => value)
+  t.strictSame(new Set(values()), new Set(['a.lan/web:1', 'a.lan/lie:1']))
+  let changes = 0
+  runningWords.onChange(() => {
+    changes += 1
+  })
+  replication.setOperators(undefined)
+  await exclusions.set('ban', liar.origin, { note: undefined, author: undefined })
+  t.strictSame(values(), ['a.lan/web:1'])
+  t.equal(changes, 1)
 })
+
+t.test(
+  'old shares and what pods ran long ago are forgotten and not taken back; jobs stay',
+  async t => {
+    const clock = createMovableClock(today)
+    const opened = await openIn(t, await makeDirectory(t), { clock })
+    const { ledger, shareWords, runningWords, warmWords, records, identity } = opened
+    await answer(ledger, 'a', { dateMs: today })
+    await ledger.ageOut()
+    await warmWords.set('job', { value: 'v' })
+    await shareWords.set(`job/${identity.origin}`, { value: 'near' })
+    await runningWords.set(identity.origin, { value: 'a.lan/web:1' })
+    const other = makePeer()
+    const stamp = { wallMs: today, counter: 0 }
+    const key = `job/${other.origin}`
+    const word = operatorRecord('share', key, undefined, other.origin, stamp, false, {})
+    for (let i = 0; i < 95; i++) {
+      clock.pass(day)
+      await ledger.ageOut()
+    }
+    t.strictSame(shareWords.list(), [])
+    t.strictSame(runningWords.list(), [])
+    t.equal(records.count(), 1, 'the job alone')
+    t.strictSame(await records.apply([other.sign(word)]), ['too-old'])
+    t.match(warmWords.list(), [{ key: 'job' }])
+  },
+)
