@@ -1,15 +1,10 @@
 import type { Digest } from '../oci/digest.ts'
-import { formatTag, parseReference, type Repository, type TagReference } from '../oci/reference.ts'
+import { formatTag, type TagReference } from '../oci/reference.ts'
 import type { RememberedContainer } from '../ports/pod-memory.ts'
 import { stopAll } from '../ports/stop-all.ts'
 import type { KeepSet } from './keep-set.ts'
+import { type RunningDigest, sortNames } from './running-names.ts'
 import type { Pods } from './watch-pods.ts'
-
-/** An image that pods run by its digest. */
-export interface RunningDigest {
-  readonly repository: Repository
-  readonly digest: Digest
-}
 
 /** What pods run, or ran until lately: it must stay available. */
 export interface Running {
@@ -44,17 +39,8 @@ export function createRunning(pods: Pick<Pods, 'containers' | 'onChange'>): Runn
 }
 
 function readContainers(containers: readonly RememberedContainer[]) {
-  const tags = new Set<string>()
-  const digests = new Set<Digest>()
-  const byDigest = new Map<string, RunningDigest>()
-  for (const { images, digest } of containers) {
-    if (digest !== undefined) digests.add(digest)
-    for (const image of images) {
-      const { tag: _, digest: named, ...repository } = parseReference(image)
-      if (named === undefined) tags.add(image)
-      else byDigest.set(image, { repository, digest: named })
-    }
-  }
+  const digests = new Set(containers.flatMap(({ digest }) => digest ?? []))
+  const { tags, byDigest } = sortNames(containers.flatMap(({ images }) => images))
   return { tags, digests, byDigest: [...byDigest.values()] }
 }
 
