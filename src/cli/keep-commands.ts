@@ -47,7 +47,7 @@ export const keepCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
       words: { min: 0, max: 0 },
       description:
         'Lists every pattern, those of keep.patterns in the configuration of the node among them, with the number of known tags that it covers. ' +
-        'Pins are kept, too: `holdfast pins` lists them.',
+        'Pins are kept, too: `holdfast pins` lists them. So is what the pods of all nodes run: `holdfast report --running` lists that.',
       options: [],
       examples: [{ line: 'holdfast keeps', does: '' }],
       load: () => import('./commands/keeps.ts'),

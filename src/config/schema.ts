@@ -202,12 +202,12 @@ const configSchema = group('Configuration of Holdfast.', {
     running: Type.Boolean({
       default: true,
       description:
-        'Keep what the pods of this node run, as its containerd tells (CRI, at containerd.socket); without one nothing is looked at.',
+        'Keep what the pods of this node run, as its containerd tells (CRI, at containerd.socket), and tell other nodes, so that keep.copies hold it; without one nothing is looked at, nor told.',
     }),
     runningFor: ofKind('duration', {
       default: '7d',
       description:
-        'How long what no pod runs any more is still kept; only time in which containerd answers counts.',
+        'How long what no pod runs any more is still kept, only time in which containerd answers counts; and how long, from two days up, what another node said of its pods counts without being said anew.',
     }),
   }),
   warm: warmSchema,

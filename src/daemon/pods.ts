@@ -7,12 +7,15 @@ import {
   type FindStrays,
   heldTagsSubject,
 } from '../keep/held-tags.ts'
+import { createRunning, type Running, uniteRunning } from '../keep/running.ts'
+import { watchRunningElsewhere } from '../keep/running-elsewhere.ts'
 import {
   createListRunning,
   createPodsAnswer,
   type ListRunning,
   podsSubject,
 } from '../keep/running-images.ts'
+import { tellRunning } from '../keep/tell-running.ts'
 import { noPods, type Pods, watchPods } from '../keep/watch-pods.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -49,6 +52,32 @@ export function openPods(
   )
   owned.defer(() => pods.close())
   return pods
+}
+
+/** What must stay for pods: those of this node, and in a mesh those of all; the others are told of this node's. */
+export function openRunning(
+  config: Pick<Config, 'keep' | 'mesh'>,
+  parts: {
+    readonly pods: Pods
+    readonly database: Pick<OpenedLedger, 'runningWords' | 'replication' | 'ledger'>
+    readonly log: Log
+  },
+  owned: AsyncDisposableStack,
+): Running {
+  const { pods, database, log } = parts
+  const own = createRunning(pods)
+  if (!config.mesh.enabled) return own
+  const telling = {
+    words: database.runningWords,
+    self: database.replication.origin,
+    nowMs: database.ledger.trustedNowMs,
+    timers: systemTimers,
+  }
+  const teller = tellRunning({ ...telling, pods, log })
+  owned.defer(() => teller.close())
+  const others = watchRunningElsewhere(telling, { runningForMs: config.keep.runningFor })
+  owned.defer(() => others.close())
+  return uniteRunning(own, others)
 }
 
 /** What is asked of all nodes about their runtimes; others are told of this node's. */

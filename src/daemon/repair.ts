@@ -15,11 +15,11 @@ import type { Upstreams } from './upstreams.ts'
 export function openRepair(
   config: Config,
   parts: {
-    readonly database: OpenedLedger
+    readonly database: Pick<OpenedLedger, 'replication' | 'ledger'>
     readonly content: Content
     readonly upstreams: Pick<Upstreams, 'upstream'>
     readonly pull: Pull
-    readonly mesh: JoinedMesh | undefined
+    readonly mesh: Pick<JoinedMesh, 'forKeep'> | undefined
     readonly clock: Clock
     readonly log: Log
   },

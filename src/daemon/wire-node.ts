@@ -4,7 +4,6 @@ import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { readClusterMode, watchClusterMode } from '../keep/cluster-mode.ts'
 import { createModeSwitch } from '../keep/mode-switch.ts'
-import { createRunning } from '../keep/running.ts'
 import type { Clock } from '../ports/clock.ts'
 import { parseNodeId } from '../ports/node-id.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
@@ -19,7 +18,7 @@ import { openContent } from './content.ts'
 import { type Addresses, openFaces } from './faces.ts'
 import { createLogLevel } from './log-level.ts'
 import type { JoinedMesh, MeshParts } from './mesh.ts'
-import { openPods } from './pods.ts'
+import { openPods, openRunning } from './pods.ts'
 import { openRepair } from './repair.ts'
 import { wirePull } from './resolution.ts'
 import { openStore } from './store.ts'
@@ -57,7 +56,7 @@ export async function wireNode(
   const { ledger } = database
   startAgeing(ledger, log, owned)
   const pods = openPods(config, { database, clock, log }, owned)
-  const running = createRunning(pods)
+  const running = openRunning(config, { pods, database, log }, owned)
   const content = await openContent(
     config,
     { opened, database, running, metrics, clock, log },

@@ -1,8 +1,9 @@
 import type { Digest } from '../oci/digest.ts'
-import { formatTag, type TagReference } from '../oci/reference.ts'
+import { formatReference, formatTag, type TagReference } from '../oci/reference.ts'
 import type { RememberedContainer } from '../ports/pod-memory.ts'
 import { stopAll } from '../ports/stop-all.ts'
 import type { KeepSet } from './keep-set.ts'
+import type { RunningElsewhere } from './running-elsewhere.ts'
 import { type RunningDigest, sortNames } from './running-names.ts'
 import type { Pods } from './watch-pods.ts'
 
@@ -43,6 +44,20 @@ function readContainers(containers: readonly RememberedContainer[]) {
   const { tags, byDigest } = sortNames(containers.flatMap(({ images }) => images))
   return { tags, digests, byDigest: [...byDigest.values()] }
 }
+
+/** What pods of this node run, and what other nodes say that theirs do. */
+export const uniteRunning = (own: Running, others: Omit<RunningElsewhere, 'close'>): Running => ({
+  ...own,
+  isRunning: key => own.isRunning(key) || others.isRunning(key),
+  tags: () => new Set([...own.tags(), ...others.tags()]),
+  byDigest() {
+    const all = [...own.byDigest(), ...others.byDigest()]
+    const nameOf = ({ repository, digest }: RunningDigest) =>
+      formatReference({ ...repository, digest })
+    return [...new Map(all.map(image => [nameOf(image), image])).values()]
+  },
+  onChange: listener => stopAll(own.onChange(listener), others.onChange(listener)),
+})
 
 /** Keeps what pods run beside all that is kept anyway. */
 export const keepRunning = (

@@ -3,13 +3,16 @@ import type { Test } from 'tap'
 import { readUpstreamFiles } from '../../src/adapters/registry/upstream-files.ts'
 import { openLedger } from '../../src/adapters/sqlite/open.ts'
 import { openContent } from '../../src/daemon/content.ts'
+import { openRunning } from '../../src/daemon/pods.ts'
+import { openRepair } from '../../src/daemon/repair.ts'
 import { wireReport, wireSurvey } from '../../src/daemon/report.ts'
 import { wirePull } from '../../src/daemon/resolution.ts'
 import { openStore } from '../../src/daemon/store.ts'
 import { takeRecord } from '../../src/daemon/take-record.ts'
-import { createRunning } from '../../src/keep/running.ts'
+import { createKeptOwners } from '../../src/keep/kept-owners.ts'
+import { createPresentMembers } from '../../src/keep/present-members.ts'
 import { createSurveyAnswer, surveySubject } from '../../src/keep/survey.ts'
-import { noPods } from '../../src/keep/watch-pods.ts'
+import { noPods, type Pods } from '../../src/keep/watch-pods.ts'
 import { startIndexNode } from '../../src/mesh/index-node.ts'
 import type { Digest } from '../../src/oci/digest.ts'
 import { formatPlatform } from '../../src/oci/platform.ts'
@@ -44,15 +47,15 @@ export interface Written {
   readonly platforms?: readonly string[]
 }
 
-/** The same for nodes by name. */
-type WrittenOf = Readonly<Record<string, Written>>
+/** The same for nodes by name, with what their pods run. */
+type OfEach = Readonly<Record<string, Written & { readonly pods?: Pods }>>
 
 /** Whole nodes in this process, without sockets: real ledgers, stores and indexes; each with an uplink of its own. */
 export async function openMesh(
   t: Test,
   names: readonly string[],
   written: Written = {},
-  ofEach: WrittenOf = {},
+  ofEach: OfEach = {},
 ) {
   stayAlive(t)
   const lab = createPeerLab({ patienceMs: 5_000 })
@@ -60,7 +63,8 @@ export async function openMesh(
   const dir = t.testdir(Object.fromEntries(names.map(name => [name, {}])))
   const nodes: Awaited<ReturnType<typeof openNode>>[] = []
   for (const name of names) {
-    nodes.push(await openNode(t, lab, name, dir, { ...written, ...ofEach[name] }))
+    const { pods = noPods, ...own } = ofEach[name] ?? {}
+    nodes.push(await openNode(t, lab, name, dir, { ...written, ...own }, pods))
   }
   const node = (at: number) => {
     const found = nodes[at]
@@ -76,6 +80,7 @@ async function openNode(
   name: string,
   dir: string,
   written: Written,
+  pods: Pods,
 ) {
   const owned = new AsyncDisposableStack()
   t.teardown(() => owned.disposeAsync())
@@ -92,7 +97,8 @@ async function openNode(
   owned.defer(() => database.close())
   const metrics = createMetrics({ version: 'test' })
   const opened = await openStore(config, { metrics, tracer: noTracer, clock, log }, owned)
-  const running = createRunning(noPods)
+  const mesh = { ...config.mesh, enabled: true }
+  const running = openRunning({ ...config, mesh }, { pods, database, log }, owned)
   const content = await openContent(
     config,
     { opened, database, running, metrics, clock, log },
@@ -112,11 +118,12 @@ async function openNode(
     await disk
     await store.put(...blob)
   }
+  const upstreams = { upstream, settings: files.upstreams }
   const pull = wirePull(
     config,
     {
       database,
-      upstreams: { upstream, settings: files.upstreams },
+      upstreams,
       content: { ...content, store: { ...store, put } },
       clock,
       log,
@@ -188,6 +195,18 @@ async function openNode(
       const { promise, resolve } = Promise.withResolvers<void>()
       disk = promise
       return resolve
+    },
+    /** Has it hold what is kept and its to hold, until the test ends. */
+    repair(): void {
+      const present = createPresentMembers(members, clock, { repairAfterMs: 600_000 })
+      owned.defer(() => present.close())
+      const settings = { copies: config.keep.copies, zone: undefined, platforms: config.platforms }
+      const forKeep = { members, present, owners: createKeptOwners(present, settings) }
+      openRepair(
+        config,
+        { database, content, upstreams, pull, mesh: { forKeep }, clock, log },
+        owned,
+      )
     },
     bytesOf,
     /** Pulls as containerd does; the digests it did not get. */
