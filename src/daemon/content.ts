@@ -194,6 +194,7 @@ export async function openContent(
     { store: own, log, nowMs: ledger.trustedNowMs },
     { bytesPerSecond: scrubBytesPerSecond },
   )
+  owned.defer(() => scrub.close())
   const upkeep = startUpkeep({
     store: own,
     scrub,

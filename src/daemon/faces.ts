@@ -89,6 +89,7 @@ export async function openFaces(
     ledger: ledger.stats,
     isStoreFull: parts.content.collector.isFull,
     isStoreUnusable: parts.content.isUnusable,
+    damage: parts.content.scrub.counts,
     neighbour: parts.content.neighbour,
     tokenFailures: tokens.failures,
     meshAlarms: parts.mesh && (() => parts.mesh?.report().alarms ?? []),

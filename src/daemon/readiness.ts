@@ -13,6 +13,8 @@ export interface ConditionParts {
   readonly isStoreFull: () => boolean
   /** The store's last write failed, and not for want of room. */
   readonly isStoreUnusable: () => boolean
+  /** Blobs that were found damaged, or could not be read by the scrub, since the start. */
+  readonly damage: () => { readonly damaged: number; readonly unreadable: number }
   /** How the containerd of this node is, where somebody looks into it. */
   readonly neighbour: (() => NeighbourStatus) | undefined
   /** What is wrong with the files of tokens, each. */
@@ -57,7 +59,7 @@ function tellUpstreams({ mode, endpoints }: ConditionParts): Degradation[] {
     }))
 }
 
-function tellStore({ isStoreFull, isStoreUnusable }: ConditionParts): Degradation[] {
+function tellStore({ isStoreFull, isStoreUnusable, damage }: ConditionParts): Degradation[] {
   const told: Degradation[] = []
   if (isStoreFull()) {
     const detail =
@@ -68,7 +70,18 @@ function tellStore({ isStoreFull, isStoreUnusable }: ConditionParts): Degradatio
     const detail = 'the blob directory cannot be written; see the log for the error'
     told.push({ reason: 'store_unusable', detail })
   }
-  return told
+  return [...told, ...tellDamage(damage())]
+}
+
+function tellDamage({ damaged, unreadable }: ReturnType<ConditionParts['damage']>): Degradation[] {
+  const blobs = (count: number): string => (count === 1 ? 'one blob' : `${count} blobs`)
+  const found = [
+    ...(damaged > 0 ? [`${blobs(damaged)} did not hash to the digest any more`] : []),
+    ...(unreadable > 0 ? [`${blobs(unreadable)} could not be read`] : []),
+  ]
+  if (found.length === 0) return []
+  const detail = `since the start ${found.join(', ')}: the disk may be dying; \`holdfast scrub --status\` tells which`
+  return [{ reason: 'store_damaged', detail }]
 }
 
 const cures = {

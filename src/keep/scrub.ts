@@ -3,18 +3,18 @@ import type { BlobInfo } from '../ports/content-store.ts'
 import type { MaintainedStore, Verdict } from '../ports/content-upkeep.ts'
 import type { Log } from '../ports/log.ts'
 
-/** What scrubbing found since the start. */
+/** What was found since the start. */
 interface ScrubCounts {
   /** Blobs hashed again. */
   readonly checked: number
   readonly bytes: number
-  /** Blobs that did not hash to their digest; they are in quarantine. */
+  /** Blobs that did not hash to their digest, also when they were read for somebody; they are in quarantine. */
   readonly damaged: number
   /** Blobs that could not be read: the disk's fault, nothing was dropped. */
   readonly unreadable: number
 }
 
-/** A blob that a scrub found wrong. `size` in bytes, `atMs` on the clock of the log. */
+/** A blob that was found wrong. `size` in bytes, `atMs` on the clock of the log. */
 export interface ScrubFinding {
   readonly digest: Digest
   readonly size: number
@@ -45,6 +45,7 @@ export interface Scrub {
   pass(): ScrubPass | undefined
   /** What was found since the start, the newest first; the last hundred. */
   findings(): readonly ScrubFinding[]
+  close(): void
 }
 
 const maxFindings = 100
@@ -61,7 +62,7 @@ export function createScrub(
     nowMs,
     random = Math.random,
   }: {
-    readonly store: Pick<MaintainedStore, 'list' | 'reverify' | 'stat'>
+    readonly store: Pick<MaintainedStore, 'list' | 'reverify' | 'stat' | 'onChange'>
     readonly log: Log
     /** For those who are told, ms since the epoch. */
     readonly nowMs: () => number
@@ -80,6 +81,11 @@ export function createScrub(
     found.length = Math.min(found.length, maxFindings)
   }
 
+  // Whoever reads a blob may find that it is damaged.
+  const stopListening = store.onChange(({ digest, size, reason }) => {
+    if (reason === 'damaged') note(digest, size, reason)
+  })
+
   async function check(digest: Digest, signal: AbortSignal): Promise<Verdict> {
     const size = store.stat(digest)?.size ?? 0
     const verdict = await store.reverify(digest, { bytesPerSecond, signal })
@@ -88,7 +94,6 @@ export function createScrub(
       counts.bytes += size
     }
     if (verdict === 'damaged') {
-      note(digest, size, verdict)
       log.error({ digest, bytes: size }, 'scrub found a damaged blob and moved it to quarantine')
     }
     return verdict
@@ -141,5 +146,6 @@ export function createScrub(
     counts: () => ({ ...counts }),
     pass: () => latest,
     findings: () => [...found],
+    close: stopListening,
   }
 }

@@ -3,6 +3,7 @@ export const degradedReasons = [
   'upstream_down', // an endpoint's breaker is open: its tags are answered from memory
   'store_full', // new content is streamed and not stored
   'store_unusable', // the blob directory cannot be written
+  'store_damaged', // blobs on the disk no longer hash to their digests, or cannot be read
   'containerd_unusable', // the containerd of this node is not to be had: what it holds is not known, or not served
   'ledger_read_only', // what is learned is not kept: disk full, or the database is damaged
   'ledger_rebuilt', // the database was damaged and made anew since the last start

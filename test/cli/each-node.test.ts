@@ -96,6 +96,25 @@ t.test('nodes of one name are told apart', async t => {
   t.match(out, /twin \(aaaaaaaaaaaa\) +info.*\ntwin \(bbbbbbbbbbbb\) +info/)
 })
 
+t.test('what makes a node worse is told with the command that tells more', async t => {
+  const store = { blobs: 1, blobBytes: 1, partialBytes: 0, freeBytes: 1, totalBytes: 2 }
+  const others = { enabled: true, members: 1, alive: 1, neighbours: 1, alarms: [] }
+  const ledger = { observations: 1, pins: 0, clockVerified: true, clockOffsetMs: 0 }
+  const about = { asOf: '2026-11-21T12:00:00.000Z', version: '1', mode: 'auto' }
+  const state = { modeDecidedBy: 'configuration', uptimeSeconds: 9, endpoints: [] }
+  const well = { ...about, ...state, ledger, store, mesh: others, ready: true, degraded: [] }
+  const degraded = [{ reason: 'store_damaged', detail: 'since the start one blob …' }]
+  const status = async (hold: object) => {
+    const { env } = await scriptAdmin(t, mesh([200, { ...well, node: 'hold', ...hold }], well))
+    return cli(['status', '--node', 'all'], { env })
+  }
+  const worse = await status({ degraded })
+  t.match(worse.out, /hold .* store_damaged\n\n`holdfast status --node NODE` tells what is worse/)
+  t.match(worse.out, /bridge .* nothing\n/)
+  t.notMatch((await status({})).out, '`holdfast status')
+  t.match((await status({ ready: false })).out, /hold .* not ready\n\n`holdfast status --node NODE/)
+})
+
 t.test('what was found on one node is the exit code of all', async t => {
   const clean = { running: false, damaged: 0, unreadable: 0, findings: [], quarantine: [] }
   const damaged = { ...clean, node: 'hold', damaged: 2, quarantine: [{ digest: 'd', size: 1 }] }

@@ -171,6 +171,7 @@ async function openNode(
     ...pull,
     ...content,
     id,
+    dataDir,
     state,
     upstream,
     report,

@@ -11,6 +11,7 @@ function readinessOf(change: Partial<ConditionParts>) {
     ledger: () => stats,
     isStoreFull: () => false,
     isStoreUnusable: () => false,
+    damage: () => ({ damaged: 0, unreadable: 0 }),
     neighbour: undefined,
     tokenFailures: () => [],
     meshAlarms: undefined,
@@ -55,4 +56,17 @@ t.test('a node whose file of tokens is broken says so while it goes on', async t
   const { ready, degraded } = readinessOf({ tokenFailures: () => [failure] })
   t.equal(ready, true)
   t.match(degraded, [{ reason: 'tokens_unread', detail: /of before are in force.*is not there$/ }])
+})
+
+t.test('a disk that loses blobs is told, with how many and what tells which', async t => {
+  const told = (damaged: number, unreadable: number) => {
+    const { ready, degraded } = readinessOf({ damage: () => ({ damaged, unreadable }) })
+    t.equal(ready, true, 'what is damaged is not served, and the rest is')
+    return degraded
+  }
+  t.strictSame(told(0, 0), [])
+  t.match(told(1, 0), [{ reason: 'store_damaged', detail: /one blob .*`holdfast scrub --status`/ }])
+  t.match(told(2, 0), [{ detail: /^since the start 2 blobs did not hash to / }])
+  t.match(told(0, 3), [{ detail: /^since the start 3 blobs could not be read: / }])
+  t.match(told(2, 1), [{ detail: /2 blobs did not hash .*, one blob could not be read: / }])
 })

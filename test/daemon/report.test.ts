@@ -1,6 +1,10 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import type { Standing } from '../../src/keep/offline-report.ts'
 import type { TagReference } from '../../src/oci/reference.ts'
+import type { TestBlob } from '../support/blob.ts'
 import { makeImage, makeSingleImage, type TestImage, type TestManifest } from '../support/image.ts'
 import { gossip, key, large, type MeshNode, openMesh, until } from './mesh-nodes.support.ts'
 
@@ -97,6 +101,38 @@ t.test('what the report calls ready is pulled, what it calls not ready is not', 
   t.match(await reportOf(b, mesh.nodes), { tags: { latest: { each: ['here', 'in-reach'] } } })
   t.match(await b.resolve(), { found: true })
   t.strictSame(await b.pull(large, large.digest), [])
+})
+
+t.test('what was found damaged counts as missing', async t => {
+  const mesh = await openMesh(t, ['a', 'b'], { keep })
+  const [a, b] = [mesh.node(0), mesh.node(1)]
+  await learn(a, 'latest', large, Date.now())
+  for (const node of [a, b]) await node.fill(large)
+  await gossip(a, [b])
+  for (const node of mesh.nodes) node.loseUplink()
+  t.match(await reportOf(a, mesh.nodes), { verdict: 'ready' })
+  const [layer] = large.for('linux/amd64').layers
+  if (layer === undefined) throw new Error('no layer')
+  async function damage({ dataDir, scrub }: MeshNode, { digest, bytes }: TestBlob) {
+    const path = join(dataDir, 'blobs', ...digest.split(':'))
+    await writeFile(path, Buffer.alloc(bytes.length, 1))
+    t.equal(await scrub.check(digest, signal), 'damaged')
+  }
+  await damage(a, layer)
+  let each: unknown
+  while (!isDeepStrictEqual(each, ['in-reach', 'here'])) {
+    const { tags } = await reportOf(a, mesh.nodes)
+    each = (tags['latest'] as { each: unknown }).each // the index hears of it
+  }
+  t.match(await reportOf(a, mesh.nodes), {
+    tags: { latest: { verdict: 'at-risk', held: ['linux/amd64 1/2'], gaps: [] } },
+  })
+  await damage(b, layer)
+  let verdict: unknown
+  while (verdict !== 'not-ready') verdict = (await reportOf(a, mesh.nodes)).verdict
+  t.match(await reportOf(a, mesh.nodes), {
+    tags: { latest: { each: ['lacking', 'lacking'], held: ['linux/amd64 0/2'], gaps: ['blob'] } },
+  })
 })
 
 t.test('a node that does not answer is not judged, and its copy does not count', async t => {

@@ -193,6 +193,11 @@ t.test('damage on one node is found from another', async t => {
   t.match(out, new RegExp(`damaged .*${layer.digest}`))
   t.match(out, /in quarantine/)
   t.match(await bridge.tell('store', '--node', 'galley'), { quarantine: { blobs: 1 } })
+  const told = await bridge.run('status', '--node', 'galley')
+  t.match(told.out, /store_damaged: .* one blob did not hash .*`holdfast scrub --status` tells/)
+  const all = await bridge.run('status', '--node', 'all')
+  t.match(all.out, /\ngalley .*store_damaged/)
+  t.notMatch(all.out, /\nbridge .*store_damaged/)
 })
 
 t.test('a mode for all nodes reaches those that join, and outlives a lost database', async t => {

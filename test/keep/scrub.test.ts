@@ -39,6 +39,23 @@ t.test('one blob can be asked for', async t => {
   t.match(scrub.counts(), { checked: 2, damaged: 1 })
 })
 
+t.test('damage that somebody met who read the blob counts as well, once', async t => {
+  const { store, scrub, a, b } = await open()
+  store.damage(b)
+  t.equal(await store.get(b, 1_000), undefined)
+  t.match(scrub.counts(), { checked: 0, damaged: 1 })
+  t.match(scrub.findings(), [{ digest: b, size: 100, verdict: 'damaged', atMs: 7 }])
+  await store.delete(a)
+  await scrub.run(signal)
+  t.match(scrub.counts(), { checked: 1, damaged: 1 })
+  scrub.close()
+  const [c] = [...store.list()]
+  if (c === undefined) throw new Error('there is one left')
+  store.damage(c.digest)
+  await store.get(c.digest, 1_000)
+  t.match(scrub.counts(), { damaged: 1 }, 'not after it was closed')
+})
+
 t.test('a blob that cannot be read is told and stays, and the pass goes on', async t => {
   const { store, scrub, book, a } = await open()
   const { reverify } = store

@@ -12,6 +12,10 @@ export const run: RunCommand = context =>
     lines,
     heads: ['MODE', 'UP', 'TAGS', 'PINS', 'STORE', 'REGISTRIES', 'OTHERS', 'VERSION', 'WORSE'],
     row,
+    foot: answers =>
+      answers.some(({ ready, degraded }) => !ready || degraded.length > 0)
+        ? ['', '`holdfast status --node NODE` tells what is worse there, and what to do']
+        : [],
   })
 
 function row(answer: StatusAnswer): string[] {
