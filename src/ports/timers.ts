@@ -4,10 +4,19 @@ export interface Timers {
   after(ms: number, run: () => void): () => void
 }
 
+/** The longest that node waits at once, ms; what is longer is over at once. */
+const longestMs = 2 ** 31 - 1
+
 /** The machine's timers; none of them keeps the process alive. */
 export const systemTimers: Timers = {
   after(ms, run) {
-    const timer = setTimeout(run, ms).unref()
+    let timer: NodeJS.Timeout
+    function wait(leftMs: number): void {
+      const isLast = leftMs <= longestMs
+      const next = isLast ? run : () => wait(leftMs - longestMs)
+      timer = setTimeout(next, isLast ? leftMs : longestMs).unref()
+    }
+    wait(ms)
     return () => clearTimeout(timer)
   },
 }
