@@ -120,6 +120,9 @@ export const pin = {
   reference: Type.String(),
   standing: Type.String(),
   digest: text,
+  mediaType: text,
+  /** Bytes of the manifest. */
+  size: orNothing(Type.Number()),
   note: text,
   author: text,
   expiresAt: text,

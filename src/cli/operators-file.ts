@@ -20,6 +20,10 @@ const operatorsFile = Type.Object({
     Type.Object({
       reference: Type.String({ maxLength: 1_024 }),
       digest: Type.String({ maxLength: 200 }),
+      /** Of its manifest; files of before have neither. */
+      mediaType: Type.Optional(Type.String({ maxLength: 200 })),
+      /** Of its manifest, bytes. */
+      size: Type.Optional(Type.Number()),
       /** ISO 8601; absent: never. */
       expiresAt: Type.Optional(Type.String({ maxLength: 40 })),
       ...said,

@@ -38,10 +38,12 @@ export function restoreSteps(file: OperatorsFile, now: OperatorWords): readonly 
       const say = (api: AdminApi) => api.change('PUT', path, { query: {}, body }, keepChangeAnswer)
       return { kind: 'keep', what: pattern, say: kept.has(pattern) ? undefined : say }
     }),
-    ...file.pins.map(({ reference, digest, ...details }): RestoreStep => {
+    ...file.pins.map(({ reference, digest, mediaType, size, ...details }): RestoreStep => {
       const there = pinned.get(reference)
-      // After a loss nobody may hold it any more: it is fetched as soon as it can be.
-      const body = { to: digest, allowIncomplete: true, ...details }
+      // After a loss nobody may hold it any more, nor be there to be asked: it is fetched as soon as it can be.
+      const isDescribed = mediaType !== undefined && size !== undefined
+      const described = isDescribed ? { mediaType, size } : undefined
+      const body = { to: digest, allowIncomplete: true, described, ...details }
       const say = (api: AdminApi) =>
         api.change('PUT', pinPath(reference), { query: {}, body }, pinChangeAnswer)
       const isSame = there?.digest === digest && there.standing === 'in-force'

@@ -12,8 +12,13 @@ export interface PinWish {
   readonly author: string | undefined
   /** Trusted time, ms since the epoch. */
   readonly expiresAtMs: number | undefined
-  /** Also when nobody holds all of the image; it is then fetched, where this node keeps anything. Its manifest must be had. */
+  /**
+   * Also when nobody holds all of the image; it is then fetched, where this node keeps anything. Its manifest must be had, unless `described`
+   * tells of it.
+   */
   readonly allowIncomplete: boolean
+  /** What was known of the manifest when it was there, as a backup has it; believed where nobody can be asked. */
+  readonly described?: Pick<Target, 'mediaType' | 'size'> | undefined
 }
 
 /** How a change is made. */
@@ -107,9 +112,15 @@ export function createPins(parts: PinParts): Pins {
     throw new Refusal('nothing', `${formatTag(key)} resolves to nothing now: ${resolved}`)
   }
 
-  async function known(key: TagReference, digest: Digest, signal: AbortSignal): Promise<Target> {
+  async function known(
+    key: TagReference,
+    digest: Digest,
+    described: PinWish['described'],
+    signal: AbortSignal,
+  ): Promise<Target> {
     const target = parts.describe(digest) ?? (await parts.fetchManifest(key, digest, signal))
     if (target !== undefined) return target
+    if (described !== undefined) return { digest, ...described }
     throw new Refusal(
       'unknown',
       `${digest} cannot be had from any node or registry now: of what is pinned at least the manifest must be known, also with allowIncomplete (--allow-incomplete); try again when one answers, or import the image`,
@@ -119,7 +130,7 @@ export function createPins(parts: PinParts): Pins {
   /** What is to be pinned, once it is known that it can be served or that this does not matter. */
   async function find(
     key: TagReference,
-    { to, allowIncomplete }: PinWish,
+    { to, allowIncomplete, described }: PinWish,
     signal: AbortSignal,
   ): Promise<{ readonly target: Target; readonly isComplete: boolean }> {
     const wanted = await targetOf(key, to, signal)
@@ -134,7 +145,7 @@ export function createPins(parts: PinParts): Pins {
         `no node holds all of ${formatTag(key)} at ${digest}; allowIncomplete (--allow-incomplete) pins it and fetches it`,
       )
     }
-    const target = typeof wanted === 'string' ? await known(key, digest, signal) : wanted
+    const target = typeof wanted === 'string' ? await known(key, digest, described, signal) : wanted
     return { target, isComplete }
   }
 

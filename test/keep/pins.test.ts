@@ -126,9 +126,17 @@ t.test('what it is is known from the history, or cannot be pinned', async t => {
   const allowed = { ...wish, allowIncomplete: true }
   await pins.set(nginx, { ...allowed, to: image('older').digest }, terms)
   t.match(did[0], ['set', image('older').digest])
-  await t.rejects(pins.set(nginx, { ...allowed, to: image('unheard of').digest }, terms), {
-    code: 'unknown',
-  })
+  const { digest, mediaType, size } = image('unheard of')
+  await t.rejects(pins.set(nginx, { ...allowed, to: digest }, terms), { code: 'unknown' })
+  const described = { mediaType, size }
+  const { after } = await pins.set(nginx, { ...allowed, to: digest, described }, terms)
+  t.match(after, { target: { digest, mediaType, size } }, 'or a backup tells of it')
+  await t.rejects(pins.set(nginx, { ...wish, to: digest, described }, terms), { code: 'not-held' })
+
+  const found = { ...image('unheard of'), size: 7 }
+  const reached = open({ isInReach, fetchManifest: async () => found })
+  const change = await reached.pins.set(nginx, { ...allowed, to: digest, described }, terms)
+  t.match(change.after, { target: found }, 'which counts for nothing where it can be had')
 })
 
 t.test('a refusal changes nothing and says why', async t => {

@@ -2,7 +2,7 @@ import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import { asOfAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
-import { listOperatorWords } from '../list-operators.ts'
+import { listOperatorWords, type OperatorWords } from '../list-operators.ts'
 import type { OperatorsFile } from '../operators-file.ts'
 import { toSchedule } from '../schedule-words.ts'
 
@@ -19,11 +19,7 @@ export const run: RunCommand = async context => {
     holdfastBackup: 1,
     node,
     at: asOf,
-    pins: pins.flatMap(({ reference, digest, standing, expiresAt, note, author }) =>
-      digest == null || standing === 'expired'
-        ? []
-        : [{ reference, digest, ...(expiresAt != null && { expiresAt }), ...told(note, author) }],
-    ),
+    pins: pins.flatMap(writePin),
     keeps: keeps.map(({ pattern, note, author }) => ({ pattern, ...told(note, author) })),
     blocks: blocks.map(excluded),
     bans: bans.map(excluded),
@@ -48,3 +44,19 @@ const told = (note: string | null | undefined, author: string | null | undefined
   ...(note != null && { note }),
   ...(author != null && { author }),
 })
+
+/** A pin that is in force or blocked; nothing of one that is over. */
+function writePin(pin: OperatorWords['pins'][number]): OperatorsFile['pins'] {
+  const { reference, digest, standing, mediaType, size, expiresAt, note, author } = pin
+  if (digest == null || standing === 'expired') return []
+  return [
+    {
+      reference,
+      digest,
+      ...(mediaType != null && { mediaType }),
+      ...(size != null && { size }),
+      ...(expiresAt != null && { expiresAt }),
+      ...told(note, author),
+    },
+  ]
+}

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { maxManifestBytes } from '../../oci/manifest.ts'
 import {
   after,
   asOf,
@@ -101,6 +102,18 @@ export const pinBody = Type.Object(
       Type.Boolean({ default: false }),
       'Also a digest that nobody holds all of yet; it is fetched then. Until it is here clients get it only while its registry can give the rest.',
     ),
+    described: described(
+      Type.Optional(
+        Type.Object(
+          {
+            mediaType: Type.String({ minLength: 1, maxLength: 200 }),
+            size: Type.Integer({ minimum: 1, maximum: maxManifestBytes }),
+          },
+          { additionalProperties: false },
+        ),
+      ),
+      'What the pin said of its manifest before, as a backup has it; believed where no node and no registry has the manifest. Goes with `allowIncomplete`.',
+    ),
   },
   { additionalProperties: false },
 )
@@ -151,6 +164,7 @@ export const auditAnswer = Type.Object({
   next: Type.Optional(Type.Integer()),
 })
 
+export type PinBody = Static<typeof pinBody>
 export type PinsAnswer = Static<typeof pinsAnswer>
 export type PinAnswer = Static<typeof pinAnswer>
 export type PinChangeAnswer = Static<typeof pinChangeAnswer>

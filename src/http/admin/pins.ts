@@ -2,12 +2,19 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { FindStrays } from '../../keep/held-tags.ts'
 import type { Pins, PinTerms } from '../../keep/pins.ts'
 import { type Digest, parseDigest } from '../../oci/digest.ts'
+import { isManifestType } from '../../oci/media-type.ts'
 import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
 import type { PinBook, PinState } from '../../ports/pin-book.ts'
 import { defined, hasChanged, iso, isoOf } from './describe.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
-import type { PinAnswer, PinChangeAnswer, PinRemovalAnswer, PinsAnswer } from './pin-contract.ts'
+import type {
+  PinAnswer,
+  PinBody,
+  PinChangeAnswer,
+  PinRemovalAnswer,
+  PinsAnswer,
+} from './pin-contract.ts'
 import { readPreconditions, versionOf } from './preconditions.ts'
 import { ProblemError } from './problem.ts'
 import { QueryFault } from './read-query.ts'
@@ -90,6 +97,7 @@ export function addPins(
       author: body.author ?? caller,
       expiresAtMs: readTime(body.expiresAt),
       allowIncomplete: body.allowIncomplete,
+      described: readDescribed(body),
     }
     const change = await pins.set(key, wish, termsOf(request.headers, query.copies))
     audit({ subject: formatTag(key), ...told(change) })
@@ -199,4 +207,11 @@ function readTarget(to: string): Parameters<Pins['set']>[1]['to'] {
 
 function readTime(text: string | undefined): number | undefined {
   return text === undefined ? undefined : Date.parse(text)
+}
+
+/** Throws `QueryFault`. */
+function readDescribed({ described }: PinBody): PinBody['described'] {
+  if (described === undefined || isManifestType(described.mediaType)) return described
+  const { mediaType } = described
+  throw new QueryFault(`described: "${mediaType}" is the type of no image manifest or index`)
 }

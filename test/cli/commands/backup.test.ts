@@ -79,11 +79,12 @@ const start = (
   })
 }
 
+const described = { mediaType: 'application/vnd.oci.image.index.v1+json', size: 289 }
 const word = { setAt, setOn: node, note: 'why', author: 'mate' }
 const said: World = {
   pins: [
     pin('docker.io/library/a:1', { note: 'the voyage', expiresAt: '2027-01-01T00:00:00.000Z' }),
-    pin('docker.io/library/b:1', { digest: digest('b') }),
+    pin('docker.io/library/b:1', { digest: digest('b'), ...described }),
     pin('docker.io/library/c:1', { standing: 'expired' }),
   ],
   keeps: [
@@ -109,7 +110,7 @@ const written = {
       expiresAt: '2027-01-01T00:00:00.000Z',
       note: 'the voyage',
     },
-    { reference: 'docker.io/library/b:1', digest: digest('b') },
+    { reference: 'docker.io/library/b:1', digest: digest('b'), ...described },
   ],
   keeps: [{ pattern: 'docker.io/**', note: 'why', author: 'mate' }],
   blocks: [{ key: digest('f'), note: 'why', author: 'mate' }],
@@ -169,7 +170,7 @@ t.test('all of it is said anew on a node that knows nothing, bans and blocks fir
           expiresAt: '2027-01-01T00:00:00.000Z',
         },
       ],
-      ['PUT', '/api/v1/pins/docker.io/library/b:1', { to: digest('b') }],
+      ['PUT', '/api/v1/pins/docker.io/library/b:1', { to: digest('b'), described }],
       ['PUT', '/api/v1/schedules/nightly', { ...recurring, note: 'fresh in port' }],
       ['PUT', '/api/v1/schedules/weekly', { nodes: ['bridge'], platforms: ['linux/arm64'] }],
     ],
