@@ -237,6 +237,7 @@ export const auditAnswer = Type.Object({
       caller: Type.String(),
       operation: Type.String(),
       subject: Type.String(),
+      subjectName: text,
       status: Type.Number(),
       before: Type.Optional(Type.Unknown()),
       after: Type.Optional(Type.Unknown()),

@@ -177,7 +177,7 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
         {
           name: 'subject',
           value: 'TEXT',
-          summary: 'done to this, as it stands under TO: a digest, a node, a pattern',
+          summary: 'done to this: a digest, a pattern, a node, of a ban by its whole id',
         },
         { name: 'by', value: 'NAME', summary: 'by this caller, also through other nodes' },
         { name: 'since', value: 'TIME', summary: `not before: ${timeForms}` },

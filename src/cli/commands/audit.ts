@@ -2,6 +2,7 @@ import { formatReference } from '../../oci/reference.ts'
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi, type Query } from '../admin-api.ts'
 import { type AuditAnswer, auditAnswer } from '../answers.ts'
+import { tellChange, tellDeed } from '../audit-words.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import { type Heard, hearAll, tellUnheard } from '../each-node.ts'
@@ -68,27 +69,20 @@ const on =
 
 function lines(items: readonly (Entry & { readonly node?: string })[]): readonly Line[] {
   if (items.length === 0) return ['nothing of that was done']
-  const rows = items.map(({ node, at, caller, operation, subject, status, before, after }) => [
-    at,
-    ...(node === undefined ? [] : [node]),
-    caller,
-    operation,
-    subject,
-    status === 200 ? '' : String(status),
-    `${tell(before)} -> ${tell(after)}`,
+  const rows = items.map(item => [
+    item.at,
+    ...(item.node === undefined ? [] : [item.node]),
+    item.caller,
+    tellDeed(item),
+    tellSubject(item),
+    tellChange(item),
   ])
   const isOfAll = items[0]?.node !== undefined
-  return columns([['AT', ...(isOfAll ? ['ON'] : []), 'BY', 'DID', 'TO', '', 'CHANGED'], ...rows])
+  return columns([['AT', ...(isOfAll ? ['ON'] : []), 'BY', 'DID', 'TO', 'CHANGED'], ...rows])
 }
 
-/** What says most of it, as the digest does of a pin; the rest is in the JSON. */
-function tell(state: unknown): string {
-  if (typeof state === 'string') return state
-  if (typeof state !== 'object' || state === null) return 'nothing'
-  if ('digest' in state && typeof state.digest === 'string') return state.digest
-  if ('mode' in state) return String(state.mode)
-  if ('dropped' in state) return `${state.dropped} ${isDry(state) ? 'would go' : 'dropped'}`
-  return 'standing' in state ? String(state.standing) : 'something'
+/** What it was done to; a node by its name and the beginning of its id. */
+function tellSubject({ subject, subjectName }: Entry): string {
+  if (subjectName == null || subjectName === subject) return subject
+  return `${subjectName} (${subject.slice(0, 12)})`
 }
-
-const isDry = (state: object): boolean => 'dryRun' in state && state.dryRun === true

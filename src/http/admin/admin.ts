@@ -154,14 +154,17 @@ export async function createAdmin(
   tellProblems(app, parts.log)
   const answers = createAdminAnswers(parts, options)
   const { asOf } = answers
-  const add = createAddOperation(app, runOperation({ callers, note: createNote(parts) }))
+  const add = createAddOperation(
+    app,
+    runOperation({ callers, note: createNote(parts), self: options.node }),
+  )
   add(operations.resolve, ({ query }) =>
     answers.resolve(query, AbortSignal.timeout(answerWithinMs)),
   )
   add(operations.resolutions, ({ query }) => answers.resolutions(query))
   add(operations.status, parts.view.status)
   add(operations.peers, parts.view.peers)
-  const tellAudit = createTellAudit({ audit: parts.audit, asOf })
+  const tellAudit = createTellAudit({ audit: parts.audit, ...answers })
   add(operations.audit, ({ query }) => tellAudit(query))
   addTags(add, { ...parts, asOf, explainTag: createExplainTag({ ...parts, answers }) })
   addPins(add, { ...parts, book: parts.pinBook, ...answers })

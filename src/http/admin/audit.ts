@@ -9,9 +9,12 @@ export type TellAudit = (query: AuditQuery) => AuditAnswer
 export function createTellAudit({
   audit,
   asOf,
+  nameOf,
 }: {
   readonly audit: Pick<AuditLog, 'find'>
   readonly asOf: () => { readonly node: string; readonly asOf: string }
+  /** What a node goes by, where that is known here. */
+  readonly nameOf: (id: string) => string | undefined
 }): TellAudit {
   return ({ limit, since, until, ...filter }) => {
     const times = { sinceMs: msOf(since), untilMs: msOf(until) }
@@ -21,7 +24,7 @@ export function createTellAudit({
     const items = page.map(({ id: _, atMs, before, after, ...entry }) => ({
       at: iso(atMs),
       ...entry,
-      ...defined({ before, after }),
+      ...defined({ subjectName: nameOf(entry.subject), before, after }),
     }))
     return { ...asOf(), items, ...defined({ next }) }
   }

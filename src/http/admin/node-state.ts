@@ -82,7 +82,7 @@ export function createNodeState(
   asOf: () => { readonly node: string; readonly asOf: string },
 ): NodeState {
   const { store, scrub, mode, logLevel, view, audit } = parts
-  const tellAudit = createTellAudit({ audit, asOf })
+  const tellAudit = createTellAudit({ audit, asOf, nameOf: parts.nameOf })
 
   async function tellStore(): Promise<StoreAnswer> {
     const { usage, ...room } = await store.measure()

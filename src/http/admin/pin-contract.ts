@@ -156,6 +156,10 @@ export const auditAnswer = Type.Object({
       caller: described(text, 'The name of the token, or the socket.'),
       operation: described(text, 'The `operationId`.'),
       subject: text,
+      subjectName: described(
+        optionalText,
+        'What the node goes by, where the subject is the id of one that is known here.',
+      ),
       status: Type.Integer(),
       before: described(Type.Optional(Type.Unknown()), 'What stood there.'),
       after: described(Type.Optional(Type.Unknown()), 'What stands there since.'),

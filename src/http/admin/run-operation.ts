@@ -65,6 +65,8 @@ export async function noted<T>(
 export function runOperation(parts: {
   readonly callers: Callers
   readonly note: NoteEntry
+  /** Name of this node. */
+  readonly self: string
 }): (
   operation: Operation,
   handler: Handler<Operation>,
@@ -83,10 +85,14 @@ export function runOperation(parts: {
       return handler({ query, path, body, caller, request, reply, audit })
     }
     if (operation.role !== 'write') return answer(() => {})
-    const subject = Object.values(path)[0] ?? operation.id
+    const [given = operation.id] = Object.values(path)
+    // Who may do nothing is not heard out, and what he meant by it is this node.
+    const subject = path['name'] === 'self' && isOfNode(operation) ? parts.self : given
     return noted(parts.note, { caller, operation: operation.id, subject }, answer)
   }
 }
+
+const isOfNode = ({ path }: Operation): boolean => path.startsWith('/api/v1/nodes/')
 
 /** The body of a request as the operation has it; bytes as they come. Throws `QueryFault`, and `ProblemError` where bytes are none. */
 export function readBodyOf({ body }: Operation, given: unknown): unknown {

@@ -10,29 +10,31 @@ const entry = {
   subject: 'docker.io/library/nginx:latest',
 }
 
-t.test('what was done to a tag is told, newest first, with what changed', async t => {
+t.test('what was done is told, newest first, with what changed', async t => {
+  const id = 'cd'.repeat(32)
   const { env, asked } = await scriptAdmin(t, () => [
     200,
     {
       items: [
         { ...entry, status: 200, after: pin },
         { ...entry, status: 409 },
-        { ...entry, status: 200, before: pin, after: { standing: 'removed' } },
-        { ...entry, operation: 'importArchive', status: 200, after: { images: [] } },
-        { ...entry, status: 200, before: { mode: 'auto' }, after: { mode: 'offline' } },
-        { ...entry, status: 200, before: 'info', after: 'debug' },
-        { ...entry, status: 200, after: { dryRun: true, dropped: 3 } },
-        { ...entry, status: 200, after: { dryRun: false, dropped: 2 } },
+        {
+          ...entry,
+          operation: 'putBan',
+          subject: id,
+          subjectName: 'galley',
+          status: 200,
+          after: {},
+        },
+        { ...entry, operation: 'putNodeMode', subject: 'galley', status: 403 },
       ],
     },
   ])
   const got = await cli(['audit', 'nginx', '--limit', '3'], { env })
   t.equal(got.code, 0)
-  t.match(got.out, new RegExp(`captain +putPin +${entry.subject} +nothing -> ${digest}\n`))
-  t.match(got.out, /409 +nothing -> nothing\n/)
-  t.match(got.out, /-> removed\n/)
-  t.match(got.out, /-> something\n/)
-  t.match(got.out, /auto -> offline\n.*info -> debug\n.*-> 3 would go\n.*-> 2 dropped\n/)
+  t.match(got.out, new RegExp(`captain +pin +${entry.subject} +not pinned -> ${digest}\n`))
+  t.match(got.out, /refused: status 409\n.* ban +galley \(cdcdcdcdcdcd\) +not banned -> banned\n/)
+  t.match(got.out, / mode +galley +refused: the token may only read\n/)
   const [{ url } = { url: undefined }] = asked
   t.equal(url?.pathname, '/api/v1/nodes/self/audit')
   t.equal(url?.search, '?subject=docker.io%2Flibrary%2Fnginx%3Alatest&limit=3')

@@ -225,7 +225,7 @@ t.test('who may only read changes nothing', async t => {
     t.equal((await ask(at(what), { method, headers })).status, 403, what)
   }
   t.strictSame(did, [{ dryRun: true }])
-  t.match(noted, [{ status: 403, caller: 'watch' }, {}, {}])
+  t.match(noted, Array(3).fill({ status: 403, caller: 'watch', subject: 'van-1' }))
 })
 
 t.test('a mode that cannot be kept is a 503, and says that it was not written', async t => {
