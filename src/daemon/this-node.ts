@@ -37,10 +37,10 @@ export function wireThisNode(
 ): NodeAccess {
   const { database, content, pods, pull, mesh, clock, log, modeSwitch, logLevel, view } = parts
   const { ledger, audit } = database
-  const { name } = config.node
+  const { name, zone } = config.node
   const { kind, dir, quotaBytes } = config.store
   const shown = maskSecrets(config) as Readonly<Record<string, unknown>>
-  const self = { id: database.replication.origin, name }
+  const self = { id: database.replication.origin, name, zone }
   const nodes = {
     self,
     members: mesh?.forPull.members.all,

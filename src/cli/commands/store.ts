@@ -29,6 +29,12 @@ function row(answer: StoreAnswer): string[] {
   ]
 }
 
+/** On a disk that others fill there is no end to making room. */
+const whatStays = ({ capacityBytes, quotaBytes }: StoreAnswer): string =>
+  capacityBytes < quotaBytes
+    ? 'protected, or used within a day: others fill the disk'
+    : 'protected, or in use'
+
 function lines(answer: StoreAnswer): readonly Line[] {
   const { node, kind, dir, blobs, blobBytes, partialBytes, quarantine } = answer
   const containerd = containerdProperty(answer)
@@ -42,7 +48,7 @@ function lines(answer: StoreAnswer): readonly Line[] {
     ...properties([
       ['blobs', `${blobs}, ${formatBytes(blobBytes)}`],
       ['unfinished', partialBytes > 0 ? formatBytes(partialBytes) : undefined],
-      ['stays', `${formatBytes(protectedBytes)}: protected, or in use`],
+      ['stays', `${formatBytes(protectedBytes)}: ${whatStays(answer)}`],
       ['may go', `${formatBytes(droppableBytes)}, when its room is needed`],
       ['quota', formatBytes(answer.quotaBytes)],
       [

@@ -4,7 +4,7 @@ import { ProblemError } from './problem.ts'
 
 /** The node that answers, and the others it knows. */
 export interface KnownNodes {
-  readonly self: { readonly id: NodeId; readonly name: string }
+  readonly self: { readonly id: NodeId; readonly name: string; readonly zone?: string | undefined }
   /** Absent: this node has no mesh. */
   readonly members?: (() => readonly Member[]) | undefined
   /** Nobody is to have to do with it. Absent: nobody is banned. */

@@ -58,7 +58,9 @@ export function addNodes(
   },
 ): void {
   add(operations.nodes, () => {
-    const self = { ...nodes.self, version, self: true, state: 'alive', lastSeenAgoMs: 0 }
+    const { id, name, zone } = nodes.self
+    const known = { id, name, version, ...defined({ zone }) }
+    const self = { ...known, self: true, state: 'alive', lastSeenAgoMs: 0 }
     const others = (nodes.members?.() ?? []).map(member => ({
       ...describeMember(member, monotonicMs()),
       ...(nodes.isBanned?.(member.id) === true && { state: 'banned' }),

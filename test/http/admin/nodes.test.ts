@@ -67,7 +67,8 @@ t.test('the nodes that may be asked are listed, this one first', async t => {
     lastSeenMs: -10_000,
   } as Member
   const node = madeUpNode()
-  const nodes = { ...node.nodes, members: () => [member] }
+  const self = { ...node.nodes.self, zone: 'fore' }
+  const nodes = { self, members: () => [member] }
   const { ask, clock } = await start(t, { ...node, nodes })
   clock.pass(5_000)
   const { body } = await ask('/api/v1/nodes')
@@ -75,7 +76,7 @@ t.test('the nodes that may be asked are listed, this one first', async t => {
   t.match(body, {
     node: 'van-1',
     items: [
-      { id: selfId, name: 'van-1', version: '1.2.3', self: true, state: 'alive' },
+      { id: selfId, name: 'van-1', version: '1.2.3', zone: 'fore', self: true, state: 'alive' },
       { name: 'galley', version: '1.2.2', zone: 'aft', self: false, state: 'gone' },
     ],
   })
