@@ -229,10 +229,15 @@ export function startWarmRunner(
     for (const run of runs.values()) act(run)
   }
 
-  /** What is under way was begun when it was not to be had, and would now go on before its turn. */
+  /**
+   * What is under way was begun when it was not to be had, and would now go on before its turn. A registry that comes and goes pushes no hold
+   * out, and after each there is as long without one.
+   */
   function hold(registry: string): void {
-    if (settings.settleMs === 0) return
-    heldUntilMs.set(registry, clock.monotonicMs() + settings.settleMs)
+    const nowMs = clock.monotonicMs()
+    const freeUntilMs = (heldUntilMs.get(registry) ?? Number.NEGATIVE_INFINITY) + settings.settleMs
+    if (settings.settleMs === 0 || nowMs < freeUntilMs) return
+    heldUntilMs.set(registry, nowMs + settings.settleMs)
     each(run => run.hold(registry))
   }
 
