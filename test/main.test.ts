@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { delimiter, join } from 'node:path'
+import { text as readText } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
@@ -123,6 +124,23 @@ t.test('the built program', async t => {
       child.stderr.destroy()
       t.strictSame(await once(child, 'exit'), [code, null], argv[0])
     }
+  })
+
+  t.test('watches no longer than somebody reads what it shows', async t => {
+    const admin = createServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ items: [], tags: 0 }))
+    })
+    const address = `127.0.0.1:${await listen(t, admin)}`
+    const token = join(t.testdir({ token: 'sesame' }), 'token')
+    const words = ['keeps', '--watch=0.1', '--address', address, '--token-file', token]
+    const child = spawn(process.execPath, [main, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
+    t.teardown(() => child.kill('SIGKILL'))
+    const said = readText(child.stderr)
+    await once(child.stdout, 'data')
+    child.stdout.destroy()
+    t.strictSame(await once(child, 'exit'), [0, null])
+    t.equal(await said, '')
   })
 
   t.test('says on an older Node what to do, and loads nothing else', async t => {

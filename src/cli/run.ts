@@ -13,7 +13,7 @@ import { readWatch, watch } from './watch.ts'
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly terminal: Terminal
-  /** Aborted when the person at the keyboard wants no more; asked once. */
+  /** Aborted when the person at the keyboard wants no more, or what read the output is gone; asked once. */
   interrupted?(): AbortSignal
 }
 
@@ -31,6 +31,7 @@ const ofThisProcess: Surroundings = {
   interrupted() {
     const stop = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort())
+    process.stdout.once('error', () => stop.abort())
     return stop.signal
   },
 }
