@@ -10,7 +10,8 @@ export const exitCodes = {
   configInvalid: { code: 3, meaning: 'the configuration is wrong; every fault is listed' },
   unreachable: {
     code: 4,
-    meaning: 'the node does not answer; with --node all: one of them does not',
+    meaning:
+      'the node does not answer; with --node all, and where why finds nothing: one of them does not',
   },
   denied: { code: 5, meaning: 'the node refused the token, or there is none' },
   failed: {

@@ -21,7 +21,8 @@ export const run: RunCommand = async context => {
   const answer = await ask(context, { subject, at, limit })
   const lines = whyLines(answer)
   print(context, answer, () => [...tell(subject, at, lines), ...apart(unknownLines(answer))])
-  return lines.length > 0 ? 'ok' : 'noAnswer'
+  if (lines.length > 0) return 'ok'
+  return answer.silent.length > 0 ? 'unreachable' : 'noAnswer'
 }
 
 async function ask(

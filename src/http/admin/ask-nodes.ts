@@ -5,7 +5,7 @@ import { operations } from './operations.ts'
 import { problemOf } from './run-operation.ts'
 import type { NodeWhyAnswer } from './why-contract.ts'
 
-/** Adds what is asked of all nodes that live: each answers for itself. */
+/** Adds what is asked of all nodes that are not forgotten: each answers for itself, and who is away is named. */
 export function addAllNodes(
   add: AddOperation,
   {
@@ -20,8 +20,7 @@ export function addAllNodes(
     const operation = nodeOperations.nodeWhy
     const asked = { query, body: undefined, caller }
     const own = await run(operation, { ...asked, audit() {} })
-    const present = nodes.members?.().filter(({ state }) => state !== 'gone') ?? []
-    const others = present.filter(({ id }) => nodes.isBanned?.(id) !== true)
+    const others = nodes.members?.().filter(({ id }) => nodes.isBanned?.(id) !== true) ?? []
     const said = await Promise.all(
       others.map(async member => {
         try {

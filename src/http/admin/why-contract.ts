@@ -62,7 +62,7 @@ const whyAnswer = Type.Object({
   nodes: described(Type.Array(nodeWhyAnswer), 'Each as it says itself, this one first.'),
   silent: described(
     Type.Array(Type.Object({ node: text, detail: text })),
-    'Nodes that gave no answer, and why.',
+    'Nodes that gave no answer, and why; those that are away among them, until they are forgotten.',
   ),
 })
 
@@ -71,8 +71,7 @@ export const whyOperation = operation({
   id: 'getWhy',
   method: 'GET',
   path: '/api/v1/why',
-  summary:
-    'What all nodes that live answered for a tag, or for what a pod names, why, and what runs there',
+  summary: 'What all nodes answered for a tag, or for what a pod names, why, and what runs there',
   role: 'read',
   query: whyQuery,
   body: undefined,

@@ -138,6 +138,15 @@ t.test('no answer remembered is 1, and where pods are not known is told', async 
   t.match(await cli(['why', ':::'], { env: admin.env }), { code: 2 })
 })
 
+t.test('while a node is away it is not known that nobody answered', async t => {
+  const silent = [{ node: 'hold', detail: 'hold is gone, last heard of 5 s ago' }]
+  const admin = await scriptAdmin(t, () => [200, { nodes: [none], silent }])
+  t.match(await cli(['why', 'nginx'], { env: admin.env }), {
+    code: 4,
+    out: /it remembers\n\nhold gave no answer: hold is gone, last heard of 5 s ago\n$/,
+  })
+})
+
 t.test('a time is a moment, a day to its end, or how long ago', async t => {
   const admin = await scriptAdmin(t, () => [200, whole({ resolutions: [item] })])
   const at = async (text: string): Promise<string> => {

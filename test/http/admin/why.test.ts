@@ -1,5 +1,6 @@
 import t from 'tap'
 import { Value } from 'typebox/value'
+import { ProblemError } from '../../../src/http/admin/problem.ts'
 import { createNodeWhy } from '../../../src/http/admin/why.ts'
 import { nodeWhyAnswer, whyOperation } from '../../../src/http/admin/why-contract.ts'
 import { type Digest, digestOf } from '../../../src/oci/digest.ts'
@@ -123,7 +124,7 @@ t.test('any node tells of all, and of whom it could not ask', async t => {
       },
       async ask({ name }, _operation, { query }) {
         asked.push(query)
-        if (name === 'hold') throw Object.assign(new Error('silent'), { statusCode: 404 })
+        if (name !== 'galley') throw new ProblemError(503, `${name} is silent`)
         const { why } = nodeOf([])
         return { node: name, asOf: '2026-11-20T03:00:00.000Z', ...(await why(query as never)) }
       },
@@ -137,9 +138,13 @@ t.test('any node tells of all, and of whom it could not ask', async t => {
       { node: 'bridge', resolutions: [{ digest: d('old') }] },
       { node: 'galley', resolutions: [] },
     ],
-    silent: [{ node: 'hold', detail: 'silent' }],
+    silent: [
+      { node: 'hold', detail: 'hold is silent' },
+      { node: 'lost', detail: 'lost is silent' },
+    ],
   })
   t.strictSame(asked, [
+    { subject: 'web:1', limit: 3 },
     { subject: 'web:1', limit: 3 },
     { subject: 'web:1', limit: 3 },
   ])
