@@ -7,6 +7,7 @@ import { type CommandLine, parseCommandLine } from './command-line.ts'
 import { commands, findCommand, globalOptions, optionsOf } from './commands.ts'
 import { exitCodes } from './exit-codes.ts'
 import { commandHelp, globalHelp, groupHelp } from './help.ts'
+import { terminalSize } from './terminal-size.ts'
 import { readWatch, watch } from './watch.ts'
 
 /** What a run sees of the world. */
@@ -23,10 +24,7 @@ const ofThisProcess: Surroundings = {
     out: text => void process.stdout.write(text),
     err: text => void process.stderr.write(text),
     isTerminal: process.stderr.isTTY,
-    size: () => {
-      const { isTTY, columns, rows } = process.stdout
-      return isTTY ? { columns, rows } : undefined
-    },
+    size: () => terminalSize(process.stdout),
   },
   interrupted() {
     const stop = new AbortController()

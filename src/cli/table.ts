@@ -1,35 +1,31 @@
 import { type Paint, stateHeads } from './colour.ts'
+import { belowIndent, fitColumns, gap, type Layout } from './fit-columns.ts'
 
 /** A row of a table: how wide its cells are is known once all of it is, and how wide the terminal. */
 export interface Row {
   readonly cells: readonly string[]
-  /** Its table's: how wide each column is where a line may have so many characters. */
-  readonly widths: (lineWidth: number | undefined) => readonly number[]
+  /** Its table's, where a line may have so many characters. */
+  readonly layout: (lineWidth: number | undefined) => Layout
   /** Columns that tell a state, counted from 0. */
   readonly states: ReadonlySet<number>
   /** What stands before it. */
   readonly indent?: string
 }
 
-/** What is printed as one line. */
+/** What is printed as one line, or as several where a terminal is narrow. */
 export type Line = string | Row
-
-/** Between two columns. */
-const gap = '  '
-/** No column is cut to less. */
-const leastWidth = 8
 
 /** Rows as columns, as wide as their widest cell. */
 export function columns(rows: readonly (readonly string[])[]): Row[] {
-  let fitted: { readonly lineWidth: number | undefined; readonly widths: number[] } | undefined
-  const widths = (lineWidth: number | undefined): readonly number[] => {
+  let fitted: { readonly lineWidth: number | undefined; readonly layout: Layout } | undefined
+  const layout = (lineWidth: number | undefined): Layout => {
     if (fitted?.lineWidth !== lineWidth) fitted = undefined
-    fitted ??= { lineWidth, widths: fit(naturalWidths(rows, lineWidth), lineWidth) }
-    return fitted.widths
+    fitted ??= { lineWidth, layout: fitColumns(rows, lineWidth) }
+    return fitted.layout
   }
   const heads = rows[0] ?? []
   const states = new Set(heads.flatMap((head, at) => (stateHeads.has(head) ? [at] : [])))
-  return rows.map(cells => ({ cells, widths, states }))
+  return rows.map(cells => ({ cells, layout, states }))
 }
 
 /** Two characters further to the right. */
@@ -37,60 +33,62 @@ export const indented = (line: Line): Line =>
   typeof line === 'string' ? `  ${line}` : { ...line, indent: `  ${line.indent ?? ''}` }
 
 /**
- * A line as text. What is wider than a terminal has its digests shortened, and then the widest cells cut. @param width of the terminal, in
- * characters @param paint for what tells a state
+ * A line as text, without the end of its last line. @param width of the terminal, in characters @param paint for what tells a state
  */
 export function toText(line: Line, width: number | undefined, paint?: Paint): string {
   if (typeof line === 'string') return line
   const { cells, states, indent = '' } = line
-  const widths = line.widths(width === undefined ? undefined : width - indent.length)
+  const layout = line.layout(width === undefined ? undefined : width - indent.length)
   const last = cells.length - 1
-  const texts = cells.map((cell, column) => {
-    const room = widths[column] ?? 0
-    const text = cell.length > room ? cut(shorten(cell), room) : cell
-    const shown = paint !== undefined && states.has(column) ? paint(text) : text
-    return column === last ? shown : shown + ' '.repeat(Math.max(0, room - text.length))
+  const shown = cells.map((cell, column) => {
+    const room = layout.widths[column] ?? 0
+    const short = layout.shorten(cell)
+    const [first = '', ...more] =
+      layout.wraps && column === last ? wrap(short, room) : [cut(short, room)]
+    const painted = paint !== undefined && states.has(column) ? paint(first) : first
+    return { painted, more, padding: ' '.repeat(Math.max(0, room - first.length)) }
   })
-  return (indent + texts.join(gap)).trimEnd()
+  return folded(shown, layout)
+    .map(text => (indent + text).trimEnd())
+    .join('\n')
 }
 
-function naturalWidths(
-  rows: readonly (readonly string[])[],
-  lineWidth: number | undefined,
-): number[] {
-  const widths = widest(rows, cell => cell)
-  const isTight = lineWidth !== undefined && totalOf(widths) > lineWidth
-  return isTight ? widest(rows, shorten) : widths
+interface Shown {
+  readonly painted: string
+  /** Further lines of it. */
+  readonly more: readonly string[]
+  readonly padding: string
 }
 
-function widest(rows: readonly (readonly string[])[], read: (cell: string) => string): number[] {
-  const widths: number[] = []
-  for (const row of rows) {
-    for (const [column, cell] of row.entries()) {
-      widths[column] = Math.max(widths[column] ?? 0, read(cell).length)
-    }
+/** A row as lines: what goes on stands below its beginning. */
+function folded(shown: readonly Shown[], { widths, isBelow }: Layout): readonly string[] {
+  const lineOf = (some: readonly Shown[]): string =>
+    some.map(({ painted, padding }) => painted + padding).join(gap)
+  const last = shown.at(-1)
+  if (last === undefined) return ['']
+  if (isBelow) {
+    const below = [last.painted, ...last.more].filter(text => text !== '')
+    return [lineOf(shown.slice(0, -1)), ...below.map(text => belowIndent + text)]
   }
-  return widths
+  const start = widths
+    .slice(0, shown.length - 1)
+    .reduce((sum, width) => sum + width + gap.length, 0)
+  return [lineOf(shown), ...last.more.map(text => ' '.repeat(start) + text)]
 }
 
-const totalOf = (widths: readonly number[]): number =>
-  widths.reduce((sum, width) => sum + width, 0) + gap.length * Math.max(0, widths.length - 1)
-
-/** The widest column gives, one character after another, until a line fits or none has more to give. */
-function fit(natural: readonly number[], lineWidth: number | undefined): number[] {
-  const widths = [...natural]
-  if (lineWidth === undefined) return widths
-  for (let over = totalOf(widths) - lineWidth; over > 0; over--) {
-    const most = Math.max(...widths)
-    if (most <= leastWidth) break
-    widths[widths.lastIndexOf(most)] = most - 1
+/** Lines of whole words; a word that is longer than a line has one of its own. */
+function wrap(text: string, room: number): readonly string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`
+    if (line !== '' && longer.length > room) {
+      lines.push(line)
+      line = word
+    } else line = longer
   }
-  return widths
+  return [...lines, line]
 }
-
-/** A digest by its beginning, as people compare it. */
-const shorten = (cell: string): string =>
-  cell.replaceAll(/(sha256:[0-9a-f]{12})[0-9a-f]{52}/g, '$1…')
 
 const cut = (text: string, room: number): string =>
   text.length <= room ? text : `${text.slice(0, Math.max(0, room - 1))}…`
