@@ -14,11 +14,20 @@ import type { Content } from './content.ts'
 
 /** Fetching the rest of images. */
 export interface Completing {
-  /** Has the rest of an image fetched, behind all pulls; `false` where this node keeps nothing, and there is no place for it. */
-  readonly complete: (repository: Repository, target: Digest) => boolean
+  /**
+   * Has the rest of an image fetched, behind all pulls, unless it is no longer wanted when its turn comes; `false` where this node keeps
+   * nothing, and there is no place for it.
+   */
+  readonly complete: (
+    repository: Repository,
+    target: Digest,
+    isStillWanted?: () => boolean,
+  ) => boolean
+  /** Whether anybody could be asked for it now: its registry, or other nodes. */
+  readonly canBeHad: (repository: Repository, target: Digest) => boolean
   /** The same for what was answered, where `store.completeTags` wants it, too. */
   readonly fetchRest: (repository: Repository, target: Digest) => void
-  /** Images whose rest is being fetched, or waits for it. */
+  /** Images whose rest is being fetched, or waits for nothing but its turn. */
   readonly pending: () => number
 }
 
@@ -44,7 +53,10 @@ export function wireCompleting(
   const { content, inReach, members, ...shared } = parts
   const { store, graph, completeness, keepsContent } = content
   const nothing = () => {}
-  if (!keepsContent) return { complete: () => false, fetchRest: nothing, pending: () => 0 }
+  if (!keepsContent) {
+    const no = (): boolean => false
+    return { complete: no, canBeHad: no, fetchRest: nothing, pending: () => 0 }
+  }
   const isReachedByPeers = (registry: string): boolean =>
     members?.alive().some(({ upstreams }) => upstreams.includes(registry)) === true
   const canPeersComplete = ({ registry }: Repository, target: Digest): boolean =>
@@ -65,6 +77,7 @@ export function wireCompleting(
       return true
     },
     fetchRest: isWanted ? queue.want : nothing,
+    canBeHad: queue.canBeHad,
     pending: queue.pending,
   }
 }

@@ -38,6 +38,7 @@ export function openRepair(
       keepsContent && (isHere ? completeness : startable).missing(digest).length > 0,
     isFull: content.collector.isFull,
     lookAround: pull.isInReach,
+    canBeHad: pull.canBeHad,
     want: pull.complete,
     pending: pull.incompleteImages,
     onNews: listener =>

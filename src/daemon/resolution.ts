@@ -56,10 +56,11 @@ export interface Pull {
   readonly listReferrers: ListReferrers
   readonly given: GivenDigests
   readonly pullImage: PullImage
-  /** Images whose rest is being fetched, or waits for it. */
+  /** Images whose rest is being fetched, or waits for nothing but its turn. */
   readonly incompleteImages: () => number
   readonly isInReach: InReach['isInReach']
   readonly complete: Completing['complete']
+  readonly canBeHad: Completing['canBeHad']
   /** What other nodes are answered with. */
   readonly forPeers: Pick<PeerService, 'answers' | 'openBlob' | 'getManifest'> | undefined
 }
@@ -156,7 +157,7 @@ export function wirePull(
       completeness.forgive(failed => isSeenOn(failed, registry, repository)),
     ),
   )
-  const { complete, fetchRest, pending } = wireCompleting(
+  const { complete, canBeHad, fetchRest, pending } = wireCompleting(
     config,
     { content, manifests, blobs, reachOf, inReach, upstream, members: mesh?.members, clock, log },
     owned,
@@ -276,6 +277,7 @@ export function wirePull(
     incompleteImages: pending,
     isInReach: inReach.isInReach,
     complete,
+    canBeHad,
     pullImage: createPullImage({ resolveTag, completeness, manifests, blobs }),
     forPeers: mesh && {
       ...createPeerContent({ store, graph, manifests, blobs, isPrivate }),

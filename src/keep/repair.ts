@@ -39,9 +39,11 @@ export interface RepairParts {
   readonly isFull: () => boolean
   /** Looks whether other nodes have it, and reads its manifests from them. */
   readonly lookAround: (repository: Repository, digest: Digest) => Promise<unknown>
-  /** Has what is lacking fetched, behind all pulls. */
-  readonly want: (repository: Repository, digest: Digest) => void
-  /** Images that are being fetched, or wait for it. */
+  /** Whether anybody could be asked for it now, as far as is known: its registry, or other nodes. */
+  readonly canBeHad: (repository: Repository, digest: Digest) => boolean
+  /** Has what is lacking fetched, behind all pulls, unless it is no longer wanted when its turn comes. */
+  readonly want: (repository: Repository, digest: Digest, isStillWanted: () => boolean) => void
+  /** Images that are being fetched, or wait for nothing but their turn. */
   readonly pending: () => number
   /** Calls back when images may be kept that were not, or others may be their owners. */
   readonly onNews: (listener: () => void) => () => void
@@ -56,19 +58,34 @@ export interface RepairParts {
 const everyMs = 60_000
 /** After news; what comes in the meantime is looked at with it, ms. */
 const soonMs = 1_000
-/** While there is more to fetch than is waited for at once, ms. */
+/** While there is more to look for than is looked for at once, ms. */
 const backlogMs = 5_000
-/** Images that this node waits for at once. */
+/** Images that wait for their turn at once, and images out of reach that other nodes are asked about at one look. */
 const maxWaiting = 50
 /** What could not be had is looked for again after this, then after twice as long, and so on; ms. */
 const againMs = { first: 60_000, most: 3_600_000 } as const
+
+/** How it went with an image that was looked for. */
+interface Sought {
+  readonly times: number
+  /** On the monotonic clock. */
+  notBeforeMs: number
+  readonly repository: Repository
+  /** It was seen that nobody could be asked for it there: its turn is when somebody can, there or elsewhere. */
+  isOutOfReach: boolean
+}
+
+/** An image, and all repositories that it is kept in. */
+interface DistinctImage extends KeptImage {
+  readonly repositories: readonly Repository[]
+}
 
 /** Looks at what is kept until it is closed. */
 export function startRepair(parts: RepairParts): Repair {
   const { owners, present, clock, timers, log } = parts
   /** Images that this node looked for and still lacks. */
-  const sought = new Map<Digest, { times: number; notBeforeMs: number }>()
-  let images: readonly KeptImage[] = []
+  const sought = new Map<Digest, Sought>()
+  let images: readonly DistinctImage[] = []
   let looking: Promise<void> | undefined
   let isNews = false
   let isClosed = false
@@ -98,33 +115,64 @@ export function startRepair(parts: RepairParts): Repair {
     if (!present.isSettled()) return backlogMs
     const lacking = images.filter(isLacking)
     forgetOthers(lacking)
-    const due = lacking.filter(({ digest }) => isDue(digest))
-    for (const image of due) {
+    const due = lacking.filter(isDue)
+    const turn = takeTurn(due)
+    for (const image of turn) {
       if (isClosed || parts.isFull()) break
-      if (parts.pending() >= maxWaiting) return backlogMs
       await seek(image)
     }
+    if (turn.length < due.length && !parts.isFull()) return backlogMs
     // A moment later, for who leaves at this very moment is still there.
     return Math.min(everyMs, (present.nextLeaveMs() ?? everyMs) + soonMs)
   }
 
-  async function seek({ repository, digest }: KeptImage): Promise<void> {
-    const { times } = sought.get(digest) ?? { times: 0 }
+  /** Those that are looked for now. What nobody can give takes no place from what somebody can. */
+  function takeTurn(due: readonly DistinctImage[]): readonly DistinctImage[] {
+    const { near = [], far = [] } = Object.groupBy(due, image => (isNear(image) ? 'near' : 'far'))
+    const places = Math.max(0, maxWaiting - parts.pending())
+    return [...near.slice(0, places), ...far.slice(0, maxWaiting)]
+  }
+
+  async function seek(image: DistinctImage): Promise<void> {
+    const { digest } = image
+    const times = sought.get(digest)?.times ?? 0
+    const repository = placeOf(image, times)
     const pauseMs = Math.min(againMs.first * 2 ** times, againMs.most)
-    sought.set(digest, { times: times + 1, notBeforeMs: clock.monotonicMs() + pauseMs })
+    const one: Sought = {
+      repository,
+      times: times + 1,
+      notBeforeMs: clock.monotonicMs() + pauseMs,
+      isOutOfReach: false,
+    }
+    sought.set(digest, one)
     const ref = `${formatRepository(repository)}@${digest}`
     log[times === 0 ? 'info' : 'debug']({ ref, times }, 'an image that is kept is not whole here')
     await parts.lookAround(repository, digest)
-    parts.want(repository, digest)
+    one.isOutOfReach = !parts.canBeHad(repository, digest)
+    if (!one.isOutOfReach) parts.want(repository, digest, () => sought.has(digest))
   }
 
-  const isDue = (digest: Digest): boolean =>
-    (sought.get(digest)?.notBeforeMs ?? 0) <= clock.monotonicMs()
+  const isNear = ({ repositories, digest }: DistinctImage): boolean =>
+    repositories.some(repository => parts.canBeHad(repository, digest))
+
+  /** Where it is looked for this time: where it can be had, and somewhere else after each failure. */
+  function placeOf({ digest, repository, repositories }: DistinctImage, times: number): Repository {
+    const near = repositories.filter(each => parts.canBeHad(each, digest))
+    const places = near.length > 0 ? near : repositories
+    return places[times % places.length] ?? repository
+  }
+
+  function isDue(image: DistinctImage): boolean {
+    const one = sought.get(image.digest)
+    if (one === undefined || one.notBeforeMs <= clock.monotonicMs()) return true
+    one.isOutOfReach ||= !parts.canBeHad(one.repository, image.digest)
+    return one.isOutOfReach && isNear(image)
+  }
 
   const isLacking = (image: KeptImage): boolean =>
     parts.isLacking(image) && (image.isHere === true || owners.isOurs(image.digest))
 
-  function forgetOthers(lacking: readonly KeptImage[]): void {
+  function forgetOthers(lacking: readonly { readonly digest: Digest }[]): void {
     const still = new Set(lacking.map(({ digest }) => digest))
     for (const digest of sought.keys()) if (!still.has(digest)) sought.delete(digest)
   }
@@ -164,10 +212,12 @@ export function startRepair(parts: RepairParts): Repair {
 }
 
 /** Several tags may stand for one image; it is enough that pods of this node run one of them. */
-const distinct = (images: readonly KeptImage[]): readonly KeptImage[] => [
-  ...new Map(
-    images
-      .toSorted((a, b) => Number(a.isHere ?? false) - Number(b.isHere ?? false))
-      .map(image => [image.digest, image]),
-  ).values(),
-]
+const distinct = (images: readonly KeptImage[]): readonly DistinctImage[] =>
+  [...Map.groupBy(images, ({ digest }) => digest)].flatMap(([digest, same]) => {
+    const repositories = [
+      ...new Map(same.map(({ repository }) => [formatRepository(repository), repository])).values(),
+    ]
+    const [repository] = repositories
+    if (repository === undefined) return []
+    return [{ digest, repository, repositories, isHere: same.some(({ isHere }) => isHere) }]
+  })

@@ -12,9 +12,15 @@ import type { ReachOf } from './reach-of.ts'
 
 /** Completes in the background what was answered. */
 export interface CompleteTags {
-  /** An image was answered from this repository: what of it is not held is fetched when nobody else wants the link. */
-  want(repository: Repository, target: Digest): void
-  /** Images waiting or under way. */
+  /**
+   * An image was answered from this repository: what of it is not held is fetched when nobody else wants the link.
+   *
+   * @param isStillWanted asked again before it begins: an image that nobody wants any more leaves the queue; by default it stays
+   */
+  want(repository: Repository, target: Digest, isStillWanted?: () => boolean): void
+  /** Whether anybody could be asked for it now: its registry, or other nodes. */
+  canBeHad(repository: Repository, target: Digest): boolean
+  /** Images under way, and those that wait for nothing but their turn: what cannot be had now, or pauses after a failure, takes no place. */
   pending(): number
   close(): Promise<void>
 }
@@ -46,12 +52,13 @@ interface Job {
   readonly name: string
   readonly repository: Repository
   readonly target: Digest
+  isStillWanted: () => boolean
   failures: number
   /** On the monotonic clock. */
   notBeforeMs: number
 }
 
-/** Images waiting at the most; the oldest is dropped first. */
+/** Images waiting at the most; the oldest is dropped first, and before it the oldest that could not begin now. */
 const maxQueued = 1_000
 /** Failures after which an image is left to the next who asks for it. */
 const maxFailures = 10
@@ -59,6 +66,8 @@ const maxFailures = 10
 const maxRetryMs = 600_000
 /** How often what waits for an upstream that is down is looked at without any news of it, ms. */
 const lookAgainMs = 30_000
+
+const always = (): boolean => true
 
 /**
  * A queue behind all pulls: it stands still while clients download (what it was at is suspended and goes on by Range later) and while
@@ -112,6 +121,7 @@ export function createCompleteTags(parts: Parts, settings: Settings): CompleteTa
   function pump(): void {
     wakesAtMs = Number.POSITIVE_INFINITY
     if (blobs.isBusy()) return // the end of it wakes us
+    dropUnwanted()
     for (const job of queue.values()) {
       if (running.size >= settings.concurrency) return
       if (isDue(job)) start(job)
@@ -120,12 +130,17 @@ export function createCompleteTags(parts: Parts, settings: Settings): CompleteTa
     wake(Math.min(Math.max(nextMs - clock.monotonicMs(), settings.quietMs), lookAgainMs))
   }
 
+  function dropUnwanted(): void {
+    for (const job of queue.values()) if (!job.isStillWanted()) queue.delete(job.name)
+  }
+
   function isDue({ repository, target, notBeforeMs }: Job): boolean {
+    return canBeHad(repository, target) && notBeforeMs <= clock.monotonicMs()
+  }
+
+  function canBeHad(repository: Repository, target: Digest): boolean {
     const isReachable = parts.reachOf(repository).state === 'reachable'
-    return (
-      (isReachable || parts.canPeersComplete(repository, target)) &&
-      notBeforeMs <= clock.monotonicMs()
-    )
+    return isReachable || parts.canPeersComplete(repository, target)
   }
 
   function start(job: Job): void {
@@ -166,20 +181,34 @@ export function createCompleteTags(parts: Parts, settings: Settings): CompleteTa
 
   function enqueue(job: Job): void {
     if (isClosed) return
-    const [oldest] = queue.keys()
-    if (queue.size >= maxQueued && oldest !== undefined) queue.delete(oldest)
+    if (queue.size >= maxQueued) dropOne()
     queue.set(job.name, job)
   }
 
+  function dropOne(): void {
+    const jobs = [...queue.values()]
+    const dropped = jobs.find(job => !isDue(job)) ?? jobs[0]
+    if (dropped !== undefined) queue.delete(dropped.name)
+  }
+
   return {
-    want(repository, target) {
+    want(repository, target, isStillWanted = always) {
       const name = `${formatRepository(repository)}@${target}`
-      const isKnown = queue.has(name) || [...running.keys()].some(job => job.name === name)
-      if (isClosed || isKnown || parts.completeness.missing(target).length === 0) return
-      enqueue({ name, repository, target, failures: 0, notBeforeMs: 0 })
+      const known = queue.get(name) ?? [...running.keys()].find(job => job.name === name)
+      if (known !== undefined) {
+        // Who wants it on no condition, or on a newer one, is not let down by another's that ended.
+        if (known.isStillWanted !== always) known.isStillWanted = isStillWanted
+        return
+      }
+      if (isClosed || parts.completeness.missing(target).length === 0) return
+      enqueue({ name, repository, target, isStillWanted, failures: 0, notBeforeMs: 0 })
       wake(settings.quietMs)
     },
-    pending: () => queue.size + running.size,
+    canBeHad,
+    pending() {
+      dropUnwanted()
+      return running.size + [...queue.values()].filter(isDue).length
+    },
     async close() {
       isClosed = true
       clearTimeout(timer)

@@ -17,6 +17,11 @@ const imageOf = (name: string): KeptImage => ({
 })
 /** For none of the platforms that anybody has clients of. */
 const useless = imageOf('useless')
+/** Of a registry that may be gone. */
+const lost = Array.from({ length: 120 }, (_, i): KeptImage => {
+  const { digest, repository } = imageOf(`aaa${i}`)
+  return { digest, repository: { ...repository, registry: 'gone.lan' } }
+})
 const twenty = Array.from({ length: 20 }, (_, i) => imageOf(`image${i}`))
 
 /** Nodes that keep the same images, two copies of each; what one fetches it has at once, as far as it can be had. */
@@ -26,7 +31,10 @@ function open(t: Test, names: readonly string[], images: readonly KeptImage[] = 
   const lab = createPeerLab()
   const held = new Map<string, Set<Digest>>()
   const fetched: string[] = []
-  const state = { images, isFull: false, canBeHad: true }
+  const state = { images, isFull: false, canBeHad: true, isGone: false }
+  /** What was wanted and did not come, with the word for whether it still is. */
+  const waiting = new Map<Digest, () => boolean>()
+  let lookedAround = 0
   const listeners = new Set<() => void>()
   const hopes = new Set<() => void>()
   for (const name of names) lab.serve(nodeId(name), {})
@@ -43,12 +51,16 @@ function open(t: Test, names: readonly string[], images: readonly KeptImage[] = 
       isComplete: digest => mine.has(digest),
       isLacking: ({ digest }) => !mine.has(digest) && digest !== useless.digest,
       isFull: () => state.isFull,
-      lookAround: async () => {},
-      want(repository, digest) {
+      lookAround: async () => {
+        lookedAround += 1
+      },
+      canBeHad: ({ registry }) => !state.isGone || registry !== 'gone.lan',
+      want(repository, digest, isStillWanted) {
         fetched.push(`${name} ${repository.repository}`)
         if (state.canBeHad) mine.add(digest)
+        else waiting.set(digest, isStillWanted)
       },
-      pending: () => 0,
+      pending: () => waiting.size,
       onNews(listener) {
         listeners.add(listener)
         return () => listeners.delete(listener)
@@ -76,6 +88,8 @@ function open(t: Test, names: readonly string[], images: readonly KeptImage[] = 
     lab,
     held,
     fetched,
+    waiting,
+    lookedAround: () => lookedAround,
     state,
     start,
     copiesOn,
@@ -214,4 +228,87 @@ t.test('what pods of a node run is fetched there, whoever its owners are', async
   await timers.pass(10 * minute)
   t.equal(new Set(fetched).size, twenty.length)
   t.match(repair.counts(), { held: twenty.length, lacking: 0, elsewhere: 0 })
+})
+
+t.test('what nobody can give takes no place from what somebody can', async t => {
+  const { timers, state, start, fetched, lookedAround } = open(t, ['a', 'b'], [...lost, ...twenty])
+  state.isGone = true
+  start('a')
+  await timers.pass(minute)
+  t.equal(fetched.length, twenty.length, 'all of the registry that answers, and nothing else')
+  t.equal(lookedAround(), lost.length + twenty.length, 'other nodes were asked about each')
+  await timers.pass(minute)
+  t.ok(lookedAround() <= 2 * lost.length + twenty.length, 'less and less often')
+
+  state.isGone = false
+  await timers.pass(minute + 2_000)
+  t.equal(fetched.length, twenty.length + lost.length, 'also when nobody tells that it is back')
+})
+
+t.test(
+  'an image that is kept in several repositories is fetched from one that answers',
+  async t => {
+    const here = lost.map(image => ({ ...image, repository: imageOf('here').repository }))
+    const { timers, state, start, fetched } = open(t, ['a', 'b'], [...lost, ...here])
+    state.isGone = true
+    start('a')
+    await timers.pass(minute)
+    t.equal(fetched.length, lost.length)
+    t.strictSame(new Set(fetched), new Set(['a here']))
+  },
+)
+
+t.test('where it did not come from it is not looked for twice in a row', async t => {
+  const [one] = twenty
+  if (one === undefined) throw new Error('there is no image')
+  const other = { ...one, repository: imageOf('here').repository }
+  const { timers, state, start, fetched } = open(t, ['a', 'b'], [one, other])
+  state.canBeHad = false
+  start('a')
+  await timers.pass(4 * minute)
+  t.strictSame(fetched.slice(0, 2), ['a image0', 'a here'])
+})
+
+t.test(
+  'when it can no longer come from where it is looked for, it is looked for elsewhere',
+  async t => {
+    const here = lost.map(image => ({ ...image, repository: imageOf('here').repository }))
+    const first = [...lost.slice(0, 1), ...here.slice(0, 1)]
+    const { timers, state, start, fetched, listeners } = open(t, ['a', 'b'], first)
+    state.canBeHad = false
+    start('a')
+    await timers.pass(30_000)
+    t.strictSame(fetched, ['a aaa0'])
+    state.isGone = true
+    state.canBeHad = true
+    for (const listener of listeners) listener()
+    await timers.pass(1_000)
+    t.strictSame(fetched, ['a aaa0', 'a here'])
+  },
+)
+
+t.test('only so many images wait for their turn at once', async t => {
+  const { timers, state, start, fetched, waiting, held } = open(t, ['a', 'b'], lost)
+  state.canBeHad = false
+  start('a')
+  await timers.pass(30_000)
+  t.equal(fetched.length, 50)
+  state.canBeHad = true
+  for (const digest of waiting.keys()) held.get('a')?.add(digest)
+  waiting.clear()
+  await timers.pass(10_000)
+  t.equal(fetched.length, lost.length)
+})
+
+t.test('what is no longer kept is no longer wanted', async t => {
+  const { timers, state, start, waiting, listeners } = open(t, ['a', 'b'], twenty)
+  state.canBeHad = false
+  start('a')
+  await timers.pass(minute)
+  const wanted = () => [...waiting].filter(([, isStillWanted]) => isStillWanted()).length
+  t.equal(wanted(), twenty.length)
+  state.images = twenty.slice(0, 3)
+  for (const listener of listeners) listener()
+  await timers.pass(1_000)
+  t.equal(wanted(), 3)
 })

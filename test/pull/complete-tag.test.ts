@@ -194,6 +194,59 @@ t.test('while upstream is down nothing is asked, and its return starts it', asyn
   await complete()
 })
 
+t.test('what cannot be had now, or pauses, takes no place', async t => {
+  const { upstream, tags, idle, until, complete } = open(t, {}, { retryMs: 3_600_000 })
+  upstream.setReach('reg.test', { state: 'down', sinceMs: 0, failure: 'unreachable' })
+  tags.want(repository, image.digest)
+  t.equal(tags.canBeHad(repository, image.digest), false)
+  t.equal(tags.pending(), 0)
+  upstream.next('getManifest', () => Promise.reject(failure('unreachable')))
+  upstream.recover('reg.test')
+  t.equal(tags.pending(), 1, 'now it waits for its turn')
+  await until(() => upstream.count('getManifest') === 1)
+  await idle()
+  t.equal(upstream.count('getManifest'), 1, 'it pauses')
+  upstream.recover('reg.test')
+  await complete()
+})
+
+t.test('what is no longer wanted when its turn comes is not fetched', async t => {
+  const { upstream, tags, complete } = open(t)
+  upstream.setReach('reg.test', { state: 'down', sinceMs: 0, failure: 'unreachable' })
+  const wishes = { first: true, second: true }
+  const other = makeImage({ salt: 'other' })
+  const both = makeImage({ salt: 'both' })
+  for (const { blobs } of [other, both]) upstream.add(blobs)
+  tags.want(repository, other.digest, () => wishes.first)
+  tags.want(repository, both.digest, () => wishes.first)
+  tags.want(repository, both.digest)
+  tags.want(repository, image.digest, () => wishes.first)
+  tags.want(repository, image.digest, () => wishes.second)
+  wishes.first = false
+  upstream.recover('reg.test')
+  t.equal(tags.pending(), 2)
+  await complete()
+  await complete(both.digest)
+  t.notOk(upstream.asked.some(({ about }) => about.includes(other.digest)))
+})
+
+t.test('a full queue drops first what could not begin', async t => {
+  const { upstream, tags, complete, blobs } = open(t)
+  const content = randomBytes(2_000_000)
+  const body = upstream.nextBody(content.length)
+  const opening = blobs.open(repository, digestOf(content), { signal })
+  await body.opened
+  tags.want(repository, image.digest)
+  const gone = { ...repository, registry: 'gone.test' }
+  upstream.setReach('gone.test', { state: 'down', sinceMs: 0, failure: 'unreachable' })
+  for (let i = 0; i < 1_100; i += 1) tags.want(gone, digestOf(Buffer.from(`${i}`)))
+  t.equal(tags.pending(), 1, 'it waits for the client')
+  body.send(content)
+  body.end()
+  await download(present(await opening)).whole
+  await complete()
+})
+
 t.test('what may pass is tried again, what is final is not', async t => {
   const { upstream, tags, complete, idle } = open(t)
   upstream.next('getManifest', () => Promise.reject(failure('unreachable')))
