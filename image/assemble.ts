@@ -1,12 +1,14 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { basePackages, makeBase } from './base.ts'
 import type { Origin } from './config.ts'
 import { faultsOfPrograms } from './elf.ts'
-import { type Architecture, type Entry, file, totalBytes } from './entry.ts'
+import { type Architecture, type Entry, file, symlink, totalBytes } from './entry.ts'
 import { fetchDeb, fetchNode, InputError } from './fetch.ts'
 import type { DebianPackage, Inputs } from './inputs.ts'
 import { type Layer, makeLayer } from './layer.ts'
 import { closure, filesOfPackage, type Lock } from './modules.ts'
-import { home, licensesOf, makeProgram, readManifest } from './program.ts'
+import { licensesOf, makeProgram, type Place, readManifest } from './program.ts'
 import { makeSbom, sbomPath } from './sbom.ts'
 import { unpackNpm } from './unpack.ts'
 
@@ -33,16 +35,61 @@ export interface Part {
   readonly timeS: number
 }
 
+/** Where the image has them. */
+const place: Place = { home: 'opt/holdfast', node: 'usr/bin/node' }
+
 /** The root file system for one processor, part by part from below. Rejects where something in it could not run there. */
 export async function assemble(
   ingredients: Ingredients,
   architecture: Architecture,
 ): Promise<readonly Part[]> {
-  const { root, inputs, lock, bundled, unbundled, origin, from } = ingredients
-  const pinnedS = Math.floor(Date.parse(inputs.pinnedAt) / 1000)
+  const { root, inputs, from } = ingredients
   const debs = debsFor(inputs, architecture)
   const paths = new Map<string, string>()
   for (const deb of debs) paths.set(deb.name, await fetchDeb(deb, from))
+  const base = {
+    madeOf: `Debian ${inputs.debian.suite}`,
+    entries: await makeBase(paths),
+    timeS: pinnedS(inputs),
+  }
+  const own = await assembleOwn(ingredients, { architecture, place, debs })
+  const started = [
+    file('etc/holdfast/holdfast.yaml', await readFile(join(root, 'config/holdfast.yaml'))),
+    symlink('usr/bin/holdfast', `../../${place.home}/dist/main.js`),
+  ]
+  const parts = [base, ...own.slice(0, -1), ...own.slice(-1).map(addTo(started))]
+  const faults = faultsOfPrograms(
+    parts.flatMap(({ entries }) => entries),
+    architecture,
+  )
+  if (faults.length > 0)
+    throw new Error(`the image for ${architecture} cannot run:\n${faults.join('\n')}`)
+  return parts
+}
+
+const addTo =
+  (more: readonly Entry[]) =>
+  (part: Part): Part => ({ ...part, entries: [...part.entries, ...more] })
+
+const pinnedS = ({ pinnedAt }: Inputs): number => Math.floor(Date.parse(pinnedAt) / 1000)
+
+/**
+ * Node, the packages that are loaded, and Holdfast with its bill of materials: all that is not of the system it runs on.
+ *
+ * @param debs packages of the system that go with it
+ */
+export async function assembleOwn(
+  { root, inputs, lock, bundled, unbundled, origin, from }: Ingredients,
+  {
+    architecture,
+    place,
+    debs,
+  }: {
+    readonly architecture: Architecture
+    readonly place: Place
+    readonly debs: readonly DebianPackage[]
+  },
+): Promise<readonly Part[]> {
   const loaded = closure(lock, unbundled)
   const modules = [...new Set([...bundled, ...loaded])].sort()
   const manifest = await readManifest(root)
@@ -56,20 +103,19 @@ export async function assemble(
   const contents = { architecture, manifest, timeS: origin.timeS, lock, modules, debs, node }
   const sbom = `${JSON.stringify(makeSbom(contents), undefined, 1)}\n`
   const libraries = await Promise.all(
-    loaded.map(path => filesOfPackage(root, path, { architecture, to: home })),
+    loaded.map(path => filesOfPackage(root, path, { architecture, to: place.home })),
   )
-  const parts = [
-    { madeOf: `Debian ${inputs.debian.suite}`, entries: await makeBase(paths), timeS: pinnedS },
+  return [
     {
       madeOf: `Node ${node.version}`,
-      entries: await runtime(inputs, architecture, from),
-      timeS: pinnedS,
+      entries: await runtime(inputs, { architecture, place }, from),
+      timeS: pinnedS(inputs),
     },
-    { madeOf: 'packages of npm', entries: libraries.flat(), timeS: pinnedS },
+    { madeOf: 'packages of npm', entries: libraries.flat(), timeS: pinnedS(inputs) },
     {
       madeOf: `Holdfast ${manifest.version}`,
       entries: [
-        ...(await makeProgram(root)),
+        ...(await makeProgram(root, place)),
         file(sbomPath, sbom),
         await licensesOf(
           root,
@@ -79,13 +125,6 @@ export async function assemble(
       timeS: origin.timeS,
     },
   ]
-  const faults = faultsOfPrograms(
-    parts.flatMap(({ entries }) => entries),
-    architecture,
-  )
-  if (faults.length > 0)
-    throw new Error(`the image for ${architecture} cannot run:\n${faults.join('\n')}`)
-  return parts
 }
 
 /** The pinned packages of the base for a processor; rejects where one is not pinned. */
@@ -102,7 +141,7 @@ function debsFor({ debian }: Inputs, architecture: Architecture): readonly Debia
 
 async function runtime(
   { node }: Inputs,
-  architecture: Architecture,
+  { architecture, place }: { readonly architecture: Architecture; readonly place: Place },
   from: Ingredients['from'],
 ): Promise<readonly Entry[]> {
   const pinned = node.packages.find(found => found.architecture === architecture)
@@ -110,7 +149,7 @@ async function runtime(
     throw new InputError('changed', `Node is not pinned for ${architecture}`)
   const tgz = await fetchNode(node.version, pinned, from)
   const wanted = new Map([
-    ['bin/node', 'usr/bin/node'],
+    ['bin/node', place.node],
     ['LICENSE', 'usr/share/doc/node/copyright'],
   ])
   const entries = await unpackNpm(tgz, path => wanted.has(path))
@@ -136,7 +175,7 @@ export interface Size {
 
 export function sizeOf(parts: readonly Part[], layers: readonly Layer[]): Size {
   const unpacked = totalBytes(parts.flatMap(({ entries }) => entries))
-  const node = parts.flatMap(({ entries }) => entries).find(({ path }) => path === 'usr/bin/node')
+  const node = parts.flatMap(({ entries }) => entries).find(({ path }) => path === place.node)
   return {
     unpacked,
     withoutNode: unpacked - (node?.data?.length ?? 0),

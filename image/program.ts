@@ -1,10 +1,15 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Entry, file, symlink } from './entry.ts'
+import { type Entry, file } from './entry.ts'
 import { isLicense, nameOf } from './modules.ts'
 
-/** Where Holdfast and the packages that it loads lie in the image. */
-export const home = 'opt/holdfast'
+/** Where a package has Holdfast and Node, from the root without a slash before. */
+export interface Place {
+  /** Holdfast and the packages that it loads. */
+  readonly home: string
+  /** The program of Node. */
+  readonly node: string
+}
 
 /** What the image needs to know of the project's package. */
 export interface Manifest {
@@ -19,36 +24,37 @@ export async function readManifest(root: string): Promise<Manifest> {
   return JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest
 }
 
-/** Holdfast itself: the built program, what it reads beside it, the command `holdfast`, and a configuration of defaults. */
-export async function makeProgram(root: string): Promise<readonly Entry[]> {
+/** Holdfast itself: the built program and what it reads beside it. */
+export async function makeProgram(root: string, place: Place): Promise<readonly Entry[]> {
+  const { home } = place
   const { name, version, description, license, type } = await readManifest(root)
   const manifest = { name, version, description, license, type, private: true }
   const read = async (path: string, to: string) => file(to, await readFile(join(root, path)))
   return [
     file(`${home}/package.json`, `${JSON.stringify(manifest, undefined, 2)}\n`),
     await read('LICENSE', `${home}/LICENSE`),
-    await read('config/holdfast.yaml', 'etc/holdfast/holdfast.yaml'),
-    ...(await filesBelow(root, 'migrations')),
-    ...(await filesBelow(root, 'proto')),
-    ...(await filesBelow(root, 'dist', path => !path.endsWith('.map'))).map(asProgram),
-    symlink('usr/bin/holdfast', `../../${home}/dist/main.js`),
+    ...(await filesBelow(root, 'migrations', home)),
+    ...(await filesBelow(root, 'proto', home)),
+    ...(await filesBelow(root, 'dist', home, path => !path.endsWith('.map'))).map(entry =>
+      asProgram(entry, place),
+    ),
   ]
 }
 
-const main = `${home}/dist/main.js`
-
-/** The kernel starts `main.js` by its first line; there is no `/usr/bin/env` to look for Node. */
-function asProgram(entry: Entry): Entry {
-  if (entry.path !== main) return entry
+/** The kernel starts `main.js` by its first line; there may be no `/usr/bin/env` to look for Node, or one that finds another Node. */
+function asProgram(entry: Entry, { home, node }: Place): Entry {
+  if (entry.path !== `${home}/dist/main.js`) return entry
   const text = String(entry.data)
-  const started = text.replace(/^#!.*\n/, '#!/usr/bin/node\n')
-  if (!started.startsWith('#!/usr/bin/node\n')) throw new Error('dist/main.js has no first line #!')
+  const first = `#!/${node}\n`
+  const started = text.replace(/^#!.*\n/, first)
+  if (!started.startsWith(first)) throw new Error('dist/main.js has no first line #!')
   return { ...entry, mode: 0o755, data: Buffer.from(started) }
 }
 
 async function filesBelow(
   root: string,
   folder: string,
+  home: string,
   isWanted: (path: string) => boolean = () => true,
 ): Promise<readonly Entry[]> {
   const names = await readdir(join(root, folder), { recursive: true, withFileTypes: true })
