@@ -5,7 +5,7 @@
 set -euo pipefail
 
 cache=${HOLDFAST_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-test}
-packages=(containerd runc prometheus docker-registry skopeo busybox-static bzip2 zstd zsh fish iptables iproute2 util-linux faketime openssl curl python3-venv)
+packages=(containerd runc prometheus docker-registry skopeo busybox-static bzip2 zstd zsh fish iptables iproute2 util-linux faketime openssl curl python3-venv systemd)
 schemathesis=4.32.5
 # Of the chart's tests: built from their modules, and judged by the schemas that the module of Kubernetes carries.
 helm=v3.21.4 kubeconform=v0.7.0 kubernetes=v1.36.3

@@ -43,6 +43,8 @@ const commands = [
   'zstd',
   'prometheus',
   'promtool',
+  'systemd-analyze',
+  'dpkg-deb',
 ]
 
 /** libfaketime, which gives a process another wall clock. */

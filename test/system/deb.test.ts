@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { makeImage } from '../support/image.ts'
+import { writeArchive } from './support/archive.ts'
+import { buildDeb } from './support/built-deb.ts'
+import { run, until } from './support/process.ts'
+import { requireSystem } from './support/requirements.ts'
+import { startSystemd } from './support/systemd-machine.ts'
+
+requireSystem()
+
+const dir = await mkdtemp(join(tmpdir(), 'holdfast-deb-'))
+t.teardown(() => rm(dir, { recursive: true, force: true }))
+const given = join(dir, 'machine', 'given')
+await mkdir(given, { recursive: true })
+const deb = await buildDeb(given, { umask: '022' })
+
+t.test('another build makes the same package, whatever the mask of files', async t => {
+  const sum = async (path: string) =>
+    createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex')
+  t.equal(await sum(await buildDeb(join(dir, 'again'), { umask: '077' })), await sum(deb))
+})
+
+t.test('it is installed, runs in its sandbox, and goes without a trace', async t => {
+  const image = makeImage({ salt: 'deb', platforms: ['linux/amd64', 'linux/arm64'] })
+  const archive = join(given, 'app.tar')
+  await writeArchive(archive, 'docker.io/library/app:1', image)
+  await chmod(archive, 0o644)
+  const machine = await startSystemd(join(dir, 'machine'))
+  t.teardown(() => machine.end())
+  const sh = (script: string) => machine.run('sh', '-ec', script)
+  const status = () => sh('holdfast status -o json').then(JSON.parse, () => undefined)
+  const isReady = () => until('it is ready', async () => (await status())?.ready === true)
+  const show = (what: string) => sh(`systemctl show --value -p ${what} holdfast`)
+
+  await sh(`dpkg -i /run/given/${deb.split('/').at(-1)}`)
+  await isReady()
+  t.equal(await sh('dpkg --verify holdfast'), '', 'all that was packed is there as it was packed')
+  t.match(await sh('systemctl is-enabled holdfast'), /^enabled/)
+  t.match(await sh('systemctl show --value -p User holdfast'), /^holdfast\n/)
+  await sh('systemd-analyze verify holdfast.service')
+  const exposure = await sh('systemd-analyze security --no-pager holdfast')
+  const level = Number(/Overall exposure level for holdfast.service: ([\d.]+)/.exec(exposure)?.[1])
+  t.ok(level <= 1.5, `exposed by ${level} of 10`)
+
+  await sh('useradd mate && usermod -aG holdfast mate && useradd guest')
+  const as = (who: string, script: string) => sh(`su ${who} -s /bin/sh -c '${script}'`)
+  t.match(await as('mate', 'holdfast status'), /is ready/, 'a member of the group needs no token')
+  await t.rejects(as('guest', 'holdfast status'), /may not|EACCES/)
+  await t.rejects(as('guest', 'ls /var/lib/holdfast/data'), /Permission denied/)
+
+  await as('mate', 'cp /run/given/app.tar /var/lib/holdfast/drop/')
+  const mirrored = `curl -sf http://127.0.0.1:5050/v2/library/app/manifests/1?ns=docker.io`
+  await until('what was dropped is served', async () =>
+    sh(mirrored).then(
+      said => said === image.bytes.toString(),
+      () => false,
+    ),
+  )
+  await sh('holdfast pin docker.io/library/app:1 --note before')
+
+  const before = await show('MainPID')
+  await sh(`kill -KILL ${before}`)
+  await until(
+    'systemd starts it anew',
+    async () => ![before, '0\n'].includes(await show('MainPID')),
+  )
+  await isReady()
+
+  await sh('printf "mode: sleep\\n" >>/etc/holdfast/holdfast.yaml && systemctl restart holdfast')
+  await until('a wrong configuration is not tried again and again', async () =>
+    /^failed/.test(await sh('systemctl is-failed holdfast || true')),
+  )
+  t.match(await show('ExecMainStatus'), /^3\n/)
+  await t.rejects(sh('holdfast check-config'), /mode/)
+  await sh('sed -i "s/^mode: sleep/mode: offline/" /etc/holdfast/holdfast.yaml')
+  await sh('systemctl reset-failed holdfast && systemctl start holdfast')
+  await isReady()
+
+  await sh(`dpkg -i /run/given/${deb.split('/').at(-1)}`)
+  await isReady()
+  t.match(await sh('holdfast mode'), /offline/, 'an upgrade keeps the configuration')
+  t.match(await sh('holdfast pins'), /docker\.io\/library\/app:1 .*before/, 'and what was said')
+
+  await sh('dpkg -r holdfast')
+  t.match(await sh('systemctl is-active holdfast || true'), /^inactive|^unknown/)
+  await sh('test -e /etc/holdfast/holdfast.yaml && test -e /var/lib/holdfast/data')
+  await sh('dpkg -P holdfast')
+  const left =
+    'find / -xdev -name "*holdfast*" -not -path "/tmp/*" -not -path "/root/*" -newer /run/given/app.tar'
+  t.equal(await sh(`${left} 2>/dev/null || true`), '')
+})
+
+t.test('what is not named for a package is told', async t => {
+  await t.rejects(run('npm', ['run', '-s', 'deb', '--', '--arch', 'mips']), /amd64 or arm64/)
+  await writeFile(join(dir, 'file'), '')
+  await t.rejects(run('npm', ['run', '-s', 'deb', '--', '--out', join(dir, 'file')]), /EEXIST/)
+})
