@@ -83,27 +83,34 @@ function staysHere({ hostname }: URL): boolean {
 }
 
 async function tokenFor(
-  { socketPath }: Place,
+  { url, socketPath }: Place,
   told: string | undefined,
   given: string | undefined,
   configured: string | undefined,
 ): Promise<string | undefined> {
   if (told !== undefined) return readToken(told)
   if (given !== undefined) return given
-  return socketPath === undefined && configured !== undefined ? readToken(configured) : undefined
+  if (socketPath !== undefined || configured === undefined) return undefined
+  return readToken(configured, staysHere(url) ? undefined : url.origin)
 }
 
-async function readToken(path: string): Promise<string> {
+/** @param remote a node of another machine: the configuration here need not know its token */
+async function readToken(path: string, remote?: string): Promise<string> {
   try {
     const lines = (await readFile(path, 'utf8')).split('\n').map(line => line.trim())
     const first = lines.find(line => line !== '' && !line.startsWith('#'))
     return first?.split(/\s+/)[0] ?? ''
   } catch (cause) {
+    if (remote !== undefined) {
+      const cure = 'name a file with --token-file FILE, or set HOLDFAST_ADMIN_TOKEN'
+      const none = `none can be read from ${path}`
+      throw new CommandFailure('denied', `${remote} wants its token: ${cure}; ${none}`, cause)
+    }
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
     const cure =
       code === 'ENOENT'
         ? 'the node makes it at its first start; is this its --data-dir?'
-        : 'run this as the user of the node, or name another with --token-file'
+        : 'run this as the user of the node, or name another with --token-file FILE'
     throw new CommandFailure(
       'denied',
       `the admin token cannot be read from ${path}: ${cure}`,

@@ -9,6 +9,7 @@ import { Value } from 'typebox/value'
 import type { AdminAccess } from './admin-address.ts'
 import { CommandFailure } from './command-failure.ts'
 import type { ExitCode } from './exit-codes.ts'
+import { describe, unreachable } from './unreachable.ts'
 
 /** Questions of the admin API: parameters that are `undefined` are left out, lists are parameters that repeat. */
 export type Query = Readonly<
@@ -172,23 +173,6 @@ async function ask(
 }
 
 const tooLate = (silentMs: number): Error => new Error(`nothing came for ${silentMs / 1000} s`)
-
-function unreachable(access: AdminAccess, cause: unknown): CommandFailure {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
-  const reason = cause instanceof Error ? cause.message || cause.name : String(cause)
-  const at = describe(access)
-  if (/CERT|SIGNED|UNABLE_TO_VERIFY/.test(code)) {
-    const cure = 'name its authority with --ca-file, and its host as the certificate does'
-    return new CommandFailure('unreachable', `the certificate of ${at}: ${reason}; ${cure}`, cause)
-  }
-  // What OpenSSL says of an answer that is not TLS helps nobody.
-  const told = code === 'EPROTO' ? 'no TLS is spoken there' : reason
-  const cure = 'is it running, and is this its address?'
-  return new CommandFailure('unreachable', `no node answers at ${at} (${told}); ${cure}`, cause)
-}
-
-const describe = ({ url, socketPath }: AdminAccess): string =>
-  socketPath === undefined ? url.origin : `unix:${socketPath}`
 
 function readJson(body: string): unknown {
   try {

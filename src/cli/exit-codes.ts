@@ -13,7 +13,10 @@ export const exitCodes = {
     meaning:
       'the node does not answer; with --node all, and where why finds nothing: one of them does not',
   },
-  denied: { code: 5, meaning: 'the node refused the token, or there is none' },
+  denied: {
+    code: 5,
+    meaning: 'the node refused the token, or there is none, or its socket is not for this user',
+  },
   failed: {
     code: 6,
     meaning: 'the node could not start or had to stop, or it answered with an error',

@@ -50,6 +50,20 @@ t.test('a token that cannot be read says where it should be', async t => {
   })
 })
 
+t.test('a node elsewhere has a token of its own, and how to name it is told', async t => {
+  const dataDir = t.testdir({})
+  const { code, err } = await cli([
+    'log-level',
+    ...['--data-dir', dataDir, '--address', 'https://ship.example:5051'],
+  ])
+  t.equal(code, 5)
+  t.match(
+    err,
+    /^holdfast: https:\/\/ship.example:5051 wants its token: name a file with --token-file FILE/,
+  )
+  t.match(err, /or set HOLDFAST_ADMIN_TOKEN; none can be read from .*admin\.token$/m)
+})
+
 t.test('an address that is none, or would leak the token, is refused', async t => {
   const env = { HOLDFAST_ADMIN_TOKEN: 'x' }
   t.match(await cli(['log-level', '--address', 'http://10.0.0.1:5051'], { env }), {
