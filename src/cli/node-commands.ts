@@ -154,7 +154,10 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
           value: 'FILE',
           summary: 'write it there, where nothing is yet; by default a name with the time',
         },
-        nodesOption,
+        {
+          ...nodesOption,
+          summary: `${nodeOption.summary}; all: of every one that is known, a directory each`,
+        },
       ],
       examples: [
         { line: 'holdfast support-bundle --node all', does: 'of every node' },

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { lstat, writeFile } from 'node:fs/promises'
 import { findAdmin } from '../admin-address.ts'
 import { type AdminApi, createAdminApi } from '../admin-api.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
@@ -12,6 +12,7 @@ import { formatBytes } from '../print.ts'
 type Told = { readonly node: string } & ({ readonly answer: DiagnosticsAnswer } | Unheard)
 
 const what = 'diagnostics'
+const stdout = '/dev/stdout'
 const ask = (api: AdminApi, path: string) => api.get(path, {}, diagnosticsAnswer)
 
 /** `holdfast support-bundle` */
@@ -19,13 +20,14 @@ export const run: RunCommand = async context => {
   const { options, terminal, parts } = context
   const at = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')
   const file = options['output-file'] ?? `holdfast-support-${at}.tar.gz`
+  await mustBeFree(file)
   const told = await hear(context)
   const nodes = told.map(one => filesOf(one))
   const manifest = { name: 'MANIFEST.txt', text: manifestOf(told, nodes.flat()) }
   const { packSupport } = await parts.loadSupport()
   const bytes = await packSupport([manifest, ...nodes.flat()])
   try {
-    await writeFile(file, bytes, { mode: 0o600, flag: file === '/dev/stdout' ? 'w' : 'wx' })
+    await writeFile(file, bytes, { mode: 0o600, flag: file === stdout ? 'w' : 'wx' })
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new CommandFailure('failed', `${file} was not written: ${reason}`, cause)
@@ -35,6 +37,12 @@ export const run: RunCommand = async context => {
   terminal.err(`holdfast: ${nodes.flat().length} files, ${formatBytes(bytes.length)}\n`)
   terminal.out(`${file}\n`)
   return unheard.some(({ code }) => code !== 'ok') ? 'unreachable' : 'ok'
+}
+
+/** Throws `CommandFailure` with `usage` where something lies at the path already. */
+async function mustBeFree(file: string): Promise<void> {
+  const isFree = file === stdout || (await lstat(file).catch(() => undefined)) === undefined
+  if (!isFree) throw new CommandFailure('usage', `${file} is there already: name another file`)
 }
 
 async function hear(context: CommandContext): Promise<readonly Told[]> {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
@@ -31,4 +31,18 @@ t.test('of all nodes there is a directory each; who is silent is told in it', as
   t.match(text, /a\/status\.json\0.*\{\n {2}"mode": "auto"\n\}\n/s)
   t.match(text, /a\/files\.json\.failed\0.*no disk\n/s)
   t.notMatch(text, /\.\.\//)
+})
+
+t.test('nothing is written over, and nobody asked for what could not be written', async t => {
+  const { env, asked } = await scriptAdmin(t, () => [200, { node: 'a', asOf, parts: [] }])
+  const dir = t.testdir({ 'out.tar.gz': 'an older one' })
+  const file = join(dir, 'out.tar.gz')
+  t.match(await cli(['support-bundle', '--output-file', file], { env }), {
+    code: 2,
+    out: '',
+    err: `holdfast: ${file} is there already: name another file\n`,
+  })
+  t.equal(asked.length, 0)
+  t.equal(readFileSync(file, 'utf8'), 'an older one')
+  t.strictSame(readdirSync(dir), ['out.tar.gz'])
 })
