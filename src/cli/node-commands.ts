@@ -169,6 +169,7 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
     {
       ...one,
       name: 'audit',
+      isWatchable: true,
       summary: 'tell what was done through the admin API, by whom and when',
       usage:
         '[REF] [--subject TEXT] [--by NAME] [--since TIME] [--until TIME] [--limit N] [--node NODE|all]',

@@ -59,6 +59,7 @@ export const scheduleCommands = (askingExitCodes: readonly ExitCode[]): readonly
     {
       ...shared,
       name: 'schedules',
+      isWatchable: true,
       summary: 'list what is fetched again and again',
       usage: '',
       words: { min: 0, max: 0 },

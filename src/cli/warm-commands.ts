@@ -42,6 +42,7 @@ export const warmCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
   },
   {
     name: 'jobs',
+    isWatchable: true,
     summary: 'list warm jobs, or tell how one is on every node',
     usage: '[ID [--follow]]',
     words: { min: 0, max: 1 },

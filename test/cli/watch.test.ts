@@ -76,6 +76,23 @@ t.test('colours take no room of the line', async t => {
   }
 })
 
+t.test('every list that changes by itself or by others can be watched', async t => {
+  const { env } = await scriptAdmin(t, ({ pathname }) => [
+    200,
+    { items: [], tags: 0, asOf: '2026-11-20T03:00:00.000Z', path: pathname },
+  ])
+  for (const word of ['jobs', 'schedules', 'bans', 'blocks', 'audit', 'keeps']) {
+    const { code, frames } = await watched(env, [word, '--watch=0.1'], { frames: 2 })
+    t.equal(code, 0, word)
+    t.equal(frames[0], frames[1], word)
+    t.match(frames[0], /^no/, word)
+  }
+  t.match(await cli(['jobs', '5e1f02', '--follow', '--watch'], { env }), {
+    code: 2,
+    err: /--follow and --watch exclude each other/,
+  })
+})
+
 t.test('what asking again cannot mend ends it', async t => {
   const { env } = await scriptAdmin(t, () => [401, { detail: 'no' }])
   t.equal((await watched(env, ['store', '--watch'], { frames: 1 })).code, 5)

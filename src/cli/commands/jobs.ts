@@ -16,6 +16,9 @@ export const run: RunCommand = async context => {
   if (id === undefined && watches) {
     throw new CommandFailure('usage', '--follow wants a job: `holdfast jobs` lists them')
   }
+  if (watches && options['watch'] !== undefined) {
+    throw new CommandFailure('usage', '--follow and --watch exclude each other')
+  }
   const api = createAdminApi(await findAdmin(context))
   if (id === undefined) {
     const answer = await api.get('/api/v1/jobs', { limit: 100 }, jobsAnswer)
