@@ -7,7 +7,7 @@ type Job = JobsAnswer['items'][number]
 
 /** How far a job is, in a few words. */
 export const progressOf = ({ done, wanted, bytes, totalBytes }: Job): string =>
-  `${done} of ${wanted} images, ${formatBytes(bytes)} of ${formatBytes(totalBytes)}`
+  `${done} of ${wanted} ${wanted === 1 ? 'image' : 'images'}, ${formatBytes(bytes)} of ${formatBytes(totalBytes)}`
 
 /** Who is to have the images. */
 export function scopeOf({
@@ -94,7 +94,9 @@ function cures(job: JobAnswer): string[] {
     return ['', `${away.join(', ')} ${away.length === 1 ? 'does its' : 'do their'} share when back`]
   }
   if (job.state === 'done' && areTooFew(job)) {
-    return ['', `no image is on ${job.scopeCopies} nodes: there are ${job.nodes.length}`]
+    const { length } = job.nodes
+    const there = length === 1 ? 'is 1' : `are ${length}`
+    return ['', `no image is on ${job.scopeCopies} nodes: there ${there}`]
   }
   if (job.state !== 'failed') return []
   return ['', 'once that is mended, `holdfast warm` with the same images fetches what is missing']

@@ -50,7 +50,7 @@ export const storedOnProperty = ({
   away = 0,
 }: StoredOn): readonly [string, string] => [
   'stored on',
-  `${nodes} of ${members} nodes${away === 0 ? '' : `; ${away} ${away === 1 ? 'is' : 'are'} away`}`,
+  `${nodes} of ${members} ${members === 1 ? 'node' : 'nodes'}${away === 0 ? '' : `; ${away} ${away === 1 ? 'is' : 'are'} away`}`,
 ]
 
 /** What is said where fewer nodes have it than were asked for; else nothing. */

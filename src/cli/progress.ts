@@ -1,4 +1,5 @@
 import type { Terminal } from './command.ts'
+import { formatBytes } from './print.ts'
 
 /** A line that tells how far something is. */
 export interface Progress {
@@ -25,9 +26,10 @@ export function createProgress(
   function write(whole = size): void {
     writtenMs = performance.now()
     isOpen = true
-    const mib = done / 2 ** 20
-    const rate = `${(mib / Math.max((writtenMs - startedMs) / 1000, 0.001)).toFixed(0)} MiB/s`
-    terminal.err(`\r${label} ${bar(done, whole)}${mib.toFixed(0)} MiB, ${rate}  `)
+    const perSecond = Math.round(done / Math.max((writtenMs - startedMs) / 1000, 0.001))
+    terminal.err(
+      `\r${label} ${bar(done, whole)}${formatBytes(done)}, ${formatBytes(perSecond)}/s\u001b[K`,
+    )
   }
 
   return {

@@ -6,7 +6,7 @@ import { createAdminApi } from '../admin-api.ts'
 import { type ImportAnswer, importAnswer } from '../answers.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
-import { print, properties, readReference } from '../print.ts'
+import { formatBytes, print, properties, readReference } from '../print.ts'
 import { createProgress } from '../progress.ts'
 
 /** Bytes sent at a time. */
@@ -72,6 +72,6 @@ function lines({ images, addedBytes, warnings }: ImportAnswer, { terminal }: Com
         ['platforms', platforms.join(', ')],
       ]),
     ]),
-    `${addedBytes} bytes were not here before`,
+    `${formatBytes(addedBytes)} were not here before`,
   ]
 }

@@ -21,7 +21,7 @@ t.test('what an archive brought is told, and what to know about it', async t => 
   const ran = await cli(['import', file, '--name', 'lab/bb'], { env: node.env })
   t.match(ran, {
     code: 0,
-    out: /^docker.io\/lab\/bb:v1\n.*digest +sha256:aa\n.*platforms +linux\/amd64, linux\/arm64\n1234 bytes/s,
+    out: /^docker.io\/lab\/bb:v1\n.*digest +sha256:aa\n.*platforms +linux\/amd64, linux\/arm64\n1\.2 kB were not here before/s,
     err: /^holdfast: lab.example is not among the upstreams/,
   })
   t.equal(node.asked[0]?.url.searchParams.get('name'), 'lab/bb')

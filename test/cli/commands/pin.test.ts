@@ -202,6 +202,12 @@ t.test('who is away is told beside how many have stored it', async t => {
   }
 })
 
+t.test('a node that is alone is one node', async t => {
+  const stored = { ...change, storedOn: { nodes: 1, members: 1 } }
+  const { env } = await scriptAdmin(t, () => [200, stored])
+  t.match((await cli(['pin', 'nginx'], { env })).out, / stored on +1 of 1 node\n/)
+})
+
 t.test('a pin that this node could not serve alone is marked', async t => {
   const { env } = await scriptAdmin(t, ({ pathname }) => [
     200,

@@ -119,6 +119,14 @@ t.test('exit codes tell how a job ended, and each trouble is told', async t => {
     code: 1,
     out: /no image is on 3 nodes: there are 2/,
   })
+  const alone = await start(
+    t,
+    job({ scope: 'copies', scopeCopies: 2, nodes: [node('n1')], done: 1, wanted: 1 }),
+  )
+  t.match(await cli(['warm', 'a.lan/x:1', '--copies', '2'], { env: alone.env }), {
+    code: 1,
+    out: /: 1 of 1 image, .*no image is on 2 nodes: there is 1\n/s,
+  })
   const enough = await start(t, job({ scope: 'copies', scopeCopies: 2 }))
   t.match(await cli(['warm', 'a.lan/x:1', '--copies', '2'], { env: enough.env }), { code: 0 })
   const off = await start(t, job({ state: 'cancelled' }))
