@@ -131,12 +131,13 @@ function summary(answer: ReportAnswer): string {
   const parts = [
     ...(counts.notReady > 0 ? [`${counts.notReady} not ready`] : []),
     ...(counts.atRisk > 0 ? [`${counts.atRisk} at risk`] : []),
-    `${counts.ready} ready`,
+    ...(counts.ready > 0 ? [`${counts.ready} ready`] : []),
   ]
   const title = counts.notReady > 0 ? 'Not ready' : 'At risk'
-  const count = `${items.length} ${items.length === 1 ? 'image' : 'images'}`
+  const which =
+    items.length === 1 ? items[0]?.reference : `of ${items.length} images, ${parts.join(', ')}`
   const who = silent.length === 0 ? '' : ` ${doNotAnswer(silent)}.`
-  return `${title}: of ${count}, ${parts.join(', ')}.${who}`
+  return `${title}: ${which}.${who}`
 }
 
 function whereAllStarts(answer: ReportAnswer): string {
@@ -224,7 +225,8 @@ function missingOf({ missing }: Item): string {
     ...(blobs > 0 ? [blobs === 1 ? 'one blob' : `${blobs} blobs`] : []),
   ]
   const size = bytes > 0 ? ` (${formatBytes(bytes)})` : ''
-  return `no node has ${parts.join(' and ')}${size}`
+  const isOne = missing.length === 1
+  return `${parts.join(' and ')}${size} ${isOne ? 'is' : 'are'} missing everywhere`
 }
 
 /** What mends it, by what stands in the way. */
@@ -245,7 +247,7 @@ function cures(answer: ReportAnswer): string[] {
     ),
     ...full.map(
       ({ name }) =>
-        `the store of ${name} is full, so nothing comes there by itself: \`holdfast store --node ${name}\` tells of what`,
+        `the store of ${name} is full, and it fetches nothing until there is room: \`holdfast store --node ${name}\` tells what takes it`,
     ),
     ...cure(
       unknown,
@@ -266,15 +268,16 @@ function cures(answer: ReportAnswer): string[] {
       faulty.filter(item => isForNobody(item) && !isByDigest(item)),
       ref => `\`holdfast explain ${ref}\` tells which platforms it is for`,
     ),
-    ...(bad.length > unkept.length ? [comesByItself({ nodes })] : []),
+    ...(bad.length > unkept.length ? [comesByItself({ nodes }, full.length > 0)] : []),
   ]
 }
 
 const isByDigest = ({ reference }: Item): boolean => reference.includes('@')
 
-function comesByItself(answer: Nodes): string {
+function comesByItself(answer: Nodes, isOneFull: boolean): string {
   const away = silentOf(answer)
   const back =
     away.length === 0 ? '' : `, and what ${listOf(away)} held counts again once it answers`
-  return `what is pinned or kept is fetched by itself while its registry can be reached${back}; \`holdfast status\` tells whether it can`
+  const room = isOneFull ? ' and there is room' : ''
+  return `what is pinned or kept is fetched by itself while its registry can be reached${room}${back}; \`holdfast status\` tells whether it can`
 }

@@ -138,11 +138,11 @@ t.test('the worst come first, each with what is wrong, and the exit code says so
     `Not ready: of 7 images, 3 not ready, 3 at risk, 1 ready.
 
 TAG                           VERDICT    CONFIRMED  COPIES                            WHAT
-a/lacking:1                   not ready  3 min ago  linux/amd64 1/1, linux/arm64 0/1  no node has its manifest and 2 blobs (4.0 MB); does not start on galley
+a/lacking:1                   not ready  3 min ago  linux/amd64 1/1, linux/arm64 0/1  its manifest and 2 blobs (4.0 MB) are missing everywhere; does not start on galley
 a/unknown:1                   not ready                                               nothing is known of this tag
 a/alien:1                     not ready  3 min ago                                    the image has nothing for linux/amd64
 a/thin:1                      at risk    3 min ago  1/2                               held by bridge alone
-a/older:1                     at risk    3 min ago  2/2                               no node has one blob; an earlier image starts on bridge, galley: sha256:cccccccccccc…
+a/older:1                     at risk    3 min ago  2/2                               one blob is missing everywhere; an earlier image starts on bridge, galley: sha256:cccccccccccc…
 a/spread:1                    at risk    3 min ago  2/2                               no node holds all of it: each has parts from others
 docker.io/library/nginx:1.27  ready      3 min ago  2/2
 
@@ -216,9 +216,24 @@ t.test('the cure fits what stands in the way', async t => {
   t.notMatch(kept.out, 'holdfast keep', 'it is kept already')
   t.match(
     kept.out,
-    /the store of galley is full, .*: `holdfast store --node galley` tells of what\n/,
+    /the store of galley is full, .*: `holdfast store --node galley` tells what takes it\n/,
   )
-  t.match(kept.out, /fetched by itself .*, and what hold held counts again once it answers; /)
+  t.match(kept.out, /^At risk: docker\.io\/library\/nginx:1\.27\. hold does not answer\.\n/)
+  t.match(
+    kept.out,
+    /fetched by itself .* and there is room, and what hold held counts again once it answers; /,
+  )
+  const roomy = await report(t, [{ ...thin, kept: true }])
+  t.match(roomy.out, /while its registry can be reached; /)
+  const none = await report(t, [
+    { ...thin, verdict: 'not-ready' },
+    { ...thin, verdict: 'at-risk' },
+  ])
+  t.match(
+    none.out,
+    /^Not ready: of 2 images, 1 not ready, 1 at risk\.\n/,
+    'nothing is told of none',
+  )
   const reference = `reg.lab/web@${digest}`
   const byDigest = await report(t, [{ ...thin, reference }])
   t.notMatch(byDigest.out, 'holdfast keep', 'keep takes no digest')
