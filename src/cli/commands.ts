@@ -32,7 +32,7 @@ export const globalOptions: readonly Option[] = [
 ]
 
 /** Options of the commands that ask a running node. */
-const askingOptions: readonly Option[] = [
+export const askingOptions: readonly Option[] = [
   {
     name: 'address',
     value: 'ADDRESS',
@@ -48,7 +48,7 @@ const askingOptions: readonly Option[] = [
 ]
 
 /** Of the commands that can be watched. */
-const watchOption: Option = {
+export const watchOption: Option = {
   name: 'watch',
   optionalValue: 'SECONDS',
   summary:

@@ -2,7 +2,7 @@ import { describeKey } from '../config/commented-file.ts'
 import { otherVariables } from '../config/environment.ts'
 import { keys } from '../config/keys.ts'
 import type { Command, Option } from './command.ts'
-import { commands, globalOptions, optionsOf } from './commands.ts'
+import { askingOptions, commands, globalOptions, optionsOf, watchOption } from './commands.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { topics } from './topics.ts'
 
@@ -22,6 +22,9 @@ export function globalHelp(): string {
     'Options of every command:',
     ...optionTable(globalOptions),
     '',
+    'Options of every command that asks a node:',
+    ...optionTable([...askingOptions, watchOfSome()]),
+    '',
     'Every key of the configuration is an option and a variable too:',
     '  --resolve.timeout-ms 500   HOLDFAST_RESOLVE__TIMEOUT_MS=500   resolve: { timeoutMs: 500 }',
     'Flags override the environment, and that overrides the file. `holdfast serve --help` lists the keys.',
@@ -35,6 +38,16 @@ export function globalHelp(): string {
     '`holdfast COMMAND --help` tells more.',
     '',
   ].join('\n')
+}
+
+/** Not every answer changes. */
+function watchOfSome(): Option {
+  const watchable = commands.filter(({ isWatchable }) => isWatchable === true)
+  const names = watchable
+    .map(({ name }) => name)
+    .sort()
+    .join(', ')
+  return { ...watchOption, summary: `${watchOption.summary}; of ${names}` }
 }
 
 /** Every command under what it is about; all tables are as wide as the longest name. */

@@ -13,6 +13,15 @@ t.test('help names every command and every exit code', async t => {
     t.match(help, new RegExp(`^  ${code} +${meaning}`, 'm'))
 })
 
+t.test('help names the options of asking a node, and what can be watched', async t => {
+  const [, options = ''] = globalHelp().split('Options of every command that asks a node:')
+  for (const name of ['address', 'token-file', 'ca-file']) t.match(options, `\n  --${name} `)
+  const watched = options.split('--watch[=SECONDS]')[1]?.split('\n\n')[0]
+  for (const { name, isWatchable } of commands) {
+    if (isWatchable === true) t.match(watched, new RegExp(`[ ,]${name}(,|$)`), name)
+  }
+})
+
 t.test('help lists every command once, under what it is about', async t => {
   const help = globalHelp()
   for (const { name } of commands) {
