@@ -25,6 +25,10 @@ export interface Schedules {
   ownRuns(): readonly WarmJob[]
   /** Those that other nodes began and this one did not. */
   othersRuns(): readonly WarmJob[]
+  /** Whether it is a run of a schedule that stands, or of another node's configuration: whatever is said of it, nodes work it out. */
+  isRun(id: string): boolean
+  /** Whether it may be the last run that a node has of its schedule. What another node's configuration says is not known here. */
+  isNewest(id: string): boolean
   /** Calls back after {@link Schedules.ownRuns} changed. */
   onRuns(listener: () => void): () => void
 }
@@ -82,15 +86,30 @@ export function openSchedules(
   const ownRuns = (): readonly WarmJob[] =>
     [...runner.runs()].flatMap(([name, dueMs]) => jobAt(name, dueMs) ?? [])
 
+  function othersRuns(): readonly WarmJob[] {
+    const own = new Set(ownRuns().map(({ id }) => id))
+    const ids = new Set(shareWords.list().map(({ key }) => readShareKey(key).job))
+    const others = [...ids].filter(id => !own.has(id)).flatMap(id => readRunId(id) ?? [])
+    return others.flatMap(({ name, dueMs }) => jobAt(name, dueMs) ?? [])
+  }
+
+  const isOfAnother = (name: string): boolean => isOwnName(name) && named(name) === undefined
+
   return {
     list,
     nextMs: runner.nextMs,
     ownRuns,
-    othersRuns() {
-      const own = new Set(ownRuns().map(({ id }) => id))
-      const ids = new Set(shareWords.list().map(({ key }) => readShareKey(key).job))
-      const others = [...ids].filter(id => !own.has(id)).flatMap(id => readRunId(id) ?? [])
-      return others.flatMap(({ name, dueMs }) => jobAt(name, dueMs) ?? [])
+    othersRuns,
+    isRun(id) {
+      const run = readRunId(id)
+      if (run === undefined) return false
+      return isOfAnother(run.name) || jobAt(run.name, run.dueMs) !== undefined
+    },
+    isNewest(id) {
+      const { name = '', dueMs = 0 } = readRunId(id) ?? {}
+      const newestMs = named(name)?.times.until(ledger.trustedNowMs()) ?? Number.POSITIVE_INFINITY
+      if (isOfAnother(name) || newestMs <= dueMs) return true
+      return [...ownRuns(), ...othersRuns()].some(run => run.id === id)
     },
     onRuns(listener) {
       listeners.add(listener)
@@ -110,6 +129,8 @@ function listSchedules(
     return own === undefined ? read : [own, ...read]
   })
 }
+
+const isOwnName = (name: string): boolean => /^own-[0-9a-f]{12}$/.test(name)
 
 /**
  * `warm` of the configuration. Its name tells nodes apart, for each has its own, and changes with what it says: then it begins at once, as it

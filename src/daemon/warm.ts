@@ -4,6 +4,7 @@ import { parseRecurrence } from '../config/recurrence.ts'
 import type { JobParts } from '../http/admin/jobs.ts'
 import type { ScheduleParts } from '../http/admin/schedules.ts'
 import { askShare, createShareAnswer, type LiveShare, shareSubject } from '../keep/ask-share.ts'
+import { dismissedRuns, withRuns } from '../keep/dismissed-runs.ts'
 import type { Hindrance, WarmSource } from '../keep/warm-image.ts'
 import { decodeJob, type WarmJob } from '../keep/warm-job.ts'
 import { createWarmJobs, type JobTerms } from '../keep/warm-jobs.ts'
@@ -78,12 +79,6 @@ function hindranceOf(reason: string, failure: Absent['failure']): Hindrance {
 const listJobs = (words: Pick<WordBook, 'list'>): (() => readonly WarmJob[]) =>
   derived(words.list, said => said.map(decodeJob).filter(job => job !== undefined))
 
-/** What an operator said of a run, that it is called off, counts before what each node works out. */
-function withRuns(said: readonly WarmJob[], runs: readonly WarmJob[]): readonly WarmJob[] {
-  const ids = new Set(said.map(({ id }) => id))
-  return [...said, ...runs.filter(({ id }) => !ids.has(id))]
-}
-
 /** Warm jobs as the faces have them. */
 export type Warm = Pick<JobParts, 'warmJobs' | 'warmViews'> & ScheduleParts
 
@@ -111,6 +106,7 @@ export function openWarm(
   const { warmWords, shareWords, ledger } = database
   const { self, members, present, ownersOf } = holdingMesh(config, parts)
   const said = listJobs(warmWords)
+  const dismissed = derived(warmWords.list, dismissedRuns)
   const schedules = openSchedules(
     config,
     { ...parts, self, members, isAtWork: job => runner.share(job)?.state === 'running' },
@@ -119,7 +115,7 @@ export function openWarm(
   const runner = startWarmRunner(
     {
       self,
-      jobs: () => withRuns(said(), schedules.ownRuns()),
+      jobs: () => withRuns(said(), schedules.ownRuns(), dismissed()),
       onJobs: listener => stopAll(warmWords.onChange(listener), schedules.onRuns(listener)),
       shares: shareWords,
       source: wireSource(pull, content),
@@ -163,9 +159,11 @@ export function openWarm(
   const storeOnOthers = (key: string, { copies, signal }: JobTerms) =>
     storeCopies('warm', key, copies, signal)
   const warmJobs = createWarmJobs({
-    jobs: () => withRuns(said(), [...schedules.ownRuns(), ...schedules.othersRuns()]),
+    jobs: () => withRuns(said(), [...schedules.ownRuns(), ...schedules.othersRuns()], dismissed()),
     said,
     words: warmWords,
+    dismissed,
+    schedules,
     isOver: job => !['running', 'waiting'].includes(warmViews.view(job).state),
     isOperator,
     storeOnOthers,

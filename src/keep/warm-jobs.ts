@@ -1,6 +1,8 @@
 import type { WordBook } from '../ports/word-book.ts'
+import { dismissal } from './dismissed-runs.ts'
 import { mustBeOperator, Refusal, type Stored } from './operator-word.ts'
 import { encodeJob, isJobId, isSameTask, type WarmJob, type WarmTask } from './warm-job.ts'
+import { readRunId } from './warm-schedule.ts'
 
 /** What a change did to a job. */
 export interface JobChange {
@@ -49,6 +51,15 @@ export function createWarmJobs(parts: {
   /** Those that operators said. */
   readonly said: () => readonly WarmJob[]
   readonly words: Pick<WordBook, 'set' | 'lift'>
+  /** Ids of runs that are no longer listed. */
+  readonly dismissed: () => ReadonlySet<string>
+  /** What nodes work out by themselves. */
+  readonly schedules: {
+    /** Whether nodes have this run whatever is said of it. */
+    readonly isRun: (id: string) => boolean
+    /** Whether it may be the last that a node has of its schedule. */
+    readonly isNewest: (id: string) => boolean
+  }
   /** Whether every node's share came to an end. */
   readonly isOver: (job: WarmJob) => boolean
   readonly isOperator: () => boolean
@@ -66,11 +77,23 @@ export function createWarmJobs(parts: {
     await words.set(job.id, { note, author, value: textOf(job) })
   }
 
+  /** Lists it no longer. A run that nobody said anything of would be as if it had just been due. */
+  const leave = (id: string, by: string | undefined): Promise<void> =>
+    parts.schedules.isRun(id) ? words.set(id, { author: by, value: dismissal }) : words.lift(id, by)
+
+  const ageMs = (atMs: number): number => nowMs() - atMs
+
+  function isForgettable(id: string): boolean {
+    const { isRun, isNewest } = parts.schedules
+    const isOld = ageMs(readRunId(id)?.dueMs ?? 0) > maxAgeMs
+    return !isRun(id) || (isOld && !isNewest(id))
+  }
+
   async function makeRoom(): Promise<void> {
     const jobs = newestFirst(parts.said())
     if (jobs.length < maxJobs) return
     const oldest = jobs.toReversed().find(parts.isOver)
-    if (oldest !== undefined) return words.lift(oldest.id, undefined)
+    if (oldest !== undefined) return leave(oldest.id, undefined)
     throw new Refusal(
       'too-many',
       `${jobs.length} jobs are not over: wait for some, or call them off with \`holdfast cancel ID\``,
@@ -105,7 +128,7 @@ export function createWarmJobs(parts: {
       mustBeOperator(parts.isOperator)
       const before = find(id)
       if (before === undefined) throw new Refusal('nothing', unknownJob(id))
-      if (before.cancelledAtMs !== undefined || parts.isOver(before)) await words.lift(id, by)
+      if (before.cancelledAtMs !== undefined || parts.isOver(before)) await leave(id, by)
       else await write({ ...before, cancelledAtMs: nowMs() })
       const stored = await parts.storeOnOthers(id, terms)
       return { before, after: find(id), stored }
@@ -113,10 +136,11 @@ export function createWarmJobs(parts: {
     async tidy() {
       if (!parts.isOperator()) return
       const isOld = (job: WarmJob): boolean => {
-        const ageMs = nowMs() - job.createdAtMs
-        return ageMs > maxAgeMs || (ageMs > overMs && parts.isOver(job))
+        const age = ageMs(job.createdAtMs)
+        return age > maxAgeMs || (age > overMs && parts.isOver(job))
       }
-      for (const { id } of newestFirst(parts.said()).filter(isOld)) await words.lift(id, undefined)
+      for (const { id } of newestFirst(parts.said()).filter(isOld)) await leave(id, undefined)
+      for (const id of parts.dismissed()) if (isForgettable(id)) await words.lift(id, undefined)
     },
   }
 }
