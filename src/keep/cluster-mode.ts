@@ -3,6 +3,7 @@ import type { Log } from '../ports/log.ts'
 import type { Mode } from '../ports/mode.ts'
 import type { SaidWord, WordBook } from '../ports/word-book.ts'
 import { type ClusterModeState, isMode } from './mode-switch.ts'
+import { createOneByOne } from './one-by-one.ts'
 import { mustBeOperator, type Stored } from './operator-word.ts'
 
 /** What an operator wants. */
@@ -114,7 +115,7 @@ export function createClusterMode(parts: {
   readonly storeOnOthers: (key: string, copies: number, signal: AbortSignal) => Promise<Stored>
 }): ClusterMode {
   const { book, standing } = parts
-  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = createOneByOne()
 
   async function write(
     { check }: ClusterModeTerms,
@@ -131,9 +132,7 @@ export function createClusterMode(parts: {
     terms: ClusterModeTerms,
     say: (before: ClusterModeState | undefined) => Promise<void>,
   ): Promise<ClusterModeChange> {
-    const writing = last.then(() => write(terms, say))
-    last = writing.catch(() => {})
-    const did = await writing
+    const did = await inTurn(() => write(terms, say))
     const stored = await parts.storeOnOthers(clusterModeKey, terms.copies, terms.signal)
     return { ...did, stored }
   }

@@ -1,5 +1,6 @@
 import type { KeepBook } from '../ports/keep-book.ts'
 import { type KeepSet, type KeptPattern, maxPatterns, type ParsePattern } from './keep-set.ts'
+import { createOneByOne } from './one-by-one.ts'
 import { mustBeOperator, Refusal, type Stored } from './operator-word.ts'
 
 /** What a change did. */
@@ -33,7 +34,7 @@ export interface Keeps {
   remove(text: string, author: string | undefined, terms: KeepTerms): Promise<KeepChange>
 }
 
-/** Keeps of this node's ledger. */
+/** Keeps of this node's ledger. Changes are made one after another: each sees what the one before left. */
 export function createKeeps(parts: {
   readonly book: Pick<KeepBook, 'set' | 'lift'>
   readonly set: Pick<KeepSet, 'patterns'>
@@ -44,6 +45,7 @@ export function createKeeps(parts: {
   readonly storeOnOthers: (pattern: string, terms: KeepTerms) => Promise<Stored>
 }): Keeps {
   const { book } = parts
+  const inTurn = createOneByOne()
   const standing = (pattern: string): KeptPattern | undefined =>
     parts.set.patterns().find(one => one.pattern === pattern)
 
@@ -61,12 +63,14 @@ export function createKeeps(parts: {
     terms: KeepTerms,
     write: (pattern: string, before: KeptPattern | undefined) => Promise<void>,
   ): Promise<KeepChange> {
-    mustBeOperator(parts.isOperator)
-    const pattern = read(text)
-    const before = standing(pattern)
-    await write(pattern, before)
-    const stored = await parts.storeOnOthers(pattern, terms)
-    return { pattern, before, after: standing(pattern), stored }
+    const did = await inTurn(async () => {
+      mustBeOperator(parts.isOperator)
+      const pattern = read(text)
+      const before = standing(pattern)
+      await write(pattern, before)
+      return { pattern, before, after: standing(pattern) }
+    })
+    return { ...did, stored: await parts.storeOnOthers(did.pattern, terms) }
   }
 
   return {

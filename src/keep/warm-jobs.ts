@@ -1,5 +1,6 @@
 import type { WordBook } from '../ports/word-book.ts'
 import { dismissal } from './dismissed-runs.ts'
+import { createOneByOne } from './one-by-one.ts'
 import { mustBeOperator, Refusal, type Stored } from './operator-word.ts'
 import { encodeJob, isJobId, isSameTask, type WarmJob, type WarmTask } from './warm-job.ts'
 import { readRunId } from './warm-schedule.ts'
@@ -44,7 +45,7 @@ const dayMs = 24 * 3_600_000
 const overMs = 7 * dayMs
 const maxAgeMs = 30 * dayMs
 
-/** Jobs of this node's ledger. */
+/** Jobs of this node's ledger. Changes are made one after another: each sees what the one before left. */
 export function createWarmJobs(parts: {
   /** All jobs, those that nodes work out by themselves among them. */
   readonly jobs: () => readonly WarmJob[]
@@ -68,6 +69,8 @@ export function createWarmJobs(parts: {
   readonly nowMs: () => number
 }): WarmJobs {
   const { words, nowMs } = parts
+  const inTurn = createOneByOne()
+  let madeAtMs = 0
   const newestFirst = (jobs: readonly WarmJob[]): readonly WarmJob[] =>
     jobs.toSorted((a, b) => b.createdAtMs - a.createdAtMs || (a.id < b.id ? -1 : 1))
   const find = (id: string): WarmJob | undefined => parts.jobs().find(job => job.id === id)
@@ -100,47 +103,68 @@ export function createWarmJobs(parts: {
     )
   }
 
+  async function make(job: WarmJob): Promise<void> {
+    textOf(job)
+    await makeRoom()
+    await write(job)
+  }
+
+  /** Tells what became of a job, once that is durable on as many nodes as were asked for. */
+  async function change(
+    id: string,
+    terms: JobTerms,
+    say: (before: WarmJob | undefined) => Promise<void>,
+  ): Promise<JobChange> {
+    const did = await inTurn(async () => {
+      mustBeOperator(parts.isOperator)
+      const before = find(id)
+      await say(before)
+      return { before, after: find(id) }
+    })
+    return { ...did, stored: await parts.storeOnOthers(id, terms) }
+  }
+
+  /** One that is made after another has a later time, by which the nodes' shares of both are told apart. */
+  function timeOfMaking(): number {
+    madeAtMs = Math.max(nowMs(), madeAtMs + 1)
+    return madeAtMs
+  }
+
+  async function letGo(): Promise<void> {
+    const isOld = (job: WarmJob): boolean => {
+      const age = ageMs(job.createdAtMs)
+      return age > maxAgeMs || (age > overMs && parts.isOver(job))
+    }
+    for (const { id } of newestFirst(parts.said()).filter(isOld)) await leave(id, undefined)
+    for (const id of parts.dismissed()) if (isForgettable(id)) await words.lift(id, undefined)
+  }
+
   return {
     list: () => newestFirst(parts.jobs()),
     find,
-    async put(id, task, { note, author }, terms) {
-      mustBeOperator(parts.isOperator)
-      if (!isJobId(id)) {
-        throw new Refusal('no-id', `${JSON.stringify(id)} can name no job: write a-z, 0-9, . _ -`)
-      }
-      const before = find(id)
-      if (before !== undefined && !isSameTask(before, task)) {
-        throw new Refusal(
-          'taken',
-          `job ${id} is another one already: \`holdfast jobs ${id}\` shows it; give this one another id`,
-        )
-      }
-      if (before === undefined) {
-        const job = { id, ...task, createdAtMs: nowMs(), note, author, cancelledAtMs: undefined }
-        textOf(job)
-        await makeRoom()
-        await write(job)
-      }
-      const stored = await parts.storeOnOthers(id, terms)
-      return { before, after: find(id), stored }
-    },
-    async cancel(id, by, terms) {
-      mustBeOperator(parts.isOperator)
-      const before = find(id)
-      if (before === undefined) throw new Refusal('nothing', unknownJob(id))
-      if (before.cancelledAtMs !== undefined || parts.isOver(before)) await leave(id, by)
-      else await write({ ...before, cancelledAtMs: nowMs() })
-      const stored = await parts.storeOnOthers(id, terms)
-      return { before, after: find(id), stored }
-    },
+    put: (id, task, { note, author }, terms) =>
+      change(id, terms, async before => {
+        if (!isJobId(id)) {
+          throw new Refusal('no-id', `${JSON.stringify(id)} can name no job: write a-z, 0-9, . _ -`)
+        }
+        if (before !== undefined && !isSameTask(before, task)) {
+          throw new Refusal(
+            'taken',
+            `job ${id} is another one already: \`holdfast jobs ${id}\` shows it; give this one another id`,
+          )
+        }
+        if (before !== undefined) return
+        const createdAtMs = timeOfMaking()
+        await make({ id, ...task, createdAtMs, note, author, cancelledAtMs: undefined })
+      }),
+    cancel: (id, by, terms) =>
+      change(id, terms, async before => {
+        if (before === undefined) throw new Refusal('nothing', unknownJob(id))
+        if (before.cancelledAtMs !== undefined || parts.isOver(before)) await leave(id, by)
+        else await write({ ...before, cancelledAtMs: nowMs() })
+      }),
     async tidy() {
-      if (!parts.isOperator()) return
-      const isOld = (job: WarmJob): boolean => {
-        const age = ageMs(job.createdAtMs)
-        return age > maxAgeMs || (age > overMs && parts.isOver(job))
-      }
-      for (const { id } of newestFirst(parts.said()).filter(isOld)) await leave(id, undefined)
-      for (const id of parts.dismissed()) if (isForgettable(id)) await words.lift(id, undefined)
+      if (parts.isOperator()) await inTurn(letGo)
     },
   }
 }

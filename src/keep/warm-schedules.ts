@@ -1,4 +1,5 @@
 import type { WordBook } from '../ports/word-book.ts'
+import { createOneByOne } from './one-by-one.ts'
 import { mustBeOperator, Refusal, type Stored } from './operator-word.ts'
 import type { WarmTask } from './warm-job.ts'
 import type { JobTerms } from './warm-jobs.ts'
@@ -39,7 +40,7 @@ export interface WarmSchedules {
 /** Schedules at the most: each is looked at all the time, on every node. */
 const maxSchedules = 50
 
-/** Schedules of this node's ledger. */
+/** Schedules of this node's ledger. Changes are made one after another: each sees what the one before left. */
 export function createWarmSchedules(parts: {
   readonly schedules: () => readonly WarmSchedule[]
   readonly words: Pick<WordBook, 'set' | 'lift'>
@@ -49,6 +50,7 @@ export function createWarmSchedules(parts: {
   readonly storeOnOthers: (key: string, terms: JobTerms) => Promise<Stored>
 }): WarmSchedules {
   const { schedules, words } = parts
+  const inTurn = createOneByOne()
   const find = (name: string): WarmSchedule | undefined =>
     schedules().find(schedule => schedule.name === name)
 
@@ -71,30 +73,41 @@ export function createWarmSchedules(parts: {
     )
   }
 
+  async function change(
+    name: string,
+    terms: JobTerms,
+    say: (before: WarmSchedule | undefined) => Promise<void>,
+  ): Promise<ScheduleChange> {
+    const did = await inTurn(async () => {
+      mustBeOperator(parts.isOperator)
+      const before = find(name)
+      await say(before)
+      return { before, after: find(name) }
+    })
+    return { ...did, stored: await parts.storeOnOthers(scheduleKey(name), terms) }
+  }
+
   return {
     list: schedules,
     find,
-    async put(name, what, { note, author }, terms) {
-      mustBeOperator(parts.isOperator)
-      const value = textOf(name, what)
-      const before = find(name)
-      if (before === undefined && schedules().length >= maxSchedules) {
-        throw new Refusal('too-many', `there are ${maxSchedules} schedules: remove some`)
-      }
-      const isSame = before !== undefined && before.note === note && isSameSchedule(before, what)
-      if (!isSame) await words.set(scheduleKey(name), { note, author, value })
-      const stored = await parts.storeOnOthers(scheduleKey(name), terms)
-      return { before, after: find(name), stored }
-    },
-    async remove(name, by, terms) {
-      mustBeOperator(parts.isOperator)
-      const before = find(name)
-      if (before?.isConfigured) {
-        throw new Refusal('nothing', 'it stands in the configuration of this node: change it there')
-      }
-      if (before !== undefined) await words.lift(scheduleKey(name), by)
-      const stored = await parts.storeOnOthers(scheduleKey(name), terms)
-      return { before, after: find(name), stored }
-    },
+    put: (name, what, { note, author }, terms) =>
+      change(name, terms, async before => {
+        const value = textOf(name, what)
+        if (before === undefined && schedules().length >= maxSchedules) {
+          throw new Refusal('too-many', `there are ${maxSchedules} schedules: remove some`)
+        }
+        const isSame = before !== undefined && before.note === note && isSameSchedule(before, what)
+        if (!isSame) await words.set(scheduleKey(name), { note, author, value })
+      }),
+    remove: (name, by, terms) =>
+      change(name, terms, async before => {
+        if (before?.isConfigured) {
+          throw new Refusal(
+            'nothing',
+            'it stands in the configuration of this node: change it there',
+          )
+        }
+        if (before !== undefined) await words.lift(scheduleKey(name), by)
+      }),
   }
 }

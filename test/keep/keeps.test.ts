@@ -18,6 +18,7 @@ function open({ isOperator = true, configured = [] as readonly string[] } = {}) 
     list: () => words,
     onChange: () => () => {},
     async set(pattern: string, more: typeof details) {
+      await Promise.resolve()
       said.push(`set ${pattern}`)
       words = [
         ...words.filter(one => one.pattern !== pattern),
@@ -88,3 +89,17 @@ t.test('what cannot be is refused, and nothing is said', async t => {
   t.match(await full.keeps.set('p1', details, terms), { after: { said: {} } })
   t.strictSame([...said, ...powerless.said], [])
 })
+
+t.test(
+  'no more is kept when it is said at once, and each is told what the one before left',
+  async t => {
+    const configured = Array.from({ length: maxPatterns - 1 }, (_, i) => `p${i}`)
+    const { keeps } = open({ configured })
+    const done = await Promise.allSettled(['a', 'b'].map(one => keeps.set(one, details, terms)))
+    t.match(done, [{ status: 'fulfilled' }, { status: 'rejected', reason: { code: 'too-many' } }])
+    const notes = await Promise.all(
+      ['m', 'o'].map(note => keeps.set('a', { ...details, note }, terms)),
+    )
+    t.match(notes, [{ before: { said: { note: 'n' } } }, { before: { said: { note: 'm' } } }])
+  },
+)

@@ -128,3 +128,25 @@ t.test('a job is called off, and then no longer listed', async t => {
   t.equal((await jobs.cancel('night', 'a', terms)).after, undefined)
   t.strictSame(jobs.list(), [])
 })
+
+t.test('of jobs that are made at once under one id one is made', async t => {
+  const { jobs } = open({ hasSchedule: false })
+  const tasks = ['a', 'b', 'c', 'd'].map(name => ({ ...task, images: [`reg.lab/${name}:v1`] }))
+  const done = await Promise.allSettled(tasks.map(one => jobs.put('race', one, details, terms)))
+  t.match(done, [
+    { status: 'fulfilled', value: { after: { images: ['reg.lab/a:v1'] } } },
+    ...tasks.slice(1).map(() => ({ status: 'rejected', reason: { code: 'taken' } })),
+  ])
+  t.strictSame(jobs.find('race')?.images, ['reg.lab/a:v1'])
+})
+
+t.test(
+  'no more jobs are made at once than one after another, and none at the same time',
+  async t => {
+    const { jobs } = open({ hasSchedule: false })
+    const ids = Array.from({ length: 130 }, (_, i) => `job-${i}`)
+    const done = await Promise.allSettled(ids.map(id => jobs.put(id, task, details, terms)))
+    t.equal(done.filter(({ status }) => status === 'fulfilled').length, 100)
+    t.equal(new Set(jobs.list().map(({ createdAtMs }) => createdAtMs)).size, 100)
+  },
+)

@@ -2,7 +2,6 @@ import t from 'tap'
 import { parseRecurrence } from '../../src/config/recurrence.ts'
 import { decodeSchedule, type WarmSchedule } from '../../src/keep/warm-schedule.ts'
 import { createWarmSchedules } from '../../src/keep/warm-schedules.ts'
-import type { SaidWord } from '../../src/ports/word-book.ts'
 
 const terms = { copies: 2, signal: new AbortController().signal }
 const details = { note: 'n', author: 'a' }
@@ -18,21 +17,22 @@ const what = {
 } as const
 
 function open({ isOperator = true, configured = [] as readonly WarmSchedule[] } = {}) {
-  const words = new Map<string, SaidWord>()
+  const read = new Map<string, WarmSchedule | undefined>()
   const writes: string[] = []
+  let nowMs = 0
   const schedules = createWarmSchedules({
-    schedules: () => [
-      ...configured,
-      ...[...words.values()].flatMap(word => decodeSchedule(word, parseRecurrence) ?? []),
-    ],
+    schedules: () => [...configured, ...[...read.values()].flatMap(schedule => schedule ?? [])],
     words: {
       async set(key, { note, author, value }) {
+        await Promise.resolve()
         writes.push(`set ${key}`)
-        words.set(key, { key, atMs: 1, origin: 'ab', note, author, value })
+        nowMs += 1
+        const word = { key, atMs: nowMs, origin: 'ab', note, author, value }
+        read.set(key, decodeSchedule(word, parseRecurrence))
       },
       async lift(key) {
         writes.push(`lift ${key}`)
-        words.delete(key)
+        read.delete(key)
       },
     },
     parse: parseRecurrence,
@@ -96,4 +96,14 @@ t.test('there are fifty at the most, and one of the configuration is not removed
     code: 'nothing',
     message: /configuration/,
   })
+})
+
+t.test('no more schedules are set at once than one after another', async t => {
+  const { schedules } = open()
+  const names = Array.from({ length: 70 }, (_, i) => `s${i}`)
+  const done = await Promise.allSettled(
+    names.map(name => schedules.put(name, what, details, terms)),
+  )
+  t.equal(done.filter(({ status }) => status === 'fulfilled').length, 50)
+  t.equal(schedules.list().length, 50)
 })
