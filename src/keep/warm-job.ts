@@ -156,4 +156,6 @@ const isList = (value: unknown, most: number): value is readonly unknown[] =>
 const isWithin = (value: unknown, least: number, most: number): value is number =>
   Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most
 
-const isTime = (value: unknown): value is number => isWithin(value, 0, Number.MAX_SAFE_INTEGER)
+/** Whether it is a time, ms since the epoch. */
+export const isTime = (value: unknown): value is number =>
+  isWithin(value, 0, Number.MAX_SAFE_INTEGER)

@@ -1,7 +1,14 @@
 import { maxValueBytes } from '../ledger/record.ts'
 import type { SaidWord } from '../ports/word-book.ts'
 import type { Occurrence, Schedule, Times } from './schedule.ts'
-import { isSameTask, readObject, readTask, type WarmJob, type WarmTask } from './warm-job.ts'
+import {
+  isSameTask,
+  isTime,
+  readObject,
+  readTask,
+  type WarmJob,
+  type WarmTask,
+} from './warm-job.ts'
 
 /** When images are fetched again and again. */
 export interface Recurring {
@@ -40,10 +47,19 @@ export const isScheduleName = (text: string): boolean => nameGrammar.test(text)
 /** The key of its register, which lies among those of jobs: no job is called so. */
 export const scheduleKey = (name: string): string => `${keyPrefix}${name}`
 
-/** A schedule as its register carries it. `undefined`: too long for one. */
-export function encodeSchedule(task: WarmTask, { every, timeZone, jitterMs }: Recurring) {
+/**
+ * A schedule as its register carries it. `undefined`: too long for one.
+ *
+ * @param sinceMs when it was set, where that was earlier than what is said now
+ */
+export function encodeSchedule(
+  task: WarmTask,
+  { every, timeZone, jitterMs }: Recurring,
+  sinceMs?: number,
+): string | undefined {
   const { images, platforms, scope, concurrency, referrers } = task
-  const fields = { every, timeZone, jitterMs, images, platforms, scope, concurrency, referrers }
+  const times = { every, timeZone, jitterMs, sinceMs }
+  const fields = { ...times, images, platforms, scope, concurrency, referrers }
   const text = JSON.stringify(fields)
   return Buffer.byteLength(text) > maxValueBytes ? undefined : text
 }
@@ -61,13 +77,20 @@ export function decodeSchedule(word: SaidWord, parse: ParseRecurrence): WarmSche
   if (!isJitter(jitterMs)) return undefined
   const times = parse(every, timeZone)
   if ('problem' in times) return undefined
-  const { note, author, atMs: sinceMs } = word
+  const { note, author, atMs } = word
+  const sinceMs = isTime(fields['sinceMs']) ? fields['sinceMs'] : atMs
   const recurring = { every, timeZone, jitterMs, times, sinceMs }
   return { name, ...task, ...recurring, note, author, isConfigured: false }
 }
 
 const isJitter = (value: unknown): value is number =>
   Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= maxJitterMs
+
+/** Whether what is fetched when, and for whom, is the same: then the runs of one are those of the other. */
+export const hasSameRuns = (a: WarmTask & Recurring, b: WarmTask & Recurring): boolean => {
+  const { concurrency, jitterMs } = a
+  return isSameSchedule(a, { ...b, concurrency, jitterMs })
+}
 
 /** Whether two say the same of what is fetched when. */
 export const isSameSchedule = (a: WarmTask & Recurring, b: WarmTask & Recurring): boolean =>

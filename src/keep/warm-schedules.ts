@@ -5,6 +5,7 @@ import type { WarmTask } from './warm-job.ts'
 import type { JobTerms } from './warm-jobs.ts'
 import {
   encodeSchedule,
+  hasSameRuns,
   isSameSchedule,
   isScheduleName,
   type ParseRecurrence,
@@ -54,7 +55,11 @@ export function createWarmSchedules(parts: {
   const find = (name: string): WarmSchedule | undefined =>
     schedules().find(schedule => schedule.name === name)
 
-  function textOf(name: string, what: WarmTask & Recurring): string {
+  function textOf(
+    name: string,
+    what: WarmTask & Recurring,
+    before: WarmSchedule | undefined,
+  ): string {
     if (!isScheduleName(name)) {
       throw new Refusal(
         'no-id',
@@ -65,7 +70,9 @@ export function createWarmSchedules(parts: {
     if ('problem' in times) {
       throw new Refusal('no-times', `${JSON.stringify(what.every)} ${times.problem}; ${times.cure}`)
     }
-    const text = encodeSchedule(what, what)
+    // The run that is under way goes on where it would be the same one.
+    const goesOn = before !== undefined && hasSameRuns(before, what)
+    const text = encodeSchedule(what, what, goesOn ? before.sinceMs : undefined)
     if (text !== undefined) return text
     throw new Refusal(
       'too-long',
@@ -92,7 +99,7 @@ export function createWarmSchedules(parts: {
     find,
     put: (name, what, { note, author }, terms) =>
       change(name, terms, async before => {
-        const value = textOf(name, what)
+        const value = textOf(name, what, before)
         if (before === undefined && schedules().length >= maxSchedules) {
           throw new Refusal('too-many', `there are ${maxSchedules} schedules: remove some`)
         }

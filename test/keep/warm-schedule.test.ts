@@ -51,6 +51,13 @@ t.test('what an operator said of it comes back from its register', async t => {
   t.equal(times.after(atMs), Date.parse('2026-11-22T02:00:00Z'), 'in its own time zone')
 })
 
+t.test('what was due since it was first set is its own, whatever was said of it later', t => {
+  t.equal(read(encodeSchedule(task, nightly, atMs - 7)).sinceMs, atMs - 7)
+  const odd = JSON.parse(encodeSchedule(task, nightly) ?? '')
+  t.equal(read(JSON.stringify({ ...odd, sinceMs: 'long ago' })).sinceMs, atMs)
+  t.end()
+})
+
 t.test('what another node said that is no schedule is none', async t => {
   const fields = JSON.parse(encodeSchedule(task, nightly) ?? '')
   const broken = [

@@ -98,6 +98,22 @@ t.test('there are fifty at the most, and one of the configuration is not removed
   })
 })
 
+t.test('its runs stay its own until what is fetched when, or for whom, changes', async t => {
+  const { schedules } = open()
+  const sinceOf = async (change: object, note = 'n') => {
+    const put = await schedules.put('nightly', { ...what, ...change }, { note, author: 'a' }, terms)
+    return put.after?.sinceMs
+  }
+  t.equal(await sinceOf({}), 1)
+  t.equal(await sinceOf({}, 'another note'), 1)
+  t.equal(await sinceOf({ jitterMs: 1_000, concurrency: 1 }, 'and another'), 1)
+  t.equal(await sinceOf({ every: '0 4 * * *' }), 4)
+  t.equal(await sinceOf({ every: '0 4 * * *', images: ['docker.io/library/redis:7'] }), 5)
+  t.equal(await sinceOf({ scope: { type: 'copies', copies: 2 } }), 6)
+  await schedules.remove('nightly', 'a', terms)
+  t.equal(await sinceOf({}), 7, 'one that is set anew is another one')
+})
+
 t.test('no more schedules are set at once than one after another', async t => {
   const { schedules } = open()
   const names = Array.from({ length: 70 }, (_, i) => `s${i}`)
