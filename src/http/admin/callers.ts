@@ -14,6 +14,8 @@ const maxAddresses = 1_000
 export interface Callers {
   /** Of a request that was let in. */
   of(request: FastifyRequest): TokenHolder
+  /** Whether it would be let in now, too: its token may have been taken away. */
+  isLetIn(request: FastifyRequest): boolean
 }
 
 /** On the unix socket the file's mode is the permission. */
@@ -56,7 +58,7 @@ export function admitCallers(
       return done()
     }
     const address = request.ip
-    const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+    const given = tokenIn(request)
     const holder = given === undefined ? undefined : token.holderOf(given)
     if (holder !== undefined) {
       callers.set(request.raw, holder)
@@ -73,8 +75,15 @@ export function admitCallers(
     return sendProblem(reply, { status: 401, detail: tellPlace(token) })
   })
 
-  return { of: request => callers.get(request.raw) ?? { name: 'nobody', role: 'read' } }
+  return {
+    of: request => callers.get(request.raw) ?? { name: 'nobody', role: 'read' },
+    isLetIn: request =>
+      isTrusted(request.raw) || token.holderOf(tokenIn(request) ?? '') !== undefined,
+  }
 }
+
+const tokenIn = ({ headers }: FastifyRequest): string | undefined =>
+  /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
 
 /** Where a token is to be had, and whether a newer one counts. */
 function tellPlace({ path, failure }: TokenFile): string {

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
-import { Readable } from 'node:stream'
+import { finished, Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { JobView } from '../../keep/warm-views.ts'
 import { describeJob } from './describe-job.ts'
+import { createReaderPlaces } from './reader-places.ts'
+import { shareLooks } from './shared-looks.ts'
 
 /** How often it is looked how the job is, ms. */
 const everyMs = 1_000
@@ -12,47 +14,71 @@ const heartbeatMs = 15_000
 /** What is behind what a reader has is kept from him for so long, ms: the node he is at now hears of it from others meanwhile. */
 const catchUpMs = 30_000
 
+/** Who follows a job. */
+export interface JobReader {
+  readonly caller: string
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  /** Whether he would be let in now: a token may be taken from him meanwhile. */
+  readonly isLetIn: () => boolean
+  readonly mediaType: string
+}
+
 /**
  * Sends how a job is whenever that changed, until it is over, as server-sent events: `progress` as often as need be, then one `end`. Each
  * tells all there is to tell, so nothing is lost by missing some: who names the last one that he has is sent only what is another, and,
- * wherever he had it from, nothing that is behind it.
+ * wherever he had it from, nothing that is behind it. However many follow a job, it is looked at once for all. Throws `ProblemError` where
+ * too many do.
  * Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
  *
- * @param look how it is now; `undefined` once it is no longer listed
+ * @param look how a job is now; `undefined` once it is no longer listed
  */
-export function sendEvents(
-  look: (signal: AbortSignal) => Promise<JobView | undefined>,
-  {
-    request,
-    reply,
-    mediaType,
-  }: {
-    readonly request: FastifyRequest
-    readonly reply: FastifyReply
-    readonly mediaType: string
-  },
-): FastifyReply {
-  const left = new AbortController()
-  reply.raw.once('close', () => left.abort())
-  const last = request.headers['last-event-id']
-  const events = jobEvents(look, typeof last === 'string' ? last : undefined, left.signal)
-  return reply
-    .headers({ 'cache-control': 'no-store' })
-    .type(mediaType)
-    .send(Readable.from(events, { objectMode: false }))
+export function createSendEvents(
+  look: (id: string) => Promise<JobView | undefined>,
+): (id: string, reader: JobReader) => FastifyReply {
+  const places = createReaderPlaces()
+  const shared = shareLooks(
+    async id => {
+      const view = await look(id)
+      return view && eventOf(view)
+    },
+    // A timer may be early by a little.
+    { everyMs: everyMs * 0.9 },
+  )
+  return (id, { caller, request, reply, isLetIn, mediaType }) => {
+    const left = new AbortController()
+    const leave = places.take(caller, reply)
+    finished(reply.raw, () => {
+      left.abort()
+      leave()
+    })
+    const last = request.headers['last-event-id']
+    const lastId = typeof last === 'string' ? last : undefined
+    const events = jobEvents(() => shared(id), { lastId, isLetIn, signal: left.signal })
+    return reply
+      .headers({ 'cache-control': 'no-store' })
+      .type(mediaType)
+      .send(Readable.from(events, { objectMode: false }))
+  }
 }
 
 async function* jobEvents(
-  look: (signal: AbortSignal) => Promise<JobView | undefined>,
-  lastId: string | undefined,
-  signal: AbortSignal,
+  look: () => Promise<JobEvent | undefined>,
+  {
+    lastId,
+    isLetIn,
+    signal,
+  }: {
+    readonly lastId: string | undefined
+    readonly isLetIn: () => boolean
+    readonly signal: AbortSignal
+  },
 ): AsyncGenerator<string> {
   const isNews = newsFor(lastId)
   let quietMs = 0
   for (let passedMs = 0; !signal.aborted; passedMs += everyMs) {
-    const view = await look(signal).catch(() => undefined)
-    if (view === undefined) return
-    const event = eventOf(view)
+    const event = await look().catch(() => undefined)
+    if (event === undefined || !isLetIn()) return
     const isTold = isNews(event, passedMs)
     if (isTold) yield event.text
     if (event.isOver) return

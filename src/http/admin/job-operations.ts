@@ -39,7 +39,7 @@ export const jobOperations = {
       'The same as server-sent events without the images, each time that it changed, until the job is over; Last-Event-ID is honoured',
     query: noQuery,
     answer: { bytes: 'text/event-stream' },
-    problems: [404],
+    problems: [404, 503],
   }),
   putJob: operation({
     id: 'putJob',

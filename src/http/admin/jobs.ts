@@ -1,10 +1,10 @@
 import type { WarmJob } from '../../keep/warm-job.ts'
 import { unknownJob, type WarmJobs } from '../../keep/warm-jobs.ts'
-import type { JobView, WarmViews } from '../../keep/warm-views.ts'
+import type { WarmViews } from '../../keep/warm-views.ts'
 import { describeJob, describeNode, describeTask } from './describe-job.ts'
 import type { KnownNodes } from './find-node.ts'
 import type { JobAnswer, JobChangeAnswer, JobsAnswer } from './job-contract.ts'
-import { sendEvents } from './job-events.ts'
+import { createSendEvents } from './job-events.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
 import { ProblemError } from './problem.ts'
@@ -68,13 +68,14 @@ export function addJobs(
     } satisfies JobAnswer
   })
 
-  add(operations.jobEvents, ({ path, request, reply }) => {
+  const sendEvents = createSendEvents(async id => {
+    const job = warmJobs.find(id)
+    return job && warmViews.ask(job, false, AbortSignal.timeout(askWithinMs))
+  })
+
+  add(operations.jobEvents, ({ path, ...asked }) => {
     const { id } = mustFind(path['id'] ?? '')
-    const look = async (signal: AbortSignal): Promise<JobView | undefined> => {
-      const job = warmJobs.find(id)
-      return job && warmViews.ask(job, false, signal)
-    }
-    return sendEvents(look, { request, reply, mediaType: operations.jobEvents.answer.bytes })
+    return sendEvents(id, { ...asked, mediaType: operations.jobEvents.answer.bytes })
   })
 
   add(operations.putJob, async ({ path, query, body, caller, audit }) => {

@@ -54,6 +54,8 @@ export interface Asked<O extends Operation = Operation> {
   readonly caller: string
   readonly request: FastifyRequest
   readonly reply: FastifyReply
+  /** Whether who asks would be let in now, too: looked at by what goes on being answered. */
+  readonly isLetIn: () => boolean
   /** What an operation that changes something did, for the audit log; the last call counts. */
   audit(what: {
     readonly subject: string

@@ -82,7 +82,8 @@ export function runOperation(parts: {
       }
       const query = readQuery(operation.query, request.query)
       const body = readBodyOf(operation, request.body)
-      return handler({ query, path, body, caller, request, reply, audit })
+      const isLetIn = (): boolean => parts.callers.isLetIn(request)
+      return handler({ query, path, body, caller, request, reply, isLetIn, audit })
     }
     if (operation.role !== 'write') return answer(() => {})
     const [given = operation.id] = Object.values(path)
