@@ -1,5 +1,5 @@
 import type { WarmJob } from '../../keep/warm-job.ts'
-import { unknownJob, type WarmJobs } from '../../keep/warm-jobs.ts'
+import { type JobChange, unknownJob, type WarmJobs } from '../../keep/warm-jobs.ts'
 import type { WarmViews } from '../../keep/warm-views.ts'
 import { describeJob, describeNode, describeTask } from './describe-job.ts'
 import type { KnownNodes } from './find-node.ts'
@@ -15,6 +15,21 @@ import { wordTerms } from './word-terms.ts'
 
 /** The longest that somebody waits for what other nodes say, ms. */
 const askWithinMs = 5_000
+
+/** Where a job is in the list, also once it is gone: newer ones come first, of those of one time by their ids. */
+type Place = Pick<WarmJob, 'createdAtMs' | 'id'>
+
+const placeOf = ({ createdAtMs, id }: Place): string => `${createdAtMs}-${id}`
+
+/** Throws {@link QueryFault}. */
+function readPlace(text: string): Place {
+  const [, createdAtMs, id = ''] = /^(\d{1,16})-(.+)$/.exec(text) ?? []
+  if (createdAtMs !== undefined) return { createdAtMs: Number(createdAtMs), id }
+  throw new QueryFault(`after: ${JSON.stringify(text)} is no \`next\` of a page of jobs`)
+}
+
+const isBehind = (job: WarmJob, place: Place): boolean =>
+  job.createdAtMs === place.createdAtMs ? job.id > place.id : job.createdAtMs < place.createdAtMs
 
 /** What the operations on warm jobs ask. */
 export interface JobParts {
@@ -45,15 +60,14 @@ export function addJobs(
   }
 
   add(operations.jobs, ({ query: { after, limit } }) => {
-    const all = warmJobs.list()
-    const start = after === undefined ? 0 : all.findIndex(({ id }) => id === after) + 1
-    if (after !== undefined && start === 0) throw new QueryFault(`after: ${unknownJob(after)}`)
-    const page = all.slice(start, start + limit)
-    const last = start + limit < all.length ? page.at(-1) : undefined
+    const place = after === undefined ? undefined : readPlace(after)
+    const left = warmJobs.list().filter(job => place === undefined || isBehind(job, place))
+    const page = left.slice(0, limit)
+    const last = limit < left.length ? page.at(-1) : undefined
     return {
       ...asOf(),
       items: page.map(one => describeJob(warmViews.view(one))),
-      ...(last !== undefined && { next: last.id }),
+      ...(last !== undefined && { next: placeOf(last) }),
     } satisfies JobsAnswer
   })
 
@@ -96,7 +110,7 @@ export function addJobs(
     return tell(change)
   })
 
-  function tell({ before, after, stored }: Awaited<ReturnType<WarmJobs['put']>>): JobChangeAnswer {
+  function tell({ before, after, stored }: JobChange): JobChangeAnswer {
     const job = after ?? before
     if (job === undefined) throw new Error('a job was written and is not there')
     return {

@@ -1,0 +1,61 @@
+import t from 'tap'
+import type { WarmJob } from '../../../src/keep/warm-job.ts'
+import type { WarmJobs } from '../../../src/keep/warm-jobs.ts'
+import { nowMs, startAdmin } from './support.ts'
+
+const jobOf = (id: string, change: Partial<WarmJob> = {}): WarmJob => ({
+  id,
+  images: ['reg.lab/lab/app:v1'],
+  platforms: undefined,
+  scope: { type: 'all' },
+  concurrency: 3,
+  referrers: false,
+  createdAtMs: nowMs,
+  note: undefined,
+  author: 'a',
+  cancelledAtMs: undefined,
+  ...change,
+})
+
+const counts = { done: 0, failed: 0, wanted: 1, bytes: 0, totalBytes: 0 }
+const view = (job: WarmJob) => ({
+  ...counts,
+  job,
+  state: 'running' as const,
+  waitsFor: undefined,
+  nodes: [],
+})
+
+const nothing = () => Promise.reject(new Error('nothing is changed'))
+const madeUp: WarmJobs = {
+  list: () => [],
+  find: () => undefined,
+  put: nothing,
+  cancel: nothing,
+  tidy: nothing,
+}
+
+t.test('jobs are told page by page, also while they come and go', async t => {
+  let jobs = [
+    jobOf('e', { createdAtMs: nowMs + 2 }),
+    ...['a', 'b', 'c'].map(id => jobOf(id, { createdAtMs: nowMs + 1 })),
+    jobOf('d'),
+  ]
+  const { ask } = await startAdmin(t, {
+    warmJobs: { ...madeUp, list: () => jobs },
+    warmViews: { view, ask: async job => view(job) },
+  })
+  const page = async (after?: string) => {
+    const more = after === undefined ? '' : `&after=${encodeURIComponent(after)}`
+    const { body } = await ask(`/api/v1/jobs?limit=2${more}`)
+    const { items, next } = body as { items: { id: string }[]; next?: string }
+    return { ids: items.map(({ id }) => id), next }
+  }
+  const first = await page()
+  t.strictSame(first.ids, ['e', 'a'])
+  jobs = [jobOf('f', { createdAtMs: nowMs + 3 }), ...jobs.filter(({ id }) => id !== 'a')]
+  const second = await page(first.next)
+  t.strictSame(second.ids, ['b', 'c'], 'although the last one of the page before is gone')
+  t.strictSame(await page(second.next), { ids: ['d'], next: undefined })
+  t.match(await ask('/api/v1/jobs?after=a'), { status: 400, body: { detail: /"a" is no `next`/ } })
+})
