@@ -22,7 +22,7 @@ const textOf = (state: object | undefined, name: string): string => {
 
 const countOf = (state: object | undefined, name: string): string => {
   const value = field(state, name)
-  const count = Array.isArray(value) ? value.length : 0
+  const count = Array.isArray(value) ? value.length : Number(value ?? 0)
   return `${count} ${count === 1 ? 'image' : 'images'}`
 }
 
@@ -46,7 +46,7 @@ function tellKeep(state: object | undefined): string {
 
 const tellJob = (state: object | undefined): string => {
   if (state === undefined) return 'no job'
-  return field(state, 'cancelledAtMs') === undefined ? countOf(state, 'images') : 'called off'
+  return field(state, 'cancelledAt') === undefined ? countOf(state, 'images') : 'called off'
 }
 
 const tellSchedule = (state: object | undefined): string =>

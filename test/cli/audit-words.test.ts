@@ -34,7 +34,8 @@ t.test('what changed is told as an operator would say it', t => {
     ['deleteBlock', {}, undefined, 'blocked -> not blocked'],
     ['deleteBlock', undefined, undefined, 'not blocked, as before'],
     ['putJob', undefined, job, 'no job -> 1 image'],
-    ['deleteJob', job, { ...job, cancelledAtMs: 5 }, '1 image -> called off'],
+    ['deleteJob', job, { ...job, cancelledAt: '2026-11-29T05:00:00Z' }, '1 image -> called off'],
+    ['putJob', undefined, { ...job, images: 200 }, 'no job -> 200 images'],
     ['putSchedule', undefined, { every: '@daily', images: ['a', 'b'] }, 'none -> @daily, 2 images'],
     ['putMode', undefined, { mode: 'offline' }, 'none -> offline'],
     [

@@ -32,6 +32,13 @@ export function describeTask(
   }
 }
 
+/** Images that an entry of the audit log names at the most: the log is bounded by how many entries it has. */
+const maxNamed = 5
+
+/** A job's images as the audit log has them: by their names, or how many where there are more than a few. */
+export const namedImages = (images: readonly string[]): readonly string[] | number =>
+  images.length > maxNamed ? images.length : images
+
 /** Which nodes fetch what of the images. */
 export function describeShares({
   scope,

@@ -1,7 +1,7 @@
 import type { WarmJob } from '../../keep/warm-job.ts'
 import { type JobChange, unknownJob, type WarmJobs } from '../../keep/warm-jobs.ts'
 import type { WarmViews } from '../../keep/warm-views.ts'
-import { describeJob, describeNode, describeTask } from './describe-job.ts'
+import { describeJob, describeNode, describeTask, namedImages } from './describe-job.ts'
 import type { KnownNodes } from './find-node.ts'
 import type { JobAnswer, JobChangeAnswer, JobsAnswer } from './job-contract.ts'
 import { createSendEvents } from './job-events.ts'
@@ -98,7 +98,7 @@ export function addJobs(
     const task = await readTask(body)
     const details = { note: body.note, author: body.author ?? caller }
     const change = await warmJobs.put(id, task, details, wordTerms(query.copies))
-    audit({ subject: id, before: change.before, after: change.after })
+    audit({ subject: id, ...noteOf(change) })
     return tell(change)
   })
 
@@ -106,7 +106,7 @@ export function addJobs(
     const { id } = mustFind(path['id'] ?? '')
     audit({ subject: id })
     const change = await warmJobs.cancel(id, caller, wordTerms(query.copies))
-    audit({ subject: id, before: change.before, after: change.after })
+    audit({ subject: id, ...noteOf(change) })
     return tell(change)
   })
 
@@ -120,4 +120,13 @@ export function addJobs(
       storedOn: stored,
     }
   }
+}
+
+/** As the audit log has it. */
+function noteOf({ before, after }: JobChange): {
+  readonly before?: object
+  readonly after?: object
+} {
+  const told = (job: WarmJob) => ({ ...describeTask(job), images: namedImages(job.images) })
+  return { ...(before && { before: told(before) }), ...(after && { after: told(after) }) }
 }

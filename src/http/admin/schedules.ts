@@ -2,7 +2,7 @@ import type { WarmJobs } from '../../keep/warm-jobs.ts'
 import { readRunId, type WarmSchedule } from '../../keep/warm-schedule.ts'
 import type { ScheduleChange, WarmSchedules } from '../../keep/warm-schedules.ts'
 import { defined, hasChanged, iso, isoOf } from './describe.ts'
-import { describeShares } from './describe-job.ts'
+import { describeShares, namedImages } from './describe-job.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
 import { createReadTask } from './read-task.ts'
@@ -73,8 +73,13 @@ export function addSchedules(
 
   const told = (subject: string, { before, after }: ScheduleChange) => ({
     subject,
-    before: before && describe(before),
-    after: after && describe(after),
+    before: before && noteOf(before),
+    after: after && noteOf(after),
+  })
+
+  const noteOf = (schedule: WarmSchedule) => ({
+    ...describe(schedule),
+    images: namedImages(schedule.images),
   })
 
   function describe(schedule: WarmSchedule): SchedulesAnswer['items'][number] {

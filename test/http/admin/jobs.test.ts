@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { WarmJob } from '../../../src/keep/warm-job.ts'
 import type { WarmJobs } from '../../../src/keep/warm-jobs.ts'
+import type { AuditEntry } from '../../../src/ports/audit-log.ts'
 import { nowMs, startAdmin } from './support.ts'
 
 const jobOf = (id: string, change: Partial<WarmJob> = {}): WarmJob => ({
@@ -58,4 +59,32 @@ t.test('jobs are told page by page, also while they come and go', async t => {
   t.strictSame(second.ids, ['b', 'c'], 'although the last one of the page before is gone')
   t.strictSame(await page(second.next), { ids: ['d'], next: undefined })
   t.match(await ask('/api/v1/jobs?after=a'), { status: 400, body: { detail: /"a" is no `next`/ } })
+})
+
+t.test('the audit log names a few images, and of more tells the number', async t => {
+  const noted: AuditEntry[] = []
+  const images = Array.from({ length: 200 }, (_, i) => `reg.lab/lab/${'x'.repeat(200)}-${i}:v1`)
+  const stored = { nodes: 1, members: 1, away: 0 }
+  const few = jobOf('few')
+  const many = jobOf('many', { images })
+  const { ask } = await startAdmin(t, {
+    warmJobs: {
+      ...madeUp,
+      find: () => many,
+      put: async id => ({ before: undefined, after: id === 'few' ? few : many, stored }),
+      cancel: async () => ({ before: many, after: { ...many, cancelledAtMs: nowMs }, stored }),
+    },
+    audit: { note: async entry => void noted.push(entry), find: () => [] },
+  })
+  for (const id of ['few', 'many']) {
+    const body = { images: ['reg.lab/lab/app:v1'] }
+    t.equal((await ask(`/api/v1/jobs/${id}`, { method: 'PUT', body })).status, 200)
+  }
+  t.equal((await ask('/api/v1/jobs/many', { method: 'DELETE' })).status, 200)
+  t.match(noted, [
+    { subject: 'few', after: { images: few.images, scope: 'all' } },
+    { subject: 'many', after: { id: 'many', images: 200 } },
+    { before: { images: 200 }, after: { images: 200, cancelledAt: '2026-11-21T12:00:00.000Z' } },
+  ])
+  for (const entry of noted) t.ok(JSON.stringify(entry).length < 1_000)
 })

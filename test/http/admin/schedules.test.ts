@@ -117,6 +117,22 @@ t.test('a schedule is set and removed, and noted', async t => {
   ])
 })
 
+t.test('the audit log names a few images of a schedule, and of more tells the number', async t => {
+  const noted: Omit<AuditEntry, 'atMs'>[] = []
+  const images = Array.from({ length: 200 }, (_, i) => `reg.lab/lab/app:v${i}`)
+  const { ask } = await startAdmin(t, {
+    warmSchedules: {
+      list: () => [],
+      find: () => scheduleOf(),
+      put: async () => ({ before: scheduleOf(), after: scheduleOf({ images }), stored }),
+      remove: () => Promise.reject(new Error('nothing is removed')),
+    },
+    audit: { note: async entry => void noted.push(entry), find: () => [] },
+  })
+  t.match(await ask(path, { method: 'PUT', body }), { body: { images } })
+  t.match(noted, [{ before: { images: scheduleOf().images }, after: { images: 200 } }])
+})
+
 t.test('one that is not there is removed, too, and it is told that nothing had to be', async t => {
   const { ask } = await startAdmin(t, {
     warmSchedules: {
