@@ -34,7 +34,7 @@ t.test('each part at fault is told with what it may be', t => {
     [
       pinBody,
       { digest: 5 },
-      'the body has an unknown "digest": it may have to, note, author, expiresAt, allowIncomplete',
+      'the body has an unknown "digest": it may have to, note, author, expiresAt, allowIncomplete, described',
     ],
   ] as const) {
     t.equal(ofBody(schema, body), told)
