@@ -5,6 +5,7 @@ import type { JobParts } from '../http/admin/jobs.ts'
 import type { ScheduleParts } from '../http/admin/schedules.ts'
 import { askShare, createShareAnswer, type LiveShare, shareSubject } from '../keep/ask-share.ts'
 import { dismissedRuns, withRuns } from '../keep/dismissed-runs.ts'
+import { createShareIndex } from '../keep/share-index.ts'
 import type { Hindrance, WarmSource } from '../keep/warm-image.ts'
 import { decodeJob, type WarmJob } from '../keep/warm-job.ts'
 import { createWarmJobs, type JobTerms } from '../keep/warm-jobs.ts'
@@ -107,6 +108,7 @@ export function openWarm(
   const { self, members, present, ownersOf } = holdingMesh(config, parts)
   const said = listJobs(warmWords)
   const dismissed = derived(warmWords.list, dismissedRuns)
+  const shares = createShareIndex(shareWords)
   const schedules = openSchedules(
     config,
     { ...parts, self, members, isAtWork: job => runner.share(job)?.state === 'running' },
@@ -118,6 +120,7 @@ export function openWarm(
       jobs: () => withRuns(said(), schedules.ownRuns(), dismissed()),
       onJobs: listener => stopAll(warmWords.onChange(listener), schedules.onRuns(listener)),
       shares: shareWords,
+      said: shares,
       source: wireSource(pull, content),
       platforms: config.platforms,
       isOurs: (digest, copies) => ownersOf(copies).isOurs(digest),
@@ -148,7 +151,7 @@ export function openWarm(
     self: { id: self, name: config.node.name },
     members,
     present: present.alive,
-    shares: shareWords,
+    said: shares,
     ownersOf: (digest, copies) => ownersOf(copies).all(digest),
     own,
     askOther: async (id, job, withParts, signal) =>

@@ -13,6 +13,8 @@ import { isSettled, type Share } from './warm-share.ts'
 export interface WarmRun {
   readonly job: WarmJob
   share(): Share
+  /** That of the share, without the counting. */
+  state(): Share['state']
   /** The manifests and blobs of an image, by its place in the job, as far as they are known. */
   rootsOf(at: number): readonly Digest[]
   /** Other nodes may have come, gone or said something: what was left to them may be this node's now. */
@@ -242,6 +244,7 @@ export function startWarmRun(
       }))
       return { jobAtMs: job.createdAtMs, state: shareState(), ...totals, images }
     },
+    state: shareState,
     rootsOf: at => entries[at]?.roots ?? [],
     reconsider() {
       for (const [at, entry] of entries.entries()) {

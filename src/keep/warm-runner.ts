@@ -2,11 +2,12 @@ import type { Digest } from '../oci/digest.ts'
 import { parsePlatform } from '../oci/platform.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import type { WordBook } from '../ports/word-book.ts'
+import type { ShareIndex } from './share-index.ts'
 import type { WarmPart } from './warm-image.ts'
 import type { WarmJob } from './warm-job.ts'
 import { partsOf } from './warm-progress.ts'
 import { startWarmRun, type WarmRun, type WarmRunParts } from './warm-run.ts'
-import { encodeShare, readShareKey, type Share, shareKey, sharesOf } from './warm-share.ts'
+import { encodeShare, readShareKey, type Share, shareKey } from './warm-share.ts'
 
 /** A part of one image of a job on this node. */
 export interface LivePart {
@@ -33,6 +34,8 @@ export interface WarmRunnerParts
   /** All jobs that are in force here, be they registers or derived on every node alike. */
   readonly jobs: () => readonly WarmJob[]
   readonly shares: WordBook
+  /** What {@link WarmRunnerParts.shares} has. */
+  readonly said: ShareIndex
   /** Whether an image is this node's to hold where so many copies are wanted. */
   readonly isOurs: WarmRunParts['isOurs']
   /** Calls back when jobs may have come or changed. */
@@ -70,7 +73,7 @@ export function startWarmRunner(
   parts: WarmRunnerParts,
   settings: { readonly settleMs: number },
 ): WarmRunner {
-  const { shares, self, clock, timers, log } = parts
+  const { shares, said, self, clock, timers, log } = parts
   const beganMs = clock.monotonicMs()
   /** By registry, on the monotonic clock. */
   const heldUntilMs = new Map<string, number>()
@@ -86,8 +89,7 @@ export function startWarmRunner(
 
   const jobOf = (id: string): WarmJob | undefined => parts.jobs().find(job => job.id === id)
 
-  const ownShare = (job: WarmJob): Share | undefined =>
-    sharesOf(shares.list(), job).get(self)?.share
+  const ownShare = (job: WarmJob): Share | undefined => said.one(job, self)
 
   const isParticipant = ({ scope }: WarmJob): boolean =>
     scope.type !== 'nodes' || scope.nodes.some(({ id }) => id === self)
@@ -105,32 +107,26 @@ export function startWarmRunner(
     const { scope } = job
     if (scope.type !== 'copies') return false
     return images.some(({ state, digest }, at) => {
+      if (state !== 'elsewhere') return false
       const agreed = agreedOn(job, at) ?? digest
-      return state === 'elsewhere' && agreed !== undefined && parts.isOurs(agreed, scope.copies)
+      return agreed !== undefined && parts.isOurs(agreed, scope.copies)
     })
   }
 
-  /** All nodes take the word of the same one: of those that said what the tag stood for, the first by its key. */
-  function agreedOn(job: WarmJob, at: number): Digest | undefined {
-    const said = [...sharesOf(shares.list(), job)]
-      .map(([node, { share }]) => ({ node, digest: share.images[at]?.digest }))
-      .filter(({ digest }) => digest !== undefined)
-    return said.toSorted((a, b) => (a.node < b.node ? -1 : 1))[0]?.digest
-  }
+  const agreedOn = (job: WarmJob, at: number): Digest | undefined => said.of(job).agreed[at]
 
   async function look(): Promise<void> {
     const jobs = parts.jobs().toSorted((a, b) => a.createdAtMs - b.createdAtMs)
     await endOver(jobs)
     for (const run of runs.values()) run.reconsider()
-    for (const job of jobs.filter(isOpen)) {
+    for (const job of jobs) {
       if (isClosed || atWork() >= maxRuns) break
-      if (!runs.has(job.id)) begin(job)
+      if (!runs.has(job.id) && isOpen(job)) begin(job)
     }
     await forgetRemoved(jobs)
   }
 
-  const atWork = (): number =>
-    [...runs.values()].filter(run => run.share().state === 'running').length
+  const atWork = (): number => [...runs.values()].filter(run => run.state() === 'running').length
 
   async function endOver(jobs: readonly WarmJob[]): Promise<void> {
     for (const [id, run] of [...runs]) {
@@ -169,7 +165,7 @@ export function startWarmRunner(
     for (const digest of held.get(id) ?? []) parts.release(digest)
     held.delete(id)
     if (job === undefined || ownShare(job)?.state === 'ended') return
-    const state = job.cancelledAtMs === undefined ? run.share().state : 'cancelled'
+    const state = job.cancelledAtMs === undefined ? run.state() : 'cancelled'
     await say(id, { ...run.share(), state })
   }
 
@@ -199,12 +195,12 @@ export function startWarmRunner(
     cancelTell = undefined
     const told = [...untold]
     untold.clear()
-    const said = told.flatMap(id => {
+    const saying = told.flatMap(id => {
       const run = runs.get(id)
       return run === undefined ? [] : [say(id, run.share())]
     })
     // One that ended, or has nothing to do but wait, leaves its place to the next.
-    void Promise.all(said).then(soon)
+    void Promise.all(saying).then(soon)
   }
 
   function soon(): void {

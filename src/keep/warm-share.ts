@@ -2,7 +2,6 @@ import { isCount, readList } from '../ledger/cbor.ts'
 import { maxValueBytes } from '../ledger/record.ts'
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import type { NodeId } from '../ports/node-id.ts'
-import type { SaidWord } from '../ports/word-book.ts'
 
 /**
  * How one image is on one node: not begun; being fetched; waits for something that passes (a registry that is away); all of it is here; it
@@ -143,21 +142,6 @@ function readRow(row: unknown): ShareImage | undefined {
     totalBytes: total === -1 ? undefined : total,
     reason: typeof reason === 'string' ? reason.slice(0, maxReason) : undefined,
   }
-}
-
-/** What nodes said of a job, by node. What is of an earlier job with its id is left out. */
-export function sharesOf(
-  words: readonly SaidWord[],
-  job: { readonly id: string; readonly createdAtMs: number; readonly images: readonly string[] },
-): ReadonlyMap<NodeId, { readonly share: Share; readonly atMs: number }> {
-  const found = new Map<NodeId, { readonly share: Share; readonly atMs: number }>()
-  for (const { key, value, atMs } of words) {
-    const of = readShareKey(key)
-    if (of.job !== job.id) continue
-    const share = decodeShare(value ?? '', job.images.length)
-    if (share?.jobAtMs === job.createdAtMs) found.set(of.node, { share, atMs })
-  }
-  return found
 }
 
 /** What was heard, never behind what was known: a node that restarted has not counted everything again yet. */

@@ -2,11 +2,11 @@ import { LRUCache } from 'lru-cache'
 import type { Digest } from '../oci/digest.ts'
 import type { Members } from '../ports/members.ts'
 import type { NodeId } from '../ports/node-id.ts'
-import type { WordBook } from '../ports/word-book.ts'
 import type { LiveShare } from './ask-share.ts'
+import type { ShareIndex } from './share-index.ts'
 import type { WarmJob } from './warm-job.ts'
 import type { LivePart } from './warm-runner.ts'
-import { foldShare, type Share, sharesOf } from './warm-share.ts'
+import { foldShare, type Share } from './warm-share.ts'
 
 /** How a job is: at work; nothing to do but wait; all there; over, and something could not be had; called off. */
 export type JobState = 'running' | 'waiting' | 'done' | 'failed' | 'cancelled'
@@ -57,7 +57,7 @@ export function createWarmViews(parts: {
   readonly members: Pick<Members, 'all'>
   /** Those that are counted on, this node not among them. */
   readonly present: () => readonly { readonly id: NodeId }[]
-  readonly shares: Pick<WordBook, 'list'>
+  readonly said: Pick<ShareIndex, 'of'>
   /** Who is to hold an image where so many copies are wanted. */
   readonly ownersOf: (digest: Digest, copies: number) => readonly NodeId[]
   readonly own: (job: string, withParts: boolean) => LiveShare | undefined
@@ -81,7 +81,7 @@ export function createWarmViews(parts: {
   }
 
   function nodesOf(job: WarmJob): readonly NodeView[] {
-    const said = sharesOf(parts.shares.list(), job)
+    const said = parts.said.of(job).byNode
     return [...participants(job, new Set(said.keys()))].map(([id, name]) => {
       const word = said.get(id)
       const state = members.all().find(member => member.id === id)?.state

@@ -1,6 +1,8 @@
+import { createShareIndex } from '../../src/keep/share-index.ts'
 import type { WarmSource } from '../../src/keep/warm-image.ts'
 import type { WarmJob } from '../../src/keep/warm-job.ts'
 import { startWarmRunner } from '../../src/keep/warm-runner.ts'
+import { decodeShare } from '../../src/keep/warm-share.ts'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import type { SaidWord, WordBook } from '../../src/ports/word-book.ts'
@@ -11,10 +13,12 @@ const platforms = [{ os: 'linux', architecture: 'amd64' }] as const
 /** Of each image, bytes. */
 const size = 10
 
-const self = 'a'.repeat(64)
+/** This node, of three. */
+export const self = 'a'.repeat(64)
+export const others = ['b'.repeat(64), 'c'.repeat(64)] as const
 
 /** What an image's tag stands for at its registry. */
-const digestBehind = (image: string): Digest => digestOf(Buffer.from(image))
+export const digestBehind = (image: string): Digest => digestOf(Buffer.from(image))
 
 /** A job as an operator gives it. */
 export const makeJob = (change: Partial<WarmJob> = {}): WarmJob => ({
@@ -32,7 +36,7 @@ export const makeJob = (change: Partial<WarmJob> = {}): WarmJob => ({
 })
 
 /** Words in memory, as the ledger has them: the list is another one after each change, and what did not change is the same in it. */
-function makeBook(): WordBook {
+export function makeBook(): WordBook {
   let words: readonly SaidWord[] = []
   const without = (key: string) => words.filter(word => word.key !== key)
   const lifted = { note: undefined, author: undefined, value: undefined }
@@ -69,6 +73,7 @@ export function openRunner(
   const arrivals = new Map<string, () => void>()
   let hope: (registry: string, isWhole: boolean) => void = () => {}
   let news = () => {}
+  let decoded = 0
   const part = (digest: Digest) => ({ digest, kind: 'blob', size }) as const
   const source: WarmSource = {
     resolve: async ({ registry, repository, tag }) =>
@@ -96,6 +101,10 @@ export function openRunner(
       jobs: () => jobs,
       onJobs: () => () => {},
       shares: book,
+      said: createShareIndex(book, (text, images) => {
+        decoded += 1
+        return decodeShare(text, images)
+      }),
       source,
       platforms,
       isOurs,
@@ -128,6 +137,12 @@ export function openRunner(
     settle: timers.settle,
     recover: (registry: string, isWhole = true) => hope(registry, isWhole),
     membersChange: () => news(),
+    /** How many words were read since the last call. */
+    decodedSince() {
+      const count = decoded
+      decoded = 0
+      return count
+    },
     /** What is under way from a registry is there. */
     async arrive(registry: string) {
       arrivals.get(registry)?.()

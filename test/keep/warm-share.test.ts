@@ -7,7 +7,6 @@ import {
   type Share,
   type ShareImage,
   shareKey,
-  sharesOf,
 } from '../../src/keep/warm-share.ts'
 import { maxValueBytes } from '../../src/ledger/record.ts'
 import { digestOf } from '../../src/oci/digest.ts'
@@ -87,25 +86,5 @@ t.test('what was heard is never behind what was known', t => {
 t.test('shares are told by job and node', t => {
   const node = 'a'.repeat(64)
   t.strictSame(readShareKey(shareKey('night-1', node)), { job: 'night-1', node })
-  const job = { id: 'night-1', createdAtMs: 7, images: ['one'] }
-  const word = (key: string, value: string) => ({
-    key,
-    value,
-    atMs: 3,
-    origin: node,
-    note: undefined,
-    author: undefined,
-  })
-  const found = sharesOf(
-    [
-      word(shareKey('night-1', node), encodeShare(share())),
-      word(shareKey('night-1', 'b'.repeat(64)), encodeShare(share({ jobAtMs: 6 }))),
-      word(shareKey('night-2', node), encodeShare(share())),
-      word(shareKey('night-1', 'c'.repeat(64)), 'rubbish'),
-    ],
-    job,
-  )
-  t.strictSame([...found.keys()], [node])
-  t.match(found.get(node), { atMs: 3, share: share() })
   t.end()
 })
