@@ -13,7 +13,7 @@ export interface SaidWord {
 
 /** The registers of one kind: replicated, the newest word of each in force until one lifts it. */
 export interface WordBook {
-  /** Those in force, in the order of their keys. The array is the same until one of them changes. */
+  /** Those in force, in the order of their keys. The array is the same until one of them changes; then the others are the same in the next. */
   list(): readonly SaidWord[]
   /** Settles when it is durable. Rejects with `ledger-unusable`. */
   set(key: string, details: Partial<Pick<SaidWord, 'note' | 'author' | 'value'>>): Promise<void>

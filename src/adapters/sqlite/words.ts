@@ -2,7 +2,7 @@ import type { Exclusions } from '../../ledger/key-state.ts'
 import type { RecordKind } from '../../ledger/record.ts'
 import type { SaidWord, WordBook } from '../../ports/word-book.ts'
 import type { Connection } from './database.ts'
-import { createNewestWords, detailsOf, type Word } from './newest-words.ts'
+import { createNewestWords, type Word } from './newest-words.ts'
 import type { OperatorWord } from './writer-protocol.ts'
 
 /** Kinds of which the newest word of each register is in force, whatever the register says. */
@@ -19,7 +19,7 @@ export type WordKind = (typeof wordKinds)[number]
 
 /** Words of one connection's database, in memory. */
 export interface LoadedWords {
-  /** Those in force, in the order of their keys; the same array until they are loaded anew. */
+  /** Those in force, in the order of their keys; the same array until they are loaded anew, and then what did not change is the same in it. */
   list(kind: WordKind): readonly SaidWord[]
   reload(kinds: readonly WordKind[]): void
 }
@@ -27,9 +27,15 @@ export interface LoadedWords {
 /** Loads what is said. Who is banned says nothing. */
 export function loadWords(db: Connection, exclusions: Pick<Exclusions, 'isBanned'>): LoadedWords {
   const newest = createNewestWords(db)
+  const said = new WeakMap<Word, SaidWord>()
   const load = (kind: WordKind): readonly SaidWord[] => {
     const words = newest(kind, ({ origin }) => !exclusions.isBanned(origin))
-    return [...words.values()].map(saidBy)
+    return [...words.values()].map(saidOnce)
+  }
+  const saidOnce = (word: Word): SaidWord => {
+    const known = said.get(word) ?? saidBy(word)
+    said.set(word, known)
+    return known
   }
   const loaded = new Map(wordKinds.map(kind => [kind, load(kind)]))
   return {
@@ -40,9 +46,8 @@ export function loadWords(db: Connection, exclusions: Pick<Exclusions, 'isBanned
   }
 }
 
-function saidBy(word: Word): SaidWord {
-  const { note, author, value } = detailsOf(word)
-  return { key: word.key, atMs: word.wallMs, origin: word.origin, note, author, value }
+function saidBy({ key, wallMs, origin, details: { note, author, value } }: Word): SaidWord {
+  return { key, atMs: wallMs, origin, note, author, value }
 }
 
 /** The registers of one kind. */

@@ -30,6 +30,20 @@ t.test('a word carries a value, each kind by itself, and outlives a restart', as
   t.strictSame(warmWords.list(), [])
 })
 
+t.test('what did not change is the same word in the next list', async t => {
+  const { warmWords } = await openIn(t, await makeDirectory(t))
+  for (const key of ['job-1', 'job-2', 'job-3']) await warmWords.set(key, { value: 'v' })
+  const [first, second] = warmWords.list()
+  await warmWords.set('job-2', { value: 'w' })
+  await warmWords.lift('job-3', undefined)
+  const [firstAgain, secondAgain, ...others] = warmWords.list()
+  t.equal(firstAgain, first)
+  t.match([second, secondAgain], [{ value: 'v' }, { value: 'w' }])
+  t.strictSame(others, [])
+  await warmWords.set('job-3', { value: 'x' })
+  t.match(warmWords.list()[2], { value: 'x' }, 'said anew after it was lifted')
+})
+
 t.test("of shares each node's own counts, also where it is no operator", async t => {
   const { shareWords, warmWords, records, replication, identity } = await openIn(
     t,
