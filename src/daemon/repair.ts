@@ -36,7 +36,7 @@ export function openRepair(
     // What pods of this node run starts here, whatever it says that it is for.
     isLacking: ({ digest, isHere }) =>
       keepsContent && (isHere ? completeness : startable).missing(digest).length > 0,
-    isFull: content.collector.isFull,
+    isFull: () => content.collector.refuses(),
     lookAround: pull.isInReach,
     canBeHad: pull.canBeHad,
     want: pull.complete,

@@ -64,7 +64,7 @@ function wireSource(
       return { reason, isFinal: false }
     },
     bytesHere: digest => store.stat(digest)?.size ?? store.partial(digest),
-    isFull: collector.isFull,
+    isFull: collector.refuses,
   }
 }
 

@@ -40,8 +40,15 @@ export interface Collector {
   measure(): Promise<StoreRoom>
   /** Whether the store is above high water. */
   isAboveHighWater(): Promise<boolean>
-  /** When room was last asked for, what may be dropped was not enough: new content is streamed and not stored. */
+  /** What has to stay left no room for something that an empty store would take: such content is streamed and not stored. */
   isFull(): boolean
+  /**
+   * Whether content of so many bytes could not come in, by what the last refusal found; without `bytes`, whether what has to stay takes all
+   * below high water. A refusal says nothing of what is smaller.
+   */
+  refuses(bytes?: number): boolean
+  /** Looks whether what was refused would still be: room may come from what is no longer kept, or from others on the disk. */
+  reconsider(): Promise<void>
 }
 
 export interface CollectorParts {
@@ -65,6 +72,15 @@ export interface CollectorOptions {
   readonly lowWater?: number
 }
 
+/** What a store could take beside what has to stay. */
+interface Fit {
+  /** An empty store. */
+  readonly roomBytes: number
+  readonly fitsBytes: number
+  /** What has to stay takes all below high water. */
+  readonly takesNothing: boolean
+}
+
 const dayMs = 86_400_000
 
 const noOthers: Omit<LastCopies, 'answer'> = {
@@ -85,7 +101,8 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
   const { store, log, lastCopies = noOthers } = parts
   const { highWater = 0.95, lowWater = 0.9 } = options
   let last: Promise<unknown> = Promise.resolve()
-  let full = false
+  /** What the last refusal found; `undefined` when there is room again. */
+  let refusal: ({ readonly refusedBytes: number } & Fit) | undefined
 
   function inTurn<T>(operation: () => Promise<T>): Promise<T> {
     const mine = last.then(operation)
@@ -187,7 +204,7 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
     const excess = used > room * highWater ? Math.ceil(used - room * lowWater) : 0
     const { candidates, protectedBytes } = await survey(usage)
     const victims = chooseVictims(candidates, goal(excess))
-    if (!dryRun && excess === 0) full = false
+    if (!dryRun && excess === 0) refusal = undefined
     if (dryRun) return { dryRun, bytes: sizeOf(victims), dropped: victims, protectedBytes }
     return dropAll(victims, protectedBytes)
   }
@@ -200,12 +217,13 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
       const { candidates, leavable, protectedBytes } = await survey(usage)
       const short = bytes - freed - sizeOf(candidates)
       if (short > 0) freed += await leave(leavable, short)
-      if (sizeOf(candidates) < bytes - freed) return refuse(bytes, protectedBytes)
+      if (sizeOf(candidates) < bytes - freed) return refuse(usage, bytes, protectedBytes)
       const victims = chooseVictims(candidates, goal(bytes - freed + spare))
       freed += (await dropAll(victims, protectedBytes)).bytes
     }
-    full = freed < bytes
-    return !full
+    if (freed < bytes) return refuse(usage, bytes, (await survey(usage)).protectedBytes)
+    refusal = undefined
+    return true
   }
 
   /** Leaves what is protected to its owners, the least recently used first, until so much is freed; returns the bytes. */
@@ -221,13 +239,32 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
     return freed
   }
 
-  function refuse(bytes: number, protectedBytes: number): boolean {
-    if (!full) {
+  function refuse(usage: StoreUsage, bytes: number, protectedBytes: number): false {
+    if (refusal === undefined) {
       const message = 'what may be dropped is not enough: new content is streamed and not stored'
       log.warn({ bytes, protectedBytes, quotaBytes: options.quotaBytes }, message)
     }
-    full = true
+    const freeBytes = capacity(usage) - usage.blobBytes - usage.partialBytes
+    refusal = { refusedBytes: freeBytes + bytes, ...judge(usage, protectedBytes) }
     return false
+  }
+
+  function judge(usage: StoreUsage, protectedBytes: number): Fit {
+    const room = capacity(usage)
+    return {
+      roomBytes: room,
+      fitsBytes: room - protectedBytes,
+      takesNothing: protectedBytes > room * highWater,
+    }
+  }
+
+  async function reconsider(): Promise<void> {
+    if (refusal === undefined) return
+    const usage = await store.usage()
+    const { protectedBytes } = await survey(usage)
+    const { refusedBytes } = refusal
+    const now = judge(usage, protectedBytes)
+    refusal = now.fitsBytes >= refusedBytes ? undefined : { refusedBytes, ...now }
   }
 
   return {
@@ -243,7 +280,12 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
       const usage = await store.usage()
       return usage.blobBytes + usage.partialBytes > capacity(usage) * highWater
     },
-    isFull: () => full,
+    isFull: () => refusal !== undefined && refusal.refusedBytes <= refusal.roomBytes,
+    refuses(bytes) {
+      if (refusal === undefined) return false
+      return bytes === undefined ? refusal.takesNothing : bytes > refusal.fitsBytes
+    },
+    reconsider: () => inTurn(reconsider),
   }
 }
 

@@ -13,27 +13,30 @@ export interface Upkeep {
 }
 
 const hourMs = 3_600_000
+const minuteMs = 60_000
 
 /**
- * Collects every hour and whenever what came in rose above high water, and scrubs an hour after the start and then every
- * `scrubEveryMs`.
+ * Collects every hour and whenever what came in rose above high water, looks every minute whether a store that refused something still
+ * would, and scrubs an hour after the start and then every `scrubEveryMs`.
  *
  * @param options `scrubEveryMs` 0 = never scrub
  */
 export function startUpkeep(
   parts: {
     readonly store: Pick<ContentStore, 'onChange'>
-    readonly collector: Pick<Collector, 'run' | 'isAboveHighWater'>
+    readonly collector: Pick<Collector, 'run' | 'isAboveHighWater' | 'reconsider'>
     readonly scrub: Pick<Scrub, 'run'>
     readonly log: Log
   },
   options: {
     readonly collectEveryMs?: number
+    readonly reconsiderEveryMs?: number
     readonly firstScrubMs?: number
     readonly scrubEveryMs?: number
   } = {},
 ): Upkeep {
-  const { collectEveryMs = hourMs, firstScrubMs = hourMs, scrubEveryMs = 7 * 24 * hourMs } = options
+  const { collectEveryMs = hourMs, reconsiderEveryMs = minuteMs } = options
+  const { firstScrubMs = hourMs, scrubEveryMs = 7 * 24 * hourMs } = options
   const { log, collector } = parts
   const ending = new AbortController()
   const { signal } = ending
@@ -75,6 +78,10 @@ export function startUpkeep(
     () => own(collector.run(), 'garbage collection failed'),
     collectEveryMs,
   ).unref()
+  const reconsidering = setInterval(
+    () => own(collector.reconsider(), 'whether the store is still full could not be told'),
+    reconsiderEveryMs,
+  ).unref()
   const scrubOnce = () => own(parts.scrub.run(signal), 'scrubbing failed')
   let scrubbing: NodeJS.Timeout | undefined
   if (scrubEveryMs > 0) {
@@ -94,6 +101,7 @@ export function startUpkeep(
     async close() {
       stopListening()
       clearInterval(collecting)
+      clearInterval(reconsidering)
       clearTimeout(scrubbing)
       ending.abort()
       await Promise.all(running)

@@ -37,8 +37,8 @@ export interface WarmSource {
   ): Promise<readonly Digest[] | Hindrance>
   /** Bytes here of something, be it of a download that is under way or was interrupted. */
   bytesHere(digest: Digest): number
-  /** The store takes nothing more. */
-  isFull(): boolean
+  /** The store takes nothing more, or nothing of so many bytes. */
+  isFull(bytes?: number): boolean
 }
 
 /** How far a fetch is to go: to know all that belongs to an image, or to have it. */
@@ -81,7 +81,7 @@ export async function fetchTree(
     const hindrance = await source.fetch(root.repository, next, signal)
     signal.throwIfAborted()
     if (hindrance === undefined) continue
-    return source.isFull() ? cannotBeStored(source, next) : hindrance
+    return source.isFull(next.size) ? cannotBeStored(source, next) : hindrance
   }
 }
 
@@ -90,7 +90,7 @@ function cannotBeStored(
   { digest, kind, size }: WarmPart,
 ): Hindrance {
   const what = `${kind} ${digest.slice(0, 19)}…${size === undefined ? '' : ` of ${size} bytes`}`
-  const reason = isFull()
+  const reason = isFull(size)
     ? `the store is full of what has to stay: ${what} does not fit; raise store.quotaBytes, or keep less`
     : `${what} cannot be stored`
   return { reason, isFinal: true }

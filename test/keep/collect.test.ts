@@ -123,10 +123,38 @@ t.test('what is protected stays, and when that is too much new content is refuse
   isProtected.add(digest('h'))
   await t.rejects(store.put(...huge()), { code: 'store-full' })
   t.equal(collector.isFull(), true)
+  t.equal(collector.refuses(800), true)
+  t.equal(collector.refuses(100), false, 'it takes what is smaller')
+  t.equal(collector.refuses(), false)
 
   isProtected.clear()
   await store.put(...huge())
   t.equal(collector.isFull(), false)
+})
+
+t.test('what is larger than the store says nothing of what is smaller', async t => {
+  const { store, collector } = await open(['a'])
+  const { digest, content } = contentOf('larger', 1_500)
+  await t.rejects(store.put(digest, content), { code: 'store-full' })
+  t.equal(collector.isFull(), false)
+  t.equal(collector.refuses(1_000), false)
+  t.equal(collector.refuses(1_001), true)
+  await collector.reconsider()
+  t.equal(collector.refuses(1_500), true, 'it still does not fit')
+})
+
+t.test('a full store sees that it no longer is, without being asked for room', async t => {
+  const { store, collector, isProtected, digest } = await open([...'abcdefghij'])
+  for (const name of 'abcdefghij') isProtected.add(digest(name))
+  const more = contentOf('more', 10)
+  await t.rejects(store.put(more.digest, more.content), { code: 'store-full' })
+  t.equal(collector.refuses(), true)
+  await collector.reconsider()
+  t.equal(collector.isFull(), true, 'nothing changed')
+  isProtected.delete(digest('a'))
+  await collector.reconsider()
+  t.equal(collector.isFull(), false, 'something is no longer kept')
+  t.equal(collector.refuses(10), false)
 })
 
 t.test('collections that are asked for at once do not count the same blobs twice', async t => {

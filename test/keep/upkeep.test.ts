@@ -9,12 +9,19 @@ const nothing = { dryRun: false, bytes: 0, dropped: [], protectedBytes: 0 }
 const clean = { checked: 0, bytes: 0, damaged: 0, unreadable: 0 }
 
 function start(
-  parts: Partial<Pick<Collector, 'run' | 'isAboveHighWater'>> & { scrub?: Scrub['run'] },
+  parts: Partial<Pick<Collector, 'run' | 'isAboveHighWater' | 'reconsider'>> & {
+    scrub?: Scrub['run']
+  },
   options: Parameters<typeof startUpkeep>[1] = {},
 ) {
   const store = createMemoryStore()
   const book = createLogBook()
-  const collector = { run: async () => nothing, isAboveHighWater: async () => false, ...parts }
+  const collector = {
+    run: async () => nothing,
+    isAboveHighWater: async () => false,
+    reconsider: async () => {},
+    ...parts,
+  }
   const scrub = { run: parts.scrub ?? (async () => clean) }
   const upkeep = startUpkeep({ store, collector, scrub, log: book.log }, options)
   return { store, book, upkeep }
@@ -35,6 +42,29 @@ t.test('content that raises the store above high water starts a collection', asy
   await upkeep.close()
   t.pass()
 })
+
+t.test(
+  'it is looked again and again whether a store that refused something still would',
+  async t => {
+    const looked = Promise.withResolvers<void>()
+    let looks = 0
+    const { upkeep, book } = start(
+      {
+        reconsider: async () => {
+          looks += 1
+          if (looks === 1) throw new Error('no answer')
+          looked.resolve()
+        },
+      },
+      { reconsiderEveryMs: 1 },
+    )
+    const staysUp = setInterval(() => {}, 1_000)
+    await looked.promise
+    clearInterval(staysUp)
+    await upkeep.close()
+    t.equal(book.told('error').length, 1, 'a failure ends nothing')
+  },
+)
 
 t.test('content that does not, starts none; one question is asked at a time', async t => {
   let asked = 0
