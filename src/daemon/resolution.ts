@@ -235,6 +235,7 @@ export function wirePull(
       content: view,
       isBlocked: parts.database.pins.isBlocked,
       blockedAnswer: parts.database.blockedAnswers.of,
+      pinState: parts.database.pins.get,
       clock,
       mode,
       settingsOf,

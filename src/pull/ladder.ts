@@ -4,6 +4,7 @@ import type { BlockedAnswers } from '../ports/blocked-answers.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { FailureClass } from '../ports/errors.ts'
 import type { Mode } from '../ports/mode.ts'
+import type { PinBook } from '../ports/pin-book.ts'
 import type { Pin, TagLedger, Target } from '../ports/tag-ledger.ts'
 import type { Upstream } from '../ports/upstream.ts'
 import type { AskMembers } from './ask-members.ts'
@@ -22,6 +23,8 @@ export interface LadderParts {
   readonly isBlocked: (digest: Digest) => boolean
   /** What an operator's block took away from a tag. */
   readonly blockedAnswer: BlockedAnswers['of']
+  /** The newest that operators said of pinning a tag, be it in force or not. */
+  readonly pinState: PinBook['get']
   readonly clock: Clock
   readonly mode: () => Mode
   readonly settingsOf: SettingsOf

@@ -1,6 +1,5 @@
 import type { Digest } from '../oci/digest.ts'
 import type { TagReference } from '../oci/reference.ts'
-import type { BlockedAnswer } from '../ports/blocked-answers.ts'
 import type { Pin } from '../ports/tag-ledger.ts'
 import type { Reach } from '../ports/upstream.ts'
 import type { Confirmed } from './ask-upstream.ts'
@@ -51,7 +50,7 @@ export function createResolveTag(
     await caughtUp(key, options)
     const pin = ledger.pin(key)
     if (pin !== undefined) return answerPin(question, pin)
-    if (question.steps !== undefined) note(question, 'pin', tellNoPin(parts.blockedAnswer(key)))
+    if (question.steps !== undefined) note(question, 'pin', tellNoPin(parts, key))
 
     const reach = parts.upstream.reach(key)
     if (reach.state === 'unconfigured') {
@@ -233,7 +232,15 @@ function fromOwner(confirmed: Confirmed, source: 'upstream' | 'peer' = 'upstream
 }
 
 /** Why no pin answers. */
-function tellNoPin(blocked: BlockedAnswer | undefined): string {
+function tellNoPin(
+  { blockedAnswer, pinState }: Pick<LadderParts, 'blockedAnswer' | 'pinState'>,
+  key: TagReference,
+): string {
+  const pin = pinState(key)
+  if (pin?.standing === 'expired' && pin.expiresAtMs !== undefined) {
+    return `pinned to ${pin.target?.digest} until ${new Date(pin.expiresAtMs).toISOString()}, which is over`
+  }
+  const blocked = blockedAnswer(key)
   if (!blocked?.isPin) return 'no pin'
   return `pinned to ${blocked.digest}, which is blocked; \`holdfast unblock\` lifts that`
 }

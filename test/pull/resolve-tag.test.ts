@@ -490,6 +490,23 @@ t.test('an explanation tells what a block took away', async t => {
   t.match(await outcomes(), { pin: 'no pin', ledger: /^nothing that is known of the tag may be/ })
 })
 
+t.test('an explanation tells until when a tag was pinned', async t => {
+  const ladder = open(t)
+  const digest = ladder.publish('one')
+  const expiresAtMs = Date.parse('2026-11-29T05:10:08Z')
+  const pin = {
+    key,
+    target: { digest, mediaType: 'application/vnd.oci.image.manifest.v1+json', size: 1 },
+    stamp: { wallMs: expiresAtMs - 1_000, counter: 0 },
+    ...{ origin: 'a', note: undefined, author: undefined, expiresAtMs },
+  } as const
+  const told = async () => (await ladder.resolve('explain')).steps[0]?.outcome
+  ladder.sayOfPins({ ...pin, standing: 'expired' })
+  t.equal(await told(), `pinned to ${digest} until 2026-11-29T05:10:08.000Z, which is over`)
+  ladder.sayOfPins({ ...pin, standing: 'removed', target: undefined })
+  t.equal(await told(), 'no pin')
+})
+
 t.test('what is blocked is no answer, even while the registry names it', async t => {
   const { ladder, digest } = await withImage(t)
   const moved = ladder.publish('two')

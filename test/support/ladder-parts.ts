@@ -3,6 +3,7 @@ import type { Repository, TagReference } from '../../src/oci/reference.ts'
 import type { BlockedAnswer } from '../../src/ports/blocked-answers.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import type { Mode } from '../../src/ports/mode.ts'
+import type { PinState } from '../../src/ports/pin-book.ts'
 import type { Target } from '../../src/ports/tag-ledger.ts'
 import { createAskUpstream } from '../../src/pull/ask-upstream.ts'
 import { createBell } from '../../src/pull/bell.ts'
@@ -56,6 +57,7 @@ export function openLadder(
     settings: defaults,
     settling: undefined as Promise<void> | undefined,
     blockedAnswer: undefined as BlockedAnswer | undefined,
+    pinState: undefined as PinState | undefined,
   }
   const content = {
     isComplete: (digest: Digest) => complete.has(digest),
@@ -105,6 +107,7 @@ export function openLadder(
       content,
       isBlocked: digest => blocked.has(digest),
       blockedAnswer: () => state.blockedAnswer,
+      pinState: () => state.pinState,
       clock,
       mode: () => state.mode,
       settingsOf: () => state.settings,
@@ -132,6 +135,10 @@ export function openLadder(
       if (isBlocked) blocked.add(digest)
       else blocked.delete(digest)
       for (const listener of listeners) listener()
+    },
+    /** What operators said of pinning every tag. */
+    sayOfPins(pin: PinState): void {
+      state.pinState = pin
     },
     /** What blocks took away from every tag. */
     loseToBlock(answer: BlockedAnswer): void {
