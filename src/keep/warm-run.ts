@@ -1,5 +1,5 @@
 import type { Digest } from '../oci/digest.ts'
-import type { Platform } from '../oci/platform.ts'
+import { formatPlatform, type Platform } from '../oci/platform.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Timers } from '../ports/timers.ts'
@@ -185,8 +185,10 @@ export function startWarmRun(
     if (!(await fetchRoots(entry, 'all', signal))) return
     const [image] = entry.roots
     if (image === undefined || source.isComplete(image, platforms)) return finish(entry, 'done')
-    const reason = `nothing in it is for ${job.platforms?.join(', ') ?? 'this node'}`
-    finish(entry, job.platforms === undefined ? 'unfit' : 'failed', reason)
+    const lacking = platforms.filter(platform => !source.isComplete(image, [platform]))
+    const isAsked = job.platforms !== undefined
+    const whom = isAsked ? lacking.map(formatPlatform).join(', ') : 'this node'
+    finish(entry, isAsked ? 'failed' : 'unfit', `nothing in it is for ${whom}`)
   }
 
   function finish(entry: WarmEntry, state: WarmEntry['state'], reason?: string): void {

@@ -3,6 +3,7 @@ import type { WarmSource } from '../../src/keep/warm-image.ts'
 import type { WarmJob } from '../../src/keep/warm-job.ts'
 import { startWarmRun } from '../../src/keep/warm-run.ts'
 import { digestOf } from '../../src/oci/digest.ts'
+import { parsePlatform } from '../../src/oci/platform.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import { createMovableClock } from '../support/movable-clock.ts'
 import { createMovableTimers } from '../support/movable-timers.ts'
@@ -12,7 +13,14 @@ const registries = ['a.test', 'b.test'] as const
 const size = 10
 
 /** A job of one image from each of two registries, each of one blob, that the test has come. */
-function open({ settleMs = 0 } = {}) {
+function open({
+  settleMs = 0,
+  asks,
+}: {
+  readonly settleMs?: number
+  readonly asks?: readonly string[]
+} = {}) {
+  const wanted = asks?.flatMap(text => parsePlatform(text) ?? []) ?? platforms
   const clock = createMovableClock(0)
   const timers = createMovableTimers(clock)
   const digests = registries.map(registry => digestOf(Buffer.from(registry)))
@@ -27,7 +35,8 @@ function open({ settleMs = 0 } = {}) {
     resolve: async ({ registry }) => digestOf(Buffer.from(registry)),
     parts: image => [part(image)],
     missing: image => (bytesOf(image) < size ? [part(image)] : []),
-    isComplete: image => bytesOf(image) === size,
+    isComplete: (image, of) =>
+      bytesOf(image) === size && of.every(({ architecture }) => architecture === 'amd64'),
     fetch({ registry }, { digest }, signal) {
       asked.push(registry)
       return new Promise((resolve, reject) => {
@@ -48,7 +57,7 @@ function open({ settleMs = 0 } = {}) {
   const job: WarmJob = {
     id: 'night',
     images: registries.map(registry => `${registry}/app:v1`),
-    platforms: undefined,
+    platforms: asks,
     scope: { type: 'all' },
     concurrency: 2,
     referrers: false,
@@ -57,7 +66,7 @@ function open({ settleMs = 0 } = {}) {
     author: undefined,
     cancelledAtMs: undefined,
   }
-  const run = startWarmRun(job, platforms, undefined, {
+  const run = startWarmRun(job, wanted, undefined, {
     source,
     platforms,
     isOurs: () => true,
@@ -76,6 +85,7 @@ function open({ settleMs = 0 } = {}) {
     suspended,
     pass: timers.pass,
     states: () => run.share().images.map(({ state }) => state),
+    reasons: () => run.share().images.map(({ reason }) => reason),
     async answer(registry: string, end: 'there' | 'away') {
       answers.get(registry)?.(end)
       await timers.settle()
@@ -127,4 +137,15 @@ t.test('what is under way when a registry comes back waits for its turn', async 
   for (const registry of registries) await answer(registry, 'there')
   t.equal(run.share().state, 'ended')
   await run.stop()
+})
+
+t.test('only platforms that an image has nothing for are told', async t => {
+  const { run, answer, reasons, states, pass } = open({
+    asks: ['linux/amd64', 'linux/s390x', 'linux/arm64'],
+  })
+  await pass(1)
+  await answer('a.test', 'there')
+  t.equal(states()[0], 'failed')
+  t.equal(reasons()[0], 'nothing in it is for linux/s390x, linux/arm64')
+  run.stop()
 })
