@@ -147,5 +147,5 @@ t.test('only platforms that an image has nothing for are told', async t => {
   await answer('a.test', 'there')
   t.equal(states()[0], 'failed')
   t.equal(reasons()[0], 'nothing in it is for linux/s390x, linux/arm64')
-  run.stop()
+  await run.stop()
 })
