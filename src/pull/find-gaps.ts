@@ -26,7 +26,9 @@ export interface GapQuestion {
 /** An index in an index in an index is the deepest that is looked into. */
 const maxRounds = 4
 /** Manifests and blobs of one image that are looked up. */
-const maxNeeds = 256
+const maxNeeds = 4_096
+/** Looked up in one question, and manifests that are fetched at once: no more are answered. */
+const maxAtOnce = 256
 
 /**
  * What clients of some platforms need of an image and neither this node nor a live member holds; empty when all of it can be had without
@@ -45,20 +47,36 @@ export async function findGaps(
     if (needs === undefined || needs.length > maxNeeds) return undefined
     const unread = needs.filter(({ isUnread }) => isUnread)
     if (unread.length === 0) return notHeld(needs)
-    const came = await Promise.all(
-      unread.map(({ digest }) => manifests.fetchFromPeers(repository, digest, signal, { saidBy })),
-    )
-    signal.throwIfAborted()
-    const absent = unread.filter((_, at) => came[at] === undefined)
+    const absent = await notDelivered(unread)
     if (absent.length > 0) return absent
   }
   return undefined
 
   async function notHeld(needs: readonly NeededContent[]): Promise<readonly NeededContent[]> {
-    if (needs.length === 0) return []
-    const digests = needs.map(({ digest }) => digest)
-    const found = await holders.find(digests, signal, { patienceMs, saidBy, mustAnswer: true })
-    signal.throwIfAborted()
-    return needs.filter(({ digest }) => !found.has(digest))
+    const gaps: NeededContent[] = []
+    for (const some of inParts(needs)) {
+      const digests = some.map(({ digest }) => digest)
+      const found = await holders.find(digests, signal, { patienceMs, saidBy, mustAnswer: true })
+      signal.throwIfAborted()
+      gaps.push(...some.filter(({ digest }) => !found.has(digest)))
+    }
+    return gaps
+  }
+
+  async function notDelivered(unread: readonly NeededContent[]): Promise<readonly NeededContent[]> {
+    const absent: NeededContent[] = []
+    for (const some of inParts(unread)) {
+      const came = await Promise.all(
+        some.map(({ digest }) => manifests.fetchFromPeers(repository, digest, signal, { saidBy })),
+      )
+      signal.throwIfAborted()
+      absent.push(...some.filter((_, at) => came[at] === undefined))
+    }
+    return absent
   }
 }
+
+const inParts = (needs: readonly NeededContent[]): readonly (readonly NeededContent[])[] =>
+  Array.from({ length: Math.ceil(needs.length / maxAtOnce) }, (_, at) =>
+    needs.slice(at * maxAtOnce, (at + 1) * maxAtOnce),
+  )

@@ -34,6 +34,7 @@ function find(
       },
       holders: {
         async find(digests) {
+          if (digests.length > 256) throw new Error('that is more than one question holds')
           asked.push(...digests)
           return new Map(others.filter(one => digests.includes(one)).map(one => [one, ['b']]))
         },
@@ -51,6 +52,13 @@ t.test('what others hold is no gap', async t => {
   t.strictSame((await find([[blob(layer), blob(config)]], [config])).found, [blob(layer)])
 })
 
+t.test('an image of many parts is looked up in several questions', async t => {
+  const parts = Array.from({ length: 600 }, (_, at) => digest(String(at)))
+  const { found, asked } = await find([parts.map(blob)], parts.slice(0, -1))
+  t.strictSame(found, parts.slice(-1).map(blob))
+  t.equal(asked.length, 600)
+})
+
 t.test('manifests are read from others until it is known what they need', async t => {
   const steps = [[unread(index)], [unread(manifest)], [blob(layer)]]
   t.strictSame(await find(steps, [index, manifest, layer]), {
@@ -64,7 +72,7 @@ t.test(
   'an image that has nothing for them, has too much or has no end, is told as such',
   async t => {
     t.equal((await find([undefined], [])).found, undefined)
-    const many = Array.from({ length: 257 }, (_, at) => blob(digest(String(at))))
+    const many = Array.from({ length: 4_097 }, (_, at) => blob(digest(String(at))))
     t.equal((await find([many], [])).found, undefined)
     t.equal((await find([[unread(index)]], [index])).found, undefined)
   },
