@@ -1,4 +1,5 @@
 import type { AdminApi } from './admin-api.ts'
+import { type ClusterModeAnswer, clusterModeAnswer } from './node-answers.ts'
 import {
   type ExclusionsAnswer,
   exclusionsAnswer,
@@ -6,8 +7,7 @@ import {
   keepsAnswer,
   type PinsAnswer,
   pinsAnswer,
-} from './answers.ts'
-import { type ClusterModeAnswer, clusterModeAnswer } from './node-answers.ts'
+} from './operator-answers.ts'
 import { type ScheduleItem, schedulesAnswer } from './schedule-words.ts'
 
 /** What operators said that is in force, as a node knows it. */

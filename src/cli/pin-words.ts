@@ -1,4 +1,4 @@
-import type { PinAnswer, PinChangeAnswer, PinRemovalAnswer } from './answers.ts'
+import type { PinAnswer, PinChangeAnswer, PinRemovalAnswer } from './operator-answers.ts'
 import { storedOnProperty, tooFewLines } from './operator-words.ts'
 import { formatSayer, properties } from './print.ts'
 import type { Line } from './table.ts'

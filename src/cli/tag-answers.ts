@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { given, orNothing, pin, resolution, text } from './answers.ts'
+import { given, orNothing, resolution, text } from './answers.ts'
+import { pin } from './operator-answers.ts'
 import { storedOn } from './operator-words.ts'
 
 /** `GET /api/v1/tags` */

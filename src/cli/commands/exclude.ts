@@ -1,14 +1,14 @@
 import { findAdmin } from '../admin-address.ts'
 import { type AdminApi, createAdminApi } from '../admin-api.ts'
+import { peersAnswer } from '../answers.ts'
+import type { CommandContext, RunCommand } from '../command.ts'
+import { CommandFailure } from '../command-failure.ts'
+import type { ExitCode } from '../exit-codes.ts'
 import {
   type ExclusionsAnswer,
   exclusionChangeAnswer,
   exclusionsAnswer,
-  peersAnswer,
-} from '../answers.ts'
-import type { CommandContext, RunCommand } from '../command.ts'
-import { CommandFailure } from '../command-failure.ts'
-import type { ExitCode } from '../exit-codes.ts'
+} from '../operator-answers.ts'
 import {
   hasEnough,
   mustHaveBeen,

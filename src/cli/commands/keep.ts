@@ -1,8 +1,8 @@
 import { looksLikeRegistry } from '../../oci/reference.ts'
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
-import { type KeepChangeAnswer, keepChangeAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
+import { type KeepChangeAnswer, keepChangeAnswer } from '../operator-answers.ts'
 import {
   hasEnough,
   mustHaveBeen,

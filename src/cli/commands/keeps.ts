@@ -1,7 +1,7 @@
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
-import { type KeepsAnswer, keepsAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
+import { type KeepsAnswer, keepsAnswer } from '../operator-answers.ts'
 import { formatSayer, print } from '../print.ts'
 import { columns, type Line } from '../table.ts'
 

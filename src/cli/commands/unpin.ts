@@ -1,7 +1,7 @@
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
-import { pinRemovalAnswer } from '../answers.ts'
 import type { RunCommand } from '../command.ts'
+import { pinRemovalAnswer } from '../operator-answers.ts'
 import { hasEnough, mustHaveBeen, readCopies } from '../operator-words.ts'
 import { pinLines, pinPath } from '../pin-words.ts'
 import { print } from '../print.ts'

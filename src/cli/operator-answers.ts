@@ -1,0 +1,125 @@
+import { type Static, Type } from 'typebox'
+import { orNothing, text } from './answers.ts'
+import { changed, storedOn } from './operator-words.ts'
+
+/** A pin, without its history. */
+export const pin = {
+  reference: Type.String(),
+  standing: Type.String(),
+  digest: text,
+  mediaType: text,
+  /** Bytes of the manifest. */
+  size: orNothing(Type.Number()),
+  note: text,
+  author: text,
+  expiresAt: text,
+  setAt: Type.String(),
+  setOn: Type.String(),
+  setOnName: text,
+  /** What was said of it without knowing of it. */
+  conflict: orNothing(
+    Type.Object({
+      at: Type.String(),
+      setOn: Type.String(),
+      setOnName: text,
+      digest: text,
+      author: text,
+    }),
+  ),
+  completeHere: orNothing(Type.Boolean()),
+  heldOtherwise: orNothing(Type.Array(Type.Object({ node: Type.String(), digest: Type.String() }))),
+}
+
+/** `GET /api/v1/pins` */
+export const pinsAnswer = Type.Object({ items: Type.Array(Type.Object(pin)), next: text })
+
+/** `GET /api/v1/pins/{reference}` */
+export const pinAnswer = Type.Object({
+  ...pin,
+  history: Type.Array(
+    Type.Object({
+      at: Type.String(),
+      setOn: Type.String(),
+      setOnName: text,
+      digest: text,
+      note: text,
+      author: text,
+      expiresAt: text,
+      conflict: Type.Boolean(),
+    }),
+  ),
+})
+
+/** `PUT` and `DELETE /api/v1/pins/{reference}` */
+export const pinChangeAnswer = Type.Object({
+  ...pin,
+  complete: Type.Boolean(),
+  fetching: Type.Boolean(),
+  changed,
+  storedOn,
+})
+
+/** `DELETE /api/v1/pins/{reference}` */
+export const pinRemovalAnswer = Type.Object({
+  ...pinChangeAnswer.properties,
+  setAt: text,
+  setOn: text,
+})
+
+/** `GET /api/v1/bans` and `/api/v1/blocks` */
+export const exclusionsAnswer = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      key: Type.String(),
+      /** Of a banned node that is known. */
+      name: text,
+      setAt: Type.String(),
+      setOn: Type.String(),
+      setOnName: text,
+      note: text,
+      author: text,
+    }),
+  ),
+})
+
+/** `PUT` and `DELETE` of a ban or a block */
+export const exclusionChangeAnswer = Type.Object({
+  key: Type.String(),
+  name: text,
+  changed,
+  storedOn,
+})
+
+/** `GET /api/v1/keeps` */
+export const keepsAnswer = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      pattern: Type.String(),
+      configured: Type.Boolean(),
+      tags: Type.Number(),
+      setAt: text,
+      setOn: text,
+      setOnName: text,
+      note: text,
+      author: text,
+    }),
+  ),
+  tags: Type.Number(),
+})
+
+/** `PUT` and `DELETE` of a keep */
+export const keepChangeAnswer = Type.Object({
+  pattern: Type.String(),
+  configured: Type.Boolean(),
+  tags: Type.Number(),
+  changed,
+  storedOn,
+})
+
+export type PinsAnswer = Static<typeof pinsAnswer>
+export type PinAnswer = Static<typeof pinAnswer>
+export type PinChangeAnswer = Static<typeof pinChangeAnswer>
+export type PinRemovalAnswer = Static<typeof pinRemovalAnswer>
+export type ExclusionsAnswer = Static<typeof exclusionsAnswer>
+export type KeepsAnswer = Static<typeof keepsAnswer>
+export type KeepChangeAnswer = Static<typeof keepChangeAnswer>
