@@ -1,5 +1,6 @@
 import type { Exclusion, ExclusionBook, ExclusionKind } from '../ports/exclusion-book.ts'
 import type { NodeId } from '../ports/node-id.ts'
+import { createOneByOne } from './one-by-one.ts'
 import { mustBeOperator, Refusal, type Stored } from './operator-word.ts'
 
 /** What a change did. */
@@ -30,10 +31,12 @@ export interface Exclusions {
 export interface ExclusionTerms {
   /** Nodes that are to have stored it before it is acknowledged, this one among them. */
   readonly copies: number
+  /** Asked right before the change, of what stands there then: throws when that is not what the operator has seen. */
+  readonly check?: ((standing: Exclusion | undefined) => void) | undefined
   readonly signal: AbortSignal
 }
 
-/** Exclusions of this node's ledger. */
+/** Exclusions of this node's ledger. Changes are made one after another: each sees what the one before left. */
 export function createExclusions(parts: {
   readonly book: ExclusionBook
   readonly self: NodeId
@@ -47,6 +50,7 @@ export function createExclusions(parts: {
   ) => Promise<Stored>
 }): Exclusions {
   const { book } = parts
+  const inTurn = createOneByOne()
   const find = (kind: ExclusionKind, key: string): Exclusion | undefined =>
     book.list(kind).find(one => one.key === key)
 
@@ -56,11 +60,14 @@ export function createExclusions(parts: {
     terms: ExclusionTerms,
     write: (before: Exclusion | undefined) => Promise<void>,
   ): Promise<ExclusionChange> {
-    mustBeOperator(parts.isOperator)
-    const before = find(kind, key)
-    await write(before)
-    const stored = await parts.storeOnOthers(kind, key, terms)
-    return { before, after: find(kind, key), stored }
+    const did = await inTurn(async () => {
+      mustBeOperator(parts.isOperator)
+      const before = find(kind, key)
+      terms.check?.(before)
+      await write(before)
+      return { before, after: find(kind, key) }
+    })
+    return { ...did, stored: await parts.storeOnOthers(kind, key, terms) }
   }
 
   return {

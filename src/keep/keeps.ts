@@ -17,6 +17,8 @@ export interface KeepChange {
 export interface KeepTerms {
   /** Nodes that are to have stored it before it is acknowledged, this one among them. */
   readonly copies: number
+  /** Asked right before the change, of what stands there then: throws when that is not what the operator has seen. */
+  readonly check?: ((standing: KeptPattern | undefined) => void) | undefined
   readonly signal: AbortSignal
 }
 
@@ -67,6 +69,7 @@ export function createKeeps(parts: {
       mustBeOperator(parts.isOperator)
       const pattern = read(text)
       const before = standing(pattern)
+      terms.check?.(before)
       await write(pattern, before)
       return { pattern, before, after: standing(pattern) }
     })

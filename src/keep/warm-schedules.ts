@@ -22,6 +22,12 @@ export interface ScheduleChange {
   readonly stored: Stored
 }
 
+/** How a change is made. */
+export interface ScheduleTerms extends JobTerms {
+  /** Asked right before the change, of what has the name then: throws when that is not what the operator has seen. */
+  readonly check?: ((standing: WarmSchedule | undefined) => void) | undefined
+}
+
 /** Has images fetched again and again. */
 export interface WarmSchedules {
   /** In the order of their names; this node's own of the configuration first. */
@@ -32,10 +38,10 @@ export interface WarmSchedules {
     name: string,
     what: WarmTask & Recurring,
     details: { readonly note: string | undefined; readonly author: string | undefined },
-    terms: JobTerms,
+    terms: ScheduleTerms,
   ): Promise<ScheduleChange>
   /** Its runs are no longer worked on, either. As {@link WarmSchedules.put}. */
-  remove(name: string, by: string | undefined, terms: JobTerms): Promise<ScheduleChange>
+  remove(name: string, by: string | undefined, terms: ScheduleTerms): Promise<ScheduleChange>
 }
 
 /** Schedules at the most: each is looked at all the time, on every node. */
@@ -82,12 +88,13 @@ export function createWarmSchedules(parts: {
 
   async function change(
     name: string,
-    terms: JobTerms,
+    terms: ScheduleTerms,
     say: (before: WarmSchedule | undefined) => Promise<void>,
   ): Promise<ScheduleChange> {
     const did = await inTurn(async () => {
       mustBeOperator(parts.isOperator)
       const before = find(name)
+      terms.check?.(before)
       await say(before)
       return { before, after: find(name) }
     })

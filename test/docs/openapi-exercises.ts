@@ -61,6 +61,7 @@ export const exercises: Readonly<Record<string, Exercise>> = {
     noted: { subject: tag, before: { digest }, after: { standing: 'removed', author: 'writer' } },
   },
   listKeeps: { after: ['putKeep'] },
+  getKeep: { path: { pattern }, after: ['putKeep'] },
   putKeep: {
     path: { pattern },
     query: 'copies=2',
@@ -73,6 +74,7 @@ export const exercises: Readonly<Record<string, Exercise>> = {
     noted: { subject: pattern, before: { pattern, author: 'writer' } },
   },
   listBans: { after: ['putBan'] },
+  getBan: { path: { node: stranger }, after: ['putBan'] },
   putBan: {
     path: { node: stranger },
     body: {},
@@ -84,6 +86,7 @@ export const exercises: Readonly<Record<string, Exercise>> = {
     noted: { subject: stranger, before: { key: stranger } },
   },
   listBlocks: { after: ['putBlock'] },
+  getBlock: { path: { digest: blocked }, after: ['putBlock'] },
   putBlock: {
     path: { digest: blocked },
     body: { note: 'CVE' },
@@ -109,6 +112,7 @@ export const exercises: Readonly<Record<string, Exercise>> = {
     noted: { subject: 'night', before: { id: 'night', images: [tag] } },
   },
   listSchedules: { after: ['putSchedule'] },
+  getSchedule: { ...ofSchedule, after: ['putSchedule'] },
   putSchedule: {
     ...ofSchedule,
     query: 'copies=2',

@@ -9,10 +9,14 @@ const exclusion = {
   setOnName: optionalText,
   note: optionalText,
   author: optionalText,
+  version: described(optionalText, 'As in `ETag`; `If-Match` takes it.'),
 }
 
 /** `GET /api/v1/bans` and `/api/v1/blocks`: those in force, in the order of their keys. */
 export const exclusionsAnswer = Type.Object({ ...asOf, items: Type.Array(Type.Object(exclusion)) })
+
+/** `GET /api/v1/bans/{node}` and `/api/v1/blocks/{digest}` */
+export const exclusionAnswer = Type.Object({ ...asOf, ...exclusion })
 
 /** Why a ban, a block or a keep is set. */
 export const exclusionBody = Type.Object(
@@ -33,5 +37,6 @@ export const exclusionChangeAnswer = Type.Object({
   storedOn,
 })
 
+export type ExclusionAnswer = Static<typeof exclusionAnswer>
 export type ExclusionsAnswer = Static<typeof exclusionsAnswer>
 export type ExclusionChangeAnswer = Static<typeof exclusionChangeAnswer>

@@ -3,9 +3,15 @@ import { parseDigest } from '../../oci/digest.ts'
 import type { Exclusion, ExclusionBook, ExclusionKind } from '../../ports/exclusion-book.ts'
 import { parseNodeId } from '../../ports/node-id.ts'
 import { defined, hasChanged, iso } from './describe.ts'
-import type { ExclusionChangeAnswer, ExclusionsAnswer } from './exclusion-contract.ts'
+import type {
+  ExclusionAnswer,
+  ExclusionChangeAnswer,
+  ExclusionsAnswer,
+} from './exclusion-contract.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
+import { readWordCheck, versionOfWord, writeTag } from './preconditions.ts'
+import { ProblemError } from './problem.ts'
 import { QueryFault } from './read-query.ts'
 import { wordTerms } from './word-terms.ts'
 
@@ -25,12 +31,13 @@ export function addExclusions(
     readonly nameOf: (id: string) => string | undefined
   },
 ): void {
+  const name = (exclusion: Exclusion): ExclusionsAnswer['items'][number] => ({
+    ...describe(exclusion),
+    ...defined({ name: nameOf(exclusion.key), setOnName: nameOf(exclusion.origin) }),
+  })
   const list = (kind: ExclusionKind): ExclusionsAnswer => ({
     ...asOf(),
-    items: book.list(kind).map(exclusion => ({
-      ...describe(exclusion),
-      ...defined({ name: nameOf(exclusion.key), setOnName: nameOf(exclusion.origin) }),
-    })),
+    items: book.list(kind).map(name),
   })
   const tell = (key: string, change: ExclusionChange): ExclusionChangeAnswer => ({
     ...asOf(),
@@ -41,41 +48,46 @@ export function addExclusions(
     storedOn: change.stored,
   })
 
-  for (const [kind, all, put, remove] of [
-    ['ban', operations.bans, operations.putBan, operations.deleteBan],
-    ['block', operations.blocks, operations.putBlock, operations.deleteBlock],
+  for (const [kind, all, one, put, remove] of [
+    ['ban', operations.bans, operations.ban, operations.putBan, operations.deleteBan],
+    ['block', operations.blocks, operations.block, operations.putBlock, operations.deleteBlock],
   ] as const) {
     add(all, () => list(kind))
-    add(put, async ({ path, query, body, caller, audit }) => {
+    add(one, ({ path, reply }) => {
+      const key = readKey(kind, path)
+      const found = exclusions.find(kind, key)
+      if (found === undefined) throw new ProblemError(404, `nothing is said of ${key}`)
+      writeTag(reply, versionOf(found))
+      return { ...asOf(), ...name(found) } satisfies ExclusionAnswer
+    })
+    add(put, async ({ path, query, body, caller, request, reply, audit }) => {
       const key = readKey(kind, path)
       audit({ subject: key })
       const details = { note: body.note, author: body.author ?? caller }
-      const change = await exclusions.set(kind, key, details, wordTerms(query.copies))
+      const terms = wordTerms(query.copies, readWordCheck(request.headers, versionOf))
+      const change = await exclusions.set(kind, key, details, terms)
+      writeTag(reply, change.after && versionOf(change.after))
       audit({ subject: key, before: change.before, after: change.after })
       return tell(key, change)
     })
-    add(remove, async ({ path, query, caller, audit }) => {
+    add(remove, async ({ path, query, caller, request, audit }) => {
       const key = readKey(kind, path)
       audit({ subject: key })
-      const change = await exclusions.lift(kind, key, caller, wordTerms(query.copies))
+      const terms = wordTerms(query.copies, readWordCheck(request.headers, versionOf))
+      const change = await exclusions.lift(kind, key, caller, terms)
       audit({ subject: key, before: change.before, after: change.after })
       return tell(key, change)
     })
   }
 }
 
-const describe = ({
-  key,
-  atMs,
-  origin,
-  note,
-  author,
-}: Exclusion): ExclusionsAnswer['items'][number] => ({
-  key,
-  setAt: iso(atMs),
-  setOn: origin,
-  ...defined({ note, author }),
-})
+const versionOf = (exclusion: Exclusion): string | undefined => versionOfWord(exclusion)
+
+const describe = (exclusion: Exclusion): ExclusionsAnswer['items'][number] => {
+  const { key, atMs, origin, note, author } = exclusion
+  const version = versionOf(exclusion)
+  return { key, setAt: iso(atMs), setOn: origin, ...defined({ note, author, version }) }
+}
 
 function readKey(kind: ExclusionKind, path: Readonly<Record<string, string>>): string {
   const text = path[kind === 'ban' ? 'node' : 'digest'] ?? ''

@@ -15,7 +15,15 @@ const keep = {
   setOnName: optionalText,
   note: optionalText,
   author: optionalText,
+  version: described(optionalText, 'As in `ETag`; `If-Match` takes it.'),
 }
+
+/** `GET /api/v1/keeps/{pattern}` */
+export const keepAnswer = Type.Object({
+  ...asOf,
+  ...keep,
+  tags: described(Type.Integer(), 'Known tags that it covers.'),
+})
 
 /** `GET /api/v1/keeps`: those in force, in the order of their patterns. `tags`: how many known tags it covers. */
 export const keepsAnswer = Type.Object({
@@ -43,5 +51,6 @@ export const keepChangeAnswer = Type.Object({
   storedOn,
 })
 
+export type KeepAnswer = Static<typeof keepAnswer>
 export type KeepsAnswer = Static<typeof keepsAnswer>
 export type KeepChangeAnswer = Static<typeof keepChangeAnswer>

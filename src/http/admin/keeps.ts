@@ -2,9 +2,11 @@ import type { CoveredTags } from '../../keep/covered-tags.ts'
 import type { KeepSet, KeptPattern } from '../../keep/keep-set.ts'
 import type { KeepChange, Keeps } from '../../keep/keeps.ts'
 import { defined, hasChanged, iso } from './describe.ts'
-import type { KeepChangeAnswer, KeepsAnswer } from './keep-contract.ts'
+import type { KeepAnswer, KeepChangeAnswer, KeepsAnswer } from './keep-contract.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
+import { readWordCheck, type TagReply, versionOfWord, writeTag } from './preconditions.ts'
+import { ProblemError } from './problem.ts'
 import { wordTerms } from './word-terms.ts'
 
 /** What the operations on keeps ask. */
@@ -29,36 +31,48 @@ export function addKeeps(
     readonly nameOf: (id: string) => string | undefined
   },
 ): void {
+  const name = (one: KeptPattern) => ({
+    ...describe(one),
+    ...defined({ setOnName: one.said && nameOf(one.said.origin) }),
+  })
+
   add(operations.keeps, async () => {
     const patterns = keepSet.patterns()
     const { byPattern, any } = await coveredTags(patterns)
-    const items = patterns.map((one, i) => ({
-      ...describe(one),
-      ...defined({ setOnName: one.said && nameOf(one.said.origin) }),
-      tags: byPattern[i] ?? 0,
-    }))
+    const items = patterns.map((one, i) => ({ ...name(one), tags: byPattern[i] ?? 0 }))
     return { ...asOf(), items, tags: any } satisfies KeepsAnswer
   })
 
-  add(operations.putKeep, async ({ path, query, body, caller, audit }) => {
+  add(operations.keep, async ({ path, reply }) => {
+    const found = keeps.find(path['pattern'] ?? '')
+    if (found === undefined) throw new ProblemError(404, `${path['pattern']} is not kept`)
+    writeTag(reply, versionOfKeep(found))
+    const { any } = await coveredTags([found])
+    return { ...asOf(), ...name(found), tags: any } satisfies KeepAnswer
+  })
+
+  add(operations.putKeep, async ({ path, query, body, caller, request, reply, audit }) => {
     const text = path['pattern'] ?? ''
     audit({ subject: text })
     const details = { note: body.note, author: body.author ?? caller }
-    const change = await keeps.set(text, details, wordTerms(query.copies))
+    const terms = wordTerms(query.copies, readWordCheck(request.headers, versionOfKeep))
+    const change = await keeps.set(text, details, terms)
     audit(told(change))
-    return tell(change)
+    return tell(change, reply)
   })
 
-  add(operations.deleteKeep, async ({ path, query, caller, audit }) => {
+  add(operations.deleteKeep, async ({ path, query, caller, request, reply, audit }) => {
     const text = path['pattern'] ?? ''
     audit({ subject: text })
-    const change = await keeps.remove(text, caller, wordTerms(query.copies))
+    const terms = wordTerms(query.copies, readWordCheck(request.headers, versionOfKeep))
+    const change = await keeps.remove(text, caller, terms)
     audit(told(change))
-    return tell(change)
+    return tell(change, reply)
   })
 
-  async function tell(change: KeepChange): Promise<KeepChangeAnswer> {
+  async function tell(change: KeepChange, reply: TagReply): Promise<KeepChangeAnswer> {
     const { pattern, before, after, stored } = change
+    writeTag(reply, after && versionOfKeep(after))
     const meant = after ?? before
     const { any } = await coveredTags(meant === undefined ? [] : [meant])
     return {
@@ -72,6 +86,8 @@ export function addKeeps(
     }
   }
 }
+
+const versionOfKeep = ({ said }: KeptPattern): string | undefined => versionOfWord(said)
 
 const told = ({ pattern, before, after }: KeepChange) => ({
   subject: pattern,
@@ -90,7 +106,7 @@ function describe({
     ...(said !== undefined && {
       setAt: iso(said.atMs),
       setOn: said.origin,
-      ...defined({ note: said.note, author: said.author }),
+      ...defined({ note: said.note, author: said.author, version: versionOfWord(said) }),
     }),
   }
 }

@@ -9,9 +9,7 @@ import {
   resolveQuery,
   statusAnswer,
 } from './contract.ts'
-import { exclusionBody, exclusionChangeAnswer, exclusionsAnswer } from './exclusion-contract.ts'
 import { jobOperations } from './job-operations.ts'
-import { keepChangeAnswer, keepsAnswer } from './keep-contract.ts'
 import { modeOperations } from './mode-operations.ts'
 import { nodesAnswer } from './node-contract.ts'
 import { nodeOperations } from './node-operations.ts'
@@ -31,6 +29,7 @@ import { reportAnswer, reportQuery } from './report-contract.ts'
 import { scheduleOperations } from './schedule-operations.ts'
 import { forgetAnswer, refreshAnswer, tagAnswer, tagsAnswer, tagsQuery } from './tag-contract.ts'
 import { whyOperation } from './why-contract.ts'
+import { wordOperations } from './word-operations.ts'
 
 const read = { method: 'GET', role: 'read', body: undefined, problems: [] } as const
 
@@ -146,96 +145,7 @@ export const operations = {
     answer: pinRemovalAnswer,
     problems: [409, 412, 503],
   }),
-  keeps: operation({
-    ...read,
-    id: 'listKeeps',
-    path: '/api/v1/keeps',
-    summary: 'Patterns of tags that must stay available offline',
-    query: noQuery,
-    answer: keepsAnswer,
-  }),
-  putKeep: operation({
-    id: 'putKeep',
-    method: 'PUT',
-    path: '/api/v1/keeps/{pattern}',
-    summary: 'Keep the tags of a pattern, on every node',
-    role: 'write',
-    query: changeQuery,
-    body: exclusionBody,
-    answer: keepChangeAnswer,
-    problems: [409, 503],
-  }),
-  deleteKeep: operation({
-    id: 'deleteKeep',
-    method: 'DELETE',
-    path: '/api/v1/keeps/{pattern}',
-    summary: 'No longer keep the tags of a pattern',
-    role: 'write',
-    query: changeQuery,
-    body: undefined,
-    answer: keepChangeAnswer,
-    problems: [409, 503],
-  }),
-  bans: operation({
-    ...read,
-    id: 'listBans',
-    path: '/api/v1/bans',
-    summary: 'Nodes that are banned',
-    query: noQuery,
-    answer: exclusionsAnswer,
-  }),
-  putBan: operation({
-    id: 'putBan',
-    method: 'PUT',
-    path: '/api/v1/bans/{node}',
-    summary: 'Ban a node: its word no longer counts, and nobody deals with it',
-    role: 'write',
-    query: changeQuery,
-    body: exclusionBody,
-    answer: exclusionChangeAnswer,
-    problems: [409, 503],
-  }),
-  deleteBan: operation({
-    id: 'deleteBan',
-    method: 'DELETE',
-    path: '/api/v1/bans/{node}',
-    summary: 'Lift a ban',
-    role: 'write',
-    query: changeQuery,
-    body: undefined,
-    answer: exclusionChangeAnswer,
-    problems: [409, 503],
-  }),
-  blocks: operation({
-    ...read,
-    id: 'listBlocks',
-    path: '/api/v1/blocks',
-    summary: 'Digests that are blocked',
-    query: noQuery,
-    answer: exclusionsAnswer,
-  }),
-  putBlock: operation({
-    id: 'putBlock',
-    method: 'PUT',
-    path: '/api/v1/blocks/{digest}',
-    summary: 'Block a digest: no tag is answered with it',
-    role: 'write',
-    query: changeQuery,
-    body: exclusionBody,
-    answer: exclusionChangeAnswer,
-    problems: [409, 503],
-  }),
-  deleteBlock: operation({
-    id: 'deleteBlock',
-    method: 'DELETE',
-    path: '/api/v1/blocks/{digest}',
-    summary: 'Lift a block',
-    role: 'write',
-    query: changeQuery,
-    body: undefined,
-    answer: exclusionChangeAnswer,
-    problems: [409, 503],
-  }),
+  ...wordOperations,
   report: operation({
     ...read,
     id: 'getReport',

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { Refusal } from '../../keep/operator-word.ts'
 import type { Stamp } from '../../ledger/stamp.ts'
@@ -28,6 +29,32 @@ export function readPreconditions(
       (version !== undefined && list.includes(version))
     if (wanted !== undefined && !isIn(wanted)) throw changed(version)
     if (unwanted !== undefined && isIn(unwanted)) throw changed(version)
+  }
+}
+
+/** Changes with what an operator said, and with who said it when; goes into `ETag`, in quotes. `undefined`: nobody said anything. */
+export const versionOfWord = (word: object | undefined): string | undefined =>
+  word && createHash('sha256').update(JSON.stringify(word)).digest('hex').slice(0, 16)
+
+/** What a version is told with. */
+export interface TagReply {
+  header(name: string, value: string): unknown
+}
+
+/** Answers with the version of what stands there now; with none where nothing does. */
+export function writeTag(reply: TagReply, version: string | undefined): void {
+  if (version !== undefined) reply.header('ETag', `"${version}"`)
+}
+
+/** What a request makes of its preconditions, for what has such a version while it is there. The check throws `Refusal` with `changed`. */
+export function readWordCheck<T>(
+  headers: IncomingHttpHeaders,
+  versionOf: (standing: T) => string | undefined,
+): (standing: T | undefined) => void {
+  const check = readPreconditions(headers)
+  return standing => {
+    const version = standing && versionOf(standing)
+    check(version === undefined ? undefined : { version, isThere: true })
   }
 }
 

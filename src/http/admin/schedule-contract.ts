@@ -39,12 +39,16 @@ const schedule = {
   setAt: described(Type.Optional(time), 'What was due before is not made up for.'),
   note: optionalText,
   author: optionalText,
+  version: described(optionalText, 'As in `ETag`; `If-Match` takes it.'),
   nextAt: described(
     Type.Optional(time),
     'When this node begins next if it is online then and not at work on the last one.',
   ),
   job: described(optionalText, 'Id of the newest run, as `GET /api/v1/jobs/{id}` has it.'),
 }
+
+/** `GET /api/v1/schedules/{name}` */
+export const scheduleAnswer = Type.Object({ ...asOf, ...schedule })
 
 /** `GET /api/v1/schedules` */
 export const schedulesAnswer = Type.Object({ ...asOf, items: Type.Array(Type.Object(schedule)) })
@@ -62,6 +66,7 @@ export const scheduleRemovalAnswer = Type.Object({
   ...change,
 })
 
+export type ScheduleAnswer = Static<typeof scheduleAnswer>
 export type SchedulesAnswer = Static<typeof schedulesAnswer>
 export type ScheduleChangeAnswer = Static<typeof scheduleChangeAnswer>
 export type ScheduleRemovalAnswer = Static<typeof scheduleRemovalAnswer>

@@ -1,6 +1,7 @@
 import { noQuery, type Operation, operation } from './operation.ts'
 import { changeQuery } from './pin-contract.ts'
 import {
+  scheduleAnswer,
   scheduleBody,
   scheduleChangeAnswer,
   scheduleRemovalAnswer,
@@ -20,26 +21,38 @@ export const scheduleOperations = {
     answer: schedulesAnswer,
     problems: [],
   }),
+  schedule: operation({
+    id: 'getSchedule',
+    method: 'GET',
+    path: '/api/v1/schedules/{name}',
+    summary: 'A warm job that recurs',
+    role: 'read',
+    query: noQuery,
+    body: undefined,
+    answer: scheduleAnswer,
+    problems: [404],
+  }),
   putSchedule: operation({
     id: 'putSchedule',
     method: 'PUT',
     path: '/api/v1/schedules/{name}',
-    summary: 'Have nodes fetch images again and again; to say the same again changes nothing',
+    summary:
+      'Have nodes fetch images again and again; to say the same again changes nothing; If-Match and If-None-Match are honoured',
     role: 'write',
     query: changeQuery,
     body: scheduleBody,
     answer: scheduleChangeAnswer,
-    problems: [404, 409, 413, 415, 503],
+    problems: [404, 409, 412, 413, 415, 503],
   }),
   deleteSchedule: operation({
     id: 'deleteSchedule',
     method: 'DELETE',
     path: '/api/v1/schedules/{name}',
-    summary: 'Have them fetched no more, by a run that is under way neither',
+    summary: 'Have them fetched no more, by a run that is under way neither; If-Match is honoured',
     role: 'write',
     query: changeQuery,
     body: undefined,
     answer: scheduleRemovalAnswer,
-    problems: [409, 503],
+    problems: [409, 412, 503],
   }),
 } as const satisfies Record<string, Operation>

@@ -5,8 +5,11 @@ import { defined, hasChanged, iso, isoOf } from './describe.ts'
 import { describeShares, namedImages } from './describe-job.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
+import { readWordCheck, versionOfWord, writeTag } from './preconditions.ts'
+import { ProblemError } from './problem.ts'
 import { createReadTask } from './read-task.ts'
 import type {
+  ScheduleAnswer,
   ScheduleChangeAnswer,
   ScheduleRemovalAnswer,
   SchedulesAnswer,
@@ -41,22 +44,35 @@ export function addSchedules(
     return { ...asOf(), items: warmSchedules.list().map(describe) } satisfies SchedulesAnswer
   })
 
-  add(operations.putSchedule, async ({ path, query, body, caller, audit }) => {
+  add(operations.schedule, ({ path, reply }) => {
+    const name = path['name'] ?? ''
+    const found = warmSchedules.find(name)
+    if (found === undefined) {
+      throw new ProblemError(404, `no schedule is called ${JSON.stringify(name)}`)
+    }
+    writeTag(reply, versionOf(found))
+    return { ...asOf(), ...describe(found) } satisfies ScheduleAnswer
+  })
+
+  add(operations.putSchedule, async ({ path, query, body, caller, request, reply, audit }) => {
     const name = path['name'] ?? ''
     audit({ subject: name })
     const { every, timeZone, jitterSeconds } = body
     const recurring = { every, timeZone, jitterMs: jitterSeconds * 1_000 }
     const what = { ...(await readTask(body)), ...recurring }
     const details = { note: body.note, author: body.author ?? caller }
-    const change = await warmSchedules.put(name, what, details, wordTerms(query.copies))
+    const terms = wordTerms(query.copies, readWordCheck(request.headers, versionOf))
+    const change = await warmSchedules.put(name, what, details, terms)
+    writeTag(reply, change.after && versionOf(change.after))
     audit(told(name, change))
     return tell(change)
   })
 
-  add(operations.deleteSchedule, async ({ path, query, caller, audit }) => {
+  add(operations.deleteSchedule, async ({ path, query, caller, request, audit }) => {
     const name = path['name'] ?? ''
     audit({ subject: name })
-    const change = await warmSchedules.remove(name, caller, wordTerms(query.copies))
+    const terms = wordTerms(query.copies, readWordCheck(request.headers, versionOf))
+    const change = await warmSchedules.remove(name, caller, terms)
     audit(told(name, change))
     const { before, after, stored } = change
     const was = after ?? before
@@ -95,7 +111,18 @@ export function addSchedules(
       ...describeShares(schedule),
       configured: isConfigured,
       ...(!isConfigured && { setAt: iso(sinceMs) }),
-      ...defined({ note, author, nextAt: isoOf(nextRunMs(name)), job: newest?.id }),
+      ...defined({
+        note,
+        author,
+        version: versionOf(schedule),
+        nextAt: isoOf(nextRunMs(name)),
+        job: newest?.id,
+      }),
     }
   }
+}
+
+/** What the configuration says is told from this node alone, and changed there. */
+function versionOf({ times: _, isConfigured, ...said }: WarmSchedule): string | undefined {
+  return isConfigured ? undefined : versionOfWord(said)
 }
