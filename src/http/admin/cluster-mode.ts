@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ClusterMode, ClusterModeChange, ClusterModeTerms } from '../../keep/cluster-mode.ts'
 import type { ClusterModeState, ModeSwitch } from '../../keep/mode-switch.ts'
@@ -6,7 +5,7 @@ import { defined, hasChanged, iso, isoOf } from './describe.ts'
 import type { ClusterModeAnswer, ClusterModeChangeAnswer, ModeAnswer } from './mode-contract.ts'
 import { modeOperations } from './mode-operations.ts'
 import type { AddOperation } from './operation.ts'
-import { readPreconditions } from './preconditions.ts'
+import { readWordCheck, type TagReply, versionOfWord, writeTag } from './preconditions.ts'
 import { wordTerms } from './word-terms.ts'
 
 /** Subject in the audit log: it concerns all nodes. */
@@ -51,7 +50,7 @@ export function addClusterMode(
 
   function changed(
     { before, after, stored }: ClusterModeChange,
-    reply: Reply,
+    reply: TagReply,
     audit: (what: { subject: string; before?: unknown; after?: unknown }) => void,
   ): ClusterModeChangeAnswer {
     audit({
@@ -62,15 +61,13 @@ export function addClusterMode(
     return { ...tell(after, reply), changed: hasChanged({ before, after }), storedOn: stored }
   }
 
-  function tell(standing: ClusterModeState | undefined, reply: Reply): ClusterModeAnswer {
-    if (standing !== undefined) reply.header('ETag', `"${versionOf(standing)}"`)
+  function tell(standing: ClusterModeState | undefined, reply: TagReply): ClusterModeAnswer {
+    writeTag(reply, standing && versionOf(standing))
     const { mode, decidedBy } = modeSwitch.state()
     const cluster = standing && describeClusterMode(standing, nameOf)
     return { ...asOf(), ...defined({ cluster }), here: { mode, decidedBy } }
   }
 }
-
-type Reply = { header(name: string, value: string): unknown }
 
 /** It is told with every answer about the mode. */
 export function describeClusterMode(
@@ -82,13 +79,8 @@ export function describeClusterMode(
 }
 
 function termsOf(headers: IncomingHttpHeaders, copies: number): ClusterModeTerms {
-  const mustMatch = readPreconditions(headers)
-  return {
-    ...wordTerms(copies),
-    check: standing => mustMatch(standing && { version: versionOf(standing), isThere: true }),
-  }
+  return { ...wordTerms(copies), check: readWordCheck(headers, versionOf) }
 }
 
 /** All of it: words of one millisecond have the same time. */
-const versionOf = (standing: ClusterModeState): string =>
-  createHash('sha256').update(JSON.stringify(standing)).digest('base64url').slice(0, 22)
+const versionOf = (standing: ClusterModeState): string | undefined => versionOfWord(standing)

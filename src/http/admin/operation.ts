@@ -30,6 +30,9 @@ export interface Operation<
 /** No parameters. */
 export const noQuery = Type.Object({})
 
+/** What only asks, and finds whatever it asks for. */
+export const read = { method: 'GET', role: 'read', body: undefined, problems: [] } as const
+
 /** Keeps the exact types of what is written down. */
 export const operation = <
   Q extends TObject,

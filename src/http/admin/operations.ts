@@ -13,7 +13,7 @@ import { jobOperations } from './job-operations.ts'
 import { modeOperations } from './mode-operations.ts'
 import { nodesAnswer } from './node-contract.ts'
 import { nodeOperations } from './node-operations.ts'
-import { noQuery, type Operation, operation } from './operation.ts'
+import { noQuery, type Operation, operation, read } from './operation.ts'
 import {
   auditAnswer,
   auditQuery,
@@ -30,8 +30,6 @@ import { scheduleOperations } from './schedule-operations.ts'
 import { forgetAnswer, refreshAnswer, tagAnswer, tagsAnswer, tagsQuery } from './tag-contract.ts'
 import { whyOperation } from './why-contract.ts'
 import { wordOperations } from './word-operations.ts'
-
-const read = { method: 'GET', role: 'read', body: undefined, problems: [] } as const
 
 /** Everything that the admin API can do. */
 export const operations = {

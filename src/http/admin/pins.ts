@@ -15,7 +15,7 @@ import type {
   PinRemovalAnswer,
   PinsAnswer,
 } from './pin-contract.ts'
-import { readPreconditions, versionOf } from './preconditions.ts'
+import { readPreconditions, type TagReply, versionOf, writeTag } from './preconditions.ts'
 import { ProblemError } from './problem.ts'
 import { QueryFault } from './read-query.ts'
 
@@ -75,7 +75,7 @@ export function addPins(
     const key = parseTag(path['reference'] ?? '')
     const state = book.get(key)
     if (state === undefined) throw neverPinned(key)
-    reply.header('ETag', `"${versionOf(state)}"`)
+    writeTag(reply, versionOf(state))
     const history = book.history(key).map(event => ({
       at: iso(event.atMs),
       setOn: event.origin,
@@ -117,11 +117,11 @@ export function addPins(
 
   async function tell(
     change: Awaited<ReturnType<Pins['set']>>,
-    reply: { header(name: string, value: string): unknown },
+    reply: TagReply,
   ): Promise<PinChangeAnswer> {
     const { after, isFetching, stored } = change
     if (after === undefined) throw new Error('a pin was set and is not there')
-    reply.header('ETag', `"${versionOf(after)}"`)
+    writeTag(reply, versionOf(after))
     return {
       ...asOf(),
       ...tellWith(after, await straysOf([after])),

@@ -34,7 +34,7 @@ export function readPreconditions(
 
 /** Changes with what an operator said, and with who said it when; goes into `ETag`, in quotes. `undefined`: nobody said anything. */
 export const versionOfWord = (word: object | undefined): string | undefined =>
-  word && createHash('sha256').update(JSON.stringify(word)).digest('hex').slice(0, 16)
+  word && createHash('sha256').update(JSON.stringify(word)).digest('base64url').slice(0, 22)
 
 /** What a version is told with. */
 export interface TagReply {

@@ -8,7 +8,7 @@ import { defined, iso } from './describe.ts'
 import type { createExplainTag } from './explain-tag.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
-import { readPreconditions, versionOf } from './preconditions.ts'
+import { readPreconditions, versionOf, writeTag } from './preconditions.ts'
 import { ProblemError } from './problem.ts'
 import type { ForgetAnswer, RefreshAnswer, TagsAnswer } from './tag-contract.ts'
 
@@ -47,7 +47,7 @@ export function addTags(
     const key = parseTag(path['reference'] ?? '')
     const explained = await explainTag(key, AbortSignal.timeout(withinMs))
     const live = ledger.live(key)
-    if (live !== undefined) reply.header('ETag', `"${versionOf(live)}"`)
+    writeTag(reply, live && versionOf(live))
     return explained
   })
 

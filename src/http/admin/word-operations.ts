@@ -5,10 +5,8 @@ import {
   exclusionsAnswer,
 } from './exclusion-contract.ts'
 import { keepAnswer, keepChangeAnswer, keepsAnswer } from './keep-contract.ts'
-import { noQuery, type Operation, operation } from './operation.ts'
+import { noQuery, type Operation, operation, read } from './operation.ts'
 import { changeQuery } from './pin-contract.ts'
-
-const read = { method: 'GET', role: 'read', body: undefined, problems: [] } as const
 
 /** What operators say of all nodes beside pins: what is kept, which nodes are banned, which digests are blocked. */
 export const wordOperations = {
