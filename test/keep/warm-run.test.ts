@@ -1,12 +1,12 @@
 import t from 'tap'
 import type { WarmSource } from '../../src/keep/warm-image.ts'
-import type { WarmJob } from '../../src/keep/warm-job.ts'
 import { startWarmRun } from '../../src/keep/warm-run.ts'
 import { digestOf } from '../../src/oci/digest.ts'
 import { parsePlatform } from '../../src/oci/platform.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import { createMovableClock } from '../support/movable-clock.ts'
 import { createMovableTimers } from '../support/movable-timers.ts'
+import { makeJob } from './warm-runner.support.ts'
 
 const platforms = [{ os: 'linux', architecture: 'amd64' }] as const
 const registries = ['a.test', 'b.test'] as const
@@ -54,18 +54,10 @@ function open({
     bytesHere: bytesOf,
     isFull: () => false,
   }
-  const job: WarmJob = {
-    id: 'night',
+  const job = makeJob({
     images: registries.map(registry => `${registry}/app:v1`),
     platforms: asks,
-    scope: { type: 'all' },
-    concurrency: 2,
-    referrers: false,
-    createdAtMs: 0,
-    note: undefined,
-    author: undefined,
-    cancelledAtMs: undefined,
-  }
+  })
   const run = startWarmRun(job, wanted, undefined, {
     source,
     platforms,
