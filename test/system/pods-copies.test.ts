@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { makeImage } from '../support/image.ts'
-import { busyboxFiles } from '../support/layer.ts'
 import { writeArchive } from './support/archive.ts'
 import { pull } from './support/client.ts'
 import { pauseImage, startContainerd } from './support/containerd.ts'
@@ -11,18 +10,10 @@ import type { MeshNode } from './support/mesh.ts'
 import { at, setScene } from './support/mesh-scene.ts'
 import { until } from './support/process.ts'
 import { requireSystem } from './support/requirements.ts'
+import { runnable, untilStopped } from './support/runnable.ts'
 import { registryName } from './support/world.ts'
 
 requireSystem()
-
-const busybox = busyboxFiles('/bin/busybox')
-const runnable = (salt: string) => ({
-  salt,
-  platforms: ['linux/amd64'],
-  layers: [busybox, 100_000],
-  config: { Cmd: ['/bin/sleep', '100000'], Env: ['PATH=/bin'] },
-})
-const untilStopped = ['/bin/sh', '-c', 'trap "exit 0" TERM; while :; do sleep 1; done']
 
 interface Report {
   readonly verdict: string

@@ -3,25 +3,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { makeImage } from '../support/image.ts'
-import { busyboxFiles } from '../support/layer.ts'
 import { writeArchive } from './support/archive.ts'
 import { pull } from './support/client.ts'
 import { type Containerd, pauseImage, startContainerd } from './support/containerd.ts'
 import { askTag, at, setScene } from './support/mesh-scene.ts'
 import { until } from './support/process.ts'
 import { containerdVersions, requireSystem } from './support/requirements.ts'
+import { runnable, untilStopped } from './support/runnable.ts'
 import { registryName } from './support/world.ts'
 
 requireSystem()
 
-const busybox = busyboxFiles('/bin/busybox')
-const runnable = (salt: string) => ({
-  salt,
-  platforms: ['linux/amd64'],
-  layers: [busybox, 100_000],
-  config: { Cmd: ['/bin/sleep', '100000'], Env: ['PATH=/bin'] },
-})
-const untilStopped = ['/bin/sh', '-c', 'trap "exit 0" TERM; while :; do sleep 1; done']
 /** Weight that fills a store of `quotaBytes`. */
 const heavy = (salt: string) => ({ salt, platforms: ['linux/amd64'], layers: [3_000_000] })
 const quotaBytes = 12_000_000
