@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { assembleOwn, type Ingredients } from '../image/assemble.ts'
-import type { Architecture, Entry } from '../image/entry.ts'
+import type { Architecture } from '../image/entry.ts'
 import { gather, readArchitectures } from '../image/gather.ts'
 import { readManifest } from '../image/program.ts'
 import { writeRoot } from '../image/write-root.ts'
@@ -29,9 +29,7 @@ async function writeDeb(
 ): Promise<string> {
   const manifest = await readManifest(root)
   const parts = await assembleOwn(ingredients, { architecture, place, debs: [] })
-  const entries = [...parts.flatMap(part => part.entries), ...(await systemEntries(root))].map(
-    asDocument,
-  )
+  const entries = [...parts.flatMap(part => part.entries), ...(await systemEntries(root))]
   const work = await mkdtemp(join(tmpdir(), 'holdfast-deb-'))
   const path = join(out, `${manifest.name}_${manifest.version}_${architecture}.deb`)
   try {
@@ -48,12 +46,6 @@ async function writeDeb(
   } finally {
     await rm(work, { recursive: true })
   }
-}
-
-/** Debian's own Node may be there, with documents of its own. */
-function asDocument(entry: Entry): Entry {
-  const isOfNode = entry.path === 'usr/share/doc/node/copyright'
-  return isOfNode ? { ...entry, path: 'usr/share/doc/holdfast/copyright-of-node' } : entry
 }
 
 async function main(): Promise<void> {

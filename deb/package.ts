@@ -4,8 +4,12 @@ import { join } from 'node:path'
 import { type Architecture, arrange, type Entry, file, totalBytes } from '../image/entry.ts'
 import type { Manifest, Place } from '../image/program.ts'
 
-/** Where the package has them: beside a Node that Debian may have for others. */
-export const place: Place = { home: 'usr/lib/holdfast', node: 'usr/lib/holdfast/bin/node' }
+/** Where the package has them: beside a Node that Debian may have for others, with documents of its own. */
+export const place: Place = {
+  home: 'usr/lib/holdfast',
+  node: 'usr/lib/holdfast/bin/node',
+  nodeLicense: 'usr/share/doc/holdfast/copyright-of-node',
+}
 
 /** Where the files of this folder go; what is executable is a program. */
 const placed: Readonly<Record<string, { readonly path: string; readonly mode?: number }>> = {

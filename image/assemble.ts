@@ -36,7 +36,11 @@ export interface Part {
 }
 
 /** Where the image has them. */
-const place: Place = { home: 'opt/holdfast', node: 'usr/bin/node' }
+const place: Place = {
+  home: 'opt/holdfast',
+  node: 'usr/bin/node',
+  nodeLicense: 'usr/share/doc/node/copyright',
+}
 
 /** The root file system for one processor, part by part from below. Rejects where something in it could not run there. */
 export async function assemble(
@@ -150,7 +154,7 @@ async function runtime(
   const tgz = await fetchNode(node.version, pinned, from)
   const wanted = new Map([
     ['bin/node', place.node],
-    ['LICENSE', 'usr/share/doc/node/copyright'],
+    ['LICENSE', place.nodeLicense],
   ])
   const entries = await unpackNpm(tgz, path => wanted.has(path))
   return entries.map(entry => ({ ...entry, path: wanted.get(entry.path) ?? entry.path }))

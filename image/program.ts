@@ -9,6 +9,8 @@ export interface Place {
   readonly home: string
   /** The program of Node. */
   readonly node: string
+  /** The terms of Node. */
+  readonly nodeLicense: string
 }
 
 /** What the image needs to know of the project's package. */
