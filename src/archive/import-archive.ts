@@ -4,6 +4,7 @@ import { formatTag, quote, type Repository } from '../oci/reference.ts'
 import { ArchiveRefusal, type OpenArchive } from '../ports/archive.ts'
 import type { ContentIntake } from '../ports/content-intake.ts'
 import type { ContentStore } from '../ports/content-store.ts'
+import { createOneByOne } from '../ports/one-by-one.ts'
 import type { RecordStore } from '../ports/record-store.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
 import { applyOwn } from './apply-own.ts'
@@ -78,12 +79,10 @@ export interface ImportParts {
  * up nobody.
  */
 export function createImportArchive(parts: ImportParts): ImportArchive {
-  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = createOneByOne()
   return async (bytes, options) => {
     const begun = await begin(bytes)
-    const mine = last.then(() => importOne(parts, begun, options))
-    last = mine.catch(() => {})
-    return mine
+    return inTurn(() => importOne(parts, begun, options))
   }
 }
 

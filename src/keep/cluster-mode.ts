@@ -1,9 +1,9 @@
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Mode } from '../ports/mode.ts'
+import { createOneByOne } from '../ports/one-by-one.ts'
 import type { SaidWord, WordBook } from '../ports/word-book.ts'
 import { type ClusterModeState, isMode } from './mode-switch.ts'
-import { createOneByOne } from './one-by-one.ts'
 import { mustBeOperator, type Stored } from './operator-word.ts'
 
 /** What an operator wants. */

@@ -2,6 +2,7 @@ import type { Digest } from '../oci/digest.ts'
 import type { BlobInfo, StoreUsage } from '../ports/content-store.ts'
 import type { MaintainedStore } from '../ports/content-upkeep.ts'
 import type { Log } from '../ports/log.ts'
+import { createOneByOne } from '../ports/one-by-one.ts'
 import { type Candidate, chooseVictims, type Goal, type Victim } from './choose-victims.ts'
 import type { LastCopies } from './last-copies.ts'
 import type { LastUse } from './last-use.ts'
@@ -100,15 +101,9 @@ const partialDays = 7
 export function createCollector(parts: CollectorParts, options: CollectorOptions): Collector {
   const { store, log, lastCopies = noOthers } = parts
   const { highWater = 0.95, lowWater = 0.9 } = options
-  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = createOneByOne()
   /** What the last refusal found; `undefined` when there is room again. */
   let refusal: ({ readonly refusedBytes: number } & Fit) | undefined
-
-  function inTurn<T>(operation: () => Promise<T>): Promise<T> {
-    const mine = last.then(operation)
-    last = mine.catch(() => {})
-    return mine
-  }
 
   /** Bytes that the store may take now: less than its quota when others fill the file system. */
   function capacity({ blobBytes, partialBytes, freeBytes }: StoreUsage): number {

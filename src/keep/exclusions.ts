@@ -1,6 +1,6 @@
 import type { Exclusion, ExclusionBook, ExclusionKind } from '../ports/exclusion-book.ts'
 import type { NodeId } from '../ports/node-id.ts'
-import { createOneByOne } from './one-by-one.ts'
+import { createOneByOne } from '../ports/one-by-one.ts'
 import { mustBeOperator, Refusal, type Stored } from './operator-word.ts'
 
 /** What a change did. */

@@ -1,6 +1,6 @@
 import type { KeepBook } from '../ports/keep-book.ts'
+import { createOneByOne } from '../ports/one-by-one.ts'
 import { type KeepSet, type KeptPattern, maxPatterns, type ParsePattern } from './keep-set.ts'
-import { createOneByOne } from './one-by-one.ts'
 import { mustBeOperator, Refusal, type Stored } from './operator-word.ts'
 
 /** What a change did. */

@@ -1,6 +1,6 @@
+import { createOneByOne } from '../ports/one-by-one.ts'
 import type { WordBook } from '../ports/word-book.ts'
 import { dismissal } from './dismissed-runs.ts'
-import { createOneByOne } from './one-by-one.ts'
 import { mustBeOperator, Refusal, type Stored } from './operator-word.ts'
 import { encodeJob, isJobId, isSameTask, type WarmJob, type WarmTask } from './warm-job.ts'
 import { readRunId } from './warm-schedule.ts'

@@ -1,5 +1,5 @@
+import { createOneByOne } from '../ports/one-by-one.ts'
 import type { WordBook } from '../ports/word-book.ts'
-import { createOneByOne } from './one-by-one.ts'
 import { mustBeOperator, Refusal, type Stored } from './operator-word.ts'
 import type { WarmTask } from './warm-job.ts'
 import type { JobTerms } from './warm-jobs.ts'

@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises'
 import { HoldfastError } from '../../ports/errors.ts'
+import { createOneByOne } from '../../ports/one-by-one.ts'
 import { tellFailure } from './disk-failure.ts'
 
 /** Room that was promised to one download and is not filled yet. */
@@ -42,7 +43,7 @@ export function createRoom(
   limits: { readonly quotaBytes: number; readonly minFreeBytes: number },
 ): Room {
   let promised = 0
-  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = createOneByOne()
 
   async function shortfall(bytes: number): Promise<number> {
     const { freeBytes } = await readFileSystem(parts.dir)
@@ -62,20 +63,17 @@ export function createRoom(
     promised += bytes
   }
 
-  function inTurn(what: string, bytes: number): Promise<void> {
-    if (bytes <= 0) return Promise.resolve()
-    const mine = last.then(() => promise(what, bytes))
-    last = mine.catch(() => {})
-    return mine
+  function promiseInTurn(what: string, bytes: number): Promise<void> {
+    return bytes <= 0 ? Promise.resolve() : inTurn(() => promise(what, bytes))
   }
 
   return {
     async reserve(what, bytes) {
       let mine = Math.max(0, bytes)
-      await inTurn(what, mine)
+      await promiseInTurn(what, mine)
       return {
         async grow(more) {
-          await inTurn(what, more)
+          await promiseInTurn(what, more)
           mine += more
         },
         filled(count) {
