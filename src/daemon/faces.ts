@@ -231,6 +231,7 @@ function buildMirror(
       listTags: pull.listTags,
       listReferrers: pull.listReferrers,
       isManifest: digest => content.graph.manifest(digest) !== undefined,
+      onAsked: given.asked,
       isServed: upstream.isConfigured,
       admission: createAdmission({ allow, tokenFile }),
       clock,

@@ -224,7 +224,7 @@ export function wirePull(
       },
       { timeoutMs, signal: ending.signal },
     )
-  const given = createGivenDigests({ ledger, clock })
+  const given = createGivenDigests({ ledger, graph, clock })
   const settling = setInterval(() => given.settle(), settleEveryMs).unref()
   owned.defer(() => clearInterval(settling))
 

@@ -16,6 +16,8 @@ interface Parts {
   readonly statBlob: StatBlob
   /** Whether a digest is known to be a manifest's. */
   readonly isManifest: (digest: Digest) => boolean
+  /** A client asks for a blob. @returns called when that is over, with whether it was sent all it asked for */
+  readonly onAsked: (digest: Digest) => (isSent: boolean) => void
   readonly clock: Clock
   readonly log: Log
   readonly observer: MirrorObserver
@@ -43,20 +45,27 @@ export function createAnswerBlob(parts: Parts, { headHeldMs }: Options): AnswerB
     }
     if (question.isHead) return tellSize(question, digest)
     const leaving = watchLeaving(question)
+    const end = parts.onAsked(digest)
+    let isSent = false
     try {
-      await answer(question, digest, leaving)
+      isSent = await answer(question, digest, leaving)
     } finally {
       leaving.end()
+      end(isSent)
     }
   }
 
-  async function answer(question: Question, digest: Digest, leaving: Leaving): Promise<void> {
+  /** @returns whether all was sent that was asked for */
+  async function answer(question: Question, digest: Digest, leaving: Leaving): Promise<boolean> {
     const { asked, response } = question
     const { repository } = asked
     const range = requestedRange(question)
     const { signal } = leaving
     const blob = await parts.openBlob(repository, digest, { ...openOptions(range), signal })
-    if (isAbsent(blob)) return sendUnknown(question, digest, blob.reason, blob.failure)
+    if (isAbsent(blob)) {
+      sendUnknown(question, digest, blob.reason, blob.failure)
+      return false
+    }
     // From here on the source's own stall limit bounds the waiting, however long the blob.
     leaving.hasOpened()
     const { size } = blob
@@ -67,6 +76,7 @@ export function createAnswerBlob(parts: Parts, { headHeldMs }: Options): AnswerB
     }
     await blob.close()
     sendUnsatisfiable(question, size)
+    return false
   }
 
   /** A `HEAD` fetches nothing; a `Range` has no meaning for it. */
@@ -82,7 +92,7 @@ export function createAnswerBlob(parts: Parts, { headHeldMs }: Options): AnswerB
     digest: Digest,
     blob: OpenedBlob,
     { span, isPart }: { readonly span: ByteSpan; readonly isPart: boolean },
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { response } = question
     const startedAtMs = clock.monotonicMs()
     const headers = blobHeaders(question, digest, blob, span)
@@ -97,6 +107,7 @@ export function createAnswerBlob(parts: Parts, { headHeldMs }: Options): AnswerB
     observer.blobSent(blob.source, outcome.kind, outcome.bytes)
     const durationMs = Math.round(clock.monotonicMs() - startedAtMs)
     tell(question, digest, blob.source, outcome, durationMs)
+    return outcome.kind === 'sent'
   }
 
   function tell(

@@ -31,6 +31,8 @@ export interface MirrorParts {
   readonly listReferrers: ListReferrers
   /** Whether a digest is known to be a manifest's. */
   readonly isManifest: (digest: Digest) => boolean
+  /** A client asks for a blob. @returns called when that is over, with whether it was sent all it asked for */
+  readonly onAsked: (digest: Digest) => (isSent: boolean) => void
   /** Whether questions about this registry are answered at all. */
   readonly isServed: (registry: string) => boolean
   readonly admission: Admission

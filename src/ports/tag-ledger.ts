@@ -131,7 +131,7 @@ export interface TagLedger {
     key: TagReference,
     details: { readonly note?: string | undefined; readonly author?: string | undefined },
   ): Promise<void>
-  /** Clients hold this digest: they were given it and did not fetch its manifest. Local, newest wins. */
+  /** Clients hold this digest: they were given it and asked for no more of it than they got. Local, newest wins. */
   setHeldByClients(key: TagReference, target: Target): void
   heldByClients(key: TagReference): Target | undefined
   /** A holder used this tag today (the `use` register; at most one write a key and week). */

@@ -127,7 +127,8 @@ function fromClients(
   return {
     target: held,
     source: 'asked',
-    reason: 'clients of this node hold it: they were given it and did not fetch its manifest',
+    reason:
+      'clients of this node hold it: they were given it and asked for no more of it than they got',
     confirmedAtMs: history().find(o => o.digest === held.digest)?.confirmedAtMs,
     saidBy: undefined,
   }

@@ -172,6 +172,26 @@ t.test(
   },
 )
 
+t.test('whoever watches what clients ask for learns whether they were sent it', async t => {
+  const heard: string[] = []
+  const { client } = await startMirror(t, {
+    openBlob: async (_repository, asked) =>
+      asked === digest ? blobOf(bytes) : { absent: true, reason: 'not held', failure: undefined },
+    onAsked: asked => {
+      const name = asked === digest ? 'held' : 'lacking'
+      heard.push(name)
+      return isSent => void heard.push(`${name}: ${isSent}`)
+    },
+  })
+  const other = `/v2/lab/app/blobs/${digestOf(Buffer.from('x'))}?ns=reg.lab`
+  await client.ask('GET', target)
+  await client.ask('GET', target, { Range: 'bytes=10-19' })
+  await client.ask('GET', other)
+  await client.ask('HEAD', target)
+  const held = ['held', 'held: true']
+  t.same(heard, [...held, ...held, 'lacking', 'lacking: false'], 'a HEAD fetches nothing')
+})
+
 t.test('a client that leaves before the blob is opened ends the question', async t => {
   const opening = Promise.withResolvers<AbortSignal>()
   const { client } = await startMirror(t, {

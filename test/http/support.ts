@@ -109,6 +109,7 @@ export async function startMirror(
       listTags: async () => absent('not known'),
       listReferrers: async () => absent('not known'),
       isManifest: () => false,
+      onAsked: () => () => undefined,
       isServed: registry => registry !== 'unknown.lab',
       admission: createAdmission({ allow: [], tokenFile: undefined }),
       clock: systemClock,

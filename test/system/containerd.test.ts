@@ -52,7 +52,7 @@ for (const version of containerdVersions) {
     await t.test('pulls latest fresh after it moved, last known when offline, and runs it', t =>
       pullsThroughAnOutage(t, world, client),
     )
-    await t.test('starts an image it held before Holdfast came, after one HEAD', t =>
+    await t.test('starts what it holds and Holdfast does not', t =>
       startsWhatItHeld(t, world, client, held),
     )
   })
@@ -68,6 +68,8 @@ async function pullsThroughAnOutage(t: Test, world: World, client: Containerd): 
   const second = await client.pull(image, 30_000)
   t.not(second, first, 'online means fresh: the moved tag is another image')
   t.match(await client.runPod(image, ['/bin/echo', 'alive']), /alive/)
+  // containerd held the base layer, so what it did not ask for is fetched behind its pull.
+  await until('all of it is here', () => isComplete(node, two.digest))
 
   world.uplink.freeze()
   const held = await timed(client.pull(image, 30_000))
@@ -104,15 +106,25 @@ async function pullsThroughAnOutage(t: Test, world: World, client: Containerd): 
   await again.stop()
 }
 
+function isComplete(node: HoldfastNode, digest: string): boolean {
+  return node.output().includes(`@${digest}","msg":"image is complete"`)
+}
+
 const heldReference = `${registryName}/held:latest`
+/** On the base of the other. */
+const basedReference = `${registryName}/based:latest`
 
 interface Held {
   readonly id: string
+  readonly basedId: string
   readonly node: HoldfastNode
   readonly askedAtMs: number
 }
 
-/** containerd pulls straight from the registry; Holdfast comes later and hears one HEAD. */
+/**
+ * containerd pulls straight from the registry; Holdfast comes later and hears one HEAD. Of a second image it is asked for what is not
+ * in the first.
+ */
 async function askForWhatIsHeld(t: Test, world: World, client: Containerd): Promise<Held> {
   await world.push('held', 'latest', runnable('held'))
   await client.mirror(registryName, world.origin.url)
@@ -124,7 +136,10 @@ async function askForWhatIsHeld(t: Test, world: World, client: Containerd): Prom
   world.uplink.clearLog()
   t.equal(await client.pull(heldReference, 30_000), id)
   t.equal(world.uplink.count('blob'), 0, 'containerd asked for no byte')
-  return { id, node, askedAtMs: performance.now() }
+  await world.push('based', 'latest', runnable('based'))
+  const basedId = await client.pull(basedReference, 30_000)
+  t.equal(world.uplink.count('blob'), 2, 'its configuration and one of two layers')
+  return { id, basedId, node, askedAtMs: performance.now() }
 }
 
 /** Clients that did not ask for the manifest within 30 s hold it; Holdfast looks every few seconds. */
@@ -134,7 +149,7 @@ async function startsWhatItHeld(
   t: Test,
   world: World,
   client: Containerd,
-  { id, node, askedAtMs }: Held,
+  { id, basedId, node, askedAtMs }: Held,
 ): Promise<void> {
   await client.mirror(registryName, node.mirror)
   await until('the answer has settled', () => performance.now() - askedAtMs > settledMs, settledMs)
@@ -143,4 +158,7 @@ async function startsWhatItHeld(
   t.equal(offline.value, id)
   t.ok(offline.tookMs < pullMs, `${offline.tookMs} ms`)
   t.match(await client.runPod(heldReference, ['/bin/echo', 'still here']), /still here/)
+  const based = await timed(client.pull(basedReference, 30_000))
+  t.equal(based.value, basedId, 'as is one of which Holdfast was asked for a part')
+  t.ok(based.tookMs < pullMs, `${based.tookMs} ms`)
 }
