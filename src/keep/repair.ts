@@ -62,8 +62,11 @@ const soonMs = 1_000
 const backlogMs = 5_000
 /** Images that wait for their turn at once, and images out of reach that other nodes are asked about at one look. */
 const maxWaiting = 50
-/** What could not be had is looked for again after this, then after twice as long, and so on; ms. */
-const againMs = { first: 60_000, most: 3_600_000 } as const
+/**
+ * What could not be had is looked for again after this, then after so many times as long, and so on; ms. The first time soon: who has
+ * just met others again hears a moment later what they hold.
+ */
+const againMs = { first: 5_000, factor: 3, most: 3_600_000 } as const
 
 /** How it went with an image that was looked for. */
 interface Sought {
@@ -123,7 +126,16 @@ export function startRepair(parts: RepairParts): Repair {
     }
     if (turn.length < due.length && !parts.isFull()) return backlogMs
     // A moment later, for who leaves at this very moment is still there.
-    return Math.min(everyMs, (present.nextLeaveMs() ?? everyMs) + soonMs)
+    const nextLeaveMs = (present.nextLeaveMs() ?? everyMs) + soonMs
+    const nextTurnMs = parts.isFull() ? everyMs : untilNextTurnMs()
+    return Math.max(soonMs, Math.min(everyMs, nextLeaveMs, nextTurnMs))
+  }
+
+  /** When what could not be had is looked for again. */
+  function untilNextTurnMs(): number {
+    let nextMs = Number.POSITIVE_INFINITY
+    for (const { notBeforeMs } of sought.values()) nextMs = Math.min(nextMs, notBeforeMs)
+    return nextMs - clock.monotonicMs()
   }
 
   /** Those that are looked for now. What nobody can give takes no place from what somebody can. */
@@ -137,7 +149,7 @@ export function startRepair(parts: RepairParts): Repair {
     const { digest } = image
     const times = sought.get(digest)?.times ?? 0
     const repository = placeOf(image, times)
-    const pauseMs = Math.min(againMs.first * 2 ** times, againMs.most)
+    const pauseMs = Math.min(againMs.first * againMs.factor ** times, againMs.most)
     const one: Sought = {
       repository,
       times: times + 1,
