@@ -125,14 +125,15 @@ export function startRepair(parts: RepairParts): Repair {
       await seek(image)
     }
     if (turn.length < due.length && !parts.isFull()) return backlogMs
-    // A moment later, for who leaves at this very moment is still there.
-    const nextLeaveMs = (present.nextLeaveMs() ?? everyMs) + soonMs
-    const nextTurnMs = parts.isFull() ? everyMs : untilNextTurnMs()
-    return Math.max(soonMs, Math.min(everyMs, nextLeaveMs, nextTurnMs))
+    return Math.max(soonMs, Math.min(everyMs, untilNextLeaveMs(), untilNextTurnMs()))
   }
+
+  /** A moment later, for who leaves at this very moment is still there. */
+  const untilNextLeaveMs = (): number => (present.nextLeaveMs() ?? everyMs) + soonMs
 
   /** When what could not be had is looked for again. */
   function untilNextTurnMs(): number {
+    if (parts.isFull()) return everyMs
     let nextMs = Number.POSITIVE_INFINITY
     for (const { notBeforeMs } of sought.values()) nextMs = Math.min(nextMs, notBeforeMs)
     return nextMs - clock.monotonicMs()
