@@ -130,9 +130,6 @@ export const auditAnswer = Type.Object({
   ),
 })
 
-/** What every answer of the node says. */
-export const asOfAnswer = Type.Object({ node: Type.String(), asOf: Type.String() })
-
 /** `GET /api/v1/nodes/{name}/status` */
 export const statusAnswer = Type.Object({
   node: Type.String(),

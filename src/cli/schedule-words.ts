@@ -42,19 +42,6 @@ export type ScheduleItem = Static<typeof schedulesAnswer>['items'][number]
 export const schedulePath = (name: string): string =>
   `/api/v1/schedules/${encodeURIComponent(name)}`
 
-/** What it takes to have it recur anew as it does, who wants it so left out. */
-export const toSchedule = (item: ScheduleItem) => ({
-  images: item.images,
-  every: item.every,
-  timeZone: item.timeZone,
-  jitterSeconds: item.jitterSeconds,
-  ...(item.scopeNodes !== undefined && { nodes: item.scopeNodes }),
-  ...(item.scopeCopies !== undefined && { copies: item.scopeCopies }),
-  ...(item.platforms !== undefined && { platforms: item.platforms }),
-  ...(item.concurrency !== undefined && { concurrency: item.concurrency }),
-  referrers: item.referrers === true,
-})
-
 /** What a schedule is, below its name. */
 export const scheduleLines = (item: ScheduleItem): readonly Line[] =>
   properties([

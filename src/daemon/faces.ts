@@ -26,7 +26,7 @@ import type { Archive } from './archive.ts'
 import type { Content } from './content.ts'
 import type { LogLevelSwitch } from './log-level.ts'
 import type { JoinedMesh } from './mesh.ts'
-import { wireClusterMode, wireExclusions, wireKeeps, wirePins } from './operator.ts'
+import { operatorVoice, wireClusterMode, wireExclusions, wireKeeps, wirePins } from './operator.ts'
 import { wireRuntimes } from './pods.ts'
 import { createReadiness } from './readiness.ts'
 import { wireReport } from './report.ts'
@@ -166,6 +166,7 @@ export async function openFaces(
       modeSwitch: parts.modeSwitch,
       exclusions: wireExclusions(parts),
       exclusionBook: parts.database.exclusions,
+      isOperator: operatorVoice(parts.mesh).isOperator,
       report,
       audit: parts.database.audit,
       node: wireThisNode(config, { ...parts, view }),

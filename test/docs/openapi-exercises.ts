@@ -19,6 +19,8 @@ export interface Exercise {
   readonly query?: string
   /** JSON, or bytes. */
   readonly body?: object | Buffer
+  /** What its body may have, in bytes, where that is more than usual. */
+  readonly largest?: number
   /** Operations that are to be exercised right before, so that there is something to do. */
   readonly after?: readonly string[]
   /** What the audit log has of it: needed for each operation that changes something. */
@@ -96,6 +98,16 @@ export const exercises: Readonly<Record<string, Exercise>> = {
     path: { digest: blocked },
     after: ['putBlock'],
     noted: { subject: blocked, before: { key: blocked } },
+  },
+  getBackup: { after: ['putKeep'] },
+  restore: {
+    after: ['putKeep'],
+    body: {
+      ...{ holdfastBackup: 1, node: 'a', at: '2026-11-20T03:00:00Z' },
+      ...{ pins: [], keeps: [{ pattern }], blocks: [], bans: [] },
+    },
+    largest: 16 * 2 ** 20,
+    noted: { subject: 'backup of a, 2026-11-20T03:00:00Z', after: { unchanged: 1 } },
   },
   listJobs: { after: ['putJob'] },
   getJob: { ...ofJob, query: 'parts=true', after: ['putJob'] },

@@ -81,8 +81,13 @@ const brokenBodiesAreRefused: Proof = async (t, node, operation) => {
   t.equal((await node.exercise(t, operation, { body: [] })).status, 400)
   const headers = { 'content-type': 'text/plain' }
   t.equal((await node.exercise(t, operation, { headers, body: {} })).status, 415)
-  const long = { note: 'x'.repeat(2 ** 20) }
-  t.equal((await node.exercise(t, operation, { body: long })).status, 413)
+  const { largest } = exerciseOf(operation.id)
+  // That much is not sent: a client that is still sending may not come to read why it is not heard out.
+  const long =
+    largest === undefined
+      ? { body: { note: 'x'.repeat(2 ** 20) } }
+      : { body: {}, headers: { 'content-length': String(largest + 1) } }
+  t.equal((await node.exercise(t, operation, long)).status, 413)
 }
 
 const unknownParametersAreRefused: Proof = async (t, node, operation) => {

@@ -1,7 +1,7 @@
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
-import { listPins } from '../list-operators.ts'
+import { listPins } from '../list-pins.ts'
 import { type PinAnswer, type PinsAnswer, pinAnswer } from '../operator-answers.ts'
 import { conflictLines, pinPath, standingOf, strayLines } from '../pin-words.ts'
 import { formatSayer, print, properties, readLimit } from '../print.ts'

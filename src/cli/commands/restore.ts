@@ -1,70 +1,63 @@
 import { findAdmin } from '../admin-address.ts'
-import { type AdminApi, createAdminApi } from '../admin-api.ts'
-import type { RunCommand } from '../command.ts'
-import { CommandFailure } from '../command-failure.ts'
-import { listOperatorWords } from '../list-operators.ts'
-import { readOperatorsFile } from '../operators-file.ts'
+import { createAdminApi } from '../admin-api.ts'
+import { type RestoreAnswer, restoreAnswer } from '../backup-answers.ts'
+import type { CommandContext, RunCommand } from '../command.ts'
 import { print } from '../print.ts'
-import { type RestoreStep, restoreSteps } from '../restore-steps.ts'
+import { readBackup } from '../read-backup.ts'
 import { columns, type Line } from '../table.ts'
 
-interface Outcome {
-  readonly kind: RestoreStep['kind']
-  readonly what: string
-  readonly outcome: 'stands' | 'said' | 'left' | 'refused' | 'would be said'
-  readonly reason?: string
-}
+type Item = RestoreAnswer['items'][number]
 
 /** `holdfast restore FILE|-` */
 export const run: RunCommand = async context => {
   const { words, options } = context
-  const file = await readOperatorsFile(words[0] ?? '')
+  const body = await readBackup(words[0] ?? '')
   const api = createAdminApi(await findAdmin(context))
-  const steps = restoreSteps(file, await listOperatorWords(api))
   const how = {
-    replaces: options['replace'] !== undefined,
-    isDry: options['dry-run'] !== undefined,
+    replace: options['replace'] !== undefined,
+    dryRun: options['dry-run'] !== undefined,
   }
-  const outcomes: Outcome[] = []
-  for (const step of steps) outcomes.push(await take(api, step, how))
-  print(context, { items: outcomes }, () => lines(outcomes))
-  const isWhole = outcomes.every(({ outcome }) => outcome !== 'left' && outcome !== 'refused')
-  return isWhole ? 'ok' : 'faulty'
-}
-
-async function take(
-  api: AdminApi,
-  { kind, what, say, instead }: RestoreStep,
-  { replaces, isDry }: { readonly replaces: boolean; readonly isDry: boolean },
-): Promise<Outcome> {
-  if (say === undefined) return { kind, what, outcome: 'stands' }
-  if (instead !== undefined && !replaces) {
-    return {
-      kind,
-      what,
-      outcome: 'left',
-      reason: `${instead}; --replace says it anew`,
-    }
-  }
-  if (isDry) return { kind, what, outcome: 'would be said' }
+  const items: Item[] = []
+  let answer: RestoreAnswer | undefined
+  let from: number | undefined
   try {
-    await say(api)
-    return { kind, what, outcome: 'said' }
+    do {
+      const question = { query: { ...how, from }, body }
+      answer = await api.change('POST', '/api/v1/restore', question, restoreAnswer)
+      items.push(...answer.items)
+      from = answer.next
+    } while (from !== undefined)
   } catch (error) {
-    // One that is refused says nothing of the others; a node that is gone does.
-    const isOwn = error instanceof CommandFailure && ['refused', 'usage'].includes(error.code)
-    if (!isOwn) throw error
-    return { kind, what, outcome: 'refused', reason: error.message }
+    // What was done before is done.
+    if (answer !== undefined) tell(context, answer, items)
+    throw error
   }
+  tell(context, answer, items)
+  return items.every(({ outcome }) => fine.includes(outcome)) ? 'ok' : 'faulty'
 }
 
-function lines(outcomes: readonly Outcome[]): readonly Line[] {
-  if (outcomes.length === 0) return ['the file says nothing']
-  const rows = outcomes.map(({ kind, what, outcome, reason }) => [
+const fine = ['changed', 'would-change', 'unchanged', 'over']
+
+const tell = (context: CommandContext, { node, asOf, dryRun }: RestoreAnswer, items: Item[]) =>
+  print(context, { node, asOf, dryRun, items }, () => lines(items))
+
+function lines(items: readonly Item[]): readonly Line[] {
+  if (items.length === 0) return ['the file says nothing']
+  const rows = items.map(({ kind, what, outcome, reason }) => [
     kind,
     what,
-    outcome,
-    reason ?? '',
+    words[outcome] ?? outcome,
+    [
+      ...(reason == null ? [] : [reason]),
+      ...(outcome === 'left' ? ['--replace says it anew'] : []),
+    ].join('; '),
   ])
   return columns([['KIND', 'WHAT', 'OUTCOME', ''], ...rows])
+}
+
+const words: Readonly<Record<string, string>> = {
+  changed: 'said',
+  'would-change': 'would be said',
+  unchanged: 'stands',
+  over: 'has ended',
 }

@@ -26,6 +26,7 @@ import { type AdminParts, createAdminAnswers } from './answers.ts'
 import { addAllNodes } from './ask-nodes.ts'
 import { createTellAudit } from './audit.ts'
 
+import { addBackup, type BackupParts } from './backup.ts'
 import { admitCallers } from './callers.ts'
 import { addClusterMode, type ClusterModeParts } from './cluster-mode.ts'
 import { addExclusions } from './exclusions.ts'
@@ -93,6 +94,7 @@ export async function createAdmin(
       readonly findStrays: FindStrays
       readonly exclusions: Exclusions
       readonly exclusionBook: Pick<ExclusionBook, 'list'>
+      readonly isOperator: BackupParts['isOperator']
       readonly report: ReportSource
       readonly audit: AuditLog
       readonly node: NodeAccess
@@ -154,10 +156,8 @@ export async function createAdmin(
   tellProblems(app, parts.log)
   const answers = createAdminAnswers(parts, options)
   const { asOf } = answers
-  const add = createAddOperation(
-    app,
-    runOperation({ callers, note: createNote(parts), self: options.node }),
-  )
+  const note = createNote(parts)
+  const add = createAddOperation(app, runOperation({ callers, note, self: options.node }))
   add(operations.resolve, ({ query }) =>
     answers.resolve(query, AbortSignal.timeout(answerWithinMs)),
   )
@@ -173,6 +173,13 @@ export async function createAdmin(
   addExclusions(add, { ...parts, book: parts.exclusionBook, ...answers })
   addJobs(add, { ...parts, nodes: parts.node.nodes, asOf })
   addSchedules(add, { ...parts, nodes: parts.node.nodes, asOf })
+  addBackup(add, {
+    ...parts,
+    nodes: parts.node.nodes,
+    nowMs: parts.ledger.trustedNowMs,
+    asOf,
+    note,
+  })
   addReport(add, { report: parts.report, nodes: parts.node.nodes, asOf })
   addNodes(add, parts.node, {
     asOf,

@@ -9,7 +9,7 @@ import { readWordCheck, type TagReply, versionOfWord, writeTag } from './precond
 import { wordTerms } from './word-terms.ts'
 
 /** Subject in the audit log: it concerns all nodes. */
-const subject = 'cluster'
+export const modeSubject = 'cluster'
 
 /** What the operations on the mode of all nodes ask. */
 export interface ClusterModeParts {
@@ -35,7 +35,7 @@ export function addClusterMode(
   add(modeOperations.clusterMode, ({ reply }) => tell(clusterMode.standing(), reply))
 
   add(modeOperations.putClusterMode, async ({ query, body, caller, request, reply, audit }) => {
-    audit({ subject })
+    audit({ subject: modeSubject })
     const { mode, forSeconds, note, author: by = caller } = body
     const forMs = forSeconds === undefined ? undefined : forSeconds * 1_000
     const terms = termsOf(request.headers, query.copies)
@@ -43,7 +43,7 @@ export function addClusterMode(
   })
 
   add(modeOperations.deleteClusterMode, async ({ query, caller, request, reply, audit }) => {
-    audit({ subject })
+    audit({ subject: modeSubject })
     const terms = termsOf(request.headers, query.copies)
     return changed(await clusterMode.lift(caller, terms), reply, audit)
   })
@@ -54,7 +54,7 @@ export function addClusterMode(
     audit: (what: { subject: string; before?: unknown; after?: unknown }) => void,
   ): ClusterModeChangeAnswer {
     audit({
-      subject,
+      subject: modeSubject,
       before: before && describeClusterMode(before),
       after: after && describeClusterMode(after),
     })

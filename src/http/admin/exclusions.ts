@@ -89,8 +89,11 @@ const describe = (exclusion: Exclusion): ExclusionsAnswer['items'][number] => {
   return { key, setAt: iso(atMs), setOn: origin, ...defined({ note, author, version }) }
 }
 
-function readKey(kind: ExclusionKind, path: Readonly<Record<string, string>>): string {
-  const text = path[kind === 'ban' ? 'node' : 'digest'] ?? ''
+const readKey = (kind: ExclusionKind, path: Readonly<Record<string, string>>): string =>
+  readExclusionKey(kind, path[kind === 'ban' ? 'node' : 'digest'] ?? '')
+
+/** The id of a node, or a digest. Throws `QueryFault`. */
+export function readExclusionKey(kind: ExclusionKind, text: string): string {
   const key = kind === 'ban' ? parseNodeId(text) : parseDigest(text)
   if (key !== undefined) return key
   const wanted = kind === 'ban' ? 'id of a node (64 hex digits)' : 'digest (sha256:…)'

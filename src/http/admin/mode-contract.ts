@@ -1,7 +1,8 @@
 import { type Static, Type } from 'typebox'
 import { asOf, changed, described, optionalText, storedOn, text, time } from './shapes.ts'
 
-const mode = Type.Enum(['auto', 'offline', 'online'])
+/** Whether registries are asked. */
+export const mode = Type.Enum(['auto', 'offline', 'online'])
 
 /** The longest that a mode may be set for, s: a year. */
 const longestSeconds = 366 * 86_400

@@ -22,6 +22,8 @@ export interface Operation<
   readonly role: TokenRole
   readonly query: Q
   readonly body: B
+  /** What a JSON body may have, in bytes; absent: 1 MiB. */
+  readonly maxBodyBytes?: number
   readonly answer: A
   /** Statuses of its own problems, beside those that every operation may have. */
   readonly problems: readonly number[]
@@ -92,6 +94,7 @@ export function createAddOperation(
     app.route({
       method: operation.method,
       url: routeOf(operation.path),
+      ...(operation.maxBodyBytes !== undefined && { bodyLimit: operation.maxBodyBytes }),
       handler: (request, reply) =>
         run(operation, handler as unknown as Handler<Operation>, request, reply),
     })

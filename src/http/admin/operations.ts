@@ -1,3 +1,4 @@
+import { backupOperations } from './backup-operations.ts'
 import {
   exportQuery,
   importAnswer,
@@ -144,6 +145,7 @@ export const operations = {
     problems: [409, 412, 503],
   }),
   ...wordOperations,
+  ...backupOperations,
   report: operation({
     ...read,
     id: 'getReport',

@@ -97,7 +97,7 @@ export function addPins(
       author: body.author ?? caller,
       expiresAtMs: readTime(body.expiresAt),
       allowIncomplete: body.allowIncomplete,
-      described: readDescribed(body),
+      described: readDescribed(body.described),
     }
     const change = await pins.set(key, wish, termsOf(request.headers, query.copies))
     audit({ subject: formatTag(key), ...told(change) })
@@ -205,12 +205,13 @@ function readTarget(to: string): Parameters<Pins['set']>[1]['to'] {
   throw new QueryFault(`to: ${JSON.stringify(to)} is neither a digest nor now nor previous`)
 }
 
-function readTime(text: string | undefined): number | undefined {
+/** ms since the epoch. */
+export function readTime(text: string | undefined): number | undefined {
   return text === undefined ? undefined : Date.parse(text)
 }
 
 /** Throws `QueryFault`. */
-function readDescribed({ described }: PinBody): PinBody['described'] {
+export function readDescribed(described: PinBody['described']): PinBody['described'] {
   if (described === undefined || isManifestType(described.mediaType)) return described
   const { mediaType } = described
   throw new QueryFault(`described: "${mediaType}" is the type of no image manifest or index`)

@@ -37,15 +37,22 @@ export function tellUnknown(
   { properties }: TObject,
   whole: string,
 ): string {
-  const shown = names.slice(0, maxNames).map(name => JSON.stringify(name.slice(0, maxName)))
   const known = Object.keys(properties)
   const cure = known.length === 0 ? 'it takes nothing' : `it may have ${known.join(', ')}`
-  return `${whole} has an unknown ${shown.join(', ')}: ${cure}`
+  return `${whole} ${hasUnknown(names)}: ${cure}`
 }
 
-/** `images[0]`, or nothing for the whole. */
+const hasUnknown = (names: readonly string[]): string => {
+  const shown = names.slice(0, maxNames).map(name => JSON.stringify(name.slice(0, maxName)))
+  return `has an unknown ${shown.join(', ')}`
+}
+
+/** `pins[0].digest`, or nothing for the whole. */
 const placeOf = ({ instancePath }: ValueFault): string =>
-  instancePath.slice(1).replaceAll(/\/(\d+)/g, '[$1]')
+  instancePath
+    .slice(1)
+    .replaceAll(/\/(\d+)/g, '[$1]')
+    .replaceAll('/', '.')
 
 /** Reads on from the place; `undefined`: another fault says it. */
 function tell(fault: ValueFault, all: readonly ValueFault[]): string | undefined {
@@ -74,9 +81,10 @@ function tell(fault: ValueFault, all: readonly ValueFault[]): string | undefined
       return fault.params.format === 'date-time'
         ? 'must be a time, as in 2026-11-29T08:00:00Z'
         : fault.message
+    case 'additionalProperties':
+      return fault.instancePath === '' ? undefined : hasUnknown(fault.params.additionalProperties)
     case 'anyOf': // its constants are told
     case 'boolean': // so are names that are unknown
-    case 'additionalProperties':
       return undefined
     default:
       return fault.message

@@ -170,6 +170,7 @@ export async function startAdmin(
       },
       exclusions: { find: () => undefined, set: noPins, lift: noPins },
       exclusionBook: { list: () => [] },
+      isOperator: () => true,
       report: {
         make: async () => ({ verdict: 'not-ready', nodes: [], images: [] }),
         keepSet: async () => [],

@@ -36,6 +36,11 @@ t.test('each part at fault is told with what it may be', t => {
       { digest: 5 },
       'the body has an unknown "digest": it may have to, note, author, expiresAt, allowIncomplete, described',
     ],
+    [
+      pinBody,
+      { described: { mediaType: 'x', size: 1, weight: 2 } },
+      'described has an unknown "weight"',
+    ],
   ] as const) {
     t.equal(ofBody(schema, body), told)
     t.throws(() => readBody(schema, body), { message: told })

@@ -1,0 +1,165 @@
+import type { KeepSet } from '../../keep/keep-set.ts'
+import { mustBeOperator } from '../../keep/operator-word.ts'
+import type { WarmSchedules } from '../../keep/warm-schedules.ts'
+import { formatTag } from '../../oci/reference.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { ExclusionBook } from '../../ports/exclusion-book.ts'
+import type { Log } from '../../ports/log.ts'
+import type { PinBook, PinState } from '../../ports/pin-book.ts'
+import type { Backup, RestoreAnswer, RestoreItem } from './backup-contract.ts'
+import { exclusionEntry, keepEntry, modeEntry, pinEntry, scheduleEntry } from './backup-entries.ts'
+import { backupOperations } from './backup-operations.ts'
+import { defined } from './describe.ts'
+import type { AddOperation } from './operation.ts'
+import { createReadTask } from './read-task.ts'
+import {
+  createRestoreSteps,
+  type RestoreParts,
+  type RestoreStep,
+  type Standing,
+} from './restore-steps.ts'
+import { type NoteEntry, noted, problemOf } from './run-operation.ts'
+
+/** After so long no entry is begun in the same answer, ms: whoever waits, and proxies on the way, give up on silence. */
+const restoreWithinMs = 15_000
+
+/** Pins read at once. */
+const pinsAtOnce = 1_000
+
+/** What the operations on backups ask. */
+export interface BackupParts
+  extends Omit<RestoreParts, 'pinBook' | 'readTask' | 'nowMs' | 'warmSchedules'> {
+  readonly pinBook: Pick<PinBook, 'get' | 'isBlocked' | 'list'>
+  readonly keepSet: Pick<KeepSet, 'patterns'>
+  readonly exclusionBook: Pick<ExclusionBook, 'list'>
+  readonly warmSchedules: Pick<WarmSchedules, 'list' | 'find' | 'put'>
+  /** Whether other nodes believe what an operator says here. */
+  readonly isOperator: () => boolean
+  readonly clock: Pick<Clock, 'monotonicMs'>
+  readonly log: Log
+}
+
+/** Adds what carries over what operators said. */
+export function addBackup(
+  add: AddOperation,
+  {
+    asOf,
+    note,
+    nowMs,
+    ...parts
+  }: BackupParts &
+    Parameters<typeof createReadTask>[0] & {
+      readonly asOf: () => { readonly node: string; readonly asOf: string }
+      readonly note: NoteEntry
+      /** Trusted time, ms since the epoch. */
+      readonly nowMs: () => number
+    },
+): void {
+  const stepsOf = createRestoreSteps({ ...parts, nowMs, readTask: createReadTask(parts) })
+
+  // All of it is read without a pause, so that it is of one moment.
+  add(backupOperations.backup, () => {
+    const now = asOf()
+    const mode = parts.clusterMode.standing()
+    return {
+      ...now,
+      holdfastBackup: 1,
+      at: now.asOf,
+      pins: listPins(parts.pinBook).flatMap(state => pinEntry(state) ?? []),
+      keeps: parts.keepSet.patterns().flatMap(({ said }) => (said ? [keepEntry(said)] : [])),
+      blocks: parts.exclusionBook.list('block').map(exclusionEntry),
+      bans: parts.exclusionBook.list('ban').map(exclusionEntry),
+      schedules: parts.warmSchedules
+        .list()
+        .filter(({ isConfigured }) => !isConfigured)
+        .map(scheduleEntry),
+      ...defined({ mode: mode && modeEntry(mode) }),
+    } satisfies Backup
+  })
+
+  add(backupOperations.restore, async ({ query, body, caller, audit }) => {
+    const { from, dryRun, replace } = query
+    const subject = `backup of ${body.node}, ${body.at}`
+    audit({ subject })
+    mustBeOperator(parts.isOperator)
+    const untilMs = parts.clock.monotonicMs() + restoreWithinMs
+    const steps = stepsOf(body, caller)
+    const items: RestoreItem[] = []
+    for (const step of steps.slice(from)) {
+      if (items.length > 0 && parts.clock.monotonicMs() >= untilMs) break
+      items.push(await take(step, { dryRun, replace, caller }))
+    }
+    audit({ subject, after: { dryRun, from, ...count(items) } })
+    const end = from + items.length
+    return {
+      ...asOf(),
+      dryRun,
+      items,
+      ...(end < steps.length && { next: end }),
+    } satisfies RestoreAnswer
+  })
+
+  async function take(step: RestoreStep, how: How): Promise<RestoreItem> {
+    const { kind, what } = step
+    try {
+      const standing = step.look()
+      const settled = settle(standing, how)
+      if (settled !== undefined) return { kind, what, ...settled }
+      await say(step, standing, how)
+      return { kind, what, outcome: 'changed' }
+    } catch (error) {
+      // One that fails says nothing of the others, and what was done before it has to be told.
+      const problem = problemOf(error)
+      if (problem !== undefined) return { kind, what, outcome: 'refused', reason: problem.detail }
+      parts.log.error(
+        { err: error, kind, what },
+        'an entry of a backup was not restored for a fault of ours',
+      )
+      const reason = 'an internal failure; the log of the node tells more'
+      return { kind, what, outcome: 'failed', reason }
+    }
+  }
+
+  /** Each entry is noted by itself, so that the log can be asked for what it is of. */
+  const say = ({ subject, entry, ...step }: RestoreStep, { now }: Standing, { caller }: How) =>
+    noted(note, { caller, operation: backupOperations.restore.id, subject }, async audit => {
+      audit({ before: now })
+      await step.say()
+      audit({ before: now, after: entry })
+    })
+}
+
+/** How a backup is restored. */
+interface How {
+  readonly dryRun: boolean
+  readonly replace: boolean
+  readonly caller: string
+}
+
+/** What comes of an entry that is not to be said; `undefined`: it is. */
+function settle(
+  { isSame = false, isOver = false, instead }: Standing,
+  { dryRun, replace }: How,
+): Pick<RestoreItem, 'outcome' | 'reason'> | undefined {
+  if (isSame) return { outcome: 'unchanged' }
+  if (isOver) return { outcome: 'over' }
+  if (instead !== undefined && !replace) return { outcome: 'left', reason: instead }
+  return dryRun ? { outcome: 'would-change' } : undefined
+}
+
+/** How many entries came to what. */
+function count(items: readonly RestoreItem[]): Readonly<Record<string, number>> {
+  const byOutcome = Map.groupBy(items, ({ outcome }) => outcome)
+  return Object.fromEntries([...byOutcome].map(([outcome, { length }]) => [outcome, length]))
+}
+
+function listPins(book: Pick<PinBook, 'list'>): readonly PinState[] {
+  const found: PinState[] = []
+  let page: readonly PinState[]
+  do {
+    const last = found.at(-1)
+    page = book.list(last === undefined ? '' : formatTag(last.key), pinsAtOnce)
+    found.push(...page)
+  } while (page.length === pinsAtOnce)
+  return found
+}

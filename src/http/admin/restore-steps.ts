@@ -1,0 +1,213 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { ClusterMode } from '../../keep/cluster-mode.ts'
+import type { Exclusions } from '../../keep/exclusions.ts'
+import type { Keeps } from '../../keep/keeps.ts'
+import { Refusal } from '../../keep/operator-word.ts'
+import type { Pins, PinWish } from '../../keep/pins.ts'
+import type { WarmSchedules } from '../../keep/warm-schedules.ts'
+import { type Digest, parseDigest } from '../../oci/digest.ts'
+import { parseTag } from '../../oci/reference.ts'
+import type { PinBook } from '../../ports/pin-book.ts'
+import type { RestoreBody, RestoreItem } from './backup-contract.ts'
+import { exclusionEntry, keepEntry, modeEntry, pinEntry, scheduleEntry } from './backup-entries.ts'
+import { modeSubject } from './cluster-mode.ts'
+import { readExclusionKey } from './exclusions.ts'
+import { readDescribed, readTime } from './pins.ts'
+import { QueryFault } from './read-query.ts'
+import type { ReadTask } from './read-task.ts'
+import { wordTerms } from './word-terms.ts'
+
+/** What stands in the place of an entry. */
+export interface Standing {
+  /** As a backup would have it; absent: nothing. */
+  readonly now?: object | undefined
+  readonly isSame?: boolean
+  /** What stands there instead, in words, and stays unless it is to be replaced. */
+  readonly instead?: string | undefined
+  /** The entry has ended by now. */
+  readonly isOver?: boolean
+}
+
+/** An entry of a backup, and how it is said anew. */
+export interface RestoreStep {
+  readonly kind: RestoreItem['kind']
+  readonly what: string
+  /** As the audit log has it of one that was said by itself. */
+  readonly subject: string
+  /** Throws what no entry can be, as an operation does. */
+  look(): Standing
+  /** Settles when it is durable here. Rejects as an operation does. */
+  say(): Promise<void>
+  /** What stands there since. */
+  readonly entry: object
+}
+
+/** Where operators' words are kept. */
+export interface RestoreParts {
+  readonly exclusions: Pick<Exclusions, 'find' | 'set'>
+  readonly keeps: Pick<Keeps, 'find' | 'set'>
+  readonly pins: Pick<Pins, 'set'>
+  readonly pinBook: Pick<PinBook, 'get' | 'isBlocked'>
+  readonly warmSchedules: Pick<WarmSchedules, 'find' | 'put'>
+  readonly clusterMode: Pick<ClusterMode, 'standing' | 'set'>
+  readonly readTask: ReadTask
+  /** Trusted time, ms since the epoch. */
+  readonly nowMs: () => number
+}
+
+type EntriesOf<K extends 'pins' | 'keeps' | 'blocks' | 'bans'> = RestoreBody[K]
+
+/** The longest that a pin is looked for, ms. */
+const pinWithinMs = 30_000
+
+/** What ends within this had ended already, or ends at the same time, ms: a mode is set for whole seconds. */
+const graceMs = 2_000
+
+/** Reads a backup as the steps that restore it, in the order in which they are taken. @param caller author of what names none */
+export function createRestoreSteps(
+  parts: RestoreParts,
+): (body: RestoreBody, caller: string) => readonly RestoreStep[] {
+  const { exclusions, keeps, pins, pinBook, warmSchedules, clusterMode, nowMs } = parts
+  const isPast = (time: string | undefined, withinMs = 0): boolean =>
+    time !== undefined && Date.parse(time) <= nowMs() + withinMs
+
+  const exclude = (kind: 'ban' | 'block', entries: EntriesOf<'bans'>, caller: string) =>
+    entries.map((entry): RestoreStep => {
+      const { key: what, note, author = caller } = entry
+      return {
+        ...{ kind, what, subject: what, entry },
+        look() {
+          const standing = exclusions.find(kind, readExclusionKey(kind, what))
+          return standing === undefined ? {} : { now: exclusionEntry(standing), isSame: true }
+        },
+        async say() {
+          await exclusions.set(kind, readExclusionKey(kind, what), { note, author }, wordTerms(1))
+        },
+      }
+    })
+
+  const keep = (entries: EntriesOf<'keeps'>, caller: string) =>
+    entries.map((entry): RestoreStep => {
+      const { pattern: what, note, author = caller } = entry
+      return {
+        ...{ kind: 'keep', what, subject: what, entry },
+        look() {
+          // What the configuration of this node keeps is not said to the others by it.
+          const said = keeps.find(what)?.said
+          return said === undefined ? {} : { now: keepEntry(said), isSame: true }
+        },
+        async say() {
+          await keeps.set(what, { note, author }, wordTerms(1))
+        },
+      }
+    })
+
+  function mustBeServed(digest: Digest, blocked: ReadonlySet<string>): void {
+    if (!(blocked.has(digest) || pinBook.isBlocked(digest))) return
+    throw new Refusal('blocked', `${digest} is blocked: no node serves it`)
+  }
+
+  /** @param blocked digests that the backup itself blocks */
+  const pin = (entries: EntriesOf<'pins'>, blocked: ReadonlySet<string>, caller: string) =>
+    entries.map((entry): RestoreStep => {
+      const { reference, digest, expiresAt } = entry
+      return {
+        ...{ kind: 'pin', what: `${reference}@${digest}`, subject: reference, entry },
+        look() {
+          const to = readPinTarget(digest)
+          const now = pinEntry(pinBook.get(parseTag(reference)))
+          if (now?.digest === to) return { now, isSame: true }
+          if (isPast(expiresAt)) return { isOver: true }
+          mustBeServed(to, blocked)
+          return { now, instead: now && `it is pinned to ${now.digest}` }
+        },
+        async say() {
+          const terms = { copies: 1, check() {}, signal: AbortSignal.timeout(pinWithinMs) }
+          await pins.set(parseTag(reference), readWish(entry, caller), terms)
+        },
+      }
+    })
+
+  const schedule = (entries: NonNullable<RestoreBody['schedules']>, caller: string) =>
+    entries.map((entry): RestoreStep => {
+      const { name: what, every, timeZone, jitterSeconds, note, author = caller, ...task } = entry
+      return {
+        ...{ kind: 'schedule', what, subject: what, entry },
+        look() {
+          const standing = warmSchedules.find(what)
+          if (standing === undefined || standing.isConfigured) return {}
+          const now = scheduleEntry(standing)
+          if (isSameButFor(['note', 'author'], now, entry)) return { now, isSame: true }
+          return { now, instead: 'another one is called so' }
+        },
+        async say() {
+          const recurring = { every, timeZone, jitterMs: jitterSeconds * 1_000 }
+          const wanted = { ...(await parts.readTask(task)), ...recurring }
+          await warmSchedules.put(what, wanted, { note, author }, wordTerms(1))
+        },
+      }
+    })
+
+  const mode = (entry: NonNullable<RestoreBody['mode']>, caller: string): RestoreStep => {
+    const { mode: what, until, note, author: by = caller } = entry
+    return {
+      ...{ kind: 'mode', what, subject: modeSubject, entry },
+      look() {
+        const standing = clusterMode.standing()
+        const now = standing && modeEntry(standing)
+        if (now?.mode === what && isSameEnd(now.until, until)) return { now, isSame: true }
+        if (isPast(until, graceMs)) return { isOver: true }
+        return { now, instead: now && `the mode is ${now.mode}` }
+      },
+      async say() {
+        const forMs = until === undefined ? undefined : Date.parse(until) - nowMs()
+        const terms = { ...wordTerms(1), check() {} }
+        await clusterMode.set({ mode: what, by, note, forMs }, terms)
+      },
+    }
+  }
+
+  // What bans and blocks are against is not believed and not pinned.
+  return (body, caller) => [
+    ...exclude('ban', body.bans, caller),
+    ...exclude('block', body.blocks, caller),
+    ...keep(body.keeps, caller),
+    ...pin(body.pins, new Set(body.blocks.map(({ key }) => key)), caller),
+    ...schedule(body.schedules ?? [], caller),
+    ...(body.mode === undefined ? [] : [mode(body.mode, caller)]),
+  ]
+}
+
+/** Throws `QueryFault`. */
+function readWish(
+  { digest, mediaType, size, expiresAt, note, author }: EntriesOf<'pins'>[number],
+  caller: string,
+): PinWish {
+  const isDescribed = mediaType !== undefined && size !== undefined
+  return {
+    to: readPinTarget(digest),
+    // After a loss nobody may hold it any more, nor be there to be asked: it is fetched as soon as it can be.
+    allowIncomplete: true,
+    described: readDescribed(isDescribed ? { mediaType, size } : undefined),
+    expiresAtMs: readTime(expiresAt),
+    note,
+    author: author ?? caller,
+  }
+}
+
+/** Throws `QueryFault`. */
+function readPinTarget(text: string): Digest {
+  const digest = parseDigest(text)
+  if (digest !== undefined) return digest
+  throw new QueryFault(`${JSON.stringify(text)} is no digest`)
+}
+
+function isSameButFor(names: readonly string[], a: object, b: object): boolean {
+  const rest = (entry: object) =>
+    Object.fromEntries(Object.entries(entry).filter(([name]) => !names.includes(name)))
+  return isDeepStrictEqual(rest(a), rest(b))
+}
+
+/** What was restored ends a part of a second beside what it was. */
+const isSameEnd = (a: string | undefined, b: string | undefined): boolean =>
+  a === undefined || b === undefined ? a === b : Math.abs(Date.parse(a) - Date.parse(b)) < graceMs

@@ -1,0 +1,304 @@
+import t from 'tap'
+import type { ClusterModeState } from '../../../src/keep/mode-switch.ts'
+import { Refusal } from '../../../src/keep/operator-word.ts'
+import { digestOf } from '../../../src/oci/digest.ts'
+import type { AuditEntry } from '../../../src/ports/audit-log.ts'
+import type { PinState } from '../../../src/ports/pin-book.ts'
+import { manifestDigest, manifestType } from '../support.ts'
+import { keyOf, nowMs, startAdmin } from './support.ts'
+
+const origin = 'ab'.repeat(32)
+const stored = { nodes: 1, members: 1, away: 0 }
+const reference = 'reg.lab/lab/app:a'
+const other = digestOf(Buffer.from('another'))
+const nothing = {
+  holdfastBackup: 1,
+  node: 'bridge',
+  at: '2026-11-20T03:00:00.000Z',
+  pins: [],
+  keeps: [],
+  blocks: [],
+  bans: [],
+}
+const pinEntry = { reference, digest: manifestDigest, mediaType: manifestType, size: 77 }
+
+const pinned = (more: Partial<PinState> = {}): PinState => ({
+  key: keyOf('a'),
+  standing: 'in-force',
+  target: { digest: manifestDigest, mediaType: manifestType, size: 77 },
+  stamp: { wallMs: nowMs, counter: 0 },
+  origin,
+  note: undefined,
+  author: 'a',
+  expiresAtMs: undefined,
+  ...more,
+})
+
+/** A book in which this stands of the tag. */
+const bookOf = (state: PinState | undefined) => ({
+  get: () => state,
+  history: () => [],
+  list: (after: string) => (state === undefined || after !== '' ? [] : [state]),
+  isBlocked: () => false,
+})
+
+/** Takes whatever it is told, and remembers it. */
+function listen() {
+  const heard: unknown[][] = []
+  const set = async (...given: unknown[]) => {
+    heard.push(given)
+    return { before: undefined, after: undefined, stored, pattern: '' } as never
+  }
+  return { heard, set }
+}
+
+const post = (body: unknown) => ({ method: 'POST', body })
+const path = '/api/v1/restore'
+const outcomes = (body: unknown) =>
+  (body as { items: { kind: string; outcome: string }[] }).items.map(
+    ({ kind, outcome }) => `${kind} ${outcome}`,
+  )
+
+t.test(
+  'what is in force is told, and nothing that is over or stands in a configuration',
+  async t => {
+    const states = [
+      pinned({ note: 'voyage', expiresAtMs: nowMs + 1_000 }),
+      pinned({ key: keyOf('b'), standing: 'expired' }),
+      pinned({ key: keyOf('c'), standing: 'blocked' }),
+    ]
+    const { ask } = await startAdmin(t, {
+      pinBook: { ...bookOf(undefined), list: after => (after === '' ? states : []) },
+    })
+    const { status, body } = await ask('/api/v1/backup')
+    t.equal(status, 200)
+    t.match(body, {
+      ...nothing,
+      node: 'van-1',
+      at: '2026-11-21T12:00:00.000Z',
+      pins: [
+        { ...pinEntry, note: 'voyage' },
+        { ...pinEntry, reference: 'reg.lab/lab/app:c' },
+      ],
+      schedules: [],
+    })
+    t.equal((body as { pins: object[] }).pins.length, 2)
+  },
+)
+
+t.test('more pins than are read at once are all told', async t => {
+  const states = Array.from({ length: 2_500 }, (_, i) =>
+    pinned({ key: keyOf(`t${String(i).padStart(4, '0')}`) }),
+  )
+  const { ask } = await startAdmin(t, {
+    pinBook: {
+      ...bookOf(undefined),
+      list: (after, limit) =>
+        states.filter(({ key }) => `reg.lab/lab/app:${key.tag}` > after).slice(0, limit),
+    },
+  })
+  const { body } = await ask('/api/v1/backup')
+  const { pins } = body as { pins: readonly { reference: string }[] }
+  t.equal(new Set(pins.map(one => one.reference)).size, states.length)
+})
+
+t.test('a pin elsewhere is left unless it is to be replaced, and then noted with both', async t => {
+  const { heard, set } = listen()
+  const noted: Omit<AuditEntry, 'atMs'>[] = []
+  const { ask } = await startAdmin(t, {
+    pinBook: bookOf(pinned({ target: { digest: other, mediaType: manifestType, size: 7 } })),
+    pins: { set, remove: set },
+    audit: { note: async entry => void noted.push(entry), find: () => [] },
+  })
+  const document = { ...nothing, pins: [pinEntry] }
+  const left = await ask(path, post(document))
+  t.match(left.body, { items: [{ outcome: 'left', reason: `it is pinned to ${other}` }] })
+  t.strictSame(heard, [])
+  const { body } = await ask(`${path}?replace=true`, post(document))
+  t.strictSame(outcomes(body), ['pin changed'])
+  t.match(heard, [
+    [{ tag: 'a' }, { to: manifestDigest, allowIncomplete: true, described: { size: 77 } }],
+  ])
+  t.match(noted, [
+    { operation: 'restore', subject: 'backup of bridge, 2026-11-20T03:00:00.000Z', status: 200 },
+    { subject: reference, status: 200, before: { digest: other }, after: pinEntry },
+    { after: { dryRun: false, from: 0, changed: 1 } },
+  ])
+})
+
+t.test('what has ended by now is over, and what stands is left alone', async t => {
+  const { heard, set } = listen()
+  const standing: ClusterModeState = {
+    ...{ mode: 'offline', by: 'a', atMs: nowMs, untilMs: nowMs + 60_000, origin, note: undefined },
+  }
+  const { ask } = await startAdmin(t, {
+    pinBook: bookOf(undefined),
+    pins: { set, remove: set },
+    clusterMode: { standing: () => standing, set, lift: set },
+    exclusions: {
+      find: (_, key) => ({ key, atMs: nowMs, origin, note: 'n', author: 'a' }),
+      set,
+      lift: set,
+    },
+  })
+  const past = '2026-11-21T11:59:00.000Z'
+  const mode = { mode: 'offline', until: '2026-11-21T12:01:00.500Z' }
+  const first = await ask(
+    path,
+    post({ ...nothing, bans: [{ key: origin }], pins: [{ ...pinEntry, expiresAt: past }], mode }),
+  )
+  t.strictSame(outcomes(first.body), ['ban unchanged', 'pin over', 'mode unchanged'])
+  const again = await ask(path, post({ ...nothing, mode: { ...mode, until: past } }))
+  t.strictSame(outcomes(again.body), ['mode over'])
+  const elsewhere = await ask(path, post({ ...nothing, mode: { mode: 'online' } }))
+  t.match(elsewhere.body, { items: [{ outcome: 'left', reason: 'the mode is offline' }] })
+  t.strictSame(heard, [])
+})
+
+t.test('an entry that is refused, or fails, is told and does not stop the others', async t => {
+  const { heard, set } = listen()
+  const noted: Omit<AuditEntry, 'atMs'>[] = []
+  const { ask } = await startAdmin(t, {
+    pinBook: { ...bookOf(undefined), isBlocked: digest => digest === other },
+    pins: { set: async () => Promise.reject(new Error('oh')), remove: set },
+    keeps: {
+      find: () => undefined,
+      set: async () => Promise.reject(new Refusal('too-many', 'there are too many')),
+      remove: set,
+    },
+    exclusions: { find: () => undefined, set, lift: set },
+    audit: { note: async entry => void noted.push(entry), find: () => [] },
+  })
+  const { status, body } = await ask(
+    path,
+    post({
+      ...nothing,
+      bans: [{ key: 'nobody' }, { key: origin }],
+      blocks: [{ key: `sha256:${'b'.repeat(64)}` }],
+      keeps: [{ pattern: 'docker.io/**' }],
+      pins: [
+        { reference: 'a b', digest: manifestDigest },
+        { reference, digest: 'sha256:short' },
+        { reference, digest: other },
+        { reference, digest: `sha256:${'b'.repeat(64)}` },
+        pinEntry,
+      ],
+    }),
+  )
+  t.equal(status, 200)
+  t.strictSame(outcomes(body), [
+    'ban refused',
+    'ban changed',
+    'block changed',
+    'keep refused',
+    'pin refused',
+    'pin refused',
+    'pin refused',
+    'pin refused',
+    'pin failed',
+  ])
+  t.match(body, {
+    items: [
+      { reason: /"nobody" is no id of a node/ },
+      {},
+      {},
+      { reason: 'there are too many' },
+      { reason: /a b/ },
+      { reason: /"sha256:short" is no digest/ },
+      { reason: `${other} is blocked: no node serves it` },
+      { what: /bbbb$/, reason: /bbbb is blocked/ },
+      { reason: /the log of the node tells more/ },
+    ],
+  })
+  t.equal(heard.length, 2)
+  t.match(
+    noted.map(({ subject, status }) => [subject.slice(0, 12), status]),
+    [
+      [origin.slice(0, 12), 200],
+      [/^sha256:b/, 200],
+      ['docker.io/**', 409],
+      [reference.slice(0, 12), 500],
+      ['backup of br', 200],
+    ],
+  )
+})
+
+t.test('a dry run tells the same of it and says nothing', async t => {
+  const { heard, set } = listen()
+  const { ask } = await startAdmin(t, {
+    pinBook: bookOf(undefined),
+    pins: { set, remove: set },
+    exclusions: { find: () => undefined, set, lift: set },
+  })
+  const blocks = [{ key: other }]
+  const pins = [pinEntry, { ...pinEntry, reference: 'reg.lab/lab/app:b', digest: other }]
+  const { body } = await ask(`${path}?dryRun=true`, post({ ...nothing, blocks, pins }))
+  t.match(body, { dryRun: true })
+  t.strictSame(outcomes(body), ['block would-change', 'pin would-change', 'pin refused'])
+  t.strictSame(heard, [])
+})
+
+t.test('an answer takes a bounded time, and tells where the next one begins', async t => {
+  const { heard, set } = listen()
+  const keeps = Array.from({ length: 5 }, (_, i) => ({ pattern: `docker.io/a${i}/*:*` }))
+  const { ask, clock } = await startAdmin(t, {
+    keeps: {
+      find: () => undefined,
+      set: async (...given) => {
+        clock.pass(10_000)
+        return set(...given)
+      },
+      remove: set,
+    },
+  })
+  const document = { ...nothing, keeps }
+  const first = await ask(path, post(document))
+  t.match(first.body, { items: [{}, {}], next: 2 })
+  const second = await ask(`${path}?from=2`, post(document))
+  t.match(second.body, { items: [{ what: keeps[2]?.pattern }, {}], next: 4 })
+  const last = await ask(`${path}?from=4`, post(document))
+  t.notOk('next' in (last.body as object))
+  t.strictSame(
+    heard.map(([pattern]) => pattern),
+    keeps.map(({ pattern }) => pattern),
+    'each once',
+  )
+})
+
+t.test('what is no backup is refused as a whole, by the entry at fault', async t => {
+  const { heard, set } = listen()
+  const { ask } = await startAdmin(t, { exclusions: { find: () => undefined, set, lift: set } })
+  const bans = [{ key: origin }]
+  for (const [wrong, detail] of [
+    [{ holdfastBackup: 2 }, /^holdfastBackup must be 1$/],
+    [
+      { pins: [pinEntry, { ...pinEntry, expiresat: 'x' }] },
+      /^pins\[1\] has an unknown "expiresat"/,
+    ],
+    [{ pins: [{ reference }] }, /^pins\[0\] lacks digest$/],
+    [{ pins: [{ ...pinEntry, expiresAt: 'soon' }] }, /^pins\[0\]\.expiresAt must be a time/],
+    [{ mode: { mode: 'sleep' } }, /mode must be one of auto, offline, online/],
+    [{ surprise: 1 }, /^the body has an unknown "surprise"/],
+  ] as const) {
+    const { status, body } = await ask(path, post({ ...nothing, bans, ...wrong }))
+    t.equal(status, 400)
+    t.match(body, { detail })
+  }
+  const { keeps: _, ...cut } = nothing
+  t.match(await ask(path, post({ ...cut, bans })), { status: 400, body: { detail: /lacks keeps/ } })
+  t.strictSame(heard, [])
+})
+
+t.test('it is a writer on a node that is believed who restores, and no more than fits', async t => {
+  const { ask, setTokens } = await startAdmin(t, { isOperator: () => false })
+  const refused = await ask(path, post(nothing))
+  t.match(refused, { status: 409, body: { detail: /mesh\.operators/ } })
+  t.equal((await ask(`${path}?dryRun=true`, post(nothing))).status, 409, 'also to try it')
+  const reader = 'token-of-a-reader-0123456789'
+  await setTokens(`${reader} read\n`)
+  const headers = { authorization: `Bearer ${reader}`, 'content-type': 'application/json' }
+  t.equal((await ask('/api/v1/backup', { headers })).status, 200)
+  t.equal((await ask(path, { ...post(nothing), headers })).status, 403)
+  const long = { ...headers, 'content-length': String(16 * 1024 * 1024 + 1) }
+  t.equal((await ask(path, { ...post(nothing), headers: long })).status, 413)
+})
