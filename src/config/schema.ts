@@ -173,6 +173,12 @@ const configSchema = group('Configuration of Holdfast.', {
       description:
         'Fetch the rest of an image behind the answer to its tag, so that it can be served offline.',
     }),
+    backgroundBytesPerSecond: ofKind('size', {
+      default: 0,
+      description:
+        'Most that is read from registries in a second while no client waits for it: the rest of images, copies of what is ' +
+        'kept, warm jobs; 0: no limit. What nodes read from each other is limited by peer.uploadBytesPerSecond.',
+    }),
   }),
   containerd: containerdSchema,
   dropFolder: dropFolderSchema,

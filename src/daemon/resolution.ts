@@ -12,6 +12,7 @@ import { isAbsent } from '../pull/absent.ts'
 import { createTagAnswer } from '../pull/answer-members.ts'
 import { createAskMembers, type TakeRecord } from '../pull/ask-members.ts'
 import { createAskUpstream } from '../pull/ask-upstream.ts'
+import { createBackgroundPace } from '../pull/background-pace.ts'
 import { onlyUpstream } from '../pull/blob-sources.ts'
 import type { ContentView } from '../pull/content-view.ts'
 import { type Blobs, createBlobs } from '../pull/get-blob.ts'
@@ -137,6 +138,7 @@ export function wirePull(
       sources: peers?.blobs(owner) ?? onlyUpstream(owner),
       isPrivate,
       onUse,
+      pace: createBackgroundPace(config.store.backgroundBytesPerSecond, clock),
       clock,
       log,
       onContentFailed: (digest, failure) => {

@@ -3,6 +3,7 @@ import type { Repository } from '../oci/reference.ts'
 import type { BlobSource } from '../ports/blob-source.ts'
 import type { BlobReader } from '../ports/content-store.ts'
 import { UpstreamFailure } from '../ports/errors.ts'
+import type { PeerPriority } from '../ports/peer-port.ts'
 import { type Absent, absent } from './absent.ts'
 import { createBell } from './bell.ts'
 import { type BlobOrder, createDownload, type DownloadParts } from './download-blob.ts'
@@ -32,6 +33,13 @@ export interface BlobRange {
   readonly end: number | undefined
 }
 
+/** How a reader reads. */
+interface Reading {
+  /** A blob that is smaller is verified before its first byte is given. */
+  readonly verifiedFirstBelow: number
+  readonly priority: PeerPriority
+}
+
 /** One download of a blob, shared by everyone who wants it, owned by the daemon. */
 export interface BlobFlight {
   readonly repository: Repository
@@ -53,7 +61,11 @@ export interface BlobFlight {
    * The same for another node, which is no client: what it leaves is not finished for its sake. It verifies by itself, and so has also a
    * small blob as it comes: were it silent until the end, a slow registry would look like a node that comes to nothing.
    */
-  readAlong(range: BlobRange, signal: AbortSignal): Promise<BlobReader | Absent>
+  readAlong(
+    range: BlobRange,
+    priority: PeerPriority,
+    signal: AbortSignal,
+  ): Promise<BlobReader | Absent>
   /** Waits, behind all clients, until it is stored. When `signal` aborts and nobody else wants it, it is suspended. */
   want(signal: AbortSignal): Promise<Absent | undefined>
   stop(): void
@@ -71,6 +83,8 @@ export function createBlobFlight(
   const bell = createBell()
   const stopping = new AbortController()
   const readers = new Set<FlightReader>()
+  /** Those of clients, here and of other nodes. */
+  const hurried = new Set<FlightReader>()
   let failure: Error | undefined
   let wants = 0
   let hadClient = false
@@ -80,7 +94,7 @@ export function createBlobFlight(
   const download = createDownload(
     parts,
     order,
-    { lowest, moved },
+    { lowest, moved, isHurried: () => hurried.size > 0 },
     () => {
       bell.ring()
       stopIfUnread()
@@ -128,6 +142,7 @@ export function createBlobFlight(
       if (reader.needs() !== position) continue
       reader.cut()
       readers.delete(reader)
+      hurried.delete(reader)
     }
     bell.ring()
     stopIfUnread()
@@ -157,7 +172,7 @@ export function createBlobFlight(
 
   function addReader(
     { start, end }: BlobRange,
-    verifiedFirstBelow: number,
+    { verifiedFirstBelow, priority }: Reading,
     signal: AbortSignal,
   ): FlightReader {
     const { stallMs, holdMs } = settings
@@ -168,23 +183,25 @@ export function createBlobFlight(
       { start, end, verifiedFirstBelow, stallMs, holdMs, clock, signal },
       async () => {
         readers.delete(reader)
+        hurried.delete(reader)
         left()
         await releaseUnread()
       },
     )
     readers.add(reader)
+    if (priority === 'pull') hurried.add(reader)
     wants += 1
     return reader
   }
 
   async function read(
     range: BlobRange,
-    verifiedFirstBelow: number,
+    reading: Reading,
     signal: AbortSignal,
   ): Promise<BlobReader | Absent> {
-    const reader = addReader(range, verifiedFirstBelow, signal)
+    const reader = addReader(range, reading, signal)
     try {
-      const refusal = await whyNot(range.start, verifiedFirstBelow, signal)
+      const refusal = await whyNot(range.start, reading.verifiedFirstBelow, signal)
       if (refusal === undefined) return reader
       await reader.close()
       return refusal
@@ -245,9 +262,10 @@ export function createBlobFlight(
     hasProgressed: () => download.hasProgressed,
     join(range, signal) {
       hadClient = true
-      return read(range, verifiedFirstBytes, signal)
+      return read(range, { verifiedFirstBelow: verifiedFirstBytes, priority: 'pull' }, signal)
     },
-    readAlong: (range, signal) => read(range, 0, signal),
+    readAlong: (range, priority, signal) =>
+      read(range, { verifiedFirstBelow: 0, priority }, signal),
     async want(signal) {
       wants += 1
       try {

@@ -5,6 +5,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { BlobWriter, ContentStore } from '../ports/content-store.ts'
 import { UpstreamFailure } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
+import type { BackgroundPace } from './background-pace.ts'
 import { type BlobFlight, createBlobFlight, type FlightSettings } from './blob-flight.ts'
 import type { BlobSources } from './blob-sources.ts'
 import type { ContentGraph } from './content-graph.ts'
@@ -18,6 +19,8 @@ export interface FlightsParts {
   readonly isPrivate: (repository: Repository) => boolean
   /** A blob could not be had; `failure` tells why: with reason `known-down` its owner was not asked. */
   readonly onContentFailed: (digest: Digest, failure: UpstreamFailure) => void
+  /** For what no client waits for; absent: no limit. */
+  readonly pace?: BackgroundPace | undefined
   readonly clock: Clock
   readonly log: Log
 }
@@ -112,6 +115,7 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
           tellBusy()
         },
         onLate: () => parts.onContentFailed(digest, late(digest)),
+        pace: parts.pace,
         clock,
         log,
       },

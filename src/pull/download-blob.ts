@@ -7,6 +7,7 @@ import { UpstreamFailure } from '../ports/errors.ts'
 import type { Log } from '../ports/log.ts'
 import type { BlobAnswer, Sender } from '../ports/upstream.ts'
 import { type FindSources, notAsked, receiveBlob } from './ask-sources.ts'
+import type { BackgroundPace } from './background-pace.ts'
 import { type Consumers, createPassingBytes } from './passing-bytes.ts'
 import type { ReceivedBytes } from './received-bytes.ts'
 import { createStoredBytes, type StoredBytes } from './stored-bytes.ts'
@@ -21,6 +22,8 @@ export interface DownloadParts {
   readonly onWrongBytes: (source: BlobSource) => Promise<void>
   /** A source answered with this blob. */
   readonly onOpened: (source: BlobSource) => void
+  /** How fast a registry is read while nobody is in a hurry for it; absent: as fast as it sends. */
+  readonly pace?: BackgroundPace | undefined
   readonly clock: Clock
   readonly log: Log
 }
@@ -63,6 +66,12 @@ interface Sent {
   readonly sender: Sender | undefined
 }
 
+/** Who reads what comes, and when. */
+export interface Readers extends Consumers {
+  /** A client waits for the bytes, here or at another node. */
+  isHurried(): boolean
+}
+
 /**
  * Downloads one blob into the store: continues what an earlier download left, verifies the whole, and when it does not hash, fetches it
  * whole once more from one source, because parts of several that do not fit together accuse nobody.
@@ -72,7 +81,7 @@ interface Sent {
 export function createDownload(
   parts: DownloadParts,
   { digest, repository, size: expected }: BlobOrder,
-  consumers: Consumers,
+  consumers: Readers,
   changed: () => void,
   signal: AbortSignal,
 ): Download {
@@ -197,14 +206,30 @@ export function createDownload(
       parts.onOpened(source)
     },
     async append(chunk: Uint8Array) {
-      await state.bytes?.append(chunk).catch(letPass)
-      state.progressAtMs = clock.monotonicMs()
-      state.hasProgressed = true
-      changed()
+      const isPaced = senders.at(-1)?.source.kind === 'upstream'
+      return isPaced && parts.pace !== undefined ? takePaced(chunk, parts.pace) : take(chunk)
     },
     ended() {
       state.size = sink.offset()
     },
+  }
+
+  async function take(chunk: Uint8Array): Promise<void> {
+    await state.bytes?.append(chunk).catch(letPass)
+    state.progressAtMs = clock.monotonicMs()
+    state.hasProgressed = true
+    changed()
+  }
+
+  async function takePaced(chunk: Uint8Array, pace: BackgroundPace): Promise<void> {
+    const { isHurried } = consumers
+    for (let at = 0; at < chunk.length; ) {
+      const end = isHurried() ? chunk.length : at + pace.pieceBytes
+      const piece = chunk.subarray(at, end)
+      await take(piece)
+      if (!isHurried()) await pace.take(piece.length, isHurried, signal)
+      at = end
+    }
   }
 
   /** The store takes no more: what it did not take goes on without it, in order. */

@@ -1,6 +1,7 @@
 import type { Digest } from '../oci/digest.ts'
 import { formatRepository, type Repository } from '../oci/reference.ts'
 import type { BlobReader, ContentStore } from '../ports/content-store.ts'
+import type { PeerPriority } from '../ports/peer-port.ts'
 import { type Absent, absent, isAbsent } from './absent.ts'
 import { askSize } from './ask-size.ts'
 import { notAsked } from './ask-sources.ts'
@@ -40,6 +41,7 @@ type OpenForPeer = (
     readonly start: number
     readonly end: number | undefined
     readonly isRelayed: boolean
+    readonly priority: PeerPriority
     readonly signal: AbortSignal
   },
 ) => Promise<BlobReader | Absent>
@@ -168,12 +170,13 @@ export function createBlobs(parts: Parts, settings: FlightSettings): Blobs {
     repository: Repository,
     digest: Digest,
     range: BlobRange,
+    priority: PeerPriority,
     signal: AbortSignal,
   ): Promise<BlobReader | Absent> {
     return flights.withRunning(repository, digest, async running => {
       const flight = running ?? launchRelayed(repository, digest)
       return flight?.canServe(range.start) && !flights.waitsForOthers(flight)
-        ? flight.readAlong(range, signal)
+        ? flight.readAlong(range, priority, signal)
         : absent(`${digest} is not to be had here`)
     })
   }
@@ -215,12 +218,14 @@ export function createBlobs(parts: Parts, settings: FlightSettings): Blobs {
       if (!isAbsent(opened)) parts.onUse(digest)
       return opened
     },
-    async openForPeer(repository, digest, { isRelayed, signal, ...range }) {
+    async openForPeer(repository, digest, { isRelayed, priority, signal, ...range }) {
       const refusal = refuse(repository, digest)
       if (refusal !== undefined) return refusal
       const held = store.stat(digest) && (await store.open(digest))
       if (held !== undefined) return held
-      return isRelayed ? relay(repository, digest, range, signal) : absent(`${digest} is not held`)
+      return isRelayed
+        ? relay(repository, digest, range, priority, signal)
+        : absent(`${digest} is not held`)
     },
     async stat(repository, digest, signal) {
       const refusal = refuse(repository, digest)

@@ -25,11 +25,12 @@ export function createPeerContent(parts: {
     store.stat(digest) && store.get(digest, maxManifestBytes)
 
   return {
-    async openBlob({ digest, repository, offset, end, relay }, _from, signal) {
+    async openBlob({ digest, repository, offset, end, relay, priority }, _from, signal) {
       const opened = await parts.blobs.openForPeer(repository, digest, {
         start: offset,
         end,
         isRelayed: relay,
+        priority,
         signal,
       })
       return isAbsent(opened) ? undefined : opened

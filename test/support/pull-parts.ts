@@ -7,6 +7,7 @@ import type { FailureClass } from '../../src/ports/errors.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import type { Upstream } from '../../src/ports/upstream.ts'
 import { type Absent, isAbsent } from '../../src/pull/absent.ts'
+import type { BackgroundPace } from '../../src/pull/background-pace.ts'
 import type { FlightSettings } from '../../src/pull/blob-flight.ts'
 import type { BlobSources } from '../../src/pull/blob-sources.ts'
 import { createCompleteness } from '../../src/pull/completeness.ts'
@@ -38,6 +39,7 @@ export function openPull(
     readonly isPrivate?: (repository: Repository) => boolean
     readonly deadlineMs?: number
     readonly clock?: Clock
+    readonly pace?: BackgroundPace | undefined
   } = {},
 ) {
   const { store = createMemoryStore(), peers = [], isPrivate = () => false } = options
@@ -72,6 +74,7 @@ export function openPull(
         const wasAsked = failure.reason !== 'known-down'
         if (wasAsked && failure.code === 'unreachable') completeness.markContentFailed(digest)
       },
+      pace: options.pace,
       clock,
     },
     { ...settings, ...options.flights },
