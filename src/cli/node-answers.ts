@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { orNothing } from './answers.ts'
 import { changed, storedOn } from './operator-words.ts'
 
 const text = Type.Optional(Type.Union([Type.String(), Type.Null()]))
@@ -118,6 +119,7 @@ export const clusterModeAnswer = Type.Object({
 export const clusterModeChangeAnswer = Type.Object({
   ...clusterModeAnswer.properties,
   changed,
+  before: orNothing(Type.Object({ mode: Type.String(), ...set })),
   storedOn,
 })
 
@@ -147,6 +149,7 @@ export type DiagnosticsAnswer = Static<typeof diagnosticsAnswer>
 export type StoreAnswer = Static<typeof storeAnswer>
 export type GcAnswer = Static<typeof gcAnswer>
 export type ScrubAnswer = Static<typeof scrubAnswer>
+export type ClusterModeChangeAnswer = Static<typeof clusterModeChangeAnswer>
 export type ClusterModeAnswer = Static<typeof clusterModeAnswer>
 export type ModeAnswer = Static<typeof modeAnswer>
 export type LogLevelAnswer = Static<typeof logLevelAnswer>

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { orNothing, text } from './answers.ts'
-import { changed, storedOn } from './operator-words.ts'
+import { before, changed, storedOn } from './operator-words.ts'
 
 /** A pin, without its history. */
 export const pin = {
@@ -56,6 +56,7 @@ export const pinChangeAnswer = Type.Object({
   complete: Type.Boolean(),
   fetching: Type.Boolean(),
   changed,
+  before,
   storedOn,
 })
 
@@ -87,6 +88,7 @@ export const exclusionChangeAnswer = Type.Object({
   key: Type.String(),
   name: text,
   changed,
+  before,
   storedOn,
 })
 
@@ -113,6 +115,7 @@ export const keepChangeAnswer = Type.Object({
   configured: Type.Boolean(),
   tags: Type.Number(),
   changed,
+  before,
   storedOn,
 })
 

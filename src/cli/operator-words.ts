@@ -1,6 +1,9 @@
 import { type Static, Type } from 'typebox'
 import { type Digest, parseDigest } from '../oci/digest.ts'
+import { orNothing, text } from './answers.ts'
 import { CommandFailure } from './command-failure.ts'
+import { formatSayer, properties } from './print.ts'
+import type { Line } from './table.ts'
 
 /** On how many nodes a change is durable, of how many, and how many of the others are away. */
 export const storedOn = Type.Object({
@@ -31,6 +34,49 @@ export function readCopies(text: string | undefined): number | undefined {
 
 /** Whether a change was one; a node of an earlier version does not tell. */
 export const changed = Type.Optional(Type.Boolean())
+
+/** What a change took the place of; a node of an earlier version does not tell. */
+export const before = orNothing(
+  Type.Object({
+    digest: text,
+    standing: text,
+    expiresAt: text,
+    setAt: text,
+    setOn: text,
+    setOnName: text,
+    note: text,
+    author: text,
+  }),
+)
+
+/** What a change came to. */
+interface Changed {
+  readonly changed?: boolean
+  readonly before?: Static<typeof before>
+}
+
+/** `is kept`, and whether it was so already. */
+export const isWhat = (what: string, { changed }: Changed): string =>
+  changed === false ? `${what} already` : what
+
+/** What stood there before what was changed. @param more what is told besides who said it */
+export function beforeLines(
+  { before }: Changed,
+  more: Parameters<typeof properties>[0] = [],
+): readonly Line[] {
+  if (before == null) return []
+  const { digest, expiresAt, setAt, setOn, setOnName, note, author } = before
+  const said = properties([
+    ['digest', digest],
+    ...more,
+    ['note', note],
+    ['author', author],
+    ['until', expiresAt],
+    ['said at', setAt],
+    ['said on', formatSayer(setOn, setOnName)],
+  ])
+  return ['', 'until now it was', ...said]
+}
 
 /** What was to be taken away. Throws `CommandFailure` with `noAnswer` where there was nothing of it. */
 export function mustHaveBeen(answer: { readonly changed?: boolean }, otherwise: string): void {

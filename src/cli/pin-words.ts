@@ -1,5 +1,5 @@
 import type { PinAnswer, PinChangeAnswer, PinRemovalAnswer } from './operator-answers.ts'
-import { storedOnProperty, tooFewLines } from './operator-words.ts'
+import { beforeLines, isWhat, storedOnProperty, tooFewLines } from './operator-words.ts'
 import { formatSayer, properties } from './print.ts'
 import type { Line } from './table.ts'
 import { tagPath } from './tag-words.ts'
@@ -19,7 +19,9 @@ export function pinLines(
 ): readonly Line[] {
   const { reference, digest, note, author, expiresAt, complete, fetching, storedOn } = answer
   const is =
-    digest === undefined || digest === null ? 'is no longer pinned' : `is pinned to ${digest}`
+    digest === undefined || digest === null
+      ? 'is no longer pinned'
+      : `${isWhat('is pinned', answer)} to ${digest}`
   return [
     `${reference} ${is}`,
     ...properties([
@@ -30,6 +32,7 @@ export function pinLines(
       storedOnProperty(storedOn),
     ]),
     ...(complete ? [] : ['', `no node holds all of the image: ${fetching ? awaited : absent}`]),
+    ...beforeLines(answer),
     ...strayLines([answer]),
     ...tooFewLines(answer, copies),
   ]

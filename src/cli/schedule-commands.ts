@@ -18,7 +18,8 @@ export const scheduleCommands = (askingExitCodes: readonly ExitCode[]): readonly
       words: { min: 2, max: Number.POSITIVE_INFINITY },
       description:
         'Each node works out by itself when it is due, in trusted time, and makes a warm job of it that is the same on all nodes. While a node is ' +
-        'offline or off nothing is begun; when it is back it makes up for the newest time, once. A schedule of that name is replaced. ' +
+        'offline or off nothing is begun; when it is back it makes up for the newest time, once. A schedule of that name is replaced, and ' +
+        'what it was is told. ' +
         'The expression is minute, hour, day of the month, month and day of the week; seconds may stand before them.',
       options: [
         { name: 'every', value: 'CRON', summary: 'when, as a cron expression' },

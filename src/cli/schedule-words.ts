@@ -1,12 +1,11 @@
 import { type Static, Type } from 'typebox'
 import { parseDuration } from '../config/quantity.ts'
 import { isRecurrenceFault, parseRecurrence } from '../config/recurrence.ts'
+import { orNothing, text } from './answers.ts'
 import { CommandFailure } from './command-failure.ts'
 import { changed, storedOn } from './operator-words.ts'
-import { properties } from './print.ts'
+import { formatAge, properties } from './print.ts'
 import type { Line } from './table.ts'
-
-const text = Type.Optional(Type.String())
 
 const schedule = {
   name: Type.String(),
@@ -31,11 +30,17 @@ const schedule = {
 export const schedulesAnswer = Type.Object({ items: Type.Array(Type.Object(schedule)) })
 
 /** `PUT` of a schedule */
-export const scheduleChangeAnswer = Type.Object({ ...schedule, storedOn })
+export const scheduleChangeAnswer = Type.Object({
+  ...schedule,
+  changed,
+  before: orNothing(Type.Object({ ...schedule, setAt: text })),
+  storedOn,
+})
 
 /** `DELETE` of a schedule */
 export const scheduleRemovalAnswer = Type.Object({ name: Type.String(), changed, storedOn })
 
+export type ScheduleChangeAnswer = Static<typeof scheduleChangeAnswer>
 export type ScheduleItem = Static<typeof schedulesAnswer>['items'][number]
 
 /** Path of a schedule. */
@@ -44,12 +49,31 @@ export const schedulePath = (name: string): string =>
 
 /** What a schedule is, below its name. */
 export const scheduleLines = (item: ScheduleItem): readonly Line[] =>
-  properties([
-    ['images', String(item.images.length)],
-    ['on', nodesOf(item)],
-    ['every', `${item.every} (${item.timeZone})`],
-    ['next here', item.nextAt ?? 'never'],
-  ])
+  properties([...scheduleProperties(item), ['next here', item.nextAt ?? 'never']])
+
+/** What a schedule was whose place another one took. */
+export const replacedLines = ({ before }: ScheduleChangeAnswer): readonly Line[] =>
+  before == null
+    ? []
+    : [
+        '',
+        'until now it was',
+        ...properties([...scheduleProperties(before), ['said at', before.setAt]]),
+      ]
+
+/** Images that are told by their names. */
+const mostNamed = 5
+
+const scheduleProperties = (item: ScheduleItem): Parameters<typeof properties>[0] => [
+  ['images', item.images.length > mostNamed ? String(item.images.length) : item.images.join(', ')],
+  ['platforms', item.platforms?.join(', ')],
+  ['referrers', item.referrers === true ? 'with them' : undefined],
+  ['on', nodesOf(item)],
+  ['every', `${item.every} (${item.timeZone})`],
+  ['jitter', formatAge(item.jitterSeconds)],
+  ['note', item.note],
+  ['author', item.author],
+]
 
 /** Who fetches. */
 export function nodesOf({ scope, scopeNodes = [], scopeCopies }: ScheduleItem): string {

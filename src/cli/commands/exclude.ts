@@ -10,7 +10,9 @@ import {
   exclusionsAnswer,
 } from '../operator-answers.ts'
 import {
+  beforeLines,
   hasEnough,
+  isWhat,
   mustHaveBeen,
   readCopies,
   readDigest,
@@ -57,8 +59,9 @@ async function change(
     mustHaveBeen(answer, `there is no ${kind} of ${key}; \`holdfast ${kind}s\` lists them`)
   }
   print(context, answer, () => [
-    `${answer.name == null ? key : `${answer.name} (${key.slice(0, 12)})`} ${did}`,
+    `${answer.name == null ? key : `${answer.name} (${key.slice(0, 12)})`} ${method === 'PUT' ? isWhat(did, answer) : did}`,
     ...properties([storedOnProperty(answer.storedOn)]),
+    ...beforeLines(answer),
     ...tooFewLines(answer, copies),
   ])
   return hasEnough(answer, copies) ? 'ok' : 'noAnswer'

@@ -4,7 +4,9 @@ import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
 import { type KeepChangeAnswer, keepChangeAnswer } from '../operator-answers.ts'
 import {
+  beforeLines,
   hasEnough,
+  isWhat,
   mustHaveBeen,
   readCopies,
   storedOnProperty,
@@ -27,8 +29,9 @@ export const run: RunCommand = async context => {
   )
   if (!isKeep) mustHaveBeen(answer, tellNotKept(answer))
   print(context, answer, () => [
-    `${answer.pattern} ${isKeep ? 'is kept' : 'is no longer kept'}`,
+    `${answer.pattern} ${isKeep ? isWhat('is kept', answer) : 'is no longer kept'}`,
     ...properties([['known tags', String(answer.tags)], storedOnProperty(answer.storedOn)]),
+    ...beforeLines(answer),
     ...hint(answer, isKeep),
     ...tooFewLines(answer, copies),
   ])

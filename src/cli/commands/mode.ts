@@ -6,6 +6,7 @@ import { askNodes } from '../each-node.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import {
   type ClusterModeAnswer,
+  type ClusterModeChangeAnswer,
   clusterModeAnswer,
   clusterModeChangeAnswer,
   type ModeAnswer,
@@ -96,17 +97,20 @@ async function runOnCluster(context: CommandContext, wish: Wish): Promise<ExitCo
         )
   if (wish === 'lift') mustHaveBeen(answer, notSet)
   print(context, answer, () => [
-    ...clusterLines(answer, [storedOnProperty(answer.storedOn)]),
+    ...clusterLines(answer, [['until now', tellBefore(answer)], storedOnProperty(answer.storedOn)]),
     ...tooFewLines(answer, copies),
   ])
   return hasEnough(answer, copies) ? 'ok' : 'noAnswer'
 }
 
+const tellBefore = ({ before }: ClusterModeChangeAnswer): string | undefined =>
+  before == null ? undefined : `${before.mode}, set by ${before.by} at ${before.at}`
+
 const notSet = 'no mode is set for all nodes; `holdfast mode --node all` tells what each is'
 
 function clusterLines(
   { node, cluster, here }: ClusterModeAnswer,
-  more: readonly (readonly [string, string])[] = [],
+  more: Parameters<typeof properties>[0] = [],
 ): readonly Line[] {
   const own =
     here.decidedBy === 'node' ? `${here.mode} on ${node}, which was set for that node` : undefined

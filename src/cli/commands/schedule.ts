@@ -14,6 +14,8 @@ import {
 import { print, properties, readReference } from '../print.ts'
 import {
   readTimes,
+  replacedLines,
+  type ScheduleChangeAnswer,
   scheduleChangeAnswer,
   scheduleLines,
   schedulePath,
@@ -29,12 +31,19 @@ export const run: RunCommand = async context => {
   const path = schedulePath(context.words[0] ?? '')
   const answer = await api.change('PUT', path, { query: { copies }, body }, scheduleChangeAnswer)
   print(context, answer, () => [
-    `${answer.name} recurs`,
+    `${answer.name} ${recurs(answer)}`,
     ...scheduleLines(answer),
     ...properties([storedOnProperty(answer.storedOn)]),
+    ...replacedLines(answer),
     ...tooFewLines(answer, copies),
   ])
   return hasEnough(answer, copies) ? 'ok' : 'noAnswer'
+}
+
+/** Whether it is new. */
+function recurs({ changed, before }: ScheduleChangeAnswer): string {
+  if (changed === false) return 'recurs so already'
+  return before == null ? 'recurs' : 'recurs otherwise than before'
 }
 
 async function remove(context: CommandContext): Promise<ExitCode> {

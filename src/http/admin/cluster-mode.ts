@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ClusterMode, ClusterModeChange, ClusterModeTerms } from '../../keep/cluster-mode.ts'
 import type { ClusterModeState, ModeSwitch } from '../../keep/mode-switch.ts'
-import { defined, hasChanged, iso, isoOf } from './describe.ts'
+import { defined, iso, isoOf, tellChange } from './describe.ts'
 import type { ClusterModeAnswer, ClusterModeChangeAnswer, ModeAnswer } from './mode-contract.ts'
 import { modeOperations } from './mode-operations.ts'
 import type { AddOperation } from './operation.ts'
@@ -58,7 +58,8 @@ export function addClusterMode(
       before: before && describeClusterMode(before),
       after: after && describeClusterMode(after),
     })
-    return { ...tell(after, reply), changed: hasChanged({ before, after }), storedOn: stored }
+    const told = tellChange({ before, after }, was => describeClusterMode(was, nameOf))
+    return { ...tell(after, reply), ...told, storedOn: stored }
   }
 
   function tell(standing: ClusterModeState | undefined, reply: TagReply): ClusterModeAnswer {

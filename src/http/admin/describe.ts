@@ -15,8 +15,18 @@ export function defined<T extends object>(
   return Object.fromEntries(kept) as { [K in keyof T]?: Exclude<T[K], undefined> }
 }
 
+/** Of a change: whether it was one, and if so what stood there before. `undefined` of `tell`: nothing that counts. */
+export function tellChange<B, T>(
+  change: { readonly before?: B | undefined; readonly after?: unknown },
+  tell: (before: B) => T | undefined,
+): { readonly changed: boolean; readonly before?: T } {
+  if (!hasChanged(change)) return { changed: false }
+  const before = change.before === undefined ? undefined : tell(change.before)
+  return { changed: true, ...(before !== undefined && { before }) }
+}
+
 /** Whether something is otherwise than it was, as it is told. */
-export const hasChanged = ({
+const hasChanged = ({
   before,
   after,
 }: {

@@ -1,5 +1,15 @@
 import { type Static, Type } from 'typebox'
-import { asOf, changed, described, optionalText, storedOn, text, time } from './shapes.ts'
+import {
+  asOf,
+  before,
+  changed,
+  described,
+  optionalText,
+  saidBefore,
+  storedOn,
+  text,
+  time,
+} from './shapes.ts'
 
 const exclusion = {
   key: described(text, "A banned node's id (64 hex digits), or a blocked digest."),
@@ -34,6 +44,7 @@ export const exclusionChangeAnswer = Type.Object({
   name: described(optionalText, "A banned node's, where it is known here."),
   inForce: Type.Boolean(),
   changed,
+  before: before(saidBefore),
   storedOn,
 })
 

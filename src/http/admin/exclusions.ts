@@ -2,7 +2,7 @@ import type { ExclusionChange, Exclusions } from '../../keep/exclusions.ts'
 import { parseDigest } from '../../oci/digest.ts'
 import type { Exclusion, ExclusionBook, ExclusionKind } from '../../ports/exclusion-book.ts'
 import { parseNodeId } from '../../ports/node-id.ts'
-import { defined, hasChanged, iso } from './describe.ts'
+import { defined, iso, tellChange } from './describe.ts'
 import type {
   ExclusionAnswer,
   ExclusionChangeAnswer,
@@ -44,7 +44,10 @@ export function addExclusions(
     key,
     ...defined({ name: nameOf(key) }),
     inForce: change.after !== undefined,
-    changed: hasChanged(change),
+    ...tellChange(change, before => {
+      const { setAt, setOn, setOnName, note, author } = name(before)
+      return { setAt, setOn, ...defined({ setOnName, note, author }) }
+    }),
     storedOn: change.stored,
   })
 

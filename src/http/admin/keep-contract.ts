@@ -1,5 +1,15 @@
 import { type Static, Type } from 'typebox'
-import { asOf, changed, described, optionalText, storedOn, text, time } from './shapes.ts'
+import {
+  asOf,
+  before,
+  changed,
+  described,
+  optionalText,
+  saidBefore,
+  storedOn,
+  text,
+  time,
+} from './shapes.ts'
 
 const keep = {
   pattern: described(text, 'As in `keep.patterns`, in the one way to write it.'),
@@ -48,6 +58,7 @@ export const keepChangeAnswer = Type.Object({
   configured: Type.Boolean(),
   tags: described(Type.Integer(), 'Known tags that it covers.'),
   changed,
+  before: before(saidBefore),
   storedOn,
 })
 

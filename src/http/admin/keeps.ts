@@ -1,7 +1,8 @@
 import type { CoveredTags } from '../../keep/covered-tags.ts'
 import type { KeepSet, KeptPattern } from '../../keep/keep-set.ts'
 import type { KeepChange, Keeps } from '../../keep/keeps.ts'
-import { defined, hasChanged, iso } from './describe.ts'
+import type { Keep } from '../../ports/keep-book.ts'
+import { defined, iso, tellChange } from './describe.ts'
 import type { KeepAnswer, KeepChangeAnswer, KeepsAnswer } from './keep-contract.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
@@ -70,6 +71,12 @@ export function addKeeps(
     return tell(change, reply)
   })
 
+  const tellSaid = ({ atMs, origin, note, author }: Keep) => ({
+    setAt: iso(atMs),
+    setOn: origin,
+    ...defined({ setOnName: nameOf(origin), note, author }),
+  })
+
   async function tell(change: KeepChange, reply: TagReply): Promise<KeepChangeAnswer> {
     const { pattern, before, after, stored } = change
     writeTag(reply, after && versionOfKeep(after))
@@ -81,7 +88,7 @@ export function addKeeps(
       inForce: after !== undefined,
       configured: after?.isConfigured === true,
       tags: any,
-      changed: hasChanged(told(change)),
+      ...tellChange(change, ({ said }) => said && tellSaid(said)),
       storedOn: stored,
     }
   }

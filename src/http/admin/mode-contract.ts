@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { asOf, changed, described, optionalText, storedOn, text, time } from './shapes.ts'
+import { asOf, before, changed, described, optionalText, storedOn, text, time } from './shapes.ts'
 
 /** Whether registries are asked. */
 export const mode = Type.Enum(['auto', 'offline', 'online'])
@@ -64,6 +64,7 @@ export const clusterModeAnswer = Type.Object({
 export const clusterModeChangeAnswer = Type.Object({
   ...clusterModeAnswer.properties,
   changed,
+  before: before(ofCluster.properties),
   storedOn,
 })
 

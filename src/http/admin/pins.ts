@@ -5,7 +5,7 @@ import { type Digest, parseDigest } from '../../oci/digest.ts'
 import { isManifestType } from '../../oci/media-type.ts'
 import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
 import type { PinBook, PinState } from '../../ports/pin-book.ts'
-import { defined, hasChanged, iso, isoOf } from './describe.ts'
+import { defined, iso, isoOf, tellChange } from './describe.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
 import type {
@@ -125,7 +125,13 @@ export function addPins(
     return {
       ...asOf(),
       ...tellWith(after, await straysOf([after])),
-      changed: hasChanged(told(change)),
+      ...tellChange(change, before => {
+        const { digest, standing, setAt, setOn, setOnName, note, author, expiresAt } =
+          tellPin(before)
+        if (digest === undefined) return undefined
+        const details = defined({ setOnName, note, author, expiresAt })
+        return { digest, standing, setAt, setOn, ...details }
+      }),
       complete: change.isComplete,
       fetching: isFetching,
       storedOn: stored,

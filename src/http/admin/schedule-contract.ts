@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { maxJitterMs } from '../../keep/warm-schedule.ts'
 import { jobBody, toldTask } from './job-contract.ts'
-import { asOf, changed, described, optionalText, storedOn, text, time } from './shapes.ts'
+import { asOf, before, changed, described, optionalText, storedOn, text, time } from './shapes.ts'
 
 const { from: _, ...task } = jobBody.properties
 
@@ -53,7 +53,8 @@ export const scheduleAnswer = Type.Object({ ...asOf, ...schedule })
 /** `GET /api/v1/schedules` */
 export const schedulesAnswer = Type.Object({ ...asOf, items: Type.Array(Type.Object(schedule)) })
 
-const change = { removed: Type.Boolean(), changed, storedOn }
+const { nextAt: _nextAt, job: _job, ...said } = schedule
+const change = { removed: Type.Boolean(), changed, before: before(said), storedOn }
 
 /** `PUT /api/v1/schedules/{name}` */
 export const scheduleChangeAnswer = Type.Object({ ...asOf, ...schedule, ...change })

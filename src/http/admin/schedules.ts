@@ -1,7 +1,7 @@
 import type { WarmJobs } from '../../keep/warm-jobs.ts'
 import { readRunId, type WarmSchedule } from '../../keep/warm-schedule.ts'
 import type { ScheduleChange, WarmSchedules } from '../../keep/warm-schedules.ts'
-import { defined, hasChanged, iso, isoOf } from './describe.ts'
+import { defined, iso, isoOf, tellChange } from './describe.ts'
 import { describeShares, namedImages } from './describe-job.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
@@ -76,14 +76,14 @@ export function addSchedules(
     audit(told(name, change))
     const { before, after, stored } = change
     const was = after ?? before
-    const is = { removed: after === undefined, changed: hasChanged(change), storedOn: stored }
+    const is = { removed: after === undefined, ...tellChange(change, saidOf), storedOn: stored }
     return { ...asOf(), ...(was && describe(was)), name, ...is } satisfies ScheduleRemovalAnswer
   })
 
   function tell(change: ScheduleChange): ScheduleChangeAnswer {
     const { after, stored } = change
     if (after === undefined) throw new Error('a schedule was written and is not there')
-    const is = { removed: false, changed: hasChanged(change), storedOn: stored }
+    const is = { removed: false, ...tellChange(change, saidOf), storedOn: stored }
     return { ...asOf(), ...describe(after), ...is }
   }
 
@@ -92,6 +92,12 @@ export function addSchedules(
     before: before && noteOf(before),
     after: after && noteOf(after),
   })
+
+  /** Without what is so of the one that has the name now. */
+  function saidOf(schedule: WarmSchedule) {
+    const { nextAt: _nextAt, job: _job, ...said } = describe(schedule)
+    return said
+  }
 
   const noteOf = (schedule: WarmSchedule) => ({
     ...describe(schedule),

@@ -1,4 +1,4 @@
-import { type TSchema, Type } from 'typebox'
+import { type TProperties, type TSchema, Type } from 'typebox'
 
 /** What the shapes of the admin API are made of. Times are ISO 8601 in UTC, sizes bytes; what is unknown is left out. */
 
@@ -24,6 +24,22 @@ export const changed = described(
   Type.Boolean(),
   'Whether it was otherwise before. `false`: it stood so already, or there was nothing to take away.',
 )
+
+/** With every change: what it took the place of, or took away. */
+export const before = <P extends TProperties>(properties: P) =>
+  described(
+    Type.Optional(Type.Object(properties)),
+    'What stood there until this change; absent: nothing did, or nothing was changed.',
+  )
+
+/** Who said something when, of what stood there before. */
+export const saidBefore = {
+  setAt: time,
+  setOn: described(text, 'Public key (hex) of the node on which it was set.'),
+  setOnName: optionalText,
+  note: optionalText,
+  author: optionalText,
+}
 
 /** On how many nodes a change is durable. */
 export const storedOn = described(

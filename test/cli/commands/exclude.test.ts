@@ -47,6 +47,19 @@ t.test('a node is banned by its name, its id or the beginning of it', async t =>
   }
 })
 
+t.test('what is banned or blocked already is told, and what was said of it before', async t => {
+  const same = await scriptAdmin(t, () => [200, { key: digest, changed: false, storedOn }])
+  t.match((await cli(['block', digest], { env: same.env })).out, /is blocked already\n/)
+  const other = { key: digest, changed: true, before: item, storedOn }
+  const { env } = await scriptAdmin(t, () => [200, other])
+  for (const word of ['block', 'unblock']) {
+    t.match(
+      (await cli([word, digest], { env })).out,
+      /until now it was\n {2}note +n\n {2}author +a\n {2}said at +2026-11-20T03:00:00.000Z\n {2}said on +bridge/,
+    )
+  }
+})
+
 t.test('a name that two have, or nobody, is told before anything is banned', async t => {
   const { env, asked } = await start(t)
   t.match(await cli(['ban', 'hold'], { env }), { code: 2, err: /one of abab00000000, ffff/ })

@@ -34,6 +34,17 @@ t.test('a pattern is kept as it is written, and a short name lies on Docker Hub'
   }
 })
 
+t.test('what is kept already is told, and what was said of it before', async t => {
+  const same = await start(t, { changed: false })
+  t.match((await cli(['keep', 'nginx'], { env: same.env })).out, /nginx is kept already\n/)
+  const before = { setAt: '2026-11-20T03:00:00.000Z', setOn: 'ab'.repeat(32), note: 'old' }
+  const { env } = await start(t, { changed: true, before })
+  t.match(
+    (await cli(['keep', 'nginx'], { env })).out,
+    /is kept\n[\s\S]*until now it was\n {2}note +old\n/,
+  )
+})
+
 t.test('who keeps what nobody knows is told what to do', async t => {
   const { env } = await start(t, { tags: 0, pattern: 'docker.io/library/nginx:1' })
   t.match((await cli(['keep', 'nginx:1'], { env })).out, /holdfast resolve docker\.io\/library/)

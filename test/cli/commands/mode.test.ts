@@ -80,6 +80,10 @@ t.test('a mode is set for all nodes, told, and taken back', async t => {
     { method: 'DELETE', url: { pathname: '/api/v1/mode' } },
   ])
   t.equal((await cli(['mode', 'offline', '--cluster', '--copies', '3'], { env })).code, 1)
+  const before = { ...cluster, mode: 'online', by: 'cook' }
+  const over = await scriptAdmin(t, () => [200, { node: 'a', cluster, here, before, storedOn }])
+  const replaced = await cli(['mode', 'offline', '--cluster'], { env: over.env })
+  t.match(replaced.out, /until now +online, set by cook at 20/)
 })
 
 t.test('where a node has one of its own, or none is set for all, that is told', async t => {

@@ -44,6 +44,22 @@ t.test('a pin is asked for as it is wished, and told as it was set', async t => 
   t.ok(Math.abs(Date.parse(expiresAt ?? '') - before - 14 * 86_400_000) < 60_000)
 })
 
+t.test('what was pinned before is told, and that it was pinned so already', async t => {
+  const before = { ...pin, digest: `sha256:${'b'.repeat(64)}`, author: 'cook' }
+  const { env } = await scriptAdmin(t, ({ search }) => [
+    200,
+    search === '' ? { ...change, changed: true, before } : { ...change, changed: false },
+  ])
+  const { out } = await cli(['pin', 'nginx'], { env })
+  t.match(
+    out,
+    /\n\nuntil now it was\n {2}digest +sha256:b+\n {2}note +voyage\n {2}author +cook\n {2}said at/,
+  )
+  const again = await cli(['pin', 'nginx', '--copies', '1'], { env })
+  t.match(again.out, /^docker.io\/library\/nginx:latest is pinned already to sha256:c/)
+  t.notMatch(again.out, 'until now')
+})
+
 t.test('a rollback goes back by itself or to what is named', async t => {
   const { env, asked } = await scriptAdmin(t, () => [200, change])
   await cli(['rollback', 'nginx'], { env })

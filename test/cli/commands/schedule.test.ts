@@ -33,6 +33,46 @@ t.test('what recurs is said with its images and its times', async t => {
   t.match(await cli([...words, '--copies', '3'], { env }), { code: 1, out: /fewer nodes than 3/ })
 })
 
+t.test('whether it is new is told, and what it was before', async t => {
+  const words = ['schedule', 'nightly', 'nginx', '--every', '0 3 * * *']
+  const say = async (more: object) => {
+    const { env } = await scriptAdmin(t, () => [200, { ...item, storedOn, ...more }])
+    return (await cli(words, { env })).out
+  }
+  t.match(await say({ changed: true }), /^nightly recurs\n/)
+  t.match(await say({ changed: false }), /^nightly recurs so already\n/)
+  const before = {
+    ...item,
+    images: ['docker.io/library/redis:7'],
+    scope: 'nodes',
+    scopeNodes: ['galley'],
+    every: '0 4 * * *',
+    author: 'cook',
+    setAt: '2026-11-20T03:00:00.000Z',
+  }
+  t.equal(
+    await say({ changed: true, before }),
+    [
+      'nightly recurs otherwise than before',
+      '  images     docker.io/library/nginx:latest',
+      '  on         all nodes',
+      '  every      0 3 * * * (UTC)',
+      '  jitter     10 min',
+      '  next here  2026-11-30T03:04:00Z',
+      '  stored on  2 of 3 nodes',
+      '',
+      'until now it was',
+      '  images   docker.io/library/redis:7',
+      '  on       galley',
+      '  every    0 4 * * * (UTC)',
+      '  jitter   10 min',
+      '  author   cook',
+      '  said at  2026-11-20T03:00:00.000Z',
+      '',
+    ].join('\n'),
+  )
+})
+
 t.test('what says no times is told before a node is asked', async t => {
   const { env, asked } = await scriptAdmin(t, () => [200, { ...item, storedOn }])
   const wrong = {

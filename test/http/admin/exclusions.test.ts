@@ -52,6 +52,8 @@ t.test('bans and blocks are listed, set and lifted', async t => {
   t.match(asked[0], ['ban', id, { note: 'why', author: 'token 1' }, { copies: 2 }])
   const lifted = await ask(`/api/v1/blocks/${manifestDigest}`, { method: 'DELETE' })
   t.match(lifted.body, { inForce: false, changed: true })
+  t.match(lifted.body, { before: { setAt: '2026-11-21T12:00:00.000Z', note: 'n', author: 'a' } })
+  t.notOk('before' in (put.body as object), 'nothing stood there')
   t.match(asked[1], ['block', manifestDigest, 'token 1', { copies: 1 }])
   t.match(noted, [
     { operation: 'putBan', subject: id, after: { key: id } },
@@ -72,7 +74,9 @@ t.test('what is not there is lifted, too, and it is told that nothing had to be 
       status: 200,
       body: { inForce: false, changed: false, storedOn: stored },
     })
-    t.match(await ask(path, { method: 'PUT' }), { body: { inForce: true, changed: false } })
+    const same = await ask(path, { method: 'PUT' })
+    t.match(same, { body: { inForce: true, changed: false } })
+    t.notOk('before' in (same.body as object), 'nothing was changed')
   }
 })
 

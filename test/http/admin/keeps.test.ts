@@ -47,13 +47,16 @@ t.test('patterns are listed with what they cover, those of the configuration too
 
 t.test('a keep is set and removed, and noted', async t => {
   const asked: unknown[] = []
+  const newer = { said: { pattern, ...said, note: 'newer' } }
   const noted: AuditEntry[] = []
   const { ask } = await startAdmin(t, {
     keeps: {
       find: text => kept(text),
       async set(...given) {
         asked.push(given)
-        return { pattern, before: undefined, after: kept(pattern), stored }
+        const [, details] = given
+        const before = details.note === 'why' ? undefined : kept(pattern)
+        return { pattern, before, after: kept(pattern, newer), stored }
       },
       async remove(...given) {
         asked.push(given)
@@ -71,11 +74,15 @@ t.test('a keep is set and removed, and noted', async t => {
   })
   t.match(asked[0], [pattern, { note: 'why', author: 'token 1' }, { copies: 2 }])
   const gone = await ask(path, { method: 'DELETE' })
-  t.match(gone.body, { inForce: false, tags: 5, changed: true })
+  const was = { setAt: '2026-11-21T12:00:00.000Z', setOnName: 'van-1', note: 'n', author: 'a' }
+  t.match(gone.body, { inForce: false, tags: 5, changed: true, before: was })
+  t.notOk('before' in (put.body as object), 'nothing stood there')
+  t.match((await ask(path, { method: 'PUT', body: {} })).body, { changed: true, before: was })
   t.match(asked[1], [pattern, 'token 1', { copies: 1 }])
   t.match(noted, [
-    { operation: 'putKeep', subject: pattern, after: { pattern, note: 'n' } },
+    { operation: 'putKeep', subject: pattern, after: { pattern, note: 'newer' } },
     { operation: 'deleteKeep', subject: pattern, before: { pattern } },
+    { operation: 'putKeep', before: { note: 'n' }, after: { note: 'newer' } },
   ])
 })
 

@@ -227,6 +227,7 @@ t.test('a pin is removed', async t => {
   const got = await ask(path, { method: 'DELETE' })
   t.ok(Value.Check(pinChangeAnswer, got.body))
   t.match(got.body, { standing: 'removed', changed: true, digest: undefined })
+  t.match(got.body, { before: { standing: 'in-force', digest: manifestDigest, setOn: /./ } })
   t.equal(asked[0]?.author, 'token 1')
 })
 

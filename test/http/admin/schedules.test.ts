@@ -129,7 +129,8 @@ t.test('the audit log names a few images of a schedule, and of more tells the nu
     },
     audit: { note: async entry => void noted.push(entry), find: () => [] },
   })
-  t.match(await ask(path, { method: 'PUT', body }), { body: { images } })
+  const was = { images: scheduleOf().images, every: '0 3 * * *' }
+  t.match(await ask(path, { method: 'PUT', body }), { body: { images, before: was } })
   t.match(noted, [{ before: { images: scheduleOf().images }, after: { images: 200 } }])
 })
 
