@@ -55,7 +55,9 @@ function isNoted(t: Test, entries: readonly Entry[], operation: string): void {
 /** Without what each answer has anew. */
 const lasting = (body: unknown): unknown =>
   JSON.parse(
-    JSON.stringify(body, (key, value) => (/^(?:asOf|at|until|changed|before)$/.test(key) ? null : value)),
+    JSON.stringify(body, (key, value) =>
+      /^(?:asOf|at|until|changed|before)$/.test(key) ? null : value,
+    ),
   )
 
 const hasChanged = (body: unknown): unknown => (body as { changed?: unknown } | undefined)?.changed

@@ -1,11 +1,10 @@
 import type { KeepSet } from '../../keep/keep-set.ts'
 import { mustBeOperator } from '../../keep/operator-word.ts'
 import type { WarmSchedules } from '../../keep/warm-schedules.ts'
-import { formatTag } from '../../oci/reference.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ExclusionBook } from '../../ports/exclusion-book.ts'
 import type { Log } from '../../ports/log.ts'
-import type { PinBook, PinState } from '../../ports/pin-book.ts'
+import type { PinBook } from '../../ports/pin-book.ts'
 import type { Backup, RestoreAnswer, RestoreItem } from './backup-contract.ts'
 import { exclusionEntry, keepEntry, modeEntry, pinEntry, scheduleEntry } from './backup-entries.ts'
 import { backupOperations } from './backup-operations.ts'
@@ -22,9 +21,6 @@ import { type NoteEntry, noted, problemOf } from './run-operation.ts'
 
 /** After so long no entry is begun in the same answer, ms: whoever waits, and proxies on the way, give up on silence. */
 const restoreWithinMs = 15_000
-
-/** Pins read at once. */
-const pinsAtOnce = 1_000
 
 /** What the operations on backups ask. */
 export interface BackupParts
@@ -65,7 +61,9 @@ export function addBackup(
       ...now,
       holdfastBackup: 1,
       at: now.asOf,
-      pins: listPins(parts.pinBook).flatMap(state => pinEntry(state) ?? []),
+      pins: parts.pinBook
+        .list('', Number.POSITIVE_INFINITY)
+        .flatMap(state => pinEntry(state) ?? []),
       keeps: parts.keepSet.patterns().flatMap(({ said }) => (said ? [keepEntry(said)] : [])),
       blocks: parts.exclusionBook.list('block').map(exclusionEntry),
       bans: parts.exclusionBook.list('ban').map(exclusionEntry),
@@ -151,15 +149,4 @@ function settle(
 function count(items: readonly RestoreItem[]): Readonly<Record<string, number>> {
   const byOutcome = Map.groupBy(items, ({ outcome }) => outcome)
   return Object.fromEntries([...byOutcome].map(([outcome, { length }]) => [outcome, length]))
-}
-
-function listPins(book: Pick<PinBook, 'list'>): readonly PinState[] {
-  const found: PinState[] = []
-  let page: readonly PinState[]
-  do {
-    const last = found.at(-1)
-    page = book.list(last === undefined ? '' : formatTag(last.key), pinsAtOnce)
-    found.push(...page)
-  } while (page.length === pinsAtOnce)
-  return found
 }

@@ -86,22 +86,6 @@ t.test(
   },
 )
 
-t.test('more pins than are read at once are all told', async t => {
-  const states = Array.from({ length: 2_500 }, (_, i) =>
-    pinned({ key: keyOf(`t${String(i).padStart(4, '0')}`) }),
-  )
-  const { ask } = await startAdmin(t, {
-    pinBook: {
-      ...bookOf(undefined),
-      list: (after, limit) =>
-        states.filter(({ key }) => `reg.lab/lab/app:${key.tag}` > after).slice(0, limit),
-    },
-  })
-  const { body } = await ask('/api/v1/backup')
-  const { pins } = body as { pins: readonly { reference: string }[] }
-  t.equal(new Set(pins.map(one => one.reference)).size, states.length)
-})
-
 t.test('a pin elsewhere is left unless it is to be replaced, and then noted with both', async t => {
   const { heard, set } = listen()
   const noted: Omit<AuditEntry, 'atMs'>[] = []
