@@ -80,7 +80,8 @@ export const pinCommands = (askingExitCodes: readonly ExitCode[]): readonly Comm
     usage: '[REF] [--limit N]',
     words: { min: 0, max: 1 },
     description:
-      'Lists every pin with its standing: in force, expired, or blocked. With a reference it shows what was said of that pin and when; two ' +
+      'Lists every pin with its standing: in force, blocked, or expired, these last. An expired one does nothing, and is listed until it is ' +
+      'removed or said anew. With a reference it shows what was said of that pin and when; two ' +
       'operators who did not know of each other are marked as a conflict, of which the newer one is in force everywhere.',
     options: [{ name: 'limit', value: 'N', summary: 'at most so many, 1000 by default' }],
     examples: [

@@ -46,7 +46,7 @@ export const standingOf = ({
 }: Pick<PinAnswer, 'standing' | 'completeHere' | 'conflict'>): string =>
   [
     standing,
-    ...(completeHere === false ? ['incomplete here'] : []),
+    ...(completeHere === false && standing !== 'expired' ? ['incomplete here'] : []),
     ...(conflict == null ? [] : ['in conflict']),
   ].join(', ')
 

@@ -14,6 +14,8 @@ export const tagsAnswer = Type.Object({
       /** The node holds all of what it answers with. */
       complete: orNothing(Type.Boolean()),
       pinned: orNothing(Type.Boolean()),
+      /** What it is answered with then; `digest` is what it would be without the pin. */
+      pinnedDigest: text,
     }),
   ),
   /** Where the next page begins; absent on the last. */

@@ -27,7 +27,9 @@ export const run: RunCommand = async context => {
 
 function list(items: PinsAnswer['items']): readonly Line[] {
   if (items.length === 0) return ['nothing is pinned']
-  const rows = items.map(pin => [
+  const expired = items.filter(isExpired)
+  const inOrder = [...items.filter(pin => !isExpired(pin)), ...expired]
+  const rows = inOrder.map(pin => [
     pin.reference,
     pin.digest ?? '',
     standingOf(pin),
@@ -39,6 +41,23 @@ function list(items: PinsAnswer['items']): readonly Line[] {
     ...columns([['TAG', 'DIGEST', 'STANDING', 'EXPIRES', 'AUTHOR', 'NOTE'], ...rows]),
     ...conflictLines(items),
     ...strayLines(items),
+    ...expiredLines(expired),
+  ]
+}
+
+const isExpired = ({ standing }: Pick<PinAnswer, 'standing'>): boolean => standing === 'expired'
+
+/** What became of their tags, and how to be rid of them. */
+function expiredLines(expired: PinsAnswer['items']): readonly Line[] {
+  const { length } = expired
+  if (length === 0) return []
+  const [is, tag, they] =
+    length === 1
+      ? ['pin has', 'its tag follows its registry', 'it stays']
+      : ['pins have', 'their tags follow their registries', 'they stay']
+  return [
+    '',
+    `${length} ${is} expired: ${tag} again, and ${they} in the list until \`holdfast unpin REF\``,
   ]
 }
 

@@ -102,13 +102,25 @@ async function findAlike(api: AdminApi, repository: string): Promise<readonly st
   return [...known].filter(name => name.endsWith(`/${last}`)).slice(0, 5)
 }
 
+/** It is pinned to something else than it would be answered with. */
+const isOtherwise = ({ digest, pinnedDigest }: Item): boolean =>
+  pinnedDigest != null && digest != null && digest !== pinnedDigest
+
+/** What the tag stands for without its pin. */
+function otherwise(item: Item): string[] {
+  if (!isOtherwise(item)) return []
+  const who =
+    item.source === 'upstream' ? 'its registry named' : `without the pin, by ${item.source},`
+  return [`${who} ${item.digest} at ${item.confirmedAt}`]
+}
+
 function lines(items: readonly Item[], isCut: boolean): readonly Line[] {
-  const rows = items.map(({ reference, digest, source, confirmedAt, pinned, complete }) => [
-    reference,
-    digest ?? 'none',
-    pinned === true ? 'pinned' : (source ?? ''),
-    confirmedAt ?? '',
-    complete === false ? 'incomplete' : '',
+  const rows = items.map(item => [
+    item.reference,
+    item.pinnedDigest ?? item.digest ?? 'none',
+    item.pinned === true ? 'pinned' : (item.source ?? ''),
+    isOtherwise(item) ? '' : (item.confirmedAt ?? ''),
+    [...(item.complete === false ? ['incomplete'] : []), ...otherwise(item)].join(', '),
   ])
   const more = isCut ? ['', `only the first ${items.length}; --limit shows more`] : []
   return [...columns([['TAG', 'DIGEST', 'SOURCE', 'CONFIRMED', ''], ...rows]), ...more]

@@ -145,7 +145,7 @@ t.test('pins are listed to the last page or the limit, and one with its history'
   const all = await cli(['pins'], { env })
   t.match(
     all.out,
-    /^TAG +DIGEST +STANDING +EXPIRES +AUTHOR +NOTE\n.*captain +voyage\nb:1 .*expired/,
+    /^TAG +DIGEST +STANDING +EXPIRES +AUTHOR +NOTE\n.*captain +voyage\nc:1 .*\nb:1 .*expired/,
   )
   t.match(all.out, /\nc:1 /)
   const one = await cli(['pins', 'nginx'], { env })
@@ -182,6 +182,25 @@ t.test(
     }
   },
 )
+
+t.test('pins that have expired are last, and told apart', async t => {
+  const over = (name: string) => ({
+    ...{ ...pin, reference: `docker.io/library/${name}:1` },
+    ...{ standing: 'expired', expiresAt: '2026-11-01T00:00:00.000Z', completeHere: false },
+  })
+  const show = async (...items: object[]) => {
+    const { env } = await scriptAdmin(t, () => [200, { items }])
+    return (await cli(['pins'], { env })).out
+  }
+  const out = await show(over('a'), pin, over('b'))
+  t.match(
+    out,
+    /^TAG .*\n.*nginx:latest .*in-force .*\n.*a:1 .* expired +2026-11-01.*\n.*b:1 .*\n\n/,
+  )
+  t.match(out, /\n2 pins have expired: their tags follow their registries again, .*unpin REF`\n$/)
+  t.match(await show(over('a')), /\n1 pin has expired: its tag follows its registry again/)
+  t.notMatch(await show(pin), 'expired')
+})
 
 t.test('a conflict is told with its other side, in the list and of the pin', async t => {
   const other = `sha256:${'e'.repeat(64)}`

@@ -27,6 +27,24 @@ t.test('every page is followed until the last or the limit', async t => {
   t.equal(JSON.parse((await cli(['tags', '-o', 'json'], { env: admin.env })).out).items.length, 3)
 })
 
+t.test('of a pinned tag the digest is told that clients get', async t => {
+  const pinnedDigest = `sha256:${'e'.repeat(64)}`
+  const show = async (more: object) => {
+    const { env } = await scriptAdmin(t, () => [200, { items: [item('a.lan/b:1', more)] }])
+    return (await cli(['tags'], { env })).out
+  }
+  const moved = await show({ pinned: true, pinnedDigest })
+  t.match(moved, /b:1 +sha256:e{64} +pinned +its registry named sha256:c{64} at 2026-11-20/)
+  t.match(
+    await show({ pinned: true, pinnedDigest, source: 'import', complete: false }),
+    /pinned +incomplete, without the pin, by import, sha256:c/,
+  )
+  const same = await show({ pinned: true, pinnedDigest: `sha256:${'c'.repeat(64)}` })
+  t.match(same, /b:1 +sha256:c{64} +pinned +2026-11-20T03:00:00.000Z *\n$/)
+  const unseen = await show({ pinned: true, pinnedDigest, digest: null, confirmedAt: null })
+  t.match(unseen, /b:1 +sha256:e{64} +pinned *\n$/)
+})
+
 t.test('what is looked for is sent, and the mistakes in it are told', async t => {
   const admin = await scriptAdmin(t, () => [
     200,
