@@ -279,5 +279,5 @@ function comesByItself(answer: Nodes, isOneFull: boolean): string {
   const back =
     away.length === 0 ? '' : `, and what ${listOf(away)} held counts again once it answers`
   const room = isOneFull ? ' and there is room' : ''
-  return `what is pinned or kept is fetched by itself while its registry can be reached${room}${back}; \`holdfast status\` tells whether it can`
+  return `what is pinned or kept is fetched by itself, from nodes that hold it or from its registry${room}${back}; \`holdfast status\` tells whether registries can be reached`
 }

@@ -149,7 +149,7 @@ docker.io/library/nginx:1.27  ready      3 min ago  2/2
 \`holdfast warm a/unknown:1\` asks the registry for what nothing is known of, and fetches it
 \`holdfast keep a/lacking:1\` has the nodes that are to hold it fetch it while its registry can be reached
 \`holdfast explain a/alien:1\` tells which platforms it is for
-what is pinned or kept is fetched by itself while its registry can be reached; \`holdfast status\` tells whether it can
+what is pinned or kept is fetched by itself, from nodes that hold it or from its registry; \`holdfast status\` tells whether registries can be reached
 `,
   )
 })

@@ -4,6 +4,8 @@ import { run, start, until } from './process.ts'
 
 /** A machine that systemd was started on: this one's files, and what it changes of them, which ends with it. Its network is its own loopback. */
 export interface SystemdMachine {
+  /** Of its first process, seen from here: whose namespaces are the machine's. */
+  readonly pid: number
   /** Runs a command there to its end. Rejects with its output when it fails. */
   run(...words: readonly string[]): Promise<string>
   /** All of it is gone, its processes as well. */
@@ -70,6 +72,7 @@ export async function startSystemd(dir: string): Promise<SystemdMachine> {
     return /^(running|degraded)\b|: 1\n(degraded)\b/.test(state)
   })
   return {
+    pid: Number(first),
     run: inside,
     async end() {
       await outer.stop('SIGKILL')
