@@ -160,6 +160,8 @@ t.test('a job is looked at once for all who follow it', async t => {
 t.test('so many follow jobs at once and no more, whoever they are', async t => {
   const url = await listen(t, async () => viewOf())
   const readers: AbortController[] = []
+  // An answer that nobody holds is closed when memory is collected.
+  const answers: Response[] = []
   t.teardown(() => {
     for (const reader of readers) reader.abort()
   })
@@ -167,6 +169,7 @@ t.test('so many follow jobs at once and no more, whoever they are', async t => {
     const reader = new AbortController()
     readers.push(reader)
     const response = await fetch(url, { headers: { 'x-caller': caller }, signal: reader.signal })
+    answers.push(response)
     if (!response.ok) await response.body?.cancel()
     return response
   }
