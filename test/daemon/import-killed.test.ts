@@ -1,4 +1,3 @@
-import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { request } from 'node:http'
@@ -9,13 +8,14 @@ import { digestOf } from '../../src/oci/digest.ts'
 import { fullName, layoutOf } from '../archive/support.ts'
 import { createRandom } from '../fuzz/mutate.ts'
 import { makeSingleImage, type TestManifest } from '../support/image.ts'
+import { forkPlainly } from '../support/plainly.ts'
 import { tar } from '../support/tar.ts'
 
 const image = makeSingleImage({ layers: [3_000, 2_500_000, 40, 1_500_000] })
 const archive = tar(layoutOf([{ image, annotations: fullName('reg.lab/lab/app:v1') }]))
 
 async function startChild(t: Test, dir: string, ...drop: readonly string[]) {
-  const child = fork(join(import.meta.dirname, 'import-child.ts'), [dir, ...drop])
+  const child = forkPlainly(join(import.meta.dirname, 'import-child.ts'), [dir, ...drop])
   t.teardown(() => child.kill('SIGKILL'))
   const [{ addresses, tokenFile }] = await once(child, 'message')
   const token = (await readFile(tokenFile, 'utf8')).trim()

@@ -1,10 +1,10 @@
-import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { digestHex, digestOf } from '../../src/oci/digest.ts'
 import { makeSingleImage, type TestManifest } from '../support/image.ts'
+import { forkPlainly } from '../support/plainly.ts'
 import { startRegistry } from '../support/registry.ts'
 import { startNode } from '../support/start-node.ts'
 
@@ -39,7 +39,7 @@ t.test(
 
     registry.moveTag('lab/app', 'latest', newer)
     const upstreams = JSON.stringify({ [registry.host]: { url: registry.url } })
-    const child = fork(join(import.meta.dirname, 'busy-disk-child.ts'), [dir, upstreams])
+    const child = forkPlainly(join(import.meta.dirname, 'busy-disk-child.ts'), [dir, upstreams])
     t.teardown(() => child.kill('SIGKILL'))
     const [mirror] = await once(child, 'message')
     const ask: Ask = (path, init) => fetch(`http://${mirror}/v2/${path}?ns=${registry.host}`, init)

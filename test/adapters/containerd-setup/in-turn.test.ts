@@ -1,10 +1,10 @@
-import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { inTurn } from '../../../src/adapters/containerd-setup/in-turn.ts'
 import { installHosts } from '../../../src/adapters/containerd-setup/install.ts'
+import { forkPlainly } from '../../support/plainly.ts'
 
 t.test('two that install at once both stand in the journal', async t => {
   const certsDir = t.testdir()
@@ -43,7 +43,7 @@ t.test('who waits too long is told, by whatever path he comes, and a failure let
 
 t.test('who was killed holds nobody up', async t => {
   const dir = t.testdir()
-  const child = fork(join(import.meta.dirname, 'in-turn-child.ts'), [dir])
+  const child = forkPlainly(join(import.meta.dirname, 'in-turn-child.ts'), [dir])
   await once(child, 'message')
   const next = inTurn(dir, async () => 'mine')
   child.kill('SIGKILL')

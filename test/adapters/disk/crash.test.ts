@@ -1,10 +1,10 @@
-import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { DiskStore } from '../../../src/adapters/disk/open-disk-store.ts'
 import { type Digest, parseDigest } from '../../../src/oci/digest.ts'
+import { forkPlainly } from '../../support/plainly.ts'
 import type { CrashWord } from './crash-writer.ts'
 import { contentFrom, openStore } from './support.ts'
 
@@ -21,7 +21,7 @@ interface Said {
 
 /** Lets a process write until it has said so many words, kills it, and returns what it said. */
 async function writeAndKill(t: Test, dir: string, seed: number, words: number): Promise<Said> {
-  const child = fork(join(import.meta.dirname, 'crash-writer.ts'), [dir, String(seed)])
+  const child = forkPlainly(join(import.meta.dirname, 'crash-writer.ts'), [dir, String(seed)])
   t.teardown(() => child.kill('SIGKILL'))
   const said: Said = { begun: new Map(), held: new Set() }
   let count = 0

@@ -7,6 +7,7 @@ import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../../src/ports/clock.ts'
 import { image, keyOf } from '../../ports/tag-ledger.support.ts'
+import { plainly } from '../../support/plainly.ts'
 import { makeDirectory, messages, openIn } from './support.ts'
 
 const rounds = 20
@@ -23,9 +24,8 @@ const child = join(import.meta.dirname, 'writing-child.ts')
 
 /** Lets a child write until it acknowledged `lines` lines, kills it, and notes all that it said. */
 async function writeAndDie(dataDir: string, acknowledged: Acknowledged, lines: number) {
-  const process_ = spawn(process.execPath, [child, dataDir, `${acknowledged.next}`], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const [command, ...words] = [...plainly, process.execPath, child, dataDir, `${acknowledged.next}`]
+  const process_ = spawn(command, words, { stdio: ['ignore', 'pipe', 'inherit'] })
   const exited = once(process_, 'exit')
   let heard = 0
   for await (const line of createInterface({ input: stdoutOf(process_) })) {

@@ -5,6 +5,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { plainly } from '../../support/plainly.ts'
 
 /**
  * Ways between the test and programs in a network namespace. A unix socket is a file, and files are the same in all namespaces; so a
@@ -28,7 +29,7 @@ export async function hangDoor(within: readonly string[]): Promise<Door> {
   const inward = join(dir, 'in')
 
   async function run(...args: readonly string[]): Promise<void> {
-    const [command = '', ...rest] = [...within, process.execPath, self, ...args]
+    const [command, ...rest] = [...plainly, ...within, process.execPath, self, ...args]
     const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] })
     processes.push(child)
     await Promise.race([

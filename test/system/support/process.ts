@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { plainly } from '../../support/plainly.ts'
 
 /** A real process of a test, with what it printed. */
 export interface Running {
@@ -15,13 +16,14 @@ export interface Running {
   readonly ended: Promise<number | string>
 }
 
-/** Starts a process; it is stopped by its own pid and never by name. */
+/** Starts a process as users do, with nothing of the test runner in it; it is stopped by its own pid and never by name. */
 export function start(
   command: string,
   args: readonly string[],
   options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
 ): Running {
-  const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  const [first, ...others] = [...plainly, command, ...args]
+  const child = spawn(first, others, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
   const printed: Buffer[] = []
   child.stdout.on('data', chunk => printed.push(chunk))
   child.stderr.on('data', chunk => printed.push(chunk))
