@@ -27,7 +27,7 @@ interface Section {
   /** Found in what all of its blocks said. */
   readonly says?: readonly RegExp[]
   /** True in the end. */
-  readonly then?: readonly Truth[]
+  readonly after?: readonly Truth[]
 }
 
 /** A machine, a command, and what it says sooner or later. */
@@ -46,7 +46,7 @@ const sections: Readonly<Record<string, Section>> = {
   'Make a cluster of two machines': {
     before: { 2: ['galley', 'holdfast peers', /bridge .*alive/] },
     says: [/the configuration is good/, /^bridge .*alive/m],
-    then: [
+    after: [
       ...both('holdfast peers', /(bridge|galley) .*alive/),
       ['galley', 'ls /media/stick', /^(?!.*mesh\.keys)/s],
     ],
@@ -54,12 +54,12 @@ const sections: Readonly<Record<string, Section>> = {
   'Bring images to machines without an uplink': {
     before: { 1: ['bridge', 'holdfast report || true', /^Ready/] },
     says: [/app:1 is kept/, /^Ready/m, /2\/2/],
-    then: both('holdfast tags', /app:1 /),
+    after: both('holdfast tags', /app:1 /),
   },
   'Back up, and restore': {
     before: { 1: ['bridge', 'holdfast pins', /as tested/] },
     says: [/as tested|stands? already/],
-    then: both('holdfast pins', /app:1 .*as tested/),
+    after: both('holdfast pins', /app:1 .*as tested/),
   },
   'Find out why a pod got an image': {
     before: { 0: ['bridge', pull, /200/] },
@@ -70,7 +70,7 @@ const sections: Readonly<Record<string, Section>> = {
       2: ['bridge', 'holdfast mesh status', /ACCEPT IT\n(\S+ .* none\n){2}/],
       4: ['bridge', 'holdfast mesh status', /^\S+ +(bridge, galley|galley, bridge) +none$/m],
     },
-    then: [
+    after: [
       ...both('holdfast peers', /(bridge|galley) .*alive/),
       ...both("grep -vc '^#' /etc/holdfast/mesh.keys", /^1\n/),
     ],
@@ -80,12 +80,12 @@ const sections: Readonly<Record<string, Section>> = {
   'Replace a machine': {
     before: { 1: ['bridge', 'holdfast peers', /galley .*alive/] },
     says: [/galley .*gone/, /is done/, /^Ready/m],
-    then: both('holdfast pins', /app:1 .*as tested/),
+    after: both('holdfast pins', /app:1 .*as tested/),
   },
   'Take a machine out for good': {
     before: { 2: ['bridge', 'holdfast peers', /^(?!.*alive)/s] },
     says: [/^Ready/m, /gone|left/],
-    then: [['galley', 'systemctl is-enabled holdfast || true', /^disabled/]],
+    after: [['galley', 'systemctl is-enabled holdfast || true', /^disabled/]],
   },
 }
 
@@ -147,7 +147,7 @@ t.test('what docs/operations.md says to type does what it says', async t => {
   t.same([...byHeading.keys()], Object.keys(sections), 'each section is looked at')
 
   for (const [heading, blocks] of byHeading) {
-    const { before = {}, says = [], then = [] } = sections[heading] ?? {}
+    const { before = {}, says = [], after = [] } = sections[heading] ?? {}
     let said = ''
     for (const [i, { machine, script }] of blocks.entries()) {
       await comesTrue([machine, 'holdfast status || true', /ready|offline/])
@@ -155,6 +155,6 @@ t.test('what docs/operations.md says to type does what it says', async t => {
       said += await sh(machine, `cd /root\n${script}`)
     }
     for (const what of says) t.match(said, what, heading)
-    for (const truth of then) t.ok(await comesTrue(truth), `${heading}: ${truth.join(' ')}`)
+    for (const truth of after) t.ok(await comesTrue(truth), `${heading}: ${truth.join(' ')}`)
   }
 })
