@@ -276,8 +276,7 @@ const isByDigest = ({ reference }: Item): boolean => reference.includes('@')
 
 function comesByItself(answer: Nodes, isOneFull: boolean): string {
   const away = silentOf(answer)
-  const back =
-    away.length === 0 ? '' : `, and what ${listOf(away)} held counts again once it answers`
-  const room = isOneFull ? ' and there is room' : ''
+  const back = away.length === 0 ? '' : `; what ${listOf(away)} held counts again once it answers`
+  const room = isOneFull ? ', once there is room' : ''
   return `what is pinned or kept is fetched by itself, from nodes that hold it or from its registry${room}${back}; \`holdfast status\` tells whether registries can be reached`
 }

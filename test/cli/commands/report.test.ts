@@ -221,10 +221,10 @@ t.test('the cure fits what stands in the way', async t => {
   t.match(kept.out, /^At risk: docker\.io\/library\/nginx:1\.27\. hold does not answer\.\n/)
   t.match(
     kept.out,
-    /fetched by itself .* and there is room, and what hold held counts again once it answers; /,
+    /fetched by itself, .*, once there is room; what hold held counts again once it answers; /,
   )
   const roomy = await report(t, [{ ...thin, kept: true }])
-  t.match(roomy.out, /while its registry can be reached; /)
+  t.match(roomy.out, /from nodes that hold it or from its registry; /)
   const none = await report(t, [
     { ...thin, verdict: 'not-ready' },
     { ...thin, verdict: 'at-risk' },
