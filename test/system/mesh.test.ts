@@ -11,6 +11,54 @@ import { registryName } from './support/world.ts'
 
 requireSystem()
 
+// Meshes beside one another: most of it is waiting for what nodes do by the clock.
+t.jobs = 2
+
+// The longest comes first.
+t.test('a node is killed, another stopped for a while: both come back and are alive', async t => {
+  const { world, mesh, start } = await setScene(t)
+  const places = await Promise.all(['n1', 'n2', 'n3'].map(name => mesh.place(name)))
+  const [p1, p2, p3] = places
+  if (p1 === undefined || p2 === undefined || p3 === undefined) throw new Error('no place')
+  const n1 = await start(p1)
+  const n2 = await start(p2, { seeds: [p1] })
+  const n3 = await start(p3, { seeds: [p1] })
+  await untilMet([n1, n2, n3])
+
+  await n2.stop('SIGKILL')
+  const beganMs = performance.now()
+  await until('its death is noticed', async () => {
+    const { members } = await n1.peers()
+    return members.some(({ name, state }) => name === 'n2' && state !== 'alive')
+  })
+  t.comment(`noticed after ${Math.round(performance.now() - beganMs)} ms`)
+  process.kill(n3.pid, 'SIGSTOP')
+  const stoppedMs = performance.now()
+  await until(
+    'its silence is noticed',
+    async () => {
+      const { members } = await n1.peers()
+      return members.some(({ name, state }) => name === 'n3' && state !== 'alive')
+    },
+    40_000,
+  )
+  const image = await world.push('late', 'latest')
+  t.equal((await pull(n1.mirror, registryName, 'late', 'latest')).digest, image.digest)
+  await until(
+    'it stood still for thirty seconds',
+    () => performance.now() - stoppedMs > 30_000,
+    40_000,
+  )
+  process.kill(n3.pid, 'SIGCONT')
+  const again = await start(p2)
+  await untilMet([n1, again, n3], 60_000)
+  await untilEqual([n1, again, n3])
+  world.uplink.refuse()
+  for (const node of [again, n3]) {
+    t.equal((await pull(node.mirror, registryName, 'late', 'latest')).digest, image.digest)
+  }
+})
+
 t.test(
   'a mesh grows from one node to five with no restart, and all know what one learned',
   async t => {
@@ -136,50 +184,6 @@ t.test(
     }
   },
 )
-
-t.test('a node is killed, another stopped for a while: both come back and are alive', async t => {
-  const { world, mesh, start } = await setScene(t)
-  const places = await Promise.all(['n1', 'n2', 'n3'].map(name => mesh.place(name)))
-  const [p1, p2, p3] = places
-  if (p1 === undefined || p2 === undefined || p3 === undefined) throw new Error('no place')
-  const n1 = await start(p1)
-  const n2 = await start(p2, { seeds: [p1] })
-  const n3 = await start(p3, { seeds: [p1] })
-  await untilMet([n1, n2, n3])
-
-  await n2.stop('SIGKILL')
-  const beganMs = performance.now()
-  await until('its death is noticed', async () => {
-    const { members } = await n1.peers()
-    return members.some(({ name, state }) => name === 'n2' && state !== 'alive')
-  })
-  t.comment(`noticed after ${Math.round(performance.now() - beganMs)} ms`)
-  process.kill(n3.pid, 'SIGSTOP')
-  const stoppedMs = performance.now()
-  await until(
-    'its silence is noticed',
-    async () => {
-      const { members } = await n1.peers()
-      return members.some(({ name, state }) => name === 'n3' && state !== 'alive')
-    },
-    40_000,
-  )
-  const image = await world.push('late', 'latest')
-  t.equal((await pull(n1.mirror, registryName, 'late', 'latest')).digest, image.digest)
-  await until(
-    'it stood still for thirty seconds',
-    () => performance.now() - stoppedMs > 30_000,
-    40_000,
-  )
-  process.kill(n3.pid, 'SIGCONT')
-  const again = await start(p2)
-  await untilMet([n1, again, n3], 60_000)
-  await untilEqual([n1, again, n3])
-  world.uplink.refuse()
-  for (const node of [again, n3]) {
-    t.equal((await pull(node.mirror, registryName, 'late', 'latest')).digest, image.digest)
-  }
-})
 
 t.test('two that dial each other at the same instant are one mesh, every time', async t => {
   const { world, mesh, start } = await setScene(t)
