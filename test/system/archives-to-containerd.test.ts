@@ -16,6 +16,9 @@ import {
 
 requireSystem()
 
+// Versions beside one another: most of it is waiting for containerd.
+t.jobs = containerdVersions.length
+
 const registry = 'registry.lab'
 const nameOf = (file: string) => `${registry}/lab/${file}:v1`
 
