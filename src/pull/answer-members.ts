@@ -4,12 +4,12 @@ import type { TagReference } from '../oci/reference.ts'
 import { UpstreamFailure } from '../ports/errors.ts'
 import { type PeerAnswer, PeerFailure } from '../ports/peer-port.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
-import type { UpstreamFlight } from './ask-upstream.ts'
+import type { AskUpstream } from './ask-upstream.ts'
 import { decodeTagQuestion, encodeWord, type PeerWord } from './peer-word.ts'
 import type { ReachOf } from './reach-of.ts'
 
 interface Parts {
-  readonly askUpstream: (key: TagReference) => Promise<UpstreamFlight>
+  readonly askUpstream: AskUpstream
   /** With the mode counted in. */
   readonly reachOf: ReachOf
   readonly ledger: Pick<TagLedger, 'live' | 'trustedNowMs'>
@@ -22,7 +22,7 @@ const maxAnswering = 64
 
 /**
  * Answers other nodes' questions for tags: asks the registry, and nobody else, in the flight that this node's own clients share. How the
- * registry refused is told; that it cannot be reached is no answer.
+ * registry refused is told; that it cannot be reached is no answer. The rest of the image is left to the node that asks.
  */
 export function createTagAnswer(parts: Parts, settings: { readonly maxMs: number }): PeerAnswer {
   const { ledger } = parts
@@ -32,7 +32,8 @@ export function createTagAnswer(parts: Parts, settings: { readonly maxMs: number
     if (parts.reachOf(key).state !== 'reachable') {
       throw new PeerFailure('absent', `${key.registry} cannot be asked from here`)
     }
-    const flight = await parts.askUpstream(key)
+    // Who asks fetches it where that is wanted: a warm job that was called off there must not go on here.
+    const flight = await parts.askUpstream(key, { leavesRest: true })
     const confirmed = await pTimeout(flight.answer, {
       milliseconds: Math.max(Math.min(deadlineMs, settings.maxMs), 1),
       message: new PeerFailure('busy', `${key.registry} is late`),

@@ -44,7 +44,7 @@ export interface LadderParts {
     | ((key: TagReference, signal: AbortSignal) => Promise<unknown> | undefined)
     | undefined
   /** Memory answered: ask upstream behind the client's back, when that is sensible. */
-  readonly refreshBehind: (key: TagReference) => void
+  readonly refreshBehind: (key: TagReference, options: Pick<ResolveOptions, 'leavesRest'>) => void
 }
 
 /** One question on its way down the ladder. */

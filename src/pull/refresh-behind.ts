@@ -1,13 +1,15 @@
 import { formatTag, type TagReference } from '../oci/reference.ts'
 import type { Upstream } from '../ports/upstream.ts'
-import type { UpstreamFlight } from './ask-upstream.ts'
+import type { AskUpstream } from './ask-upstream.ts'
+import type { ResolveOptions } from './resolution.ts'
 
 /** Tags remembered for a later question at the most; the oldest is forgotten first. */
 const maxWanted = 1_000
 
 /** Asks upstream again, behind the clients' backs, for what memory had to answer. */
 export interface RefreshBehind {
-  want(key: TagReference): void
+  /** The rest of the image is left to those who asked if all of them leave it. */
+  want(key: TagReference, options?: Pick<ResolveOptions, 'leavesRest'>): void
   close(): void
 }
 
@@ -18,13 +20,13 @@ export interface RefreshBehind {
 export function createRefreshBehind(
   parts: {
     readonly upstream: Pick<Upstream, 'reach' | 'onRecovered'>
-    readonly askUpstream: (key: TagReference) => Promise<UpstreamFlight>
+    readonly askUpstream: AskUpstream
     /** `false` while the mode forbids asking. */
     readonly mayAsk: () => boolean
   },
   settings: { readonly everyMs: number },
 ): RefreshBehind {
-  const wanted = new Map<string, TagReference>()
+  const wanted = new Map<string, { readonly key: TagReference; leavesRest: boolean }>()
   let timer: NodeJS.Timeout | undefined
   let closed = false
   const stopListening = parts.upstream.onRecovered(() => schedule())
@@ -37,21 +39,25 @@ export function createRefreshBehind(
   function tick(): void {
     timer = undefined
     if (!parts.mayAsk()) wanted.clear()
-    for (const [name, key] of wanted) {
+    for (const [name, { key, leavesRest }] of wanted) {
       if (parts.upstream.reach(key).state !== 'reachable') continue // stays until it recovers
       wanted.delete(name)
-      parts.askUpstream(key).catch(() => {}) // its failure is the breaker's business
+      parts.askUpstream(key, { leavesRest }).catch(() => {}) // its failure is the breaker's business
       schedule()
       return
     }
   }
 
   return {
-    want(key) {
+    want(key, { leavesRest = false } = {}) {
       const name = formatTag(key)
-      if (wanted.has(name)) return schedule()
+      const known = wanted.get(name)
+      if (known !== undefined) {
+        known.leavesRest &&= leavesRest
+        return schedule()
+      }
       if (wanted.size >= maxWanted) wanted.delete(wanted.keys().next().value ?? name)
-      wanted.set(name, key)
+      wanted.set(name, { key, leavesRest })
       schedule()
     },
     close() {

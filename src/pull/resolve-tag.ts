@@ -78,7 +78,8 @@ export function createResolveTag(
     if (!mayServe(failure, tag.policies)) {
       return unresolved(question, `${outcome}; the policy for ${failure} is deny`, failure)
     }
-    if (failure !== 'denied' && failure !== 'not-found') parts.refreshBehind(question.key)
+    if (failure !== 'denied' && failure !== 'not-found')
+      parts.refreshBehind(question.key, question.options)
     const recalled = await recallFor(question, tag, settings.patienceMs)
     if (recalled !== undefined) {
       const why = parts.mode() === 'offline' ? 'mode is offline' : tellFailure(failure)
@@ -138,7 +139,7 @@ export function createResolveTag(
       note(question, 'memory', 'no confirmation that is young enough and can be used')
       return undefined
     }
-    if (slow) parts.refreshBehind(question.key)
+    if (slow) parts.refreshBehind(question.key, question.options)
     const reason = slow
       ? 'confirmed a moment ago; upstream answers later than clients wait'
       : 'confirmed within freshForMs'

@@ -163,3 +163,21 @@ t.test('what is answered gets whole, unless all who ask leave that', async t => 
     t.equal(asker.incompleteImages(), 1, `${source}: somebody does`)
   }
 })
+
+t.test(
+  'who asks the registry for another node leaves the rest of the image to that one',
+  async t => {
+    const { node } = await openMesh(t, ['a', 'b'])
+    const [asked, asker] = [node(0), node(1)]
+    asked.publish(large)
+    asker.loseUplink()
+    t.match(await asker.resolve('explain', { leavesRest: true }), {
+      source: 'peer',
+      saidBy: asked.id,
+    })
+    t.equal(asked.incompleteImages(), 0, 'nobody wants it')
+    t.match(await asker.resolve(), { source: 'peer', saidBy: asked.id })
+    t.equal(asker.incompleteImages(), 1)
+    t.equal(asked.incompleteImages(), 0, 'no client of its own does')
+  },
+)

@@ -13,8 +13,8 @@ function setUp(t: Test, options: { readonly mayAsk?: () => boolean } = {}) {
     {
       upstream,
       mayAsk: options.mayAsk ?? (() => true),
-      askUpstream: async (about: TagReference) => {
-        asked.push(formatTag(about))
+      askUpstream: async (about: TagReference, { leavesRest = false } = {}) => {
+        asked.push(`${formatTag(about)}${leavesRest ? ', not the rest' : ''}`)
         bell.dispatchEvent(new Event('asked'))
         return { answer: new Promise<never>(() => {}), named: () => undefined }
       },
@@ -34,6 +34,18 @@ t.test('a tag is asked again once, however often it is wanted', async t => {
   for (let n = 0; n < 5; n++) refresh.want(key)
   await next()
   t.same(asked, ['reg.test/app:latest'])
+})
+
+t.test('the rest of an image is left to those who asked, if all of them leave it', async t => {
+  const { asked, refresh, next } = setUp(t)
+  const other = { ...key, tag: 'other' }
+  refresh.want(key, { leavesRest: true })
+  refresh.want(other, { leavesRest: true })
+  refresh.want(other)
+  refresh.want(other, { leavesRest: true })
+  await next()
+  await next()
+  t.same(asked, ['reg.test/app:latest, not the rest', 'reg.test/app:other'])
 })
 
 t.test('what is down waits until it recovers, and holds up nobody else', async t => {

@@ -82,6 +82,8 @@ t.test(
       ageSeconds: 61,
     })
     t.same(ladder.refreshed, [key], 'it is asked again behind')
+    await ladder.resolve('explain', key, { leavesRest: true })
+    t.same(ladder.refreshed[1], { ...key, leavesRest: true }, 'for who leaves the rest, without it')
   },
 )
 

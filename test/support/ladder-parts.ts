@@ -49,7 +49,7 @@ export function openLadder(
   const complete = new Set<Digest>()
   const elsewhere = new Map<Digest, Promise<boolean>>()
   const suspects = new Set<Digest>()
-  const refreshed: TagReference[] = []
+  const refreshed: (TagReference & { readonly leavesRest?: boolean })[] = []
   const learned = createBell()
   const ending = new AbortController()
   const state = {
@@ -120,7 +120,8 @@ export function openLadder(
           () => true,
           () => false,
         ),
-      refreshBehind: asked => void refreshed.push(asked),
+      refreshBehind: (asked, { leavesRest }) =>
+        void refreshed.push(leavesRest === true ? { ...asked, leavesRest } : asked),
     },
     { timeoutMs, patienceMs },
   )
@@ -171,8 +172,11 @@ export function openLadder(
       void elsewhere.set(digest, told),
     /** Something of it was lost. */
     lose: (digest: Digest) => void complete.delete(digest),
-    resolve: (asking: ResolveOptions['asking'] = 'HEAD', at: TagReference = key) =>
-      resolveTag(at, { asking, signal: ending.signal }),
+    resolve: (
+      asking: ResolveOptions['asking'] = 'HEAD',
+      at: TagReference = key,
+      more: Pick<ResolveOptions, 'leavesRest'> = {},
+    ) => resolveTag(at, { asking, ...more, signal: ending.signal }),
     /** Settles when an answer of upstream's has been taken in. */
     learned: learned.next,
     /** As a client that may go. */
