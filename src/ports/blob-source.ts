@@ -21,9 +21,12 @@ export interface BlobSource {
     /** It has no byte yet, but says that it is at it. */
     onWorking?: () => void,
   ): Promise<BlobAnswer>
-  /** So long without a word of it is unusual, ms: then the next source is raced against it. Absent: it is waited for alone. */
+  /**
+   * So long without a word of it is unusual, ms: then the next source is raced against it. May change while it is waited for. Absent: it is
+   * waited for alone.
+   */
   readonly raceAfterMs?: number
-  /** So long without a first byte is, when it says that it is at it, ms; may change meanwhile. Default: `raceAfterMs`. */
+  /** So long without a first byte is, when it says that it is at it, ms; may change likewise. Default: `raceAfterMs`. */
   readonly raceWorkingAfterMs?: number | undefined
   /** It may be waiting for this node in turn. */
   readonly mayWaitForUs?: boolean

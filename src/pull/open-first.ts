@@ -23,6 +23,8 @@ interface Parts {
 
 /** Sources asked at the same time. */
 const maxRacing = 3
+/** How often it is looked anew how long a source is to be waited for, ms. */
+const lookEveryMs = 200
 
 /**
  * Opens the first source that sends something. One that is silent for longer than is usual for it is not waited for alone: the next
@@ -123,35 +125,52 @@ function createRacer(
   }
 }
 
-/** Tells when a source is late: silent for too long, or at work for too long. */
+/**
+ * Tells when a source is late: silent for too long, or at work for too long. Its limits are asked for at each look, since they change while
+ * it is waited for: a client may join, and the mesh may find the node to be gone.
+ */
 function watchFirstByte(limits: Pick<BlobSource, 'raceAfterMs' | 'raceWorkingAfterMs'>) {
-  const { raceAfterMs: silentMs } = limits
   const { promise: late, resolve } = Promise.withResolvers<void>()
   const sinceMs = performance.now()
+  let heardMs: number | undefined
   let isLate = false
+  let isOver = false
   let timer: NodeJS.Timeout | undefined
 
-  function wait(ms: number): void {
-    clearTimeout(timer)
-    timer = setTimeout(() => {
-      isLate = true
-      resolve()
-    }, ms).unref()
+  /** On the clock of `performance`; `undefined`: it is waited for alone. */
+  function dueMs(): number | undefined {
+    const { raceAfterMs: silentMs } = limits
+    if (silentMs === undefined) return undefined
+    if (heardMs === undefined) return sinceMs + silentMs
+    return Math.min(heardMs + silentMs, sinceMs + (limits.raceWorkingAfterMs ?? silentMs))
   }
 
-  if (silentMs !== undefined) wait(silentMs)
+  function look(): void {
+    const atMs = dueMs()
+    if (isOver || atMs === undefined) return
+    const leftMs = atMs - performance.now()
+    // What came while this process stood still itself is read before it is judged.
+    const next = () => setImmediate(judge)
+    timer = setTimeout(next, Math.max(0, Math.min(leftMs, lookEveryMs))).unref()
+  }
+
+  function judge(): void {
+    isLate = !isOver && performance.now() >= (dueMs() ?? Number.POSITIVE_INFINITY)
+    if (isLate) resolve()
+    else look()
+  }
+
+  look()
   return {
     late,
     isLate: () => isLate,
     /** It said that it is at work. */
     heard(): void {
-      if (timer === undefined || silentMs === undefined) return
-      const { raceWorkingAfterMs: workingMs = silentMs } = limits // less once a client is there
-      wait(Math.min(silentMs, sinceMs + workingMs - performance.now()))
+      heardMs = performance.now()
     },
     stop(): void {
+      isOver = true
       clearTimeout(timer)
-      timer = undefined
     },
   }
 }

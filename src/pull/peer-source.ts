@@ -38,9 +38,14 @@ const there: Reach = { state: 'reachable' }
 export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAsk): BlobSource {
   const { client, holders, book, clock } = parts
   const { relay } = ask
-  const silentMs = relay ? book.silentAfterMs(id) : book.raceAfterMs(id)
   const workingMs = (): number => raceWorkingMs(ask)
   const passedMs = (atMs: number): number => clock.monotonicMs() - atMs
+
+  /** Behind all pulls a machine may be busy: whoever is raced against it in the end is the registry, which would send it once more. */
+  function silentMs(): number {
+    if (isBehind(ask) && book.isThere(id)) return silentBehindMs
+    return relay ? book.silentAfterMs(id) : book.raceAfterMs(id)
+  }
 
   async function* measured(
     body: AsyncIterable<Uint8Array>,
@@ -71,7 +76,7 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
 
   /** A relay that was given up because it was late is not to cost the next blob the same time. */
   function blameIfLate(askedAtMs: number, heardAtMs: number): void {
-    const isLate = passedMs(heardAtMs) >= silentMs || passedMs(askedAtMs) >= workingMs()
+    const isLate = passedMs(heardAtMs) >= silentMs() || passedMs(askedAtMs) >= workingMs()
     if (relay && isLate) book.failed(id)
   }
 
@@ -81,7 +86,9 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
     mayWaitForUs: ask.mayWaitForUs ?? false,
     // Whether a relay is there is found out by asking: it was chosen knowing that it may be in doubt.
     reach: () => (relay || book.isThere(id) ? there : gone),
-    raceAfterMs: silentMs,
+    get raceAfterMs() {
+      return silentMs()
+    },
     get raceWorkingAfterMs() {
       return relay ? workingMs() : undefined
     },
@@ -119,13 +126,18 @@ function isAbsence(error: unknown): boolean {
  */
 const workingLimits = { largeMs: 2_000, smallMs: 500 } as const
 
-/** Behind all pulls nothing is in a hurry: no byte is worth fetching twice. */
-function raceWorkingMs({
-  size = Number.POSITIVE_INFINITY,
-  priority,
-  isForOther = false,
-  firstByteMs,
-}: Pick<PeerAsk, 'size' | 'priority' | 'isForOther' | 'firstByteMs'>): number {
-  if (priority() === 'background' && !isForOther) return firstByteMs
+/**
+ * Behind all pulls another node may be silent for so long while the mesh takes it to be there, ms: its machine may be busy. One that is gone
+ * without a word is mostly missed sooner.
+ */
+const silentBehindMs = 10_000
+
+/** Nothing is in a hurry then: no byte is worth fetching twice. */
+const isBehind = ({ priority, isForOther = false }: PeerAsk): boolean =>
+  priority() === 'background' && !isForOther
+
+function raceWorkingMs(ask: PeerAsk): number {
+  const { size = Number.POSITIVE_INFINITY, firstByteMs } = ask
+  if (isBehind(ask)) return firstByteMs
   return size < verifiedFirstBytes ? workingLimits.smallMs : workingLimits.largeMs
 }

@@ -97,6 +97,44 @@ t.test('one that is at it for too long is raced, and may still win', async t => 
   t.ok(raced.isCut.aborted)
 })
 
+t.test('limits that change while it is waited for count at once', async t => {
+  stayAlive(t)
+  let raceAfterMs = 60_000
+  const [silent, next] = [sourceOf('silent'), sourceOf('next')]
+  Object.defineProperty(silent.source, 'raceAfterMs', { get: () => raceAfterMs })
+  const { winner } = race([silent.source, next.source])
+  const { atMs } = await silent.asked
+  await new Promise(resolve => setTimeout(resolve, 100))
+  raceAfterMs = 300 // a client has come
+  const raced = await next.asked
+  const tookMs = raced.atMs - atMs
+  t.ok(tookMs >= 290 && tookMs < 30_000, `${tookMs} ms`)
+  next.answer()
+  t.equal(await winner, 'next')
+})
+
+t.test('what came while this process stood still itself is read before it is judged', async t => {
+  stayAlive(t)
+  const limits = { raceAfterMs: 150, raceWorkingAfterMs: 60_000 }
+  const [working, next] = [sourceOf('working', limits), sourceOf('next')]
+  const { port1: here, port2: there } = new MessageChannel()
+  t.teardown(() => here.close())
+  let isNextAsked = false
+  next.asked.then(() => {
+    isNextAsked = true
+  })
+  const { winner } = race([working.source, next.source])
+  const { say } = await working.asked
+  here.on('message', say)
+  await new Promise(resolve => setImmediate(resolve))
+  there.postMessage('at it')
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)
+  await new Promise(resolve => setTimeout(resolve, 50))
+  t.notOk(isNextAsked)
+  working.answer()
+  t.equal(await winner, 'working')
+})
+
 t.test('when all fail there is none, and each failure is told', async t => {
   const sources = [sourceOf('a'), sourceOf('b')]
   for (const { fail } of sources) fail(failure('unreachable'))

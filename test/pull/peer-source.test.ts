@@ -16,6 +16,7 @@ function openSource(
   priority: PeerPriority = 'pull',
   isForOther = false,
 ) {
+  const now = { priority, isThere: false }
   const clock = createMovableClock(0)
   const failed: string[] = []
   let say = (): void => {}
@@ -28,7 +29,7 @@ function openSource(
     },
   }
   const book = {
-    ...{ order: () => [], isThere: () => false, began() {}, sent() {}, answered() {} },
+    ...{ order: () => [], isThere: () => now.isThere, began() {}, sent() {}, answered() {} },
     failed: (other: string) => void failed.push(other),
     failedLately: () => false,
     raceAfterMs: () => 50,
@@ -36,12 +37,13 @@ function openSource(
     speed: () => undefined,
   }
   const holders = { lacks() {}, lied() {} }
-  const ask = { relay, priority: () => priority, isForOther, firstByteMs: 5_000, size }
+  const ask = { relay, priority: () => now.priority, isForOther, firstByteMs: 5_000, size }
   const source = createPeerSource({ client, holders, book, clock }, id, ask)
   const cut = new AbortController()
   const opening = source.open(digest, repository, 0, cut.signal)
   return {
     source,
+    now,
     clock,
     failed,
     say: () => say(),
@@ -68,6 +70,24 @@ t.test('behind all pulls it is waited for as long as it may take, be the blob sm
   const { source } = openSource(true, 1_000, 'background', true)
   t.equal(source.raceWorkingAfterMs, 500, 'but not for another node, which may be in a hurry')
 })
+
+t.test(
+  'behind all pulls who is silent is waited for while the mesh takes it to be there',
+  async t => {
+    for (const relay of [true, false]) {
+      const usualMs = relay ? 1_000 : 50
+      const { source, now } = openSource(relay, 1_000, 'background')
+      t.equal(source.raceAfterMs, usualMs, 'it is gone')
+      now.isThere = true
+      t.equal(source.raceAfterMs, 10_000, 'its machine may be busy')
+      now.priority = 'pull'
+      t.equal(source.raceAfterMs, usualMs, 'a client has come')
+    }
+    const { source, now } = openSource(true, 1_000, 'background', true)
+    now.isThere = true
+    t.equal(source.raceAfterMs, 1_000, 'another node asks, which may be in a hurry')
+  },
+)
 
 t.test('a holder is raced by what is usual for it', async t => {
   const { source } = openSource(false, 50_000_000)
