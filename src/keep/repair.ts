@@ -139,9 +139,16 @@ export function startRepair(parts: RepairParts): Repair {
     return nextMs - clock.monotonicMs()
   }
 
-  /** Those that are looked for now. What nobody can give takes no place from what somebody can. */
+  /**
+   * Those that are looked for now: what was looked for least often first, or what cannot be had would come round again before the rest had
+   * its first turn. What nobody can give takes no place from what somebody can.
+   */
   function takeTurn(due: readonly DistinctImage[]): readonly DistinctImage[] {
-    const { near = [], far = [] } = Object.groupBy(due, image => (isNear(image) ? 'near' : 'far'))
+    const timesOf = ({ digest }: DistinctImage): number => sought.get(digest)?.times ?? 0
+    const inTurn = due.toSorted((a, b) => timesOf(a) - timesOf(b))
+    const { near = [], far = [] } = Object.groupBy(inTurn, image =>
+      isNear(image) ? 'near' : 'far',
+    )
     const places = Math.max(0, maxWaiting - parts.pending())
     return [...near.slice(0, places), ...far.slice(0, maxWaiting)]
   }

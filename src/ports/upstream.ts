@@ -49,6 +49,8 @@ export interface BlobAnswer {
   readonly body: AsyncIterable<Uint8Array>
   /** Whose bytes these are, where the source speaks for several. */
   readonly sender?: Sender
+  /** It was asked for nobody in particular, and now a client waits: asked anew it would send sooner. */
+  readonly isOutpaced?: () => boolean
 }
 
 export interface TagQuestionOptions {

@@ -69,6 +69,8 @@ export async function receiveBlob(
   const failures = new Map<BlobSource['kind'], UpstreamFailure>()
   let round = 1
   let isContradicted = false
+  /** The last one was left only to be asked anew, for a client. */
+  let isOutpaced = false
   /** Who sends now, where the source says it. */
   let sender: Sender | undefined
 
@@ -78,7 +80,7 @@ export async function receiveBlob(
     if (candidates.length === 0) throw tellMost()
     const before = sink.offset()
     const source = await receiveFromFirst(candidates)
-    if (source !== undefined) noteProgress(source, sink.offset() - before)
+    if (source !== undefined && !isOutpaced) noteProgress(source, sink.offset() - before)
   }
 
   function isWhole(): boolean {
@@ -157,6 +159,7 @@ export async function receiveBlob(
     const opened = await openFirst(candidates, { open, failed: noteFailure, signal })
     if (opened === undefined) return undefined
     const { source, answer } = opened
+    isOutpaced = false
     try {
       await receiveBody(source, answer)
     } catch (error) {
@@ -185,6 +188,8 @@ export async function receiveBlob(
       surplus -= chunk.byteLength - fresh.byteLength
       if (fresh.byteLength > 0) await take(source, fresh)
       watch.taken()
+      isOutpaced = !isWhole() && answer.isOutpaced?.() === true
+      if (isOutpaced) return
     }
     if (sink.size() === undefined) sink.ended()
     else if (!isWhole()) throw fault(source, 'reset', `ended after ${sink.offset()} bytes`)

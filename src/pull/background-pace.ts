@@ -15,7 +15,7 @@ export interface BackgroundPace {
 /** Of a second: what may be read at once after a pause. */
 const burst = 0.1
 const piecesPerSecond = 20
-const minPieceBytes = 1024
+const minPieceBytes = 256
 /** A client that came is seen so soon, ms. */
 const lookMs = 50
 

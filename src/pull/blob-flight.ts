@@ -10,6 +10,8 @@ import { type BlobOrder, createDownload, type DownloadParts } from './download-b
 import { createFlightReader, type FlightReader, verifiedFirstBytes } from './flight-reader.ts'
 
 export interface FlightParts extends DownloadParts {
+  /** A client of this node stopped reading. */
+  readonly onLeft: () => void
   /** Called once, before anyone is told that nothing more will come; a new flight may start then. */
   readonly onOver: (failure: Error | undefined) => void
   /** A client was sent away, or cut off, because nothing came. The download itself may go on. */
@@ -37,7 +39,8 @@ export interface BlobRange {
 interface Reading {
   /** A blob that is smaller is verified before its first byte is given. */
   readonly verifiedFirstBelow: number
-  readonly priority: PeerPriority
+  /** A client of this node, one of another node, or nobody who waits. */
+  readonly isFor: 'client' | 'other' | 'nobody'
 }
 
 /** One download of a blob, shared by everyone who wants it, owned by the daemon. */
@@ -49,8 +52,10 @@ export interface BlobFlight {
   canServe(start: number): boolean
   /** It was told to stop and is about to end: joining it leads nowhere. */
   isStopping(): boolean
-  /** Whether a client ever wanted it. */
+  /** Whether a client of this node reads it now. */
   isForClients(): boolean
+  /** Whether a client waits for it now, of this node or of another that reads along. */
+  isHurried(): boolean
   /** Who sends, once somebody does. */
   sender(): BlobSource['kind'] | undefined
   /** Bytes came. */
@@ -82,9 +87,7 @@ export function createBlobFlight(
   const { clock } = parts
   const bell = createBell()
   const stopping = new AbortController()
-  const readers = new Set<FlightReader>()
-  /** Those of clients, here and of other nodes. */
-  const hurried = new Set<FlightReader>()
+  const readers = new Map<FlightReader, Reading['isFor']>()
   let failure: Error | undefined
   let wants = 0
   let hadClient = false
@@ -94,7 +97,7 @@ export function createBlobFlight(
   const download = createDownload(
     parts,
     order,
-    { lowest, moved, isHurried: () => hurried.size > 0 },
+    { lowest, moved, isHurried },
     () => {
       bell.ring()
       stopIfUnread()
@@ -119,7 +122,7 @@ export function createBlobFlight(
   }
 
   function lowest(): number {
-    return Math.min(...[...readers].map(reader => reader.needs()))
+    return Math.min(...[...readers.keys()].map(reader => reader.needs()))
   }
 
   /** Only what is stored nowhere waits for its readers. */
@@ -138,11 +141,10 @@ export function createBlobFlight(
 
   function cutSlowest(): void {
     const position = lowest()
-    for (const reader of readers) {
+    for (const reader of readers.keys()) {
       if (reader.needs() !== position) continue
       reader.cut()
       readers.delete(reader)
-      hurried.delete(reader)
     }
     bell.ring()
     stopIfUnread()
@@ -172,7 +174,7 @@ export function createBlobFlight(
 
   function addReader(
     { start, end }: BlobRange,
-    { verifiedFirstBelow, priority }: Reading,
+    { verifiedFirstBelow, isFor }: Reading,
     signal: AbortSignal,
   ): FlightReader {
     const { stallMs, holdMs } = settings
@@ -183,13 +185,12 @@ export function createBlobFlight(
       { start, end, verifiedFirstBelow, stallMs, holdMs, clock, signal },
       async () => {
         readers.delete(reader)
-        hurried.delete(reader)
         left()
+        if (isFor === 'client') parts.onLeft()
         await releaseUnread()
       },
     )
-    readers.add(reader)
-    if (priority === 'pull') hurried.add(reader)
+    readers.set(reader, isFor)
     wants += 1
     return reader
   }
@@ -248,6 +249,15 @@ export function createBlobFlight(
     return isMoving && (isLate || size >= verifiedFirstBelow)
   }
 
+  function isReadBy(...whom: readonly Reading['isFor'][]): boolean {
+    for (const isFor of readers.values()) if (whom.includes(isFor)) return true
+    return false
+  }
+
+  function isHurried(): boolean {
+    return isReadBy('client', 'other')
+  }
+
   function canServe(start: number): boolean {
     return download.bytes?.canRead(start) ?? true
   }
@@ -257,15 +267,18 @@ export function createBlobFlight(
     size: () => download.size,
     canServe,
     isStopping: () => stopping.signal.aborted,
-    isForClients: () => hadClient,
+    isForClients: () => isReadBy('client'),
+    isHurried,
     sender: () => download.sender,
     hasProgressed: () => download.hasProgressed,
     join(range, signal) {
       hadClient = true
-      return read(range, { verifiedFirstBelow: verifiedFirstBytes, priority: 'pull' }, signal)
+      return read(range, { verifiedFirstBelow: verifiedFirstBytes, isFor: 'client' }, signal)
     },
-    readAlong: (range, priority, signal) =>
-      read(range, { verifiedFirstBelow: 0, priority }, signal),
+    readAlong(range, priority, signal) {
+      const isFor = priority === 'pull' ? 'other' : 'nobody'
+      return read(range, { verifiedFirstBelow: 0, isFor }, signal)
+    },
     async want(signal) {
       wants += 1
       try {

@@ -85,7 +85,8 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
     let launched: BlobFlight | undefined
     let isAgain = false
     const isForClients = () => launched?.isForClients() ?? beginsFor === 'client'
-    const priority = () => (isForClients() ? 'pull' : 'background')
+    const isHurried = () => launched?.isHurried() ?? beginsFor !== 'store'
+    const priority = () => (isHurried() ? 'pull' : 'background')
     const key = keyOf(repository, digest)
     const flight: BlobFlight = createBlobFlight(
       {
@@ -115,6 +116,7 @@ export function createBlobFlights(parts: FlightsParts, settings: FlightSettings)
           tellBusy()
         },
         onLate: () => parts.onContentFailed(digest, late(digest)),
+        onLeft: tellBusy,
         pace: parts.pace,
         clock,
         log,

@@ -167,7 +167,9 @@ export function createParallelSource(parts: Parts, ids: readonly NodeId[], ask: 
     async open(digest, repository, offset, signal): Promise<BlobAnswer> {
       asked = repository
       const chunks = body({ digest, repository }, offset, signal)
-      return { offset, size, body: translated(chunks, signal) }
+      const began = ask.priority()
+      const isOutpaced = () => began === 'background' && ask.priority() === 'pull'
+      return { offset, size, body: translated(chunks, signal), isOutpaced }
     },
     async lied(digest) {
       if (asked !== undefined) await findLiars(digest, asked)

@@ -104,7 +104,8 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
         const options = { signal, firstByteMs: ask.firstByteMs, onWorking: heard }
         const answer = await client.openBlob(id, question, options)
         if (!relay) book.began(id, passedMs(askedAtMs))
-        return { ...answer, body: measured(answer.body, signal) }
+        const isOutpaced = () => question.priority === 'background' && ask.priority() === 'pull'
+        return { ...answer, body: measured(answer.body, signal), isOutpaced }
       } catch (error) {
         if (signal.aborted) blameIfLate(askedAtMs, heardAtMs)
         else if (!relay && isAbsence(error)) holders.lacks(id, digest)

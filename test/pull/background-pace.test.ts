@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { digestOf } from '../../src/oci/digest.ts'
+import type { BlobSource } from '../../src/ports/blob-source.ts'
 import { systemClock } from '../../src/ports/clock.ts'
 import { createBackgroundPace } from '../../src/pull/background-pace.ts'
 import type { Blobs } from '../../src/pull/get-blob.ts'
@@ -101,4 +102,68 @@ t.test('a pause saves up a tenth of a second, and no more', async t => {
   t.not(waiting, undefined)
   ended.abort()
   await t.rejects(waiting ?? Promise.resolve())
+})
+
+t.test(
+  'a node that was asked for nobody is asked anew for the rest when a client comes',
+  async t => {
+    const upstream = createFakeUpstream()
+    const asked: number[] = []
+    let isClientThere = false
+    const peer: BlobSource = {
+      name: 'peer',
+      kind: 'peer',
+      reach: () => ({ state: 'reachable' }),
+      async open(_digest, _repository, offset) {
+        asked.push(offset)
+        const isFirst = asked.length === 1
+        async function* body() {
+          if (!isFirst) yield one.subarray(offset)
+          for (let at = offset; isFirst; at += 1_000) {
+            await delay(10)
+            yield one.subarray(at, at + 1_000)
+          }
+        }
+        return {
+          offset,
+          size: one.length,
+          body: body(),
+          isOutpaced: () => isFirst && isClientThere,
+        }
+      },
+    }
+    const { blobs, close } = openPull(upstream, { peers: [peer] })
+    t.teardown(close)
+    const fetching = blobs.fetch(repository, digestOf(one), signal)
+    await delay(100)
+    isClientThere = true
+    const tookMs = await timed(pull(blobs, one))
+    await fetching
+    const [first, second = 0] = asked
+    t.equal(asked.length, 2)
+    t.equal(first, 0)
+    t.ok(second >= 1_000 && second < one.length, `from ${second} on`)
+    t.ok(tookMs < 2_500, `at its pace it would be 3 s: ${tookMs} ms`)
+  },
+)
+
+t.test('a download that its client left is background: what else there is goes on', async t => {
+  const large = randomBytes(3_000_000)
+  const upstream = createFakeUpstream()
+  upstream.add(large)
+  const { blobs, store, close } = openPull(upstream)
+  t.teardown(close)
+  const body = upstream.nextBody(large.length)
+  const opening = blobs.open(repository, digestOf(large), { signal })
+  body.send(large.subarray(0, 1_000_000))
+  const client = present(await opening)
+  const heard: boolean[] = []
+  blobs.onBusyChange(() => heard.push(blobs.isBusy()))
+  t.equal(blobs.isBusy(), true)
+  await client.close()
+  t.strictSame(heard, [false])
+  body.send(large.subarray(1_000_000))
+  body.end()
+  await upstream.until(() => store.stat(digestOf(large)) !== undefined)
+  t.strictSame(heard, [false], 'it is finished all the same')
 })
