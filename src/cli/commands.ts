@@ -155,7 +155,7 @@ export const commands: readonly Command[] = [
     description:
       'Asks every node what it holds, and tells for each image that is pinned or kept, that you name, or that pods run now, what would happen if ' +
       'the uplink were cut. ready: it starts on every node, from what that node or others hold, and as many nodes hold it as keep.copies wants. at risk: it ' +
-      'starts, but fewer nodes hold it, or what starts is an earlier image. not ready: on some node nothing would start. While a node does not ' +
+      'starts, but fewer nodes hold it, or what starts is an earlier image. not ready: on some node nothing would start. While an operator keeps what no known tag fits, or a node does not ' +
       'answer all is at risk at best; --node names those to judge. Copies are counted for each platform.',
     options: [
       { name: 'running', summary: 'what the pods of all nodes run now; with --node those of one' },

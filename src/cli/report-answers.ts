@@ -10,6 +10,8 @@ export const reportAnswer = Type.Object({
     ready: Type.Number(),
     atRisk: Type.Number(),
     notReady: Type.Number(),
+    /** Absent: a node of before it was told. */
+    unmetKeeps: orNothing(Type.Number()),
   }),
   truncated: Type.Boolean(),
   emptyKeeps: Type.Array(Type.String()),

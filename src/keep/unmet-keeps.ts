@@ -6,8 +6,16 @@ import type { WantedImage } from './wanted-images.ts'
 export interface UnmetKeeps {
   /** Kept by their names. */
   readonly tags: readonly TagReference[]
-  /** Patterns for many tags, in their canonical form. */
-  readonly patterns: readonly string[]
+  /** Patterns for many tags. */
+  readonly patterns: readonly UnmetPattern[]
+}
+
+/** A pattern that no known tag fits. */
+export interface UnmetPattern {
+  /** In its canonical form. */
+  readonly pattern: string
+  /** An operator said it; else the configuration alone, which may be the same on nodes that never see such tags. */
+  readonly isSaid: boolean
 }
 
 /** Finds the patterns that none of the images fits. @param images all that is kept and known */
@@ -23,6 +31,8 @@ export function findUnmetKeeps(
   )
   return {
     tags: unmet.filter(isNamed).map(({ pattern }) => parseTag(pattern)),
-    patterns: unmet.filter(one => !isNamed(one)).map(({ pattern }) => pattern),
+    patterns: unmet
+      .filter(one => !isNamed(one))
+      .map(({ pattern, said }) => ({ pattern, isSaid: said !== undefined })),
   }
 }

@@ -26,6 +26,17 @@ t.test('a pattern that no known tag fits is told as it is written', async t => {
   const patterns = patternsOf('ghcr.io/acme/**:stable', 'quay.io/a/b', 'docker.io/**')
   t.strictSame(findUnmetKeeps(patterns, images('docker.io/library/nginx:1.27')), {
     tags: [],
-    patterns: ['ghcr.io/acme/**:stable', 'quay.io/a/b'],
+    patterns: [
+      { pattern: 'ghcr.io/acme/**:stable', isSaid: false },
+      { pattern: 'quay.io/a/b', isSaid: false },
+    ],
   })
+  const said = { pattern: 'quay.io/a/b', atMs: 1, origin: '', note: undefined, author: undefined }
+  const both = createKeepSet({
+    book: { list: () => [said], onChange: () => () => {} },
+    parse: parseImagePattern,
+    configured: [said.pattern],
+    log: silentLog,
+  }).patterns()
+  t.match(findUnmetKeeps(both, []), { patterns: [{ pattern: said.pattern, isSaid: true }] })
 })

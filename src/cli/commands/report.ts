@@ -137,18 +137,28 @@ function summary(answer: ReportAnswer): string {
   const which =
     items.length === 1 ? items[0]?.reference : `of ${items.length} images, ${parts.join(', ')}`
   const who = silent.length === 0 ? '' : ` ${doNotAnswer(silent)}.`
-  return `${title}: ${which}.${who}`
+  return `${title}: ${which}.${who}${unmetOf(answer)}`
 }
 
 function whereAllStarts(answer: ReportAnswer): string {
-  const { items, nodes } = answer
+  const { items, nodes, verdict } = answer
   const heard = nodes.filter(node => node.heard)
   const silent = silentOf(answer)
   const where = heard.length === 1 ? `on ${heard[0]?.name}` : `on ${allOf(heard.length)} nodes`
   const start = `${items.length === 1 ? 'the image' : `${allOf(items.length)} images`} would start ${where}`
-  if (silent.length === 0) return `Ready: ${start} without any registry.`
+  if (silent.length === 0) {
+    const title = verdict === 'ready' ? 'Ready' : 'At risk'
+    return `${title}: ${start} without any registry.${unmetOf(answer)}`
+  }
   const which = heard.length > 1 ? ' that answer' : ''
-  return `At risk: ${doNotAnswer(silent)}. Without any registry ${start}${which}.`
+  return `At risk: ${doNotAnswer(silent)}. Without any registry ${start}${which}.${unmetOf(answer)}`
+}
+
+/** How much is kept that nothing is known of. */
+function unmetOf({ emptyKeeps }: ReportAnswer): string {
+  const { length } = emptyKeeps
+  if (length === 0) return ''
+  return length === 1 ? ' One keep fits no known tag.' : ` ${length} keeps fit no known tag.`
 }
 
 /** Where platforms differ, each is told. */

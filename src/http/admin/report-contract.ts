@@ -28,12 +28,16 @@ export const reportAnswer = Type.Object({
   ...asOf,
   verdict: described(
     verdict,
-    'The worst of the images, `at-risk` at best while a node that is judged does not answer; `not-ready` where there is no image.',
+    'The worst of the images, `at-risk` at best while a node that is judged does not answer, or an operator keeps what no known tag fits; `not-ready` where there is no image.',
   ),
   counts: Type.Object({
     ready: Type.Integer(),
     atRisk: Type.Integer(),
     notReady: Type.Integer(),
+    unmetKeeps: described(
+      Type.Integer(),
+      'Of `emptyKeeps` those that an operator said. Those of the configuration alone change no verdict: it may be the same on nodes that never see such tags.',
+    ),
   }),
   truncated: described(Type.Boolean(), 'There is more than was looked at.'),
   emptyKeeps: described(

@@ -5,6 +5,7 @@ import type {
   Verdict,
 } from '../../keep/offline-report.ts'
 import type { ListRunning } from '../../keep/running-images.ts'
+import type { UnmetPattern } from '../../keep/unmet-keeps.ts'
 import type { WantedImage } from '../../keep/wanted-images.ts'
 import { formatReference, type ImageName, parseReference } from '../../oci/reference.ts'
 import type { NodeId } from '../../ports/node-id.ts'
@@ -22,7 +23,7 @@ export interface ReportSource {
   /** What must stay available, up to `limit` images; those that are kept by their names also while nothing is known of them. */
   readonly keepSet: (limit: number) => Promise<readonly WantedImage[]>
   /** Patterns that are kept and that no image of the keep set fits. */
-  readonly emptyKeeps: (images: readonly WantedImage[]) => readonly string[]
+  readonly emptyKeeps: (images: readonly WantedImage[]) => readonly UnmetPattern[]
   /** It is a tag that is pinned or kept: nodes fetch what they lack of it. */
   readonly isKept: (key: ImageName) => boolean
   readonly named: (key: ImageName, why?: 'running' | 'named') => WantedImage
@@ -62,12 +63,12 @@ export function addReport(
     }))
     const truncated = found.length > images.length
     const isKeepSet = ref.length === 0 && !running && !truncated
-    const emptyKeeps = isKeepSet ? [...report.emptyKeeps(images)] : []
+    const unmet = isKeepSet ? report.emptyKeeps(images) : []
     return {
       ...asOf(),
-      ...tell(made, judged, report.isKept),
+      ...tell(made, judged, { isKept: report.isKept, unmet }),
       truncated,
-      emptyKeeps,
+      emptyKeeps: unmet.map(({ pattern }) => pattern),
       ...defined({ pods }),
     }
   })
@@ -108,13 +109,20 @@ function judgedId(word: string, nodes: KnownNodes): NodeId {
 function tell(
   { verdict, images }: OfflineReport,
   judged: OfflineReport['nodes'],
-  isKept: ReportSource['isKept'],
+  { isKept, unmet }: Pick<ReportSource, 'isKept'> & { readonly unmet: readonly UnmetPattern[] },
 ): Omit<ReportAnswer, 'node' | 'asOf' | 'truncated' | 'emptyKeeps'> {
   const count = (wanted: Verdict) => images.filter(image => image.verdict === wanted).length
+  const unmetKeeps = unmet.filter(({ isSaid }) => isSaid).length
   const nameOf = new Map(judged.map(({ id, name }) => [id, name]))
   return {
-    verdict,
-    counts: { ready: count('ready'), atRisk: count('at-risk'), notReady: count('not-ready') },
+    // What an operator wants to have offline is not there, whatever it is called.
+    verdict: verdict === 'ready' && unmetKeeps > 0 ? 'at-risk' : verdict,
+    counts: {
+      ready: count('ready'),
+      atRisk: count('at-risk'),
+      notReady: count('not-ready'),
+      unmetKeeps,
+    },
     nodes: judged.map(({ id, name, platforms, isHeard, isFull }) => ({
       id,
       name,

@@ -65,6 +65,21 @@ quay.io/a/b:1                 ready    3 min ago  2/2
   )
 })
 
+t.test('a keep that nothing fits is counted in the first sentence, and is a risk', async t => {
+  const emptyKeeps = ['ghcr.io/acme/**:stable']
+  const said = await report(t, [ready], { verdict: 'at-risk', emptyKeeps })
+  t.equal(said.code, 7)
+  t.match(
+    said.out,
+    /^At risk: the image would start on both nodes without any registry\. One keep fits no known tag\.\n/,
+  )
+  const configured = await report(t, [ready], { emptyKeeps: [...emptyKeeps, 'quay.io/**'] })
+  t.equal(configured.code, 0, 'the configuration may be that of a fleet')
+  t.match(configured.out, /^Ready: the image would .* 2 keeps fit no known tag\.\n/)
+  const atRisk = await report(t, [ready, { ...ready, verdict: 'at-risk' }], { emptyKeeps })
+  t.match(atRisk.out, /^At risk: of 2 images, 1 at risk, 1 ready\. One keep fits no known tag\.\n/)
+})
+
 t.test('what is kept and not known is told, with the command that gets it', async t => {
   const unknown = { ...ready, verdict: 'not-ready', digest: undefined, copies: [], standings: [] }
   const { code, out } = await report(t, [ready, unknown], {

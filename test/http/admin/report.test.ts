@@ -31,7 +31,13 @@ function start(t: Parameters<typeof startAdmin>[0]) {
     node: { ...madeUpNode(), nodes: { self, members } },
     report: {
       keepSet: async limit => kept.slice(0, limit),
-      emptyKeeps: images => (images.length === kept.length ? ['reg.lab/none/**'] : []),
+      emptyKeeps: images =>
+        images.length === kept.length
+          ? [
+              { pattern: 'reg.lab/none/**', isSaid: true },
+              { pattern: 'reg.lab/fleet/**', isSaid: false },
+            ]
+          : [],
       isKept: ({ tag }) => tag === 'a',
       named: (key, why = 'named') => wanted(key.tag ?? 'digest', why),
       running: async () => ({
@@ -77,9 +83,9 @@ t.test('the keep set is what a report is about', async t => {
     node: 'van-1',
     asOf: '2026-11-21T12:00:00.000Z',
     verdict: 'at-risk',
-    counts: { ready: 0, atRisk: 3, notReady: 0 },
+    counts: { ready: 0, atRisk: 3, notReady: 0, unmetKeeps: 1 },
     truncated: false,
-    emptyKeeps: ['reg.lab/none/**'],
+    emptyKeeps: ['reg.lab/none/**', 'reg.lab/fleet/**'],
     nodes: [
       { name: 'van-1', heard: true, full: false },
       { name: 'van-2', heard: false, full: true },
@@ -105,6 +111,29 @@ t.test('the keep set is what a report is about', async t => {
     body: { truncated: true, emptyKeeps: [], items: [{}, {}] },
   })
 })
+
+t.test(
+  'what an operator keeps and nothing fits is a risk, and what a configuration does is not',
+  async t => {
+    for (const [isSaid, verdict, unmetKeeps] of [
+      [true, 'at-risk', 1],
+      [false, 'ready', 0],
+    ] as const) {
+      const { ask } = await startAdmin(t, {
+        report: {
+          keepSet: async () => [],
+          emptyKeeps: () => [{ pattern: 'reg.lab/none/**', isSaid }],
+          isKept: () => true,
+          named: key => wanted(key.tag ?? ''),
+          running: async () => ({ images: [], nodes: [] }),
+          make: async () => ({ verdict: 'ready', nodes: [], images: [] }),
+        },
+      })
+      t.match((await ask('/api/v1/report')).body, { verdict, counts: { unmetKeeps } })
+      t.match((await ask('/api/v1/report?ref=reg.lab/lab/app:a')).body, { verdict: 'ready' })
+    }
+  },
+)
 
 t.test('tags that are named are looked at, each once', async t => {
   const { ask, asked } = await start(t)
