@@ -6,6 +6,9 @@ const graceMs = 10_000
 /** Addresses that are named for each reason. */
 const maxNamed = 3
 
+/** Results of dials behind which a node may be that wants nothing to do with this one. */
+const turnedAway = ['connected', 'hung-up', 'closed'] as const
+
 /** Why this node reaches nobody, although it knows where others should be; `undefined`: it does reach one, or knows of none. */
 export function cutOffFrom(
   { keyId }: Pick<OwnStatus, 'keyId'>,
@@ -20,10 +23,14 @@ export function cutOffFrom(
       ? `our cluster key ${keyId} is refused by ${tellAddresses(group)}`
       : `${tellAddresses(group)}: ${dialWords[result]}`,
   )
-  const cure = byResult.has('refused')
-    ? '; give this node the secret file that the others have'
-    : ''
-  return `${reasons.join('; ') || 'nobody was dialled so far'}${cure}`
+  const cures = [
+    ...(byResult.has('refused') ? ['give this node the secret file that the others have'] : []),
+    // Nobody tells a banned node that it is one.
+    ...(turnedAway.some(result => byResult.has(result))
+      ? ['if it was banned it is met so, too: `holdfast bans`, asked of another node, tells']
+      : []),
+  ]
+  return [reasons.join('; ') || 'nobody was dialled so far', ...cures].join('; ')
 }
 
 function tellAddresses(group: readonly DialledAddress[]): string {

@@ -67,10 +67,11 @@ t.test('a node that reaches nobody is an alarm that says why, until it reaches o
   })
   const cutOff = () => a.status().alarms.find(({ code }) => code === 'cut-off')
   const { dial } = a.end.bus
+  let failure: BusFailure['code'] = 'refused'
   Object.assign(a.end.bus, {
     dial: (address: string, signal: AbortSignal) =>
       address === addressOf(3)
-        ? Promise.reject(new BusFailure('refused', 'no key'))
+        ? Promise.reject(new BusFailure(failure, 'no key'))
         : dial(address, signal),
   })
   await time.pass(8_000)
@@ -80,6 +81,7 @@ t.test('a node that reaches nobody is an alarm that says why, until it reaches o
   t.match(cutOff()?.detail, `our cluster key deadbeef is refused by ${addressOf(3)}`)
   t.match(cutOff()?.detail, `${addressOf(2)}: cannot be connected`)
   t.match(cutOff()?.detail, 'node.lan:5053: the name does not resolve')
+  t.notMatch(cutOff()?.detail, 'banned')
   t.match(
     a.status().dials.map(({ address, isSeed, result }) => [address, isSeed, result]),
     [
@@ -89,6 +91,9 @@ t.test('a node that reaches nobody is an alarm that says why, until it reaches o
       ['node.lan:5053', true, 'unresolved'],
     ],
   )
+  failure = 'closed'
+  await time.until(() => /banned.*holdfast bans/.test(cutOff()?.detail ?? ''), 90_000)
+  t.notMatch(cutOff()?.detail, 'secret file')
   const b = await start({ address: addressOf(2) })
   await time.until(() => cutOff() === undefined, 90_000)
   t.equal(a.status().dials[1]?.result, 'connected')
