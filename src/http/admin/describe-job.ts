@@ -21,7 +21,7 @@ export function describeJob(view: JobView): JobsAnswer['items'][number] {
 /** What a job is to do. */
 export function describeTask(
   job: WarmJob,
-): Omit<JobChangeAnswer, 'node' | 'asOf' | 'removed' | 'storedOn'> {
+): Omit<JobChangeAnswer, 'node' | 'asOf' | 'removed' | 'changed' | 'storedOn'> {
   const { id, images, note, author } = job
   return {
     id,

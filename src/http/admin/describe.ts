@@ -26,7 +26,7 @@ export function tellChange<B, T>(
 }
 
 /** Whether something is otherwise than it was, as it is told. */
-const hasChanged = ({
+export const hasChanged = ({
   before,
   after,
 }: {

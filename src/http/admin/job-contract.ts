@@ -3,6 +3,7 @@ import { maxConcurrency, maxWarmImages } from '../../keep/warm-job.ts'
 import {
   after,
   asOf,
+  changed,
   described,
   limit,
   next,
@@ -171,6 +172,7 @@ export const jobChangeAnswer = Type.Object({
   ...asOf,
   ...told,
   removed: described(Type.Boolean(), 'It was over and is no longer listed.'),
+  changed,
   storedOn,
 })
 

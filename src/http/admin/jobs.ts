@@ -1,6 +1,7 @@
 import type { WarmJob } from '../../keep/warm-job.ts'
 import { type JobChange, unknownJob, type WarmJobs } from '../../keep/warm-jobs.ts'
 import type { WarmViews } from '../../keep/warm-views.ts'
+import { hasChanged } from './describe.ts'
 import { describeJob, describeNode, describeTask, namedImages } from './describe-job.ts'
 import type { KnownNodes } from './find-node.ts'
 import type { JobAnswer, JobChangeAnswer, JobsAnswer } from './job-contract.ts'
@@ -110,13 +111,15 @@ export function addJobs(
     return tell(change)
   })
 
-  function tell({ before, after, stored }: JobChange): JobChangeAnswer {
+  function tell(change: JobChange): JobChangeAnswer {
+    const { before, after, stored } = change
     const job = after ?? before
     if (job === undefined) throw new Error('a job was written and is not there')
     return {
       ...asOf(),
       ...describeTask(job),
       removed: after === undefined,
+      changed: hasChanged(change),
       storedOn: stored,
     }
   }

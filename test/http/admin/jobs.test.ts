@@ -88,3 +88,21 @@ t.test('the audit log names a few images, and of more tells the number', async t
   ])
   for (const entry of noted) t.ok(JSON.stringify(entry).length < 1_000)
 })
+
+t.test('a change of a job tells whether it was one', async t => {
+  const stored = { nodes: 1, members: 1, away: 0 }
+  const job = jobOf('one')
+  const { ask } = await startAdmin(t, {
+    warmJobs: {
+      ...madeUp,
+      find: () => job,
+      put: async id => ({ before: id === 'one' ? job : undefined, after: { ...job }, stored }),
+      cancel: async () => ({ before: job, after: { ...job, cancelledAtMs: nowMs }, stored }),
+    },
+  })
+  const put = { method: 'PUT', body: { images: ['reg.lab/lab/app:v1'] } }
+  t.match((await ask('/api/v1/jobs/new', put)).body, { changed: true, removed: false })
+  t.match((await ask('/api/v1/jobs/one', put)).body, { changed: false })
+  const cancelled = await ask('/api/v1/jobs/one', { method: 'DELETE' })
+  t.match(cancelled.body, { changed: true, removed: false })
+})
