@@ -179,20 +179,29 @@ export async function receiveBlob(
     sink.opened(source, answer)
     isContradicted = contradicts(answer)
     if (isContradicted) return
-    // A source that ignores ranges sends what is here already once more.
-    let surplus = from - answer.offset
+    await receiveChunks(source, answer, from - answer.offset)
+    if (isOutpaced) return
+    if (sink.size() === undefined) sink.ended()
+    else if (!isWhole()) throw fault(source, 'reset', `ended after ${sink.offset()} bytes`)
+  }
+
+  /** @param repeated bytes that are here already: a source that ignores ranges sends them once more */
+  async function receiveChunks(
+    source: BlobSource,
+    { body, isOutpaced: isNowOutpaced }: BlobAnswer,
+    repeated: number,
+  ): Promise<void> {
+    let surplus = repeated
     const watch = watchTrickle(source)
-    for await (const chunk of answer.body) {
+    for await (const chunk of body) {
       watch.arrived(chunk.byteLength)
       const fresh = chunk.subarray(surplus)
       surplus -= chunk.byteLength - fresh.byteLength
       if (fresh.byteLength > 0) await take(source, fresh)
       watch.taken()
-      isOutpaced = !isWhole() && answer.isOutpaced?.() === true
+      isOutpaced = !isWhole() && isNowOutpaced?.() === true
       if (isOutpaced) return
     }
-    if (sink.size() === undefined) sink.ended()
-    else if (!isWhole()) throw fault(source, 'reset', `ended after ${sink.offset()} bytes`)
   }
 
   /** Counts only the time that the source is waited for: we may be slow ourselves. */
