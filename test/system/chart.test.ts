@@ -105,6 +105,8 @@ function keepsPromises(t: Test, rendering: Rendering): void {
   for (const { name: container, securityContext, volumeMounts } of [init, main]) {
     t.equal(securityContext['readOnlyRootFilesystem'], true, `${container}: read only`)
     const certs = volumeMounts.find(({ name: one }) => one === 'containerd-certs')
+    const above = volumeMounts.find(({ name: one }) => one === 'containerd-config')
+    t.equal(above?.mountPropagation, 'HostToContainer', 'certs.d lies in it')
     const mounting = config.containerd.fallback === 'auto'
     t.equal(certs?.mountPropagation, mounting ? 'Bidirectional' : undefined)
     t.equal(securityContext['privileged'], mounting ? true : undefined, 'for auto alone')

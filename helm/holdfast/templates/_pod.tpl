@@ -87,6 +87,9 @@ seLinuxOptions: {{- toYaml . | nindent 2 }}
 - name: containerd-config
   mountPath: {{ $paths.configDir }}
   readOnly: true
+  # certs.d lies in it. A file that was mounted there when the pod started would stay mounted here, below what is mounted next, and could
+  # neither be written nor be taken away.
+  mountPropagation: HostToContainer
 - name: containerd-certs
   mountPath: {{ $paths.certsDir }}
   {{- if .mounts }}

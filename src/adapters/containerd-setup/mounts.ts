@@ -5,6 +5,9 @@ import { codeOf, ifThere } from './whole-file.ts'
 
 /** One mount as this process sees it. */
 export interface Mount {
+  readonly id: string
+  /** What it is mounted on. */
+  readonly parent: string
   /** Where it stands. */
   readonly path: string
   /** What of its file system is seen there. */
@@ -29,9 +32,11 @@ export function parseMounts(text: string): readonly Mount[] {
     .split('\n')
     .filter(line => line !== '')
     .map(line => {
-      const [, , , root = '', path = '', , ...rest] = line.split(' ')
+      const [id = '', parent = '', , root = '', path = '', , ...rest] = line.split(' ')
       const optional = rest.slice(0, rest.indexOf('-'))
       return {
+        id,
+        parent,
         path: unescaped(path),
         root: unescaped(root),
         isShared: optional.some(field => field.startsWith('shared:')),
@@ -48,10 +53,17 @@ const unescaped = (path: string): string =>
 const ours = /\/\.holdfast\/upstream\/[^/]+\/hosts\.toml(\/\/deleted)?$/
 
 /** Where files of ours are mounted just now, without links in the paths. */
-export async function boundPaths(): Promise<ReadonlySet<string>> {
-  // What was mounted last is what is read.
-  const roots = new Map((await readMounts()).map(({ path, root }) => [path, root]))
-  return new Set([...roots].flatMap(([path, root]) => (ours.test(root) ? [path] : [])))
+export const boundPaths = async (): Promise<ReadonlySet<string>> => boundAmong(await readMounts())
+
+/**
+ * Of these mounts. One that another covers counts for nothing, and cannot be taken away: a container into which `/etc/containerd` is mounted,
+ * and above it `certs.d` once more, has what stood there twice.
+ */
+export function boundAmong(mounts: readonly Mount[]): ReadonlySet<string> {
+  const bound = mounts.filter(
+    mount => ours.test(mount.root) && holderOf(mounts, mount.path) === mount,
+  )
+  return new Set(bound.map(({ path }) => path))
 }
 
 /** Whether a file of ours is mounted there. */
@@ -99,14 +111,25 @@ export async function whyUnseen(directory: string): Promise<string | undefined> 
   return `mounts made by this process do not reach containerd: it needs containerd's mount namespace, or ${directory} shared both ways (mountPropagation: Bidirectional)`
 }
 
-/** The mount that a path lies in: of the longest that lead to it, the last. */
+/** The mount that a path lies in, found as the kernel finds it: from the root on, into whatever is mounted on the way. */
 export function holderOf(mounts: readonly Mount[], path: string): Mount | undefined {
-  let holder: Mount | undefined
-  for (const mount of mounts) {
-    const holds = mount.path === '/' || path === mount.path || path.startsWith(`${mount.path}/`)
-    if (holds && mount.path.length >= (holder?.path.length ?? 0)) holder = mount
-  }
+  const ids = new Set(mounts.map(({ id }) => id))
+  let holder = mounts.find(mount => mount.path === '/' && !ids.has(mount.parent))
+  for (let next = holder; next !== undefined; next = nextTowards(mounts, next, path)) holder = next
   return holder
+}
+
+/** Of what is mounted on a mount, the first that is met on the way to a path. */
+function nextTowards(mounts: readonly Mount[], on: Mount, path: string): Mount | undefined {
+  const leads = (mount: Mount) =>
+    mount.path === '/' || path === mount.path || path.startsWith(`${mount.path}/`)
+  return mounts
+    .filter(mount => mount.parent === on.id && leads(mount))
+    .reduce<Mount | undefined>(
+      (first, mount) =>
+        first === undefined || mount.path.length <= first.path.length ? mount : first,
+      undefined,
+    )
 }
 
 /** Whether a process named containerd has the mounts that this one has. */

@@ -149,6 +149,26 @@ t.test('what others changed below a mount is not lost', async t => {
   t.equal(read(certsDir), text)
 })
 
+t.test('what is mounted twice, and once out of reach, is taken away where it can be', async t => {
+  const certsDir = await furnished('above/certs.d')
+  await installHosts(order(certsDir))
+  await stand(certsDir)
+  // As a container is made that has the directory above, and certs.d once more.
+  const [above, once] = [join(directory, 'above'), join(directory, 'once')]
+  await mkdir(once)
+  execFileSync('mount', ['--rbind', certsDir, once])
+  execFileSync('mount', ['--rbind', above, above])
+  execFileSync('mount', ['--rbind', once, certsDir])
+  const [one] = await readMayStand(certsDir, [])
+  t.match(one, { stands: true })
+  if (one !== undefined) await takeAway(one)
+  t.match(read(certsDir), alone)
+  t.ok(isMounted(certsDir), 'what is covered is there')
+  t.match(await readMayStand(certsDir, []), [{ stands: false }], 'and does not count')
+  await stand(certsDir)
+  t.match(read(certsDir), behind)
+})
+
 t.test('what others changed or mounted is left alone', async t => {
   const certsDir = await furnished('others')
   await installHosts(order(certsDir))
