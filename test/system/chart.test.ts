@@ -186,6 +186,13 @@ t.test('there is a second path where the API server can have it', async t => {
   await t.rejects(render(values, { kubeVersion: '1.33.9' }), /which API servers have from 1\.34 on/)
 })
 
+t.test('what helm test said can be read afterwards: its pod stays', async t => {
+  t.match((await render()).one('Pod').metadata.annotations, {
+    'helm.sh/hook': 'test',
+    'helm.sh/hook-delete-policy': /^before-hook-creation$/,
+  })
+})
+
 t.test('alerts and dashboard are those of the project', async t => {
   const rendering = await render({ monitor: { rules: true, dashboard: true } })
   const alerts = parse(await readFile(join(chartDirectory, 'alerts/holdfast.yaml'), 'utf8'))
