@@ -52,25 +52,21 @@ function workOn({ metadata, status }: k8s.V1Node, pods: readonly k8s.V1Pod[]): N
   const ready = status?.conditions?.find(({ type }) => type === 'Ready')
   const own = pods.filter(({ spec }) => spec?.nodeName === node)
   const containers = own.flatMap(pod => pod.status?.containerStatuses ?? [])
+  const isReady = ready?.status === 'True'
   const isDone = containers.length > 0 && containers.every(hasEndedWell)
-  return {
-    node,
-    isReady: ready?.status === 'True',
-    isDone,
-    state: isDone ? undefined : tellState(own.length > 0, containers),
-  }
+  const state = own.length === 0 ? 'has no pod yet' : tellState(isReady, containers)
+  return { node, isReady, isDone, state: isDone ? undefined : state }
 }
 
 /** The kubelet starts it again once it has ended: what it ended with before counts as well. */
 const hasEndedWell = ({ state, lastState }: k8s.V1ContainerStatus): boolean =>
   state?.terminated?.exitCode === 0 || lastState?.terminated?.exitCode === 0
 
-function tellState(hasPod: boolean, containers: readonly k8s.V1ContainerStatus[]): string {
-  if (!hasPod) return 'has no pod yet'
+function tellState(isReady: boolean, containers: readonly k8s.V1ContainerStatus[]): string {
   const said = containers.flatMap(({ state, lastState }) => {
     const { terminated = lastState?.terminated, waiting } = state ?? {}
     const why = terminated?.message?.trim() || waiting?.message || waiting?.reason
     return why === undefined ? [] : [why]
   })
-  return said.join('; ') || 'is at it'
+  return said.join('; ') || (isReady ? 'is at it' : 'is not ready')
 }

@@ -43,20 +43,26 @@ async function scene(t: Test, nodes: readonly object[], looks: readonly (readonl
 }
 
 t.test('it ends once the work is done on every node that is ready', async t => {
-  const nodes = [node('galley', 'True'), node('bridge', 'True'), node('off', 'Unknown')]
+  const nodes = [
+    ...[node('galley', 'True'), node('bridge', 'True')],
+    ...[node('off', 'Unknown'), node('cut', 'Unknown')],
+  ]
   const galley = pod('galley', { state: ended(0) })
+  // Made for a node whose kubelet does not see it.
+  const cut = { metadata: { name: 'uninstall-cut' }, spec: { nodeName: 'cut' }, status: {} }
   const { run, asked } = await scene(t, nodes, [
     [],
-    [galley, pod('bridge', { state: ended(6, 'no socket') })],
+    [galley, cut, pod('bridge', { state: ended(6, 'no socket') })],
     // Begun anew by the kubelet, and what it ended with before counts.
-    [galley, pod('bridge', { state: { running: {} }, lastState: ended(0) })],
+    [galley, cut, pod('bridge', { state: { running: {} }, lastState: ended(0) })],
   ])
   const { code, out } = await run('--later', 'debug node/$node')
   t.equal(code, 0)
   t.equal(
     out,
     'galley  done\nbridge  done\noff     has no pod yet\n' +
-      'not ready, and nothing done there: off\nwhen they are back:\n  for node in off; do debug node/$node; done\n',
+      'cut     is not ready\n' +
+      'not ready, and nothing done there: off, cut\nwhen they are back:\n  for node in off cut; do debug node/$node; done\n',
   )
   const query = (path: string) => asked.find(one => one.path === path)?.query.get('labelSelector')
   t.equal(query('/api/v1/nodes'), 'kubernetes.io/os=linux')
