@@ -1,6 +1,7 @@
 import type { Digest } from '../oci/digest.ts'
 import { parseReference, type Reference } from '../oci/reference.ts'
-import { isSettled, type ShareImage } from './warm-share.ts'
+import type { WarmJob } from './warm-job.ts'
+import { isSettled, type Share, type ShareImage } from './warm-share.ts'
 
 /** One image of a job, as this node is at it. */
 export interface WarmEntry {
@@ -21,9 +22,25 @@ export interface WarmEntry {
   totalBytes: number | undefined
 }
 
-/** What came to an end before a restart stays so; the rest is looked at anew, with the digest that it had. */
-export function entryOf(image: string, before: ShareImage | undefined): WarmEntry {
-  const isOver = before !== undefined && isSettled(before)
+/**
+ * A job's images, as this node said that they were before it was restarted. What came to an end stays so, unless it `isGone`; the rest is
+ * looked at anew, with the digest that it had. Where something is gone, no byte that was counted before counts (`isLost`).
+ */
+export function entriesOf(
+  { images }: Pick<WarmJob, 'images'>,
+  before: Share | undefined,
+  isGone: (image: ShareImage) => boolean,
+): { readonly entries: readonly WarmEntry[]; readonly isLost: boolean } {
+  const said = before?.images ?? []
+  const gone = said.map(isGone)
+  const isLost = gone.includes(true)
+  const entries = images.map((image, at) => entryOf(image, said[at], gone[at] === true))
+  if (isLost) for (const entry of entries) entry.bytes = 0
+  return { entries, isLost }
+}
+
+function entryOf(image: string, before: ShareImage | undefined, isGone: boolean): WarmEntry {
+  const isOver = before !== undefined && isSettled(before) && !isGone
   return {
     reference: parseReference(image),
     state: isOver ? before.state : 'pending',

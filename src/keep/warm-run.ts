@@ -3,7 +3,7 @@ import { formatPlatform, type Platform } from '../oci/platform.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Timers } from '../ports/timers.ts'
-import { entryOf, isOf, type WarmEntry } from './warm-entry.ts'
+import { entriesOf, isOf, type WarmEntry } from './warm-entry.ts'
 import { type Depth, fetchTree, findImage, isHindrance, type WarmSource } from './warm-image.ts'
 import type { WarmJob } from './warm-job.ts'
 import { countImage, countShare } from './warm-progress.ts'
@@ -46,6 +46,8 @@ export interface WarmRunParts {
   readonly protect: (digest: Digest) => void
   /** Something that others should know changed; more bytes do not count. */
   readonly onChange: () => void
+  /** Trusted time, ms since the epoch. */
+  readonly nowMs: () => number
   readonly clock: Pick<Clock, 'monotonicMs'>
   readonly timers: Timers
   readonly log: Log
@@ -69,9 +71,18 @@ export function startWarmRun(
   parts: WarmRunParts,
 ): WarmRun {
   const { source, clock, timers, log } = parts
-  const entries = job.images.map((image, at) => entryOf(image, before?.images[at]))
+  const { entries, isLost } = entriesOf(
+    job,
+    before,
+    ({ state, digest }) =>
+      state === 'done' && digest !== undefined && !source.isComplete(digest, platforms),
+  )
+  const countedSinceMs =
+    before === undefined || isLost
+      ? Math.max(parts.nowMs(), (before?.countedSinceMs ?? 0) + 1)
+      : before.countedSinceMs
   const running = new Map<WarmEntry, { readonly ended: Promise<void>; stop(): void }>()
-  let totals = { bytes: before?.bytes ?? 0, totalBytes: before?.totalBytes ?? 0 }
+  let totals = { bytes: isLost ? 0 : (before?.bytes ?? 0), totalBytes: before?.totalBytes ?? 0 }
   let cancelTimer = () => {}
   let isStopped = false
 
@@ -244,7 +255,7 @@ export function startWarmRun(
         totalBytes,
         reason,
       }))
-      return { jobAtMs: job.createdAtMs, state: shareState(), ...totals, images }
+      return { jobAtMs: job.createdAtMs, state: shareState(), countedSinceMs, ...totals, images }
     },
     state: shareState,
     rootsOf: at => entries[at]?.roots ?? [],

@@ -49,7 +49,6 @@ export interface WarmRunnerParts
   readonly onBusyChange: (listener: () => void) => () => void
   /** The collection may take it again. */
   readonly release: (digest: Digest) => void
-  readonly nowMs: () => number
 }
 
 /** Jobs at the same time; those that were made earlier go first. */

@@ -36,6 +36,11 @@ export interface Share {
   /** `createdAtMs` of the job that it is of. */
   readonly jobAtMs: number
   readonly state: ShareState
+  /**
+   * When the node began to count, ms since the epoch; later than it said before where it found gone what it had. 0: an earlier version said
+   * it.
+   */
+  readonly countedSinceMs: number
   /** Of all its images, each blob counted once. */
   readonly bytes: number
   readonly totalBytes: number
@@ -88,7 +93,7 @@ export function encodeShare(share: Share): string {
 }
 
 function write(
-  { jobAtMs, state, bytes, totalBytes, images }: Share,
+  { jobAtMs, state, countedSinceMs, bytes, totalBytes, images }: Share,
   { withReasons, withDigests }: { readonly withReasons: boolean; readonly withDigests: boolean },
 ): string {
   const rows = images.map(image => {
@@ -97,7 +102,7 @@ function write(
     const reason = withReasons ? image.reason?.slice(0, maxReason) : undefined
     return reason ? [...row, reason] : row
   })
-  return JSON.stringify([jobAtMs, state, bytes, totalBytes, rows])
+  return JSON.stringify([jobAtMs, state, bytes, totalBytes, rows, countedSinceMs])
 }
 
 const usual = 'sha256:'
@@ -120,12 +125,13 @@ export function decodeShare(text: string, images: number): Share | undefined {
     return undefined
   }
   if (!Array.isArray(value)) return undefined
-  const [jobAtMs, state, bytes, totalBytes, rows]: readonly unknown[] = value
+  const [jobAtMs, state, bytes, totalBytes, rows, countedSinceMs = 0]: readonly unknown[] = value
   if (!isCount(jobAtMs) || !shareStates.has(state)) return undefined
-  if (!isCount(bytes) || !isCount(totalBytes)) return undefined
+  if (!isCount(bytes) || !isCount(totalBytes) || !isCount(countedSinceMs)) return undefined
   const read = readList(rows, images, readRow)
   if (read === undefined || read.length !== images) return undefined
-  return { jobAtMs, state: state as ShareState, bytes, totalBytes, images: read }
+  const share = { jobAtMs, state: state as ShareState, countedSinceMs, bytes, totalBytes }
+  return { ...share, images: read }
 }
 
 function readRow(row: unknown): ShareImage | undefined {
@@ -144,9 +150,15 @@ function readRow(row: unknown): ShareImage | undefined {
   }
 }
 
-/** What was heard, never behind what was known: a node that restarted has not counted everything again yet. */
+/**
+ * What was heard, never behind what was known: a node that restarted has not counted everything again yet. Of one that found gone what it
+ * had, only what it said since counts.
+ */
 export function foldShare(known: Share | undefined, heard: Share): Share {
   if (known?.jobAtMs !== heard.jobAtMs) return heard
+  if (known.countedSinceMs !== heard.countedSinceMs) {
+    return known.countedSinceMs > heard.countedSinceMs ? known : heard
+  }
   return {
     ...heard,
     bytes: Math.max(known.bytes, heard.bytes),

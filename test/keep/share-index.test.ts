@@ -14,7 +14,7 @@ function share(
 ): Share {
   const image = { state: 'fetching', bytes: 5, totalBytes: 9, reason: undefined } as const
   const all = Array.from({ length: images }, (_, at) => ({ ...image, digest: named[at] }))
-  return { jobAtMs, state: 'running', bytes: 5, totalBytes: 9, images: all }
+  return { jobAtMs, state: 'running', countedSinceMs: 3, bytes: 5, totalBytes: 9, images: all }
 }
 
 const word = (key: string, value: string): SaidWord => ({

@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { WarmSource } from '../../src/keep/warm-image.ts'
 import { startWarmRun } from '../../src/keep/warm-run.ts'
+import type { Share } from '../../src/keep/warm-share.ts'
 import { digestOf } from '../../src/oci/digest.ts'
 import { parsePlatform } from '../../src/oci/platform.ts'
 import { silentLog } from '../../src/ports/log.ts'
@@ -16,15 +17,21 @@ const size = 10
 function open({
   settleMs = 0,
   asks,
+  before,
+  held = [],
 }: {
   readonly settleMs?: number
   readonly asks?: readonly string[]
+  readonly before?: Share
+  /** Registries whose image is here. */
+  readonly held?: readonly string[]
 } = {}) {
   const wanted = asks?.flatMap(text => parsePlatform(text) ?? []) ?? platforms
   const clock = createMovableClock(0)
   const timers = createMovableTimers(clock)
   const digests = registries.map(registry => digestOf(Buffer.from(registry)))
   const here = new Map(digests.map(digest => [digest, 0]))
+  for (const registry of held) here.set(digestOf(Buffer.from(registry)), size)
   const asked: string[] = []
   const suspended: string[] = []
   const heldUntilMs = new Map<string, number>()
@@ -58,7 +65,7 @@ function open({
     images: registries.map(registry => `${registry}/app:v1`),
     platforms: asks,
   })
-  const run = startWarmRun(job, wanted, undefined, {
+  const run = startWarmRun(job, wanted, before, {
     source,
     platforms,
     isOurs: () => true,
@@ -67,6 +74,7 @@ function open({
     isBusy: () => false,
     protect() {},
     onChange() {},
+    nowMs: () => 9,
     clock,
     timers,
     log: silentLog,
@@ -139,5 +147,32 @@ t.test('only platforms that an image has nothing for are told', async t => {
   await answer('a.test', 'there')
   t.equal(states()[0], 'failed')
   t.equal(reasons()[0], 'nothing in it is for linux/s390x, linux/arm64')
+  await run.stop()
+})
+
+const doneBefore: Share = {
+  ...{ jobAtMs: 0, state: 'running', countedSinceMs: 5, bytes: 2 * size, totalBytes: 2 * size },
+  images: registries.map(registry => ({
+    ...{ state: 'done', digest: digestOf(Buffer.from(registry)), bytes: size, totalBytes: size },
+    reason: undefined,
+  })),
+}
+
+t.test('what was done before a restart stays so where it is here', async t => {
+  const { run, asked, pass } = open({ before: doneBefore, held: registries })
+  await pass(1)
+  t.match(run.share(), { state: 'ended', countedSinceMs: 5, bytes: 2 * size })
+  t.strictSame(asked, [])
+  await run.stop()
+})
+
+t.test('what was done before a restart and is gone is fetched again', async t => {
+  const { run, asked, answer, states, pass } = open({ before: doneBefore, held: ['a.test'] })
+  t.strictSame(states(), ['done', 'pending'])
+  t.match(run.share(), { state: 'running', countedSinceMs: 9, bytes: size, totalBytes: 2 * size })
+  await pass(1)
+  t.strictSame(asked, ['b.test'])
+  await answer('b.test', 'there')
+  t.match(run.share(), { state: 'ended', countedSinceMs: 9, bytes: 2 * size })
   await run.stop()
 })

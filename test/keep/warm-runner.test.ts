@@ -73,6 +73,7 @@ function saysOf(job: WarmJob, node: NodeId): [string, { readonly value: string }
   const share = {
     jobAtMs: job.createdAtMs,
     state: 'ended',
+    countedSinceMs: 0,
     bytes: 0,
     totalBytes: 0,
     images,

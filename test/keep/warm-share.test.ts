@@ -23,6 +23,7 @@ const image = (change: Partial<ShareImage> = {}): ShareImage => ({
 const share = (change: Partial<Share> = {}): Share => ({
   jobAtMs: 7,
   state: 'running',
+  countedSinceMs: 3,
   bytes: 5,
   totalBytes: 9,
   images: [image()],
@@ -80,6 +81,20 @@ t.test('what was heard is never behind what was known', t => {
   t.match(foldShare(known, share({ images: [other] })).images, [{ bytes: 0 }], 'another image')
   t.equal(foldShare(known, { ...again, jobAtMs: 8 }).bytes, 1, 'of another job')
   t.equal(foldShare(undefined, again), again)
+  t.end()
+})
+
+t.test('of a node that found gone what it had, only what it said since counts', t => {
+  const known = share({ images: [image({ state: 'done', bytes: 9 })], bytes: 9 })
+  const since = share({ countedSinceMs: 4, bytes: 0, images: [image({ bytes: 0 })] })
+  t.equal(foldShare(known, since), since)
+  t.equal(foldShare(since, known), since, 'also where the older word is heard later')
+  t.end()
+})
+
+t.test('a share as an earlier version wrote it is read', t => {
+  const earlier = '[7,"running",5,9,[["f",0,1,-1]]]'
+  t.match(decodeShare(earlier, 1), { bytes: 5, countedSinceMs: 0 })
   t.end()
 })
 
