@@ -56,7 +56,7 @@ export function jobLines(job: JobAnswer): readonly Line[] {
   })
   const troubles = job.nodes.flatMap(({ name, images }) =>
     images
-      .filter(({ state }) => state === 'failed' || state === 'waiting')
+      .filter(({ state, reason }) => isTrouble(state) || (state === 'done' && reason != null))
       .map(({ reference, state, reason }) => [reference, name, state, reason ?? '']),
   )
   return [
@@ -76,6 +76,8 @@ export function jobLines(job: JobAnswer): readonly Line[] {
     ...cures(job),
   ]
 }
+
+const isTrouble = (state: string): boolean => state === 'failed' || state === 'waiting'
 
 const stateWords: Readonly<Record<string, string>> = {
   done: 'done',

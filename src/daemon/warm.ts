@@ -12,10 +12,11 @@ import { createWarmJobs, type JobTerms } from '../keep/warm-jobs.ts'
 import { startWarmRunner } from '../keep/warm-runner.ts'
 import { createWarmSchedules } from '../keep/warm-schedules.ts'
 import { createWarmViews } from '../keep/warm-views.ts'
-import { formatRepository } from '../oci/reference.ts'
+import { formatRepository, type Repository } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import { derived } from '../ports/derived.ts'
 import type { Log } from '../ports/log.ts'
+import { mayReach } from '../ports/members.ts'
 import type { Mode } from '../ports/mode.ts'
 import { stopAll } from '../ports/stop-all.ts'
 import { systemTimers } from '../ports/timers.ts'
@@ -34,6 +35,8 @@ import type { Upstreams } from './upstreams.ts'
 function wireSource(
   pull: Pick<Pull, 'resolveTag' | 'manifests' | 'blobs' | 'listReferrers'>,
   { graph, completeness, store, collector, keepsContent }: Content,
+  /** Other nodes reach a registry, and this one does not. */
+  isForOthers: (repository: Repository) => boolean,
 ): WarmSource {
   return {
     async resolve(key, signal) {
@@ -58,15 +61,22 @@ function wireSource(
     },
     async referrers(repository, image, signal) {
       const listed = await pull.listReferrers(repository, image, signal)
-      if (isAbsent(listed)) return toHindrance(listed)
-      if (listed.source === 'upstream') return listed.descriptors.map(({ digest }) => digest)
-      const reason = `${formatRepository(repository)} does not say now what refers to ${image}`
-      return { reason, isFinal: false }
+      const digests = isAbsent(listed) ? [] : listed.descriptors.map(({ digest }) => digest)
+      if (!isAbsent(listed) && listed.source === 'upstream') return { digests, unasked: undefined }
+      const name = formatRepository(repository)
+      const hindrance = isAbsent(listed)
+        ? toHindrance(listed)
+        : { reason: `${name} does not say now what refers to ${image}`, isFinal: false }
+      if (hindrance.isFinal || !isForOthers(repository)) return hindrance
+      return { digests, unasked: tellUnasked(name) }
     },
     bytesHere: digest => store.stat(digest)?.size ?? store.partial(digest),
     isFull: collector.refuses,
   }
 }
+
+const tellUnasked = (repository: string): string =>
+  `what refers to it could not be asked: this node does not reach ${repository}, others do; warm it again where it does`
 
 const toHindrance = ({ reason, failure }: Absent): Hindrance => hindranceOf(reason, failure)
 
@@ -114,6 +124,15 @@ export function openWarm(
     { ...parts, self, members, isAtWork: job => runner.share(job)?.state === 'running' },
     owned,
   )
+  const isReachedHere = (repository: Repository) =>
+    parts.mode() !== 'offline' && upstreams.upstream.reach(repository).state === 'reachable'
+  const source = wireSource(
+    pull,
+    content,
+    repository =>
+      !isReachedHere(repository) &&
+      members.alive().some(member => mayReach(member, repository.registry)),
+  )
   const runner = startWarmRunner(
     {
       self,
@@ -121,7 +140,7 @@ export function openWarm(
       onJobs: listener => stopAll(warmWords.onChange(listener), schedules.onRuns(listener)),
       shares: shareWords,
       said: shares,
-      source: wireSource(pull, content),
+      source,
       platforms: config.platforms,
       isOurs: (digest, copies) => ownersOf(copies).isOurs(digest),
       isBusy: pull.blobs.isBusy,

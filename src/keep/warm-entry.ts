@@ -12,6 +12,8 @@ export interface WarmEntry {
   roots: readonly Digest[]
   /** All its manifests are here, or were tried for. */
   isPlanned: boolean
+  /** Why it is not known what refers to it, where that cannot be asked from here. */
+  unasked: string | undefined
   reason: string | undefined
   /** In a row, for reasons that pass. */
   failures: number
@@ -47,6 +49,7 @@ function entryOf(image: string, before: ShareImage | undefined, isGone: boolean)
     digest: before?.digest,
     roots: before?.digest === undefined ? [] : [before.digest],
     isPlanned: false,
+    unasked: undefined,
     reason: isOver ? before.reason : undefined,
     failures: 0,
     notBeforeMs: 0,

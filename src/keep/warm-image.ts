@@ -17,6 +17,13 @@ export interface WarmPart {
   readonly size: number | undefined
 }
 
+/** What refers to an image. */
+interface Referrers {
+  readonly digests: readonly Digest[]
+  /** Why there may be more of them: other nodes reach the registry, and this one does not. */
+  readonly unasked: string | undefined
+}
+
 /** Where images come from, and what is here of them. */
 export interface WarmSource {
   /** What the tag's owner says now, or a pin; what was remembered from before is none. Rejects only when `signal` aborts. */
@@ -34,7 +41,7 @@ export interface WarmSource {
     repository: Repository,
     image: Digest,
     signal: AbortSignal,
-  ): Promise<readonly Digest[] | Hindrance>
+  ): Promise<Referrers | Hindrance>
   /** Bytes here of something, be it of a download that is under way or was interrupted. */
   bytesHere(digest: Digest): number
   /** The store takes nothing more, or nothing of so many bytes. */
@@ -55,6 +62,24 @@ export async function findImage(
   signal: AbortSignal,
 ): Promise<Digest | Hindrance> {
   return digest ?? source.resolve({ registry, repository, tag: tag ?? 'latest' }, signal)
+}
+
+/** So often in a row other nodes reach a registry and this one does not before that is believed to stay so. */
+const unaskedTries = 3
+
+/**
+ * What refers to an image. That it cannot be asked from here may pass in a moment: {@link Referrers.unasked} is told only after some
+ * `failures` in a row.
+ */
+export async function findReferrers(
+  source: Pick<WarmSource, 'referrers'>,
+  repository: Repository,
+  image: Digest,
+  { failures, signal }: { readonly failures: number; readonly signal: AbortSignal },
+): Promise<Referrers | Hindrance> {
+  const found = await source.referrers(repository, image, signal)
+  if (isHindrance(found) || found.unasked === undefined) return found
+  return failures + 1 < unaskedTries ? { reason: found.unasked, isFinal: false } : found
 }
 
 /**

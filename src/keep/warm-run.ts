@@ -4,7 +4,15 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Timers } from '../ports/timers.ts'
 import { entriesOf, isOf, type WarmEntry } from './warm-entry.ts'
-import { type Depth, fetchTree, findImage, isHindrance, type WarmSource } from './warm-image.ts'
+import {
+  type Depth,
+  fetchTree,
+  findImage,
+  findReferrers,
+  type Hindrance,
+  isHindrance,
+  type WarmSource,
+} from './warm-image.ts'
 import type { WarmJob } from './warm-job.ts'
 import { countImage, countShare } from './warm-progress.ts'
 import { isSettled, type Share } from './warm-share.ts'
@@ -166,7 +174,7 @@ export function startWarmRun(
     parts.protect(digest)
     entry.roots = [digest]
     if (!(await fetchRoots(entry, 'manifests', signal))) return
-    if (job.referrers && !(await findReferrers(entry, digest, signal))) return
+    if (job.referrers && !(await learnReferrers(entry, digest, signal))) return
     entry.isPlanned = true
     entry.failures = 0
     entry.notBeforeMs = 0
@@ -176,18 +184,22 @@ export function startWarmRun(
   const isOurs = (digest: Digest): boolean =>
     job.scope.type !== 'copies' || parts.isOurs(digest, job.scope.copies)
 
-  async function findReferrers(
+  async function learnReferrers(
     entry: WarmEntry,
     digest: Digest,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const found = await source.referrers(entry.reference, digest, signal)
+    const found = await findReferrers(source, entry.reference, digest, {
+      failures: entry.failures,
+      signal,
+    })
     signal.throwIfAborted()
     if (isHindrance(found)) {
       hinder(entry, found)
       return false
     }
-    entry.roots = [digest, ...found]
+    entry.roots = [digest, ...found.digests]
+    entry.unasked = found.unasked
     return fetchRoots(entry, 'manifests', signal)
   }
 
@@ -195,7 +207,9 @@ export function startWarmRun(
     begin(entry)
     if (!(await fetchRoots(entry, 'all', signal))) return
     const [image] = entry.roots
-    if (image === undefined || source.isComplete(image, platforms)) return finish(entry, 'done')
+    if (image === undefined || source.isComplete(image, platforms)) {
+      return finish(entry, 'done', entry.unasked)
+    }
     const lacking = platforms.filter(platform => !source.isComplete(image, [platform]))
     const isAsked = job.platforms !== undefined
     const whom = isAsked ? lacking.map(formatPlatform).join(', ') : 'this node'
@@ -220,10 +234,7 @@ export function startWarmRun(
     return true
   }
 
-  function hinder(
-    entry: WarmEntry,
-    { reason, isFinal }: { readonly reason: string; readonly isFinal: boolean },
-  ): void {
+  function hinder(entry: WarmEntry, { reason, isFinal }: Hindrance): void {
     if (isFinal) {
       finish(entry, 'failed', reason)
       return

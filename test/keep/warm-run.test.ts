@@ -19,12 +19,15 @@ function open({
   asks,
   before,
   held = [],
+  isUnasked = false,
 }: {
   readonly settleMs?: number
   readonly asks?: readonly string[]
   readonly before?: Share
   /** Registries whose image is here. */
   readonly held?: readonly string[]
+  /** What refers to images is only known to other nodes; it is wanted. */
+  readonly isUnasked?: boolean
 } = {}) {
   const wanted = asks?.flatMap(text => parsePlatform(text) ?? []) ?? platforms
   const clock = createMovableClock(0)
@@ -57,13 +60,14 @@ function open({
         })
       })
     },
-    referrers: async () => [],
+    referrers: async () => ({ digests: [], unasked: isUnasked ? 'not asked' : undefined }),
     bytesHere: bytesOf,
     isFull: () => false,
   }
   const job = makeJob({
     images: registries.map(registry => `${registry}/app:v1`),
     platforms: asks,
+    referrers: isUnasked,
   })
   const run = startWarmRun(job, wanted, before, {
     source,
@@ -176,3 +180,20 @@ t.test('what was done before a restart and is gone is fetched again', async t =>
   t.match(run.share(), { state: 'ended', countedSinceMs: 9, bytes: 2 * size })
   await run.stop()
 })
+
+t.test(
+  'where only other nodes reach a registry, what refers to an image is not waited for',
+  async t => {
+    const { run, answer, states, reasons, pass } = open({ isUnasked: true })
+    await pass(1)
+    t.strictSame(states(), ['waiting', 'waiting'], 'it may pass in a moment')
+    await pass(2_000)
+    t.strictSame(states(), ['waiting', 'waiting'])
+    await pass(4_000)
+    await pass(1)
+    for (const registry of registries) await answer(registry, 'there')
+    t.strictSame(states(), ['done', 'done'])
+    t.strictSame(reasons(), ['not asked', 'not asked'])
+    await run.stop()
+  },
+)

@@ -91,7 +91,7 @@ export function openRunner(
         signal.addEventListener('abort', () => reject(signal.reason))
       })
     },
-    referrers: async () => [],
+    referrers: async () => ({ digests: [], unasked: undefined }),
     bytesHere: digest => (here.has(digest) ? size : 0),
     isFull: () => false,
   }

@@ -105,6 +105,19 @@ t.test('exit codes tell how a job ended, and each trouble is told', async t => {
   const { env } = await start(t, failed)
   const got = await cli(['warm', 'a.lan/x:1'], { env })
   t.match(got, { code: 7, out: /a\.lan\/x:1 {2}n1 {4}failed {2}denied/ })
+  const unasked = [
+    image('a.lan/x:1', 'done', 'what refers to it could not be asked'),
+    image('b', 'done'),
+  ]
+  const bare = await cli(
+    ['warm', 'a.lan/x:1'],
+    await start(t, job({ nodes: [node('n1', { images: unasked })] })),
+  )
+  t.match(bare, {
+    code: 0,
+    out: /a\.lan\/x:1 {2}n1 {4}done {3}what refers to it could not be asked/,
+  })
+  t.notMatch(bare.out, /^b /m, 'what is whole is none')
   const away = job({
     state: 'waiting',
     waitsFor: 'n2 is away',
