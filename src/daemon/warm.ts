@@ -23,6 +23,7 @@ import { systemTimers } from '../ports/timers.ts'
 import type { WordBook } from '../ports/word-book.ts'
 import { type Absent, isAbsent } from '../pull/absent.ts'
 import { imageParts } from '../pull/image-parts.ts'
+import { createPlatformStates } from '../pull/platform-states.ts'
 import type { Content } from './content.ts'
 import { holdingMesh, onOthers } from './keep-mesh.ts'
 import type { JoinedMesh } from './mesh.ts'
@@ -34,10 +35,11 @@ import type { Upstreams } from './upstreams.ts'
 /** Where a warm job's images come from on this node. */
 function wireSource(
   pull: Pick<Pull, 'resolveTag' | 'manifests' | 'blobs' | 'listReferrers'>,
-  { graph, completeness, store, collector, keepsContent }: Content,
+  { graph, completeness, store, collector, keepsContent, imagePlatforms, startable }: Content,
   /** Other nodes reach a registry, and this one does not. */
   isForOthers: (repository: Repository) => boolean,
 ): WarmSource {
+  const platformStates = createPlatformStates({ graph, imagePlatforms, startable })
   return {
     async resolve(key, signal) {
       // Of what it names this node's share may be none, and what is its share is fetched in the job's turn.
@@ -50,6 +52,7 @@ function wireSource(
     parts: (image, platforms) => imageParts(graph, image, platforms),
     missing: (image, platforms) => completeness.missing(image, platforms),
     isComplete: completeness.isComplete,
+    platformsOf: image => platformStates(image, []).map(({ platform }) => platform),
     async fetch(repository, { digest, kind }, signal) {
       if (!keepsContent) return { reason: 'this node keeps no content of its own', isFinal: true }
       const { manifests, blobs } = pull
@@ -57,6 +60,7 @@ function wireSource(
         kind === 'manifest'
           ? await manifests.fetch(repository, digest, signal)
           : await blobs.fetch(repository, digest, signal)
+      await imagePlatforms.settled() // a config tells whether its layers are wanted
       return failure && toHindrance(failure)
     },
     async referrers(repository, image, signal) {
@@ -133,6 +137,7 @@ export function openWarm(
       !isReachedHere(repository) &&
       members.alive().some(member => mayReach(member, repository.registry)),
   )
+  const { missing, isComplete } = content.startable
   const runner = startWarmRunner(
     {
       self,
@@ -141,6 +146,7 @@ export function openWarm(
       shares: shareWords,
       said: shares,
       source,
+      namedSource: { ...source, missing, isComplete },
       platforms: config.platforms,
       isOurs: (digest, copies) => ownersOf(copies).isOurs(digest),
       isBusy: pull.blobs.isBusy,

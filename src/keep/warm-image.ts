@@ -1,5 +1,5 @@
 import type { Digest } from '../oci/digest.ts'
-import type { Platform } from '../oci/platform.ts'
+import { formatPlatform, type Platform } from '../oci/platform.ts'
 import type { Reference, Repository, TagReference } from '../oci/reference.ts'
 
 /** Why something was not to be had. */
@@ -34,6 +34,8 @@ export interface WarmSource {
   missing(image: Digest, platforms: readonly Platform[]): readonly WarmPart[]
   /** Whether it has something for each of the platforms, and that is here. */
   isComplete(image: Digest, platforms: readonly Platform[]): boolean
+  /** Platforms that it has something for, as in `linux/amd64`, as far as that is known. */
+  platformsOf(image: Digest): readonly string[]
   /** Fetches into the store, behind all clients; `undefined` once it is there. Rejects only when `signal` aborts. */
   fetch(repository: Repository, part: WarmPart, signal: AbortSignal): Promise<Hindrance | undefined>
   /** What its registry says now refers to an image; what was known from before is no answer. Rejects only when `signal` aborts. */
@@ -80,6 +82,18 @@ export async function findReferrers(
   const found = await source.referrers(repository, image, signal)
   if (isHindrance(found) || found.unasked === undefined) return found
   return failures + 1 < unaskedTries ? { reason: found.unasked, isFinal: false } : found
+}
+
+/** Why an image is not whole of which nothing is missing, and what to do. */
+export function tellLacking(
+  source: Pick<WarmSource, 'isComplete' | 'platformsOf'>,
+  image: Digest,
+  platforms: readonly Platform[],
+): string {
+  const lacking = platforms.filter(platform => !source.isComplete(image, [platform]))
+  const whom = lacking.map(formatPlatform).join(', ')
+  const has = source.platformsOf(image).join(', ')
+  return `nothing in it is for ${whom}${has && `, only for ${has}`}; name an image that has it, or leave the platform out`
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Digest } from '../oci/digest.ts'
-import { formatPlatform, type Platform } from '../oci/platform.ts'
+import type { Platform } from '../oci/platform.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Timers } from '../ports/timers.ts'
@@ -11,6 +11,7 @@ import {
   findReferrers,
   type Hindrance,
   isHindrance,
+  tellLacking,
   type WarmSource,
 } from './warm-image.ts'
 import type { WarmJob } from './warm-job.ts'
@@ -210,10 +211,8 @@ export function startWarmRun(
     if (image === undefined || source.isComplete(image, platforms)) {
       return finish(entry, 'done', entry.unasked)
     }
-    const lacking = platforms.filter(platform => !source.isComplete(image, [platform]))
-    const isAsked = job.platforms !== undefined
-    const whom = isAsked ? lacking.map(formatPlatform).join(', ') : 'this node'
-    finish(entry, isAsked ? 'failed' : 'unfit', `nothing in it is for ${whom}`)
+    if (job.platforms === undefined) return finish(entry, 'unfit', 'nothing in it is for this node')
+    finish(entry, 'failed', tellLacking(source, image, platforms))
   }
 
   function finish(entry: WarmEntry, state: WarmEntry['state'], reason?: string): void {

@@ -3,7 +3,7 @@ import { parsePlatform } from '../oci/platform.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import type { WordBook } from '../ports/word-book.ts'
 import type { ShareIndex } from './share-index.ts'
-import type { WarmPart } from './warm-image.ts'
+import type { WarmPart, WarmSource } from './warm-image.ts'
 import type { WarmJob } from './warm-job.ts'
 import { partsOf } from './warm-progress.ts'
 import { startWarmRun, type WarmRun, type WarmRunParts } from './warm-run.ts'
@@ -31,6 +31,11 @@ export interface WarmRunner {
 export interface WarmRunnerParts
   extends Omit<WarmRunParts, 'agreed' | 'onChange' | 'isOurs' | 'heldUntilMs'> {
   readonly self: NodeId
+  /**
+   * The same where platforms are named: an image that is in no index is for what its config says. Without, it is fetched whole, as containerd
+   * does.
+   */
+  readonly namedSource: WarmSource
   /** All jobs that are in force here, be they registers or derived on every node alike. */
   readonly jobs: () => readonly WarmJob[]
   readonly shares: WordBook
@@ -143,6 +148,7 @@ export function startWarmRunner(
     const before = ownShare(job)
     const run = startWarmRun(job, named ?? parts.platforms, before, {
       ...parts,
+      source: named === undefined ? parts.source : parts.namedSource,
       heldUntilMs: registry => heldUntilMs.get(registry) ?? beganMs + settings.settleMs,
       agreed: at => agreedOn(job, at),
       protect(digest) {

@@ -18,6 +18,8 @@ export interface ImagePlatforms {
   of(image: Digest): Platform | undefined
   /** Learns what a config says from its bytes, which were verified. */
   learn(config: Digest, bytes: Uint8Array): void
+  /** Settles when the configs that came so far are read; never rejects. */
+  settled(): Promise<void>
   /** All that is held is known: what comes from now on is read at once, and what the catalog lacks of the rest a little later. */
   begin(): void
   /** Waits for what is being read. */
@@ -113,6 +115,7 @@ export function createImagePlatforms(
       return config && platforms.get(config)
     },
     learn,
+    settled: () => reading,
     begin() {
       hasBegun = true
       if (backlog.size > 0) cancelBacklog = timers.after(backlogAfterMs, () => void readBacklog())

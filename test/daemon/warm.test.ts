@@ -134,6 +134,35 @@ t.test('what does not fit the store fails, and says so', async t => {
   t.match(told[0], { state: 'done' }, 'and what the job fetched before stays')
 })
 
+t.test('an image in no index is for what its config says, where a platform is named', async t => {
+  const single = one.for('linux/amd64')
+  const registry = await startRegistry({
+    images: { 'lab/single': { tags: new Map([['v1', single]]), blobs: one.blobs } },
+  })
+  t.teardown(() => registry.close())
+  const dir = t.testdir()
+  const node = await startNode(registry, dir, { platforms: ['linux/arm64'] })
+  t.teardown(() => node.close())
+  const api = await apiOf(node, dir)
+  const images = [`${registry.host}/lab/single:v1`]
+  const wasAsked = ({ digest }: { readonly digest: string }) =>
+    registry.log.some(({ path }) => path.includes(digest))
+
+  await api.call('PUT', 'jobs/named', { images, platforms: ['linux/arm64'] })
+  const named = await api.over('named')
+  t.match(named, { state: 'failed', done: 0, failed: 1 })
+  const [{ images: told } = { images: [] }] = named['nodes'] as { images: object[] }[]
+  t.match(told[0], { reason: /nothing in it is for linux\/arm64, only for linux\/amd64; name an/ })
+  t.ok(wasAsked(single.config))
+  t.notOk(single.layers.some(wasAsked), 'none of its layers was fetched')
+
+  await api.call('PUT', 'jobs/own', { images })
+  t.match(await api.over('own'), { state: 'done', done: 1 }, 'as containerd would, whole')
+  t.ok(single.layers.every(wasAsked))
+  await api.call('PUT', 'jobs/its', { images, platforms: ['linux/amd64'] })
+  t.match(await api.over('its'), { state: 'done', done: 1 })
+})
+
 t.test('what refers to the images comes with them, as their registry says it now', async t => {
   const signature = makeReferrer({ subject: one })
   const later = makeReferrer({ subject: one, payload: 'signed again' })

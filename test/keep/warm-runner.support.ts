@@ -91,6 +91,7 @@ export function openRunner(
         signal.addEventListener('abort', () => reject(signal.reason))
       })
     },
+    platformsOf: () => [],
     referrers: async () => ({ digests: [], unasked: undefined }),
     bytesHere: digest => (here.has(digest) ? size : 0),
     isFull: () => false,
@@ -106,6 +107,7 @@ export function openRunner(
         return decodeShare(text, images)
       }),
       source,
+      namedSource: source,
       platforms,
       isOurs,
       isBusy: () => false,
