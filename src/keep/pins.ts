@@ -52,7 +52,7 @@ export interface Pins {
 /** Whom pins ask. */
 export interface PinParts {
   readonly ledger: Pick<TagLedger, 'setPin' | 'removePin' | 'history' | 'trustedNowMs'>
-  readonly book: PinBook
+  readonly book: Omit<PinBook, 'each'>
   /** What the tag resolves to; a text says why to nothing. */
   readonly resolve: (key: TagReference, signal: AbortSignal) => Promise<Target | string>
   /** Digest, type and size of a manifest that is held here. */

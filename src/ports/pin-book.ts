@@ -43,5 +43,7 @@ export interface PinBook {
   history(key: TagReference): readonly PinEvent[]
   /** Pins, the removed ones left out, in byte order of `registry/repository:tag` after the text `after`. */
   list(after: string, limit: number): readonly PinState[]
+  /** All of them in that order: which there are is settled with the first one, and each is read when it is taken. */
+  each(): Iterable<PinState>
   isBlocked(digest: Digest): boolean
 }

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-/** How long leaves are read and compared before others have their turn, ms. */
+/** How long one works before others have their turn, ms. */
 const sliceMs = 6
 
 /** Divides long work of this thread. */

@@ -45,20 +45,27 @@ export function createPinBook(parts: {
     }
   }
 
+  function* each(after: string): Generator<PinState, void, undefined> {
+    const stored = reader.read(r => r.lists.pinnedKeys(), [])
+    const keys = [...new Set([...stored, ...parts.pendingKeys()])].filter(key => key > after)
+    for (const key of keys.sort(compareTexts)) {
+      const state = describe(key)
+      if (state !== undefined && state.standing !== 'removed') yield state
+    }
+  }
+
   return {
     get: key => describe(formatTag(key)),
     history: key => reader.read(({ db }) => readHistory(db, formatTag(key)), []),
     list(after, limit) {
-      const stored = reader.read(r => r.lists.pinnedKeys(), [])
-      const keys = [...new Set([...stored, ...parts.pendingKeys()])].filter(key => key > after)
       const found: PinState[] = []
-      for (const key of keys.sort(compareTexts)) {
+      for (const state of each(after)) {
         if (found.length >= limit) break
-        const state = describe(key)
-        if (state !== undefined && state.standing !== 'removed') found.push(state)
+        found.push(state)
       }
       return found
     },
+    each: () => each(''),
     isBlocked: digest => reader.exclusions.isBlocked(digest),
   }
 }

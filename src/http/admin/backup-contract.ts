@@ -5,8 +5,8 @@ import { maxManifestBytes } from '../../oci/manifest.ts'
 import { mode } from './mode-contract.ts'
 import { asOf, described, reference, text, time } from './shapes.ts'
 
-/** What a backup that is sent back may have, in bytes: some fifty thousand pins. */
-export const maxBackupBytes = 16 * 1024 * 1024
+/** What a backup that is sent back may have, in bytes, some ten thousand pins: one JSON parse keeps all others waiting. */
+export const maxBackupBytes = 4 * 1024 * 1024
 
 const word = Type.Optional(Type.String({ maxLength: 1_000 }))
 const said = { note: word, author: word }

@@ -5,11 +5,13 @@ import type { Clock } from '../../ports/clock.ts'
 import type { ExclusionBook } from '../../ports/exclusion-book.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PinBook } from '../../ports/pin-book.ts'
+import { createTurns } from '../../sync/turns.ts'
 import type { Backup, RestoreAnswer, RestoreItem } from './backup-contract.ts'
 import { exclusionEntry, keepEntry, modeEntry, pinEntry, scheduleEntry } from './backup-entries.ts'
 import { backupOperations } from './backup-operations.ts'
 import { defined } from './describe.ts'
 import type { AddOperation } from './operation.ts'
+import { ProblemError } from './problem.ts'
 import { createReadTask } from './read-task.ts'
 import {
   createRestoreSteps,
@@ -25,7 +27,7 @@ const restoreWithinMs = 15_000
 /** What the operations on backups ask. */
 export interface BackupParts
   extends Omit<RestoreParts, 'pinBook' | 'readTask' | 'nowMs' | 'warmSchedules'> {
-  readonly pinBook: Pick<PinBook, 'get' | 'isBlocked' | 'list'>
+  readonly pinBook: Pick<PinBook, 'get' | 'isBlocked' | 'each'>
   readonly keepSet: Pick<KeepSet, 'patterns'>
   readonly exclusionBook: Pick<ExclusionBook, 'list'>
   readonly warmSchedules: Pick<WarmSchedules, 'list' | 'find' | 'put'>
@@ -51,19 +53,15 @@ export function addBackup(
       readonly nowMs: () => number
     },
 ): void {
+  /** Two at once would be told of each other's halves, and would keep others waiting. */
+  let isRestoring = false
   const stepsOf = createRestoreSteps({ ...parts, nowMs, readTask: createReadTask(parts) })
 
-  // All of it is read without a pause, so that it is of one moment.
-  add(backupOperations.backup, () => {
+  // Of pins there may be thousands: others have their turn between them, and all the rest is of one moment.
+  add(backupOperations.backup, async () => {
     const now = asOf()
     const mode = parts.clusterMode.standing()
-    return {
-      ...now,
-      holdfastBackup: 1,
-      at: now.asOf,
-      pins: parts.pinBook
-        .list('', Number.POSITIVE_INFINITY)
-        .flatMap(state => pinEntry(state) ?? []),
+    const rest = {
       keeps: parts.keepSet.patterns().flatMap(({ said }) => (said ? [keepEntry(said)] : [])),
       blocks: parts.exclusionBook.list('block').map(exclusionEntry),
       bans: parts.exclusionBook.list('ban').map(exclusionEntry),
@@ -72,21 +70,33 @@ export function addBackup(
         .filter(({ isConfigured }) => !isConfigured)
         .map(scheduleEntry),
       ...defined({ mode: mode && modeEntry(mode) }),
-    } satisfies Backup
+    }
+    const pins = await pinEntries()
+    return { ...now, holdfastBackup: 1, at: now.asOf, pins, ...rest } satisfies Backup
   })
+
+  async function pinEntries(): Promise<Backup['pins']> {
+    const turns = createTurns()
+    const entries: Backup['pins'] = []
+    for (const state of parts.pinBook.each()) {
+      const entry = pinEntry(state)
+      if (entry !== undefined) entries.push(entry)
+      await turns.take()
+    }
+    return entries
+  }
 
   add(backupOperations.restore, async ({ query, body, caller, audit }) => {
     const { from, dryRun, replace } = query
     const subject = `backup of ${body.node}, ${body.at}`
     audit({ subject })
     mustBeOperator(parts.isOperator)
-    const untilMs = parts.clock.monotonicMs() + restoreWithinMs
+    if (isRestoring) throw new ProblemError(409, 'this node restores another backup: wait for it')
+    isRestoring = true
     const steps = stepsOf(body, caller)
-    const items: RestoreItem[] = []
-    for (const step of steps.slice(from)) {
-      if (items.length > 0 && parts.clock.monotonicMs() >= untilMs) break
-      items.push(await take(step, { dryRun, replace, caller }))
-    }
+    const items = await takeAll(steps.slice(from), { dryRun, replace, caller }).finally(() => {
+      isRestoring = false
+    })
     audit({ subject, after: { dryRun, from, ...count(items) } })
     const end = from + items.length
     return {
@@ -96,6 +106,18 @@ export function addBackup(
       ...(end < steps.length && { next: end }),
     } satisfies RestoreAnswer
   })
+
+  async function takeAll(steps: readonly RestoreStep[], how: How): Promise<RestoreItem[]> {
+    const untilMs = parts.clock.monotonicMs() + restoreWithinMs
+    const turns = createTurns()
+    const items: RestoreItem[] = []
+    for (const step of steps) {
+      if (items.length > 0 && parts.clock.monotonicMs() >= untilMs) break
+      items.push(await take(step, how))
+      await turns.take()
+    }
+    return items
+  }
 
   async function take(step: RestoreStep, how: How): Promise<RestoreItem> {
     const { kind, what } = step

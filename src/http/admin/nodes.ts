@@ -28,7 +28,10 @@ export function createRunNodeOperation(state: NodeState): RunNodeOperation {
   return async (operation, { query, body, caller, audit }) => {
     const answer = answers.get(operation.id)
     if (answer === undefined) throw new Error(`${operation.id} is no operation on a node`)
-    const read = { query: readQuery(operation.query, query), body: readBodyOf(operation, body) }
+    const read = {
+      query: readQuery(operation.query, query),
+      body: await readBodyOf(operation, body),
+    }
     return answer({ ...read, caller, audit })
   }
 }

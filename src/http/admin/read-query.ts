@@ -1,5 +1,6 @@
 import { IsArray, type Static, type TObject, type TSchema } from 'typebox'
 import { Value } from 'typebox/value'
+import { createTurns } from '../../sync/turns.ts'
 import { tellFaults, tellUnknown } from './tell-faults.ts'
 
 /** A question that does not fit; the message names each part at fault. */
@@ -28,7 +29,41 @@ export function readBody<S extends TSchema>(schema: S, body: unknown): Static<S>
   return check(schema, Value.Default(schema, body ?? {}), 'the body')
 }
 
-function check<S extends TSchema>(schema: S, value: unknown, whole: string): Static<S> {
+/**
+ * As {@link readBody}, for one that may be large: the entries of its lists are read one by one, and others of this thread have their turn in
+ * between. The lists themselves may have no bounds.
+ */
+export async function readLargeBody<S extends TObject>(
+  schema: S,
+  body: unknown,
+): Promise<Static<S>> {
+  if (!isRecord(body)) return readBody(schema, body)
+  const turns = createTurns()
+  const lists = Object.entries(schema.properties).flatMap(([name, type]) => {
+    const entries = body[name]
+    return IsArray(type) && Array.isArray(entries) ? [{ name, type: type.items, entries }] : []
+  })
+  const emptied = Object.fromEntries(lists.map(({ name }) => [name, []]))
+  const read = readBody(schema, { ...body, ...emptied }) as Record<string, unknown[]>
+  for (const { name, type, entries } of lists) {
+    for (const [index, entry] of entries.entries()) {
+      const place = `${name}[${index}]`
+      read[name]?.push(check(type, Value.Default(type, entry), place, `${place}.`))
+      await turns.take()
+    }
+  }
+  return read as Static<S>
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function check<S extends TSchema>(
+  schema: S,
+  value: unknown,
+  whole: string,
+  within?: string,
+): Static<S> {
   if (Value.Check(schema, value)) return value
-  throw new QueryFault(tellFaults(schema, value, whole))
+  throw new QueryFault(tellFaults(schema, value, whole, within))
 }

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { TSchema } from 'typebox'
+import { IsObject, type TSchema } from 'typebox'
 import { Refusal } from '../../keep/operator-word.ts'
 import { OciError } from '../../oci/errors.ts'
 import type { AuditEntry, AuditLog } from '../../ports/audit-log.ts'
@@ -10,7 +10,7 @@ import type { TagLedger } from '../../ports/tag-ledger.ts'
 import type { Callers } from './callers.ts'
 import type { Bytes, Handler, Operation } from './operation.ts'
 import { type Problem, ProblemError } from './problem.ts'
-import { QueryFault, readBody, readQuery } from './read-query.ts'
+import { QueryFault, readBody, readLargeBody, readQuery } from './read-query.ts'
 
 /** Writes into the audit log; never rejects. */
 export type NoteEntry = (entry: Omit<AuditEntry, 'atMs'>) => Promise<void>
@@ -81,7 +81,7 @@ export function runOperation(parts: {
         throw new ProblemError(403, `the token of ${caller} may read and change nothing`)
       }
       const query = readQuery(operation.query, request.query)
-      const body = readBodyOf(operation, request.body)
+      const body = await readBodyOf(operation, request.body)
       const isLetIn = (): boolean => parts.callers.isLetIn(request)
       return handler({ query, path, body, caller, request, reply, isLetIn, audit })
     }
@@ -96,9 +96,15 @@ export function runOperation(parts: {
 const isOfNode = ({ path }: Operation): boolean => path.startsWith('/api/v1/nodes/')
 
 /** The body of a request as the operation has it; bytes as they come. Throws `QueryFault`, and `ProblemError` where bytes are none. */
-export function readBodyOf({ body }: Operation, given: unknown): unknown {
+export async function readBodyOf(
+  { body, maxBodyBytes }: Operation,
+  given: unknown,
+): Promise<unknown> {
   if (body === undefined) return given
-  if (!isBytes(body)) return readBody(body, given)
+  if (!isBytes(body)) {
+    const isLarge = maxBodyBytes !== undefined && IsObject(body)
+    return isLarge ? readLargeBody(body, given) : readBody(body, given)
+  }
   if (given == null || given instanceof Readable) return given
   throw new ProblemError(415, `the body is to be sent as ${body.bytes}`)
 }

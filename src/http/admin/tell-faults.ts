@@ -12,12 +12,14 @@ const maxNames = 5
  * What is wrong with a value, for who sent it: each part with what it may be, of eight faults at the most. Values are not told, for they may
  * be secrets.
  * @param whole what the value is, as in `the body`
+ * @param within where its parts are, as in `pins[0].`
  */
-export function tellFaults(schema: TSchema, value: unknown, whole: string): string {
+export function tellFaults(schema: TSchema, value: unknown, whole: string, within = ''): string {
   const faults = Value.Errors(schema, value)
   const told = faults.flatMap(fault => {
     const text = tell(fault, faults)
-    return text === undefined ? [] : [`${placeOf(fault) || whole} ${text}`]
+    const place = placeOf(fault)
+    return text === undefined ? [] : [`${place === '' ? whole : within + place} ${text}`]
   })
   return [...new Set([...tellNames(schema, value, whole), ...told])].join('; ')
 }

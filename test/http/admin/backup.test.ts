@@ -1,63 +1,22 @@
 import t from 'tap'
 import type { ClusterModeState } from '../../../src/keep/mode-switch.ts'
 import { Refusal } from '../../../src/keep/operator-word.ts'
-import { digestOf } from '../../../src/oci/digest.ts'
 import type { AuditEntry } from '../../../src/ports/audit-log.ts'
-import type { PinState } from '../../../src/ports/pin-book.ts'
 import { manifestDigest, manifestType } from '../support.ts'
-import { keyOf, nowMs, startAdmin } from './support.ts'
-
-const origin = 'ab'.repeat(32)
-const stored = { nodes: 1, members: 1, away: 0 }
-const reference = 'reg.lab/lab/app:a'
-const other = digestOf(Buffer.from('another'))
-const nothing = {
-  holdfastBackup: 1,
-  node: 'bridge',
-  at: '2026-11-20T03:00:00.000Z',
-  pins: [],
-  keeps: [],
-  blocks: [],
-  bans: [],
-}
-const pinEntry = { reference, digest: manifestDigest, mediaType: manifestType, size: 77 }
-
-const pinned = (more: Partial<PinState> = {}): PinState => ({
-  key: keyOf('a'),
-  standing: 'in-force',
-  target: { digest: manifestDigest, mediaType: manifestType, size: 77 },
-  stamp: { wallMs: nowMs, counter: 0 },
+import {
+  bookOf,
+  listen,
+  nothing,
   origin,
-  note: undefined,
-  author: 'a',
-  expiresAtMs: undefined,
-  ...more,
-})
-
-/** A book in which this stands of the tag. */
-const bookOf = (state: PinState | undefined) => ({
-  get: () => state,
-  history: () => [],
-  list: (after: string) => (state === undefined || after !== '' ? [] : [state]),
-  isBlocked: () => false,
-})
-
-/** Takes whatever it is told, and remembers it. */
-function listen() {
-  const heard: unknown[][] = []
-  const set = async (...given: unknown[]) => {
-    heard.push(given)
-    return { before: undefined, after: undefined, stored, pattern: '' } as never
-  }
-  return { heard, set }
-}
-
-const post = (body: unknown) => ({ method: 'POST', body })
-const path = '/api/v1/restore'
-const outcomes = (body: unknown) =>
-  (body as { items: { kind: string; outcome: string }[] }).items.map(
-    ({ kind, outcome }) => `${kind} ${outcome}`,
-  )
+  other,
+  outcomes,
+  path,
+  pinEntry,
+  pinned,
+  post,
+  reference,
+} from './backup-support.ts'
+import { keyOf, nowMs, startAdmin } from './support.ts'
 
 t.test(
   'what is in force is told, and nothing that is over or stands in a configuration',
@@ -68,7 +27,7 @@ t.test(
       pinned({ key: keyOf('c'), standing: 'blocked' }),
     ]
     const { ask } = await startAdmin(t, {
-      pinBook: { ...bookOf(undefined), list: after => (after === '' ? states : []) },
+      pinBook: { ...bookOf(undefined), each: () => states },
     })
     const { status, body } = await ask('/api/v1/backup')
     t.equal(status, 200)
@@ -283,6 +242,6 @@ t.test('it is a writer on a node that is believed who restores, and no more than
   const headers = { authorization: `Bearer ${reader}`, 'content-type': 'application/json' }
   t.equal((await ask('/api/v1/backup', { headers })).status, 200)
   t.equal((await ask(path, { ...post(nothing), headers })).status, 403)
-  const long = { ...headers, 'content-length': String(16 * 1024 * 1024 + 1) }
+  const long = { ...headers, 'content-length': String(4 * 1024 * 1024 + 1) }
   t.equal((await ask(path, { ...post(nothing), headers: long })).status, 413)
 })

@@ -63,6 +63,7 @@ async function start(t: Parameters<typeof startAdmin>[0], standing: PinState | u
           .map(tag => ({ ...state, key: keyOf(tag) }))
           .filter(({ key }) => `reg.lab/lab/app:${key.tag}` > after)
           .slice(0, limit),
+      each: () => [],
       isBlocked: () => false,
     },
     pins: {
@@ -125,6 +126,7 @@ t.test('a pin in conflict tells with what, and nodes go by their names', async t
       get: () => state,
       list: () => [state],
       history: () => history,
+      each: () => [],
       isBlocked: () => false,
     },
     node: { ...madeUpNode(), nodes: { ...madeUpNode().nodes, members: () => [galley] } },
@@ -340,6 +342,7 @@ t.test('nodes that have another image under a pinned tag are told with it', asyn
       get: ({ tag }) => states[tag as 'a' | 'b'],
       history: () => [],
       list: () => Object.values(states),
+      each: () => [],
       isBlocked: () => false,
     },
     async findStrays(wanted) {

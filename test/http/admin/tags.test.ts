@@ -109,6 +109,7 @@ t.test('a tag is explained: what is answered, what is known, what is held and by
       }),
       history: () => [],
       list: () => [],
+      each: () => [],
       isBlocked: () => false,
     },
     isComplete: digest => digest === older,
