@@ -17,6 +17,8 @@ export interface PinWish {
    * tells of it.
    */
   readonly allowIncomplete: boolean
+  /** Also when the digest is blocked: the pin is in force once it no longer is, and nothing is fetched before. */
+  readonly allowBlocked?: boolean | undefined
   /** What was known of the manifest when it was there, as a backup has it; believed where nobody can be asked. */
   readonly described?: Pick<Target, 'mediaType' | 'size'> | undefined
 }
@@ -130,12 +132,12 @@ export function createPins(parts: PinParts): Pins {
   /** What is to be pinned, once it is known that it can be served or that this does not matter. */
   async function find(
     key: TagReference,
-    { to, allowIncomplete, described }: PinWish,
+    { to, allowIncomplete, allowBlocked = false, described }: PinWish,
     signal: AbortSignal,
   ): Promise<{ readonly target: Target; readonly isComplete: boolean }> {
     const wanted = await targetOf(key, to, signal)
     const digest = typeof wanted === 'string' ? wanted : wanted.digest
-    if (book.isBlocked(digest)) {
+    if (book.isBlocked(digest) && !allowBlocked) {
       throw new Refusal('blocked', `${digest} is blocked: no node serves it`)
     }
     const isComplete = await parts.isInReach(key, digest)
@@ -168,7 +170,8 @@ export function createPins(parts: PinParts): Pins {
       const standing = book.get(key)
       terms.check(standing)
       if (!isSame(standing, target, wish)) await ledger.setPin(key, target, detailsOf(wish))
-      const isFetching = !isComplete && parts.complete(key, target.digest)
+      const isServed = !book.isBlocked(target.digest)
+      const isFetching = !isComplete && isServed && parts.complete(key, target.digest)
       return acknowledged(key, standing, terms, { isComplete, isFetching })
     },
     async remove(key, author, terms) {

@@ -158,6 +158,17 @@ t.test('a refusal changes nothing and says why', async t => {
   t.strictSame(did, [])
 })
 
+t.test('a pin on a blocked digest is said where that is allowed, and nothing fetched', async t => {
+  const book = { get: () => undefined, history: () => [], list: () => [], isBlocked: () => true }
+  const { pins, did } = open({ book, isInReach: async () => false })
+  const to = image('old').digest
+  const blocked = { ...wish, to, allowIncomplete: true }
+  await t.rejects(pins.set(nginx, blocked, terms), { code: 'blocked' })
+  const change = await pins.set(nginx, { ...blocked, allowBlocked: true }, terms)
+  t.match(change, { isFetching: false })
+  t.match(did, [['set', to]])
+})
+
 t.test('what stands there is checked again when all has been found out', async t => {
   const other = pinOf(image('of somebody else'))
   let standing: PinState | undefined

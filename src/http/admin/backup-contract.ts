@@ -88,7 +88,7 @@ export const restoreBody = closed({
 export const restoreQuery = Type.Object({
   replace: described(
     Type.Boolean({ default: false }),
-    'Also where something else was said by now: a pin to another digest, a schedule of that name, another mode.',
+    'Also where something else was said by now: a pin to another digest or with another end, a schedule of that name, another mode.',
   ),
   dryRun: described(
     Type.Boolean({ default: false }),

@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { KeepSet } from '../../keep/keep-set.ts'
-import { mustBeOperator } from '../../keep/operator-word.ts'
+import { mustBeOperator, Refusal } from '../../keep/operator-word.ts'
 import type { WarmSchedules } from '../../keep/warm-schedules.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ExclusionBook } from '../../ports/exclusion-book.ts'
@@ -130,6 +131,9 @@ export function addBackup(
     } catch (error) {
       // One that fails says nothing of the others, and what was done before it has to be told.
       const problem = problemOf(error)
+      if (error instanceof Refusal && error.code === 'changed') {
+        return { kind, what, outcome: 'left', reason: error.message }
+      }
       if (problem !== undefined) return { kind, what, outcome: 'refused', reason: problem.detail }
       parts.log.error(
         { err: error, kind, what },
@@ -141,11 +145,20 @@ export function addBackup(
   }
 
   /** Each entry is noted by itself, so that the log can be asked for what it is of. */
-  const say = ({ subject, entry, ...step }: RestoreStep, { now }: Standing, { caller }: How) =>
+  const say = (
+    { subject, entry, ...step }: RestoreStep,
+    { now }: Standing,
+    { caller, replace }: How,
+  ) =>
     noted(note, { caller, operation: backupOperations.restore.id, subject }, async audit => {
-      audit({ before: now })
-      await step.say()
-      audit({ before: now, after: entry })
+      let before = now
+      audit({ before })
+      await step.say(standing => {
+        before = standing
+        if (replace || isDeepStrictEqual(standing, now)) return
+        throw new Refusal('changed', 'somebody said something else of it meanwhile')
+      })
+      audit({ before, after: entry })
     })
 }
 

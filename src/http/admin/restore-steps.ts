@@ -1,13 +1,17 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ClusterMode } from '../../keep/cluster-mode.ts'
 import type { Exclusions } from '../../keep/exclusions.ts'
+import type { KeptPattern } from '../../keep/keep-set.ts'
 import type { Keeps } from '../../keep/keeps.ts'
+import type { ClusterModeState } from '../../keep/mode-switch.ts'
 import { Refusal } from '../../keep/operator-word.ts'
 import type { Pins, PinWish } from '../../keep/pins.ts'
+import type { WarmSchedule } from '../../keep/warm-schedule.ts'
 import type { WarmSchedules } from '../../keep/warm-schedules.ts'
 import { type Digest, parseDigest } from '../../oci/digest.ts'
 import { parseTag } from '../../oci/reference.ts'
-import type { PinBook } from '../../ports/pin-book.ts'
+import type { Exclusion } from '../../ports/exclusion-book.ts'
+import type { PinBook, PinState } from '../../ports/pin-book.ts'
 import type { RestoreBody, RestoreItem } from './backup-contract.ts'
 import { exclusionEntry, keepEntry, modeEntry, pinEntry, scheduleEntry } from './backup-entries.ts'
 import { modeSubject } from './cluster-mode.ts'
@@ -36,8 +40,12 @@ export interface RestoreStep {
   readonly subject: string
   /** Throws what no entry can be, as an operation does. */
   look(): Standing
-  /** Settles when it is durable here. Rejects as an operation does. */
-  say(): Promise<void>
+  /**
+   * Settles when it is durable here. Rejects as an operation does, and with what `check` throws.
+   *
+   * @param check told right before of what stands there then, as a backup would have it
+   */
+  say(check: (now: object | undefined) => void): Promise<void>
   /** What stands there since. */
   readonly entry: object
 }
@@ -71,20 +79,26 @@ export function createRestoreSteps(
   const isPast = (time: string | undefined, withinMs = 0): boolean =>
     time !== undefined && Date.parse(time) <= nowMs() + withinMs
 
+  const excluded = (standing: Exclusion | undefined) => standing && exclusionEntry(standing)
+
   const exclude = (kind: 'ban' | 'block', entries: EntriesOf<'bans'>, caller: string) =>
     entries.map((entry): RestoreStep => {
       const { key: what, note, author = caller } = entry
       return {
         ...{ kind, what, subject: what, entry },
         look() {
-          const standing = exclusions.find(kind, readExclusionKey(kind, what))
-          return standing === undefined ? {} : { now: exclusionEntry(standing), isSame: true }
+          const now = excluded(exclusions.find(kind, readExclusionKey(kind, what)))
+          return { now, isSame: now !== undefined }
         },
-        async say() {
-          await exclusions.set(kind, readExclusionKey(kind, what), { note, author }, wordTerms(1))
+        async say(check) {
+          const terms = wordTerms<Exclusion>(1, standing => check(excluded(standing)))
+          await exclusions.set(kind, readExclusionKey(kind, what), { note, author }, terms)
         },
       }
     })
+
+  /** What the configuration of this node keeps is not said to the others by it. */
+  const kept = (standing: KeptPattern | undefined) => standing?.said && keepEntry(standing.said)
 
   const keep = (entries: EntriesOf<'keeps'>, caller: string) =>
     entries.map((entry): RestoreStep => {
@@ -92,41 +106,50 @@ export function createRestoreSteps(
       return {
         ...{ kind: 'keep', what, subject: what, entry },
         look() {
-          // What the configuration of this node keeps is not said to the others by it.
-          const said = keeps.find(what)?.said
-          return said === undefined ? {} : { now: keepEntry(said), isSame: true }
+          const now = kept(keeps.find(what))
+          return { now, isSame: now !== undefined }
         },
-        async say() {
-          await keeps.set(what, { note, author }, wordTerms(1))
+        async say(check) {
+          const terms = wordTerms<KeptPattern>(1, standing => check(kept(standing)))
+          await keeps.set(what, { note, author }, terms)
         },
       }
     })
 
-  function mustBeServed(digest: Digest, blocked: ReadonlySet<string>): void {
-    if (!(blocked.has(digest) || pinBook.isBlocked(digest))) return
+  function mustBeServed(digest: Digest): void {
+    if (!pinBook.isBlocked(digest)) return
     throw new Refusal('blocked', `${digest} is blocked: no node serves it`)
   }
 
-  /** @param blocked digests that the backup itself blocks */
+  function lookAtPin(entry: EntriesOf<'pins'>[number], allowBlocked: boolean): Standing {
+    const { reference, digest, expiresAt } = entry
+    const to = readPinTarget(digest)
+    const now = pinEntry(pinBook.get(parseTag(reference)))
+    if (now?.digest === to && isSameTime(now.expiresAt, expiresAt)) return { now, isSame: true }
+    if (isPast(expiresAt)) return { now, isOver: true }
+    if (!allowBlocked) mustBeServed(to)
+    return { now, instead: now && `it is pinned to ${now.digest === to ? endOf(now) : now.digest}` }
+  }
+
+  /** @param blocked digests that the backup itself blocks: a pin on one was there beside the block, and is in force once that is lifted */
   const pin = (entries: EntriesOf<'pins'>, blocked: ReadonlySet<string>, caller: string) =>
     entries.map((entry): RestoreStep => {
-      const { reference, digest, expiresAt } = entry
+      const { reference, digest } = entry
+      const allowBlocked = blocked.has(digest)
       return {
         ...{ kind: 'pin', what: `${reference}@${digest}`, subject: reference, entry },
-        look() {
-          const to = readPinTarget(digest)
-          const now = pinEntry(pinBook.get(parseTag(reference)))
-          if (now?.digest === to) return { now, isSame: true }
-          if (isPast(expiresAt)) return { isOver: true }
-          mustBeServed(to, blocked)
-          return { now, instead: now && `it is pinned to ${now.digest}` }
-        },
-        async say() {
-          const terms = { copies: 1, check() {}, signal: AbortSignal.timeout(pinWithinMs) }
-          await pins.set(parseTag(reference), readWish(entry, caller), terms)
+        look: () => lookAtPin(entry, allowBlocked),
+        async say(check) {
+          const wish = { ...readWish(entry, caller), allowBlocked }
+          const signal = AbortSignal.timeout(pinWithinMs)
+          const terms = { copies: 1, check: checkPin(check), signal }
+          await pins.set(parseTag(reference), wish, terms)
         },
       }
     })
+
+  const scheduled = (standing: WarmSchedule | undefined) =>
+    standing?.isConfigured === false ? scheduleEntry(standing) : undefined
 
   const schedule = (entries: NonNullable<RestoreBody['schedules']>, caller: string) =>
     entries.map((entry): RestoreStep => {
@@ -134,16 +157,16 @@ export function createRestoreSteps(
       return {
         ...{ kind: 'schedule', what, subject: what, entry },
         look() {
-          const standing = warmSchedules.find(what)
-          if (standing === undefined || standing.isConfigured) return {}
-          const now = scheduleEntry(standing)
+          const now = scheduled(warmSchedules.find(what))
+          if (now === undefined) return {}
           if (isSameButFor(['note', 'author'], now, entry)) return { now, isSame: true }
           return { now, instead: 'another one is called so' }
         },
-        async say() {
+        async say(check) {
           const recurring = { every, timeZone, jitterMs: jitterSeconds * 1_000 }
           const wanted = { ...(await parts.readTask(task)), ...recurring }
-          await warmSchedules.put(what, wanted, { note, author }, wordTerms(1))
+          const terms = wordTerms<WarmSchedule>(1, standing => check(scheduled(standing)))
+          await warmSchedules.put(what, wanted, { note, author }, terms)
         },
       }
     })
@@ -159,9 +182,9 @@ export function createRestoreSteps(
         if (isPast(until, graceMs)) return { isOver: true }
         return { now, instead: now && `the mode is ${now.mode}` }
       },
-      async say() {
+      async say(check) {
         const forMs = until === undefined ? undefined : Date.parse(until) - nowMs()
-        const terms = { ...wordTerms(1), check() {} }
+        const terms = { ...wordTerms(1), check: checkMode(check) }
         await clusterMode.set({ mode: what, by, note, forMs }, terms)
       },
     }
@@ -207,6 +230,23 @@ function isSameButFor(names: readonly string[], a: object, b: object): boolean {
     Object.fromEntries(Object.entries(entry).filter(([name]) => !names.includes(name)))
   return isDeepStrictEqual(rest(a), rest(b))
 }
+
+const checkPin =
+  (check: (now: object | undefined) => void) =>
+  (standing: PinState | undefined): void =>
+    check(pinEntry(standing))
+
+const checkMode =
+  (check: (now: object | undefined) => void) =>
+  (standing: ClusterModeState | undefined): void =>
+    check(standing && modeEntry(standing))
+
+const isSameTime = (a: string | undefined, b: string | undefined): boolean =>
+  readTime(a) === readTime(b)
+
+/** The end of a pin on the digest that is wanted. */
+const endOf = ({ expiresAt }: { readonly expiresAt?: string }): string =>
+  expiresAt === undefined ? 'this digest without an end' : `this digest until ${expiresAt}`
 
 /** What was restored ends a part of a second beside what it was. */
 const isSameEnd = (a: string | undefined, b: string | undefined): boolean =>

@@ -4,7 +4,7 @@ import { manifestDigest, manifestType } from '../support.ts'
 import { keyOf, nowMs } from './support.ts'
 
 export const origin = 'ab'.repeat(32)
-const stored = { nodes: 1, members: 1, away: 0 }
+export const stored = { nodes: 1, members: 1, away: 0 }
 export const reference = 'reg.lab/lab/app:a'
 export const other = digestOf(Buffer.from('another'))
 export const nothing = {
