@@ -33,7 +33,7 @@ interface Waiting {
 interface Pull {
   /** Blobs that are being sent. */
   underway: number
-  /** Blobs, or ranges of them. */
+  /** Layers, or ranges of them: who is sent no more than the configuration may only have looked at it. */
   sent: number
   quietSinceMs: number
 }
@@ -41,12 +41,12 @@ interface Pull {
 /**
  * A containerd that already holds an image sends one HEAD for its tag and nothing more, and one that holds some layers of it asks only
  * for the others. Whoever was given a digest and did not fetch its manifest within 30 s holds it, and so does who fetched the manifest,
- * was sent all blobs that he asked for, and then asked for no other: such a digest can be answered again although this node does not
- * hold all of it.
+ * was sent all blobs that he asked for, a layer among them, and then asked for no other: such a digest can be answered again although
+ * this node does not hold all of it.
  */
 export function createGivenDigests(parts: {
   readonly ledger: Pick<TagLedger, 'setHeldByClients' | 'heldByClients'>
-  readonly graph: Pick<ContentGraph, 'ancestors'>
+  readonly graph: Pick<ContentGraph, 'ancestors' | 'parents' | 'manifest'>
   readonly clock: Clock
 }): GivenDigests {
   const { ledger, graph, clock } = parts
@@ -55,6 +55,14 @@ export function createGivenDigests(parts: {
   function isSettled({ sinceMs, pull }: Waiting, nowMs: number): boolean {
     if (pull === undefined) return nowMs - sinceMs >= settleMs
     return pull.underway === 0 && pull.sent > 0 && nowMs - pull.quietSinceMs >= pulledMs
+  }
+
+  function isLayer(digest: Digest): boolean {
+    for (const parent of graph.parents(digest)) {
+      const content = graph.manifest(parent)?.content
+      if (content?.kind === 'image' && content.config.digest !== digest) return true
+    }
+    return false
   }
 
   function pullOf(entry: Waiting): Pull {
@@ -76,12 +84,13 @@ export function createGivenDigests(parts: {
       if (waiting.size === 0) return () => undefined
       const above = graph.ancestors(digest)
       const pulled = [...waiting].filter(([, { target }]) => above.has(target.digest))
+      const counts = isLayer(digest) ? 1 : 0
       for (const [, entry] of pulled) pullOf(entry).underway += 1
       return isSent => {
         for (const [name, entry] of pulled) {
           const pull = pullOf(entry)
           pull.underway -= 1
-          pull.sent += 1
+          pull.sent += counts
           pull.quietSinceMs = clock.monotonicMs()
           if (!isSent && waiting.get(name) === entry) waiting.delete(name)
         }

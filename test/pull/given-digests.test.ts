@@ -1,5 +1,6 @@
 import t from 'tap'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
+import type { ImageManifest } from '../../src/oci/manifest.ts'
 import { createGivenDigests } from '../../src/pull/given-digests.ts'
 import { key } from '../support/ladder-parts.ts'
 import { createMemoryLedger } from '../support/memory-ledger.ts'
@@ -8,7 +9,11 @@ import { createMovableClock } from '../support/movable-clock.ts'
 function setUp() {
   const clock = createMovableClock(Date.parse('2026-06-01T12:00:00Z'))
   const ledger = createMemoryLedger({ clock })
-  const graph = { ancestors: (digest: Digest) => new Set(above.get(digest)) }
+  const graph = {
+    ancestors: (digest: Digest) => new Set(above.get(digest)),
+    parents: (digest: Digest) => new Set(above.get(digest)),
+    manifest: (digest: Digest) => ({ digest, mediaType: manifest.mediaType, content: manifest }),
+  }
   return { clock, ledger, given: createGivenDigests({ ledger, graph, clock }) }
 }
 
@@ -20,6 +25,13 @@ const target = (text: string) => ({
 
 const layer = digestOf(Buffer.from('layer'))
 const config = digestOf(Buffer.from('config'))
+const descriptor = (digest: Digest) => ({ mediaType: 'application/octet-stream', digest, size: 1 })
+const manifest: ImageManifest = {
+  kind: 'image',
+  mediaType: 'application/vnd.oci.image.manifest.v1+json',
+  config: descriptor(config),
+  layers: [descriptor(layer)],
+}
 const above = new Map([layer, config].map(blob => [blob, [target('one').digest]]))
 
 t.test('who was given a digest and did not fetch its manifest within 30 s holds it', async t => {
@@ -108,6 +120,16 @@ t.test(
     t.same(ledger.heldByClients(key), target('one'))
   },
 )
+
+t.test('who was sent the configuration alone may only have looked', async t => {
+  const { clock, ledger, given } = setUp()
+  given.given(key, target('one'))
+  given.fetched(target('one').digest)
+  given.asked(config)(true)
+  clock.pass(5_000)
+  given.settle()
+  t.equal(ledger.heldByClients(key), undefined)
+})
 
 t.test('a blob of another image says nothing', async t => {
   const { clock, ledger, given } = setUp()
