@@ -20,10 +20,10 @@ export function pinInForce(
 }
 
 /**
- * Whether a pin (or its removal) was set without knowing of the one that was set before it: two operators at once. It names what it was
- * set over.
+ * Whether a pin (or its removal) was set without knowing of what another node said before it: two operators at once. It names what it
+ * was set over.
  *
- * @param before stamp of the pin before it, whichever of the two arrived first
+ * @param before stamp of the newest pin of another origin before it, whichever of the two arrived first
  */
 export function isConcurrentPin(
   { details: { over } }: Pick<LedgerRecord, 'details'>,

@@ -183,12 +183,17 @@ t.test('what the owner confirmed later than the record that stands is said again
   t.equal(carryOut(newer, reaffirm), newer, 'the other knows better')
 })
 
-t.test('a pin names what it was set over', async t => {
+t.test('a pin names the newest word of somebody else that it was set over', async t => {
   const believeUntilMs = Number.MAX_SAFE_INTEGER
   const details = { note: undefined, author: undefined, expiresAtMs: undefined, believeUntilMs }
   const first = carryOut(emptyKeyState, { type: 'pin', target: image('a'), ...details, atMs: now })
-  t.equal(first.pins[0]?.details.over, undefined)
-  const removed = carryOut(first, {
+  const [pin] = first.pins
+  if (pin === undefined) throw new Error('no pin')
+  t.equal(pin.details.over, undefined)
+  const theirs = applyChange(emptyKeyState, { records: [{ ...pin, origin: other }] })
+  const ours = carryOut(theirs, { type: 'pin', target: image('b'), ...details, atMs: now + 1 })
+  t.match(ours.pins[0]?.details, { over: { wallMs: now, counter: 0 } })
+  const removed = carryOut(ours, {
     type: 'unpin',
     author: 'bob',
     atMs: now - 5_000,
@@ -196,7 +201,7 @@ t.test('a pin names what it was set over', async t => {
   })
   t.match(removed.pins[0], {
     removed: true,
-    stamp: { wallMs: now, counter: 1 },
+    stamp: { wallMs: now + 1, counter: 1 },
     details: { author: 'bob', over: { wallMs: now, counter: 0 } },
   })
 })

@@ -69,8 +69,8 @@ export function createRecordWriter(
     `INSERT OR IGNORE INTO pin_history (key, wall_ms, counter, origin, digest, note, author, expires_ms, is_conflict)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
-  const lastPinBefore = db.prepare<[string, number, number, string], Stamp>(
-    `SELECT wall_ms AS wallMs, counter FROM pin_history WHERE key = ? AND (wall_ms, counter, origin) < (?, ?, ?)
+  const lastPinBefore = db.prepare<[string, number, number, string, string], Stamp>(
+    `SELECT wall_ms AS wallMs, counter FROM pin_history WHERE key = ? AND (wall_ms, counter, origin) < (?, ?, ?) AND origin <> ?
       ORDER BY wall_ms DESC, counter DESC, origin DESC LIMIT 1`,
   )
   const markConflict = db.prepare(
@@ -88,8 +88,9 @@ export function createRecordWriter(
 
   /** Whichever of two arrives first: the later of them is the one that was set without knowing of the other. */
   function rememberPin(pin: LedgerRecord, held: readonly LedgerRecord[]): void {
-    const after = held.findLast(other => compareRecords(other, pin) > 0)
-    const isConflict = isConcurrentPin(pin, pinBefore(pin, held))
+    const others = held.filter(({ origin }) => origin !== pin.origin)
+    const after = others.findLast(other => compareRecords(other, pin) > 0)
+    const isConflict = isConcurrentPin(pin, pinBefore(pin, others))
     const isMissed = after !== undefined && isConcurrentPin(after, pin.stamp)
     const { changes } = notePin.run(...eventOf(pin), isConflict ? 1 : 0)
     if (isMissed) markConflict.run(pin.key, after.stamp.wallMs, after.stamp.counter, after.origin)
@@ -98,11 +99,11 @@ export function createRecordWriter(
       signer.log.warn({ ref: pin.key }, 'two pins were set without knowing each other')
   }
 
-  /** Of the pins that are in force somewhere and those that are remembered, the last one before this. */
-  function pinBefore({ key, stamp, origin }: LedgerRecord, held: readonly LedgerRecord[]) {
+  /** Of other origins' pins that are in force somewhere and those that are remembered, the last one before this. */
+  function pinBefore({ key, stamp, origin }: LedgerRecord, others: readonly LedgerRecord[]) {
     const earlier = [
-      lastPinBefore.get(key, stamp.wallMs, stamp.counter, origin),
-      held.find(other => compareStamps(other.stamp, stamp) < 0)?.stamp,
+      lastPinBefore.get(key, stamp.wallMs, stamp.counter, origin, origin),
+      others.find(other => compareStamps(other.stamp, stamp) < 0)?.stamp,
     ]
     return newestStamp(earlier.filter(one => one !== undefined))
   }

@@ -61,6 +61,34 @@ t.test('two operators who did not know of each other are a conflict in the histo
   )
 })
 
+t.test('who pinned twice before they met knew no more of the other', async t => {
+  const [one, two] = [
+    await openIn(t, await makeDirectory(t)),
+    await openIn(t, await makeDirectory(t)),
+  ]
+  await one.ledger.setPin(nginx, image('here'), {})
+  await two.ledger.setPin(nginx, image('there'), {})
+  await two.ledger.setPin(nginx, image('there again'), {})
+  const other = makePeer()
+  const stands = one.pins.get(nginx)
+  if (stands === undefined) throw new Error('it is pinned')
+  const { wallMs } = stands.stamp
+  // Of what the other said only the newest word is left to be told, and it names no word of this node.
+  await one.records.apply([other.pin('there again', wallMs + minute)])
+  t.match(one.pins.history(nginx), [{ isConflict: true }, { isConflict: false }])
+  t.match(
+    two.pins.history(nginx).map(({ isConflict }) => isConflict),
+    [false, false],
+    'a word over an own one is none',
+  )
+  await two.records.apply([other.pin('here', wallMs - minute)])
+  t.match(
+    two.pins.history(nginx).map(({ isConflict }) => isConflict),
+    [true, false, false],
+    'and it is told also where the other came late',
+  )
+})
+
 t.test(
   'in whatever order they arrive, the later one is what did not know of the other',
   async t => {
