@@ -8,8 +8,10 @@ import { asOf, described, reference, text, time } from './shapes.ts'
 /** What a backup that is sent back may have, in bytes, some ten thousand pins: one JSON parse keeps all others waiting. */
 export const maxBackupBytes = 4 * 1024 * 1024
 
-const word = Type.Optional(Type.String({ maxLength: 1_000 }))
-const said = { note: word, author: word }
+const said = {
+  note: Type.Optional(Type.String({ maxLength: 1_000 })),
+  author: Type.Optional(Type.String({ maxLength: 100 })),
+}
 const closed = <P extends TProperties>(properties: P) =>
   Type.Object(properties, { additionalProperties: false })
 const excluded = Type.Array(closed({ key: Type.String({ maxLength: 200 }), ...said }))

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { KeepSet } from '../../keep/keep-set.ts'
 import { mustBeOperator, Refusal } from '../../keep/operator-word.ts'
 import type { WarmSchedules } from '../../keep/warm-schedules.ts'
+import { formatTag, parseTag } from '../../oci/reference.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ExclusionBook } from '../../ports/exclusion-book.ts'
 import type { Log } from '../../ports/log.ts'
@@ -95,7 +96,8 @@ export function addBackup(
     if (isRestoring) throw new ProblemError(409, 'this node restores another backup: wait for it')
     isRestoring = true
     const steps = stepsOf(body, caller)
-    const items = await takeAll(steps.slice(from), { dryRun, replace, caller }).finally(() => {
+    const how = { dryRun, replace, caller }
+    const items = await takeAll(steps, from, how).finally(() => {
       isRestoring = false
     })
     audit({ subject, after: { dryRun, from, ...count(items) } })
@@ -108,13 +110,18 @@ export function addBackup(
     } satisfies RestoreAnswer
   })
 
-  async function takeAll(steps: readonly RestoreStep[], how: How): Promise<RestoreItem[]> {
+  async function takeAll(
+    steps: readonly RestoreStep[],
+    from: number,
+    how: How,
+  ): Promise<RestoreItem[]> {
+    const doubles = await findDoubles(steps)
     const untilMs = parts.clock.monotonicMs() + restoreWithinMs
     const turns = createTurns()
     const items: RestoreItem[] = []
-    for (const step of steps) {
+    for (const step of steps.slice(from)) {
       if (items.length > 0 && parts.clock.monotonicMs() >= untilMs) break
-      items.push(await take(step, how))
+      items.push(doubles.has(step) ? refuseDouble(step) : await take(step, how))
       await turns.take()
     }
     return items
@@ -161,6 +168,34 @@ export function addBackup(
       audit({ before, after: entry })
     })
 }
+
+/** Entries of what an earlier one is of, too: nobody can tell which is meant. No backup has any, but what people make of two of them. */
+async function findDoubles(steps: readonly RestoreStep[]): Promise<ReadonlySet<RestoreStep>> {
+  const turns = createTurns()
+  const seen = new Set<string>()
+  const doubles = new Set<RestoreStep>()
+  for (const step of steps) {
+    const place = `${step.kind} ${placeOf(step)}`
+    if (seen.has(place)) doubles.add(step)
+    seen.add(place)
+    await turns.take()
+  }
+  return doubles
+}
+
+/** What an entry is of, however it is written. */
+function placeOf({ kind, subject }: RestoreStep): string {
+  try {
+    return kind === 'pin' ? formatTag(parseTag(subject)) : subject
+  } catch {
+    return subject // it is refused for what it is
+  }
+}
+
+const refuseDouble = ({ kind, what, subject }: RestoreStep): RestoreItem => ({
+  ...{ kind, what, outcome: 'refused' },
+  reason: `an entry before it is of ${subject}, too: keep one of them`,
+})
 
 /** How a backup is restored. */
 interface How {

@@ -24,9 +24,23 @@ export function readQuery<S extends TObject>(schema: S, query: unknown): Static<
   return check(schema, Value.Convert(schema, Value.Default(schema, given)), 'the query')
 }
 
-/** Reads a JSON body by its schema; nothing is converted. Throws {@link QueryFault}. */
+/** Reads a JSON body by its schema; nothing is converted. Throws {@link QueryFault}, also of half a character: no other node could be told it. */
 export function readBody<S extends TSchema>(schema: S, body: unknown): Static<S> {
-  return check(schema, Value.Default(schema, body ?? {}), 'the body')
+  const read = check(schema, Value.Default(schema, body ?? {}), 'the body')
+  mustBeText(read, 'the body')
+  return read
+}
+
+/** Only as an escape can half a surrogate pair come in JSON; as UTF-8, which goes to other nodes, it would be another character. */
+function mustBeText(value: unknown, whole: string, place = ''): void {
+  if (typeof value === 'string' && !value.isWellFormed()) {
+    throw new QueryFault(`${place || whole} has half of a character (a lone surrogate)`)
+  }
+  if (typeof value !== 'object' || value === null) return
+  for (const [name, part] of Object.entries(value)) {
+    const at = Array.isArray(value) ? `[${name}]` : `${place && '.'}${name}`
+    mustBeText(part, whole, place + at)
+  }
 }
 
 /**
@@ -48,7 +62,9 @@ export async function readLargeBody<S extends TObject>(
   for (const { name, type, entries } of lists) {
     for (const [index, entry] of entries.entries()) {
       const place = `${name}[${index}]`
-      read[name]?.push(check(type, Value.Default(type, entry), place, `${place}.`))
+      const known = check(type, Value.Default(type, entry), place, `${place}.`)
+      mustBeText(known, place, place)
+      read[name]?.push(known)
       await turns.take()
     }
   }

@@ -121,8 +121,8 @@ t.test('an entry that is refused, or fails, is told and does not stop the others
       keeps: [{ pattern: 'docker.io/**' }],
       pins: [
         { reference: 'a b', digest: manifestDigest },
-        { reference, digest: 'sha256:short' },
-        { reference, digest: other },
+        { reference: `${reference}1`, digest: 'sha256:short' },
+        { reference: `${reference}2`, digest: other },
         pinEntry,
       ],
     }),
@@ -217,6 +217,8 @@ t.test('what is no backup is refused as a whole, by the entry at fault', async t
     ],
     [{ pins: [{ reference }] }, /^pins\[0\] lacks digest$/],
     [{ pins: [{ ...pinEntry, expiresAt: 'soon' }] }, /^pins\[0\]\.expiresAt must be a time/],
+    [{ pins: [{ ...pinEntry, author: 'a'.repeat(101) }] }, /^pins\[0\]\.author must have 100/],
+    [{ keeps: [{ pattern: 'docker.io/**', note: '\ud800' }] }, /^keeps\[0\]\.note has half/],
     [{ mode: { mode: 'sleep' } }, /mode must be one of auto, offline, online/],
     [{ surprise: 1 }, /^the body has an unknown "surprise"/],
   ] as const) {

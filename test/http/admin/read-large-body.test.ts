@@ -28,6 +28,8 @@ t.test('a large body is read as a small one is', async t => {
     [{ id: 'a', many: [{ name: 'x' }, 3] }, /^many\[1\] must be an object$/],
     [{ id: 'a', many: [{ name: 'x' }, {}] }, /^many\[1\] lacks name$/],
     [{ id: 'a', many: [{ name: 3 }] }, /^many\[0\]\.name must be a string$/],
+    [{ id: 'a\ud800', many: [] }, /^id has half of a character/],
+    [{ id: 'a', many: [{ name: '\udc00b' }] }, /^many\[0\]\.name has half of a character/],
     [{ id: 'a', many: [], more: [{ name: 'x', nam: 1 }] }, /^more\[0\] has an unknown "nam"/],
     [{ id: 'a', many: [], mor: [] }, /^the body has an unknown "mor"/],
   ] as const) {

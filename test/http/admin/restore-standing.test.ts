@@ -98,3 +98,21 @@ t.test('a pin on a digest that the backup itself blocks is said as it was', asyn
   t.strictSame(outcomes(body), ['block changed', 'pin changed'])
   t.match(heard[1], [{}, { to: pinEntry.digest, allowBlocked: true }])
 })
+
+t.test('of two entries for one tag the second is refused, also in a dry run', async t => {
+  const { heard, set } = listen()
+  const { ask } = await startAdmin(t, {
+    pinBook: bookOf(undefined),
+    pins: { set, remove: set },
+  })
+  const pins = ['nginx', 'docker.io/library/nginx:latest', 'nginx:1'].map(reference => ({
+    ...pinEntry,
+    reference,
+  }))
+  const both = { ...nothing, pins }
+  const tried = await ask(`${path}?dryRun=true&replace=true`, post(both))
+  t.strictSame(outcomes(tried.body), ['pin would-change', 'pin refused', 'pin would-change'])
+  const { body } = await ask(`${path}?from=1`, post(both))
+  t.match(body, { items: [{ outcome: 'refused', reason: /keep one of them$/ }, {}] })
+  t.equal(heard.length, 1)
+})
