@@ -9,6 +9,8 @@ interface Words {
   readonly tell: (state: object | undefined) => string
   /** It leaves something behind, and nothing stood there before. */
   readonly isDeed?: true
+  /** It is of one node: where that is another one, this one has passed it on and does not know what stood there. */
+  readonly isOfNode?: true
 }
 
 /** A value of a state, whatever it is: what another node noted is not ours. */
@@ -66,6 +68,17 @@ function tellCollection(state: object | undefined): string {
   return `${textOf(state, 'dropped')} ${field(state, 'dryRun') === true ? 'would go' : 'dropped'}${size}`
 }
 
+/** Of a whole backup what came of its entries; of an entry what was said. */
+function tellRestore(state: object | undefined): string {
+  if (field(state, 'dryRun') === undefined)
+    return withNote(textOf(state, 'digest') || textOf(state, 'mode') || 'said', state)
+  const counts = Object.entries(state ?? {})
+    .filter(([name, count]) => name !== 'from' && typeof count === 'number' && count > 0)
+    .map(([name, count]) => `${count} ${name}`)
+  const tried = field(state, 'dryRun') === true ? 'tried: ' : ''
+  return `${tried}${counts.join(', ') || 'nothing'}`
+}
+
 const tellScrub = (state: object | undefined): string =>
   field(state, 'running') === true ? 'running' : 'not running'
 
@@ -90,15 +103,18 @@ const words: Readonly<Record<string, Words>> = {
   deleteSchedule: { did: 'unschedule', tell: tellSchedule },
   putMode: { did: 'mode --cluster', tell: tellMode },
   deleteMode: { did: 'mode --cluster', tell: tellMode },
-  putNodeMode: { did: 'mode', tell: tellMode },
-  deleteNodeMode: { did: 'mode', tell: tellMode },
-  putNodeLogLevel: { did: 'log-level', tell: () => 'nothing' },
-  collectNodeStore: { did: 'gc', tell: tellCollection, isDeed: true },
-  startNodeScrub: { did: 'scrub', tell: tellScrub },
+  putNodeMode: { did: 'mode', tell: tellMode, isOfNode: true },
+  deleteNodeMode: { did: 'mode', tell: tellMode, isOfNode: true },
+  putNodeLogLevel: { did: 'log-level', tell: () => 'nothing', isOfNode: true },
+  collectNodeStore: { did: 'gc', tell: tellCollection, isDeed: true, isOfNode: true },
+  startNodeScrub: { did: 'scrub', tell: tellScrub, isOfNode: true },
   refreshTag: { did: 'refresh', tell: tellDigest },
   forgetTag: { did: 'forget', tell: tellDigest },
+  restore: { did: 'restore', tell: tellRestore, isDeed: true },
   importArchive: { did: 'import', tell: state => countOf(state, 'images'), isDeed: true },
 }
+
+const unknownWords: Words = { did: '', tell: state => (state ? 'something' : 'nothing') }
 
 /** The command that does what an entry tells; what a newer node can do and this one cannot goes by the name that its API has for it. */
 export const tellDeed = ({ operation }: Pick<Entry, 'operation'>): string =>
@@ -108,19 +124,24 @@ const refusals: Readonly<Record<number, string>> = {
   400: 'it made no sense',
   403: 'the token may only read',
   404: 'it is not there',
+  409: 'it did not fit what stands',
   412: 'something else stood there',
 }
 
 /** What became of it: what stood there and what stands there since, or why nothing did. The rest is in the JSON. */
 export function tellChange({
   operation,
+  subject,
+  subjectName,
   status,
   before,
   after,
-}: Pick<Entry, 'operation' | 'status' | 'before' | 'after'>): string {
+}: Pick<Entry, 'operation' | 'subject' | 'subjectName' | 'status' | 'before' | 'after'>): string {
   if (status >= 500) return `failed (${status})`
   if (status !== 200) return `refused: ${refusals[status] ?? `status ${status}`}`
-  const { tell, isDeed } = words[operation] ?? { tell: state => (state ? 'something' : 'nothing') }
+  const { tell, isDeed, isOfNode } = words[operation] ?? unknownWords
+  if (isOfNode === true && before == null && after == null)
+    return `passed on; see \`holdfast audit --node ${subjectName ?? subject}\``
   const told = (state: unknown): string =>
     typeof state === 'string' ? state : tell(stateOf(state))
   const is = told(after)

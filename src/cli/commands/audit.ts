@@ -22,7 +22,7 @@ export const run: RunCommand = async context => {
     return printAll(context, await hearAll(api, ask), limit)
   }
   const answer = await api.get(path, query, auditAnswer)
-  print(context, answer, () => lines(answer.items))
+  print(context, answer, () => [...lines(answer.items), ...tellLimit(answer.items, limit)])
   return 'ok'
 }
 
@@ -57,6 +57,7 @@ function printAll(
   const silent = unheard.map(({ node, error }) => ({ node, error }))
   print(context, { items: entries, silent }, () => [
     ...lines(entries),
+    ...tellLimit(entries, limit),
     ...(silent.length > 0 ? [''] : []),
     ...unheard.map(one => `${one.node}: ${tellUnheard(one)}`),
   ])
@@ -68,7 +69,7 @@ const on =
   (entry: Entry): Entry & { readonly node: string } => ({ node, ...entry })
 
 function lines(items: readonly (Entry & { readonly node?: string })[]): readonly Line[] {
-  if (items.length === 0) return ['nothing of that was done']
+  if (items.length === 0) return ['nothing is remembered of it']
   const rows = items.map(item => [
     item.at,
     ...(item.node === undefined ? [] : [item.node]),
@@ -79,6 +80,10 @@ function lines(items: readonly (Entry & { readonly node?: string })[]): readonly
   ])
   const isOfAll = items[0]?.node !== undefined
   return columns([['AT', ...(isOfAll ? ['ON'] : []), 'BY', 'DID', 'TO', 'CHANGED'], ...rows])
+}
+
+function tellLimit(items: readonly unknown[], limit: number): readonly Line[] {
+  return items.length < limit ? [] : ['', `only the newest ${limit}; --limit shows more`]
 }
 
 /** What it was done to; a node by its name and the beginning of its id. */

@@ -33,13 +33,19 @@ t.test('what was done is told, newest first, with what changed', async t => {
   const got = await cli(['audit', 'nginx', '--limit', '3'], { env })
   t.equal(got.code, 0)
   t.match(got.out, new RegExp(`captain +pin +${entry.subject} +not pinned -> ${digest}\n`))
-  t.match(got.out, /refused: status 409\n.* ban +galley \(cdcdcdcdcdcd\) +not banned -> banned\n/)
+  t.match(
+    got.out,
+    /refused: it did not fit what stands\n.* ban +galley \(cdcdcdcdcdcd\) +not banned -> banned\n/,
+  )
   t.match(got.out, / mode +galley +refused: the token may only read\n/)
   const [{ url } = { url: undefined }] = asked
   t.equal(url?.pathname, '/api/v1/nodes/self/audit')
   t.equal(url?.search, '?subject=docker.io%2Flibrary%2Fnginx%3Alatest&limit=3')
   const none = await scriptAdmin(t, () => [200, { items: [] }])
-  t.match(await cli(['audit'], { env: none.env }), { code: 0, out: 'nothing of that was done\n' })
+  t.match(await cli(['audit'], { env: none.env }), {
+    code: 0,
+    out: 'nothing is remembered of it\n',
+  })
 })
 
 t.test('it is looked for by whom, what and when, on another node', async t => {
