@@ -40,6 +40,8 @@ export interface WarmSchedules {
     details: { readonly note: string | undefined; readonly author: string | undefined },
     terms: ScheduleTerms,
   ): Promise<ScheduleChange>
+  /** Throws what {@link WarmSchedules.put} would, and says nothing. */
+  tryOut(name: string, what: WarmTask & Recurring): void
   /** Its runs are no longer worked on, either. As {@link WarmSchedules.put}. */
   remove(name: string, by: string | undefined, terms: ScheduleTerms): Promise<ScheduleChange>
 }
@@ -60,6 +62,16 @@ export function createWarmSchedules(parts: {
   const inTurn = createOneByOne()
   const find = (name: string): WarmSchedule | undefined =>
     schedules().find(schedule => schedule.name === name)
+
+  function writtenOf(
+    name: string,
+    what: WarmTask & Recurring,
+    before: WarmSchedule | undefined,
+  ): string {
+    const value = textOf(name, what, before)
+    if (before !== undefined || schedules().length < maxSchedules) return value
+    throw new Refusal('too-many', `there are ${maxSchedules} schedules: remove some`)
+  }
 
   function textOf(
     name: string,
@@ -106,13 +118,14 @@ export function createWarmSchedules(parts: {
     find,
     put: (name, what, { note, author }, terms) =>
       change(name, terms, async before => {
-        const value = textOf(name, what, before)
-        if (before === undefined && schedules().length >= maxSchedules) {
-          throw new Refusal('too-many', `there are ${maxSchedules} schedules: remove some`)
-        }
+        const value = writtenOf(name, what, before)
         const isSame = before !== undefined && before.note === note && isSameSchedule(before, what)
         if (!isSame) await words.set(scheduleKey(name), { note, author, value })
       }),
+    tryOut(name, what) {
+      mustBeOperator(parts.isOperator)
+      writtenOf(name, what, find(name))
+    },
     remove: (name, by, terms) =>
       change(name, terms, async before => {
         if (before?.isConfigured) {

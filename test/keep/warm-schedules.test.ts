@@ -84,6 +84,18 @@ t.test('what is none is refused, with what to write', async t => {
   t.strictSame(writes, [])
 })
 
+t.test('what would be refused is told without saying it', async t => {
+  const { schedules, writes } = open()
+  schedules.tryOut('nightly', what)
+  t.throws(() => schedules.tryOut('a b', what), { code: 'no-id' })
+  t.throws(() => schedules.tryOut('nightly', { ...what, every: 'nonsense' }), { code: 'no-times' })
+  t.throws(() => open({ isOperator: false }).schedules.tryOut('n', what), { code: 'no-operator' })
+  t.strictSame(writes, [])
+  for (let i = 0; i < 50; i += 1) await schedules.put(`s${i}`, what, details, terms)
+  t.throws(() => schedules.tryOut('more', what), { code: 'too-many' })
+  schedules.tryOut('s7', { ...what, every: '@hourly' })
+})
+
 t.test('there are fifty at the most, and one of the configuration is not removed here', async t => {
   const { schedules } = open()
   for (let i = 0; i < 50; i += 1) await schedules.put(`s${i}`, what, details, terms)

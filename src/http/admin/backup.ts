@@ -32,7 +32,7 @@ export interface BackupParts
   readonly pinBook: Pick<PinBook, 'get' | 'isBlocked' | 'each'>
   readonly keepSet: Pick<KeepSet, 'patterns'>
   readonly exclusionBook: Pick<ExclusionBook, 'list'>
-  readonly warmSchedules: Pick<WarmSchedules, 'list' | 'find' | 'put'>
+  readonly warmSchedules: Pick<WarmSchedules, 'list' | 'find' | 'put' | 'tryOut'>
   /** Whether other nodes believe what an operator says here. */
   readonly isOperator: () => boolean
   readonly clock: Pick<Clock, 'monotonicMs'>
@@ -133,8 +133,9 @@ export function addBackup(
       const standing = step.look()
       const settled = settle(standing, how)
       if (settled !== undefined) return { kind, what, ...settled }
-      await say(step, standing, how)
-      return { kind, what, outcome: 'changed' }
+      if (how.dryRun) await step.tryOut?.()
+      else await say(step, standing, how)
+      return { kind, what, outcome: how.dryRun ? 'would-change' : 'changed' }
     } catch (error) {
       // One that fails says nothing of the others, and what was done before it has to be told.
       const problem = problemOf(error)
@@ -207,12 +208,12 @@ interface How {
 /** What comes of an entry that is not to be said; `undefined`: it is. */
 function settle(
   { isSame = false, isOver = false, instead }: Standing,
-  { dryRun, replace }: How,
+  { replace }: How,
 ): Pick<RestoreItem, 'outcome' | 'reason'> | undefined {
   if (isSame) return { outcome: 'unchanged' }
   if (isOver) return { outcome: 'over' }
   if (instead !== undefined && !replace) return { outcome: 'left', reason: instead }
-  return dryRun ? { outcome: 'would-change' } : undefined
+  return undefined
 }
 
 /** How many entries came to what. */

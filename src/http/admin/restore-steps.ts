@@ -40,6 +40,8 @@ export interface RestoreStep {
   readonly subject: string
   /** Throws what no entry can be, as an operation does. */
   look(): Standing
+  /** For a dry run: rejects as `say` would, as far as that can be told without saying it. */
+  tryOut?(): Promise<void>
   /**
    * Settles when it is durable here. Rejects as an operation does, and with what `check` throws.
    *
@@ -56,7 +58,7 @@ export interface RestoreParts {
   readonly keeps: Pick<Keeps, 'find' | 'set'>
   readonly pins: Pick<Pins, 'set'>
   readonly pinBook: Pick<PinBook, 'get' | 'isBlocked'>
-  readonly warmSchedules: Pick<WarmSchedules, 'find' | 'put'>
+  readonly warmSchedules: Pick<WarmSchedules, 'find' | 'put' | 'tryOut'>
   readonly clusterMode: Pick<ClusterMode, 'standing' | 'set'>
   readonly readTask: ReadTask
   /** Trusted time, ms since the epoch. */
@@ -154,6 +156,10 @@ export function createRestoreSteps(
   const schedule = (entries: NonNullable<RestoreBody['schedules']>, caller: string) =>
     entries.map((entry): RestoreStep => {
       const { name: what, every, timeZone, jitterSeconds, note, author = caller, ...task } = entry
+      const read = async () => {
+        const recurring = { every, timeZone, jitterMs: jitterSeconds * 1_000 }
+        return { ...(await parts.readTask(task)), ...recurring }
+      }
       return {
         ...{ kind: 'schedule', what, subject: what, entry },
         look() {
@@ -162,9 +168,11 @@ export function createRestoreSteps(
           if (isSameButFor(['note', 'author'], now, entry)) return { now, isSame: true }
           return { now, instead: 'another one is called so' }
         },
+        async tryOut() {
+          warmSchedules.tryOut(what, await read())
+        },
         async say(check) {
-          const recurring = { every, timeZone, jitterMs: jitterSeconds * 1_000 }
-          const wanted = { ...(await parts.readTask(task)), ...recurring }
+          const wanted = await read()
           const terms = wordTerms<WarmSchedule>(1, standing => check(scheduled(standing)))
           await warmSchedules.put(what, wanted, { note, author }, terms)
         },

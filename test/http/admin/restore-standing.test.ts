@@ -1,5 +1,6 @@
 import t from 'tap'
 import { pinEntry as readPinEntry } from '../../../src/http/admin/backup-entries.ts'
+import { Refusal } from '../../../src/keep/operator-word.ts'
 import type { Pins } from '../../../src/keep/pins.ts'
 import type { AuditEntry } from '../../../src/ports/audit-log.ts'
 import type { PinState } from '../../../src/ports/pin-book.ts'
@@ -115,4 +116,34 @@ t.test('of two entries for one tag the second is refused, also in a dry run', as
   const { body } = await ask(`${path}?from=1`, post(both))
   t.match(body, { items: [{ outcome: 'refused', reason: /keep one of them$/ }, {}] })
   t.equal(heard.length, 1)
+})
+
+t.test('a dry run tells of a schedule what would be refused', async t => {
+  const { heard, set } = listen()
+  const { ask } = await startAdmin(t, {
+    warmSchedules: {
+      list: () => [],
+      find: () => undefined,
+      put: set,
+      tryOut(name) {
+        if (name === 'never') throw new Refusal('no-times', '"nonsense" says no times')
+      },
+      remove: set,
+    },
+  })
+  const usual = { images: ['nginx'], every: '@daily', timeZone: 'UTC', jitterSeconds: 0 }
+  const schedules = [
+    { ...usual, name: 'good', concurrency: 3, referrers: false },
+    { ...usual, name: 'ghost', nodes: ['ghost'], concurrency: 3, referrers: false },
+    { ...usual, name: 'never', every: 'nonsense', concurrency: 3, referrers: false },
+  ]
+  const { body } = await ask(`${path}?dryRun=true`, post({ ...nothing, schedules }))
+  t.match(body, {
+    items: [
+      { outcome: 'would-change' },
+      { outcome: 'refused', reason: /ghost/ },
+      { outcome: 'refused', reason: /says no times/ },
+    ],
+  })
+  t.strictSame(heard, [])
 })

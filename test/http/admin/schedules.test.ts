@@ -38,6 +38,7 @@ t.test('schedules are listed with when they are next and how the newest run is c
       list: () => [own, scheduleOf()],
       find: () => undefined,
       put: () => Promise.reject(new Error('nothing is put')),
+      tryOut: () => {},
       remove: () => Promise.reject(new Error('nothing is removed')),
     },
     nextRunMs: name => (name === 'nightly' ? sinceMs + 5_000 : undefined),
@@ -80,6 +81,7 @@ t.test('a schedule is set and removed, and noted', async t => {
     warmSchedules: {
       list: () => [],
       find: () => scheduleOf(),
+      tryOut: () => {},
       async put(...args) {
         asked.push(args.slice(0, 3))
         return { before: undefined, after: scheduleOf(), stored }
@@ -125,6 +127,7 @@ t.test('the audit log names a few images of a schedule, and of more tells the nu
       list: () => [],
       find: () => scheduleOf(),
       put: async () => ({ before: scheduleOf(), after: scheduleOf({ images }), stored }),
+      tryOut: () => {},
       remove: () => Promise.reject(new Error('nothing is removed')),
     },
     audit: { note: async entry => void noted.push(entry), find: () => [] },
@@ -140,6 +143,7 @@ t.test('one that is not there is removed, too, and it is told that nothing had t
       list: () => [],
       find: () => undefined,
       put: () => Promise.reject(new Error('nothing is put')),
+      tryOut: () => {},
       remove: async () => ({ before: undefined, after: undefined, stored }),
     },
   })
