@@ -12,7 +12,7 @@ import { createWarmJobs, type JobTerms } from '../keep/warm-jobs.ts'
 import { startWarmRunner } from '../keep/warm-runner.ts'
 import { createWarmSchedules } from '../keep/warm-schedules.ts'
 import { createWarmViews } from '../keep/warm-views.ts'
-import { formatRepository, type Repository } from '../oci/reference.ts'
+import { formatRepository, type Repository, type TagReference } from '../oci/reference.ts'
 import type { Clock } from '../ports/clock.ts'
 import { derived } from '../ports/derived.ts'
 import type { Log } from '../ports/log.ts'
@@ -45,9 +45,12 @@ function wireSource(
       // Of what it names this node's share may be none, and what is its share is fetched in the job's turn.
       const options = { asking: 'explain', leavesRest: true, signal } as const
       const answer = await pull.resolveTag(key, options)
-      if (!answer.found) return hindranceOf(answer.reason, answer.failure)
-      const isSaidNow = answer.fresh || answer.source === 'pin' || answer.source === 'peer'
-      return isSaidNow ? answer.digest : { reason: answer.reason, isFinal: false }
+      const isSaidNow = answer.found && (answer.fresh || ['pin', 'peer'].includes(answer.source))
+      if (isSaidNow) return answer.digest
+      const { reason, isFinal } = hindranceOf(answer.reason, answer.failure)
+      return !answer.found && isFinal
+        ? { reason, isFinal }
+        : { reason: tellNotNow(key, reason), isFinal: false }
     },
     parts: (image, platforms) => imageParts(graph, image, platforms),
     missing: (image, platforms) => completeness.missing(image, platforms),
@@ -78,6 +81,10 @@ function wireSource(
     isFull: collector.refuses,
   }
 }
+
+/** The registry is away, or not to be asked. */
+const tellNotNow = ({ registry, repository, tag }: TagReference, why: string): string =>
+  `${registry} does not say now what ${repository}:${tag} stands for (${why})`
 
 const tellUnasked = (repository: string): string =>
   `what refers to it could not be asked: this node does not reach ${repository}, others do; warm it again where it does`
