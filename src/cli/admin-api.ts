@@ -206,7 +206,7 @@ function failureOf({ status }: Answer, value: unknown, question: Question): Comm
     return new CommandFailure('denied', `${by} refused the token${said}; ${cure}`)
   }
   if (status === 400)
-    return new CommandFailure('usage', `${by} does not understand the question${said}`)
+    return new CommandFailure('usage', told ?? `${by} does not understand the question`)
   if (status === 200)
     return new CommandFailure(
       'failed',

@@ -12,12 +12,7 @@ t.test('what the node answers decides how the command ends', async t => {
       /refused the token: no such token/,
     ],
     [403, '', 5, /refused the token; .* --token-file or HOLDFAST_ADMIN_TOKEN$/m],
-    [
-      400,
-      { title: 'Bad Request', detail: 'no reference' },
-      2,
-      /does not understand the question: no reference/,
-    ],
+    [400, { title: 'Bad Request', detail: 'no reference' }, 2, /^holdfast: no reference$/m],
     [
       404,
       { detail: 'there is no GET /api/v1/nodes/self/status' },

@@ -21,7 +21,7 @@ export const run: RunCommand = async context => {
   }
   const shell = shells.find(one => one === word)
   if (shell === undefined) {
-    const known = [...shells, nodesWord].join(', ')
+    const known = shells.join(', ')
     throw new CommandFailure('usage', `${JSON.stringify(word)} is none of ${known}`)
   }
   terminal.out(completionScript(shell, vocabulary))

@@ -123,5 +123,6 @@ function lines(items: readonly Item[], isCut: boolean): readonly Line[] {
     [...(item.complete === false ? ['incomplete'] : []), ...otherwise(item)].join(', '),
   ])
   const more = isCut ? ['', `only the first ${items.length}; --limit shows more`] : []
-  return [...columns([['TAG', 'DIGEST', 'SOURCE', 'CONFIRMED', ''], ...rows]), ...more]
+  const but = rows.some(row => row.at(-1) !== '') ? 'BUT' : ''
+  return [...columns([['TAG', 'DIGEST', 'SOURCE', 'CONFIRMED', but], ...rows]), ...more]
 }

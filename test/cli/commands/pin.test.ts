@@ -100,7 +100,7 @@ t.test('a refusal has an exit code of its own, and the words of the node', async
     [412, 8, /refused/],
     [403, 5, /refused the token: nobody/],
     [429, 5, /does not listen/],
-    [400, 2, /does not understand/],
+    [400, 2, /^holdfast: nobody holds it$/m],
     [503, 6, /503/],
   ] as const) {
     const { env } = await scriptAdmin(t, () => [status, { detail: 'nobody holds it' }])
