@@ -206,7 +206,7 @@ function failureOf({ status }: Answer, value: unknown, question: Question): Comm
     return new CommandFailure('denied', `${by} refused the token${said}; ${cure}`)
   }
   if (status === 400)
-    return new CommandFailure('usage', told ?? `${by} does not understand the question`)
+    return new CommandFailure('usage', misuseOf(by, told))
   if (status === 200)
     return new CommandFailure(
       'failed',
@@ -216,6 +216,10 @@ function failureOf({ status }: Answer, value: unknown, question: Question): Comm
   const doubt = isOther ? '; is this the address of its admin API (admin.listen)?' : ''
   return new CommandFailure('failed', `${by} answered ${status}${said}${doubt}`, undefined, told)
 }
+
+/** What was typed is told in the node's own words. */
+const misuseOf = (by: string, told: string | undefined): string =>
+  told ?? `${by} does not understand the question`
 
 /** The words of an archive's refusal begin so already. */
 function refusalOf(by: string, told: string | undefined): string {
