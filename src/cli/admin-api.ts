@@ -205,8 +205,7 @@ function failureOf({ status }: Answer, value: unknown, question: Question): Comm
     const cure = 'name the right one with --token-file or HOLDFAST_ADMIN_TOKEN'
     return new CommandFailure('denied', `${by} refused the token${said}; ${cure}`)
   }
-  if (status === 400)
-    return new CommandFailure('usage', misuseOf(by, told))
+  if (status === 400) return new CommandFailure('usage', misuseOf(by, told))
   if (status === 200)
     return new CommandFailure(
       'failed',
