@@ -23,25 +23,12 @@ fi
 mkdir -p "$cache/bin/1.6"
 for name in containerd ctr containerd-shim-runc-v2; do ln -sfn "/usr/bin/$name" "$cache/bin/1.6/$name"; done
 
-# The package archive this machine is set up for; only the release differs.
-archive=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
-[ -n "$archive" ] || archive=$(awk '$1 == "deb" { print $2; exit }' /etc/apt/sources.list)
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-
+# shellcheck source=scripts/debian-release.sh
+. "$(dirname "$0")/debian-release.sh"
 fetch() { # RELEASE VERSION
-  local release=$1 version=$2 bin=$cache/bin/$2 work
-  if [ -x "$bin/containerd" ] && "$bin/containerd" --version | grep -q "$version"; then return; fi
-  work=$(mktemp -d)
-  chmod 755 "$work"
-  mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$bin"
-  echo "deb [trusted=yes signed-by=$keyring] $archive $release main" >"$work/sources.list"
-  : >"$work/status"
-  local apt=(apt-get -qq -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/dev/null
-    -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache" -o "Dir::State::status=$work/status" -o APT::Sandbox::User=root)
-  "${apt[@]}" update
-  (cd "$work" && "${apt[@]}" download containerd && dpkg-deb -x containerd_*.deb unpacked)
-  cp "$work"/unpacked/usr/bin/{containerd,ctr,containerd-shim-runc-v2} "$bin/"
-  rm -rf "$work"
+  local bin=$cache/bin/$2
+  if [ -x "$bin/containerd" ] && "$bin/containerd" --version | grep -q "$2"; then return; fi
+  take_from "$1" "$bin" containerd
 }
 fetch trixie 1.7
 fetch forky 2.1
