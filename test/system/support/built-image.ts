@@ -19,15 +19,33 @@ export interface BuiltImage {
   readonly inputs: string
 }
 
+/** What is built otherwise than by default. */
+export interface ImageBuild {
+  /** Full name of the image. */
+  readonly name?: string
+  /** Commit that it says it was made of: another one makes another image. */
+  readonly revision?: string
+  /** For the processor of this machine alone. */
+  readonly isForThis?: boolean
+}
+
 /**
  * Builds the image as `npm run image` does, into `dir`. Where Debian's archive has what is pinned no longer, with what it has now: the
  * image is then another one, and everything else about it stays true.
  */
-export async function buildImage(dir: string): Promise<BuiltImage> {
+export async function buildImage(
+  dir: string,
+  { name, revision = origin.HOLDFAST_REVISION, isForThis = false }: ImageBuild = {},
+): Promise<BuiltImage> {
   const archive = join(dir, 'holdfast.oci.tar')
+  const more = [
+    ...(name === undefined ? [] : ['--name', name]),
+    ...(isForThis ? ['--arch', process.arch === 'arm64' ? 'arm64' : 'amd64'] : []),
+  ]
   const build = async (inputs: string): Promise<BuiltImage> => {
-    const words = ['--use-env-proxy', join(root, 'image', 'build.ts'), ...options(archive, inputs)]
-    const env = { ...process.env, ...origin }
+    const script = join(root, 'image', 'build.ts')
+    const words = ['--use-env-proxy', script, ...options(archive, inputs), ...more]
+    const env = { ...process.env, ...origin, HOLDFAST_REVISION: revision }
     return { archive, inputs, told: await run(nodeBinary, words, { env, timeoutMs: buildMs }) }
   }
   return build(join(root, 'image', 'inputs.json')).catch(async error => {

@@ -36,11 +36,25 @@ http: { addr: '${address}' }
   return config
 }
 
+/** Where a registry listens. */
+export interface RegistryPlace {
+  /** Default: one that is free. */
+  readonly port?: number
+  /** Default: loopback. */
+  readonly address?: string
+  /** Prefix of its command. The test's loopback has to lead to its port. */
+  readonly within?: readonly string[]
+}
+
 /** Starts a registry whose files lie under `dir`. */
-export async function startDockerRegistry(dir: string, port?: number): Promise<DockerRegistry> {
+export async function startDockerRegistry(
+  dir: string,
+  { port, address = '127.0.0.1', within = [] }: RegistryPlace = {},
+): Promise<DockerRegistry> {
   const chosen = port ?? (await freePort())
-  const config = await registryConfig(dir, `127.0.0.1:${chosen}`)
-  const running = start('docker-registry', ['serve', config])
+  const config = await registryConfig(dir, `${address}:${chosen}`)
+  const [command = '', ...args] = [...within, 'docker-registry', 'serve', config]
+  const running = start(command, args)
   const url = `http://127.0.0.1:${chosen}`
   await until('docker-registry answers', async () => {
     const answer = await fetch(`${url}/v2/`).catch(() => undefined)

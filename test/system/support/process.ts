@@ -64,6 +64,13 @@ export async function run(
   return running.output()
 }
 
+/** Whether a command that was run ended well. */
+export const succeeds = (running: Promise<string>): Promise<boolean> =>
+  running.then(
+    () => true,
+    () => false,
+  )
+
 /** Polls until `check` gives something other than `undefined` or `false`. */
 export async function until<T>(
   what: string,

@@ -1,0 +1,110 @@
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { buildImage } from '../system/support/built-image.ts'
+import { until } from '../system/support/process.ts'
+import { runnable } from '../system/support/runnable.ts'
+import { registryName } from '../system/support/world.ts'
+import { startCluster, untilReady } from './support/cluster.ts'
+import { runAlways } from './support/cluster-pods.ts'
+import type { ClusterNode } from './support/node.ts'
+import { certsDir } from './support/node-config.ts'
+import {
+  importImage,
+  installRelease,
+  testRelease,
+  uninstallRelease,
+  untilRolledOut,
+} from './support/release.ts'
+import { requireLab } from './support/requirements.ts'
+import { imageOf } from './support/upstream.ts'
+
+requireLab()
+
+/** How long a pod may take to run, in ms, on a busy machine. */
+const boundMs = 60_000
+
+/** All that is below certs.d, with modes and sums; and what is mounted there. */
+async function filesOf(node: ClusterNode): Promise<string> {
+  const script = `cd ${certsDir} && find . -printf '%P %y %m\\n' | sort && find . -type f | sort | xargs md5sum
+    grep -c ' ${certsDir}' /proc/mounts || true`
+  return node.run('sh', '-ec', script)
+}
+
+t.test('the chart puts a mirror on every node, and takes it away again', async t => {
+  const cluster = await startCluster(t, { nodes: ['2.1', '1.7'] })
+  const { nodes, upstream } = cluster
+  const { archive } = await buildImage(cluster.dir)
+  await importImage(nodes, archive)
+  const before = await Promise.all(nodes.map(filesOf))
+  const release = await installRelease(cluster)
+  const pull = async (t: Test, tag: string, ...where: readonly ClusterNode[]) => {
+    const image = await upstream.push('app', tag, runnable(tag))
+    for (const node of where) {
+      const { digest } = await runAlways(cluster, node, imageOf('app', tag), boundMs)
+      t.equal(digest, image.digest, `${node.name} runs ${tag}`)
+    }
+  }
+
+  await t.test('containerd of each node is sent to it', async t => {
+    for (const node of nodes) {
+      const file = join(certsDir, registryName, 'hosts.toml')
+      t.match(await node.run('stat', '--format=%a', file), /^600$/m, 'for it holds a token')
+      const text = await node.run('cat', file)
+      t.match(text, '[host."http://127.0.0.1:5050"]')
+      t.match(text, 'Holdfast-Token')
+    }
+    await pull(t, 'v1', ...nodes)
+    for (const node of nodes) {
+      t.match(await release.holdfast(node, 'tags'), imageOf('app', 'v1'), 'by way of the mirror')
+    }
+  })
+
+  await t.test('helm test pulls through it, and its log tells of that', async t => {
+    t.match(await testRelease(cluster), /Phase:\s+Succeeded.*POD LOGS: holdfast-check\n.+/s)
+  })
+
+  await t.test('a node that joins later is served, and no other is started anew', async t => {
+    const uids = () =>
+      Promise.all(
+        nodes.slice(0, 2).map(async node => {
+          const { metadata, status } = await release.podOn(node)
+          return [metadata.uid, status.containerStatuses?.[0]?.restartCount]
+        }),
+      )
+    const there = await uids()
+    const third = await cluster.addNode('1.6')
+    await importImage([third], archive)
+    await untilRolledOut(cluster)
+    await until('all three have met', async () =>
+      /2 of 2 other nodes/.test(await release.holdfast(third, 'status')),
+    )
+    await pull(t, 'v2', third)
+    t.same(await uids(), there)
+  })
+
+  await t.test('it goes, also while a node is off, and tells what to do for that one', async t => {
+    const third = nodes[2] as ClusterNode
+    await third.powerOff()
+    await cluster.kubectl(
+      'wait',
+      '--for=condition=Ready=Unknown',
+      `node/${third.name}`,
+      '--timeout=60s',
+    )
+    const told = await uninstallRelease(cluster)
+    t.match(told, /n1 +done\nn2 +done\nn3 +is not ready/)
+    t.same(await Promise.all(nodes.slice(0, 2).map(filesOf)), before)
+    await pull(t, 'v3', ...nodes.slice(0, 2))
+    await third.powerOn()
+    await untilReady(cluster, third)
+    const command = /for node in n3; do .*; done/.exec(told)?.[0] ?? ''
+    await cluster.shell(command)
+    await until('it is as it was', async () => (await filesOf(third)) === before[0], 60_000).catch(
+      async error => {
+        const said = await cluster.shell('kubectl get pods -o name | xargs -rn1 kubectl logs')
+        throw new Error(said, { cause: error })
+      },
+    )
+    await pull(t, 'v4', third)
+  })
+})

@@ -1,0 +1,93 @@
+import { chartDirectory } from '../../system/support/chart.ts'
+import { registryName } from '../../system/support/world.ts'
+import type { Cluster } from './cluster.ts'
+import type { PodObject } from './cluster-pods.ts'
+import type { ClusterNode } from './node.ts'
+
+/** The chart, installed. */
+export interface Release {
+  /** The pod of Holdfast on a node. */
+  podOn(node: ClusterNode): Promise<PodObject>
+  /** Runs `holdfast` on a node. */
+  holdfast(node: ClusterNode, ...words: readonly string[]): Promise<string>
+  /** What the other nodes know a node by. */
+  idOf(node: ClusterNode): Promise<string>
+  upgrade(values: Readonly<Record<string, unknown>>): Promise<void>
+}
+
+const namespace = 'ship'
+const name = 'holdfast'
+const inNamespace: readonly string[] = ['--namespace', namespace]
+const selector = `--selector=app.kubernetes.io/component=mirror`
+
+/** Gives every node an archive of the image, as for a cluster that was never online. */
+export async function importImage(nodes: readonly ClusterNode[], archive: string): Promise<void> {
+  for (const node of nodes) await node.ctr('images', 'import', '--all-platforms', archive)
+}
+
+const set = (values: Readonly<Record<string, unknown>>): readonly string[] =>
+  Object.entries(values).flatMap(([key, value]) => [
+    '--set-json',
+    `${key}=${JSON.stringify(value)}`,
+  ])
+
+/** Installs the chart with its defaults but for the registry and `values`; resolves when it is ready on every node. */
+export async function installRelease(
+  cluster: Cluster,
+  values: Readonly<Record<string, unknown>> = {},
+): Promise<Release> {
+  const { upstream, helm, kubectl, get } = cluster
+  const config = { 'config.upstreams': { [registryName]: { url: upstream.url } } }
+  const waiting = ['--wait', '--timeout', '120s']
+  const given = [name, chartDirectory, ...inNamespace, ...waiting]
+  const all = set({ ...config, ...values })
+  await helm('install', ...given, '--create-namespace', ...all)
+    .then(() => untilRolledOut(cluster))
+    .catch(async error => {
+      const seen = await kubectl('describe', 'pods', ...inNamespace)
+      const log = await kubectl('logs', ...inNamespace, selector, '--all-containers').catch(String)
+      throw new Error(`${seen}\n${log}`, { cause: error })
+    })
+  const release: Release = {
+    async podOn(node) {
+      const onNode = `--field-selector=spec.nodeName=${node.name}`
+      const { items } = await get<{ items: PodObject[] }>('pods', ...inNamespace, selector, onNode)
+      const [pod, ...others] = items
+      if (pod === undefined || others.length > 0) throw new Error(`${items.length} on ${node.name}`)
+      return pod
+    },
+    async holdfast(node, ...words) {
+      const { metadata } = await release.podOn(node)
+      const within = [metadata.name, '--container', 'holdfast', '--', 'holdfast']
+      return kubectl('exec', ...inNamespace, ...within, ...words)
+    },
+    async idOf(node) {
+      const status = JSON.parse(await release.holdfast(node, 'mesh', 'status', '--output', 'json'))
+      return status.self.id
+    },
+    async upgrade(values) {
+      await helm('upgrade', ...given, '--reuse-values', ...set(values))
+      await untilRolledOut(cluster)
+    },
+  }
+  return release
+}
+
+/** Tests it by the chart's own test; what that printed. */
+export const testRelease = ({ helm }: Cluster): Promise<string> =>
+  helm('test', name, ...inNamespace, '--logs', '--timeout', '90s')
+
+export async function rollbackRelease(cluster: Cluster): Promise<void> {
+  await cluster.helm('rollback', name, ...inNamespace, '--wait', '--timeout', '120s')
+  await untilRolledOut(cluster)
+}
+
+/** Resolves when every node has its pod, ready and of the newest kind: helm waits for all but `maxUnavailable` of them. */
+export const untilRolledOut = ({ kubectl }: Cluster): Promise<string> =>
+  kubectl('rollout', 'status', `daemonset/${name}`, ...inNamespace, '--timeout=120s')
+
+export const uninstallRelease = ({ helm }: Cluster): Promise<string> =>
+  helm('uninstall', name, ...inNamespace, '--wait', '--timeout', '270s')
+
+/** Where a pod tells its metrics. */
+export const healthPort = 5054
