@@ -88,8 +88,11 @@ function lessThan(before: Job, now: Job): string[] {
   return [...faults, ...images]
 }
 
+/** Without the byte by which a node finds out whether a registry sends blobs again. */
 const blobsAsked = ({ uplink }: World) =>
-  uplink.log.filter(({ kind, method }) => kind === 'blob' && method === 'GET')
+  uplink.log.filter(
+    ({ kind, method, range }) => kind === 'blob' && method === 'GET' && range !== 'bytes=0-0',
+  )
 
 const digestIn = ({ path }: LoggedRequest) => path.slice(path.lastIndexOf('/') + 1)
 const markOf = ({ headers }: LoggedRequest) => headers['holdfast-node']
