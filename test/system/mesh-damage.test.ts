@@ -24,6 +24,21 @@ async function spoil(file: string): Promise<void> {
   await handle.close()
 }
 
+/** Bytes of the nonsense that stands for a member. */
+const nonsenseBytes = 60
+
+/** How many members a node has on its disk, without that nonsense. */
+function membersOn(dir: string): number {
+  const db = new Database(join(dir, 'data', 'ledger.db'), { readonly: true })
+  const row = db
+    .prepare<[number], { count: number }>(
+      'SELECT count(*) AS count FROM member WHERE length(body) <> ?',
+    )
+    .get(nonsenseBytes)
+  db.close()
+  return row?.count ?? 0
+}
+
 /** What may be wrong with the files of a node that starts again, and what it says of it. */
 const damages = [
   {
@@ -40,8 +55,8 @@ const damages = [
     async harm(data: string) {
       const db = new Database(join(data, 'ledger.db'))
       const { changes } = db
-        .prepare('UPDATE member SET body = randomblob(60), signature = randomblob(64)')
-        .run()
+        .prepare('UPDATE member SET body = randomblob(?), signature = randomblob(64)')
+        .run(nonsenseBytes)
       db.close()
       if (changes === 0) throw new Error('there was nothing to harm')
     },
@@ -73,6 +88,7 @@ t.test(
       await t.test(what, async t => {
         // Who still remembers the others, or is remembered by them under its key, needs no seed.
         const seeds = isLost ? [p1] : []
+        await until('it has written down both others', () => membersOn(p3.dir) === 2)
         await node.stop('SIGKILL')
         await harm(join(p3.dir, 'data'))
         node = await start(p3, { seeds })
