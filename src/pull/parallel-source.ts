@@ -6,7 +6,7 @@ import { type PeerClient, PeerFailure, type PeerPriority } from '../ports/peer-p
 import type { BlobAnswer } from '../ports/upstream.ts'
 import { createChunkNotes } from './chunk-notes.ts'
 import { asSourceFailure } from './peer-failure.ts'
-import type { PeerSourceParts } from './peer-source.ts'
+import { type PeerSourceParts, watchHurry } from './peer-source.ts'
 import { fetchInPieces, type Piece, type PieceWorker } from './piece-window.ts'
 
 interface Parts extends PeerSourceParts {
@@ -167,9 +167,12 @@ export function createParallelSource(parts: Parts, ids: readonly NodeId[], ask: 
     async open(digest, repository, offset, signal): Promise<BlobAnswer> {
       asked = repository
       const chunks = body({ digest, repository }, offset, signal)
-      const began = ask.priority()
-      const isOutpaced = () => began === 'background' && ask.priority() === 'pull'
-      return { offset, size, body: translated(chunks, signal), isOutpaced }
+      return {
+        offset,
+        size,
+        body: translated(chunks, signal),
+        isOutpaced: watchHurry(ask.priority),
+      }
     },
     async lied(digest) {
       if (asked !== undefined) await findLiars(digest, asked)

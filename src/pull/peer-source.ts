@@ -94,6 +94,7 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
     },
     async open(digest, repository, offset, signal, onWorking) {
       const askedAtMs = clock.monotonicMs()
+      const isOutpaced = watchHurry(ask.priority)
       const question = { digest, repository, offset, relay, priority: ask.priority() }
       let heardAtMs = askedAtMs
       const heard = (): void => {
@@ -104,7 +105,6 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
         const options = { signal, firstByteMs: ask.firstByteMs, onWorking: heard }
         const answer = await client.openBlob(id, question, options)
         if (!relay) book.began(id, passedMs(askedAtMs))
-        const isOutpaced = () => question.priority === 'background' && ask.priority() === 'pull'
         return { ...answer, body: measured(answer.body, signal), isOutpaced }
       } catch (error) {
         if (signal.aborted) blameIfLate(askedAtMs, heardAtMs)
@@ -115,6 +115,12 @@ export function createPeerSource(parts: PeerSourceParts, id: NodeId, ask: PeerAs
     // What it relays is not its word but that of who it reads from.
     ...(!relay && { lied: async digest => holders.lied(id, digest) }),
   }
+}
+
+/** Tells whether what is asked for now for nobody in particular is waited for by a client since. */
+export function watchHurry(priority: () => PeerPriority): () => boolean {
+  const began = priority()
+  return () => began === 'background' && priority() === 'pull'
 }
 
 function isAbsence(error: unknown): boolean {
