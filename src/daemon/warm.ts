@@ -47,10 +47,9 @@ function wireSource(
       const answer = await pull.resolveTag(key, options)
       const isSaidNow = answer.found && (answer.fresh || ['pin', 'peer'].includes(answer.source))
       if (isSaidNow) return answer.digest
-      const { reason, isFinal } = hindranceOf(answer.reason, answer.failure)
-      return !answer.found && isFinal
-        ? { reason, isFinal }
-        : { reason: tellNotNow(key, reason), isFinal: false }
+      const hindrance = answer.found ? undefined : hindranceOf(answer.reason, answer.failure)
+      if (hindrance?.isFinal) return hindrance
+      return { reason: tellNotNow(key, answer.reason), isFinal: false }
     },
     parts: (image, platforms) => imageParts(graph, image, platforms),
     missing: (image, platforms) => completeness.missing(image, platforms),

@@ -61,3 +61,12 @@ function entryOf(image: string, before: ShareImage | undefined, isGone: boolean)
 /** Whether it comes from a registry. */
 export const isOf = (registry: string, { reference }: WarmEntry): boolean =>
   reference.registry === registry
+
+/** What a node tells others of an image. */
+export const tellEntry = ({ state, digest, bytes, totalBytes, reason }: WarmEntry): ShareImage => ({
+  state,
+  digest,
+  bytes,
+  totalBytes,
+  reason,
+})

@@ -3,7 +3,7 @@ import type { Platform } from '../oci/platform.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Timers } from '../ports/timers.ts'
-import { entriesOf, isOf, type WarmEntry } from './warm-entry.ts'
+import { entriesOf, isOf, tellEntry, type WarmEntry } from './warm-entry.ts'
 import {
   type Depth,
   fetchTree,
@@ -258,13 +258,7 @@ export function startWarmRun(
     share() {
       for (const entry of entries) count(entry)
       totals = countShare(source, entries, platforms, totals)
-      const images = entries.map(({ state, digest, bytes, totalBytes, reason }) => ({
-        state,
-        digest,
-        bytes,
-        totalBytes,
-        reason,
-      }))
+      const images = entries.map(tellEntry)
       return { jobAtMs: job.createdAtMs, state: shareState(), countedSinceMs, ...totals, images }
     },
     state: shareState,
