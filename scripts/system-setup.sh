@@ -11,20 +11,13 @@ schemathesis=4.32.5
 helm=v3.21.4 kubeconform=v0.7.0 kubernetes=v1.36.3
 
 [ "$(id -u)" = 0 ] || { echo "system-setup: needs root (apt-get install, network namespaces)" >&2; exit 1; }
-missing=()
-for package in "${packages[@]}"; do
-  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
-done
-if [ ${#missing[@]} -gt 0 ]; then
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-fi
+# shellcheck source=scripts/debian-packages.sh
+. "$(dirname "$0")/debian-packages.sh"
+install_missing "${packages[@]}"
 
 mkdir -p "$cache/bin/1.6"
 for name in containerd ctr containerd-shim-runc-v2; do ln -sfn "/usr/bin/$name" "$cache/bin/1.6/$name"; done
 
-# shellcheck source=scripts/debian-release.sh
-. "$(dirname "$0")/debian-release.sh"
 fetch() { # RELEASE VERSION
   local bin=$cache/bin/$2
   if [ -x "$bin/containerd" ] && "$bin/containerd" --version | grep -q "$2"; then return; fi

@@ -9,17 +9,10 @@ bin=${HOLDFAST_LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-lab}/bin
 packages=(containernetworking-plugins nftables)
 
 "$scripts/system-setup.sh"
-missing=()
-for package in "${packages[@]}"; do
-  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
-done
-if [ ${#missing[@]} -gt 0 ]; then
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-fi
+# shellcheck source=scripts/debian-packages.sh
+. "$scripts/debian-packages.sh"
+install_missing "${packages[@]}"
 
-# shellcheck source=scripts/debian-release.sh
-. "$scripts/debian-release.sh"
 mkdir -p "$bin"
 if [ ! -x "$bin/etcd" ] || [ ! -x "$bin/kubectl" ]; then take_from forky "$bin" etcd-server kubectl; fi
 

@@ -1,5 +1,15 @@
 # shellcheck shell=bash
-# Sourced. Takes packages of another release of Debian than the machine's; nothing is installed.
+# Sourced. Installs packages of this machine's Debian, and takes programs out of packages of another release, which are not installed.
+
+install_missing() { # PACKAGE…: those that are not there yet
+  local package missing=()
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
 
 # The package archive this machine is set up for; only the release differs.
 archive=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
