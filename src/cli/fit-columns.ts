@@ -1,83 +1,97 @@
+import { brief, type Shorten, shortenings } from './shorten.ts'
+
 /** How a table is shown in lines of one width. */
 export interface Layout {
   /** Of each column, in characters. */
   readonly widths: readonly number[]
   /** Digests and times of a cell as there is room for them. */
-  readonly shorten: (cell: string) => string
-  /** The last column explains: what is longer than it is wide goes on in the next line. */
-  readonly wraps: boolean
-  /** The last column has lines of its own under the others. */
-  readonly isBelow: boolean
+  readonly shorten: Shorten
+  readonly form: Form
+  /** What a line may hold, in characters; absent: anything. */
+  readonly lineWidth?: number
 }
+
+/**
+ * `lines`: a row is a line. `wraps`: what is longer than the last column is wide goes on in the next line. `below`: the last column has
+ * lines of its own under the others. `folded`: a row is its first cell, and under it every other one after its head.
+ */
+export type Form = 'lines' | 'wraps' | 'below' | 'folded'
 
 /** Between two columns. */
 export const gap = '  '
 /** Before what stands below its row. */
 export const belowIndent = '    '
-/** No column is cut to less. */
-const leastWidth = 8
 /** A column of words is not wrapped to less. */
 const leastProse = 24
 
-/** Heads of columns that say what a row is about, wherever they stand; the first column does in any case. */
-const nameHeads: ReadonlySet<string> = new Set(['NODE', 'IMAGE', 'TO', 'ADDRESS', 'WHAT'])
+type Rows = readonly (readonly string[])[]
+type Fitted = Pick<Layout, 'shorten' | 'widths'>
 
-type Shorten = Layout['shorten']
-
-/** Digests by their beginning, as people compare them, and times to the second; then to what just tells one from another. */
-const shortenings: readonly [Shorten, ...Shorten[]] = [
-  cell => cell,
-  cell =>
-    cell
-      .replaceAll(/(sha256:[0-9a-f]{12})[0-9a-f]{52}/g, '$1…')
-      .replaceAll(/(T\d\d:\d\d:\d\d)\.\d+Z/g, '$1Z'),
-  cell =>
-    cell
-      .replaceAll(/sha256:([0-9a-f]{12})[0-9a-f]{52}/g, '$1')
-      .replaceAll(/\d{4}-(\d\d-\d\dT\d\d:\d\d):\d\d(\.\d+)?Z/g, '$1Z'),
-]
+/** Whether a row names columns and is no row of values. */
+export const isHeads = (cells: readonly string[] = []): boolean =>
+  /^[A-Z]/.test(cells[0] ?? '') && cells.every(cell => /^[A-Z ]*$/.test(cell))
 
 /**
- * Fits a table into lines. Digests and times give first, then words in the last column are wrapped, or put below, and the widest of what is
- * left is cut. What says what a row is about is never cut: where that alone is too wide, lines are longer. @param rows the heads first
+ * Fits a table into lines. Digests and times give first, then words in the last column are wrapped, or put below. Where the rest alone is too
+ * wide, rows are folded: nothing is cut. @param given the heads first, where there are any: only then rows can be folded
  */
-export function fitColumns(
-  rows: readonly (readonly string[])[],
-  lineWidth: number | undefined,
-): Layout {
+export function fitColumns(given: Rows, lineWidth: number | undefined): Layout {
+  const rows = given.map(cells => padded(cells, given[0] ?? []))
   const tables = shortenings.map(shorten => ({ shorten, widths: widest(rows, shorten) }))
   const [whole = { shorten: shortenings[0], widths: [] }] = tables
-  const plain = { wraps: false, isBelow: false }
-  if (lineWidth === undefined) return { ...whole, ...plain }
+  if (lineWidth === undefined) return { ...whole, form: 'lines' }
   const fitting = tables.find(({ widths }) => totalOf(widths) <= lineWidth)
-  if (fitting !== undefined) return { ...fitting, ...plain }
+  if (fitting !== undefined) return { ...fitting, form: 'lines', lineWidth }
   const tightest = tables.at(-1) ?? whole
-  if (!isProse(rows))
-    return { ...tightest, widths: cutTo(lineWidth, tightest.widths, rows), ...plain }
-  const wrapped = tables.find(({ shorten, widths }) => {
-    const room = roomForLast(widths, lineWidth)
-    return room >= leastLast(widths) && room >= longestWord(rows, shorten)
-  })
-  return wrapLast(wrapped ?? tightest, rows, lineWidth)
+  const goingOn = isProse(rows) ? letGoOn(tables, rows, lineWidth) : undefined
+  if (goingOn !== undefined) return goingOn
+  return isHeads(rows[0])
+    ? { shorten: brief, widths: [], form: 'folded', lineWidth }
+    : { ...tightest, form: 'lines', lineWidth }
 }
 
-function wrapLast(
-  { shorten, widths }: Pick<Layout, 'shorten' | 'widths'>,
-  rows: readonly (readonly string[])[],
-  lineWidth: number,
-): Layout {
-  const before = widths.slice(0, -1)
-  const room = roomForLast(widths, lineWidth)
-  if (room >= leastLast(widths)) {
-    return { shorten, widths: [...before, room], wraps: true, isBelow: false }
+/** With words of the last column in further lines; `undefined`: the others alone are too wide, and can be folded. */
+function letGoOn(tables: readonly Fitted[], rows: Rows, lineWidth: number): Layout | undefined {
+  const wrapped = tables.find(table => canWrap(table, rows, lineWidth))
+  if (wrapped !== undefined) return wrapLast(wrapped, lineWidth)
+  const tightest = tables.at(-1)
+  if (tightest === undefined) return undefined
+  const { widths } = tightest
+  if (isHeads(rows[0])) {
+    return totalOf(widths.slice(0, -1)) <= lineWidth ? putBelow(tightest, lineWidth) : undefined
   }
-  const below = Math.max(leastProse, lineWidth - belowIndent.length)
-  const cut = cutTo(lineWidth, before, rows)
-  return { shorten, widths: [...cut, below], wraps: true, isBelow: true }
+  // A word that is longer than the column stands out of it, as it would of a line of its own.
+  const hasRoom = roomForLast(widths, lineWidth) >= leastLast(widths)
+  return hasRoom ? wrapLast(tightest, lineWidth) : putBelow(tightest, lineWidth)
 }
+
+/** The last cell of a row that has fewer than the heads goes over the columns that are left, and makes none of them wider. */
+const padded = (cells: readonly string[], heads: readonly string[]): readonly string[] =>
+  cells.length < heads.length
+    ? heads.map((_, at) => (at < cells.length - 1 ? (cells[at] ?? '') : ''))
+    : cells
+
+const canWrap = ({ shorten, widths }: Fitted, rows: Rows, lineWidth: number): boolean => {
+  const room = roomForLast(widths, lineWidth)
+  return room >= leastLast(widths) && room >= longestWord(rows, shorten)
+}
+
+const wrapLast = ({ shorten, widths }: Fitted, lineWidth: number): Layout => ({
+  shorten,
+  widths: [...widths.slice(0, -1), roomForLast(widths, lineWidth)],
+  form: 'wraps',
+  lineWidth,
+})
+
+const putBelow = ({ shorten, widths }: Fitted, lineWidth: number): Layout => ({
+  shorten,
+  widths: [...widths.slice(0, -1), Math.max(leastProse, lineWidth - belowIndent.length)],
+  form: 'below',
+  lineWidth,
+})
 
 /** The last column has words in it. */
-const isProse = (rows: readonly (readonly string[])[]): boolean =>
+const isProse = (rows: Rows): boolean =>
   rows.some(cells => cells.length > 1 && cells.at(-1)?.includes(' ') === true)
 
 const leastLast = (widths: readonly number[]): number => Math.min(leastProse, widths.at(-1) ?? 0)
@@ -85,7 +99,7 @@ const leastLast = (widths: readonly number[]): number => Math.min(leastProse, wi
 const roomForLast = (widths: readonly number[], lineWidth: number): number =>
   lineWidth - totalOf(widths) + (widths.at(-1) ?? 0)
 
-const longestWord = (rows: readonly (readonly string[])[], shorten: Shorten): number =>
+const longestWord = (rows: Rows, shorten: Shorten): number =>
   Math.max(
     ...rows.flatMap(cells =>
       shorten(cells.at(-1) ?? '')
@@ -94,7 +108,7 @@ const longestWord = (rows: readonly (readonly string[])[], shorten: Shorten): nu
     ),
   )
 
-function widest(rows: readonly (readonly string[])[], shorten: Shorten): number[] {
+function widest(rows: Rows, shorten: Shorten): number[] {
   const widths: number[] = []
   for (const row of rows) {
     for (const [column, cell] of row.entries()) {
@@ -106,20 +120,3 @@ function widest(rows: readonly (readonly string[])[], shorten: Shorten): number[
 
 const totalOf = (widths: readonly number[]): number =>
   widths.reduce((sum, width) => sum + width, 0) + gap.length * Math.max(0, widths.length - 1)
-
-/** The widest column that names nothing gives, one character after another, until a line fits or none has more to give. */
-function cutTo(
-  lineWidth: number,
-  natural: readonly number[],
-  [heads = []]: readonly (readonly string[])[],
-): number[] {
-  const widths = [...natural]
-  const giving = widths.map((_, at) => at).filter(at => at > 0 && !nameHeads.has(heads[at] ?? ''))
-  for (let over = totalOf(widths) - lineWidth; over > 0; over--) {
-    const most = Math.max(0, ...giving.map(at => widths[at] ?? 0))
-    const widest = giving.findLast(at => widths[at] === most)
-    if (widest === undefined || most <= leastWidth) break
-    widths[widest] = most - 1
-  }
-  return widths
-}

@@ -3,7 +3,7 @@ import { parseReference, type Reference } from '../oci/reference.ts'
 import { paintOf } from './colour.ts'
 import type { CommandContext } from './command.ts'
 import { CommandFailure } from './command-failure.ts'
-import { columns, type Line, type Row, toText } from './table.ts'
+import { columns, type Line, type Row, toLines } from './table.ts'
 
 /** Prints a result: as a document with `--output json` or `yaml`, else as the lines given. */
 export function print(context: CommandContext, value: unknown, lines: () => readonly Line[]): void {
@@ -12,7 +12,8 @@ export function print(context: CommandContext, value: unknown, lines: () => read
   const paint = paintOf(context)
   const asLines = () =>
     lines()
-      .map(line => `${toText(line, width, paint)}\n`)
+      .flatMap(line => toLines(line, width, paint))
+      .map(text => `${text}\n`)
       .join('')
   terminal.out(write === undefined ? asLines() : write(value))
 }

@@ -7,7 +7,6 @@ export function resolutionLines(answer: Omit<ResolveAnswer, 'reference'>): reado
   const { digest, source, fresh, mediaType, size, confirmedAt, ageSeconds, steps } = answer
   const age = typeof ageSeconds === 'number' ? ` (${formatAge(ageSeconds)} ago)` : ''
   const rungs = steps ?? []
-  const width = Math.max(0, ...rungs.map(({ rung }) => rung.length))
   return [
     ...properties([
       ['digest', answer.found ? digest : 'none'],
@@ -20,6 +19,6 @@ export function resolutionLines(answer: Omit<ResolveAnswer, 'reference'>): reado
       ['size', typeof size === 'number' ? `${size} bytes` : undefined],
     ]),
     ...(rungs.length === 0 ? [] : ['', 'tried, in this order:']),
-    ...rungs.map(({ rung, outcome }) => `  ${rung.padEnd(width)}  ${outcome}`),
+    ...properties(rungs.map(({ rung, outcome }) => [rung, outcome])),
   ]
 }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { formatSize } from '../config/quantity.ts'
 import type { RunningDaemon } from './command.ts'
-import { columns, indented, toText } from './table.ts'
+import { columns, indented, toLines } from './table.ts'
 
 /** What `serve` says once it listens: where everything is, and a line to try. */
 export function welcome(
@@ -35,7 +35,7 @@ export function welcome(
   return [
     `holdfast ${version} is ready`,
     '',
-    ...columns(rows).map(row => toText(indented(row), undefined)),
+    ...columns(rows).flatMap(row => toLines(indented(row), undefined)),
     '',
     'To try it:',
     `  ${tryCommand(exampleUrl(config, addresses.mirror))}`,

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util'
 import t from 'tap'
 import { paintOf } from '../../src/cli/colour.ts'
 import type { Terminal } from '../../src/cli/command.ts'
-import { columns, toText } from '../../src/cli/table.ts'
+import { columns, toLines } from '../../src/cli/table.ts'
 
 const terminal: Terminal = {
   out() {},
@@ -21,7 +21,7 @@ const rows = columns([
 t.test('what tells a state has its colour on a terminal, and nothing else has', async t => {
   const paint = paintOf({ terminal, env: {} })
   t.strictSame(
-    rows.map(row => toText(row, 80, paint)),
+    rows.flatMap(row => toLines(row, 80, paint)),
     [
       'NODE    STATE                       NOTE',
       'gone    \x1b[32malive\x1b[0m                       ready',
@@ -31,8 +31,8 @@ t.test('what tells a state has its colour on a terminal, and nothing else has', 
     ],
   )
   t.strictSame(
-    rows.map(row => stripVTControlCharacters(toText(row, 80, paint))),
-    rows.map(row => toText(row, 80)),
+    rows.flatMap(row => toLines(row, 80, paint).map(stripVTControlCharacters)),
+    rows.flatMap(row => toLines(row, 80)),
     'columns stand where they stood',
   )
 })

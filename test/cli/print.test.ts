@@ -1,8 +1,8 @@
 import t from 'tap'
 import { formatAge, formatSayer, properties } from '../../src/cli/print.ts'
-import { columns, toText } from '../../src/cli/table.ts'
+import { columns, toLines } from '../../src/cli/table.ts'
 
-const texts = (rows: ReturnType<typeof columns>) => rows.map(row => toText(row, undefined))
+const texts = (rows: ReturnType<typeof columns>) => rows.flatMap(row => toLines(row, undefined))
 
 t.test('columns are as wide as their widest cell, and end where their text ends', async t => {
   t.strictSame(

@@ -52,7 +52,8 @@ t.test('on a terminal it takes the place of what stood there, and fits', async t
   const size = { columns: 30, rows: 24 }
   const { frames } = await watched(env, ['store', '--watch'], { frames: 1, size })
   const [frame = ''] = frames
-  t.match(frame, '\u001b[Ha: nothing is kept here, cont…\u001b[K\n')
+  t.match(frame, '\u001b[Ha: nothing is kept here,\u001b[K\ncontainerd is its store\u001b[K\n')
+  t.match(frame, 'connected-to-something-lo…\u001b[K\n')
   t.match(frame, '\u001b[J')
   const low = { columns: 100, rows: 2 }
   const short = await watched(env, ['store', '--watch'], { frames: 1, size: low })
