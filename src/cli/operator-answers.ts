@@ -55,6 +55,8 @@ export const pinChangeAnswer = Type.Object({
   ...pin,
   complete: Type.Boolean(),
   fetching: Type.Boolean(),
+  /** Blocked digests that a rollback passed over. */
+  skipped: orNothing(Type.Array(Type.String())),
   changed,
   before,
   storedOn,

@@ -32,10 +32,19 @@ export function pinLines(
       storedOnProperty(storedOn),
     ]),
     ...(complete ? [] : ['', `no node holds all of the image: ${fetching ? awaited : absent}`]),
+    ...skippedLines(answer),
     ...beforeLines(answer),
     ...strayLines([answer]),
     ...tooFewLines(answer, copies),
   ]
+}
+
+/** What a rollback went past. */
+function skippedLines({ skipped }: PinChangeAnswer | PinRemovalAnswer): readonly string[] {
+  const told = (skipped ?? []).map(
+    digest => `${digest} is blocked and was passed over; \`holdfast unblock ${digest}\` lifts that`,
+  )
+  return told.length === 0 ? [] : ['', ...told]
 }
 
 /** What the pin does, whether this node could serve it alone, and whether somebody said otherwise without knowing of it. */

@@ -31,6 +31,7 @@ const seen = Type.Object({
   firstSeenAt: Type.String(),
   lastSeenAt: Type.String(),
   complete: Type.Boolean(),
+  blocked: orNothing(Type.Boolean()),
 })
 
 /** `GET /api/v1/tags/{reference}` */

@@ -153,6 +153,7 @@ export async function openFaces(
       resolveTag: parts.pull.resolveTag,
       refreshTag: parts.pull.refreshTag,
       ledger,
+      blockedAnswers: parts.database.blockedAnswers,
       resolutions: parts.database.resolutions,
       view,
       ...parts.archive,

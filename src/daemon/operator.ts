@@ -33,6 +33,7 @@ export function wirePins({
   return createPins({
     ledger: database.ledger,
     book: database.pins,
+    history: database.blockedAnswers.history,
     async resolve(key, signal) {
       const answer = await pull.resolveTag(key, { asking: 'explain', signal })
       if (!answer.found) return answer.reason

@@ -1,3 +1,5 @@
+import type { Digest } from '../oci/digest.ts'
+
 /** Why nothing became of what an operator said. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'
@@ -29,6 +31,13 @@ export class Refusal extends Error {
     this.code = code
   }
 }
+
+/** Why a blocked digest is pinned to nothing. */
+export const blockedRefusal = (digest: Digest): Refusal =>
+  new Refusal(
+    'blocked',
+    `${digest} is blocked: no node answers a tag with it; \`holdfast unblock ${digest}\` lifts that, \`holdfast blocks\` tells why it is`,
+  )
 
 /** On how many nodes a change is durable, of how many, and how many of the others are away. */
 export interface Stored {

@@ -1,8 +1,9 @@
 import type { Digest } from '../oci/digest.ts'
 import { formatTag, type Repository, type TagReference } from '../oci/reference.ts'
+import type { BlockedAnswers } from '../ports/blocked-answers.ts'
 import type { PinBook, PinState } from '../ports/pin-book.ts'
 import type { TagLedger, Target } from '../ports/tag-ledger.ts'
-import { mustBeOperator, Refusal, type Stored } from './operator-word.ts'
+import { blockedRefusal, mustBeOperator, Refusal, type Stored } from './operator-word.ts'
 
 /** What an operator wants of a pin. */
 export interface PinWish {
@@ -41,6 +42,8 @@ export interface PinChange {
   readonly isComplete: boolean
   /** What is missing is being fetched. */
   readonly isFetching: boolean
+  /** Blocked digests that were passed over on the way back to an earlier one, newest first. */
+  readonly skipped: readonly Digest[]
 }
 
 /** Sets pins, each only on a digest that can be served. */
@@ -53,7 +56,9 @@ export interface Pins {
 
 /** Whom pins ask. */
 export interface PinParts {
-  readonly ledger: Pick<TagLedger, 'setPin' | 'removePin' | 'history' | 'trustedNowMs'>
+  readonly ledger: Pick<TagLedger, 'setPin' | 'removePin' | 'trustedNowMs'>
+  /** What a tag is known to have stood for, newest first, blocked digests among it. */
+  readonly history: BlockedAnswers['history']
   readonly book: Omit<PinBook, 'each'>
   /** What the tag resolves to; a text says why to nothing. */
   readonly resolve: (key: TagReference, signal: AbortSignal) => Promise<Target | string>
@@ -78,6 +83,12 @@ export interface PinParts {
   ) => Promise<Stored>
 }
 
+/** What a wish comes to: a digest of which nothing else is known may be one. */
+interface Found {
+  readonly target: Target | Digest
+  readonly skipped: readonly Digest[]
+}
+
 /** Pins of this node's ledger. */
 export function createPins(parts: PinParts): Pins {
   const { ledger, book } = parts
@@ -89,29 +100,65 @@ export function createPins(parts: PinParts): Pins {
     throw new Refusal('past', `a pin cannot end in the past: it is ${now} by this node's clock`)
   }
 
-  /** What an earlier digest was: the newest of the history that is not what the tag answers with. */
-  function previous(key: TagReference, standing: PinState | undefined): Target {
-    const history = ledger.history(key)
+  const isServed = ({ digest }: Target): boolean => !book.isBlocked(digest)
+
+  /** What an earlier digest was: the newest of the history that is not what the tag answers with, and not blocked. */
+  function previous(key: TagReference): Found {
+    const history = parts.history(key)
+    const standing = book.get(key)
     const answered =
-      standing?.standing === 'in-force' ? standing.target?.digest : history[0]?.digest
+      standing?.standing === 'in-force' ? standing.target?.digest : history.find(isServed)?.digest
     const at = history.findIndex(({ digest }) => digest === answered)
-    const found = history.slice(at + 1).find(({ digest }) => digest !== answered)
-    if (found !== undefined) return found
-    throw new Refusal('nothing', `${formatTag(key)} is not known to have stood for anything else`)
+    const earlier = history.slice(at + 1).filter(({ digest }) => digest !== answered)
+    const target = earlier.find(isServed)
+    if (target === undefined) throw nothingEarlier(key, answered, history)
+    const skipped = earlier.slice(0, earlier.indexOf(target)).map(({ digest }) => digest)
+    return { target, skipped }
+  }
+
+  function nothingEarlier(
+    key: TagReference,
+    answered: Digest | undefined,
+    history: readonly Target[],
+  ): Refusal {
+    const tag = formatTag(key)
+    const blocked = history.find(one => !isServed(one))?.digest
+    if (blocked !== undefined) {
+      return new Refusal(
+        'nothing',
+        `${tag} is known to have stood for nothing else that may be served: ${blocked} is blocked; \`holdfast unblock ${blocked}\` lifts that`,
+      )
+    }
+    if (answered === undefined) {
+      return new Refusal(
+        'nothing',
+        `nothing is remembered of ${tag}; \`holdfast tags\` lists what is`,
+      )
+    }
+    return new Refusal(
+      'nothing',
+      `${tag} is not known to have stood for anything but ${answered}; \`holdfast pin ${tag} DIGEST\` takes another one`,
+    )
   }
 
   async function targetOf(
     key: TagReference,
     to: PinWish['to'],
     signal: AbortSignal,
-  ): Promise<Target | Digest> {
-    if (to === 'previous') return previous(key, book.get(key))
+  ): Promise<Found> {
+    if (to === 'previous') return previous(key)
     if (to !== 'now') {
-      return parts.describe(to) ?? ledger.history(key).find(({ digest }) => digest === to) ?? to
+      const target =
+        parts.describe(to) ?? parts.history(key).find(({ digest }) => digest === to) ?? to
+      return { target, skipped: [] }
     }
-    const resolved = await parts.resolve(key, signal)
-    if (typeof resolved !== 'string') return resolved
-    throw new Refusal('nothing', `${formatTag(key)} resolves to nothing now: ${resolved}`)
+    const target = await parts.resolve(key, signal)
+    if (typeof target !== 'string') return { target, skipped: [] }
+    const tag = formatTag(key)
+    throw new Refusal(
+      'nothing',
+      `${tag} resolves to nothing now: ${target}; \`holdfast explain ${tag}\` tells what was tried`,
+    )
   }
 
   async function known(
@@ -134,12 +181,10 @@ export function createPins(parts: PinParts): Pins {
     key: TagReference,
     { to, allowIncomplete, allowBlocked = false, described }: PinWish,
     signal: AbortSignal,
-  ): Promise<{ readonly target: Target; readonly isComplete: boolean }> {
-    const wanted = await targetOf(key, to, signal)
+  ): Promise<Pick<PinChange, 'isComplete' | 'skipped'> & { readonly target: Target }> {
+    const { target: wanted, skipped } = await targetOf(key, to, signal)
     const digest = typeof wanted === 'string' ? wanted : wanted.digest
-    if (book.isBlocked(digest) && !allowBlocked) {
-      throw new Refusal('blocked', `${digest} is blocked: no node serves it`)
-    }
+    if (book.isBlocked(digest) && !allowBlocked) throw blockedRefusal(digest)
     const isComplete = await parts.isInReach(key, digest)
     if (!isComplete && !allowIncomplete) {
       throw new Refusal(
@@ -148,14 +193,14 @@ export function createPins(parts: PinParts): Pins {
       )
     }
     const target = typeof wanted === 'string' ? await known(key, digest, described, signal) : wanted
-    return { target, isComplete }
+    return { target, isComplete, skipped }
   }
 
   async function acknowledged(
     key: TagReference,
     before: PinState | undefined,
     { copies, signal }: PinTerms,
-    image: Pick<PinChange, 'isComplete' | 'isFetching'>,
+    image: Pick<PinChange, 'isComplete' | 'isFetching' | 'skipped'>,
   ): Promise<PinChange> {
     const stored = await parts.storeOnOthers(key, copies, signal)
     return { before, after: book.get(key), stored, ...image }
@@ -166,13 +211,12 @@ export function createPins(parts: PinParts): Pins {
       mustBeOperator(parts.isOperator)
       mustLast(wish)
       terms.check(book.get(key)) // before anything is fetched for it
-      const { target, isComplete } = await find(key, wish, terms.signal)
+      const { target, isComplete, skipped } = await find(key, wish, terms.signal)
       const standing = book.get(key)
       terms.check(standing)
       if (!isSame(standing, target, wish)) await ledger.setPin(key, target, detailsOf(wish))
-      const isServed = !book.isBlocked(target.digest)
-      const isFetching = !isComplete && isServed && parts.complete(key, target.digest)
-      return acknowledged(key, standing, terms, { isComplete, isFetching })
+      const isFetching = !isComplete && isServed(target) && parts.complete(key, target.digest)
+      return acknowledged(key, standing, terms, { isComplete, isFetching, skipped })
     },
     async remove(key, author, terms) {
       mustBeOperator(parts.isOperator)
@@ -180,7 +224,11 @@ export function createPins(parts: PinParts): Pins {
       terms.check(standing)
       const isPinned = standing !== undefined && standing.standing !== 'removed'
       if (isPinned) await ledger.removePin(key, author)
-      return acknowledged(key, standing, terms, { isComplete: true, isFetching: false })
+      return acknowledged(key, standing, terms, {
+        isComplete: true,
+        isFetching: false,
+        skipped: [],
+      })
     },
   }
 }

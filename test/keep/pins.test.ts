@@ -49,9 +49,9 @@ function open(change: Partial<PinParts> = {}, standing?: PinState) {
         did.push(['remove', author])
         state = pinOf(undefined)
       },
-      history: () => [seen('new'), seen('old'), seen('older')],
       trustedNowMs: () => today,
     },
+    history: () => [seen('new'), seen('old'), seen('older')],
     book: { get: () => state, history: () => [], list: () => [], isBlocked: () => false },
     resolve: async () => image('new'),
     describe: () => undefined,
@@ -92,6 +92,32 @@ t.test('a rollback goes to what the tag stood for before', async t => {
     'and again to the one before that',
   )
   await t.rejects(pins.set(nginx, { ...wish, to: 'previous' }, terms), { code: 'nothing' })
+})
+
+t.test('what is blocked is passed over on the way back, and what to do is told', async t => {
+  const back = async (blocked: readonly string[], history: readonly string[]) => {
+    const digests: readonly string[] = blocked.map(name => image(name).digest)
+    const { pins } = open({
+      history: () => history.map(seen),
+      book: {
+        get: () => undefined,
+        history: () => [],
+        list: () => [],
+        isBlocked: digest => digests.includes(digest),
+      },
+    })
+    return pins.set(nginx, { ...wish, to: 'previous' }, terms)
+  }
+  const { digest } = image('bad')
+  t.match(await back(['bad'], ['new', 'bad', 'old']), { skipped: [digest] })
+  t.match(await back([], ['new', 'old']), { skipped: [] })
+  const unblock = new RegExp(`holdfast unblock ${digest}`)
+  t.match(await back(['bad'], ['bad', 'new', 'old']), { skipped: [] }, 'what is before it already')
+  for (const history of [['new', 'bad'], ['bad', 'new'], ['bad']]) {
+    await t.rejects(back(['bad'], history), { code: 'nothing', message: unblock })
+  }
+  await t.rejects(back([], ['new']), { message: /anything but sha256:.*holdfast pin .* DIGEST/ })
+  await t.rejects(back([], []), { message: /nothing is remembered of .*holdfast tags/ })
 })
 
 t.test('a digest that nobody holds is refused, or pinned and fetched', async t => {
@@ -163,7 +189,8 @@ t.test('a pin on a blocked digest is said where that is allowed, and nothing fet
   const { pins, did } = open({ book, isInReach: async () => false })
   const to = image('old').digest
   const blocked = { ...wish, to, allowIncomplete: true }
-  await t.rejects(pins.set(nginx, blocked, terms), { code: 'blocked' })
+  const unblock = new RegExp(`holdfast unblock ${to}`)
+  await t.rejects(pins.set(nginx, blocked, terms), { code: 'blocked', message: unblock })
   const change = await pins.set(nginx, { ...blocked, allowBlocked: true }, terms)
   t.match(change, { isFetching: false })
   t.match(did, [['set', to]])

@@ -1,5 +1,7 @@
-import { historyOf, type KeyState } from '../../ledger/key-state.ts'
+import { type Exclusions, historyOf, type KeyState } from '../../ledger/key-state.ts'
 import { pinInForce } from '../../ledger/pin.ts'
+import { compareTexts } from '../../ledger/record.ts'
+import type { Digest } from '../../oci/digest.ts'
 import { formatTag } from '../../oci/reference.ts'
 import type { BlockedAnswer, BlockedAnswers } from '../../ports/blocked-answers.ts'
 import type { Connection } from './database.ts'
@@ -11,6 +13,7 @@ export function createBlockedAnswers(parts: {
   readonly reader: Reader
   /** What is stored and what is being written of a key. */
   readonly stateOf: (key: string) => KeyState
+  readonly pendingKeys: () => Iterable<string>
   readonly nowMs: () => number
 }): BlockedAnswers {
   const { reader } = parts
@@ -29,8 +32,28 @@ export function createBlockedAnswers(parts: {
     return newest && { digest: newest.digest, isPin: false }
   }
 
+  /** Whether it is what the key is answered with by what is remembered, were it not blocked. */
+  function standsFor(key: string, digest: Digest): boolean {
+    const state = parts.stateOf(key)
+    const exclusions: Exclusions = {
+      isBanned,
+      isBlocked: other => other !== digest && isBlocked(other),
+    }
+    const pin = pinInForce(state, exclusions, parts.nowMs())
+    return (pin ?? historyOf(state, exclusions)[0])?.digest === digest
+  }
+
   return {
     of: key => (isAnyBlocked() ? find(formatTag(key)) : undefined),
+    history: key => historyOf(parts.stateOf(formatTag(key)), unblocked),
+    tagsOf(digest) {
+      const stored = reader.read(r => keysOf(r.db, '', [digest]), [])
+      const keys = new Set([...stored, ...parts.pendingKeys()])
+      return [...keys]
+        .filter(key => standsFor(key, digest))
+        .sort(compareTexts)
+        .map(parseKey)
+    },
     under(beginnings) {
       if (!isAnyBlocked()) return []
       const blocked = reader.exclusions.list('block').map(({ key }) => key)

@@ -243,7 +243,12 @@ export function createTagLedger(
       pendingKeys: () => pending.keys(),
       nowMs: time.nowMs,
     }),
-    blockedAnswers: createBlockedAnswers({ reader, stateOf: stateForWriting, nowMs: time.nowMs }),
+    blockedAnswers: createBlockedAnswers({
+      reader,
+      stateOf: stateForWriting,
+      pendingKeys: () => pending.keys(),
+      nowMs: time.nowMs,
+    }),
     changed,
     learnFromPeers,
     reaffirm: key =>

@@ -109,9 +109,24 @@ function historyLines({ live, history }: TagAnswer): readonly Line[] {
     one.confirmedAt,
     one.source,
     formatSayer(one.saidBy, one.saidByName) ?? '',
-    one.complete ? '' : 'incomplete here',
+    tellSeen(one),
   ])
-  return columns([['DIGEST', 'FIRST SEEN', 'CONFIRMED', 'SOURCE', 'SAID BY', ''], ...rows])
+  return [
+    ...columns([['DIGEST', 'FIRST SEEN', 'CONFIRMED', 'SOURCE', 'SAID BY', ''], ...rows]),
+    ...blockedLines(history),
+  ]
+}
+
+/** What keeps a digest of the history from being answered with. */
+const tellSeen = ({ blocked, complete }: TagAnswer['history'][number]): string =>
+  [...(blocked === true ? ['blocked'] : []), ...(complete ? [] : ['incomplete here'])].join(', ')
+
+/** How what is blocked comes back. */
+function blockedLines(history: TagAnswer['history']): readonly Line[] {
+  const blocked = history.find(one => one.blocked === true)
+  return blocked === undefined
+    ? []
+    : [`\`holdfast unblock ${blocked.digest}\` lets it be answered with again`]
 }
 
 function answerLines({ answers }: TagAnswer): readonly Line[] {

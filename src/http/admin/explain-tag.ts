@@ -1,6 +1,7 @@
 import type { Digest } from '../../oci/digest.ts'
 import type { Platform } from '../../oci/platform.ts'
 import { formatTag, type TagReference } from '../../oci/reference.ts'
+import type { BlockedAnswers } from '../../ports/blocked-answers.ts'
 import type { PinBook } from '../../ports/pin-book.ts'
 import type { Observation, TagLedger } from '../../ports/tag-ledger.ts'
 import type { ImageHolders } from '../../pull/image-holders.ts'
@@ -12,8 +13,9 @@ import type { TagAnswer } from './tag-contract.ts'
 
 /** Where an explanation comes from. */
 export interface ExplainParts {
-  readonly ledger: Pick<TagLedger, 'history' | 'live' | 'pin'>
-  readonly pinBook: Pick<PinBook, 'get' | 'history'>
+  readonly ledger: Pick<TagLedger, 'live' | 'pin'>
+  readonly blockedAnswers: Pick<BlockedAnswers, 'history'>
+  readonly pinBook: Pick<PinBook, 'get' | 'history' | 'isBlocked'>
   readonly isComplete: (digest: Digest) => boolean
   readonly platformStates: PlatformStates
   /** Platforms of this node's clients and of other nodes'. */
@@ -43,6 +45,7 @@ export function createExplainTag(
     firstSeenAt: iso(seen.firstSeenMs),
     lastSeenAt: iso(seen.lastSeenMs),
     complete: parts.isComplete(seen.digest),
+    blocked: parts.pinBook.isBlocked(seen.digest),
   })
 
   async function holdersOf(digest: Digest, signal: AbortSignal): Promise<TagAnswer['holders']> {
@@ -60,7 +63,7 @@ export function createExplainTag(
       ...answers.asOf(),
       reference: ref,
       ...defined({ live: live && describe(live), pin: pin && tellPin(pin), digest }),
-      history: ledger
+      history: parts.blockedAnswers
         .history(key)
         .filter(seen => seen.digest !== live?.digest)
         .map(describe),

@@ -133,6 +133,10 @@ export const pinChangeAnswer = Type.Object({
   }),
   complete: described(Type.Boolean(), 'Nodes like this one can run the image now.'),
   fetching: described(Type.Boolean(), 'What is missing is being fetched.'),
+  skipped: described(
+    Type.Optional(Type.Array(text)),
+    'Blocked digests that were passed over on the way back to `previous`, newest first.',
+  ),
   storedOn,
 })
 

@@ -119,7 +119,7 @@ export function addPins(
     change: Awaited<ReturnType<Pins['set']>>,
     reply: TagReply,
   ): Promise<PinChangeAnswer> {
-    const { after, isFetching, stored } = change
+    const { after, isFetching, skipped, stored } = change
     if (after === undefined) throw new Error('a pin was set and is not there')
     writeTag(reply, versionOf(after))
     return {
@@ -134,6 +134,7 @@ export function addPins(
       }),
       complete: change.isComplete,
       fetching: isFetching,
+      ...(skipped.length > 0 && { skipped: [...skipped] }),
       storedOn: stored,
     }
   }

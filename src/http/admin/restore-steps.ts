@@ -4,7 +4,7 @@ import type { Exclusions } from '../../keep/exclusions.ts'
 import type { KeptPattern } from '../../keep/keep-set.ts'
 import type { Keeps } from '../../keep/keeps.ts'
 import type { ClusterModeState } from '../../keep/mode-switch.ts'
-import { Refusal } from '../../keep/operator-word.ts'
+import { blockedRefusal } from '../../keep/operator-word.ts'
 import type { Pins, PinWish } from '../../keep/pins.ts'
 import type { WarmSchedule } from '../../keep/warm-schedule.ts'
 import type { WarmSchedules } from '../../keep/warm-schedules.ts'
@@ -119,8 +119,7 @@ export function createRestoreSteps(
     })
 
   function mustBeServed(digest: Digest): void {
-    if (!pinBook.isBlocked(digest)) return
-    throw new Refusal('blocked', `${digest} is blocked: no node serves it`)
+    if (pinBook.isBlocked(digest)) throw blockedRefusal(digest)
   }
 
   function lookAtPin(entry: EntriesOf<'pins'>[number], allowBlocked: boolean): Standing {

@@ -79,18 +79,22 @@ const seen = Type.Object({
   firstSeenAt: time,
   lastSeenAt: time,
   complete: described(Type.Boolean(), 'This node holds all of it.'),
+  blocked: described(Type.Boolean(), 'No node answers a tag with it.'),
 })
 
 /**
  * `GET /api/v1/tags/{reference}`: all that this node knows of a tag, and what it would answer now. `live` is the newest observation,
- * `history` the digests before it. `platforms` and `holders` are of `digest`: the pin's, else the newest one. `answers` are the last that
+ * `history` the other digests, newest first. `platforms` and `holders` are of `digest`: the pin's, else the newest one. `answers` are the last that
  * this node gave; `GET /api/v1/resolutions` has more of them.
  */
 export const tagAnswer = Type.Object({
   ...asOf,
   reference: text,
   live: described(Type.Optional(seen), 'The newest observation.'),
-  history: described(Type.Array(seen), 'The digests before it.'),
+  history: described(
+    Type.Array(seen),
+    'The other digests that it is known to have stood for, newest first, blocked ones among them.',
+  ),
   pin: Type.Optional(Type.Object(pin)),
   digest: described(
     optionalText,

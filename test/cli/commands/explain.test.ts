@@ -147,6 +147,17 @@ t.test('of a pin it is told what there would be without it, or what puts it in f
   )
 })
 
+t.test('what is blocked stands in the history, with what lifts that', async t => {
+  const bad = { ...seen, digest: `sha256:${'e'.repeat(64)}`, blocked: true, complete: false }
+  const history = [bad, { ...seen, digest: older, blocked: false }]
+  const { env } = await scriptAdmin(t, () => [200, { ...full, history }])
+  const { out } = await cli(['explain', 'nginx'], { env })
+  t.match(
+    out.split('\n\n')[5],
+    /sha256:c+ .* abababababab\n {2}sha256:e+ .* +blocked, incomplete here\n {2}sha256:d+ .*\n {2}`holdfast unblock sha256:e+` lets it be answered with again$/,
+  )
+})
+
 t.test('a digest needs no explanation', async t => {
   t.match(await cli(['explain', `nginx@${digest}`]), { code: 2, err: /names a digest/ })
 })

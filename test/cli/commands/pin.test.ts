@@ -72,6 +72,15 @@ t.test('a rollback goes back by itself or to what is named', async t => {
   )
 })
 
+t.test('what a rollback passed over is told, with what lets it be served again', async t => {
+  const bad = `sha256:${'e'.repeat(64)}`
+  const { env } = await scriptAdmin(t, () => [200, { ...change, skipped: [bad] }])
+  t.match(
+    (await cli(['rollback', 'nginx'], { env })).out,
+    `\n\n${bad} is blocked and was passed over; \`holdfast unblock ${bad}\` lifts that\n`,
+  )
+})
+
 t.test('what is not yet as it should be is told', async t => {
   let fetching = true
   const { env } = await scriptAdmin(t, () => [200, { ...change, complete: false, fetching }])

@@ -146,7 +146,7 @@ t.test('an entry that is refused, or fails, is told and does not stop the others
       { reason: 'there are too many' },
       { reason: /a b/ },
       { reason: /"sha256:short" is no digest/ },
-      { reason: `${other} is blocked: no node serves it` },
+      { reason: `${other} is blocked: no node answers a tag with it` },
       { reason: /the log of the node tells more/ },
     ],
   })

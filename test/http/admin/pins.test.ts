@@ -43,6 +43,7 @@ async function start(t: Parameters<typeof startAdmin>[0], standing: PinState | u
     stored: { nodes: 2, members: 3, away: 0 },
     isComplete: true,
     isFetching: false,
+    skipped: [],
   })
   const admin = await startAdmin(t, {
     pinBook: {
@@ -246,7 +247,14 @@ t.test(
           set: () => Promise.reject(new Error('nothing is pinned')),
           async remove(_, __, terms) {
             terms.check(is)
-            return { before: is, after: is, stored, isComplete: true, isFetching: false }
+            return {
+              before: is,
+              after: is,
+              stored,
+              isComplete: true,
+              isFetching: false,
+              skipped: [],
+            }
           },
         },
       })

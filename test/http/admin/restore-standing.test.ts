@@ -27,7 +27,14 @@ const setOver =
   (standing: PinState): Pins['set'] =>
   async (_key, _wish, { check }) => {
     check(standing)
-    return { before: standing, after: pinned(), stored, isComplete: true, isFetching: false }
+    return {
+      before: standing,
+      after: pinned(),
+      stored,
+      isComplete: true,
+      isFetching: false,
+      skipped: [],
+    }
   }
 
 t.test('what somebody says while an entry is restored stays, unless it is replaced', async t => {

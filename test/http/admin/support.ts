@@ -159,10 +159,10 @@ export async function startAdmin(
       imageHolders: async () => [],
       ledger: {
         live: () => undefined,
-        history: () => [],
         pin: () => undefined,
         trustedNowMs: () => nowMs,
       },
+      blockedAnswers: { history: () => [] },
       resolutions: { find: () => [] },
       pins: { set: noPins, remove: noPins },
       pinBook: {

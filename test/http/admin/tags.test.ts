@@ -78,6 +78,7 @@ t.test('a search that makes no sense is told so', async t => {
   }
 })
 
+const bad = `sha256:${'e'.repeat(64)}` as Digest
 const older = `sha256:${'b'.repeat(64)}` as Digest
 const path = '/api/v1/tags/reg.lab%2Flab%2Fapp%3Aa'
 
@@ -90,11 +91,17 @@ t.test('a tag is explained: what is answered, what is known, what is held and by
     },
     ledger: {
       live: () => observation,
-      history: () => [observation, { ...observation, digest: older, source: 'import' }],
       pin: () => undefined,
       stats: () => t.fail() as never,
       countTags: () => t.fail() as never,
       trustedNowMs: () => nowMs,
+    },
+    blockedAnswers: {
+      history: () => [
+        { ...observation, digest: bad },
+        observation,
+        { ...observation, digest: older, source: 'import' },
+      ],
     },
     pinBook: {
       get: key => ({
@@ -110,7 +117,7 @@ t.test('a tag is explained: what is answered, what is known, what is held and by
       history: () => [],
       list: () => [],
       each: () => [],
-      isBlocked: () => false,
+      isBlocked: digest => digest === bad,
     },
     isComplete: digest => digest === older,
     platforms: () => [{ os: 'linux', architecture: 'amd64' }],
@@ -153,7 +160,10 @@ t.test('a tag is explained: what is answered, what is known, what is held and by
   t.match(body, {
     reference: 'reg.lab/lab/app:a',
     live: { digest: manifestDigest, source: 'upstream', saidBy: 'aa', complete: false },
-    history: [{ digest: older, source: 'import', complete: true }],
+    history: [
+      { digest: bad, blocked: true },
+      { digest: older, source: 'import', complete: true, blocked: false },
+    ],
     pin: { standing: 'removed', author: 'u' },
     digest: manifestDigest,
     platforms: [{ state: 'incomplete', wanted: true, missing: [{ kind: 'manifest' }] }],
@@ -161,7 +171,7 @@ t.test('a tag is explained: what is answered, what is known, what is held and by
     resolution: { found: true, digest: older, steps: [{ rung: 'pin' }] },
     answers: [{ reason: 'nothing was known', count: 3 }],
   })
-  t.equal((body as { history: unknown[] }).history.length, 1, 'the newest is not told twice')
+  t.equal((body as { history: unknown[] }).history.length, 2, 'the newest is not told twice')
   t.match(asked, [
     [keyOf('a'), 'explain'],
     [manifestDigest, 1],
@@ -174,7 +184,6 @@ t.test('the platforms and holders of a pinned tag are those of its pin', async t
   const { ask } = await startAdmin(t, {
     ledger: {
       live: () => observation,
-      history: () => [observation],
       pin: () => ({
         ...observation,
         digest: older,
@@ -262,7 +271,6 @@ t.test('a tag is forgotten for who saw what is there, and noted', async t => {
   const { ask, token } = await startAdmin(t, {
     ledger: {
       live: () => live,
-      history: () => [],
       pin: () => undefined,
       stats: () => t.fail() as never,
       countTags: () => t.fail() as never,
