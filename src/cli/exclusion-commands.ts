@@ -1,6 +1,6 @@
 import type { Command } from './command.ts'
 import type { ExitCode } from './exit-codes.ts'
-import { copies, reasons } from './operator-options.ts'
+import { copies, noteStays, reasons } from './operator-options.ts'
 
 /** The commands for bans and blocks. @param askingExitCodes those of every command that asks a node */
 export const exclusionCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => {
@@ -22,7 +22,7 @@ export const exclusionCommands = (askingExitCodes: readonly ExitCode[]): readonl
         'For a node that was stolen or lies. What it says of tags no longer counts, what it said before neither, on every node, and nobody ' +
         'connects to it. Nothing is lost: what others say of the same tags comes back into force, and `unban` takes it all back. Whoever holds ' +
         'the key of the cluster can come back under another id: change the key as well (`holdfast mesh secret --help`). NODE is a name of ' +
-        '`holdfast peers`, or its id or the beginning of it.',
+        `\`holdfast peers\`, or its id or the beginning of it. ${noteStays}`,
       options: [...reasons, copies],
       examples: [{ line: 'holdfast ban galley --note "stolen in port"', does: '' }],
     },
@@ -53,7 +53,7 @@ export const exclusionCommands = (askingExitCodes: readonly ExitCode[]): readonl
       usage: 'DIGEST [--note TEXT]',
       description:
         'For an image that must not be run. No tag is answered with it on any node, whatever the registry says: what the tag stood for before ' +
-        'is answered, or nothing. Pods that name the digest itself, and nodes that hold the image already, are not stopped by it.',
+        `is answered, or nothing. Pods that name the digest itself, and nodes that hold the image already, are not stopped by it. ${noteStays}`,
       options: [...reasons, copies],
       examples: [{ line: 'holdfast block sha256:… --note CVE-2026-1234', does: '' }],
     },

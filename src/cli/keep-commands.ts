@@ -1,6 +1,6 @@
 import type { Command } from './command.ts'
 import type { ExitCode } from './exit-codes.ts'
-import { copies, reasons } from './operator-options.ts'
+import { copies, noteStays, reasons } from './operator-options.ts'
 
 /** The commands for what must stay available offline. @param askingExitCodes those of every command that asks a node */
 export const keepCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => {
@@ -20,7 +20,7 @@ export const keepCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
         'In a mesh keep.copies nodes hold what the tags of PATTERN stand for, and fetch what they lack; a node alone holds all of it. No node drops ' +
         'it to make room. PATTERN is an image, or a pattern ' +
         'as in keep.patterns: * stands for anything within one component, ** also across slashes, and without a tag every tag is meant. ' +
-        'nginx is docker.io/library/nginx, as for docker pull. Quote it, or the shell reads the stars.',
+        `nginx is docker.io/library/nginx, as for docker pull. Quote it, or the shell reads the stars. ${noteStays}`,
       options: [...reasons, copies],
       examples: [
         { line: 'holdfast keep nginx:1.27 --note "the bridge"', does: 'one tag' },

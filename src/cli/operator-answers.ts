@@ -2,6 +2,9 @@ import { type Static, Type } from 'typebox'
 import { orNothing, text } from './answers.ts'
 import { before, changed, storedOn } from './operator-words.ts'
 
+/** Who said when what stands, and how it is named in `If-Match`. */
+const said = { setAt: text, setOn: text, setOnName: text, note: text, author: text, version: text }
+
 /** A pin, without its history. */
 export const pin = {
   reference: Type.String(),
@@ -16,6 +19,7 @@ export const pin = {
   setAt: Type.String(),
   setOn: Type.String(),
   setOnName: text,
+  version: text,
   /** What was said of it without knowing of it. */
   conflict: orNothing(
     Type.Object({
@@ -29,6 +33,9 @@ export const pin = {
   completeHere: orNothing(Type.Boolean()),
   heldOtherwise: orNothing(Type.Array(Type.Object({ node: Type.String(), digest: Type.String() }))),
 }
+
+/** `GET /api/v1/pins/{reference}`, where its history is not wanted */
+export const standingPinAnswer = Type.Object(pin)
 
 /** `GET /api/v1/pins` */
 export const pinsAnswer = Type.Object({ items: Type.Array(Type.Object(pin)), next: text })
@@ -85,43 +92,45 @@ export const exclusionsAnswer = Type.Object({
   ),
 })
 
+/** `GET` of a ban or a block */
+export const exclusionAnswer = Type.Object({ key: Type.String(), ...said })
+
 /** `PUT` and `DELETE` of a ban or a block */
 export const exclusionChangeAnswer = Type.Object({
   key: Type.String(),
   name: text,
+  ...said,
   changed,
   before,
   storedOn,
 })
 
+const keep = {
+  pattern: Type.String(),
+  configured: Type.Boolean(),
+  tags: Type.Number(),
+  ...said,
+}
+
+/** `GET /api/v1/keeps/{pattern}` */
+export const keepAnswer = Type.Object(keep)
+
 /** `GET /api/v1/keeps` */
 export const keepsAnswer = Type.Object({
-  items: Type.Array(
-    Type.Object({
-      pattern: Type.String(),
-      configured: Type.Boolean(),
-      tags: Type.Number(),
-      setAt: text,
-      setOn: text,
-      setOnName: text,
-      note: text,
-      author: text,
-    }),
-  ),
+  items: Type.Array(Type.Object(keep)),
   tags: Type.Number(),
 })
 
 /** `PUT` and `DELETE` of a keep */
 export const keepChangeAnswer = Type.Object({
-  pattern: Type.String(),
-  configured: Type.Boolean(),
-  tags: Type.Number(),
+  ...keep,
   changed,
   before,
   storedOn,
 })
 
 export type PinsAnswer = Static<typeof pinsAnswer>
+export type StandingPin = Static<typeof standingPinAnswer>
 export type PinAnswer = Static<typeof pinAnswer>
 export type PinChangeAnswer = Static<typeof pinChangeAnswer>
 export type PinRemovalAnswer = Static<typeof pinRemovalAnswer>

@@ -7,6 +7,9 @@ export const copies: Option = {
   summary: 'wait until so many nodes have it, this one among them, 10 s at the most',
 }
 
+/** What becomes of a note where the same is said again. */
+export const noteStays = "Said again without --note the note stays; --note '' takes it away."
+
 /** Of those that say something which somebody looks at later. */
 export const reasons: readonly Option[] = [
   { name: 'note', value: 'TEXT', summary: 'why, for whoever looks at it later' },

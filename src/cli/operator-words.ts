@@ -59,6 +59,24 @@ interface Changed {
 export const isWhat = (what: string, { changed }: Changed): string =>
   changed === false ? `${what} already` : what
 
+/** Who says what stands now, and since when where nothing was changed. */
+export const saidProperties = ({
+  changed,
+  note,
+  author,
+  expiresAt,
+  setAt,
+  setOn,
+  setOnName,
+}: Pick<Changed, 'changed'> & Omit<NonNullable<Static<typeof before>>, 'digest' | 'standing'>) =>
+  [
+    ['note', note],
+    ['author', author],
+    ['until', expiresAt],
+    ['since', changed === false ? setAt : undefined],
+    ['said on', formatSayer(setOn, setOnName)],
+  ] as const
+
 /** What stood there before what was changed. @param more what is told besides who said it */
 export function beforeLines(
   { before }: Changed,

@@ -7,7 +7,7 @@ const wishes: readonly Option[] = [
   {
     name: 'expires',
     value: 'TIME',
-    summary: 'until when: 2026-12-24T18:00:00Z, 2026-12-24, or 14d from now',
+    summary: 'until when: 2026-12-24T18:00:00Z, 2026-12-24, 14d from now, or never',
   },
   {
     name: 'allow-incomplete',
@@ -27,7 +27,8 @@ export const pinCommands = (askingExitCodes: readonly ExitCode[]): readonly Comm
     description:
       'From now on the tag is answered with this digest and no other, whatever the registry says, on every node of the mesh. Without a digest ' +
       'it is what the tag resolves to now. A digest that no node holds is refused, for pods could not start from it. A pin changes ' +
-      'nothing for pods whose imagePullPolicy is IfNotPresent and whose node has an image of that tag: nobody asks then.',
+      'nothing for pods whose imagePullPolicy is IfNotPresent and whose node has an image of that tag: nobody asks then. Said again of the same ' +
+      "digest, what is left out stays: the note (--note '' takes it away) and the end (--expires never).",
     options: wishes,
     examples: [
       { line: 'holdfast pin nginx:1.27 --note "the voyage"', does: 'as it is now' },

@@ -1,5 +1,11 @@
 import type { PinAnswer, PinChangeAnswer, PinRemovalAnswer } from './operator-answers.ts'
-import { beforeLines, isWhat, storedOnProperty, tooFewLines } from './operator-words.ts'
+import {
+  beforeLines,
+  isWhat,
+  saidProperties,
+  storedOnProperty,
+  tooFewLines,
+} from './operator-words.ts'
 import { formatSayer, properties } from './print.ts'
 import type { Line } from './table.ts'
 import { tagPath } from './tag-words.ts'
@@ -17,20 +23,14 @@ export function pinLines(
   answer: PinChangeAnswer | PinRemovalAnswer,
   copies: number | undefined,
 ): readonly Line[] {
-  const { reference, digest, note, author, expiresAt, complete, fetching, storedOn } = answer
+  const { reference, digest, complete, fetching, storedOn } = answer
   const is =
     digest === undefined || digest === null
       ? 'is no longer pinned'
       : `${isWhat('is pinned', answer)} to ${digest}`
   return [
     `${reference} ${is}`,
-    ...properties([
-      ['note', note],
-      ['author', author],
-      ['until', expiresAt],
-      ['said on', formatSayer(answer.setOn, answer.setOnName)],
-      storedOnProperty(storedOn),
-    ]),
+    ...properties([...saidProperties(answer), storedOnProperty(storedOn)]),
     ...(complete ? [] : ['', `no node holds all of the image: ${fetching ? awaited : absent}`]),
     ...skippedLines(answer),
     ...beforeLines(answer),

@@ -47,6 +47,8 @@ export interface AdminQuestion {
   readonly url: URL
   readonly method: string | undefined
   readonly authorization: string | undefined
+  /** `If-Match` or `If-None-Match`. */
+  readonly precondition: string | undefined
   /** As JSON says it; `undefined` when there was none. */
   readonly body: unknown
 }
@@ -55,27 +57,39 @@ export interface AdminQuestion {
 export interface ScriptedAdmin {
   readonly address: string
   readonly asked: readonly AdminQuestion[]
+  /** Those that change something. */
+  readonly changes: () => readonly AdminQuestion[]
   readonly env: Record<string, string>
 }
 
 type Answer = readonly [status: number, body: unknown]
 
 /** Listens on loopback until the test ends. `answer` sees the URL with its query. */
-export async function scriptAdmin(t: Test, answer: (url: URL) => Answer): Promise<ScriptedAdmin> {
+export async function scriptAdmin(
+  t: Test,
+  answer: (url: URL, method: string | undefined) => Answer,
+): Promise<ScriptedAdmin> {
   const asked: AdminQuestion[] = []
   const server = createServer(async (request: IncomingMessage, response) => {
     const url = new URL(request.url ?? '/', 'http://admin')
     const { method, headers } = request
     const isJson = headers['content-type'] === 'application/json'
     const body = isJson ? JSON.parse(await text(request)) : undefined
-    asked.push({ url, method, authorization: headers.authorization, body })
-    const [status, given] = answer(url)
+    const precondition = headers['if-match'] ?? headers['if-none-match']
+    asked.push({ url, method, authorization: headers.authorization, precondition, body })
+    const [status, given] = answer(url, method)
     response.writeHead(status, { 'content-type': 'application/json' })
     response.end(typeof given === 'string' ? given : JSON.stringify(given))
   })
   const port = await listen(t, server)
   const address = `127.0.0.1:${port}`
-  return { address, asked, env: { HOLDFAST_ADDRESS: address, HOLDFAST_ADMIN_TOKEN: 'sesame' } }
+  const changes = () => asked.filter(one => one.method !== 'GET')
+  return {
+    address,
+    asked,
+    changes,
+    env: { HOLDFAST_ADDRESS: address, HOLDFAST_ADMIN_TOKEN: 'sesame' },
+  }
 }
 
 /** Listens on a free port of loopback, or on a path, until the test ends. */

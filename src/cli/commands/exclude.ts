@@ -6,6 +6,7 @@ import { CommandFailure } from '../command-failure.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import {
   type ExclusionsAnswer,
+  exclusionAnswer,
   exclusionChangeAnswer,
   exclusionsAnswer,
 } from '../operator-answers.ts'
@@ -16,10 +17,12 @@ import {
   mustHaveBeen,
   readCopies,
   readDigest,
+  saidProperties,
   storedOnProperty,
   tooFewLines,
 } from '../operator-words.ts'
 import { formatSayer, print, properties } from '../print.ts'
+import { sayAgain } from '../standing-word.ts'
 import { columns, type Line } from '../table.ts'
 
 const kinds = {
@@ -47,11 +50,14 @@ async function change(
   const digest = isNode ? undefined : readDigest(word)
   const api = createAdminApi(await findAdmin(context))
   const key = digest ?? (await findNode(api, word, method === 'DELETE'))
-  const body = method === 'PUT' ? { note: options['note'], author: options['author'] } : undefined
+  const at = `${path}/${key}`
   const answer = await api.change(
     method,
-    `${path}/${key}`,
-    { query: { copies }, ...(body && { body }) },
+    at,
+    {
+      query: { copies },
+      ...(method === 'PUT' && (await sayAgain(api, at, options, exclusionAnswer))),
+    },
     exclusionChangeAnswer,
   )
   if (method === 'DELETE') {
@@ -60,7 +66,7 @@ async function change(
   }
   print(context, answer, () => [
     `${answer.name == null ? key : `${answer.name} (${key.slice(0, 12)})`} ${method === 'PUT' ? isWhat(did, answer) : did}`,
-    ...properties([storedOnProperty(answer.storedOn)]),
+    ...properties([...saidProperties(answer), storedOnProperty(answer.storedOn)]),
     ...beforeLines(answer),
     ...tooFewLines(answer, copies),
   ])

@@ -1,36 +1,42 @@
-import { looksLikeRegistry } from '../../oci/reference.ts'
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
-import { type KeepChangeAnswer, keepChangeAnswer } from '../operator-answers.ts'
+import { keepPath } from '../keep-path.ts'
+import { type KeepChangeAnswer, keepAnswer, keepChangeAnswer } from '../operator-answers.ts'
 import {
   beforeLines,
   hasEnough,
   isWhat,
   mustHaveBeen,
   readCopies,
+  saidProperties,
   storedOnProperty,
   tooFewLines,
 } from '../operator-words.ts'
 import { print, properties } from '../print.ts'
+import { sayAgain } from '../standing-word.ts'
 
 /** `holdfast keep` and `holdfast unkeep` */
 export const run: RunCommand = async context => {
   const { command, words, options } = context
   const copies = readCopies(options['copies'])
   const isKeep = command === 'keep'
-  const body = isKeep ? { note: options['note'], author: options['author'] } : undefined
+  const path = keepPath(words[0] ?? '')
   const api = createAdminApi(await findAdmin(context))
   const answer = await api.change(
     isKeep ? 'PUT' : 'DELETE',
-    `/api/v1/keeps/${encodeURIComponent(withRegistry(words[0] ?? ''))}`,
-    { query: { copies }, ...(body && { body }) },
+    path,
+    { query: { copies }, ...(isKeep && (await sayAgain(api, path, options, keepAnswer))) },
     keepChangeAnswer,
   )
   if (!isKeep) mustHaveBeen(answer, tellNotKept(answer))
   print(context, answer, () => [
     `${answer.pattern} ${isKeep ? isWhat('is kept', answer) : 'is no longer kept'}`,
-    ...properties([['known tags', String(answer.tags)], storedOnProperty(answer.storedOn)]),
+    ...properties([
+      ['known tags', String(answer.tags)],
+      ...saidProperties(answer),
+      storedOnProperty(answer.storedOn),
+    ]),
     ...beforeLines(answer),
     ...hint(answer, isKeep),
     ...tooFewLines(answer, copies),
@@ -43,13 +49,6 @@ function tellNotKept({ pattern, configured }: KeepChangeAnswer): string {
     ? 'keep.patterns of this node has it: change the configuration'
     : '`holdfast keeps` lists what is kept'
   return `no operator said that ${pattern} is kept; ${cure}`
-}
-
-/** What begins with no registry lies on Docker Hub, as for docker pull. */
-function withRegistry(word: string): string {
-  const [first = '', ...rest] = word.split('/')
-  const hasRegistry = first.includes('*') || (rest.length > 0 && looksLikeRegistry(first))
-  return hasRegistry ? word : `docker.io/${word}`
 }
 
 function hint({ pattern, configured, tags }: KeepChangeAnswer, isKeep: boolean): readonly string[] {

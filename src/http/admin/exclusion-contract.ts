@@ -1,10 +1,13 @@
 import { type Static, Type } from 'typebox'
 import {
   asOf,
+  authorBody,
   before,
   changed,
   described,
+  noteBody,
   optionalText,
+  said,
   saidBefore,
   storedOn,
   text,
@@ -31,8 +34,8 @@ export const exclusionAnswer = Type.Object({ ...asOf, ...exclusion })
 /** Why a ban, a block or a keep is set. */
 export const exclusionBody = Type.Object(
   {
-    note: Type.Optional(Type.String({ maxLength: 1_000 })),
-    author: Type.Optional(Type.String({ maxLength: 100 })),
+    note: noteBody,
+    author: authorBody,
   },
   { additionalProperties: false },
 )
@@ -43,6 +46,7 @@ export const exclusionChangeAnswer = Type.Object({
   key: text,
   name: described(optionalText, "A banned node's, where it is known here."),
   inForce: Type.Boolean(),
+  ...said,
   changed,
   before: before(saidBefore),
   storedOn,

@@ -39,15 +39,20 @@ export function addExclusions(
     ...asOf(),
     items: book.list(kind).map(name),
   })
+  const tellSaid = (exclusion: Exclusion) => {
+    const { setAt, setOn, setOnName, note, author } = name(exclusion)
+    return { setAt, setOn, ...defined({ setOnName, note, author }) }
+  }
   const tell = (key: string, change: ExclusionChange): ExclusionChangeAnswer => ({
     ...asOf(),
     key,
     ...defined({ name: nameOf(key) }),
     inForce: change.after !== undefined,
-    ...tellChange(change, before => {
-      const { setAt, setOn, setOnName, note, author } = name(before)
-      return { setAt, setOn, ...defined({ setOnName, note, author }) }
+    ...(change.after && {
+      ...tellSaid(change.after),
+      ...defined({ version: versionOf(change.after) }),
     }),
+    ...tellChange(change, tellSaid),
     storedOn: change.stored,
   })
 

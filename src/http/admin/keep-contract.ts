@@ -4,7 +4,7 @@ import {
   before,
   changed,
   described,
-  optionalText,
+  said,
   saidBefore,
   storedOn,
   text,
@@ -17,15 +17,11 @@ const keep = {
     Type.Boolean(),
     'It stands in `keep.patterns` of the node that answers; what operators say of it changes nothing there.',
   ),
+  ...said,
   setAt: described(
     Type.Optional(time),
     'When an operator said it; absent where the configuration alone does.',
   ),
-  setOn: described(optionalText, 'Public key (hex) of the node on which it was said.'),
-  setOnName: optionalText,
-  note: optionalText,
-  author: optionalText,
-  version: described(optionalText, 'As in `ETag`; `If-Match` takes it.'),
 }
 
 /** `GET /api/v1/keeps/{pattern}` */
@@ -57,6 +53,7 @@ export const keepChangeAnswer = Type.Object({
   ),
   configured: Type.Boolean(),
   tags: described(Type.Integer(), 'Known tags that it covers.'),
+  ...said,
   changed,
   before: before(saidBefore),
   storedOn,

@@ -88,6 +88,10 @@ export function addKeeps(
       inForce: after !== undefined,
       configured: after?.isConfigured === true,
       tags: any,
+      ...(after?.said && {
+        ...tellSaid(after.said),
+        ...defined({ version: versionOfKeep(after) }),
+      }),
       ...tellChange(change, ({ said }) => said && tellSaid(said)),
       storedOn: stored,
     }

@@ -13,6 +13,16 @@ export const text = Type.String()
 export const optionalText = Type.Optional(Type.String())
 export const time = Type.String({ format: 'date-time' })
 
+/** Why something is said, and by whom. */
+export const noteBody = described(
+  Type.Optional(Type.String({ maxLength: 1_000 })),
+  'Absent: none, also where there was one before, for a `PUT` says all of it.',
+)
+export const authorBody = described(
+  Type.Optional(Type.String({ maxLength: 100 })),
+  'Absent: the name of the token.',
+)
+
 /** With every answer: who gives it, and when. */
 export const asOf = {
   node: described(text, 'The node that answers.'),
@@ -39,6 +49,16 @@ export const saidBefore = {
   setOnName: optionalText,
   note: optionalText,
   author: optionalText,
+}
+
+/** Who said something when, of what stands there now. */
+export const said = {
+  setAt: Type.Optional(time),
+  setOn: described(optionalText, 'Public key (hex) of the node on which it was said.'),
+  setOnName: optionalText,
+  note: optionalText,
+  author: optionalText,
+  version: described(optionalText, 'As in `ETag`; `If-Match` takes it.'),
 }
 
 /** On how many nodes a change is durable. */

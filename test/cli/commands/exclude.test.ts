@@ -47,6 +47,31 @@ t.test('a node is banned by its name, its id or the beginning of it', async t =>
   }
 })
 
+t.test('what is blocked or banned again keeps its note, and since when', async t => {
+  const standing = { ...item, key: digest, version: 'v1' }
+  const answer = { ...standing, changed: false, storedOn }
+  const { env, changes } = await scriptAdmin(t, ({ pathname }) =>
+    pathname === '/api/v1/peers' ? [200, { ...meshAnswer, members }] : [200, answer],
+  )
+  const { out } = await cli(['block', digest], { env })
+  t.match(
+    out,
+    /is blocked already\n {2}note +n\n {2}author +a\n {2}since +2026-11-20T03:00:00.000Z\n/,
+  )
+  await cli(['block', digest, '--note', ''], { env })
+  await cli(['ban', galley, '--note', 'x'], { env })
+  t.match(
+    changes().map(({ body }) => body),
+    [{ note: 'n', author: 'a' }, { note: undefined, author: undefined }, { note: 'x' }],
+  )
+  t.equal(changes()[0]?.precondition, '"v1"')
+  const none = await scriptAdmin(t, (_, method) =>
+    method === 'GET' ? [404, { detail: 'nothing is said of it' }] : [200, answer],
+  )
+  t.match(await cli(['block', digest], { env: none.env }), { code: 0 })
+  t.match(none.changes(), [{ precondition: '*', body: { note: undefined } }])
+})
+
 t.test('what is banned or blocked already is told, and what was said of it before', async t => {
   const same = await scriptAdmin(t, () => [200, { key: digest, changed: false, storedOn }])
   t.match((await cli(['block', digest], { env: same.env })).out, /is blocked already\n/)
@@ -94,14 +119,14 @@ t.test('a node that is known is told by its name', async t => {
 })
 
 t.test('digests are blocked and let go, whole digests alone', async t => {
-  const { env, asked } = await start(t)
+  const { env, changes } = await start(t)
   t.match(await cli(['block', digest, '--copies', '3'], { env }), {
     code: 1,
     out: /is blocked\n.*\n\nfewer nodes than 3/,
   })
   t.match(await cli(['unblock', digest], { env }), { code: 0, out: /is no longer blocked/ })
   t.strictSame(
-    asked.map(({ method, url }) => [method, url.pathname]),
+    changes().map(({ method, url }) => [method, url.pathname]),
     [
       ['PUT', `/api/v1/blocks/${digest}`],
       ['DELETE', `/api/v1/blocks/${digest}`],

@@ -45,6 +45,25 @@ t.test('what is kept already is told, and what was said of it before', async t =
   )
 })
 
+t.test('what is kept again keeps its note, and since when', async t => {
+  const said = {
+    setAt: '2026-11-20T03:00:00.000Z',
+    setOn: 'ab'.repeat(32),
+    note: 'old',
+    author: 'a',
+  }
+  const { env, changes } = await start(t, { ...said, version: 'v1', changed: false })
+  t.match(
+    (await cli(['keep', 'nginx'], { env })).out,
+    /is kept already\n {2}known tags +3\n {2}note +old\n {2}author +a\n {2}since +2026-11-20T03:00:00.000Z\n/,
+  )
+  await cli(['keep', 'nginx', '--note', 'new'], { env })
+  t.match(changes(), [
+    { precondition: '"v1"', body: { note: 'old', author: 'a' } },
+    { body: { note: 'new', author: undefined } },
+  ])
+})
+
 t.test('who keeps what nobody knows is told what to do', async t => {
   const { env } = await start(t, { tags: 0, pattern: 'docker.io/library/nginx:1' })
   t.match((await cli(['keep', 'nginx:1'], { env })).out, /holdfast resolve docker\.io\/library/)

@@ -12,23 +12,24 @@ const pin = {
   setOn: 'ab'.repeat(32),
   setOnName: 'bridge',
 }
-const change = { ...pin, complete: true, fetching: false, storedOn: { nodes: 2, members: 3 } }
+const storing = { complete: true, fetching: false, storedOn: { nodes: 2, members: 3 } }
+const change = { ...pin, ...storing }
 const path = '/api/v1/pins/docker.io%2Flibrary%2Fnginx%3Alatest'
 
 t.test('a pin is asked for as it is wished, and told as it was set', async t => {
-  const { env, asked } = await scriptAdmin(t, () => [200, change])
+  const { env, changes } = await scriptAdmin(t, () => [200, change])
   const plain = await cli(['pin', 'nginx'], { env })
   t.equal(plain.code, 0)
   t.match(plain.out, new RegExp(`^docker.io/library/nginx:latest is pinned to ${digest}\n`))
   t.match(plain.out, / stored on +2 of 3 nodes\n/)
-  t.match(asked[0], {
+  t.match(changes()[0], {
     method: 'PUT',
     url: { pathname: path },
     body: { to: 'now', allowIncomplete: false },
   })
   const words = ['pin', 'nginx', digest, '--note', 'voyage', '--author', 'me', '--allow-incomplete']
   await cli([...words, '--expires', '2026-12-24', '--copies', '2'], { env })
-  t.match(asked[1], {
+  t.match(changes()[1], {
     url: { search: '?copies=2' },
     body: {
       to: digest,
@@ -40,7 +41,7 @@ t.test('a pin is asked for as it is wished, and told as it was set', async t => 
   })
   const before = Date.now()
   await cli(['pin', 'nginx', '--expires', '14d'], { env })
-  const { expiresAt } = (asked[2]?.body ?? {}) as { expiresAt?: string }
+  const { expiresAt } = (changes()[2]?.body ?? {}) as { expiresAt?: string }
   t.ok(Math.abs(Date.parse(expiresAt ?? '') - before - 14 * 86_400_000) < 60_000)
 })
 
@@ -60,14 +61,63 @@ t.test('what was pinned before is told, and that it was pinned so already', asyn
   t.notMatch(again.out, 'until now')
 })
 
+t.test('what is left out when the same is pinned again goes on', async t => {
+  const expiresAt = '2026-12-24T18:00:00.000Z'
+  const standing = { ...pin, version: 'v1', expiresAt }
+  const again = async (words: readonly string[], change: object = {}) => {
+    const { env, changes } = await scriptAdmin(t, (_, method) => [
+      200,
+      method === 'GET' ? { ...standing, ...change } : { ...standing, ...storing, changed: false },
+    ])
+    const { out } = await cli(words, { env })
+    return { out, asked: changes()[0], body: { ...(changes()[0]?.body as object) } }
+  }
+  const { setAt, note, author } = pin
+  const same = { note, author, expiresAt }
+  for (const words of [
+    ['pin', 'nginx'],
+    ['pin', 'nginx', digest],
+    ['rollback', 'nginx', digest],
+  ]) {
+    const { out, asked, body } = await again(words)
+    t.match(body, same, words.join(' '))
+    t.equal(asked?.precondition, '"v1"')
+    t.match(
+      out,
+      new RegExp(`is pinned already .*note +voyage\\n.*until +2026.*since +${setAt}`, 's'),
+    )
+  }
+  const anew = async (...words: readonly string[]) => (await again(['pin', 'nginx', ...words])).body
+  t.match(await anew('--note', 'x'), { note: 'x', author: undefined, expiresAt })
+  t.match(await anew('--author', 'me'), { ...same, author: 'me' })
+  t.strictSame(await anew('--note', ''), { to: 'now', expiresAt, allowIncomplete: false })
+  t.match(await anew('--expires', 'never'), { note, author: undefined, expiresAt: undefined })
+  const bare = { to: 'now', allowIncomplete: false }
+  const other = `sha256:${'d'.repeat(64)}`
+  t.strictSame(await anew(other), { ...bare, to: other }, 'another digest is another word')
+  for (const standing of ['expired', 'blocked', 'removed']) {
+    t.strictSame((await again(['pin', 'nginx'], { standing })).body, bare, standing)
+  }
+  const { body } = await again(['rollback', 'nginx'])
+  t.strictSame(body, { ...bare, to: 'previous' })
+})
+
+t.test('what was never pinned is pinned where it still is not', async t => {
+  const { env, changes } = await scriptAdmin(t, (_, method) =>
+    method === 'GET' ? [404, { detail: 'never pinned' }] : [200, change],
+  )
+  t.match(await cli(['pin', 'nginx', '--note', 'n'], { env }), { code: 0 })
+  t.match(changes(), [{ precondition: '*', body: { note: 'n' } }])
+})
+
 t.test('a rollback goes back by itself or to what is named', async t => {
-  const { env, asked } = await scriptAdmin(t, () => [200, change])
+  const { env, changes } = await scriptAdmin(t, () => [200, change])
   await cli(['rollback', 'nginx'], { env })
   await cli(['rollback', 'nginx', '--to', digest], { env })
   await cli(['rollback', 'nginx', digest], { env })
   t.match(await cli(['rollback', 'nginx', digest, '--to', digest], { env }), { code: 2 })
   t.match(
-    asked.map(({ body }) => (body as { to: string }).to),
+    changes().map(({ body }) => (body as { to: string }).to),
     ['previous', digest, digest],
   )
 })
@@ -112,7 +162,9 @@ t.test('a refusal has an exit code of its own, and the words of the node', async
     [400, 2, /^holdfast: nobody holds it$/m],
     [503, 6, /503/],
   ] as const) {
-    const { env } = await scriptAdmin(t, () => [status, { detail: 'nobody holds it' }])
+    const { env } = await scriptAdmin(t, (_, method) =>
+      method === 'GET' ? [404, { detail: 'no pin' }] : [status, { detail: 'nobody holds it' }],
+    )
     const got = await cli(['pin', 'nginx'], { env })
     t.equal(got.code, code, String(status))
     t.match(got.err, words)
