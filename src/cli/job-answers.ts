@@ -52,6 +52,7 @@ export const jobAnswer = Type.Object({
           bytes: Type.Number(),
           totalBytes: orNothing(Type.Number()),
           reason: text,
+          waitsSince: text,
         }),
       ),
     }),

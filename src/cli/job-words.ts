@@ -57,7 +57,12 @@ export function jobLines(job: JobAnswer): readonly Line[] {
   const troubles = job.nodes.flatMap(({ name, images }) =>
     images
       .filter(({ state, reason }) => isTrouble(state) || (state === 'done' && reason != null))
-      .map(({ reference, state, reason }) => [reference, name, state, reason ?? '']),
+      .map(({ reference, state, reason, waitsSince }) => [
+        reference,
+        name,
+        state,
+        [reason, waitsSince && `since ${waitsSince}`].filter(Boolean).join('; '),
+      ]),
   )
   return [
     `${job.id} is ${stateWords[job.state] ?? job.state}: ${progressOf(job)}`,

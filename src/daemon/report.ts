@@ -10,6 +10,7 @@ import type { Digest } from '../oci/digest.ts'
 import { formatPlatform, parsePlatform } from '../oci/platform.ts'
 import { isTagName } from '../oci/reference.ts'
 import type { BlockedAnswers } from '../ports/blocked-answers.ts'
+import { noHolders } from '../ports/holders.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
 import { findGaps } from '../pull/find-gaps.ts'
@@ -20,8 +21,6 @@ import type { PullMesh } from './resolution.ts'
 
 /** Nodes that are slow to say what they hold are waited for so long, ms. */
 const patienceMs = 2_000
-
-const nobody = { find: async () => new Map<Digest, never>() }
 
 /** What this node says of itself when it is asked what it holds. */
 export function wireSurvey(
@@ -92,7 +91,7 @@ export function wireReport(
   const parts = {
     completeness: startable,
     manifests,
-    holders: mesh?.holders ?? nobody,
+    holders: mesh?.holders ?? noHolders,
   }
 
   const toGap = ({ digest, isUnread }: { digest: Digest; isUnread: boolean }): Gap => ({

@@ -23,7 +23,7 @@ import { createListReferrers, type ListReferrers } from '../pull/list-referrers.
 import { createListTags, type ListTags } from '../pull/list-tags.ts'
 import { createPeerAccess, type Mesh } from '../pull/peer-access.ts'
 import { resolveSubject } from '../pull/peer-word.ts'
-import { mayServe } from '../pull/policy.ts'
+import { mayServe, type SettingsOf } from '../pull/policy.ts'
 import { createPullImage, type PullImage } from '../pull/pull-image.ts'
 import { createReachOf } from '../pull/reach-of.ts'
 import { createRefreshBehind } from '../pull/refresh-behind.ts'
@@ -60,6 +60,7 @@ export interface Pull {
   /** Images whose rest is being fetched, or waits for nothing but its turn. */
   readonly incompleteImages: () => number
   readonly isInReach: InReach['isInReach']
+  readonly settingsOf: SettingsOf
   readonly complete: Completing['complete']
   readonly canBeHad: Completing['canBeHad']
   /** What other nodes are answered with. */
@@ -91,7 +92,7 @@ export function wirePull(
   },
   owned: AsyncDisposableStack,
 ): Pull {
-  const { content, clock, log, mode } = parts
+  const { content, clock, log, mode, mesh } = parts
   const { upstream, settings } = parts.upstreams
   const { ledger } = parts.database
   const { graph, completeness, store, lastUse } = content
@@ -100,7 +101,6 @@ export function wirePull(
   const isPrivate = compileIsPrivate(config)
   const settingsOf = compileTagSettings({ resolve: config.resolve, upstreams: settings })
   const onUse = lastUse.use
-  const { mesh } = parts
   const { parallelFromBytes } = config.peer
   const closing = new AbortController()
   owned.defer(() => closing.abort())
@@ -279,6 +279,7 @@ export function wirePull(
     listReferrers: createListReferrers({ upstream, reachOf, graph, isPrivate }, deadline),
     incompleteImages: pending,
     isInReach: inReach.isInReach,
+    settingsOf,
     complete,
     canBeHad,
     pullImage: createPullImage({ resolveTag, completeness, manifests, blobs }),

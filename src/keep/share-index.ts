@@ -16,7 +16,10 @@ export interface SaidShare {
 /** What all nodes said of one job. */
 export interface JobShares {
   readonly byNode: ReadonlyMap<NodeId, SaidShare>
-  /** What its images' tags stand for, in their order: all nodes take the word of the same one, of those that said it the first by its key. */
+  /**
+   * What its images' tags stand for, in their order: all nodes take the word of the same one, of those that had it from a registry the first
+   * by its key.
+   */
   readonly agreed: readonly (Digest | undefined)[]
 }
 
@@ -110,7 +113,8 @@ function agree(
   { images }: JobName,
 ): JobShares['agreed'] {
   const inOrder = shares.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, { share }]) => share)
-  return images.map(
-    (_, at) => inOrder.find(share => share.images[at]?.digest !== undefined)?.images[at]?.digest,
-  )
+  return images.map((_, at) => {
+    const said = inOrder.flatMap(share => share.images[at] ?? [])
+    return said.find(({ digest, isRemembered }) => digest !== undefined && !isRemembered)?.digest
+  })
 }

@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts'
 import { parseReference, type Reference } from '../oci/reference.ts'
+import type { FoundImage } from './warm-image.ts'
 import type { WarmJob } from './warm-job.ts'
 import { isSettled, type Share, type ShareImage } from './warm-share.ts'
 
@@ -8,6 +9,8 @@ export interface WarmEntry {
   readonly reference: Reference
   state: ShareImage['state']
   digest: Digest | undefined
+  /** Its registry could not be reached: the digest is the last that was known. It is asked again unless all of that comes. */
+  isRemembered: boolean
   /** It and what refers to it, once that is known. */
   roots: readonly Digest[]
   /** All its manifests are here, or were tried for. */
@@ -15,6 +18,8 @@ export interface WarmEntry {
   /** Why it is not known what refers to it, where that cannot be asked from here. */
   unasked: string | undefined
   reason: string | undefined
+  /** Since when nothing of it came, trusted time, ms since the epoch. */
+  waitsSinceMs: number | undefined
   /** In a row, for reasons that pass. */
   failures: number
   /** It is not tried again before this, on the monotonic clock, ms. */
@@ -43,14 +48,18 @@ export function entriesOf(
 
 function entryOf(image: string, before: ShareImage | undefined, isGone: boolean): WarmEntry {
   const isOver = before !== undefined && isSettled(before) && !isGone
+  const isRemembered = isOver && before.isRemembered
+  const digest = before?.isRemembered === isRemembered ? before.digest : undefined
   return {
     reference: parseReference(image),
     state: isOver ? before.state : 'pending',
-    digest: before?.digest,
-    roots: before?.digest === undefined ? [] : [before.digest],
+    digest,
+    isRemembered,
+    roots: digest === undefined ? [] : [digest],
     isPlanned: false,
     unasked: undefined,
     reason: isOver ? before.reason : undefined,
+    waitsSinceMs: isOver ? undefined : before?.waitsSinceMs,
     failures: 0,
     notBeforeMs: 0,
     bytes: before?.bytes ?? 0,
@@ -58,15 +67,47 @@ function entryOf(image: string, before: ShareImage | undefined, isGone: boolean)
   }
 }
 
+/** What it is known to stand for, if it is: what this node began with, or what nodes that began before agreed on. */
+export function knownOf(
+  { digest, isRemembered }: WarmEntry,
+  agreed: Digest | undefined,
+): FoundImage | undefined {
+  if (digest !== undefined) return { digest, isRemembered }
+  return agreed && { digest: agreed, isRemembered: false }
+}
+
+/** Notes what its tag stands for. What was not known before is something that came. */
+export function note(entry: WarmEntry, { digest, isRemembered }: FoundImage): void {
+  if (entry.digest !== digest && !isRemembered) entry.waitsSinceMs = undefined
+  entry.digest = digest
+  entry.isRemembered = isRemembered
+}
+
+/** What was remembered could not be had after all: by now its registry may be there to ask, or somebody who has another one. */
+export function doubt(entry: WarmEntry): void {
+  if (!entry.isRemembered) return
+  Object.assign(entry, { digest: undefined, isRemembered: false, roots: [], isPlanned: false })
+}
+
 /** Whether it comes from a registry. */
 export const isOf = (registry: string, { reference }: WarmEntry): boolean =>
   reference.registry === registry
 
 /** What a node tells others of an image. */
-export const tellEntry = ({ state, digest, bytes, totalBytes, reason }: WarmEntry): ShareImage => ({
+export const tellEntry = ({
   state,
   digest,
+  isRemembered,
   bytes,
   totalBytes,
   reason,
+  waitsSinceMs,
+}: WarmEntry): ShareImage => ({
+  state,
+  digest,
+  isRemembered,
+  bytes,
+  totalBytes,
+  reason,
+  waitsSinceMs: state === 'waiting' ? waitsSinceMs : undefined,
 })

@@ -17,6 +17,13 @@ export interface WarmPart {
   readonly size: number | undefined
 }
 
+/** What a tag stands for. */
+export interface FoundImage {
+  readonly digest: Digest
+  /** Its registry could not be reached: it is the last that is known, and nodes that are there hold all of it. */
+  readonly isRemembered: boolean
+}
+
 /** What refers to an image. */
 interface Referrers {
   readonly digests: readonly Digest[]
@@ -26,8 +33,15 @@ interface Referrers {
 
 /** Where images come from, and what is here of them. */
 export interface WarmSource {
-  /** What the tag's owner says now, or a pin; what was remembered from before is none. Rejects only when `signal` aborts. */
-  resolve(key: TagReference, signal: AbortSignal): Promise<Digest | Hindrance>
+  /**
+   * What the tag's owner says now, or a pin; where the owner cannot be reached what it said last, if clients of these platforms can have all
+   * of it without him. Rejects only when `signal` aborts.
+   */
+  resolve(
+    key: TagReference,
+    platforms: readonly Platform[],
+    signal: AbortSignal,
+  ): Promise<FoundImage | Hindrance>
   /** All that clients of these platforms need of an image, here or not, as far as its manifests are known. */
   parts(image: Digest, platforms: readonly Platform[]): readonly WarmPart[]
   /** Those of them that are to be fetched next: what a manifest refers to is not known before it is here. */
@@ -61,9 +75,11 @@ export const isHindrance = (found: unknown): found is Hindrance =>
 export async function findImage(
   source: Pick<WarmSource, 'resolve'>,
   { tag, digest, registry, repository }: Reference,
+  platforms: readonly Platform[],
   signal: AbortSignal,
-): Promise<Digest | Hindrance> {
-  return digest ?? source.resolve({ registry, repository, tag: tag ?? 'latest' }, signal)
+): Promise<FoundImage | Hindrance> {
+  if (digest !== undefined) return { digest, isRemembered: false }
+  return source.resolve({ registry, repository, tag: tag ?? 'latest' }, platforms, signal)
 }
 
 /** So often in a row other nodes reach a registry and this one does not before that is believed to stay so. */

@@ -3,7 +3,7 @@ import type { Platform } from '../oci/platform.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Timers } from '../ports/timers.ts'
-import { entriesOf, isOf, tellEntry, type WarmEntry } from './warm-entry.ts'
+import { doubt, entriesOf, isOf, knownOf, note, tellEntry, type WarmEntry } from './warm-entry.ts'
 import {
   type Depth,
   fetchTree,
@@ -146,6 +146,7 @@ export function startWarmRun(
     const { bytes } = entry
     Object.assign(entry, countImage(source, entry, platforms))
     if (entry.state === 'waiting' && running.has(entry) && entry.bytes > bytes) {
+      entry.waitsSinceMs = undefined
       set(entry, 'fetching')
     }
   }
@@ -164,13 +165,12 @@ export function startWarmRun(
   /** Learns what the tag stands for, whose it is to hold, and how much there is of it. */
   async function plan(entry: WarmEntry, signal: AbortSignal): Promise<void> {
     begin(entry)
-    const digest =
-      entry.digest ??
-      parts.agreed(entries.indexOf(entry)) ??
-      (await findImage(source, entry.reference, signal))
+    const known = knownOf(entry, parts.agreed(entries.indexOf(entry)))
+    const found = known ?? (await findImage(source, entry.reference, platforms, signal))
     signal.throwIfAborted()
-    if (isHindrance(digest)) return hinder(entry, digest)
-    entry.digest = digest
+    if (isHindrance(found)) return hinder(entry, found)
+    note(entry, found)
+    const { digest } = found
     if (!isOurs(digest)) return set(entry, 'elsewhere')
     parts.protect(digest)
     entry.roots = [digest]
@@ -242,6 +242,8 @@ export function startWarmRun(
     entry.failures += 1
     entry.notBeforeMs = clock.monotonicMs() + pauseMs
     count(entry)
+    doubt(entry)
+    entry.waitsSinceMs ??= parts.nowMs()
     set(entry, 'waiting', reason)
   }
 
@@ -266,7 +268,8 @@ export function startWarmRun(
     reconsider() {
       for (const [at, entry] of entries.entries()) {
         if (entry.state !== 'elsewhere') continue
-        entry.digest = parts.agreed(at) ?? entry.digest
+        const agreed = parts.agreed(at)
+        if (agreed !== undefined) note(entry, { digest: agreed, isRemembered: false })
         if (entry.digest !== undefined && isOurs(entry.digest)) set(entry, 'pending')
       }
       wake(0)

@@ -21,11 +21,15 @@ export interface ShareImage {
   readonly state: ImageState
   /** What its tag stood for when this node began with it; it stays that until the job ends. */
   readonly digest: Digest | undefined
+  /** Its registry could not be reached: the digest is the last that was known of the tag. Other nodes ask for themselves. */
+  readonly isRemembered: boolean
   /** Here of it, and altogether as far as its manifests are known. Layers that images share are counted in each. */
   readonly bytes: number
   readonly totalBytes: number | undefined
   /** What it waits for, or why it failed. */
   readonly reason: string | undefined
+  /** Since when it waits, trusted time, ms since the epoch. */
+  readonly waitsSinceMs: number | undefined
 }
 
 /** How one node's share of a job is: at it; has nothing to do but wait; every image came to an end; the job was called off before. */
@@ -72,6 +76,14 @@ const maxReason = 300
 export const isSettled = ({ state }: Pick<ShareImage, 'state'>): boolean =>
   state === 'done' || state === 'failed' || state === 'elsewhere' || state === 'unfit'
 
+/** What there is to say of an image, for people. */
+export function reasonOf({ state, reason, isRemembered }: ShareImage): string | undefined {
+  if (!isRemembered || state === 'elsewhere') return reason
+  return ['from the ledger; registry not reached', ...(reason === undefined ? [] : [reason])].join(
+    '; ',
+  )
+}
+
 /** The key of a node's share in a job. */
 export const shareKey = (job: string, node: NodeId): string => `${job}/${node}`
 
@@ -99,10 +111,16 @@ function write(
   const rows = images.map(image => {
     const digest = withDigests && image.digest !== undefined ? shorten(image.digest) : 0
     const row = [letters[image.state], digest, image.bytes, image.totalBytes ?? -1]
-    const reason = withReasons ? image.reason?.slice(0, maxReason) : undefined
-    return reason ? [...row, reason] : row
+    const reason = (withReasons && image.reason?.slice(0, maxReason)) || 0
+    return withoutEnd([...row, reason, image.isRemembered ? 1 : 0, image.waitsSinceMs ?? 0])
   })
   return JSON.stringify([jobAtMs, state, bytes, totalBytes, rows, countedSinceMs])
+}
+
+/** What ends in nothing to say is shorter; a row has four fields at least. */
+function withoutEnd(row: readonly unknown[]): readonly unknown[] {
+  const end = row.findLastIndex(field => field !== 0)
+  return row.slice(0, Math.max(end + 1, 4))
 }
 
 const usual = 'sha256:'
@@ -136,7 +154,7 @@ export function decodeShare(text: string, images: number): Share | undefined {
 
 function readRow(row: unknown): ShareImage | undefined {
   if (!Array.isArray(row)) return undefined
-  const [letter, name, bytes, total, reason]: readonly unknown[] = row
+  const [letter, name, bytes, total, reason, remembered, waitsSinceMs]: readonly unknown[] = row
   const state = statesOf.get(letter)
   const digest = typeof name === 'string' ? lengthen(name) : undefined
   if (state === undefined || (name !== 0 && digest === undefined)) return undefined
@@ -144,9 +162,11 @@ function readRow(row: unknown): ShareImage | undefined {
   return {
     state,
     digest,
+    isRemembered: remembered === 1,
     bytes,
     totalBytes: total === -1 ? undefined : total,
     reason: typeof reason === 'string' ? reason.slice(0, maxReason) : undefined,
+    waitsSinceMs: isCount(waitsSinceMs) && waitsSinceMs > 0 ? waitsSinceMs : undefined,
   }
 }
 
@@ -174,7 +194,7 @@ function foldImage(known: ShareImage | undefined, heard: ShareImage): ShareImage
   if (known.state === 'done') return known
   return {
     ...heard,
-    digest: heard.digest ?? known.digest,
+    ...(heard.digest === undefined && { digest: known.digest, isRemembered: known.isRemembered }),
     bytes: Math.max(known.bytes, heard.bytes),
     totalBytes: heard.totalBytes ?? known.totalBytes,
   }

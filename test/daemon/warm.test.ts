@@ -117,6 +117,82 @@ t.test('a job waits for its registry, and goes on after a restart with what it h
   t.match(over, { state: 'done', done: 1, wanted: 1 })
 })
 
+/** Of the only node of a job, its only image. */
+const imageIn = (job: Record<string, unknown>) =>
+  (job['nodes'] as { images: Record<string, unknown>[] }[])[0]?.images[0] ?? {}
+
+t.test(
+  'without a registry a job takes what the ledger says, where all of that is here',
+  async t => {
+    const registry = await registryWith(t)
+    const dir = t.testdir()
+    const node = await startNode(registry, dir)
+    t.teardown(() => node.close())
+    const api = await apiOf(node, dir)
+    const images = [`${registry.host}/lab/one:v1`]
+    await api.call('PUT', 'jobs/evening', { images })
+    await api.over('evening')
+    await registry.refuse()
+    const { length } = registry.log
+    await api.call('PUT', 'jobs/night', { images })
+    const over = await api.over('night')
+    t.match(over, { state: 'done', done: 1 })
+    t.match(imageIn(over), {
+      state: 'done',
+      digest: one.digest,
+      reason: 'from the ledger; registry not reached',
+    })
+    t.equal(registry.log.length, length, 'nobody was asked')
+  },
+)
+
+t.test('what nobody holds of it is waited for, and named', async t => {
+  const registry = await registryWith(t)
+  const dir = t.testdir()
+  const node = await startNode(registry, dir, {
+    store: { completeTags: false, minFreeBytes: '1MiB' },
+  })
+  t.teardown(() => node.close())
+  const api = await apiOf(node, dir)
+  await node.ask('lab/one/manifests/v1', { method: 'HEAD' })
+  const { digest, config, layers } = one.for('linux/amd64')
+  t.equal((await node.ask(`lab/one/manifests/${digest}`)).status, 200)
+  await registry.refuse()
+  await api.call('PUT', 'jobs/night', { images: [`${registry.host}/lab/one:v1`] })
+  const { reason, waitsSince } = imageIn(await api.waiting('night'))
+  t.match(
+    String(reason),
+    `it stood for last, ${one.digest.slice(0, 19)}…: missing ${config.digest}, `,
+  )
+  t.match(String(reason), `, ${layers[0]?.digest} and 1 more`)
+  t.ok(Date.parse(String(waitsSince)) <= Date.now())
+  await registry.accept()
+  const over = await api.over('night')
+  t.match(over, { state: 'done' })
+  t.notMatch(imageIn(over), { reason: /./ }, 'the registry said what it is')
+  t.notMatch(imageIn(over), { waitsSince: /./ })
+})
+
+t.test('a pin that nobody holds is fetched once its registry is there', async t => {
+  const registry = await registryWith(t)
+  const dir = t.testdir()
+  const node = await startNode(registry, dir, {
+    store: { completeTags: false, minFreeBytes: '1MiB' },
+  })
+  t.teardown(() => node.close())
+  const api = await apiOf(node, dir)
+  const image = `${registry.host}/lab/one:v1`
+  const body = { to: one.digest, allowIncomplete: true }
+  await registry.refuse()
+  const described = { mediaType: 'application/vnd.oci.image.index.v1+json', size: 100 }
+  const pin = await api.call('PUT', `pins/${encodeURIComponent(image)}`, { ...body, described })
+  t.equal(pin.status, 200)
+  await api.call('PUT', 'jobs/night', { images: [image] })
+  t.match(imageIn(await api.waiting('night')), { digest: one.digest })
+  await registry.accept()
+  t.match(await api.over('night'), { state: 'done', done: 1 })
+})
+
 t.test('what does not fit the store fails, and says so', async t => {
   const registry = await registryWith(t)
   const dir = t.testdir()

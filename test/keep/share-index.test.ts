@@ -3,6 +3,7 @@ import { createShareIndex } from '../../src/keep/share-index.ts'
 import { decodeShare, encodeShare, type Share, shareKey } from '../../src/keep/warm-share.ts'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import type { SaidWord } from '../../src/ports/word-book.ts'
+import { makeShareImage } from './warm-runner.support.ts'
 
 const [first, second, third] = ['a'.repeat(64), 'b'.repeat(64), 'c'.repeat(64)] as const
 const job = { id: 'night-1', createdAtMs: 7, images: ['a.test/one:v1', 'a.test/two:v1'] }
@@ -12,8 +13,7 @@ function share(
   { jobAtMs = 7, images = 2 }: { jobAtMs?: number; images?: number } = {},
   named: readonly (Digest | undefined)[] = digests,
 ): Share {
-  const image = { state: 'fetching', bytes: 5, totalBytes: 9, reason: undefined } as const
-  const all = Array.from({ length: images }, (_, at) => ({ ...image, digest: named[at] }))
+  const all = Array.from({ length: images }, (_, at) => makeShareImage({ digest: named[at] }))
   return { jobAtMs, state: 'running', countedSinceMs: 3, bytes: 5, totalBytes: 9, images: all }
 }
 

@@ -7,7 +7,7 @@ import { parsePlatform } from '../../src/oci/platform.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import { createMovableClock } from '../support/movable-clock.ts'
 import { createMovableTimers } from '../support/movable-timers.ts'
-import { makeJob } from './warm-runner.support.ts'
+import { makeJob, makeShareImage } from './warm-runner.support.ts'
 
 const platforms = [{ os: 'linux', architecture: 'amd64' }] as const
 const registries = ['a.test', 'b.test'] as const
@@ -19,6 +19,7 @@ function open({
   asks,
   before,
   held = [],
+  silent = [],
   isUnasked = false,
 }: {
   readonly settleMs?: number
@@ -26,6 +27,8 @@ function open({
   readonly before?: Share
   /** Registries whose image is here. */
   readonly held?: readonly string[]
+  /** Registries that cannot be reached: their images are remembered. */
+  readonly silent?: readonly string[]
   /** What refers to images is only known to other nodes; it is wanted. */
   readonly isUnasked?: boolean
 } = {}) {
@@ -36,13 +39,18 @@ function open({
   const here = new Map(digests.map(digest => [digest, 0]))
   for (const registry of held) here.set(digestOf(Buffer.from(registry)), size)
   const asked: string[] = []
+  const resolved: string[] = []
+  const remembered = new Set(silent)
   const suspended: string[] = []
   const heldUntilMs = new Map<string, number>()
   const answers = new Map<string, (end: 'there' | 'away') => void>()
   const bytesOf = (digest: (typeof digests)[number]) => here.get(digest) ?? 0
   const part = (digest: (typeof digests)[number]) => ({ digest, kind: 'blob', size }) as const
   const source: WarmSource = {
-    resolve: async ({ registry }) => digestOf(Buffer.from(registry)),
+    async resolve({ registry }) {
+      resolved.push(registry)
+      return { digest: digestOf(Buffer.from(registry)), isRemembered: remembered.has(registry) }
+    },
     parts: image => [part(image)],
     missing: image => (bytesOf(image) < size ? [part(image)] : []),
     isComplete: (image, of) =>
@@ -87,7 +95,10 @@ function open({
   return {
     run,
     asked,
+    resolved,
     suspended,
+    /** A registry says what its tags stand for again. */
+    speak: (registry: string) => remembered.delete(registry),
     pass: timers.pass,
     states: () => run.share().images.map(({ state }) => state),
     reasons: () => run.share().images.map(({ reason }) => reason),
@@ -128,6 +139,62 @@ t.test('what waits for its registry says so also while it is tried again', async
   await run.stop()
 })
 
+t.test('what is remembered of a tag is fetched, and said to be that', async t => {
+  const { run, answer, pass, states, resolved } = open({ silent: ['a.test'] })
+  await pass(0)
+  for (const registry of registries) await answer(registry, 'there')
+  t.strictSame(states(), ['done', 'done'])
+  t.match(run.share().images, [{ isRemembered: true }, { isRemembered: false }])
+  t.strictSame(resolved, registries)
+  await run.stop()
+})
+
+t.test('what is remembered and does not come is asked of its registry again', async t => {
+  const { run, answer, pass, states, resolved, speak } = open({ silent: ['a.test'] })
+  await pass(0)
+  for (const registry of registries) await answer(registry, 'away')
+  t.match(run.share().images, [{ digest: undefined, isRemembered: false }, { state: 'waiting' }])
+  speak('a.test')
+  await pass(2_000)
+  t.strictSame(resolved, [...registries, 'a.test'], 'and what a registry said stays')
+  for (const registry of registries) await answer(registry, 'there')
+  t.strictSame(states(), ['done', 'done'])
+  t.match(run.share().images[0], { isRemembered: false })
+  await run.stop()
+})
+
+t.test('what was remembered before a restart and did not come is asked anew', async t => {
+  const digest = digestOf(Buffer.from('older'))
+  const images = registries.map(() => makeShareImage({ digest, isRemembered: true }))
+  const { run, pass, resolved, answer } = open({ before: { ...doneBefore, images } })
+  await pass(1)
+  t.strictSame(resolved, registries)
+  for (const registry of registries) await answer(registry, 'there')
+  t.match(
+    run.share().images,
+    registries.map(name => ({ digest: digestOf(Buffer.from(name)) })),
+  )
+  await run.stop()
+})
+
+t.test('it is told since when an image waits, also over a restart', async t => {
+  const images = registries.map(registry => {
+    const digest = digestOf(Buffer.from(registry))
+    return makeShareImage({ state: 'waiting', digest, bytes: 0, waitsSinceMs: 4 })
+  })
+  const { run, answer, pass, send } = open({ before: { ...doneBefore, images } })
+  const waits = () => run.share().images.map(({ waitsSinceMs }) => waitsSinceMs)
+  await pass(1)
+  for (const registry of registries) await answer(registry, 'away')
+  t.strictSame(waits(), [4, 4])
+  await pass(2_000)
+  await send('a.test', 3)
+  t.strictSame(waits(), [undefined, 4], 'something of it came')
+  await answer('a.test', 'away')
+  t.strictSame(waits(), [9, 4])
+  await run.stop()
+})
+
 t.test('what is under way when a registry comes back waits for its turn', async t => {
   const settleMs = 7_000
   const { run, asked, suspended, pass, recover, answer } = open({ settleMs })
@@ -160,10 +227,11 @@ t.test('only platforms that an image has nothing for are told', async t => {
 
 const doneBefore: Share = {
   ...{ jobAtMs: 0, state: 'running', countedSinceMs: 5, bytes: 2 * size, totalBytes: 2 * size },
-  images: registries.map(registry => ({
-    ...{ state: 'done', digest: digestOf(Buffer.from(registry)), bytes: size, totalBytes: size },
-    reason: undefined,
-  })),
+  images: registries.map(registry =>
+    makeShareImage({
+      ...{ state: 'done', digest: digestOf(Buffer.from(registry)), bytes: size, totalBytes: size },
+    }),
+  ),
 }
 
 t.test('what was done before a restart stays so where it is here', async t => {

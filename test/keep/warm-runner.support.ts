@@ -2,7 +2,7 @@ import { createShareIndex } from '../../src/keep/share-index.ts'
 import type { WarmSource } from '../../src/keep/warm-image.ts'
 import type { WarmJob } from '../../src/keep/warm-job.ts'
 import { startWarmRunner } from '../../src/keep/warm-runner.ts'
-import { decodeShare } from '../../src/keep/warm-share.ts'
+import { decodeShare, type ShareImage } from '../../src/keep/warm-share.ts'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import type { SaidWord, WordBook } from '../../src/ports/word-book.ts'
@@ -32,6 +32,18 @@ export const makeJob = (change: Partial<WarmJob> = {}): WarmJob => ({
   note: undefined,
   author: undefined,
   cancelledAtMs: undefined,
+  ...change,
+})
+
+/** An image of a share; nothing is said of it unless changed. */
+export const makeShareImage = (change: Partial<ShareImage> = {}): ShareImage => ({
+  state: 'fetching',
+  digest: undefined,
+  isRemembered: false,
+  bytes: 5,
+  totalBytes: 9,
+  reason: undefined,
+  waitsSinceMs: undefined,
   ...change,
 })
 
@@ -76,8 +88,10 @@ export function openRunner(
   let decoded = 0
   const part = (digest: Digest) => ({ digest, kind: 'blob', size }) as const
   const source: WarmSource = {
-    resolve: async ({ registry, repository, tag }) =>
-      digestBehind(`${registry}/${repository}:${tag}`),
+    resolve: async ({ registry, repository, tag }) => ({
+      digest: digestBehind(`${registry}/${repository}:${tag}`),
+      isRemembered: false,
+    }),
     parts: image => [part(image)],
     missing: image => (here.has(image) ? [] : [part(image)]),
     isComplete: image => here.has(image),

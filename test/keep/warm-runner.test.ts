@@ -2,7 +2,15 @@ import t from 'tap'
 import type { WarmJob } from '../../src/keep/warm-job.ts'
 import { encodeShare, type ImageState, shareKey } from '../../src/keep/warm-share.ts'
 import type { NodeId } from '../../src/ports/node-id.ts'
-import { digestBehind, makeBook, makeJob, openRunner, others, self } from './warm-runner.support.ts'
+import {
+  digestBehind,
+  makeBook,
+  makeJob,
+  makeShareImage,
+  openRunner,
+  others,
+  self,
+} from './warm-runner.support.ts'
 
 const settleMs = 7_000
 
@@ -66,10 +74,7 @@ async function overJobs(count: number, images: number) {
 /** The first node has none of the images, the others all of them. */
 function saysOf(job: WarmJob, node: NodeId): [string, { readonly value: string }] {
   const state: ImageState = node === self ? 'elsewhere' : 'done'
-  const images = job.images.map(image => {
-    const digest = digestBehind(image)
-    return { state, digest, bytes: 0, totalBytes: undefined, reason: undefined }
-  })
+  const images = job.images.map(image => makeShareImage({ state, digest: digestBehind(image) }))
   const share = {
     jobAtMs: job.createdAtMs,
     state: 'ended',

@@ -4,22 +4,18 @@ import {
   encodeShare,
   foldShare,
   readShareKey,
+  reasonOf,
   type Share,
   type ShareImage,
   shareKey,
 } from '../../src/keep/warm-share.ts'
 import { maxValueBytes } from '../../src/ledger/record.ts'
 import { digestOf } from '../../src/oci/digest.ts'
+import { makeShareImage } from './warm-runner.support.ts'
 
 const digest = digestOf(Buffer.from('image'))
-const image = (change: Partial<ShareImage> = {}): ShareImage => ({
-  state: 'fetching',
-  digest,
-  bytes: 5,
-  totalBytes: 9,
-  reason: undefined,
-  ...change,
-})
+const image = (change: Partial<ShareImage> = {}): ShareImage =>
+  makeShareImage({ digest, ...change })
 const share = (change: Partial<Share> = {}): Share => ({
   jobAtMs: 7,
   state: 'running',
@@ -35,10 +31,29 @@ t.test('a share is read as it was written', t => {
   const images = [
     ...states.map(state => image({ state, reason: 'because' })),
     image({ digest: undefined, totalBytes: undefined }),
+    image({ state: 'done', isRemembered: true }),
+    image({ state: 'waiting', reason: 'away', waitsSinceMs: 1_790_000_000_000 }),
     image({ digest: `sha512:${'a'.repeat(128)}` as typeof digest }),
   ]
   const written = share({ state: 'waiting', images })
   t.strictSame(decodeShare(encodeShare(written), images.length), written)
+  t.end()
+})
+
+t.test('an image says where its digest comes from, when no registry was reached', t => {
+  t.equal(reasonOf(image()), undefined)
+  t.equal(reasonOf(image({ reason: 'because' })), 'because')
+  const isRemembered = true
+  t.equal(reasonOf(image({ isRemembered })), 'from the ledger; registry not reached')
+  t.match(reasonOf(image({ isRemembered, reason: 'because' })), /not reached; because$/)
+  t.equal(reasonOf(image({ isRemembered, state: 'elsewhere' })), undefined)
+  t.end()
+})
+
+t.test('what a version before this one said is read', t => {
+  const read = decodeShare(`[7,"running",5,9,[["w",0,1,-1,"because"]],3]`, 1)
+  const told = { state: 'waiting', digest: undefined, bytes: 1, totalBytes: undefined } as const
+  t.strictSame(read?.images, [image({ ...told, reason: 'because' })])
   t.end()
 })
 

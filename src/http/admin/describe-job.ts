@@ -1,4 +1,5 @@
 import type { WarmJob, WarmTask } from '../../keep/warm-job.ts'
+import { reasonOf } from '../../keep/warm-share.ts'
 import type { JobView, NodeView } from '../../keep/warm-views.ts'
 import { defined, iso, isoOf } from './describe.ts'
 import type { JobAnswer, JobChangeAnswer, JobsAnswer } from './job-contract.ts'
@@ -79,7 +80,8 @@ export function describeNode(
         ...defined({
           digest: image?.digest,
           totalBytes: image?.totalBytes,
-          reason: image?.reason,
+          reason: image && reasonOf(image),
+          waitsSince: isoOf(image?.waitsSinceMs),
         }),
         ...(withParts && {
           parts: parts

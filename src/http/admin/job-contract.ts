@@ -21,7 +21,7 @@ export const jobBody = Type.Object(
   {
     images: described(
       Type.Array(reference, { maxItems: maxWarmImages, default: [] }),
-      'Tags or digests. A tag stands for what its registry says when a node begins with it, until the job ends.',
+      'Tags or digests. A tag stands for what its registry says when a node begins with it, until the job ends; where none is reached, for the last digest that is known, if the nodes that are there hold all of it.',
     ),
     from: Type.Optional(
       described(
@@ -157,7 +157,11 @@ export const jobAnswer = Type.Object({
             digest: optionalText,
             bytes: Type.Integer(),
             totalBytes: Type.Optional(Type.Integer()),
-            reason: described(optionalText, 'What it waits for, or why it failed.'),
+            reason: described(
+              optionalText,
+              'What it waits for, why it failed, or that its registry was not asked.',
+            ),
+            waitsSince: Type.Optional(time),
             parts: Type.Optional(Type.Array(part)),
           }),
         ),
