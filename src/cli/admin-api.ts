@@ -67,16 +67,16 @@ interface Answer {
 /** Longer than any deadline that a node may be configured to keep. */
 const timeoutMs = 70_000
 
-const asking: Sent = { method: 'GET', headers: {}, body: undefined, silentMs: timeoutMs }
-
 const sending: Omit<Sent, 'body'> = {
   method: 'POST',
   headers: { 'content-type': 'application/octet-stream' },
   silentMs: undefined,
 }
 
-/** Opens no connection before it is asked. */
-export function createAdminApi(access: AdminAccess): AdminApi {
+/** Opens no connection before it is asked. @param silentMs it has failed when nothing came for so long */
+export function createAdminApi(access: AdminAccess, { silentMs = timeoutMs } = {}): AdminApi {
+  const asking: Sent = { method: 'GET', headers: {}, body: undefined, silentMs }
+
   async function exchange<S extends TSchema>(
     path: string,
     query: Query,
@@ -109,7 +109,7 @@ export function createAdminApi(access: AdminAccess): AdminApi {
         method,
         headers: { ...headers, ...(isJson && { 'content-type': 'application/json' }) },
         body: isJson ? onePiece(Buffer.from(JSON.stringify(body))) : undefined,
-        silentMs: timeoutMs,
+        silentMs,
       })
     },
     async download(path, query, body) {

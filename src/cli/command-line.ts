@@ -4,7 +4,7 @@ import { keys } from '../config/keys.ts'
 import { nearest } from '../config/nearest.ts'
 import type { Command, Option } from './command.ts'
 import { CommandFailure } from './command-failure.ts'
-import { commands, globalOptions, optionsOf } from './commands.ts'
+import { commands, findCommand, globalOptions, optionsOf } from './commands.ts'
 
 /** A command line, taken apart. */
 export interface CommandLine {
@@ -93,7 +93,7 @@ const below = (name: string): readonly Command[] =>
   commands.filter(one => one.name.startsWith(`${name} `))
 
 function known(name: string): Command {
-  const command = commands.find(one => one.name === name)
+  const command = findCommand(name)
   if (command !== undefined) return command
   const longer = below(name)
   if (longer.length > 0) {

@@ -116,7 +116,7 @@ export interface CommandContext {
 
 /** What may be typed. */
 export interface Vocabulary {
-  readonly commands: readonly Pick<Command, 'name' | 'summary' | 'usage' | 'options'>[]
+  readonly commands: readonly Pick<Command, 'name' | 'summary' | 'usage' | 'words' | 'options'>[]
   readonly options: readonly Option[]
 }
 

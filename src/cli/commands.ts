@@ -216,10 +216,11 @@ export const commands: readonly Command[] = [
   {
     name: 'completion',
     summary: 'print a script that has your shell complete commands, options and values',
-    usage: 'bash|zsh|fish|nodes',
+    usage: 'bash|zsh|fish',
     words: { min: 1, max: 1 },
     description:
-      'Prints it to standard output. It knows the commands of this version; for names of nodes it asks the running one (`completion nodes`).',
+      'Prints it to standard output. It knows the commands of this version; for tags, pins, keeps, jobs, schedules, bans, blocks and nodes it asks ' +
+      'the node that HOLDFAST_ADDRESS, HOLDFAST_CONFIG or the defaults name while you type, and offers none where that does not answer at once.',
     options: [],
     examples: [
       {
@@ -232,8 +233,8 @@ export const commands: readonly Command[] = [
         does: 'in a directory of fpath; or source it after compinit',
       },
     ],
-    exitCodes: ['ok', ...askingExitCodes],
-    asks: true,
+    exitCodes: ['ok', 'usage'],
+    asks: false,
     load: () => import('./commands/completion.ts'),
   },
   {
@@ -250,9 +251,25 @@ export const commands: readonly Command[] = [
   },
 ]
 
+/** What scripts run and nobody types: no help tells of it. */
+const unlisted: readonly Command[] = [
+  {
+    name: '__complete',
+    summary: 'list what may be meant by the beginning of a word, for `holdfast completion`',
+    usage: 'KIND [TYPED]',
+    words: { min: 1, max: 2 },
+    description: 'Prints a candidate a line, with what it means after a tab.',
+    options: [],
+    examples: [{ line: 'holdfast __complete tags ngi', does: '' }],
+    exitCodes: ['ok', 'usage'],
+    asks: true,
+    load: () => import('./commands/complete.ts'),
+  },
+]
+
 /** The command of that name. */
 export function findCommand(name: string): Command | undefined {
-  return commands.find(command => command.name === name)
+  return [...commands, ...unlisted].find(command => command.name === name)
 }
 
 /** Every option that a command takes, apart from the configuration's keys. */

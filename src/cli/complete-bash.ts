@@ -1,35 +1,78 @@
-import type { CompletedCommand, CompletedOption, Completions, Values } from './completion.ts'
+import {
+  type CompletedCommand,
+  type CompletedOption,
+  type Completions,
+  isListed,
+  keyOf,
+  type Values,
+} from './completions.ts'
 
-/** Makes words out of what stands for a value. */
-const nodes = '$(holdfast completion nodes 2>/dev/null)'
-
-/** For bash: a function that puts what fits into `COMPREPLY`. */
+/**
+ * For bash: a function that puts what fits into `COMPREPLY`. bash parts words at colons and equals signs (`COMP_WORDBREAKS`); they are put
+ * together again, and only what stands after the last colon is offered. Names come from nodes: none is ever evaluated.
+ */
 export function bashScript({ commands, options, groups }: Completions): string {
   const first = [...new Set(commands.map(({ name }) => name.split(' ')[0]))].join(' ')
-  return `_holdfast() {
-  local current=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} name=\${COMP_WORDS[1]} words at=1
+  return `_holdfast_offer() {
+  local word colon=
+  [[ $COMP_WORDBREAKS == *:* ]] && colon=\${current%"\${current##*:}"}
+  while IFS=$'\\t' read -r word _; do
+    [[ -n $word && $word == "$current"* ]] || continue
+    printf -v word %q "$word"
+    COMPREPLY+=("\${word#"$colon"}")
+  done
+}
+_holdfast_ask() {
+  local kind=$1
+  shift
+  _holdfast_offer < <(holdfast __complete "$kind" "$current" 2>/dev/null; [[ $# -gt 0 ]] && printf '%s\\n' "$@")
+}
+_holdfast_files() {
+  compopt -o filenames 2>/dev/null
+  COMPREPLY=($(compgen -f -- "$current"))
+}
+_holdfast() {
+  local current before name flags word last= at=1
+  local -a typed=()
+  for word in "\${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+    if [[ $word == = ]]; then
+      typed+=('')
+    elif [[ \${#typed[@]} -gt 0 && ( $word == : || $last == : || $last == = ) ]]; then
+      typed[\${#typed[@]}-1]+=$word
+    else
+      typed+=("$word")
+    fi
+    last=$word
+  done
+  local end=$((\${#typed[@]} - 1))
+  current=\${typed[end]} before=\${typed[end-1]} name=\${typed[1]}
   COMPREPLY=()
   case $name in
-    ${[...groups.keys()].join('|')}) [[ $COMP_CWORD -gt 2 ]] && name="$name \${COMP_WORDS[2]}" && at=2 ;;
+    ${[...groups.keys()].join('|')}) [[ $end -gt 2 ]] && name="$name \${typed[2]}" && at=2 ;;
   esac
   case "$name $before" in
 ${valueCases(commands).join('\n')}
   esac
-  if [[ $COMP_CWORD -eq $((at + 1)) && $current != -* ]]; then
+  if [[ $end -eq $((at + 1)) && $current != -* ]]; then
     case $name in
 ${commands.flatMap(({ name, words }) => (words === 'unknown' ? [] : offer(`'${name}'`, words))).join('\n')}
     esac
   fi
+  if [[ $end -gt $((at + 1)) && $current != -* ]]; then
+    case $name in
+${commands.flatMap(({ name, moreWords }) => (moreWords === 'unknown' ? [] : offer(`'${name}'`, moreWords))).join('\n')}
+    esac
+  fi
   case $name in
-${commands.map(command => `    '${command.name}') words='${flagsOf(command.options)}' ;;`).join('\n')}
-${[...groups].map(([group, members]) => `    '${group}') words='${secondWords(members)}' ;;`).join('\n')}
-    *) words='${flagsOf(options)}' ;;
+${commands.map(command => `    '${command.name}') flags='${flagsOf(command.options)}' ;;`).join('\n')}
+${[...groups].map(([group, members]) => `    '${group}') flags='${secondWords(members)}' ;;`).join('\n')}
+    *) flags='${flagsOf(options)}' ;;
   esac
-  [[ $COMP_CWORD -eq 1 ]] && words='${first} ${flagsOf(options)}'
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  [[ $end -eq 1 ]] && flags='${first} ${flagsOf(options)}'
+  COMPREPLY=($(compgen -W "$flags" -- "$current"))
   return 0
 }
-complete -o filenames -F _holdfast holdfast
+complete -F _holdfast holdfast
 `
 }
 
@@ -48,7 +91,7 @@ function valueCases(commands: readonly CompletedCommand[]): string[] {
   const own: string[] = []
   const shared: string[] = []
   for (const [flag, all] of Map.groupBy(places, place => place.flag)) {
-    const byValues = [...Map.groupBy(all, ({ values }) => String(values)).values()]
+    const byValues = [...Map.groupBy(all, ({ values }) => keyOf(values)).values()]
     const [most = [], ...rest] = byValues.toSorted((a, b) => b.length - a.length)
     const [usual] = most
     if (usual?.values !== undefined) shared.push(...offer(`*' ${flag}'`, usual.values))
@@ -63,9 +106,11 @@ function valueCases(commands: readonly CompletedCommand[]): string[] {
 /** A case that ends with what fits. */
 function offer(pattern: string, values: Values): string[] {
   if (values === 'unknown') return [`    ${pattern}) return ;;`]
-  const what =
-    values === 'files'
-      ? '-f'
-      : `-W ${Array.isArray(values) ? `'${values.join(' ')}'` : `"${nodes}${values === 'nodes' ? '' : ' all'}"`}`
-  return [`    ${pattern}) COMPREPLY=($(compgen ${what} -- "$current")); return ;;`]
+  return [`    ${pattern}) ${offering(values)}; return ;;`]
+}
+
+function offering(values: Exclude<Values, 'unknown'>): string {
+  if (values === 'files') return '_holdfast_files'
+  if (isListed(values)) return ['_holdfast_ask', values.kind, ...values.or].join(' ')
+  return `COMPREPLY=($(compgen -W '${values.join(' ')}' -- "$current"))`
 }

@@ -1,4 +1,11 @@
-import type { CompletedCommand, CompletedOption, Completions, Values } from './completion.ts'
+import {
+  type CompletedCommand,
+  type CompletedOption,
+  type Completions,
+  isListed,
+  keyOf,
+  type Values,
+} from './completions.ts'
 
 /** For fish: a line for each thing that may be typed, with what it does. */
 export function fishScript({ commands, options, groups }: Completions): string {
@@ -60,7 +67,7 @@ const ownOptions = (
 ): readonly CompletedOption[] =>
   command.options.filter(
     ({ flags, values }) =>
-      !general.some(one => one.flags[0] === flags[0] && String(one.values) === String(values)),
+      !general.some(one => one.flags[0] === flags[0] && keyOf(one.values) === keyOf(values)),
   )
 
 function told({ flags: [long = '', short], summary, values }: CompletedOption): string {
@@ -72,9 +79,9 @@ function told({ flags: [long = '', short], summary, values }: CompletedOption): 
 /** What may stand there. */
 function offered(values: Exclude<Values, 'unknown'>): string {
   if (values === 'files') return '-F'
-  if (Array.isArray(values)) return `-f -a ${quoted(values.join(' '))}`
-  const all = values === 'nodes' ? '' : ' all'
-  return `-f -a ${quoted(`(holdfast completion nodes 2>/dev/null)${all}`)}`
+  if (!isListed(values)) return `-f -a ${quoted(values.join(' '))}`
+  const asked = `(holdfast __complete ${values.kind} (commandline -ct) 2>/dev/null)`
+  return `-f -a ${quoted([asked, ...values.or].join(' '))}`
 }
 
 const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`

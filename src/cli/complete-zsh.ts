@@ -1,4 +1,11 @@
-import type { CompletedCommand, CompletedOption, Completions, Values } from './completion.ts'
+import {
+  type CompletedCommand,
+  type CompletedOption,
+  type Completions,
+  isListed,
+  keyOf,
+  type Values,
+} from './completions.ts'
 
 /** For zsh: a function that describes what fits. Sourced it is taken at once; as a file of `fpath` it is when it is asked for first. */
 export function zshScript({ commands, options, groups }: Completions): string {
@@ -8,6 +15,13 @@ export function zshScript({ commands, options, groups }: Completions): string {
   )
   const first = [...single.map(({ name, summary }) => described(name, summary)), ...groupWords]
   return `#compdef holdfast
+_holdfast_ask() {
+  local -a found
+  found=(\${(f)"$(holdfast __complete "$1" "$PREFIX" 2>/dev/null)"} "\${@[2,-1]}")
+  found=("\${(@)found//:/\\\\:}")
+  found=("\${(@)found/$'\\t'/:}")
+  _describe "$1" found
+}
 _holdfast() {
   local name=\${words[2]} before=\${words[CURRENT-1]} at=2
   local -a offered flags
@@ -31,6 +45,11 @@ ${commands.flatMap(valueCases).join('\n')}
     case $name in
 ${commands.flatMap(({ name, words }) => (words === 'unknown' ? [] : [`      (${quoted(name)}) ${offer(words)}; return ;;`])).join('\n')}
 ${[...groups].map(([group, members]) => `      (${group}) offered=(${members.map(one => described(secondWord(one), one.summary)).join(' ')}); _describe command offered; return ;;`).join('\n')}
+    esac
+  fi
+  if (( CURRENT > at + 1 )) && [[ $PREFIX != -* ]]; then
+    case $name in
+${commands.flatMap(({ name, moreWords }) => (moreWords === 'unknown' ? [] : [`      (${quoted(name)}) ${offer(moreWords)}; return ;;`])).join('\n')}
     esac
   fi
   _describe -o option flags
@@ -57,7 +76,7 @@ const flagsOf = (options: readonly CompletedOption[]): string =>
 /** What follows the options of a command that take a value. */
 function valueCases({ name, options }: CompletedCommand): string[] {
   const taking = options.filter(({ values }) => values !== undefined)
-  return [...Map.groupBy(taking, ({ values }) => String(values)).values()].map(alike => {
+  return [...Map.groupBy(taking, ({ values }) => keyOf(values)).values()].map(alike => {
     const patterns = alike.flatMap(({ flags }) => flags.map(flag => quoted(`${name} ${flag}`)))
     return `    (${patterns.join('|')}) ${offer(alike[0]?.values ?? 'unknown')}; return ;;`
   })
@@ -66,7 +85,6 @@ function valueCases({ name, options }: CompletedCommand): string[] {
 function offer(values: Values): string {
   if (values === 'unknown') return '_message value'
   if (values === 'files') return '_files'
-  if (Array.isArray(values)) return `compadd -- ${values.join(' ')}`
-  const all = values === 'nodes' ? '' : ' all'
-  return `compadd -- \${(f)"$(holdfast completion nodes 2>/dev/null)"}${all}`
+  if (isListed(values)) return ['_holdfast_ask', values.kind, ...values.or].join(' ')
+  return `compadd -- ${values.join(' ')}`
 }

@@ -57,7 +57,6 @@ const wordsOf: Readonly<Record<string, readonly string[]>> = {
   export: ['nginx', '-o', join(dir, 'none.tar.zst')],
   peers: [],
   'mesh status': [],
-  completion: ['nodes'],
 }
 const asking = commands.filter(({ asks }) => asks)
 
