@@ -28,6 +28,8 @@ const checks: readonly Check[] = [
   { name: 'fuzz', command: 'npm run --silent fuzz -- --seconds 15' },
   { name: 'demo', command: 'npm run --silent demo' },
   { name: 'system tests', command: 'npm run test:system', isTestRun: true },
+  { name: 'cluster set-up', command: 'test/cluster/lab/setup.sh' },
+  { name: 'cluster tests', command: 'npm run test:cluster', isTestRun: true },
 ]
 
 async function run({ command }: Check): Promise<{ code: number | null; output: string }> {

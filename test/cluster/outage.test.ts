@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { buildImage } from '../system/support/built-image.ts'
 import { succeeds, until } from '../system/support/process.ts'
@@ -73,28 +74,36 @@ t.test('pods that ask at each start', async t => {
     })
   }
 
-  await t.test('run again after a power cut while the registry is frozen', async t => {
+  /** The power of both nodes is cut while the registry is frozen; how long it takes from then until pods of before run again, in ms. */
+  const cutPower = async (t: Test) => {
     const pods = await Promise.all(nodes.map(node => startAlways(cluster, node, app)))
     for (const pod of pods) await pod.started(boundMs)
     upstream.freeze()
     for (const node of nodes) await node.powerOff()
     const beganMs = performance.now()
     for (const node of nodes) await node.powerOn()
-    await until(
-      'both run again',
-      async () => {
+    return {
+      async haveStarted(withinMs: number) {
+        await until('both run again', async () => (await running()) === nodes.length, withinMs)
         const { items } = await cluster.get<{ items: PodObject[] }>('pods')
-        return items.every(({ status }) => {
-          const [container] = status.containerStatuses ?? []
-          return container?.ready === true && container.restartCount === 1
-        })
+        t.same(items.map(digestOfPod), [known, known])
+        const tookMs = Math.round(performance.now() - beganMs)
+        t.comment(`${nodes.length} nodes back: ${tookMs} ms`)
+        for (const pod of pods) await pod.remove()
       },
-      120_000,
-    )
-    t.comment(`${nodes.length} nodes back: ${Math.round(performance.now() - beganMs)} ms`)
+    }
+  }
+  /** How many pods run that ran before the power was cut. */
+  const running = async () => {
     const { items } = await cluster.get<{ items: PodObject[] }>('pods')
-    t.same(items.map(digestOfPod), [known, known])
-    for (const pod of pods) await pod.remove()
+    return items.filter(({ status }) => {
+      const [container] = status.containerStatuses ?? []
+      return container?.ready === true && container.restartCount === 1
+    }).length
+  }
+
+  await t.test('run again after a power cut while the registry is frozen', async t => {
+    await (await cutPower(t)).haveStarted(120_000)
     await restore()
   })
 
@@ -105,5 +114,21 @@ t.test('pods that ask at each start', async t => {
     await runEverywhere(t, known, 'pinned')
     await release.holdfast(second, 'unpin', app)
     await runEverywhere(t, moved, 'no longer pinned')
+  })
+
+  await t.test('with nobody behind the mirror run again after a power cut, too', async t => {
+    known = await push('four')
+    await release.upgrade({ fallback: 'none', leavingAuto: true })
+    await (await cutPower(t)).haveStarted(120_000)
+    await restore()
+  })
+
+  await t.test('with the registry behind it run again once that answers, or before', async t => {
+    await release.upgrade({ fallback: 'upstream', leavingAuto: false })
+    const cut = await cutPower(t)
+    await setTimeout(45_000)
+    t.comment(`${await running()} of ${nodes.length} while the registry hangs`)
+    await restore()
+    await cut.haveStarted(120_000)
   })
 })

@@ -6,6 +6,7 @@ import { until } from '../system/support/process.ts'
 import { runnable } from '../system/support/runnable.ts'
 import { startCluster } from './support/cluster.ts'
 import { runAlways, streamAlways } from './support/cluster-pods.ts'
+import { certsDir } from './support/node-config.ts'
 import { healthPort, installRelease, rollbackRelease } from './support/release.ts'
 import { requireLab } from './support/requirements.ts'
 import { imageOf } from './support/upstream.ts'
@@ -21,7 +22,7 @@ t.test('while pods start all the time', async t => {
   const [first, second] = nodes
   if (first === undefined || second === undefined) throw new Error('two nodes are wanted')
   const repository = imageOf('holdfast', '').slice(0, -1)
-  for (const tag of ['1', '2']) {
+  for (const tag of ['1', '2', '3']) {
     const folder = join(dir, `image-${tag}`)
     await mkdir(folder)
     const name = `${repository}:${tag}`
@@ -48,9 +49,16 @@ t.test('while pods start all the time', async t => {
   const ids = () => Promise.all(nodes.map(node => release.idOf(node)))
   const before = await ids()
 
+  /** The new image is on one node alone; the other one has to get it from there. */
+  const upgradeOffline = async () => {
+    await first.ctr('images', 'pull', '--hosts-dir', certsDir, `${repository}:3`)
+    upstream.freeze()
+    await release.upgrade({ 'image.tag': '3' })
+  }
   for (const [what, change, tag] of [
     ['upgraded', () => release.upgrade({ 'image.tag': '2' }), '2'],
     ['rolled back', () => rollbackRelease(cluster), '1'],
+    ['upgraded while the registry is frozen', upgradeOffline, '3'],
   ] as const) {
     await t.test(`it is ${what}, and no pod waits for long`, async t => {
       const stream = streamAlways(cluster, nodes, app, 2 * boundMs)
@@ -68,6 +76,7 @@ t.test('while pods start all the time', async t => {
         t.match(container?.image, `${repository}:${tag}`)
       }
       t.same(await ids(), before, 'each node stays who it is')
+      await upstream.restore()
     })
   }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gets what the cluster tests need, on Debian as root: what the system tests need, CNI plugins, nftables, and in a cache folder of their own
-# etcd, kubectl, and Kubernetes and CoreDNS built of their Go modules. What is there stays.
+# etcd, kubectl, and Kubernetes and CoreDNS built of their Go modules. What is there stays; who comes second waits for the first.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -8,12 +8,14 @@ scripts=$here/../../../scripts
 bin=${HOLDFAST_LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-lab}/bin
 packages=(containernetworking-plugins nftables)
 
+mkdir -p "$bin"
+exec 9>"$bin/.lock"
+flock 9
 "$scripts/system-setup.sh"
 # shellcheck source=scripts/debian-packages.sh
 . "$scripts/debian-packages.sh"
 install_missing "${packages[@]}"
 
-mkdir -p "$bin"
 if [ ! -x "$bin/etcd" ] || [ ! -x "$bin/kubectl" ]; then take_from forky "$bin" etcd-server kubectl; fi
 
 build() { # NAME LINKER FLAGS

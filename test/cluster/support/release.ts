@@ -12,7 +12,17 @@ export interface Release {
   holdfast(node: ClusterNode, ...words: readonly string[]): Promise<string>
   /** What the other nodes know a node by. */
   idOf(node: ClusterNode): Promise<string>
+  /** `holdfast report` on a node, whatever its verdict. */
+  report(node: ClusterNode, ...words: readonly string[]): Promise<OfflineReport>
   upgrade(values: Readonly<Record<string, unknown>>): Promise<void>
+}
+
+/** What the tests look at of it. */
+export interface OfflineReport {
+  readonly items: readonly {
+    readonly reference: string
+    readonly copies: readonly { readonly held: number; readonly wanted: number }[]
+  }[]
 }
 
 const namespace = 'ship'
@@ -65,6 +75,13 @@ export async function installRelease(
       const status = JSON.parse(await release.holdfast(node, 'mesh', 'status', '--output', 'json'))
       return status.self.id
     },
+    async report(node, ...words) {
+      // It ends with a code of its own where all is not ready.
+      const told = await release
+        .holdfast(node, 'report', '--output', 'json', ...words)
+        .catch(error => /\{.*\}/s.exec(String(error))?.[0] ?? Promise.reject(error))
+      return JSON.parse(told)
+    },
     async upgrade(values) {
       await helm('upgrade', ...given, '--reuse-values', ...set(values))
       await untilRolledOut(cluster)
@@ -76,6 +93,16 @@ export async function installRelease(
 /** Tests it by the chart's own test; what that printed. */
 export const testRelease = ({ helm }: Cluster): Promise<string> =>
   helm('test', name, ...inNamespace, '--logs', '--timeout', '90s')
+
+/** Runs a CronJob of it now; resolves with its log once it has succeeded. */
+export async function runCronJob({ kubectl }: Cluster, cronJob: string): Promise<string> {
+  const job = `job/${cronJob}-now`
+  await kubectl('create', 'job', `${cronJob}-now`, `--from=cronjob/${cronJob}`, ...inNamespace)
+  const done = kubectl('wait', '--for=condition=Complete', job, ...inNamespace, '--timeout=90s')
+  const log = () => kubectl('logs', job, ...inNamespace)
+  await done.catch(async cause => Promise.reject(new Error(await log(), { cause })))
+  return log()
+}
 
 export async function rollbackRelease(cluster: Cluster): Promise<void> {
   await cluster.helm('rollback', name, ...inNamespace, '--wait', '--timeout', '120s')
