@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util'
 import { adminBesideMirror } from './admin.ts'
 import { besideSpegel } from './beside-spegel.ts'
 import { blobFromDisk } from './blob-from-disk.ts'
+import { podsOnCluster } from './cluster.ts'
 import { besideContainerd } from './containerd.ts'
 import { criPull } from './cri-pull.ts'
 import type { Figure } from './figure.ts'
@@ -43,6 +44,10 @@ const benches: Readonly<Record<string, readonly [Bench, string]>> = {
   nodes: [meshNodes, 'meshes of whole processes: memory, processor, who knows what when'],
   'mesh-pull': [meshPull, 'images of 200 MB through a mesh of whole processes'],
   'cri-pull': [criPull, 'what containerd pulls of another node, beside docker-registry (root)'],
+  cluster: [
+    podsOnCluster,
+    'pods of a real Kubernetes, beside the same without Holdfast (root, as npm run test:cluster)',
+  ],
   scale: [meshScale, 'what a node costs among 3, 20 and 100 (BENCH_SIZES), all in one process'],
   spegel: [besideSpegel, 'beside Spegel, two containerds (root, spegel on the PATH)'],
   report: [report, 'whether 200 images would start without a registry, asked of three nodes'],

@@ -126,7 +126,7 @@ t.test('pods that ask at each start', async t => {
   await t.test('with the registry behind it run again once that answers, or before', async t => {
     await release.upgrade({ fallback: 'upstream', leavingAuto: false })
     const cut = await cutPower(t)
-    await setTimeout(45_000)
+    await setTimeout(30_000)
     t.comment(`${await running()} of ${nodes.length} while the registry hangs`)
     await restore()
     await cut.haveStarted(120_000)

@@ -33,6 +33,19 @@ export interface AlwaysPod {
 
 let made = 0
 
+const alwaysPod = (name: string, node: ClusterNode, image: string, batch = 'none') => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, labels: { batch } },
+  spec: {
+    nodeName: node.name,
+    terminationGracePeriodSeconds: 0,
+    // A node that was away for long does not lose it.
+    tolerations: [{ operator: 'Exists' }],
+    containers: [{ name: 'main', image, imagePullPolicy: 'Always' }],
+  },
+})
+
 /** Makes one. */
 export async function startAlways(
   cluster: Cluster,
@@ -42,18 +55,7 @@ export async function startAlways(
   made += 1
   const name = `pod-${made}`
   const beganMs = performance.now()
-  await cluster.apply({
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, labels: { 'made-by': 'test' } },
-    spec: {
-      nodeName: node.name,
-      terminationGracePeriodSeconds: 0,
-      // A node that was away for long does not lose it.
-      tolerations: [{ operator: 'Exists' }],
-      containers: [{ name: 'main', image, imagePullPolicy: 'Always' }],
-    },
-  })
+  await cluster.apply(alwaysPod(name, node, image))
   return {
     name,
     async started(withinMs) {
@@ -89,6 +91,32 @@ export async function runAlways(
 export interface Started {
   readonly digest: string
   readonly tookMs: number
+}
+
+/**
+ * Starts so many of each image at once, node after node in turn. Resolves when all run, with how long that took, in ms; they are gone by
+ * then.
+ */
+export async function runBatch(
+  cluster: Cluster,
+  images: readonly string[],
+  each: number,
+  withinMs: number,
+): Promise<number> {
+  made += 1
+  const batch = `batch-${made}`
+  const pods = Array.from({ length: images.length * each }, (_, index) => {
+    const node = cluster.nodes[index % cluster.nodes.length] as ClusterNode
+    const image = images[Math.floor(index / each)] as string
+    return alwaysPod(`${batch}-${index}`, node, image, batch)
+  })
+  const all = ['pods', `--selector=batch=${batch}`]
+  const beganMs = performance.now()
+  await cluster.apply(...pods)
+  await cluster.kubectl('wait', '--for=condition=Ready', ...all, `--timeout=${withinMs / 1000}s`)
+  const tookMs = performance.now() - beganMs
+  await cluster.kubectl('delete', ...all, '--now', '--wait')
+  return tookMs
 }
 
 /** Starts pods on every node, one after the other, until it is stopped; resolves then with what became of each. */

@@ -49,7 +49,7 @@ const direct = (url: string): string =>
 
 /** Starts a cluster that ends with the test. Resolves when its nodes are ready. */
 export async function startCluster(
-  t: Test,
+  t: Pick<Test, 'teardown'>,
   { nodes: versions = ['2.1', '1.7'], proxyMode = 'iptables' }: ClusterOptions = {},
 ): Promise<Cluster> {
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-cluster-'))

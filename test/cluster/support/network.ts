@@ -10,6 +10,8 @@ export interface ClusterNetwork {
   drop(port: number): Promise<void>
   /** They pass again; how many had vanished. */
   undrop(port: number): Promise<number>
+  /** Counts what a port of the hub sends to nodes and pods from now on; the result reads that, in bytes. */
+  meter(port: number): Promise<() => Promise<number>>
   close(): Promise<void>
 }
 
@@ -81,6 +83,14 @@ export async function layClusterNetwork(): Promise<ClusterNetwork> {
     async drop(port) {
       // The hub's own way to it is loopback: it goes on.
       await filter('-I', ...ruleOf(port), '-i', 'switch')
+    },
+    async meter(port) {
+      await filter('-A', 'OUTPUT', '-p', 'tcp', '--sport', `${port}`, '-o', 'switch')
+      return async () => {
+        const rules = await filter('-L', 'OUTPUT', '-v', '-x', '-n')
+        const line = rules.split('\n').find(rule => rule.includes(`spt:${port}`))
+        return Number(line?.trim().split(/\s+/)[1])
+      }
     },
     async undrop(port) {
       const rules = await filter('-L', 'INPUT', '-v', '-x', '-n')

@@ -13,6 +13,8 @@ export interface ClusterUpstream {
   readonly url: string
   /** Makes an image that a pod can run, pushes it, and tags it. */
   push(repository: string, tag: string, options?: ImageOptions): Promise<TestImage>
+  /** What nodes and pods were sent by it, in bytes. */
+  bytesSent(): Promise<number>
   /** Pushes an archive under a name of this registry. */
   copy(archive: string, repository: string, tag: string): Promise<void>
   /** Accepts connections and answers nothing. */
@@ -36,6 +38,7 @@ export async function startClusterUpstream(
   const port = await freePort()
   const door = await hangDoor(within)
   await door.open([port])
+  const bytesSent = await network.meter(port)
   const begin = () =>
     startDockerRegistry(join(dir, 'registry'), { port, address: '0.0.0.0', within })
   let registry: DockerRegistry | undefined = await begin()
@@ -52,6 +55,7 @@ export async function startClusterUpstream(
       await running().push(repository, tag, image)
       return image
     },
+    bytesSent,
     async copy(archive, repository, tag) {
       const to = `docker://127.0.0.1:${port}/${repository}:${tag}`
       const words = ['--insecure-policy', 'copy', '--all', '--quiet', '--dest-tls-verify=false']
