@@ -35,7 +35,7 @@ export const archiveCommands = (askingExitCodes: readonly ExitCode[]): readonly 
   {
     name: 'export',
     summary: 'write images of the running node into a bundle, to be carried elsewhere',
-    usage: 'REF… -o FILE [--pinned] [--platform LIST] [--referrers] [--since BUNDLE]',
+    usage: 'REF… -o FILE [--pinned] [--self] [--platform LIST] [--referrers] [--since BUNDLE]',
     words: { min: 0, max: Number.POSITIVE_INFINITY },
     description:
       'Writes an OCI image layout as .tar.zst: what the node holds of each image (a tag stands for its pin, else for the newest digest that ' +
@@ -46,6 +46,10 @@ export const archiveCommands = (askingExitCodes: readonly ExitCode[]): readonly 
     options: [
       { name: 'output', short: 'o', value: 'FILE', summary: 'where the bundle is written' },
       { name: 'pinned', summary: 'whatever is pinned, and which pins were removed, too' },
+      {
+        name: 'self',
+        summary: 'the image that the node runs from, too, to start a new node with (node.image)',
+      },
       {
         name: 'platform',
         value: 'LIST',

@@ -40,7 +40,11 @@ export interface UpstreamConfig extends Omit<EndpointConfig, 'url'> {
 /** The configuration, complete: sizes in bytes, durations in ms, what depends on the machine worked out. */
 export interface Config
   extends Omit<ConfigValues, 'node' | 'platforms' | 'admin' | 'store' | 'upstreams'> {
-  readonly node: { readonly name: string; readonly zone: string | undefined }
+  readonly node: {
+    readonly name: string
+    readonly zone: string | undefined
+    readonly image: string | undefined
+  }
   readonly platforms: readonly Platform[]
   readonly admin: Readonly<Omit<AdminValues, 'tokenFile'>> & { readonly tokenFile: string }
   readonly store: Readonly<Omit<StoreValues, 'dir'>> & { readonly dir: string }
@@ -59,7 +63,7 @@ export function completeConfig(
   )
   return {
     ...values,
-    node: { name: node.name ?? hostname(), zone: node.zone },
+    node: { name: node.name ?? hostname(), zone: node.zone, image: node.image },
     platforms: values.platforms ?? [hostPlatform()],
     admin: { ...admin, tokenFile: admin.tokenFile ?? join(dataDir, 'admin.token') },
     store: { ...store, dir: store.dir ?? join(dataDir, 'blobs') },

@@ -31,6 +31,12 @@ const configSchema = group('Configuration of Holdfast.', {
     zone: Type.Optional(
       text('Site or rack; nodes of one zone are near each other. Default: none.'),
     ),
+    image: Type.Optional(
+      ofKind('image', {
+        description:
+          'Image that this node runs from, which `holdfast export --self` takes along. Default: none.',
+      }),
+    ),
   }),
   platforms: Type.Optional(
     Type.Array(ofKind('platform', { description: 'As in linux/amd64 or linux/arm/v7.' }), {

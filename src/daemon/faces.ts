@@ -157,6 +157,7 @@ export async function openFaces(
       resolutions: parts.database.resolutions,
       view,
       ...parts.archive,
+      ownImage: config.node.image,
       ...wireTags(parts, config.platforms),
       pins: wirePins(parts),
       pinBook: parts.database.pins,

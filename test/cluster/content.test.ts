@@ -8,7 +8,7 @@ import { until } from '../system/support/process.ts'
 import { runnable } from '../system/support/runnable.ts'
 import { startCluster } from './support/cluster.ts'
 import { runAlways, startAlways } from './support/cluster-pods.ts'
-import { importImage, installRelease, runCronJob } from './support/release.ts'
+import { importImage, installRelease, runCronJob, untilRolledOut } from './support/release.ts'
 import { requireLab } from './support/requirements.ts'
 import { imageOf } from './support/upstream.ts'
 
@@ -60,6 +60,17 @@ t.test('what comes to a cluster before anybody asks for it', async t => {
       const pod = await runAlways(cluster, node, name, boundMs)
       t.equal(pod.digest, image.digest, node.name)
     }
+  })
+
+  await t.test('a node that was never online is given Holdfast by another one', async t => {
+    const bundle = '/var/lib/holdfast/self.tar.zst'
+    await release.holdfast(first, 'export', '--self', '--output', bundle)
+    const third = await cluster.addNode('2.1')
+    await third.ctr('images', 'import', first.path(bundle))
+    await untilRolledOut(cluster)
+    const [image = ''] = images
+    const pod = await runAlways(cluster, third, image, boundMs)
+    t.equal(pod.digest, warmed[0]?.digest)
     await upstream.restore()
   })
 

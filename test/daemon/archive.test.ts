@@ -282,3 +282,24 @@ t.test('pins go with a bundle to where their node is an operator', async t => {
     await to.close()
   }
 })
+
+t.test('a node takes along the image that it runs from', async t => {
+  const dirs = t.testdir({ told: {}, untold: {} })
+  const name = 'reg.lab/holdfast/holdfast:1'
+  const node = await startOffline(t, join(dirs, 'told'), { node: { image: name } })
+  t.teardown(() => node.close())
+  const [file, bundle] = [join(dirs, 'self.tar'), join(dirs, 'self.tar.zst')]
+  const image = makeImage()
+  await writeFile(file, archiveOf(image, name))
+  const pack = (env: Record<string, string>) => cli(['export', '--self', '-o', bundle], { env })
+  t.match(await pack(node.env), { code: 1, err: /holdfast:1 is not here/ })
+  t.match(await cli(['import', file], { env: node.env }), { code: 0 })
+  t.match(await pack(node.env), { code: 0, err: /1 image/ })
+
+  const other = await startOffline(t, join(dirs, 'untold'))
+  t.teardown(() => other.close())
+  t.match(await pack(other.env), { code: 8, err: /set node\.image, or name the image/ })
+  t.match(await cli(['import', bundle], { env: other.env }), { code: 0 })
+  const { items } = JSON.parse((await cli(['tags', '-o', 'json'], { env: other.env })).out)
+  t.match(items, [{ reference: name, digest: image.digest }])
+})

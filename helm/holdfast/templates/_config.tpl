@@ -2,6 +2,8 @@
 {{- define "holdfast.worked-out" -}}
 {{- $paths := fromYaml (include "holdfast.paths" .) -}}
 dataDir: /var/lib/holdfast
+node:
+  image: {{ include "holdfast.image" . }}
 mirror:
   # The pod's own address: that is where the hostPort leads.
   listen: 0.0.0.0:5050

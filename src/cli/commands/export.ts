@@ -15,10 +15,11 @@ export const run: RunCommand = async context => {
   const { words, options, terminal } = context
   const file = options['output']
   const isPinned = options['pinned'] !== undefined
+  const isSelf = options['self'] !== undefined
   if (file === undefined) throw new CommandFailure('usage', 'name the bundle with -o FILE')
   if (file === '-') throw new CommandFailure('usage', '-o -: a bundle is written to a file')
-  if (words.length === 0 && !isPinned) {
-    throw new CommandFailure('usage', 'name images to export, or --pinned')
+  if (words.length === 0 && !isPinned && !isSelf) {
+    throw new CommandFailure('usage', 'name images to export, --pinned or --self')
   }
   const since = await readSince(context, file)
   const api = createAdminApi(await findAdmin(context))
@@ -26,6 +27,7 @@ export const run: RunCommand = async context => {
     ref: words.map(word => formatReference(readReference(word))),
     platform: options['platform']?.split(',') ?? [],
     pinned: isPinned || undefined,
+    self: isSelf || undefined,
     referrers: options['referrers'] !== undefined || undefined,
     since: since?.name,
   }

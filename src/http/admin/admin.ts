@@ -86,6 +86,8 @@ export async function createAdmin(
     ScheduleParts & {
       readonly importArchive: ImportArchive
       readonly exportImages: ExportImages
+      /** Which the node runs from. */
+      readonly ownImage: string | undefined
       readonly findTags: FindTags
       readonly refreshTag: RefreshTag
       readonly forgetTag: ForgetTag
@@ -187,7 +189,7 @@ export async function createAdmin(
     version: options.version,
   })
   addAllNodes(add, { node: parts.node, asOf })
-  addExport(add, parts.exportImages)
+  addExport(add, parts.exportImages, parts.ownImage)
   addImport(app, add, { importArchive: parts.importArchive, stallMs, asOf })
   app.get('/api/v1/openapi.json', async () => toOpenApi(Object.values(operations)))
 

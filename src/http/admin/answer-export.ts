@@ -18,10 +18,14 @@ import { QueryFault } from './read-query.ts'
  * `GET /api/v1/export`: a bundle, sent as it is made. A 404 says what is not here; a connection that is cut, that something went wrong. With
  * POST the body is what an earlier bundle says of itself, and what that one holds is left out.
  */
-export function addExport(add: AddOperation, exportImages: ExportImages): void {
+export function addExport(
+  add: AddOperation,
+  exportImages: ExportImages,
+  ownImage: string | undefined,
+): void {
   function answer(
     reply: FastifyReply,
-    { ref, platform, pinned, referrers }: Static<typeof exportQuery>,
+    { ref, platform, pinned, self, referrers }: Static<typeof exportQuery>,
     earlier: readonly EarlierBundle[],
   ): FastifyReply {
     const platforms = platform.map(text => {
@@ -30,7 +34,7 @@ export function addExport(add: AddOperation, exportImages: ExportImages): void {
       return parsed
     })
     const { summary, bytes } = exportImages({
-      references: ref.map(parseReference),
+      references: [...ref, ...(self ? [own()] : [])].map(parseReference),
       pinned,
       platforms: platforms.length === 0 ? undefined : platforms,
       referrers,
@@ -40,6 +44,14 @@ export function addExport(add: AddOperation, exportImages: ExportImages): void {
       .headers(headersOf(summary))
       .type(operations.exportImages.answer.bytes)
       .send(Readable.from(bytes, { objectMode: false }))
+  }
+
+  function own(): string {
+    if (ownImage !== undefined) return ownImage
+    throw new ProblemError(
+      422,
+      'this node is not told which image it runs from: set node.image, or name the image',
+    )
   }
 
   add(operations.exportImages, async ({ query, reply }) => telling(() => answer(reply, query, [])))

@@ -221,6 +221,10 @@ export const exportQuery = Type.Object({
   ref: Type.Array(reference, { maxItems: 10_000 }),
   platform: Type.Array(Type.String({ maxLength: 100 }), { maxItems: 100 }),
   pinned: Type.Boolean({ default: false }),
+  self: described(
+    Type.Boolean({ default: false }),
+    'The image that the node runs from, too (`node.image`).',
+  ),
   referrers: Type.Boolean({ default: false }),
   since: described(
     Type.String({ maxLength: 255, default: 'the earlier bundle' }),

@@ -124,6 +124,7 @@ export async function startAdmin(
   const admin = await createAdmin(
     {
       importArchive: async () => ({ images: [], addedBytes: 0, warnings: [] }),
+      ownImage: undefined,
       exportImages: () => {
         throw new NotHere('nothing is here')
       },
