@@ -5,6 +5,9 @@ export const orNothing = <S extends TSchema>(schema: S) =>
   Type.Optional(Type.Union([schema, Type.Null()]))
 export const text = orNothing(Type.String())
 
+/** Which node an answer is of, and the time, ISO 8601. */
+export const origin = { node: Type.String(), asOf: Type.String() }
+
 /** What a tag resolves to. */
 export const resolution = {
   found: Type.Boolean(),
@@ -116,6 +119,7 @@ export const importAnswer = Type.Object({
 
 /** `GET /api/v1/audit` */
 export const auditAnswer = Type.Object({
+  ...origin,
   items: Type.Array(
     Type.Object({
       at: Type.String(),

@@ -31,7 +31,7 @@ const lists = {
     return tags.map(({ word }) => ({ word: word.slice(0, word.lastIndexOf(':')), means: '' }))
   },
   async pins(api, typed) {
-    const items = await listPins(api, most)
+    const { items } = await listPins(api, most)
     return items.flatMap(({ reference, standing, note }) =>
       asTyped(reference, typed).map(word => ({ word, means: note ?? standing })),
     )

@@ -61,9 +61,9 @@ async function askAll<A>(
   api: AdminApi,
   question: NodeQuestion<A>,
 ): Promise<ExitCode> {
-  const heard = await hearAll(api, question)
+  const { heard, ...by } = await hearAll(api, question)
   const items = heard.map(one => ('answer' in one ? one : { ...one, code: undefined }))
-  print(context, { items }, () => {
+  print(context, { ...by, items }, () => {
     const answers = heard.flatMap(one => ('answer' in one ? [one.answer] : []))
     const rows = heard.map(one => [
       one.node,
@@ -80,12 +80,21 @@ async function askAll<A>(
 /** Told before what else may have come of it. */
 const worst: readonly ExitCode[] = ['unreachable', 'refused']
 
-/** Asks every node, and gives their answers in the order of their names. */
+/** What all nodes answered, in the order of their names. */
+export interface Hearing<A> {
+  /** Of which node it was asked which others there are. */
+  readonly node: string
+  /** When, ISO 8601; each answer tells its own time. */
+  readonly asOf: string
+  readonly heard: readonly Heard<A>[]
+}
+
+/** Asks every node. */
 export async function hearAll<A>(
   api: AdminApi,
   { what, ask }: Pick<NodeQuestion<A>, 'what' | 'ask'>,
-): Promise<readonly Heard<A>[]> {
-  const { items } = await api.get('/api/v1/nodes', {}, nodesAnswer)
+): Promise<Hearing<A>> {
+  const { node: asked, asOf, items } = await api.get('/api/v1/nodes', {}, nodesAnswer)
   const nodes = items.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
   const isTwice = (name: string) => nodes.filter(one => one.name === name).length > 1
   const heard: Heard<A>[] = []
@@ -103,7 +112,7 @@ export async function hearAll<A>(
       })
     heard.push(...(await Promise.all(some)))
   }
-  return heard
+  return { node: asked, asOf, heard }
 }
 
 /** What stands where an answer would. */

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { orNothing } from './answers.ts'
+import { origin, orNothing } from './answers.ts'
 import { changed, storedOn } from './operator-words.ts'
 
 const text = Type.Optional(Type.Union([Type.String(), Type.Null()]))
@@ -8,6 +8,7 @@ const blob = { digest: Type.String(), size: number }
 
 /** `GET /api/v1/nodes` */
 export const nodesAnswer = Type.Object({
+  ...origin,
   items: Type.Array(
     Type.Object({
       id: Type.String(),

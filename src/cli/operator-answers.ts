@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { orNothing, text } from './answers.ts'
+import { origin, orNothing, text } from './answers.ts'
 import { before, changed, storedOn } from './operator-words.ts'
 
 /** Who said when what stands, and how it is named in `If-Match`. */
@@ -38,7 +38,11 @@ export const pin = {
 export const standingPinAnswer = Type.Object(pin)
 
 /** `GET /api/v1/pins` */
-export const pinsAnswer = Type.Object({ items: Type.Array(Type.Object(pin)), next: text })
+export const pinsAnswer = Type.Object({
+  ...origin,
+  items: Type.Array(Type.Object(pin)),
+  next: text,
+})
 
 /** `GET /api/v1/pins/{reference}` */
 export const pinAnswer = Type.Object({

@@ -1,10 +1,11 @@
 import { type Static, Type } from 'typebox'
-import { given, orNothing, resolution, text } from './answers.ts'
+import { given, origin, orNothing, resolution, text } from './answers.ts'
 import { pin } from './operator-answers.ts'
 import { storedOn } from './operator-words.ts'
 
 /** `GET /api/v1/tags` */
 export const tagsAnswer = Type.Object({
+  ...origin,
   items: Type.Array(
     Type.Object({
       reference: Type.String(),

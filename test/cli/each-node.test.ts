@@ -49,6 +49,8 @@ t.test('a node that does not answer stands among them, and the exit code tells',
   const json = await cli(['log-level', '--node', 'all', '-o', 'json'], { env })
   t.equal(json.code, 4)
   t.strictSame(JSON.parse(json.out), {
+    node: 'bridge',
+    asOf: '2026-11-20T03:00:00.000Z',
     items: [
       { node: 'bridge', id: 'a1', answer: { node: 'bridge', level: 'info', configured: 'info' } },
       { node: 'galley', id: 'b1', answer: { node: 'galley', level: 'info', configured: 'info' } },

@@ -50,8 +50,12 @@ t.test('the file is named by --config, or else by HOLDFAST_CONFIG', async t => {
 t.test('a result is a document where one is asked for', async t => {
   const admin = await scriptAdmin(t, () => [200, { items: [], next: null }])
   const { env } = admin
-  t.match(await cli(['tags', '-o', 'json'], { env }), { code: 0, out: '{\n  "items": []\n}\n' })
-  t.match(await cli(['tags', '--output', 'yaml'], { env }), { code: 0, out: 'items: []\n' })
+  const json = '{\n  "node": "bridge",\n  "asOf": "2026-11-20T03:00:00.000Z",\n  "items": []\n}\n'
+  t.match(await cli(['tags', '-o', 'json'], { env }), { code: 0, out: json })
+  t.match(await cli(['tags', '--output', 'yaml'], { env }), {
+    code: 0,
+    out: 'node: bridge\nasOf: 2026-11-20T03:00:00.000Z\nitems: []\n',
+  })
   t.match(await cli(['tags', '--output', 'text'], { env }), { code: 0, out: /no tags/ })
 })
 

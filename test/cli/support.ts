@@ -64,6 +64,13 @@ export interface ScriptedAdmin {
 
 type Answer = readonly [status: number, body: unknown]
 
+/** A list as a node gives it, which names itself and the time, where the script does not. */
+const signed = (given: unknown): unknown =>
+  typeof given === 'object' && given !== null && 'items' in given ? { ...origin, ...given } : given
+
+/** Of a list that tells nothing else of it. */
+const origin = { node: 'bridge', asOf: '2026-11-20T03:00:00.000Z' }
+
 /** Listens on loopback until the test ends. `answer` sees the URL with its query. */
 export async function scriptAdmin(
   t: Test,
@@ -79,7 +86,7 @@ export async function scriptAdmin(
     asked.push({ url, method, authorization: headers.authorization, precondition, body })
     const [status, given] = answer(url, method)
     response.writeHead(status, { 'content-type': 'application/json' })
-    response.end(typeof given === 'string' ? given : JSON.stringify(given))
+    response.end(typeof given === 'string' ? given : JSON.stringify(signed(given)))
   })
   const port = await listen(t, server)
   const address = `127.0.0.1:${port}`

@@ -5,7 +5,7 @@ import { type AuditAnswer, auditAnswer } from '../answers.ts'
 import { tellChange, tellDeed } from '../audit-words.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
-import { type Heard, hearAll, tellUnheard } from '../each-node.ts'
+import { type Hearing, hearAll, tellUnheard } from '../each-node.ts'
 import { nodePath } from '../node-words.ts'
 import { print, readLimit, readReference } from '../print.ts'
 import { readTime } from '../read-time.ts'
@@ -46,7 +46,7 @@ type Entry = AuditAnswer['items'][number]
 /** What was done on all nodes as one list, newest first. */
 function printAll(
   context: CommandContext,
-  heard: readonly Heard<AuditAnswer>[],
+  { heard, ...by }: Hearing<AuditAnswer>,
   limit: number,
 ): 'ok' | 'unreachable' {
   const entries = heard
@@ -55,7 +55,10 @@ function printAll(
     .slice(0, limit)
   const unheard = heard.filter(one => 'error' in one)
   const silent = unheard.map(({ node, error }) => ({ node, error }))
-  print(context, { items: entries, silent }, () => [
+  const nodes = heard.flatMap(one =>
+    'answer' in one ? { node: one.node, asOf: one.answer.asOf } : [],
+  )
+  print(context, { ...by, nodes, items: entries, silent }, () => [
     ...lines(entries),
     ...tellLimit(entries, limit),
     ...(silent.length > 0 ? [''] : []),

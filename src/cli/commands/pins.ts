@@ -20,8 +20,8 @@ export const run: RunCommand = async context => {
     print(context, pin, () => describe(pin))
     return 'ok'
   }
-  const items = await listPins(api, limit)
-  print(context, { items }, () => list(items))
+  const answer = await listPins(api, limit)
+  print(context, answer, () => list(answer.items))
   return 'ok'
 }
 

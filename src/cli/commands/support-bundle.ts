@@ -48,7 +48,7 @@ async function mustBeFree(file: string): Promise<void> {
 async function hear(context: CommandContext): Promise<readonly Told[]> {
   const path = nodePath(context, what)
   const api = createAdminApi(await findAdmin(context))
-  if (context.options['node'] === 'all') return hearAll(api, { what, ask })
+  if (context.options['node'] === 'all') return (await hearAll(api, { what, ask })).heard
   const answer = await ask(api, path)
   return [{ node: answer.node, answer }]
 }

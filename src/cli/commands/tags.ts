@@ -19,16 +19,21 @@ export const run: RunCommand = async context => {
   const search = readSearch(context)
   const api = createAdminApi(await findAdmin(context))
   const items: Item[] = []
+  let first: TagsAnswer | undefined
   let after: string | undefined
   do {
     const query = { ...search, after, limit: Math.min(limit - items.length, 1000) }
     const page = await api.get('/api/v1/tags', query, tagsAnswer)
+    first ??= page
     items.push(...page.items)
     after = page.next === after ? undefined : (page.next ?? undefined)
   } while (after !== undefined && items.length < limit)
   const isSearch = searchOptions.some(name => context.options[name] !== undefined)
   const none = items.length === 0 ? await tellNone(api, search, isSearch) : []
-  print(context, { items }, () => (none.length > 0 ? none : lines(items, after !== undefined)))
+  const { node, asOf } = first
+  print(context, { node, asOf, items }, () =>
+    none.length > 0 ? none : lines(items, after !== undefined),
+  )
   return 'ok'
 }
 

@@ -85,5 +85,15 @@ t.test('of all nodes it is one list, and who did not answer is named', async t =
   t.match(got.out, /^AT +ON +BY .*\n\S+T13\S+ +b +captain.*\n\S+T12\S+ +a +captain.*\n\n/)
   t.match(got.out, /\nc: no answer: c is gone\n$/)
   const { out } = await cli(['audit', '--node', 'all', '--limit', '1', '-o', 'json'], { env })
-  t.match(JSON.parse(out), { items: [{ node: 'b' }], silent: [{ node: 'c', error: 'c is gone' }] })
+  const asOf = '2026-11-20T03:00:00.000Z'
+  t.match(JSON.parse(out), {
+    node: 'bridge',
+    asOf,
+    nodes: [
+      { node: 'a', asOf },
+      { node: 'b', asOf },
+    ],
+    items: [{ node: 'b' }],
+    silent: [{ node: 'c', error: 'c is gone' }],
+  })
 })

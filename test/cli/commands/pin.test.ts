@@ -217,6 +217,8 @@ t.test('pins are listed to the last page or the limit, and one with its history'
   )
   const none = await scriptAdmin(t, () => [200, { items: [] }])
   t.match(await cli(['pins'], { env: none.env }), { code: 0, out: 'nothing is pinned\n' })
+  const document = JSON.parse((await cli(['pins', '-o', 'json'], { env: none.env })).out)
+  t.match(document, { node: 'bridge', asOf: /^2026-/, items: [] }, 'it says whose answer it is')
 })
 
 t.test(
