@@ -1,6 +1,6 @@
 import type { Exclusion, ExclusionBook, ExclusionKind } from '../ports/exclusion-book.ts'
 import type { NodeId } from '../ports/node-id.ts'
-import { createOneByOne } from '../ports/one-by-one.ts'
+import { createOneByOneOfEach } from '../ports/one-by-one.ts'
 import { mustBeOperator, Refusal, type Stored } from './operator-word.ts'
 
 /** What a change did. */
@@ -20,6 +20,8 @@ export interface Exclusions {
     details: { readonly note: string | undefined; readonly author: string | undefined },
     terms: ExclusionTerms,
   ): Promise<ExclusionChange>
+  /** Throws what {@link Exclusions.set} would, and says nothing. */
+  tryOut(kind: ExclusionKind, key: string): void
   lift(
     kind: ExclusionKind,
     key: string,
@@ -36,7 +38,7 @@ export interface ExclusionTerms {
   readonly signal: AbortSignal
 }
 
-/** Exclusions of this node's ledger. Changes are made one after another: each sees what the one before left. */
+/** Exclusions of this node's ledger. Changes of one are made one after another: each sees what the one before left. */
 export function createExclusions(parts: {
   readonly book: ExclusionBook
   readonly self: NodeId
@@ -50,7 +52,7 @@ export function createExclusions(parts: {
   ) => Promise<Stored>
 }): Exclusions {
   const { book } = parts
-  const inTurn = createOneByOne()
+  const inTurn = createOneByOneOfEach()
   const find = (kind: ExclusionKind, key: string): Exclusion | undefined =>
     book.list(kind).find(one => one.key === key)
 
@@ -60,7 +62,7 @@ export function createExclusions(parts: {
     terms: ExclusionTerms,
     write: (before: Exclusion | undefined) => Promise<void>,
   ): Promise<ExclusionChange> {
-    const did = await inTurn(async () => {
+    const did = await inTurn(`${kind} ${key}`, async () => {
       mustBeOperator(parts.isOperator)
       const before = find(kind, key)
       terms.check?.(before)
@@ -70,12 +72,18 @@ export function createExclusions(parts: {
     return { ...did, stored: await parts.storeOnOthers(kind, key, terms) }
   }
 
+  function tryOut(kind: ExclusionKind, key: string): void {
+    mustBeOperator(parts.isOperator)
+    if (kind === 'ban' && key === parts.self) {
+      throw new Refusal('self', 'a node cannot ban itself: say it on another one')
+    }
+  }
+
   return {
     find,
+    tryOut,
     async set(kind, key, details, terms) {
-      if (kind === 'ban' && key === parts.self) {
-        throw new Refusal('self', 'a node cannot ban itself: say it on another one')
-      }
+      tryOut(kind, key)
       return change(kind, key, terms, async before => {
         const isSame = before?.note === details.note && before?.author === details.author
         if (before === undefined || !isSame) await book.set(kind, key, details)

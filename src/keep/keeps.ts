@@ -1,5 +1,5 @@
 import type { KeepBook } from '../ports/keep-book.ts'
-import { createOneByOne } from '../ports/one-by-one.ts'
+import { createOneByOneOfEach } from '../ports/one-by-one.ts'
 import { type KeepSet, type KeptPattern, maxPatterns, type ParsePattern } from './keep-set.ts'
 import { mustBeOperator, Refusal, type Stored } from './operator-word.ts'
 
@@ -32,11 +32,16 @@ export interface Keeps {
     details: { readonly note: string | undefined; readonly author: string | undefined },
     terms: KeepTerms,
   ): Promise<KeepChange>
+  /**
+   * Throws what {@link Keeps.set} would throw after `ahead` was said, in canonical form, and says nothing. Returns the pattern if it would be
+   * one more.
+   */
+  tryOut(text: string, ahead: ReadonlySet<string>): string | undefined
   /** As {@link Keeps.set}. What the configuration of a node says stays in force there. */
   remove(text: string, author: string | undefined, terms: KeepTerms): Promise<KeepChange>
 }
 
-/** Keeps of this node's ledger. Changes are made one after another: each sees what the one before left. */
+/** Keeps of this node's ledger. Changes of a pattern are made one after another: each sees what the one before left. */
 export function createKeeps(parts: {
   readonly book: Pick<KeepBook, 'set' | 'lift'>
   readonly set: Pick<KeepSet, 'patterns'>
@@ -47,7 +52,9 @@ export function createKeeps(parts: {
   readonly storeOnOthers: (pattern: string, terms: KeepTerms) => Promise<Stored>
 }): Keeps {
   const { book } = parts
-  const inTurn = createOneByOne()
+  const inTurn = createOneByOneOfEach()
+  /** Patterns that are being written. */
+  const coming = new Set<string>()
   const standing = (pattern: string): KeptPattern | undefined =>
     parts.set.patterns().find(one => one.pattern === pattern)
 
@@ -65,15 +72,33 @@ export function createKeeps(parts: {
     terms: KeepTerms,
     write: (pattern: string, before: KeptPattern | undefined) => Promise<void>,
   ): Promise<KeepChange> {
-    const did = await inTurn(async () => {
-      mustBeOperator(parts.isOperator)
-      const pattern = read(text)
+    mustBeOperator(parts.isOperator)
+    const pattern = read(text)
+    const did = await inTurn(pattern, async () => {
       const before = standing(pattern)
       terms.check?.(before)
       await write(pattern, before)
       return { pattern, before, after: standing(pattern) }
     })
-    return { ...did, stored: await parts.storeOnOthers(did.pattern, terms) }
+    return { ...did, stored: await parts.storeOnOthers(pattern, terms) }
+  }
+
+  function mustHaveRoom(beside: ReadonlySet<string>): void {
+    const more = [...beside].filter(pattern => standing(pattern) === undefined)
+    if (parts.set.patterns().length + more.length < maxPatterns) return
+    throw new Refusal(
+      'too-many',
+      `${maxPatterns} patterns are kept, and more are not looked at: remove some, or write wider ones`,
+    )
+  }
+
+  async function writeOneMore(
+    pattern: string,
+    details: Parameters<Keeps['set']>[1],
+  ): Promise<void> {
+    mustHaveRoom(coming)
+    coming.add(pattern)
+    await book.set(pattern, details).finally(() => coming.delete(pattern))
   }
 
   return {
@@ -83,14 +108,16 @@ export function createKeeps(parts: {
         const { note, author } = before?.said ?? {}
         const isSame = note === details.note && author === details.author
         if (before?.said !== undefined && isSame) return
-        if (before === undefined && parts.set.patterns().length >= maxPatterns) {
-          throw new Refusal(
-            'too-many',
-            `${maxPatterns} patterns are kept, and more are not looked at: remove some, or write wider ones`,
-          )
-        }
-        await book.set(pattern, details)
+        if (before === undefined) await writeOneMore(pattern, details)
+        else await book.set(pattern, details)
       }),
+    tryOut(text, ahead) {
+      mustBeOperator(parts.isOperator)
+      const pattern = read(text)
+      if (standing(pattern) !== undefined || ahead.has(pattern)) return undefined
+      mustHaveRoom(ahead)
+      return pattern
+    },
     remove: (text, author, terms) =>
       change(text, terms, async (pattern, before) => {
         if (before?.said !== undefined) await book.lift(pattern, author)

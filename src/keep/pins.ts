@@ -50,6 +50,8 @@ export interface PinChange {
 export interface Pins {
   /** Throws {@link Refusal}; rejects with `ledger-unusable`. Settles when it is durable here, and on others as far as asked. */
   set(key: TagReference, wish: PinWish, terms: PinTerms): Promise<PinChange>
+  /** Rejects as {@link Pins.set} would, and says nothing. */
+  tryOut(key: TagReference, wish: PinWish, signal: AbortSignal): Promise<void>
   /** The tag is resolved as any other again. */
   remove(key: TagReference, author: string | undefined, terms: PinTerms): Promise<PinChange>
 }
@@ -166,8 +168,9 @@ export function createPins(parts: PinParts): Pins {
     digest: Digest,
     described: PinWish['described'],
     signal: AbortSignal,
+    { fetchManifest }: Pick<PinParts, 'fetchManifest'>,
   ): Promise<Target> {
-    const target = parts.describe(digest) ?? (await parts.fetchManifest(key, digest, signal))
+    const target = parts.describe(digest) ?? (await fetchManifest(key, digest, signal))
     if (target !== undefined) return target
     if (described !== undefined) return { digest, ...described }
     throw new Refusal(
@@ -181,18 +184,20 @@ export function createPins(parts: PinParts): Pins {
     key: TagReference,
     { to, allowIncomplete, allowBlocked = false, described }: PinWish,
     signal: AbortSignal,
+    asked: Pick<PinParts, 'isInReach' | 'fetchManifest'> = parts,
   ): Promise<Pick<PinChange, 'isComplete' | 'skipped'> & { readonly target: Target }> {
     const { target: wanted, skipped } = await targetOf(key, to, signal)
     const digest = typeof wanted === 'string' ? wanted : wanted.digest
     if (book.isBlocked(digest) && !allowBlocked) throw blockedRefusal(digest)
-    const isComplete = await parts.isInReach(key, digest)
+    const isComplete = await asked.isInReach(key, digest)
     if (!isComplete && !allowIncomplete) {
       throw new Refusal(
         'not-held',
         `no node holds all of ${formatTag(key)} at ${digest}; allowIncomplete (--allow-incomplete) pins it and fetches it`,
       )
     }
-    const target = typeof wanted === 'string' ? await known(key, digest, described, signal) : wanted
+    const target =
+      typeof wanted === 'string' ? await known(key, digest, described, signal, asked) : wanted
     return { target, isComplete, skipped }
   }
 
@@ -217,6 +222,15 @@ export function createPins(parts: PinParts): Pins {
       if (!isSame(standing, target, wish)) await ledger.setPin(key, target, detailsOf(wish))
       const isFetching = !isComplete && isServed(target) && parts.complete(key, target.digest)
       return acknowledged(key, standing, terms, { isComplete, isFetching, skipped })
+    },
+    async tryOut(key, wish, signal) {
+      mustBeOperator(parts.isOperator)
+      mustLast(wish)
+      // Nobody is asked for what would change nothing.
+      await find(key, wish, signal, {
+        isInReach: wish.allowIncomplete ? async () => false : parts.isInReach,
+        fetchManifest: wish.described === undefined ? parts.fetchManifest : async () => undefined,
+      })
     },
     async remove(key, author, terms) {
       mustBeOperator(parts.isOperator)

@@ -40,8 +40,8 @@ export interface WarmSchedules {
     details: { readonly note: string | undefined; readonly author: string | undefined },
     terms: ScheduleTerms,
   ): Promise<ScheduleChange>
-  /** Throws what {@link WarmSchedules.put} would, and says nothing. */
-  tryOut(name: string, what: WarmTask & Recurring): void
+  /** Throws what {@link WarmSchedules.put} would throw if there were so many more schedules, and says nothing. */
+  tryOut(name: string, what: WarmTask & Recurring, more?: number): void
   /** Its runs are no longer worked on, either. As {@link WarmSchedules.put}. */
   remove(name: string, by: string | undefined, terms: ScheduleTerms): Promise<ScheduleChange>
 }
@@ -67,9 +67,10 @@ export function createWarmSchedules(parts: {
     name: string,
     what: WarmTask & Recurring,
     before: WarmSchedule | undefined,
+    more = 0,
   ): string {
     const value = textOf(name, what, before)
-    if (before !== undefined || schedules().length < maxSchedules) return value
+    if (before !== undefined || schedules().length + more < maxSchedules) return value
     throw new Refusal('too-many', `there are ${maxSchedules} schedules: remove some`)
   }
 
@@ -122,9 +123,9 @@ export function createWarmSchedules(parts: {
         const isSame = before !== undefined && before.note === note && isSameSchedule(before, what)
         if (!isSame) await words.set(scheduleKey(name), { note, author, value })
       }),
-    tryOut(name, what) {
+    tryOut(name, what, more) {
       mustBeOperator(parts.isOperator)
-      writtenOf(name, what, find(name))
+      writtenOf(name, what, find(name), more)
     },
     remove: (name, by, terms) =>
       change(name, terms, async before => {

@@ -7,3 +7,21 @@ export function createOneByOne(): <T>(work: () => T | Promise<T>) => Promise<T> 
     return doing
   }
 }
+
+/** As {@link createOneByOne}, of each thing by itself: what concerns another one does not wait. */
+export function createOneByOneOfEach(): <T>(
+  name: string,
+  work: () => T | Promise<T>,
+) => Promise<T> {
+  const last = new Map<string, Promise<unknown>>()
+  return (name, work) => {
+    const doing = (last.get(name) ?? Promise.resolve()).then(work)
+    const ended = doing
+      .catch(() => {})
+      .then(() => {
+        if (last.get(name) === ended) last.delete(name)
+      })
+    last.set(name, ended)
+    return doing
+  }
+}

@@ -58,8 +58,10 @@ interface Job {
   notBeforeMs: number
 }
 
-/** Images waiting at the most; the oldest is dropped first, and before it the oldest that could not begin now. */
+/** Images waiting at the most; the oldest is dropped first, and before it one of the oldest that could not begin now. */
 const maxQueued = 1_000
+/** Of which it is looked whether they could: thousands may be wanted at once, and each that comes would look through all. */
+const maxLookedAt = 32
 /** Failures after which an image is left to the next who asks for it. */
 const maxFailures = 10
 /** Retries are no further apart than this, ms. */
@@ -186,8 +188,8 @@ export function createCompleteTags(parts: Parts, settings: Settings): CompleteTa
   }
 
   function dropOne(): void {
-    const jobs = [...queue.values()]
-    const dropped = jobs.find(job => !isDue(job)) ?? jobs[0]
+    const oldest = [...queue.values()].slice(0, maxLookedAt)
+    const dropped = oldest.find(job => !isDue(job)) ?? oldest[0]
     if (dropped !== undefined) queue.delete(dropped.name)
   }
 

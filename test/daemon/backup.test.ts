@@ -96,3 +96,60 @@ t.test('all that operators said on one node stands on another after a restore', 
     'is found by what it is of',
   )
 })
+
+t.test('a dry run tells the refusals that the restore itself gives', async t => {
+  t.testdir({})
+  const registry = await startRegistry({ images: {} })
+  t.teardown(() => registry.close())
+  const { ask } = await start(t, registry, 'van')
+  const pattern = encodeURIComponent(`${registry.host}/own/**`)
+  await ask('PUT', `/keeps/${pattern}`, {})
+  const [{ setOn: self } = { setOn: '' }] = (await ask('GET', '/keeps'))['items'] as {
+    setOn: string
+  }[]
+  const many = Array.from({ length: 1_001 }, (_, i) => ({ pattern: `${registry.host}/k${i}/**` }))
+  const schedule = { images: [`${registry.host}/lab/app:1`], every: '0 3 * * *', timeZone: 'UTC' }
+  const pin = { digest: `sha256:${'e'.repeat(64)}` }
+  const described = { mediaType: 'application/vnd.oci.image.index.v1+json', size: 9 }
+  const document = {
+    ...{ holdfastBackup: 1, node: 'van', at: '2026-11-20T03:00:00.000Z' },
+    bans: [{ key: self }, { key: stranger }],
+    blocks: [{ key: blocked }],
+    keeps: [...many, { pattern: 'a b' }],
+    pins: [
+      { ...pin, reference: 'elsewhere.example/app:1' },
+      { ...pin, reference: 'elsewhere.example/app:2', ...described },
+      { ...pin, reference: `${registry.host}/lab/app:1` },
+      { ...pin, reference: `${registry.host}/lab/app:2`, ...described },
+      { ...pin, reference: `${registry.host}/lab/app:3`, ...described, mediaType: 'text/plain' },
+    ],
+    schedules: Array.from({ length: 51 }, (_, i) => ({
+      ...{ ...schedule, name: `s${i}`, jitterSeconds: 0, concurrency: 3, referrers: false },
+    })),
+  }
+  const refused = async (query: string) => {
+    const all: Record<string, unknown>[] = []
+    for (let next: unknown = 0; next !== undefined; ) {
+      const answer = await ask('POST', `/restore?from=${next}${query}`, document)
+      all.push(...(answer['items'] as Record<string, unknown>[]))
+      next = answer['next']
+    }
+    return all
+      .filter(({ outcome }) => outcome === 'refused')
+      .map(({ what, reason }) => ({ what, reason }))
+  }
+  const dry = await refused('&dryRun=true')
+  t.match(dry, [
+    { what: self, reason: /cannot ban itself/ },
+    { what: many.at(-2)?.pattern, reason: /1000 patterns are kept/ },
+    { what: many.at(-1)?.pattern, reason: /1000 patterns are kept/ },
+    { what: 'a b' },
+    { what: /^elsewhere.example.app:1@/, reason: /cannot be had from any node or registry/ },
+    { what: /lab.app:1@/, reason: /cannot be had from any node or registry/ },
+    { what: /lab.app:3@/, reason: /text.plain/ },
+    { what: 's50', reason: /there are 50 schedules/ },
+  ])
+  const from = await ask('POST', '/restore?dryRun=true&from=1003', document)
+  t.match(from['items'], [{ outcome: 'refused' }, { outcome: 'refused' }], 'also when it goes on')
+  t.strictSame(await refused(''), dry)
+})

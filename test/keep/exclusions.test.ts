@@ -70,3 +70,12 @@ t.test('a node does not ban itself, and who is no operator says nothing', async 
   })
   t.strictSame([...said, ...powerless.said], [])
 })
+
+t.test('what would be refused is told without saying anything', t => {
+  const { exclusions, said } = open()
+  exclusions.tryOut('ban', other)
+  t.throws(() => exclusions.tryOut('ban', self), { code: 'self' })
+  t.throws(() => open(false).exclusions.tryOut('block', other), { code: 'no-operator' })
+  t.strictSame(said, [])
+  t.end()
+})

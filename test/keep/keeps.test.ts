@@ -103,3 +103,27 @@ t.test(
     t.match(notes, [{ before: { said: { note: 'n' } } }, { before: { said: { note: 'm' } } }])
   },
 )
+
+t.test('what would be refused is told without saying anything', t => {
+  const configured = Array.from({ length: maxPatterns - 1 }, (_, i) => `p${i}`)
+  const { keeps, said } = open({ configured })
+  t.equal(keeps.tryOut('p0', new Set()), undefined, 'it stands')
+  t.equal(keeps.tryOut('a', new Set()), 'a', 'it would be one more')
+  t.equal(keeps.tryOut('a', new Set(['a'])), undefined)
+  t.throws(() => keeps.tryOut('b', new Set(['a'])), { code: 'too-many' })
+  t.throws(() => keeps.tryOut('', new Set()), { code: 'no-pattern' })
+  t.throws(() => open({ isOperator: false }).keeps.tryOut('a', new Set()), { code: 'no-operator' })
+  t.strictSame(said, [])
+  t.end()
+})
+
+t.test('patterns are written at once, and each by itself', async t => {
+  const { keeps, said } = open()
+  const all = ['a', 'b'].map(one => keeps.set(one, details, terms))
+  all.push(keeps.remove('a', 'a', terms))
+  await Promise.all(all)
+  t.strictSame(
+    said.filter(step => !step.startsWith('store')),
+    ['set a', 'set b', 'lift a'],
+  )
+})

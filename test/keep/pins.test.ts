@@ -220,3 +220,23 @@ t.test('a pin is removed once', async t => {
   await pins.remove(nginx, 'v', terms)
   t.strictSame(did, [['remove', 'v']])
 })
+
+t.test('what would be refused is told without saying anything', async t => {
+  const { signal } = terms
+  const to = image('elsewhere').digest
+  const described = { mediaType: image('new').mediaType, size: 7 }
+  const incomplete = { ...wish, to, allowIncomplete: true }
+  const { pins, did } = open({ isInReach: async () => false })
+  await pins.tryOut(nginx, { ...incomplete, described }, signal)
+  await t.rejects(pins.tryOut(nginx, incomplete, signal), { code: 'unknown' })
+  await t.rejects(pins.tryOut(nginx, { ...wish, to }, signal), { code: 'not-held' })
+  await t.rejects(pins.tryOut(nginx, { ...wish, expiresAtMs: today }, signal), { code: 'past' })
+  const powerless = open({ isOperator: () => false })
+  await t.rejects(powerless.pins.tryOut(nginx, wish, signal), { code: 'no-operator' })
+  const mute = async () => {
+    throw new Error('asked for nothing')
+  }
+  const alone = open({ isInReach: mute, fetchManifest: mute })
+  await alone.pins.tryOut(nginx, { ...incomplete, described }, signal)
+  t.strictSame([...did, ...powerless.did, ...alone.did], [])
+})

@@ -17,6 +17,7 @@ export const backupOperations = {
       'What operators said and is in force: pins, keeps, blocks, bans, schedules and the mode of all nodes; it holds no secret',
     query: noQuery,
     answer: backupAnswer,
+    problems: [409],
   }),
   restore: operation({
     id: 'restore',

@@ -8,7 +8,12 @@ import type { ExclusionBook } from '../../ports/exclusion-book.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PinBook } from '../../ports/pin-book.ts'
 import { createTurns } from '../../sync/turns.ts'
-import type { Backup, RestoreAnswer, RestoreItem } from './backup-contract.ts'
+import {
+  type Backup,
+  maxBackupBytes,
+  type RestoreAnswer,
+  type RestoreItem,
+} from './backup-contract.ts'
 import { exclusionEntry, keepEntry, modeEntry, pinEntry, scheduleEntry } from './backup-entries.ts'
 import { backupOperations } from './backup-operations.ts'
 import { defined } from './describe.ts'
@@ -25,6 +30,9 @@ import { type NoteEntry, noted, problemOf } from './run-operation.ts'
 
 /** After so long no entry is begun in the same answer, ms: whoever waits, and proxies on the way, give up on silence. */
 const restoreWithinMs = 15_000
+
+/** Entries that are said at once: those that come together are made durable together. */
+const maxAtOnce = 16
 
 /** What the operations on backups ask. */
 export interface BackupParts
@@ -60,7 +68,7 @@ export function addBackup(
   const stepsOf = createRestoreSteps({ ...parts, nowMs, readTask: createReadTask(parts) })
 
   // Of pins there may be thousands: others have their turn between them, and all the rest is of one moment.
-  add(backupOperations.backup, async () => {
+  add(backupOperations.backup, async ({ reply }) => {
     const now = asOf()
     const mode = parts.clusterMode.standing()
     const rest = {
@@ -73,19 +81,32 @@ export function addBackup(
         .map(scheduleEntry),
       ...defined({ mode: mode && modeEntry(mode) }),
     }
-    const pins = await pinEntries()
-    return { ...now, holdfastBackup: 1, at: now.asOf, pins, ...rest } satisfies Backup
+    const about = { ...now, holdfastBackup: 1 as const, at: now.asOf }
+    const pins = await writePins()
+    const written = Buffer.concat([
+      Buffer.from(`${JSON.stringify(about satisfies Partial<Backup>).slice(0, -1)},"pins":[`),
+      ...pins,
+      Buffer.from(`],${JSON.stringify(rest satisfies Partial<Backup>).slice(1)}`),
+    ])
+    mustFit(written.length)
+    return reply.type('application/json; charset=utf-8').send(written)
   })
 
-  async function pinEntries(): Promise<Backup['pins']> {
+  /** Entries with commas between them. */
+  async function writePins(): Promise<readonly Buffer[]> {
     const turns = createTurns()
-    const entries: Backup['pins'] = []
+    const written: Buffer[] = []
+    let bytes = 0
     for (const state of parts.pinBook.each()) {
-      const entry = pinEntry(state)
-      if (entry !== undefined) entries.push(entry)
+      const entry: Backup['pins'][number] | undefined = pinEntry(state)
+      if (entry === undefined) continue
+      const text = Buffer.from(`${bytes > 0 ? ',' : ''}${JSON.stringify(entry)}`)
+      bytes += text.length
+      mustFit(bytes)
+      written.push(text)
       await turns.take()
     }
-    return entries
+    return written
   }
 
   add(backupOperations.restore, async ({ query, body, caller, audit }) => {
@@ -115,15 +136,23 @@ export function addBackup(
     from: number,
     how: How,
   ): Promise<RestoreItem[]> {
-    const doubles = await findDoubles(steps)
     const untilMs = parts.clock.monotonicMs() + restoreWithinMs
+    const doubles = await findDoubles(steps)
     const turns = createTurns()
     const items: RestoreItem[] = []
-    for (const step of steps.slice(from)) {
-      if (items.length > 0 && parts.clock.monotonicMs() >= untilMs) break
-      items.push(doubles.has(step) ? refuseDouble(step) : await take(step, how))
-      await turns.take()
+    /** As many of them as there is time for, and one of all at least. */
+    async function takeSome(some: readonly RestoreStep[]): Promise<readonly RestoreItem[]> {
+      const taken: (RestoreItem | Promise<RestoreItem>)[] = []
+      for (const step of some) {
+        const isFirst = items.length + taken.length === 0
+        if (!isFirst && parts.clock.monotonicMs() >= untilMs) break
+        taken.push(doubles.has(step) ? refuseDouble(step) : take(step, how))
+        await turns.take()
+      }
+      return Promise.all(taken)
     }
+    if (how.dryRun) await takeSome(steps.slice(0, from).filter(isOneOfFew))
+    for (const some of inBatches(steps.slice(from))) items.push(...(await takeSome(some)))
     return items
   }
 
@@ -133,7 +162,7 @@ export function addBackup(
       const standing = step.look()
       const settled = settle(standing, how)
       if (settled !== undefined) return { kind, what, ...settled }
-      if (how.dryRun) await step.tryOut?.()
+      if (how.dryRun) await step.tryOut()
       else await say(step, standing, how)
       return { kind, what, outcome: how.dryRun ? 'would-change' : 'changed' }
     } catch (error) {
@@ -170,6 +199,16 @@ export function addBackup(
     })
 }
 
+/** What is given must be taken again. */
+function mustFit(bytes: number): void {
+  if (bytes <= maxBackupBytes) return
+  const most = maxBackupBytes / 1024 / 1024
+  throw new ProblemError(
+    409,
+    `what operators said is more than the ${most} MiB that can be restored: remove pins that are no longer wanted, or shorten notes (\`holdfast pins\` lists them)`,
+  )
+}
+
 /** Entries of what an earlier one is of, too: nobody can tell which is meant. No backup has any, but what people make of two of them. */
 async function findDoubles(steps: readonly RestoreStep[]): Promise<ReadonlySet<RestoreStep>> {
   const turns = createTurns()
@@ -182,6 +221,23 @@ async function findDoubles(steps: readonly RestoreStep[]): Promise<ReadonlySet<R
     await turns.take()
   }
   return doubles
+}
+
+/** Of what may be only so many: of those before it depends what a dry run says of one. */
+const isOneOfFew = ({ kind }: RestoreStep): boolean => kind === 'keep' || kind === 'schedule'
+
+/** Steps of one kind, which may be taken at once. */
+function* inBatches(steps: readonly RestoreStep[]): Generator<readonly RestoreStep[]> {
+  let some: RestoreStep[] = []
+  for (const step of steps) {
+    const isOther = some.length > 0 && some[0]?.kind !== step.kind
+    if (isOther || some.length >= maxAtOnce) {
+      yield some
+      some = []
+    }
+    some.push(step)
+  }
+  if (some.length > 0) yield some
 }
 
 /** What an entry is of, however it is written. */

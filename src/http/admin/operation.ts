@@ -1,6 +1,7 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
 import type { TokenRole } from '../token-lines.ts'
+import { parseLargeJson } from './parse-large-json.ts'
 
 /** Bytes of a media type, in the place of a schema. */
 export interface Bytes {
@@ -91,12 +92,25 @@ export function createAddOperation(
   ) => Promise<unknown>,
 ): AddOperation {
   return (operation, handler) => {
-    app.route({
-      method: operation.method,
-      url: routeOf(operation.path),
-      ...(operation.maxBodyBytes !== undefined && { bodyLimit: operation.maxBodyBytes }),
+    const { method, path, maxBodyBytes: bodyLimit } = operation
+    const route: RouteOptions = {
+      ...{ method, url: routeOf(path), ...(bodyLimit !== undefined && { bodyLimit }) },
       handler: (request, reply) =>
         run(operation, handler as unknown as Handler<Operation>, request, reply),
-    })
+    }
+    if (bodyLimit === undefined) app.route(route)
+    else takeLarge(app, route)
   }
+}
+
+/** Adds a route of its own way to read JSON: of a body of many MB, the usual one keeps all others waiting. */
+function takeLarge(app: FastifyInstance, route: RouteOptions): void {
+  app.register(async inner => {
+    inner.addContentTypeParser<Buffer>(
+      'application/json',
+      { parseAs: 'buffer' },
+      (_request: FastifyRequest, body: Buffer) => parseLargeJson(body),
+    )
+    inner.route(route)
+  })
 }

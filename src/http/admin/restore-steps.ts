@@ -40,8 +40,8 @@ export interface RestoreStep {
   readonly subject: string
   /** Throws what no entry can be, as an operation does. */
   look(): Standing
-  /** For a dry run: rejects as `say` would, as far as that can be told without saying it. */
-  tryOut?(): Promise<void>
+  /** For a dry run: rejects as `say` would, after the steps that were tried out before. */
+  tryOut(): Promise<void>
   /**
    * Settles when it is durable here. Rejects as an operation does, and with what `check` throws.
    *
@@ -54,9 +54,9 @@ export interface RestoreStep {
 
 /** Where operators' words are kept. */
 export interface RestoreParts {
-  readonly exclusions: Pick<Exclusions, 'find' | 'set'>
-  readonly keeps: Pick<Keeps, 'find' | 'set'>
-  readonly pins: Pick<Pins, 'set'>
+  readonly exclusions: Pick<Exclusions, 'find' | 'set' | 'tryOut'>
+  readonly keeps: Pick<Keeps, 'find' | 'set' | 'tryOut'>
+  readonly pins: Pick<Pins, 'set' | 'tryOut'>
   readonly pinBook: Pick<PinBook, 'get' | 'isBlocked'>
   readonly warmSchedules: Pick<WarmSchedules, 'find' | 'put' | 'tryOut'>
   readonly clusterMode: Pick<ClusterMode, 'standing' | 'set'>
@@ -92,6 +92,9 @@ export function createRestoreSteps(
           const now = excluded(exclusions.find(kind, readExclusionKey(kind, what)))
           return { now, isSame: now !== undefined }
         },
+        async tryOut() {
+          exclusions.tryOut(kind, readExclusionKey(kind, what))
+        },
         async say(check) {
           const terms = wordTerms<Exclusion>(1, standing => check(excluded(standing)))
           await exclusions.set(kind, readExclusionKey(kind, what), { note, author }, terms)
@@ -102,8 +105,9 @@ export function createRestoreSteps(
   /** What the configuration of this node keeps is not said to the others by it. */
   const kept = (standing: KeptPattern | undefined) => standing?.said && keepEntry(standing.said)
 
-  const keep = (entries: EntriesOf<'keeps'>, caller: string) =>
-    entries.map((entry): RestoreStep => {
+  function keep(entries: EntriesOf<'keeps'>, caller: string): readonly RestoreStep[] {
+    const triedOut = new Set<string>()
+    return entries.map((entry): RestoreStep => {
       const { pattern: what, note, author = caller } = entry
       return {
         ...{ kind: 'keep', what, subject: what, entry },
@@ -111,12 +115,17 @@ export function createRestoreSteps(
           const now = kept(keeps.find(what))
           return { now, isSame: now !== undefined }
         },
+        async tryOut() {
+          const more = keeps.tryOut(what, triedOut)
+          if (more !== undefined) triedOut.add(more)
+        },
         async say(check) {
           const terms = wordTerms<KeptPattern>(1, standing => check(kept(standing)))
           await keeps.set(what, { note, author }, terms)
         },
       }
     })
+  }
 
   function mustBeServed(digest: Digest): void {
     if (pinBook.isBlocked(digest)) throw blockedRefusal(digest)
@@ -140,6 +149,10 @@ export function createRestoreSteps(
       return {
         ...{ kind: 'pin', what: `${reference}@${digest}`, subject: reference, entry },
         look: () => lookAtPin(entry, allowBlocked),
+        async tryOut() {
+          const wish = { ...readWish(entry, caller), allowBlocked }
+          await pins.tryOut(parseTag(reference), wish, AbortSignal.timeout(pinWithinMs))
+        },
         async say(check) {
           const wish = { ...readWish(entry, caller), allowBlocked }
           const signal = AbortSignal.timeout(pinWithinMs)
@@ -152,8 +165,12 @@ export function createRestoreSteps(
   const scheduled = (standing: WarmSchedule | undefined) =>
     standing?.isConfigured === false ? scheduleEntry(standing) : undefined
 
-  const schedule = (entries: NonNullable<RestoreBody['schedules']>, caller: string) =>
-    entries.map((entry): RestoreStep => {
+  function schedule(
+    entries: NonNullable<RestoreBody['schedules']>,
+    caller: string,
+  ): readonly RestoreStep[] {
+    let more = 0
+    return entries.map((entry): RestoreStep => {
       const { name: what, every, timeZone, jitterSeconds, note, author = caller, ...task } = entry
       const read = async () => {
         const recurring = { every, timeZone, jitterMs: jitterSeconds * 1_000 }
@@ -168,7 +185,8 @@ export function createRestoreSteps(
           return { now, instead: 'another one is called so' }
         },
         async tryOut() {
-          warmSchedules.tryOut(what, await read())
+          warmSchedules.tryOut(what, await read(), more)
+          if (warmSchedules.find(what) === undefined) more += 1
         },
         async say(check) {
           const wanted = await read()
@@ -177,6 +195,7 @@ export function createRestoreSteps(
         },
       }
     })
+  }
 
   const mode = (entry: NonNullable<RestoreBody['mode']>, caller: string): RestoreStep => {
     const { mode: what, until, note, author: by = caller } = entry
@@ -189,6 +208,7 @@ export function createRestoreSteps(
         if (isPast(until, graceMs)) return { isOver: true }
         return { now, instead: now && `the mode is ${now.mode}` }
       },
+      async tryOut() {}, // any node may say any mode
       async say(check) {
         const forMs = until === undefined ? undefined : Date.parse(until) - nowMs()
         const terms = { ...wordTerms(1), check: checkMode(check) }

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { maxBackupBytes } from '../../../src/http/admin/backup-contract.ts'
 import type { ClusterModeState } from '../../../src/keep/mode-switch.ts'
 import { Refusal } from '../../../src/keep/operator-word.ts'
 import type { AuditEntry } from '../../../src/ports/audit-log.ts'
@@ -241,6 +242,6 @@ t.test('it is a writer on a node that is believed who restores, and no more than
   const headers = { authorization: `Bearer ${reader}`, 'content-type': 'application/json' }
   t.equal((await ask('/api/v1/backup', { headers })).status, 200)
   t.equal((await ask(path, { ...post(nothing), headers })).status, 403)
-  const long = { ...headers, 'content-length': String(4 * 1024 * 1024 + 1) }
+  const long = { ...headers, 'content-length': String(maxBackupBytes + 1) }
   t.equal((await ask(path, { ...post(nothing), headers: long })).status, 413)
 })

@@ -101,10 +101,17 @@ export interface Asked {
 
 const document = readApiDocument()
 
+type Parts = Parameters<typeof createAdmin>[0]
+/** What refuses nothing needs not say that it would not. */
+type Untried<K extends 'pins' | 'keeps' | 'exclusions'> = {
+  readonly [N in K]: Omit<Parts[N], 'tryOut'> & Partial<Pick<Parts[N], 'tryOut'>>
+}
+type Made = Omit<Parts, 'pins' | 'keeps' | 'exclusions'> & Untried<'pins' | 'keeps' | 'exclusions'>
+
 /** Starts an admin API over made-up parts; stops with the test. Every answer is held to the document of the API. */
 export async function startAdmin(
   t: Test,
-  change: Partial<Parameters<typeof createAdmin>[0] & NodeViewParts> = {},
+  change: Partial<Made & NodeViewParts> = {},
   options: Partial<AdminOptions> = {},
 ): Promise<{
   readonly port: number
@@ -165,7 +172,6 @@ export async function startAdmin(
       },
       blockedAnswers: { history: () => [] },
       resolutions: { find: () => [] },
-      pins: { set: noPins, remove: noPins },
       pinBook: {
         get: () => undefined,
         history: () => [],
@@ -174,14 +180,12 @@ export async function startAdmin(
         isBlocked: () => false,
       },
       findStrays: async () => new Map(),
-      keeps: { find: () => undefined, set: noPins, remove: noPins },
       keepSet: { patterns: () => [] },
       coveredTags: async () => ({ byPattern: [], any: 0 }),
       clusterMode: { standing: () => undefined, set: noPins, lift: noPins },
       modeSwitch: {
         state: () => ({ mode: 'auto', decidedBy: 'configuration', configured: 'auto' }),
       },
-      exclusions: { find: () => undefined, set: noPins, lift: noPins },
       exclusionBook: { list: () => [] },
       isOperator: () => true,
       report: {
@@ -199,6 +203,15 @@ export async function startAdmin(
       view,
       clock,
       ...change,
+      pins: { set: noPins, remove: noPins, tryOut: async () => {}, ...change.pins },
+      keeps: {
+        ...{ find: () => undefined, set: noPins, remove: noPins, tryOut: text => text },
+        ...change.keeps,
+      },
+      exclusions: {
+        ...{ find: () => undefined, set: noPins, lift: noPins, tryOut: () => {} },
+        ...change.exclusions,
+      },
       token: openTokenFile({ key: 'admin.tokenFile', path: tokenPath }, { clock, log: silentLog }),
       log: keepLog().log,
     },
