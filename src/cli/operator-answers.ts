@@ -5,6 +5,15 @@ import { before, changed, storedOn } from './operator-words.ts'
 /** Who said when what stands, and how it is named in `If-Match`. */
 const said = { setAt: text, setOn: text, setOnName: text, note: text, author: text, version: text }
 
+/** What was said of a pin at some time. */
+const event = {
+  at: Type.String(),
+  setOn: Type.String(),
+  setOnName: text,
+  digest: text,
+  author: text,
+}
+
 /** A pin, without its history. */
 export const pin = {
   reference: Type.String(),
@@ -21,15 +30,7 @@ export const pin = {
   setOnName: text,
   version: text,
   /** What was said of it without knowing of it. */
-  conflict: orNothing(
-    Type.Object({
-      at: Type.String(),
-      setOn: Type.String(),
-      setOnName: text,
-      digest: text,
-      author: text,
-    }),
-  ),
+  conflict: orNothing(Type.Object(event)),
   completeHere: orNothing(Type.Boolean()),
   heldOtherwise: orNothing(Type.Array(Type.Object({ node: Type.String(), digest: Type.String() }))),
 }
@@ -49,14 +50,11 @@ export const pinAnswer = Type.Object({
   ...pin,
   history: Type.Array(
     Type.Object({
-      at: Type.String(),
-      setOn: Type.String(),
-      setOnName: text,
-      digest: text,
+      ...event,
       note: text,
-      author: text,
       expiresAt: text,
       conflict: Type.Boolean(),
+      conflictsWith: orNothing(Type.Array(Type.Object(event))),
     }),
   ),
 })

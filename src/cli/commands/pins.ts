@@ -86,11 +86,12 @@ function describe(pin: PinAnswer): readonly Line[] {
   ]
 }
 
-/** Which other word was said without knowing of this one, as it stands in the list, the newest first. */
+/** Which other words were said without knowing of this one, as they stand in the list, the newest first. */
 function conflictOf(history: PinAnswer['history'], at: number): string {
-  const told = [
-    ...(history[at]?.conflict === true ? ['with the one below'] : []),
-    ...(history[at - 1]?.conflict === true ? ['with the one above'] : []),
-  ]
-  return told.join(', ')
+  const others = (history[at]?.conflictsWith ?? []).map(other => {
+    const place = history.findIndex(one => one.at === other.at && one.setOn === other.setOn)
+    if (Math.abs(place - at) > 1) return `with that of ${other.at}`
+    return place > at ? 'with the one below' : 'with the one above'
+  })
+  return others.join(', ')
 }

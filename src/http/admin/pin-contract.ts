@@ -17,6 +17,15 @@ import {
   time,
 } from './shapes.ts'
 
+/** What was said of a pin at some time. */
+const event = {
+  at: time,
+  setOn: described(text, 'Public key (hex) of the node on which it was set.'),
+  setOnName: optionalText,
+  digest: described(optionalText, 'Absent: it was removed.'),
+  author: optionalText,
+}
+
 /** Of a pin: what stands for the tag now, and how it came to it. */
 export const pin = {
   reference: text,
@@ -31,15 +40,7 @@ export const pin = {
   setOn: described(text, 'Public key (hex) of the node on which it was set.'),
   setOnName: optionalText,
   conflict: described(
-    Type.Optional(
-      Type.Object({
-        at: time,
-        setOn: text,
-        setOnName: optionalText,
-        digest: described(optionalText, 'Absent: it was removed.'),
-        author: optionalText,
-      }),
-    ),
+    Type.Optional(Type.Object(event)),
     'What was said of the pin by somebody who did not know of it, nor it of him. The newer word, this one, is in force everywhere.',
   ),
   version: described(text, 'As in `ETag`.'),
@@ -69,16 +70,16 @@ export const pinAnswer = Type.Object({
   ...pin,
   history: Type.Array(
     Type.Object({
-      at: time,
-      setOn: text,
-      setOnName: optionalText,
-      digest: optionalText,
+      ...event,
       note: optionalText,
-      author: optionalText,
       expiresAt: Type.Optional(time),
       conflict: described(
         Type.Boolean(),
-        'It and the one before it were set without knowing of each other.',
+        'It and another one were set without knowing of each other; so it is told of both.',
+      ),
+      conflictsWith: described(
+        Type.Array(Type.Object(event)),
+        'Those others, as far as they are remembered.',
       ),
     }),
   ),

@@ -4,10 +4,11 @@ import type { Pins, PinTerms } from '../../keep/pins.ts'
 import { type Digest, parseDigest } from '../../oci/digest.ts'
 import { isManifestType } from '../../oci/media-type.ts'
 import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
-import type { PinBook, PinState } from '../../ports/pin-book.ts'
+import type { PinBook, PinEvent, PinState } from '../../ports/pin-book.ts'
 import { defined, iso, isoOf, tellChange } from './describe.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
+import { conflictsOf } from './pin-conflicts.ts'
 import type {
   PinAnswer,
   PinBody,
@@ -76,13 +77,13 @@ export function addPins(
     const state = book.get(key)
     if (state === undefined) throw neverPinned(key)
     writeTag(reply, versionOf(state))
-    const history = book.history(key).map(event => ({
-      at: iso(event.atMs),
-      setOn: event.origin,
-      conflict: event.isConflict,
-      ...defined({ setOnName: nameOf(event.origin), digest: event.digest }),
-      ...defined({ note: event.note, author: event.author }),
-      ...defined({ expiresAt: isoOf(event.expiresAtMs) }),
+    const events = book.history(key)
+    const conflicts = conflictsOf(events)
+    const history = events.map((event, at) => ({
+      ...tellEvent(event, nameOf),
+      conflict: event.isConflict || (conflicts[at] ?? []).length > 0,
+      conflictsWith: (conflicts[at] ?? []).map(other => tellEvent(other, nameOf)),
+      ...defined({ note: event.note, expiresAt: isoOf(event.expiresAtMs) }),
     }))
     const told = tellWith(state, await straysOf([state]))
     return { ...asOf(), ...told, history } satisfies PinAnswer
@@ -161,21 +162,23 @@ export const createTellPin =
     readonly nameOf: (id: string) => string | undefined
   }) =>
   (state: PinState): PinsAnswer['items'][number] => {
-    const [newest, other] = book.history(state.key)
-    const conflict = newest?.isConflict === true ? other : undefined
+    const [conflict] = conflictsOf(book.history(state.key))[0] ?? []
     return {
       ...describePin(state),
       ...defined({ setOnName: nameOf(state.origin) }),
-      ...(conflict !== undefined && {
-        conflict: {
-          at: iso(conflict.atMs),
-          setOn: conflict.origin,
-          ...defined({ setOnName: nameOf(conflict.origin) }),
-          ...defined({ digest: conflict.digest, author: conflict.author }),
-        },
-      }),
+      ...defined({ conflict: conflict && tellEvent(conflict, nameOf) }),
     }
   }
+
+/** What was said of a pin at some time, and by whom. */
+const tellEvent = (
+  { atMs, origin, digest, author }: PinEvent,
+  nameOf: (id: string) => string | undefined,
+) => ({
+  at: iso(atMs),
+  setOn: origin,
+  ...defined({ setOnName: nameOf(origin), digest, author }),
+})
 
 /** A pin as it stands in the book. */
 function describePin(state: PinState): PinsAnswer['items'][number] {

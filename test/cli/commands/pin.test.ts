@@ -193,9 +193,19 @@ t.test('pins are listed to the last page or the limit, and one with its history'
     '': { items: [pin, { ...pin, reference: 'b:1', standing: 'expired' }], next: 'b:1' },
     'b:1': { items: [{ ...pin, reference: 'c:1', note: null, author: undefined }] },
   }
+  const ours = { at: pin.setAt, setOn: pin.setOn, digest, author: 'captain' }
+  const theirs = { at: pin.setAt, setOn: 'cd'.repeat(32), setOnName: 'galley' }
   const history = [
-    { at: pin.setAt, setOn: pin.setOn, digest, author: 'captain', conflict: true },
-    { at: pin.setAt, setOn: pin.setOn, setOnName: 'galley', conflict: false },
+    { ...ours, conflict: true, conflictsWith: [theirs] },
+    { ...theirs, conflict: true, conflictsWith: [ours] },
+    { ...ours, author: 'mate', at: '2026-11-20T02:00:00.000Z', conflict: false },
+    {
+      ...ours,
+      author: 'cook',
+      at: '2026-11-20T01:00:00.000Z',
+      conflict: true,
+      conflictsWith: [theirs],
+    },
   ]
   const { env } = await scriptAdmin(t, url => [
     200,
@@ -213,7 +223,7 @@ t.test('pins are listed to the last page or the limit, and one with its history'
   t.match(one.out, /latest: in-force\n/)
   t.match(
     one.out,
-    /captain +node abababababab +with the one below\n.* removed +galley, node ab.* with the one above\n/,
+    /captain +node abababababab +with the one below\n.* removed +galley, node cd.* with the one above\n.* mate +node abababababab\n.* cook .*with that of 2026-11-20T03:00:00.000Z\n/,
   )
   const none = await scriptAdmin(t, () => [200, { items: [] }])
   t.match(await cli(['pins'], { env: none.env }), { code: 0, out: 'nothing is pinned\n' })

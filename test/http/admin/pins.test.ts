@@ -139,7 +139,14 @@ t.test('a pin in conflict tells with what, and nodes go by their names', async t
   t.match(list.body, { items: [told] })
   t.match((await ask(path)).body, {
     ...told,
-    history: [{ setOnName: 'van-1', conflict: true }, { setOnName: 'galley' }],
+    history: [
+      {
+        setOnName: 'van-1',
+        conflict: true,
+        conflictsWith: [{ setOnName: 'galley', digest: other }],
+      },
+      { setOnName: 'galley', conflict: true, conflictsWith: [{ setOnName: 'van-1' }] },
+    ],
   })
   t.match((await ask('/api/v1/tags/reg.lab%2Flab%2Fapp%3Aa')).body, { pin: told })
   history.splice(0, 1, { ...history[0], isConflict: false } as (typeof history)[0])
