@@ -14,6 +14,11 @@ const wishes: readonly Option[] = [
     summary:
       'also when no node holds all of the image: it is fetched as soon as it can be; its manifest must be had from somewhere now',
   },
+  {
+    name: 'allow-elsewhere',
+    summary:
+      'also a digest that is known as an image of another repository alone: nodes give it as long as one of them has it',
+  },
   copies,
 ]
 

@@ -3,13 +3,19 @@ import type { KeepParts } from '../http/admin/keeps.ts'
 import { type ClusterMode, createClusterMode } from '../keep/cluster-mode.ts'
 import { createCoveredTags } from '../keep/covered-tags.ts'
 import { createExclusions, type Exclusions } from '../keep/exclusions.ts'
+import { createFindElsewhere } from '../keep/find-elsewhere.ts'
 import { createKeeps } from '../keep/keeps.ts'
 import { createPins, type Pins } from '../keep/pins.ts'
 import { formatTag } from '../oci/reference.ts'
 import { isAbsent } from '../pull/absent.ts'
+import { createAskPresence } from '../pull/ask-presence.ts'
+import { createReachOf } from '../pull/reach-of.ts'
 import type { StoreCopies } from '../sync/store-copies.ts'
 import type { FaceParts } from './faces.ts'
 import { eachTarget } from './ledger-roots.ts'
+
+/** How long a registry is asked whether it has what is to be pinned, ms. */
+const presenceMs = 5_000
 
 const alone = { nodes: 1, members: 1, away: 0 }
 
@@ -27,13 +33,24 @@ export function wirePins({
   database,
   content,
   pull,
+  upstreams: { upstream },
+  mode,
   mesh,
-}: Pick<FaceParts, 'database' | 'content' | 'pull' | 'mesh'>): Pins {
+}: Pick<FaceParts, 'database' | 'content' | 'pull' | 'upstreams' | 'mode' | 'mesh'>): Pins {
   const { isOperator, storeCopies } = operatorVoice(mesh)
   return createPins({
     ledger: database.ledger,
     book: database.pins,
     history: database.blockedAnswers.history,
+    findElsewhere: createFindElsewhere({
+      ...database.blockedAnswers,
+      book: database.pins,
+      seenIn: content.graph.seenIn,
+      askPresence: createAskPresence(
+        { graph: content.graph, upstream, reachOf: createReachOf(upstream, mode) },
+        { deadlineMs: presenceMs },
+      ),
+    }),
     async resolve(key, signal) {
       const answer = await pull.resolveTag(key, { asking: 'explain', signal })
       if (!answer.found) return answer.reason

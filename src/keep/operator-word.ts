@@ -6,7 +6,7 @@ export class Refusal extends Error {
   /**
    * `no-operator`: others would not believe this node; `changed`: what stands there is not what the operator had seen; `nothing`: there is
    * no digest to pin; `past`: it would be over before it began; `blocked`: that digest is served by nobody; `not-held`: nobody holds all of
-   * it; `unknown`: its manifest cannot be had; `self`: a node's word about itself does not count; `no-pattern`: it is no pattern; `too-many`: more would not
+   * it; `elsewhere`: it is known as an image of another repository; `unknown`: its manifest cannot be had; `self`: a node's word about itself does not count; `no-pattern`: it is no pattern; `too-many`: more would not
    * be looked at; `too-long`: it does not fit what nodes tell each other; `taken`: the id is another job's; `no-id`: it cannot be one;
    * `no-times`: it says no times.
    */
@@ -17,6 +17,7 @@ export class Refusal extends Error {
     | 'past'
     | 'blocked'
     | 'not-held'
+    | 'elsewhere'
     | 'unknown'
     | 'self'
     | 'no-pattern'

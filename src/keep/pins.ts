@@ -3,6 +3,7 @@ import { formatTag, type Repository, type TagReference } from '../oci/reference.
 import type { BlockedAnswers } from '../ports/blocked-answers.ts'
 import type { PinBook, PinState } from '../ports/pin-book.ts'
 import type { TagLedger, Target } from '../ports/tag-ledger.ts'
+import { type FindElsewhere, tellElsewhere } from './find-elsewhere.ts'
 import { blockedRefusal, mustBeOperator, Refusal, type Stored } from './operator-word.ts'
 
 /** What an operator wants of a pin. */
@@ -18,6 +19,8 @@ export interface PinWish {
    * tells of it.
    */
   readonly allowIncomplete: boolean
+  /** Also a digest that is known as an image of other repositories alone: nodes give it as long as one of them has it. */
+  readonly allowElsewhere?: boolean | undefined
   /** Also when the digest is blocked: the pin is in force once it no longer is, and nothing is fetched before. */
   readonly allowBlocked?: boolean | undefined
   /** What was known of the manifest when it was there, as a backup has it; believed where nobody can be asked. */
@@ -66,6 +69,7 @@ export interface PinParts {
   readonly resolve: (key: TagReference, signal: AbortSignal) => Promise<Target | string>
   /** Digest, type and size of a manifest that is held here. */
   readonly describe: (digest: Digest) => Target | undefined
+  readonly findElsewhere: FindElsewhere
   /** Fetches a manifest from wherever it can be had. */
   readonly fetchManifest: (
     repository: Repository,
@@ -179,16 +183,32 @@ export function createPins(parts: PinParts): Pins {
     )
   }
 
+  /** Where it is a digest that was named, and no other repository's image is meant to be. */
+  async function mustBelong(
+    key: TagReference,
+    digest: Digest,
+    { to, allowElsewhere = false }: PinWish,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (allowElsewhere || to !== digest) return
+    const elsewhere = await parts.findElsewhere(key, digest, signal)
+    if (elsewhere === undefined) return
+    throw new Refusal('elsewhere', tellElsewhere(key, digest, elsewhere))
+  }
+
   /** What is to be pinned, once it is known that it can be served or that this does not matter. */
   async function find(
     key: TagReference,
-    { to, allowIncomplete, allowBlocked = false, described }: PinWish,
+    wish: PinWish,
     signal: AbortSignal,
     asked: Pick<PinParts, 'isInReach' | 'fetchManifest'> = parts,
   ): Promise<Pick<PinChange, 'isComplete' | 'skipped'> & { readonly target: Target }> {
+    const { to, allowIncomplete, allowBlocked = false, described } = wish
     const { target: wanted, skipped } = await targetOf(key, to, signal)
     const digest = typeof wanted === 'string' ? wanted : wanted.digest
     if (book.isBlocked(digest) && !allowBlocked) throw blockedRefusal(digest)
+    // First: a manifest that another node gives is known to be of this repository from then on.
+    await mustBelong(key, digest, wish, signal)
     const isComplete = await asked.isInReach(key, digest)
     if (!isComplete && !allowIncomplete) {
       throw new Refusal(

@@ -52,6 +52,7 @@ function open(change: Partial<PinParts> = {}, standing?: PinState) {
       trustedNowMs: () => today,
     },
     history: () => [seen('new'), seen('old'), seen('older')],
+    findElsewhere: async () => undefined,
     book: { get: () => state, history: () => [], list: () => [], isBlocked: () => false },
     resolve: async () => image('new'),
     describe: () => undefined,
@@ -138,6 +139,26 @@ t.test('a digest that nobody holds is refused, or pinned and fetched', async t =
     ['set', to, { author: 'u' }],
     ['complete', to],
   ])
+})
+
+t.test('an image of another repository is refused, or pinned all the same', async t => {
+  const asked: unknown[] = []
+  const { pins, did } = open({
+    describe: () => image('far'),
+    findElsewhere: async (_, digest) => {
+      asked.push(digest)
+      return { repositories: ['registry.lab/redis'], isMissing: false }
+    },
+  })
+  const to = image('far').digest
+  await t.rejects(pins.set(nginx, { ...wish, to }, terms), {
+    code: 'elsewhere',
+    message: /image of registry.lab\/redis, and is not known to be one of .*--allow-elsewhere/,
+  })
+  t.strictSame([did, asked], [[], [to]])
+  await pins.set(nginx, { ...wish, to, allowElsewhere: true }, terms)
+  await pins.set(nginx, { ...wish, to: 'previous' }, terms)
+  t.strictSame([did.length, asked.length], [2, 1], 'what the tag itself stood for is never doubted')
 })
 
 t.test('where nothing is kept nothing is fetched, and that is told', async t => {

@@ -25,6 +25,7 @@ export const run: RunCommand = async context => {
       isAgain(to, standing) ? standing : undefined,
     ),
     allowIncomplete: options['allow-incomplete'] !== undefined,
+    allowElsewhere: options['allow-elsewhere'] !== undefined || undefined,
   }
   const headers = overStanding(standing)
   const answer = await api.change(

@@ -107,6 +107,10 @@ export const pinBody = Type.Object(
       Type.Boolean({ default: false }),
       'Also a digest that nobody holds all of yet; it is fetched then. Until it is here clients get it only while its registry can give the rest.',
     ),
+    allowElsewhere: described(
+      Type.Boolean({ default: false }),
+      'Also a digest that is known as an image of other repositories alone: nodes give it as long as one of them has it, its registry may not.',
+    ),
     described: described(
       Type.Optional(
         Type.Object(

@@ -98,6 +98,7 @@ export function addPins(
       author: body.author ?? caller,
       expiresAtMs: readTime(body.expiresAt),
       allowIncomplete: body.allowIncomplete,
+      allowElsewhere: body.allowElsewhere,
       described: readDescribed(body.described),
     }
     const change = await pins.set(key, wish, termsOf(request.headers, query.copies))

@@ -238,6 +238,7 @@ function readWish(
     to: readPinTarget(digest),
     // After a loss nobody may hold it any more, nor be there to be asked: it is fetched as soon as it can be.
     allowIncomplete: true,
+    allowElsewhere: true,
     described: readDescribed(isDescribed ? { mediaType, size } : undefined),
     expiresAtMs: readTime(expiresAt),
     note,

@@ -133,6 +133,7 @@ const statuses = {
   past: 400,
   blocked: 409,
   'not-held': 409,
+  elsewhere: 409,
   unknown: 409,
   self: 409,
   'no-pattern': 400,
