@@ -107,6 +107,29 @@ export const exclusionChangeAnswer = Type.Object({
   storedOn,
 })
 
+/** `PUT` and `DELETE` of a block; a node of an earlier version does not tell what it hits */
+export const blockChangeAnswer = Type.Object({
+  ...exclusionChangeAnswer.properties,
+  tags: orNothing(
+    Type.Array(
+      Type.Object({
+        reference: Type.String(),
+        pinned: Type.Boolean(),
+        digest: text,
+        source: text,
+        reason: Type.String(),
+      }),
+    ),
+  ),
+  moreTags: orNothing(Type.Number()),
+  completeHere: orNothing(Type.Boolean()),
+  holders: orNothing(
+    Type.Array(
+      Type.Object({ id: Type.String(), name: text, holds: Type.Number(), of: Type.Number() }),
+    ),
+  ),
+})
+
 const keep = {
   pattern: Type.String(),
   configured: Type.Boolean(),
@@ -136,6 +159,7 @@ export type StandingPin = Static<typeof standingPinAnswer>
 export type PinAnswer = Static<typeof pinAnswer>
 export type PinChangeAnswer = Static<typeof pinChangeAnswer>
 export type PinRemovalAnswer = Static<typeof pinRemovalAnswer>
+export type BlockChangeAnswer = Static<typeof blockChangeAnswer>
 export type ExclusionsAnswer = Static<typeof exclusionsAnswer>
 export type KeepsAnswer = Static<typeof keepsAnswer>
 export type KeepChangeAnswer = Static<typeof keepChangeAnswer>

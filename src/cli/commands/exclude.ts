@@ -1,13 +1,14 @@
 import { findAdmin } from '../admin-address.ts'
 import { type AdminApi, createAdminApi } from '../admin-api.ts'
 import { peersAnswer } from '../answers.ts'
+import { heldByProperty, hitLines } from '../block-words.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import {
+  blockChangeAnswer,
   type ExclusionsAnswer,
   exclusionAnswer,
-  exclusionChangeAnswer,
   exclusionsAnswer,
 } from '../operator-answers.ts'
 import {
@@ -58,7 +59,7 @@ async function change(
       query: { copies },
       ...(method === 'PUT' && (await sayAgain(api, at, options, exclusionAnswer))),
     },
-    exclusionChangeAnswer,
+    blockChangeAnswer,
   )
   if (method === 'DELETE') {
     const kind = isNode ? 'ban' : 'block'
@@ -66,8 +67,13 @@ async function change(
   }
   print(context, answer, () => [
     `${answer.name == null ? key : `${answer.name} (${key.slice(0, 12)})`} ${method === 'PUT' ? isWhat(did, answer) : did}`,
-    ...properties([...saidProperties(answer), storedOnProperty(answer.storedOn)]),
+    ...properties([
+      ...saidProperties(answer),
+      storedOnProperty(answer.storedOn),
+      heldByProperty(answer),
+    ]),
     ...beforeLines(answer),
+    ...hitLines(answer),
     ...tooFewLines(answer, copies),
   ])
   return hasEnough(answer, copies) ? 'ok' : 'noAnswer'

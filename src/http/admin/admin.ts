@@ -27,6 +27,7 @@ import { addAllNodes } from './ask-nodes.ts'
 import { createTellAudit } from './audit.ts'
 
 import { addBackup, type BackupParts } from './backup.ts'
+import { type BlockHitParts, createTellHits } from './block-hits.ts'
 import { admitCallers } from './callers.ts'
 import { addClusterMode, type ClusterModeParts } from './cluster-mode.ts'
 import { addExclusions } from './exclusions.ts'
@@ -80,6 +81,7 @@ const answerWithinMs = 60_000
 export async function createAdmin(
   parts: AdminParts &
     Omit<ExplainParts, 'answers'> &
+    Omit<BlockHitParts, 'answers'> &
     KeepParts &
     ClusterModeParts &
     Omit<JobParts, 'nodes'> &
@@ -172,7 +174,12 @@ export async function createAdmin(
   addPins(add, { ...parts, book: parts.pinBook, ...answers })
   addKeeps(add, { ...parts, ...answers })
   addClusterMode(add, { ...parts, ...answers })
-  addExclusions(add, { ...parts, book: parts.exclusionBook, ...answers })
+  addExclusions(add, {
+    ...parts,
+    book: parts.exclusionBook,
+    ...answers,
+    tellHits: createTellHits({ ...parts, answers }),
+  })
   addJobs(add, { ...parts, nodes: parts.node.nodes, asOf })
   addSchedules(add, { ...parts, nodes: parts.node.nodes, asOf })
   addBackup(add, {

@@ -5,6 +5,7 @@ import {
   before,
   changed,
   described,
+  holders,
   noteBody,
   optionalText,
   said,
@@ -52,6 +53,31 @@ export const exclusionChangeAnswer = Type.Object({
   storedOn,
 })
 
+/** What a block, or the end of one, comes to. */
+const hits = {
+  tags: described(
+    Type.Array(
+      Type.Object({
+        reference: text,
+        pinned: described(Type.Boolean(), 'An operator pinned it to the digest.'),
+        digest: described(optionalText, 'What it is answered with now; absent: nothing.'),
+        source: optionalText,
+        reason: text,
+      }),
+    ),
+    'Tags for which the digest stands by what this node remembers, the first twenty.',
+  ),
+  moreTags: described(Type.Integer(), 'How many more there are.'),
+  completeHere: described(Type.Boolean(), 'This node holds all of the image.'),
+  holders: described(holders, 'Other nodes that hold something of it.'),
+}
+
+/** `PUT` and `DELETE /api/v1/blocks/{digest}` */
+export const blockChangeAnswer = Type.Object({ ...exclusionChangeAnswer.properties, ...hits })
+
+const blockHits = Type.Object(hits)
+
+export type BlockHits = Static<typeof blockHits>
 export type ExclusionAnswer = Static<typeof exclusionAnswer>
 export type ExclusionsAnswer = Static<typeof exclusionsAnswer>
 export type ExclusionChangeAnswer = Static<typeof exclusionChangeAnswer>

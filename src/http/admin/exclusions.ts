@@ -2,8 +2,10 @@ import type { ExclusionChange, Exclusions } from '../../keep/exclusions.ts'
 import { parseDigest } from '../../oci/digest.ts'
 import type { Exclusion, ExclusionBook, ExclusionKind } from '../../ports/exclusion-book.ts'
 import { parseNodeId } from '../../ports/node-id.ts'
+import type { TellHits } from './block-hits.ts'
 import { defined, iso, tellChange } from './describe.ts'
 import type {
+  BlockHits,
   ExclusionAnswer,
   ExclusionChangeAnswer,
   ExclusionsAnswer,
@@ -21,11 +23,13 @@ export function addExclusions(
   {
     exclusions,
     book,
+    tellHits,
     asOf,
     nameOf,
   }: {
     readonly exclusions: Exclusions
     readonly book: Pick<ExclusionBook, 'list'>
+    readonly tellHits: TellHits
     readonly asOf: () => { readonly node: string; readonly asOf: string }
     /** What a node goes by, where that is known here. */
     readonly nameOf: (id: string) => string | undefined
@@ -56,6 +60,9 @@ export function addExclusions(
     storedOn: change.stored,
   })
 
+  const hitsOf = async (kind: ExclusionKind, key: string): Promise<Partial<BlockHits>> =>
+    kind === 'block' ? tellHits(key) : {}
+
   for (const [kind, all, one, put, remove] of [
     ['ban', operations.bans, operations.ban, operations.putBan, operations.deleteBan],
     ['block', operations.blocks, operations.block, operations.putBlock, operations.deleteBlock],
@@ -75,19 +82,24 @@ export function addExclusions(
       const terms = wordTerms(query.copies, readWordCheck(request.headers, versionOf))
       const change = await exclusions.set(kind, key, details, terms)
       writeTag(reply, change.after && versionOf(change.after))
-      audit({ subject: key, before: change.before, after: change.after })
-      return tell(key, change)
+      audit({ subject: key, ...noted(change) })
+      return { ...tell(key, change), ...(await hitsOf(kind, key)) }
     })
     add(remove, async ({ path, query, caller, request, audit }) => {
       const key = readKey(kind, path)
       audit({ subject: key })
       const terms = wordTerms(query.copies, readWordCheck(request.headers, versionOf))
       const change = await exclusions.lift(kind, key, caller, terms)
-      audit({ subject: key, before: change.before, after: change.after })
-      return tell(key, change)
+      audit({ subject: key, ...noted(change) })
+      return { ...tell(key, change), ...(await hitsOf(kind, key)) }
     })
   }
 }
+
+const noted = ({ before, after }: ExclusionChange) => ({
+  before: before && describe(before),
+  after: after && describe(after),
+})
 
 const versionOf = (exclusion: Exclusion): string | undefined => versionOfWord(exclusion)
 

@@ -61,6 +61,11 @@ export const said = {
   version: described(optionalText, 'As in `ETag`; `If-Match` takes it.'),
 }
 
+/** Nodes that hold something of an image. */
+export const holders = Type.Array(
+  Type.Object({ id: text, name: optionalText, holds: Type.Integer(), of: Type.Integer() }),
+)
+
 /** On how many nodes a change is durable. */
 export const storedOn = described(
   Type.Object({

@@ -5,6 +5,7 @@ import {
   after,
   asOf,
   described,
+  holders,
   limit,
   next,
   optionalText,
@@ -116,9 +117,7 @@ export const tagAnswer = Type.Object({
     }),
   ),
   /** Other nodes that hold something of what this node's clients need of it, those that hold most first. */
-  holders: Type.Array(
-    Type.Object({ id: text, name: optionalText, holds: Type.Integer(), of: Type.Integer() }),
-  ),
+  holders,
   resolution,
   answers: described(
     Type.Array(given),

@@ -1,4 +1,5 @@
 import {
+  blockChangeAnswer,
   exclusionAnswer,
   exclusionBody,
   exclusionChangeAnswer,
@@ -114,7 +115,7 @@ export const wordOperations = {
     role: 'write',
     query: changeQuery,
     body: exclusionBody,
-    answer: exclusionChangeAnswer,
+    answer: blockChangeAnswer,
     problems: [409, 412, 503],
   }),
   deleteBlock: operation({
@@ -125,7 +126,7 @@ export const wordOperations = {
     role: 'write',
     query: changeQuery,
     body: undefined,
-    answer: exclusionChangeAnswer,
+    answer: blockChangeAnswer,
     problems: [409, 412, 503],
   }),
 } as const satisfies Record<string, Operation>

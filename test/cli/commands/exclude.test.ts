@@ -135,6 +135,32 @@ t.test('digests are blocked and let go, whole digests alone', async t => {
   t.equal((await cli(['block', 'nginx'], { env })).code, 2)
 })
 
+t.test('a block tells what it hits, and who has the image', async t => {
+  const other = `sha256:${'d'.repeat(64)}`
+  const tag = { reference: 'a.lan/web:1', pinned: true, digest: other, source: 'history' }
+  const tags = [
+    { ...tag, reason: 'newest earlier' },
+    { reference: 'a.lan/web:2', pinned: false, reason: 'nothing is left' },
+    { ...tag, reference: 'a.lan/web:3', pinned: false, digest, source: 'upstream', reason: 'r' },
+  ]
+  const holders = [
+    { id: galley, name: 'galley', holds: 3, of: 3 },
+    { id: bridge, holds: 1, of: 3 },
+  ]
+  const show = async (more: object) => {
+    const { env } = await scriptAdmin(t, () => [200, { key: digest, storedOn, ...more }])
+    return (await cli(['block', digest], { env })).out
+  }
+  const out = await show({ tags, moreTags: 2, completeHere: true, holders })
+  t.match(out, /held by +this node, galley, cdcdcdcdcdcd \(1 of 3 parts\)\n\n/)
+  t.match(
+    out,
+    /answered with now:\n {2}TAG .*\n {2}a.lan\/web:1 +sha256:d+ +history +pinned to it +newest earlier\n {2}a.lan\/web:2 +nothing +nothing is left\n {2}a.lan\/web:3 +the digest itself +upstream +r\n {2}and 2 more\n$/,
+  )
+  t.match(await show({ tags: [], completeHere: false }), /\n\nno tag that this node knows stands/)
+  t.notMatch(await show({}), 'no tag', 'a node of before does not tell')
+})
+
 t.test('what is in force is listed with its reason', async t => {
   const { env } = await start(t)
   t.match(

@@ -11,7 +11,7 @@ import type { Exclusion } from '../../../src/ports/exclusion-book.ts'
 import type { Member } from '../../../src/ports/members.ts'
 import { manifestDigest } from '../support.ts'
 import { madeUpNode } from './node-support.ts'
-import { nowMs, startAdmin } from './support.ts'
+import { keyOf, nowMs, startAdmin } from './support.ts'
 
 const id = 'cd'.repeat(32)
 const word: Exclusion = { key: id, atMs: nowMs, origin: 'ab'.repeat(32), note: 'n', author: 'a' }
@@ -24,6 +24,7 @@ t.test('bans and blocks are listed, set and lifted', async t => {
   const { ask } = await startAdmin(t, {
     node: { ...madeUpNode(), nodes: { ...madeUpNode().nodes, members: () => [hold] } },
     exclusionBook: { list: kind => [{ ...word, key: kind === 'ban' ? id : manifestDigest }] },
+    blockedAnswers: { history: () => [], tagsOf: () => [keyOf('a')] },
     exclusions: {
       find: (_, key) => ({ ...word, key }),
       async set(...given) {
@@ -52,12 +53,14 @@ t.test('bans and blocks are listed, set and lifted', async t => {
   t.match(asked[0], ['ban', id, { note: 'why', author: 'token 1' }, { copies: 2 }])
   const lifted = await ask(`/api/v1/blocks/${manifestDigest}`, { method: 'DELETE' })
   t.match(lifted.body, { inForce: false, changed: true })
+  t.match(lifted.body, { tags: [{ reference: 'reg.lab/lab/app:a', reason: String }], moreTags: 0 })
+  t.notOk('tags' in (put.body as object), 'a ban is of no digest')
   t.match(lifted.body, { before: { setAt: '2026-11-21T12:00:00.000Z', note: 'n', author: 'a' } })
   t.notOk('before' in (put.body as object), 'nothing stood there')
   t.match(asked[1], ['block', manifestDigest, 'token 1', { copies: 1 }])
   t.match(noted, [
     { operation: 'putBan', subject: id, after: { key: id } },
-    { operation: 'deleteBlock', subject: manifestDigest, before: { key: id } },
+    { operation: 'deleteBlock', subject: manifestDigest, before: { key: id, setAt: String } },
   ])
 })
 

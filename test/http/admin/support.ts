@@ -170,7 +170,7 @@ export async function startAdmin(
         pin: () => undefined,
         trustedNowMs: () => nowMs,
       },
-      blockedAnswers: { history: () => [] },
+      blockedAnswers: { history: () => [], tagsOf: () => [] },
       resolutions: { find: () => [] },
       pinBook: {
         get: () => undefined,
