@@ -98,7 +98,7 @@ export const exclusionsAnswer = Type.Object({
 export const exclusionAnswer = Type.Object({ key: Type.String(), ...said })
 
 /** `PUT` and `DELETE` of a ban or a block */
-export const exclusionChangeAnswer = Type.Object({
+const exclusionChangeAnswer = Type.Object({
   key: Type.String(),
   name: text,
   ...said,

@@ -78,16 +78,17 @@ function createLocate({ content, clock }: Parts, question: Question, leastMs: nu
 async function fromLedger(
   parts: Parts,
   question: Question,
-  { live }: KeyMemory,
+  memory: KeyMemory,
   locate: Locate,
 ): Promise<RungAnswer | undefined> {
+  const { live } = memory
   const where = live && (await locate(live))
   if (live !== undefined && where !== undefined) {
     const by = where === 'here' ? '' : '; other nodes hold what this one does not'
     return fromObservation(live, 'ledger', `last known digest${by}`)
   }
   if (question.steps !== undefined) {
-    note(question, 'ledger', tellLive(parts, question.key, live))
+    note(question, 'ledger', tellLive(parts, question.key, memory))
   }
   return undefined
 }
@@ -105,7 +106,7 @@ async function fromHistory(
     return fromObservation(
       older,
       'history',
-      `newest earlier digest that is ${by}; the last known one is not`,
+      `newest earlier digest that is ${by}; the last known one is not${live === undefined ? ' served' : ''}`,
     )
   }
   note(question, 'history', 'no earlier digest is complete here or in reach')
@@ -147,11 +148,15 @@ function fromSiblings(parts: Parts, question: Question): RungAnswer | undefined 
 function tellLive(
   { content, blockedAnswer }: Parts,
   key: TagReference,
-  live: Observation | undefined,
+  { live, history }: KeyMemory,
 ): string {
   if (live === undefined) {
     const blocked = blockedAnswer(key)
-    if (blocked === undefined) return 'the tag was never seen'
+    if (blocked === undefined) {
+      return history().length > 0
+        ? 'what was last known of the tag is not served'
+        : 'the tag was never seen'
+    }
     return `nothing that is known of the tag may be served: ${blocked.digest} is blocked; \`holdfast unblock\` lifts that`
   }
   const missing = content.missingCount(live.digest)

@@ -32,6 +32,9 @@ export interface Refreshed {
 /** Asks the owner now, also where it is known to be down. Settles within the deadline; rejects only when `signal` aborts. */
 export type RefreshTag = (key: TagReference, signal: AbortSignal) => Promise<Refreshed>
 
+const tellOffline =
+  'mode is offline, `holdfast mode` tells who set it; `holdfast mode auto` has this node ask again'
+
 type Told = Pick<Refreshed, 'outcome' | 'reason'> &
   Partial<Pick<Refreshed, 'failure' | 'saidBy' | 'after'>>
 
@@ -56,7 +59,7 @@ export function createRefreshTag(
     if (!parts.upstream.isConfigured(key.registry)) {
       return { outcome: 'not-asked', reason: tellUnconfigured(key.registry) }
     }
-    if (parts.mode() === 'offline') return { outcome: 'not-asked', reason: 'mode is offline' }
+    if (parts.mode() === 'offline') return { outcome: 'not-asked', reason: tellOffline }
     const asking = parts.askUpstream(key).then(({ answer }) => answer)
     const confirmed = await inTime(asking, timeoutMs, signal)
     if (confirmed === undefined) {

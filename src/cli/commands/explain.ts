@@ -1,6 +1,7 @@
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
+import { likelyBelow } from '../likely-tags.ts'
 import { conflictLines, standingOf } from '../pin-words.ts'
 import { formatBytes, formatSayer, print } from '../print.ts'
 import { resolutionLines } from '../resolution-words.ts'
@@ -10,10 +11,12 @@ import { tagPath } from '../tag-words.ts'
 
 /** `holdfast explain REF` */
 export const run: RunCommand = async context => {
-  const path = tagPath(context.words[0] ?? '')
+  const [word = ''] = context.words
+  const path = tagPath(word)
   const api = createAdminApi(await findAdmin(context))
   const answer = await api.get(path, {}, tagAnswer)
-  print(context, answer, () => lines(answer))
+  const likely = answer.resolution.found ? [] : await likelyBelow(context, api, word)
+  print(context, answer, () => [...lines(answer), ...likely])
   return answer.resolution.found ? 'ok' : 'noAnswer'
 }
 

@@ -2,6 +2,7 @@ import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
 import { keepPath } from '../keep-path.ts'
+import { likelyBelow } from '../likely-tags.ts'
 import { type KeepChangeAnswer, keepAnswer, keepChangeAnswer } from '../operator-answers.ts'
 import {
   beforeLines,
@@ -30,6 +31,8 @@ export const run: RunCommand = async context => {
     keepChangeAnswer,
   )
   if (!isKeep) mustHaveBeen(answer, tellNotKept(answer))
+  const isUnknown = isKeep && answer.tags === 0 && !answer.pattern.includes('*')
+  const likely = isUnknown ? await likelyBelow(context, api, answer.pattern) : []
   print(context, answer, () => [
     `${answer.pattern} ${isKeep ? isWhat('is kept', answer) : 'is no longer kept'}`,
     ...properties([
@@ -39,6 +42,7 @@ export const run: RunCommand = async context => {
     ]),
     ...beforeLines(answer),
     ...hint(answer, isKeep),
+    ...likely.slice(1),
     ...tooFewLines(answer, copies),
   ])
   return hasEnough(answer, copies) ? 'ok' : 'noAnswer'

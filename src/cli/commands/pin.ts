@@ -2,6 +2,7 @@ import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
+import { askOfTag } from '../likely-tags.ts'
 import { pinChangeAnswer, type StandingPin, standingPinAnswer } from '../operator-answers.ts'
 import { hasEnough, readCopies, readDigest } from '../operator-words.ts'
 import { pinLines, pinPath } from '../pin-words.ts'
@@ -28,11 +29,8 @@ export const run: RunCommand = async context => {
     allowElsewhere: options['allow-elsewhere'] !== undefined || undefined,
   }
   const headers = overStanding(standing)
-  const answer = await api.change(
-    'PUT',
-    path,
-    { query: { copies }, body, headers },
-    pinChangeAnswer,
+  const answer = await askOfTag(api, words[0] ?? '', () =>
+    api.change('PUT', path, { query: { copies }, body, headers }, pinChangeAnswer),
   )
   print(context, answer, () => pinLines(answer, copies))
   return hasEnough(answer, copies) ? 'ok' : 'noAnswer'

@@ -1,6 +1,7 @@
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
+import { askOfTag } from '../likely-tags.ts'
 import { listPins } from '../list-pins.ts'
 import { type PinAnswer, type PinsAnswer, pinAnswer } from '../operator-answers.ts'
 import { conflictLines, pinPath, standingOf, strayLines } from '../pin-words.ts'
@@ -15,8 +16,8 @@ export const run: RunCommand = async context => {
   const path = word === undefined ? undefined : pinPath(word)
   const limit = readLimit(context.options['limit'], 1000, mostPins)
   const api = createAdminApi(await findAdmin(context))
-  if (path !== undefined) {
-    const pin = await api.get(path, {}, pinAnswer)
+  if (word !== undefined && path !== undefined) {
+    const pin = await askOfTag(api, word, () => api.get(path, {}, pinAnswer))
     print(context, pin, () => describe(pin))
     return 'ok'
   }

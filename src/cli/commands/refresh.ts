@@ -1,6 +1,7 @@
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
+import { askOfTag, likelyBelow } from '../likely-tags.ts'
 import { print, properties } from '../print.ts'
 import type { Line } from '../table.ts'
 import { type RefreshAnswer, refreshAnswer } from '../tag-answers.ts'
@@ -23,10 +24,14 @@ const failures: Readonly<Record<string, string>> = {
 
 /** `holdfast refresh REF` */
 export const run: RunCommand = async context => {
-  const path = `${tagPath(context.words[0] ?? '')}/refresh`
+  const [word = ''] = context.words
+  const path = `${tagPath(word)}/refresh`
   const api = createAdminApi(await findAdmin(context))
-  const answer = await api.change('POST', path, { query: {} }, refreshAnswer)
-  print(context, answer, () => lines(answer))
+  const answer = await askOfTag(api, word, () =>
+    api.change('POST', path, { query: {} }, refreshAnswer),
+  )
+  const likely = answer.after == null ? await likelyBelow(context, api, word) : []
+  print(context, answer, () => [...lines(answer), ...likely])
   return answer.saidBy == null ? 'noAnswer' : 'ok'
 }
 

@@ -4,6 +4,7 @@ import { findAdmin } from '../admin-address.ts'
 import { type AdminApi, createAdminApi, type Query } from '../admin-api.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
+import { findAlike } from '../likely-tags.ts'
 import { print, readLimit, readReference } from '../print.ts'
 import { columns, type Line } from '../table.ts'
 import { type TagsAnswer, tagsAnswer } from '../tag-answers.ts'
@@ -95,16 +96,6 @@ async function tellNone(api: AdminApi, search: Query, isSearch: boolean): Promis
   const none = `${such} of ${registry}/${repository} is remembered`
   const alike = isSearch ? [] : await findAlike(api, repository)
   return alike.length === 0 ? [none] : [none, `did you mean ${alike.join(' or ')}?`]
-}
-
-/** Known repositories with the same last component, among the first thousand tags. */
-async function findAlike(api: AdminApi, repository: string): Promise<readonly string[]> {
-  const last = repository.slice(repository.lastIndexOf('/') + 1)
-  const { items } = await api.get('/api/v1/tags', { limit: 1000 }, tagsAnswer)
-  const known = new Set(
-    items.map(({ reference }) => reference.slice(0, reference.lastIndexOf(':'))),
-  )
-  return [...known].filter(name => name.endsWith(`/${last}`)).slice(0, 5)
 }
 
 /** It is pinned to something else than it would be answered with. */

@@ -1,6 +1,7 @@
 import { findAdmin } from '../admin-address.ts'
 import { type AdminApi, createAdminApi } from '../admin-api.ts'
-import type { CommandContext, RunCommand } from '../command.ts'
+import type { RunCommand } from '../command.ts'
+import { likelyBelow } from '../likely-tags.ts'
 import { nodePath } from '../node-words.ts'
 import { print, readLimit, readReference } from '../print.ts'
 import { readTime } from '../read-time.ts'
@@ -18,19 +19,25 @@ export const run: RunCommand = async context => {
     until === undefined
       ? undefined
       : readTime(until, { option: '--at', towards: 'past', nowMs: Date.now() })
-  const answer = await ask(context, { subject, at, limit })
+  const path = context.options['node'] === undefined ? undefined : nodePath(context, 'why')
+  const api = createAdminApi(await findAdmin(context))
+  const answer = await ask(api, path, { subject, at, limit })
   const lines = whyLines(answer)
-  print(context, answer, () => [...tell(subject, at, lines), ...apart(unknownLines(answer))])
+  const likely = lines.length === 0 ? await likelyBelow(context, api, subject) : []
+  print(context, answer, () => [
+    ...tell(subject, at, lines),
+    ...likely.slice(1),
+    ...apart(unknownLines(answer)),
+  ])
   if (lines.length > 0) return 'ok'
   return answer.silent.length > 0 ? 'unreachable' : 'noAnswer'
 }
 
 async function ask(
-  context: CommandContext,
+  api: AdminApi,
+  path: string | undefined,
   query: Parameters<AdminApi['get']>[1],
 ): Promise<WhyAnswer> {
-  const path = context.options['node'] === undefined ? undefined : nodePath(context, 'why')
-  const api = createAdminApi(await findAdmin(context))
   if (path === undefined) return api.get('/api/v1/why', query, whyAnswer)
   return { nodes: [await api.get(path, query, nodeWhyAnswer)], silent: [] }
 }
