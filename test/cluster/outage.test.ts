@@ -103,7 +103,7 @@ t.test('pods that ask at each start', async t => {
   }
 
   await t.test('run again after a power cut while the registry is frozen', async t => {
-    await (await cutPower(t)).haveStarted(120_000)
+    await (await cutPower(t)).haveStarted(180_000)
     await restore()
   })
 
@@ -119,7 +119,7 @@ t.test('pods that ask at each start', async t => {
   await t.test('with nobody behind the mirror run again after a power cut, too', async t => {
     known = await push('four')
     await release.upgrade({ fallback: 'none', leavingAuto: true })
-    await (await cutPower(t)).haveStarted(120_000)
+    await (await cutPower(t)).haveStarted(180_000)
     await restore()
   })
 
@@ -129,6 +129,6 @@ t.test('pods that ask at each start', async t => {
     await setTimeout(30_000)
     t.comment(`${await running()} of ${nodes.length} while the registry hangs`)
     await restore()
-    await cut.haveStarted(120_000)
+    await cut.haveStarted(180_000)
   })
 })

@@ -90,7 +90,8 @@ t.test('while pods start all the time', async t => {
         const lines = text.split('\n').filter(line => line.startsWith(metric))
         return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
       }
-      t.equal(await counted(), 0)
+      // While its own was replaced by the last upgrade, the first node may have asked here, too.
+      const before = await counted()
       await cluster.kubectl('label', 'node', first.name, 'test/mirror=away')
       await until('the mirror is gone', () =>
         release.podOn(first).then(
@@ -101,7 +102,7 @@ t.test('while pods start all the time', async t => {
       upstream.freeze()
       const pod = await runAlways(cluster, first, app, boundMs)
       t.equal(pod.digest, digest, `${Math.round(pod.tookMs)} ms`)
-      t.ok((await counted()) > 0)
+      t.ok((await counted()) > before)
       await upstream.restore()
     },
   )
