@@ -14,17 +14,22 @@ export const keepCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
       ...shared,
       name: 'keep',
       summary: 'say which tags must stay available offline, on every node',
-      usage: 'PATTERN [--note TEXT]',
-      words: { min: 1, max: 1 },
+      usage: '[PATTERN]… [--list FILE] [--note TEXT]',
+      words: { min: 0, max: Number.POSITIVE_INFINITY },
       description:
         'In a mesh keep.copies nodes hold what the tags of PATTERN stand for, and fetch what they lack; a node alone holds all of it. No node drops ' +
         'it to make room. PATTERN is an image, or a pattern ' +
         'as in keep.patterns: * stands for anything within one component, ** also across slashes, and without a tag every tag is meant. ' +
-        `nginx is docker.io/library/nginx, as for docker pull. Quote it, or the shell reads the stars. ${noteStays}`,
-      options: [...reasons, copies],
+        `nginx is docker.io/library/nginx, as for docker pull. Quote it, or the shell reads the stars. A list names images as that of \`warm\` does, nginx being nginx:latest there. ${noteStays}`,
+      options: [
+        { name: 'list', value: 'FILE', summary: 'also what a file names; - is standard input' },
+        ...reasons,
+        copies,
+      ],
       examples: [
         { line: 'holdfast keep nginx:1.27 --note "the bridge"', does: 'one tag' },
         { line: "holdfast keep 'ghcr.io/acme/**:stable'", does: 'one tag of every image of acme' },
+        { line: 'holdfast keep --list images.txt', does: 'what a file names' },
       ],
     },
     {

@@ -1,6 +1,8 @@
+import { formatReference } from '../../oci/reference.ts'
 import { findAdmin } from '../admin-address.ts'
-import { createAdminApi } from '../admin-api.ts'
-import type { RunCommand } from '../command.ts'
+import { type AdminApi, createAdminApi } from '../admin-api.ts'
+import type { CommandContext, RunCommand } from '../command.ts'
+import { CommandFailure } from '../command-failure.ts'
 import { keepPath } from '../keep-path.ts'
 import { likelyBelow } from '../likely-tags.ts'
 import { type KeepChangeAnswer, keepAnswer, keepChangeAnswer } from '../operator-answers.ts'
@@ -14,39 +16,83 @@ import {
   storedOnProperty,
   tooFewLines,
 } from '../operator-words.ts'
-import { print, properties } from '../print.ts'
+import { print, properties, readReference } from '../print.ts'
+import { readImageList } from '../read-image-list.ts'
 import { sayAgain } from '../standing-word.ts'
+import type { Line } from '../table.ts'
 
 /** `holdfast keep` and `holdfast unkeep` */
 export const run: RunCommand = async context => {
-  const { command, words, options } = context
+  const { command, options } = context
   const copies = readCopies(options['copies'])
   const isKeep = command === 'keep'
-  const path = keepPath(words[0] ?? '')
+  const patterns = await readPatterns(context)
   const api = createAdminApi(await findAdmin(context))
-  const answer = await api.change(
-    isKeep ? 'PUT' : 'DELETE',
-    path,
-    { query: { copies }, ...(isKeep && (await sayAgain(api, path, options, keepAnswer))) },
-    keepChangeAnswer,
-  )
-  if (!isKeep) mustHaveBeen(answer, tellNotKept(answer))
-  const isUnknown = isKeep && answer.tags === 0 && !answer.pattern.includes('*')
-  const likely = isUnknown ? await likelyBelow(context, api, answer.pattern) : []
-  print(context, answer, () => [
-    `${answer.pattern} ${isKeep ? isWhat('is kept', answer) : 'is no longer kept'}`,
-    ...properties([
-      ['known tags', String(answer.tags)],
-      ...saidProperties(answer),
-      storedOnProperty(answer.storedOn),
-    ]),
-    ...beforeLines(answer),
-    ...hint(answer, isKeep),
-    ...likely.slice(1),
-    ...tooFewLines(answer, copies),
-  ])
-  return hasEnough(answer, copies) ? 'ok' : 'noAnswer'
+  const answers: KeepChangeAnswer[] = []
+  const lines: Line[] = []
+  for (const pattern of patterns) {
+    const said = { api, path: keepPath(pattern), query: { copies } }
+    const answer = isKeep ? await keep(said, options) : await unkeep(said)
+    const isUnknown = isKeep && answer.tags === 0 && !answer.pattern.includes('*')
+    const likely = isUnknown ? await likelyBelow(context, api, answer.pattern) : []
+    lines.push(...(answers.length > 0 ? [''] : []), ...tell(answer, { isKeep, likely, copies }))
+    answers.push(answer)
+  }
+  print(context, answers.length === 1 ? answers[0] : { items: answers }, () => lines)
+  return answers.every(answer => hasEnough(answer, copies)) ? 'ok' : 'noAnswer'
 }
+
+/** Those that are typed are patterns, those of a list images. Throws `CommandFailure` with `usage`. */
+async function readPatterns({ words, options }: CommandContext): Promise<readonly string[]> {
+  const { list } = options
+  const listed = list === undefined ? [] : await readImageList(list)
+  const images = listed.map(word => formatReference(readReference(word)))
+  const patterns = [...new Set([...words, ...images])]
+  if (patterns.length > 0) return patterns
+  throw new CommandFailure('usage', 'name a pattern, or a --list of images')
+}
+
+interface Said {
+  readonly api: AdminApi
+  readonly path: string
+  readonly query: { readonly copies: number | undefined }
+}
+
+async function keep({ api, path, query }: Said, options: CommandContext['options']) {
+  const said = await sayAgain(api, path, options, keepAnswer)
+  return api.change('PUT', path, { query, ...said }, keepChangeAnswer)
+}
+
+/** Throws `CommandFailure`, also where it was never said. */
+async function unkeep({ api, path, query }: Said): Promise<KeepChangeAnswer> {
+  const answer = await api.change('DELETE', path, { query }, keepChangeAnswer)
+  mustHaveBeen(answer, tellNotKept(answer))
+  return answer
+}
+
+const tell = (
+  answer: KeepChangeAnswer,
+  {
+    isKeep,
+    likely,
+    copies,
+  }: {
+    readonly isKeep: boolean
+    readonly likely: readonly string[]
+    readonly copies: number | undefined
+  },
+): readonly Line[] => [
+  `${answer.pattern} ${isKeep ? isWhat('is kept', answer) : 'is no longer kept'}`,
+  ...properties([
+    ['known tags', String(answer.tags)],
+    ...saidProperties(answer),
+    storedOnProperty(answer.storedOn),
+  ]),
+  ...beforeLines(answer),
+  ...hint(answer, isKeep),
+  ...likely.slice(1),
+  ...tooFewLines(answer, copies),
+]
 
 function tellNotKept({ pattern, configured }: KeepChangeAnswer): string {
   const cure = configured

@@ -34,6 +34,26 @@ t.test('a pattern is kept as it is written, and a short name lies on Docker Hub'
   }
 })
 
+t.test('several are kept with one command, and what a file names', async t => {
+  const dir = t.testdir({ 'a.txt': 'redis # the cache\nquay.io/a/b:1\n' })
+  const { env, asked } = await start(t)
+  const { code, out } = await cli(['keep', 'nginx', '--list', `${dir}/a.txt`], { env })
+  t.equal(code, 0)
+  t.strictSame(
+    asked
+      .filter(({ method }) => method === 'PUT')
+      .map(({ url }) => decodeURIComponent(url.pathname.split('/').at(-1) ?? '')),
+    ['docker.io/nginx', 'docker.io/library/redis:latest', 'quay.io/a/b:1'],
+    'a pattern without a tag is every tag, an image without one is latest',
+  )
+  t.match(out, /^docker\.io\/nginx is kept\n[\s\S]*\n\ndocker\.io\/library\/redis:latest is kept\n/)
+  const told = await cli(['keep', 'a.lan/a', 'a.lan/b', '-o', 'json'], { env })
+  t.match(JSON.parse(told.out), {
+    items: [{ pattern: 'a.lan/a' }, { pattern: 'a.lan/b' }],
+  })
+  t.match(await cli(['keep'], { env }), { code: 2, err: /name a pattern, or a --list/ })
+})
+
 t.test('what is kept already is told, and what was said of it before', async t => {
   const same = await start(t, { changed: false })
   t.match((await cli(['keep', 'nginx'], { env: same.env })).out, /nginx is kept already\n/)
