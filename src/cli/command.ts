@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts'
 import type { Fault } from '../config/faults.ts'
+import type { Flag } from '../config/flags.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { ContainerdSetup } from './containerd-setup.ts'
 import type { ExitCode } from './exit-codes.ts'
@@ -103,6 +104,8 @@ export interface CommandContext {
   readonly words: readonly string[]
   /** Options of the command and the global ones, by name; a switch is `'true'`. */
   readonly options: Readonly<Record<string, string>>
+  /** Keys of the configuration that were given. */
+  readonly flags: readonly Flag[]
   readonly env: Readonly<Record<string, string | undefined>>
   readonly terminal: Terminal
   readonly parts: Parts

@@ -150,13 +150,15 @@ export const commands: readonly Command[] = [
     name: 'report',
     isWatchable: true,
     summary: 'tell whether images would start if no registry could be reached from now on',
-    usage: '[REF]… [--list FILE] [--running] [--node NODE[,NODE]…]',
+    usage: '[REF]… [--list FILE] [--running] [--node NODE[,NODE]…] [--mend]',
     words: { min: 0, max: Number.POSITIVE_INFINITY },
     description:
       'Asks every node what it holds, and tells for each image that is pinned or kept, that you name, or that pods run now, what would happen if ' +
       'the uplink were cut. ready: it starts on every node, from what that node or others hold, and as many nodes hold it as keep.copies wants. at risk: it ' +
       'starts, but fewer nodes hold it, or what starts is an earlier image. not ready: on some node nothing would start. While an operator keeps what no known tag fits, or a node does not ' +
-      'answer all is at risk at best; --node names those to judge. Copies are counted for each platform.',
+      'answer all is at risk at best; --node names those to judge. Copies are counted for each platform. ' +
+      'What mends it is told at the end, the last line being the one command for all that can be fetched: the same with --mend, which makes one warm ' +
+      'job, waits for it and reports anew. It leaves the job to go on by itself when that stands still for 30 s, or with Ctrl-C.',
     options: [
       { name: 'running', summary: 'what the pods of all nodes run now; with --node those of one' },
       {
@@ -169,9 +171,14 @@ export const commands: readonly Command[] = [
         value: 'NODE[,NODE]…',
         summary: 'judge these nodes alone; copies are counted on all',
       },
+      {
+        name: 'mend',
+        summary: 'fetch what is not ready and can be had, wait for that, and report anew',
+      },
     ],
     examples: [
       { line: 'holdfast report', does: 'before the cable is pulled' },
+      { line: 'holdfast report --mend', does: 'and have fetched what is missing' },
       { line: 'holdfast report --running', does: 'would everything come back after a power cut?' },
       { line: 'holdfast report nginx ghcr.io/acme/web:v1', does: 'of these two' },
       {

@@ -67,4 +67,5 @@ export const jobChangeAnswer = Type.Object({
 })
 
 export type JobsAnswer = Static<typeof jobsAnswer>
+export type JobChangeAnswer = Static<typeof jobChangeAnswer>
 export type JobAnswer = Static<typeof jobAnswer>

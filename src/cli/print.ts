@@ -8,14 +8,20 @@ import { columns, type Line, type Row, toLines } from './table.ts'
 /** Prints a result: as a document with `--output json` or `yaml`, else as the lines given. */
 export function print(context: CommandContext, value: unknown, lines: () => readonly Line[]): void {
   const { write, terminal } = context
-  const width = terminal.size?.()?.columns
+  terminal.out(write === undefined ? textOf(context, lines()) : write(value))
+}
+
+/** Tells beside the result what a person who waits for it wants to know. */
+export const printAside = (context: CommandContext, lines: readonly Line[]): void =>
+  context.terminal.err(textOf(context, lines))
+
+function textOf(context: CommandContext, lines: readonly Line[]): string {
+  const width = context.terminal.size?.()?.columns
   const paint = paintOf(context)
-  const asLines = () =>
-    lines()
-      .flatMap(line => toLines(line, width, paint))
-      .map(text => `${text}\n`)
-      .join('')
-  terminal.out(write === undefined ? asLines() : write(value))
+  return lines
+    .flatMap(line => toLines(line, width, paint))
+    .map(text => `${text}\n`)
+    .join('')
 }
 
 /** Names and values as an indented table; what has no value is left out. */

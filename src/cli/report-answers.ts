@@ -23,6 +23,34 @@ export const reportAnswer = Type.Object({
       full: orNothing(Type.Boolean()),
     }),
   ),
+  /** Absent, as what follows: a node of before it was told. */
+  registries: orNothing(
+    Type.Array(
+      Type.Object({
+        registry: Type.String(),
+        nodes: Type.Array(
+          Type.Object({
+            node: Type.String(),
+            state: Type.String(),
+            downSince: text,
+            answeredAt: text,
+          }),
+        ),
+      }),
+    ),
+  ),
+  mend: orNothing(
+    Type.Object({
+      job: Type.Object({
+        images: Type.Array(Type.String()),
+        nodes: orNothing(Type.Array(Type.String())),
+        copies: orNothing(Type.Number()),
+      }),
+      bytes: Type.Number(),
+      unsized: Type.Number(),
+      leftOut: Type.Number(),
+    }),
+  ),
   pods: orNothing(
     Type.Array(Type.Object({ name: Type.String(), state: Type.String(), failure: text })),
   ),
@@ -35,6 +63,7 @@ export const reportAnswer = Type.Object({
         Type.Literal('not-ready'),
       ]),
       why: Type.String(),
+      pinned: orNothing(Type.Boolean()),
       kept: orNothing(Type.Boolean()),
       digest: text,
       confirmedAt: text,

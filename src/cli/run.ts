@@ -60,6 +60,7 @@ export async function runCli(
       command: command.name,
       words,
       options,
+      flags,
       env,
       terminal,
       parts,

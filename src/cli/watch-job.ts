@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { AdminApi } from './admin-api.ts'
 import type { Terminal } from './command.ts'
-import { type JobAnswer, jobAnswer } from './job-answers.ts'
+import { type JobAnswer, type JobChangeAnswer, jobAnswer, jobChangeAnswer } from './job-answers.ts'
 import { isOver, onlyAwayLeft, progressOf } from './job-words.ts'
 
 /** How often it is looked how far a job is, ms. */
@@ -10,35 +11,66 @@ const everyMs = 1_000
 const awayMs = 5_000
 const barWidth = 24
 
+const pathOf = (id: string): string => `/api/v1/jobs/${encodeURIComponent(id)}`
+
+/** A name that no other job has. */
+export const newJobId = (): string => randomBytes(3).toString('hex')
+
+/** Makes a job. @param body as `PUT /api/v1/jobs/{id}` takes it */
+export const makeJob = (api: AdminApi, id: string, body: object): Promise<JobChangeAnswer> =>
+  api.change('PUT', pathOf(id), { query: {}, body }, jobChangeAnswer)
+
 /** Asks how a job is on every node. */
 export const askJob = (api: AdminApi, id: string): Promise<JobAnswer> =>
-  api.get(`/api/v1/jobs/${encodeURIComponent(id)}`, {}, jobAnswer)
+  api.get(pathOf(id), {}, jobAnswer)
+
+/** What to type where a job goes on without us. */
+export const howToGoOn = (id: string): string =>
+  `it goes on: \`holdfast jobs ${id} --follow\` shows how far it is, \`holdfast cancel ${id}\` calls it off`
 
 /**
  * Follows a job, with a bar on a terminal, until it is over, or nothing is left but the share of nodes that are away, or somebody presses
  * Ctrl-C: then it goes on without us.
+ *
+ * @param options.stillMs it is left, too, once it has waited for so long for what does not come, ms
  */
 export async function watchJob(
   api: AdminApi,
   id: string,
   terminal: Terminal,
+  { stillMs = Number.POSITIVE_INFINITY }: { readonly stillMs?: number } = {},
 ): Promise<{ readonly job: JobAnswer; readonly isLeft: boolean }> {
+  const show = (text: string): void => (terminal.isTerminal ? terminal.err(text) : undefined)
   const leaving = new AbortController()
   const leave = (): void => leaving.abort()
   process.once('SIGINT', leave)
-  let quietMs = 0
+  show(`job ${id}; Ctrl-C leaves it running\n`)
+  const quietMs = countMs()
+  const stoodMs = countMs()
+  let before = ''
   try {
     for (;;) {
       const job = await askJob(api, id)
-      if (terminal.isTerminal) terminal.err(`\r${barOf(job)}\u001b[K`)
-      quietMs = onlyAwayLeft(job).length > 0 ? quietMs + everyMs : 0
-      const isLeft = leaving.signal.aborted
-      if (isOver(job) || isLeft || quietMs > awayMs) return { job, isLeft }
+      show(`\r${barOf(job)}\u001b[K`)
+      const isStill = job.state === 'waiting' && progressOf(job) === before
+      before = progressOf(job)
+      const isLeft = leaving.signal.aborted || stoodMs(isStill) >= stillMs
+      const isQuiet = quietMs(onlyAwayLeft(job).length > 0) > awayMs
+      if (isOver(job) || isLeft || isQuiet) return { job, isLeft }
       await pause(everyMs, undefined, { signal: leaving.signal }).catch(() => {})
     }
   } finally {
     process.off('SIGINT', leave)
-    if (terminal.isTerminal) terminal.err('\n')
+    show('\n')
+  }
+}
+
+/** For how long it has been so by now, ms, told once for each look. */
+function countMs(): (isSo: boolean) => number {
+  let ms = 0
+  return isSo => {
+    ms = isSo ? ms + everyMs : 0
+    return ms
   }
 }
 

@@ -5,7 +5,6 @@ import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { formatListen } from '../config/listen.ts'
 import { createLastCopies, leaseSubject } from '../keep/last-copies.ts'
-import { createSurveyAnswer, surveySubject } from '../keep/survey.ts'
 import type { DialCounts } from '../mesh/dialler.ts'
 import { lookUpMs, startIndexNode } from '../mesh/index-node.ts'
 import { startMesh } from '../mesh/mesh.ts'
@@ -33,7 +32,7 @@ import { createOutcasts } from './outcasts.ts'
 import { type KeepMesh, wireOwners } from './owners.ts'
 import { openPeerPort } from './peer-port.ts'
 import { createPeerServiceBook } from './peer-service.ts'
-import { wireSurvey } from './report.ts'
+import { surveyAnswers } from './report.ts'
 import type { PullMesh } from './resolution.ts'
 import { takeRecord } from './take-record.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -187,12 +186,7 @@ export async function joinMesh(
     ending,
   )
   content.leaveTo(lastCopies)
-  service.add(
-    new Map([
-      [leaseSubject, lastCopies.answer],
-      [surveySubject, createSurveyAnswer(wireSurvey(config, { ledger: database.ledger, content }))],
-    ]),
-  )
+  service.add(new Map([[leaseSubject, lastCopies.answer]]), surveyAnswers(config, parts))
   const sync = startSync({
     store: records,
     bus,

@@ -1,9 +1,16 @@
 import type { Config } from '../config/config.ts'
 import type { ReportSource } from '../http/admin/report.ts'
 import { createOfflineReport, type Gap, type ReportingNode } from '../keep/offline-report.ts'
+import type { RegistryReach } from '../keep/registry-reach.ts'
 import type { Running } from '../keep/running.ts'
 import type { ListRunning } from '../keep/running-images.ts'
-import { askSurvey, type SurveyParts, surveyHere } from '../keep/survey.ts'
+import {
+  askSurvey,
+  createSurveyAnswer,
+  type SurveyParts,
+  surveyHere,
+  surveySubject,
+} from '../keep/survey.ts'
 import { findUnmetKeeps } from '../keep/unmet-keeps.ts'
 import { describeWanted, listKeepSet } from '../keep/wanted-images.ts'
 import type { Digest } from '../oci/digest.ts'
@@ -12,30 +19,35 @@ import { isTagName } from '../oci/reference.ts'
 import type { BlockedAnswers } from '../ports/blocked-answers.ts'
 import { noHolders } from '../ports/holders.ts'
 import type { NodeId } from '../ports/node-id.ts'
+import type { PeerAnswer } from '../ports/peer-port.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
 import { findGaps } from '../pull/find-gaps.ts'
 import type { Manifests } from '../pull/get-manifest.ts'
 import type { Content } from './content.ts'
 import { eachTarget } from './ledger-roots.ts'
+import { createReachOf, type ReachOfParts } from './reach-of.ts'
 import type { PullMesh } from './resolution.ts'
 
 /** Nodes that are slow to say what they hold are waited for so long, ms. */
 const patienceMs = 2_000
 
 /** What this node says of itself when it is asked what it holds. */
-export function wireSurvey(
+function wireSurvey(
   config: Pick<Config, 'platforms'>,
   {
     ledger,
     content: { startable, imagePlatforms, collector },
+    reachOf,
   }: {
     readonly ledger: Pick<TagLedger, 'pin' | 'history'>
     readonly content: Pick<Content, 'startable' | 'imagePlatforms' | 'collector'>
+    readonly reachOf: (registry: string) => RegistryReach
   },
 ): SurveyParts {
   return {
     platforms: config.platforms.map(formatPlatform),
     isFull: collector.isFull,
+    reachOf,
     countLacking(target, text) {
       const platform = parsePlatform(text)
       return platform && startable.needs(target, [platform])?.length
@@ -51,6 +63,23 @@ export function wireSurvey(
   }
 }
 
+/** Has this node answer others that make a report. */
+export function surveyAnswers(
+  config: Pick<Config, 'platforms'>,
+  parts: ReachOfParts & {
+    readonly database: { readonly ledger: Pick<TagLedger, 'pin' | 'history'> }
+    readonly content: Pick<Content, 'startable' | 'imagePlatforms' | 'collector'>
+  },
+): ReadonlyMap<string, PeerAnswer> {
+  const { database, content } = parts
+  const own = wireSurvey(config, {
+    ledger: database.ledger,
+    content,
+    reachOf: createReachOf(parts),
+  })
+  return new Map([[surveySubject, createSurveyAnswer(own)]])
+}
+
 /** Wires the report to what is held here and, in a mesh, to the other nodes. */
 export function wireReport(
   config: Config,
@@ -60,6 +89,7 @@ export function wireReport(
     self: id,
     content,
     manifests,
+    reachOf,
     running,
     listRunning,
     isBanned,
@@ -73,6 +103,7 @@ export function wireReport(
       'startable' | 'imagePlatforms' | 'collector' | 'graph' | 'keeps'
     >
     readonly manifests: Pick<Manifests, 'fetchFromPeers'>
+    readonly reachOf: (registry: string) => RegistryReach
     readonly running: Pick<Running, 'byDigest'>
     readonly listRunning: ListRunning
     /** Nobody waits for a banned node, and its copies do not count. */
@@ -82,7 +113,7 @@ export function wireReport(
   },
 ): ReportSource {
   const { startable, graph, keeps } = content
-  const own = wireSurvey(config, { ledger, content })
+  const own = wireSurvey(config, { ledger, content, reachOf })
   const self: ReportingNode = {
     id,
     name: config.node.name,
@@ -120,6 +151,7 @@ export function wireReport(
   const sources = { ledger, blockedAnswers }
   return {
     make,
+    copies: config.keep.copies,
     async keepSet(limit) {
       const beginnings = [...keeps.beginnings(), ...ledger.pinnedNames()]
       const blocked = blockedAnswers.under(beginnings)

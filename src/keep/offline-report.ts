@@ -2,6 +2,7 @@ import type { Digest } from '../oci/digest.ts'
 import { parsePlatform, runsOn } from '../oci/platform.ts'
 import type { Repository } from '../oci/reference.ts'
 import type { NodeId } from '../ports/node-id.ts'
+import type { RegistryReach } from './registry-reach.ts'
 import type { Survey } from './survey.ts'
 import type { WantedImage } from './wanted-images.ts'
 
@@ -27,6 +28,8 @@ export interface ReportedNode {
   readonly isHeard: boolean
   /** It said that its store takes nothing more. */
   readonly isFull: boolean
+  /** Of the registries of the images, as it said. */
+  readonly reaches: ReadonlyMap<string, RegistryReach>
 }
 
 /** Something that no node holds. */
@@ -62,7 +65,7 @@ export interface OfflineReport {
 }
 
 /** A node that may be asked; this one is the first. */
-export type ReportingNode = Omit<ReportedNode, 'isHeard' | 'isFull'>
+export type ReportingNode = Omit<ReportedNode, 'isHeard' | 'isFull' | 'reaches'>
 
 export interface ReportParts {
   /** This node and every member that was not forgotten. */
@@ -107,6 +110,7 @@ export function createOfflineReport(
       ...node,
       isHeard: surveys.has(node.id),
       isFull: surveys.get(node.id)?.isFull === true,
+      reaches: surveys.get(node.id)?.reaches ?? new Map<string, RegistryReach>(),
     }))
     const judged = nodes.filter(only)
     const reported: ReportedImage[] = []

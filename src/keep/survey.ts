@@ -10,6 +10,7 @@ import {
 import type { NodeId } from '../ports/node-id.ts'
 import { type PeerAnswer, type PeerClient, PeerFailure } from '../ports/peer-port.ts'
 import { askNode } from './ask-node.ts'
+import { decodeReaches, encodeReaches, type RegistryReach, registriesOf } from './registry-reach.ts'
 
 /** Subject on the peer port: what do you lack of these images? */
 export const surveySubject = 'survey'
@@ -53,6 +54,8 @@ export interface Survey {
   readonly images: readonly SurveyedHoldings[]
   /** Its store takes nothing more: what it lacks does not come by itself. */
   readonly isFull: boolean
+  /** Of the registries of the images; empty: a node of before it was told. */
+  readonly reaches: ReadonlyMap<string, RegistryReach>
 }
 
 /** A node that is asked. */
@@ -63,18 +66,20 @@ export interface SurveyParts {
   /** What an image says itself that it is for; `undefined` when it is not known. */
   readonly platformOf: (target: Digest) => string | undefined
   readonly isFull: () => boolean
+  readonly reachOf: (registry: string) => RegistryReach
   /** Digests that it may answer a tag with. */
   readonly answersOf: (key: TagReference) => readonly Digest[]
 }
 
 /** What this node says of itself. */
 export function surveyHere(
-  { platforms, countLacking, platformOf, isFull, answersOf }: SurveyParts,
+  { platforms, countLacking, platformOf, isFull, reachOf, answersOf }: SurveyParts,
   images: readonly SurveyedImage[],
 ): Survey {
   return {
     platforms,
     isFull: isFull(),
+    reaches: new Map(registriesOf(images).map(registry => [registry, reachOf(registry)])),
     images: images.map(({ key, digests }) => {
       const [newest] = digests
       const answers = isTagName(key) ? answersOf(key) : digests
@@ -162,13 +167,14 @@ const encodeSurvey = (survey: Survey, asked: readonly SurveyedImage[]): Uint8Arr
       ]
     }),
     survey.isFull,
+    encodeReaches(survey.reaches, registriesOf(asked)),
   ])
 
 /** `undefined` when it is none for these images. Never throws. */
 function decodeSurvey(bytes: Uint8Array, asked: readonly SurveyedImage[]): Survey | undefined {
   const value = decodeCbor(bytes)
   if (!Array.isArray(value)) return undefined
-  const [names, rows, isFull]: readonly unknown[] = value
+  const [names, rows, isFull, states]: readonly unknown[] = value
   const platforms = readList(names, maxPlatforms, readPlatform)
   if (platforms === undefined || !Array.isArray(rows) || rows.length !== asked.length) {
     return undefined
@@ -176,7 +182,8 @@ function decodeSurvey(bytes: Uint8Array, asked: readonly SurveyedImage[]): Surve
   const images = readList(rows, maxSurveyed, (row, at) =>
     readHoldings(row, platforms.length, asked[at]?.digests ?? []),
   )
-  return images && { platforms, images, isFull: isFull === true }
+  const reaches = decodeReaches(states, registriesOf(asked))
+  return images && { platforms, images, isFull: isFull === true, reaches }
 }
 
 const readPlatform = (value: unknown): string | undefined =>

@@ -9,6 +9,8 @@ export interface WantedImage {
   readonly key: ImageName
   /** Why it is asked about: an operator pinned it, something keeps it, pods run it, or it was named. */
   readonly why: 'pin' | 'keep' | 'running' | 'named'
+  /** It is answered with its pin, whatever else was known of it. */
+  readonly isPinned: boolean
   /** What it would be answered with first, and then, newest first; a pinned tag has one. Empty: nothing is known of it. */
   readonly digests: readonly Digest[]
   /** When the first of them was last confirmed by the tag's owner, ms since the epoch; absent for pins. */
@@ -32,20 +34,20 @@ export function describeWanted(
   key: ImageName,
   why: 'keep' | 'running' | 'named',
 ): WantedImage {
-  if (key.digest !== undefined) {
-    return { key, why, digests: [key.digest], confirmedAtMs: undefined }
-  }
-  if (!isTagName(key)) return { key, why, digests: [], confirmedAtMs: undefined }
+  const unconfirmed = { key, isPinned: false, confirmedAtMs: undefined }
+  if (key.digest !== undefined) return { ...unconfirmed, why, digests: [key.digest] }
+  if (!isTagName(key)) return { ...unconfirmed, why, digests: [] }
   const pin = ledger.pin(key)
   if (pin !== undefined) {
     const isKept = why === 'keep'
-    return { key, why: isKept ? 'pin' : why, digests: [pin.digest], confirmedAtMs: undefined }
+    return { ...unconfirmed, why: isKept ? 'pin' : why, isPinned: true, digests: [pin.digest] }
   }
   const history = ledger.history(key)
   const blocked = blockedAnswers.of(key)
   return {
     key,
     why: blocked?.isPin && why === 'keep' ? 'pin' : why,
+    isPinned: false,
     digests: history.slice(0, 1 + maxEarlier).map(({ digest }) => digest),
     confirmedAtMs: history[0]?.confirmedAtMs,
     ...(blocked && { blocked }),

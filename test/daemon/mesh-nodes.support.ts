@@ -4,14 +4,14 @@ import { readUpstreamFiles } from '../../src/adapters/registry/upstream-files.ts
 import { openLedger } from '../../src/adapters/sqlite/open.ts'
 import { openContent } from '../../src/daemon/content.ts'
 import { openRunning } from '../../src/daemon/pods.ts'
+import { createReachOf } from '../../src/daemon/reach-of.ts'
 import { openRepair } from '../../src/daemon/repair.ts'
-import { wireReport, wireSurvey } from '../../src/daemon/report.ts'
+import { surveyAnswers, wireReport } from '../../src/daemon/report.ts'
 import { wirePull } from '../../src/daemon/resolution.ts'
 import { openStore } from '../../src/daemon/store.ts'
 import { takeRecord } from '../../src/daemon/take-record.ts'
 import { createKeptOwners } from '../../src/keep/kept-owners.ts'
 import { createPresentMembers } from '../../src/keep/present-members.ts'
-import { createSurveyAnswer, surveySubject } from '../../src/keep/survey.ts'
 import { noPods, type Pods } from '../../src/keep/watch-pods.ts'
 import { startIndexNode } from '../../src/mesh/index-node.ts'
 import type { Digest } from '../../src/oci/digest.ts'
@@ -119,6 +119,7 @@ async function openNode(
     await store.put(...blob)
   }
   const upstreams = { upstream, settings: files.upstreams }
+  const reaching = { upstreams, mode: () => state.mode, clock }
   const pull = wirePull(
     config,
     {
@@ -146,7 +147,7 @@ async function openNode(
     answers: new Map([
       ...index.answers,
       ...(forPeers?.answers ?? []),
-      [surveySubject, createSurveyAnswer(wireSurvey(config, { ledger: database.ledger, content }))],
+      ...surveyAnswers(config, { database, content, ...reaching }),
     ]),
   })
   lab.say(id, { upstreams: ['reg.test'], platforms })
@@ -156,6 +157,7 @@ async function openNode(
     self: id,
     content,
     manifests: pull.manifests,
+    reachOf: createReachOf(reaching),
     running,
     listRunning: async () => ({ images: [], nodes: [] }),
     isBanned: database.replication.isBanned,

@@ -11,6 +11,7 @@ const gap: Gap = { digest: digest('a layer'), kind: 'blob', size: 7 }
 const wanted = (tag: string, digests: readonly Digest[] = [newest, before]): WantedImage => ({
   key: { registry: 'reg.test', repository: 'lab/app', tag },
   why: 'keep',
+  isPinned: false,
   digests,
   confirmedAtMs: 5,
 })
@@ -50,6 +51,7 @@ async function reportOn(
         return {
           platforms,
           isFull: full.includes(id),
+          reaches: new Map(),
           images: images.map(({ digests }) => ({
             lacks: platforms.map(platform => lacks[platform]),
             knows: knows[id] ?? digests,

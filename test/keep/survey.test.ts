@@ -23,6 +23,10 @@ const images = [
 const parts: SurveyParts = {
   platforms,
   isFull: () => true,
+  reachOf: registry =>
+    registry === 'reg.test'
+      ? { state: 'down', forMs: 7_000 }
+      : { state: 'unheard', forMs: undefined },
   countLacking(target, platform) {
     if (target === first) return 0
     return platform === 'linux/arm64' ? undefined : 7
@@ -49,6 +53,7 @@ t.test('a node says by image and platform how much it lacks, and what it answers
   t.strictSame(await ask(), {
     platforms,
     isFull: true,
+    reaches: new Map([['reg.test', { state: 'down', forMs: 7_000 }]]),
     images: [
       { lacks: [0, 0], knows: [third], madeFor: new Map([[third, 'linux/arm64']]) },
       { lacks: [7, undefined], knows: [], madeFor: new Map() },
@@ -96,6 +101,10 @@ t.test('who does not answer, or answers something else, has said nothing', async
     ]),
   }
   t.not(await ask(encodeCbor([platforms, [row, row, bare]])), undefined, 'this one is right')
+  for (const states of [undefined, 7, [7], [['of a later version', 1]], [[], []]]) {
+    const said = await ask(encodeCbor([platforms, [row, row, bare], true, states ?? null]))
+    t.strictSame(said?.reaches, new Map(), 'what it says of registries may be missing')
+  }
   for (const [what, bytes] of Object.entries(wrong)) t.equal(await ask(bytes), undefined, what)
 })
 

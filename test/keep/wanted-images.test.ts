@@ -51,11 +51,14 @@ t.test('what is kept is listed with what it pointed to, the newest first', async
 t.test('a pin is in it whatever is kept, and answers with itself alone', async t => {
   const { ledger, list } = await openLedger({ a: ['one', 'two'], b: ['three'] })
   await ledger.setPin(keyOf('a'), targetOf('one'), {})
-  const pinned = [{ why: 'pin', digests: [digest('one')], confirmedAtMs: undefined }]
+  const pinned = [
+    { why: 'pin', isPinned: true, digests: [digest('one')], confirmedAtMs: undefined },
+  ]
   t.match(await list(() => false), pinned)
   t.match(await list(({ tag }) => tag === 'a'), pinned)
   t.match(describeWanted({ ledger, blockedAnswers }, keyOf('a'), 'named'), {
     why: 'named',
+    isPinned: true,
     digests: [digest('one')],
   })
 })
@@ -66,6 +69,7 @@ t.test('what is named by a digest stands for itself', async t => {
   t.strictSame(describeWanted({ ledger, blockedAnswers }, key, 'running'), {
     key,
     why: 'running',
+    isPinned: false,
     digests: [digest('any')],
     confirmedAtMs: undefined,
   })

@@ -11,6 +11,7 @@ const image = (verdict: Verdict, ...held: readonly number[]): ReportedImage => (
   wanted: {
     key: { registry: 'reg.test', repository: 'lab/app', tag: 'a' },
     why: 'keep',
+    isPinned: false,
     digests: [],
     confirmedAtMs: undefined,
   },

@@ -289,3 +289,48 @@ t.test('a node that is switched off is named and not judged', async t => {
     { name: 'n2', heard: false },
   ])
 })
+
+t.test('one command makes what is not ready ready, and the cable may go', async t => {
+  const { world, places, startAll } = await setScene(t)
+  const [p1, p2, p3] = await places('n1', 'n2', 'n3')
+  if (p1 === undefined || p2 === undefined || p3 === undefined) throw new Error('no place')
+  const config = { store: { minFreeBytes: '1MiB', completeTags: false } }
+  const nodes = await startAll([p1, { config }], [p2, { config }], [p3, { config }])
+  /** A command on the first node, and how it ends. */
+  async function holdfast(...words: readonly string[]) {
+    const tokenFile = join(p1?.dir ?? '', 'data', 'admin.token')
+    const where = ['--address', at(nodes, 0).admin, '--token-file', tokenFile]
+    const child = start(nodeBinary, [program, ...words, ...where], { env: process.env, cwd: '/' })
+    return { code: await child.ended, output: child.output() }
+  }
+  for (const name of ['kept', 'named', 'thin']) await world.push(name, '1', runnable(name))
+  await holdfast('keep', refOf('kept'))
+  await pull(at(nodes, 1).mirror, registryName, 'thin', '1')
+  await until('all know of it', async () => {
+    const { output } = await holdfast('report', refOf('thin'), '-o', 'json')
+    const [item] = (JSON.parse(output) as { items: readonly Item[] }).items
+    return item?.standings.every(({ standing }) => standing !== 'unaware')
+  })
+
+  const before = await holdfast('report')
+  t.match(before, { code: 7, output: /kept:1 +not ready .* nothing is known of this tag/ })
+  t.match(
+    before.output,
+    /registry\.lab answers n1, n\d and n\d\n`holdfast report .*--mend` fetches it: 1 image/,
+  )
+  t.match(await holdfast('report', '--mend'), {
+    code: 0,
+    output: /Ready: the image would start on all 3 nodes without any registry\.\n/,
+  })
+  const named = [refOf('named'), refOf('thin')]
+  t.equal((await holdfast('report', ...named)).code, 7)
+  t.equal((await holdfast('report', ...named, '--mend')).code, 0)
+
+  await world.uplink.refuse()
+  t.equal((await holdfast('report', refOf('kept'), ...named)).code, 0)
+  for (const node of nodes) {
+    for (const name of ['kept', 'named', 'thin']) {
+      t.equal((await pull(node.mirror, registryName, name, '1')).status, 200, name)
+    }
+  }
+})

@@ -1,24 +1,21 @@
-import { randomBytes } from 'node:crypto'
 import { formatReference } from '../../oci/reference.ts'
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
-import { jobChangeAnswer } from '../job-answers.ts'
 import { exitCodeOf, jobLines } from '../job-words.ts'
 import { readCopies, storedOnProperty } from '../operator-words.ts'
 import { print, properties, readReference } from '../print.ts'
 import { readImageList } from '../read-image-list.ts'
-import { watchJob } from '../watch-job.ts'
+import { howToGoOn, makeJob, newJobId, watchJob } from '../watch-job.ts'
 
 /** `holdfast warm [IMAGE]…` */
 export const run: RunCommand = async context => {
   const { options, terminal } = context
   const body = await readBody(context)
-  const id = options['id'] ?? randomBytes(3).toString('hex')
+  const id = options['id'] ?? newJobId()
   const api = createAdminApi(await findAdmin(context))
-  const path = `/api/v1/jobs/${encodeURIComponent(id)}`
-  const made = await api.change('PUT', path, { query: {}, body }, jobChangeAnswer)
+  const made = await makeJob(api, id, body)
   if (options['detach'] !== undefined) {
     print(context, made, () => [
       `job ${id}: ${made.images} ${made.images === 1 ? 'image' : 'images'}`,
@@ -28,14 +25,10 @@ export const run: RunCommand = async context => {
     ])
     return 'ok'
   }
-  if (terminal.isTerminal) terminal.err(`job ${id}; Ctrl-C leaves it running\n`)
   const { job, isLeft } = await watchJob(api, id, terminal)
   print(context, job, () => [...jobLines(job), ...(isLeft ? ['', howToGoOn(id)] : [])])
   return exitCodeOf(job)
 }
-
-const howToGoOn = (id: string): string =>
-  `it goes on: \`holdfast jobs ${id} --follow\` shows how far it is, \`holdfast cancel ${id}\` calls it off`
 
 /** Throws `CommandFailure` with `usage`. */
 async function readBody({ words, options }: CommandContext): Promise<object> {

@@ -54,6 +54,46 @@ export const reportAnswer = Type.Object({
       full: Type.Boolean(),
     }),
   ),
+  registries: described(
+    Type.Array(
+      Type.Object({
+        registry: text,
+        nodes: Type.Array(
+          Type.Object({
+            node: text,
+            state: described(
+              text,
+              '`answers`: it did when it was last asked; `unheard`: not asked since the node started; `down`; `offline`: the mode of the node is; `unconfigured`: the node may not ask it.',
+            ),
+            downSince: described(Type.Optional(time), 'Of one that is `down`.'),
+            answeredAt: described(Type.Optional(time), 'Of one that `answers`: when it last did.'),
+          }),
+        ),
+      }),
+    ),
+    'Whether the registries of the images can be reached now, by what each node that answers knows, judged or not.',
+  ),
+  mend: described(
+    Type.Optional(
+      Type.Object({
+        job: described(
+          Type.Object({
+            images: Type.Array(text),
+            nodes: Type.Optional(Type.Array(text)),
+            copies: Type.Optional(Type.Integer()),
+          }),
+          'A body for `PUT /api/v1/jobs/{id}`. Images that no registry is needed for are named by their digests.',
+        ),
+        bytes: described(
+          Type.Integer(),
+          'What no node holds of those whose manifests are known: it comes from registries.',
+        ),
+        unsized: described(Type.Integer(), 'Images whose manifests are not known yet.'),
+        leftOut: described(Type.Integer(), 'Images beyond those that one job may name.'),
+      }),
+    ),
+    'The warm job that would mend what can be fetched of what is not ready. Absent: nothing can.',
+  ),
   pods: described(
     Type.Optional(Type.Array(Type.Object({ name: text, state: text, failure: optionalText }))),
     'With `running`: whether the pods of each node are known. `seen`; `off`, where `keep.running` is; `looking`, before the first look; `unseen`, with the failure; `silent`: it does not answer.',
@@ -63,6 +103,10 @@ export const reportAnswer = Type.Object({
       reference: text,
       verdict,
       why: described(text, '`pin`, `keep`, `running` or `named`.'),
+      pinned: described(
+        Type.Boolean(),
+        'It is answered with its pin, whose age nobody counts; kept or named, too, or not.',
+      ),
       kept: described(Type.Boolean(), 'Nodes fetch what they lack of it by themselves.'),
       digest: described(optionalText, 'Absent: nothing is known of the tag.'),
       confirmedAt: Type.Optional(time),

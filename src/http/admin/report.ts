@@ -4,6 +4,7 @@ import type {
   ReportedImage,
   Verdict,
 } from '../../keep/offline-report.ts'
+import { planMend } from '../../keep/plan-mend.ts'
 import type { ListRunning } from '../../keep/running-images.ts'
 import type { UnmetPattern } from '../../keep/unmet-keeps.ts'
 import type { WantedImage } from '../../keep/wanted-images.ts'
@@ -16,10 +17,13 @@ import { operations } from './operations.ts'
 import { ProblemError } from './problem.ts'
 import { QueryFault } from './read-query.ts'
 import type { ReportAnswer } from './report-contract.ts'
+import { tellMending, tellRegistries } from './report-cures.ts'
 
 /** Makes offline reports. */
 export interface ReportSource {
   readonly make: MakeReport
+  /** How many nodes are to hold an image where there are so many. */
+  readonly copies: number
   /** What must stay available, up to `limit` images; those that are kept by their names also while nothing is known of them. */
   readonly keepSet: (limit: number) => Promise<readonly WantedImage[]>
   /** Patterns that are kept and that no image of the keep set fits. */
@@ -56,6 +60,7 @@ export function addReport(
     const found = await list(ref, seen, only, limit)
     const images = found.slice(0, ref.length > 0 ? found.length : limit)
     const made = await report.make(images, { only: isMeant, signal })
+    const mending = planMend(made, { copies: report.copies, only })
     const judged = made.nodes.filter(isMeant)
     const pods = seen?.nodes.filter(isMeant).map(({ id: _, failure, ...one }) => ({
       ...one,
@@ -64,12 +69,14 @@ export function addReport(
     const truncated = found.length > images.length
     const isKeepSet = ref.length === 0 && !running && !truncated
     const unmet = isKeepSet ? report.emptyKeeps(images) : []
+    const now = asOf()
     return {
-      ...asOf(),
+      ...now,
       ...tell(made, judged, { isKept: report.isKept, unmet }),
       truncated,
       emptyKeeps: unmet.map(({ pattern }) => pattern),
-      ...defined({ pods }),
+      registries: tellRegistries(made, Date.parse(now.asOf)),
+      ...defined({ pods, mend: mending && tellMending(mending) }),
     }
   })
 
@@ -110,7 +117,7 @@ function tell(
   { verdict, images }: OfflineReport,
   judged: OfflineReport['nodes'],
   { isKept, unmet }: Pick<ReportSource, 'isKept'> & { readonly unmet: readonly UnmetPattern[] },
-): Omit<ReportAnswer, 'node' | 'asOf' | 'truncated' | 'emptyKeeps'> {
+): Omit<ReportAnswer, 'node' | 'asOf' | 'truncated' | 'emptyKeeps' | 'registries' | 'mend'> {
   const count = (wanted: Verdict) => images.filter(image => image.verdict === wanted).length
   const unmetKeeps = unmet.filter(({ isSaid }) => isSaid).length
   const nameOf = new Map(judged.map(({ id, name }) => [id, name]))
@@ -141,11 +148,12 @@ function describe(
   { wanted, verdict, standings, copies, gaps, older }: ReportedImage,
   nameOf: ReadonlyMap<string, string>,
 ): Omit<ReportAnswer['items'][number], 'kept'> {
-  const { key, why, digests, confirmedAtMs, blocked } = wanted
+  const { key, why, isPinned, digests, confirmedAtMs, blocked } = wanted
   return {
     reference: formatReference(key),
     verdict,
     why,
+    pinned: isPinned,
     standings: [...standings].map(([id, standing]) => ({ node: nameOf.get(id) ?? id, standing })),
     copies: [...copies],
     missing: gaps.map(({ digest, kind, size }) => ({ digest, kind, ...defined({ size }) })),

@@ -1,55 +1,8 @@
 import t from 'tap'
 import { cli, scriptAdmin } from '../support.ts'
+import { answerOf, digest, nodes, ready, report, standings } from './report-answer.ts'
 
-const digest = `sha256:${'c'.repeat(64)}`
-const asOf = '2026-11-21T12:00:00.000Z'
-const platforms = ['linux/amd64']
-const nodes = [
-  { name: 'bridge', platforms, heard: true },
-  { name: 'galley', platforms, heard: true },
-]
-const ready = {
-  reference: 'docker.io/library/nginx:1.27',
-  verdict: 'ready',
-  why: 'keep',
-  digest,
-  confirmedAt: '2026-11-21T11:57:00.000Z',
-  standings: [
-    { node: 'bridge', standing: 'here' },
-    { node: 'galley', standing: 'here' },
-  ],
-  copies: [{ platform: 'linux/amd64', held: 2, wanted: 2 }],
-  missing: [],
-}
-const standings = (bridge: string, galley: string) => [
-  { node: 'bridge', standing: bridge },
-  { node: 'galley', standing: galley },
-]
 const blob = (size?: number) => ({ digest, kind: 'blob', ...(size !== undefined && { size }) })
-
-/** What `holdfast report` says of these images. */
-async function report(
-  t: Parameters<typeof scriptAdmin>[0],
-  items: readonly ({ readonly verdict: string } & Readonly<Record<string, unknown>>)[],
-  more: object = {},
-  words: readonly string[] = [],
-) {
-  const count = (verdict: string) => items.filter(item => item.verdict === verdict).length
-  const { env, asked } = await scriptAdmin(t, () => [
-    200,
-    {
-      asOf,
-      verdict: ['not-ready', 'at-risk'].find(verdict => count(verdict) > 0) ?? 'ready',
-      counts: { ready: count('ready'), atRisk: count('at-risk'), notReady: count('not-ready') },
-      truncated: false,
-      emptyKeeps: [],
-      nodes,
-      items,
-      ...more,
-    },
-  ])
-  return { ...(await cli(['report', ...words], { env })), asked }
-}
 
 t.test('all is ready: one sentence, and exit code 0', async t => {
   const { code, out } = await report(t, [ready, { ...ready, reference: 'quay.io/a/b:1' }])
@@ -59,8 +12,8 @@ t.test('all is ready: one sentence, and exit code 0', async t => {
     `Ready: both images would start on both nodes without any registry.
 
 TAG                           VERDICT  CONFIRMED  COPIES  WHAT
-docker.io/library/nginx:1.27  ready    3 min ago  2/2
-quay.io/a/b:1                 ready    3 min ago  2/2
+docker.io/library/nginx:1.27  ready    3 min ago  2
+quay.io/a/b:1                 ready    3 min ago  2
 `,
   )
 })
@@ -82,13 +35,18 @@ t.test('a keep that nothing fits is counted in the first sentence, and is a risk
 
 t.test('what is kept and not known is told, with the command that gets it', async t => {
   const unknown = { ...ready, verdict: 'not-ready', digest: undefined, copies: [], standings: [] }
+  const mend = { job: { images: [ready.reference], copies: 2 }, bytes: 0, unsized: 1, leftOut: 0 }
   const { code, out } = await report(t, [ready, unknown], {
     emptyKeeps: ['ghcr.io/acme/**:stable'],
+    mend,
   })
   t.equal(code, 7)
   t.match(out, /nginx:1\.27 +not ready .* nothing is known of this tag/)
-  t.match(out, '`holdfast warm docker.io/library/nginx:1.27` asks the registry')
-  t.match(out, 'no tag that ghcr.io/acme/**:stable keeps is known yet')
+  t.match(
+    out,
+    /no tag that ghcr\.io\/acme\/\*\*:stable keeps .* `holdfast unkeep 'ghcr\.io\/acme\/\*\*:stable'`/,
+  )
+  t.match(out, /\n`holdfast report --mend` fetches it: 1 image, of a size not known yet\n$/)
   const none = await report(t, [], { emptyKeeps: ['ghcr.io/acme/**:stable'], verdict: 'not-ready' })
   t.equal(none.code, 1)
   t.match(none.out, /^no tag that ghcr\.io\/acme/)
@@ -152,19 +110,17 @@ t.test('the worst come first, each with what is wrong, and the exit code says so
     out,
     `Not ready: of 7 images, 3 not ready, 3 at risk, 1 ready.
 
-TAG                           VERDICT    CONFIRMED  COPIES                            WHAT
-a/lacking:1                   not ready  3 min ago  linux/amd64 1/1, linux/arm64 0/1  its manifest and 2 blobs (4.0 MB) are missing everywhere; does not start on galley
-a/unknown:1                   not ready                                               nothing is known of this tag
-a/alien:1                     not ready  3 min ago                                    the image has nothing for linux/amd64
-a/thin:1                      at risk    3 min ago  1/2                               held by bridge alone
-a/older:1                     at risk    3 min ago  2/2                               one blob is missing everywhere; an earlier image starts on bridge, galley: sha256:cccccccccccc…
-a/spread:1                    at risk    3 min ago  2/2                               no node holds all of it: each has parts from others
-docker.io/library/nginx:1.27  ready      3 min ago  2/2
+TAG                           VERDICT    CONFIRMED  COPIES                             WHAT
+a/lacking:1                   not ready  3 min ago  linux/amd64 1, linux/arm64 0 of 1  its manifest and 2 blobs (4.0 MB) are missing everywhere; does not start on galley
+a/unknown:1                   not ready                                                nothing is known of this tag
+a/alien:1                     not ready  3 min ago                                     the image has nothing for linux/amd64
+a/thin:1                      at risk    3 min ago  1 of 2                             held by bridge alone
+a/older:1                     at risk    3 min ago  2                                  one blob is missing everywhere; an earlier image starts on bridge, galley: sha256:cccccccccccc…
+a/spread:1                    at risk    3 min ago  2                                  no node holds all of it: each has parts from others
+docker.io/library/nginx:1.27  ready      3 min ago  2
 
-\`holdfast warm a/unknown:1\` asks the registry for what nothing is known of, and fetches it
-\`holdfast keep a/lacking:1\` has the nodes that are to hold it fetch it while its registry can be reached
-\`holdfast explain a/alien:1\` tells which platforms it is for
-what is pinned or kept is fetched by itself, from nodes that hold it or from its registry; \`holdfast status\` tells whether registries can be reached
+no fetch makes a/alien:1 start here: \`holdfast explain a/alien:1\` tells for which platforms it is; a tag that is for these nodes has to be kept in its place
+what is only named may be dropped when room is needed: \`holdfast keep a/lacking:1\` has it stay
 `,
   )
 })
@@ -212,49 +168,48 @@ t.test('a block is told with the command that lifts it', async t => {
   )
 })
 
-t.test('the cure fits what stands in the way', async t => {
-  const thin = {
-    ...ready,
-    verdict: 'at-risk',
-    why: 'named',
-    kept: false,
-    standings: standings('here', 'in-reach'),
-    copies: [{ platform: 'linux/amd64', held: 1, wanted: 2 }],
-  }
-  const kept = await report(t, [{ ...thin, kept: true }], {
+const thin = {
+  ...ready,
+  verdict: 'at-risk',
+  why: 'named',
+  kept: false,
+  standings: standings('here', 'in-reach'),
+  copies: [{ platform: 'linux/amd64', held: 1, wanted: 2 }],
+}
+
+t.test('a full store and a silent node are told, with what to type', async t => {
+  const { out } = await report(t, [{ ...thin, kept: true }], {
     nodes: [
       { name: 'bridge', heard: true, full: false },
       { name: 'galley', heard: true, full: true },
       { name: 'hold', heard: false, full: false },
     ],
   })
-  t.notMatch(kept.out, 'holdfast keep', 'it is kept already')
+  t.match(out, /^At risk: docker\.io\/library\/nginx:1\.27\. hold does not answer\.\n/)
   t.match(
-    kept.out,
+    out,
     /the store of galley is full, .*: `holdfast store --node galley` tells what takes it\n/,
   )
-  t.match(kept.out, /^At risk: docker\.io\/library\/nginx:1\.27\. hold does not answer\.\n/)
-  t.match(
-    kept.out,
-    /fetched by itself, .*, once there is room; what hold held counts again once it answers; /,
-  )
-  const roomy = await report(t, [{ ...thin, kept: true }])
-  t.match(roomy.out, /from nodes that hold it or from its registry; /)
-  const none = await report(t, [
-    { ...thin, verdict: 'not-ready' },
-    { ...thin, verdict: 'at-risk' },
-  ])
-  t.match(
-    none.out,
-    /^Not ready: of 2 images, 1 not ready, 1 at risk\.\n/,
-    'nothing is told of none',
-  )
-  const reference = `reg.lab/web@${digest}`
-  const byDigest = await report(t, [{ ...thin, reference }])
-  t.notMatch(byDigest.out, 'holdfast keep', 'keep takes no digest')
-  t.match(byDigest.out, `\`holdfast warm ${reference}\` has the nodes fetch it`)
+  t.notMatch(out, 'holdfast keep', 'it is kept already')
   const full = nodes.map(node => ({ ...node, full: true }))
   t.notMatch((await report(t, [ready], { nodes: full })).out, 'is full', 'nothing is to come')
+})
+
+t.test('what is only named is told how to stay, all of it in one command', async t => {
+  const named = (...names: readonly string[]) =>
+    names.map(name => ({ ...ready, why: 'named', kept: false, reference: `reg.lab/${name}` }))
+  const keepIn = async (items: ReturnType<typeof named>, words: readonly string[] = []) =>
+    /`(holdfast keep .*?)` has/.exec((await report(t, items, {}, words)).out)?.[1]
+  t.equal(await keepIn(named('a:1')), 'holdfast keep reg.lab/a:1')
+  t.equal(await keepIn(named('a:1', 'b:2')), 'holdfast keep reg.lab/a:1 reg.lab/b:2')
+  const names = Array.from({ length: 40 }, (_, at) => `app:${at}`)
+  const dir = t.testdir({ 'the images.txt': names.map(name => `reg.lab/${name}\n`).join('') })
+  const list = ['--list', `${dir}/the images.txt`]
+  t.equal(await keepIn(named(...names), list), `holdfast keep --list '${list[1]}'`)
+  t.match(await keepIn(named(...names)), /^holdfast keep reg\.lab\/app:0 .* reg\.lab\/app:39$/)
+  const byDigest = await report(t, [{ ...thin, reference: `reg.lab/web@${digest}` }])
+  t.notMatch(byDigest.out, 'holdfast keep', 'keep takes no digest')
+  t.match(byDigest.out, 'a tag that is pinned to it is\n')
 })
 
 t.test('while a node does not answer, all is at risk at best', async t => {
@@ -267,7 +222,7 @@ t.test('while a node does not answer, all is at risk at best', async t => {
   )
   t.match(
     out,
-    /judge the others alone with `--node bridge,galley`; after a week it is forgotten\n$/,
+    /\nwhat would start on engine nobody knows: start it, or judge the others alone with `holdfast report --node bridge,galley`; after a week a silent node is forgotten\n$/,
   )
   const alone = await report(t, [ready], { nodes: silent.slice(1), verdict: 'at-risk' })
   t.match(alone.out, /^At risk: .* the image would start on galley\.\n/)
@@ -280,13 +235,32 @@ t.test('while a node does not answer, all is at risk at best', async t => {
   )
 })
 
-t.test('a node that is named and does not answer is all there is to say', async t => {
-  const silent = { nodes: [{ name: 'engine', heard: false }], verdict: 'not-ready' }
+t.test('where a node that is named does not answer, the others can be judged', async t => {
+  const silent = answerOf([ready], {
+    nodes: [{ name: 'engine', heard: false }],
+    verdict: 'not-ready',
+  })
+  const items = ['bridge', 'galley', 'engine', 'rudder'].map((name, at) => ({
+    id: `${at}`,
+    name,
+    self: at === 0,
+    state: ['alive', 'alive', 'suspect', 'gone'][at],
+  }))
+  const { env } = await scriptAdmin(t, ({ pathname }) => [
+    200,
+    pathname === '/api/v1/nodes' ? { items } : silent,
+  ])
   for (const format of [[], ['--output', 'json']]) {
-    const { code, out, err } = await report(t, [ready], silent, ['--node', 'engine', ...format])
-    t.match({ code, out }, { code: 4, out: '' })
-    t.match(err, /engine does not answer: nobody can tell what would start there/)
+    const said = await cli(['report', '--node', 'engine', 'nginx', ...format], { env })
+    t.match(said, { code: 4, out: '' })
+    t.match(
+      said.err,
+      /engine does not answer: nobody can tell what would start there; of the others: `holdfast report nginx --node bridge,galley`/,
+    )
   }
+  const some = { nodes: [...nodes.slice(1), { name: 'engine', heard: false }] }
+  const { err } = await report(t, [ready], some, ['--node', 'galley,engine'])
+  t.match(err, /of the others: `holdfast report --node galley`/, 'of those that were named')
 })
 
 t.test('what was not looked at is not ready', async t => {
@@ -351,10 +325,14 @@ t.test('with nothing to keep it says what to do', async t => {
   t.match(out, /holdfast keep PATTERN/)
 })
 
-t.test(
-  'what is pinned stands as pinned where others stand with when they were confirmed',
-  async t => {
-    const pinned = { ...ready, why: 'pin', confirmedAt: undefined, reference: 'a/pinned:1' }
-    t.match((await report(t, [pinned])).out, /\na\/pinned:1 +ready +pinned +2\/2\n$/)
-  },
-)
+t.test('what is pinned stands as pinned, asked about or kept', async t => {
+  const pinned = { ...ready, confirmedAt: undefined, reference: 'a/pinned:1' }
+  for (const why of ['pin', 'named', 'running']) {
+    const { out } = await report(t, [{ ...pinned, why, kept: true, pinned: true }])
+    t.match(out, /\na\/pinned:1 +ready +pinned +2\n$/, why)
+  }
+  const { out } = await report(t, [{ ...pinned, why: 'pin' }])
+  t.match(out, / pinned +2\n$/, 'as a node of before tells it')
+  const fallen = { ...ready, why: 'pin', pinned: false }
+  t.match((await report(t, [fallen])).out, / 3 min ago +2\n$/, 'of a pin that is out of force')
+})

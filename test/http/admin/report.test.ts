@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { OfflineReport } from '../../../src/keep/offline-report.ts'
+import type { RegistryReach } from '../../../src/keep/registry-reach.ts'
 import type { WantedImage } from '../../../src/keep/wanted-images.ts'
 import type { Member } from '../../../src/ports/members.ts'
 import { manifestDigest } from '../support.ts'
@@ -9,6 +10,7 @@ import { keyOf, nowMs, startAdmin } from './support.ts'
 const wanted = (tag: string, why: WantedImage['why'] = 'keep'): WantedImage => ({
   key: keyOf(tag),
   why,
+  isPinned: tag === 'b',
   digests: tag === 'unknown' ? [] : [manifestDigest],
   confirmedAtMs: tag === 'unknown' ? undefined : nowMs - 60_000,
 })
@@ -16,7 +18,11 @@ const wanted = (tag: string, why: WantedImage['why'] = 'keep'): WantedImage => (
 const kept = ['a', 'b', 'c'].map(tag => wanted(tag))
 
 /** A mesh of two where everything is held by one. */
-function start(t: Parameters<typeof startAdmin>[0]) {
+function start(
+  t: Parameters<typeof startAdmin>[0],
+  reach: RegistryReach = { state: 'answers', forMs: 5_000 },
+) {
+  const reaches = new Map([['reg.lab', reach]])
   const asked: { images: readonly WantedImage[]; judged: readonly string[] }[] = []
   const nodes = ['van-1', 'van-2'].map((name, at) => ({
     id: `${at}a`.repeat(32),
@@ -24,12 +30,14 @@ function start(t: Parameters<typeof startAdmin>[0]) {
     platforms: ['linux/amd64'],
     isHeard: at === 0,
     isFull: at === 1,
+    reaches: at === 0 ? reaches : new Map<string, RegistryReach>(),
   }))
   const [self, other] = nodes as [(typeof nodes)[0], (typeof nodes)[0]]
   const members = () => [{ ...other, state: 'alive' } as unknown as Member]
   return startAdmin(t, {
     node: { ...madeUpNode(), nodes: { self, members } },
     report: {
+      copies: 2,
       keepSet: async limit => kept.slice(0, limit),
       emptyKeeps: images =>
         images.length === kept.length
@@ -121,6 +129,7 @@ t.test(
     ] as const) {
       const { ask } = await startAdmin(t, {
         report: {
+          copies: 2,
           keepSet: async () => [],
           emptyKeeps: () => [{ pattern: 'reg.lab/none/**', isSaid }],
           isKept: () => true,
@@ -132,6 +141,37 @@ t.test(
       t.match((await ask('/api/v1/report')).body, { verdict, counts: { unmetKeeps } })
       t.match((await ask('/api/v1/report?ref=reg.lab/lab/app:a')).body, { verdict: 'ready' })
     }
+  },
+)
+
+t.test(
+  'whether registries can be reached is told, and the job that fetches what is not ready',
+  async t => {
+    const { ask } = await start(t)
+    t.match((await ask('/api/v1/report')).body, {
+      items: [{ pinned: false }, { pinned: true }, { pinned: false }],
+      registries: [
+        {
+          registry: 'reg.lab',
+          nodes: [{ node: 'van-1', state: 'answers', answeredAt: '2026-11-21T11:59:55.000Z' }],
+        },
+      ],
+    })
+    const unknown = '/api/v1/report?ref=reg.lab/lab/app:unknown'
+    t.match((await ask(unknown)).body, {
+      mend: {
+        job: { images: ['reg.lab/lab/app:unknown'], nodes: ['0a'.repeat(32)] },
+        bytes: 0,
+        unsized: 1,
+        leftOut: 0,
+      },
+    })
+    const down = await start(t, { state: 'down', forMs: 90_000 })
+    const { body } = await down.ask(unknown)
+    t.match(body, {
+      registries: [{ nodes: [{ state: 'down', downSince: '2026-11-21T11:58:30.000Z' }] }],
+    })
+    t.notMatch(body, { mend: {} }, 'no node has what is missing')
   },
 )
 

@@ -190,6 +190,7 @@ export async function startAdmin(
       isOperator: () => true,
       report: {
         make: async () => ({ verdict: 'not-ready', nodes: [], images: [] }),
+        copies: 2,
         keepSet: async () => [],
         emptyKeeps: () => [],
         isKept: () => false,

@@ -1,0 +1,116 @@
+import { formatBytes } from './print.ts'
+import type { ReportAnswer } from './report-answers.ts'
+import { tellRegistries } from './report-registries.ts'
+import { type Item, isByDigest, isForNobody, listOf, silentOf, some } from './report-terms.ts'
+import { inShell, type Typed } from './type-again.ts'
+
+/** References that are written out one by one. */
+const maxTyped = 8
+
+/** What keeps a report from being whole, and how to ask of the others. */
+export function tellSilent(answer: ReportAnswer, { again }: Typed): string[] {
+  const silent = silentOf(answer)
+  const others = answer.nodes.flatMap(({ name, heard }) => (heard ? [name] : []))
+  if (silent.length === 0 || others.length === 0) return []
+  const it = silent.length === 1 ? 'it' : 'them'
+  return [
+    `what would start on ${listOf(silent)} nobody knows: start ${it}, or judge the others alone with \`${again({ node: others.join() })}\`; after a week a silent node is forgotten`,
+  ]
+}
+
+export const tellEmpty = (patterns: readonly string[]): string[] =>
+  patterns.map(
+    pattern =>
+      `no tag that ${pattern} keeps is known yet: \`holdfast warm\` fetches those that you name, \`holdfast unkeep '${pattern}'\` takes the keep back`,
+  )
+
+/** What mends it: what no fetch does first, and last the one command for all that a fetch does. */
+export function tellCures(answer: ReportAnswer, typed: Typed): string[] {
+  const { items } = answer
+  const faulty = items.filter(({ verdict }) => verdict !== 'ready')
+  const toFetch = faulty.filter(isToBeFetched)
+  return [
+    ...tellBlocks(items),
+    ...tellForNobody(faulty),
+    ...(toFetch.length > 0 ? tellFull(answer) : []),
+    ...tellRegistries(answer, toFetch),
+    ...tellUnkept(items, typed),
+    ...tellMend(answer, toFetch.length, typed),
+  ]
+}
+
+/** Not what is for nobody here, or blocked and otherwise well. */
+const isToBeFetched = (item: Item): boolean => {
+  if (isForNobody(item)) return false
+  return item.blocked == null || (item.digest != null && item.verdict === 'not-ready')
+}
+
+const tellBlocks = (items: readonly Item[]): string[] =>
+  [...new Set(items.flatMap(({ blocked }) => blocked?.digest ?? []))].map(
+    digest => `\`holdfast unblock ${digest}\` lets it be served again, on every node`,
+  )
+
+function tellForNobody(faulty: readonly Item[]): string[] {
+  const tags = faulty.filter(isForNobody).map(({ reference }) => reference)
+  if (tags.length === 0) return []
+  const [one = ''] = tags
+  const whose = tags.length === 1 ? 'it is' : 'each is'
+  return [
+    `no fetch makes ${some(tags)} start here: \`holdfast explain ${one}\` tells for which platforms ${whose}; a tag that is for these nodes has to be kept in its place`,
+  ]
+}
+
+const tellFull = ({ nodes }: ReportAnswer): string[] =>
+  nodes
+    .filter(({ full }) => full === true)
+    .map(
+      ({ name }) =>
+        `the store of ${name} is full, and it fetches nothing until there is room: \`holdfast store --node ${name}\` tells what takes it`,
+    )
+
+/** What is only named may go again. */
+function tellUnkept(items: readonly Item[], typed: Typed): string[] {
+  const useful = items.filter(item => !isForNobody(item) && item.blocked == null)
+  const unkept = useful.filter(({ kept, why }) => !(kept ?? why !== 'named'))
+  const tags = unkept.filter(item => !isByDigest(item)).map(({ reference }) => reference)
+  const digests = unkept.length - tags.length
+  const those = tags.length === 1 ? 'it stay' : 'them stay'
+  return [
+    ...(tags.length === 0
+      ? []
+      : [
+          `what is only named may be dropped when room is needed: \`${typeKeep(tags, digests === 0 ? typed.list : undefined)}\` has ${those}`,
+        ]),
+    ...(digests === 0
+      ? []
+      : [
+          'what is named by its digest is not kept, and may be dropped; a tag that is pinned to it is',
+        ]),
+  ]
+}
+
+/** One command for all of them, with the file that names them where they are many. */
+const typeKeep = (tags: readonly string[], list: string | undefined): string =>
+  `holdfast keep ${tags.length > maxTyped && list !== undefined ? `--list ${inShell(list)}` : tags.join(' ')}`
+
+/** What the one command would do, which is the last line. */
+function tellMend({ mend }: ReportAnswer, wanted: number, { again }: Typed): string[] {
+  if (mend == null) return []
+  const { job, leftOut } = mend
+  const { length } = job.images
+  const count = length + leftOut
+  const isAll = count >= wanted
+  const what = isAll ? (count === 1 ? 'it' : 'them') : 'what can be fetched'
+  const number = leftOut > 0 ? `the first ${length} of ${count} images` : imagesOf(length)
+  const of = isAll || leftOut > 0 ? number : `${length} of ${imagesOf(wanted)}`
+  return [`\`${again({ mend: 'true' })}\` fetches ${what}: ${of}${sizeOf(mend)}`]
+}
+
+export const imagesOf = (count: number): string => `${count} ${count === 1 ? 'image' : 'images'}`
+
+/** How much comes from registries. */
+export function sizeOf({ bytes, unsized }: NonNullable<ReportAnswer['mend']>): string {
+  if (unsized > 0 && bytes === 0) return ', of a size not known yet'
+  if (unsized > 0) return `, ${formatBytes(bytes)} and more`
+  return bytes === 0 ? ', from the nodes that have parts of it' : `, ${formatBytes(bytes)}`
+}

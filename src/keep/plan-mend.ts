@@ -1,0 +1,135 @@
+import type { Digest } from '../oci/digest.ts'
+import { formatReference } from '../oci/reference.ts'
+import type { NodeId } from '../ports/node-id.ts'
+import type { OfflineReport, ReportedImage, ReportedNode, Standing } from './offline-report.ts'
+import { isWorthAsking } from './registry-reach.ts'
+import { maxWarmImages } from './warm-job.ts'
+
+/** What a warm job would fetch so that a report becomes ready. */
+export interface Mending {
+  /** References, the worst first; what needs no registry by its digest, for then nobody is asked what the tag stands for. */
+  readonly images: readonly string[]
+  /** More than one job may name: they are left for the next. */
+  readonly leftOut: number
+  /** Who is to have them. */
+  readonly scope: MendScope
+  /** What no node holds of those whose manifests are known. */
+  readonly bytes: number
+  /** The others. */
+  readonly unsized: number
+}
+
+/** So many nodes of those that are to hold an image, or these nodes. */
+export type MendScope =
+  | { readonly copies: number }
+  | { readonly nodes: readonly Pick<ReportedNode, 'id'>[] }
+
+type Reported = Pick<OfflineReport, 'nodes' | 'images'>
+
+/** All of them are told to every node in one record. */
+const maxNamesLength = 16 * 1024
+const maxNodes = 50
+
+/**
+ * Picks what can be fetched of what is not ready; `undefined`: nothing. Not what is for no node here, nor what a block takes away, nor what no
+ * node holds while no registry can be reached.
+ *
+ * @param settings.copies how many nodes are to hold an image where there are so many
+ * @param settings.only the nodes that are judged, where not all are
+ */
+export function planMend(
+  report: Reported,
+  settings: {
+    readonly copies: number
+    readonly only: readonly NodeId[] | undefined
+  },
+): Mending | undefined {
+  const worstFirst = report.images.toSorted((a, b) => rank(a) - rank(b))
+  const found = worstFirst.flatMap(image => {
+    const reference = fetchable(image, report)
+    return reference === undefined ? [] : [{ image, reference }]
+  })
+  const taken = found.slice(0, countNamed(found.map(({ reference }) => reference)))
+  const scope = scopeOf(report, settings)
+  if (taken.length === 0 || scope === undefined) return undefined
+  const sized = taken.filter(({ image }) => isSized(image))
+  const sizes = new Map<Digest, number>()
+  for (const { image } of sized) {
+    for (const { digest, size } of image.gaps) sizes.set(digest, size ?? 0)
+  }
+  return {
+    images: taken.map(({ reference }) => reference),
+    leftOut: found.length - taken.length,
+    scope,
+    bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
+    unsized: taken.length - sized.length,
+  }
+}
+
+const rank = ({ verdict }: ReportedImage): number => ['not-ready', 'at-risk'].indexOf(verdict)
+
+/** What a job has to name; `undefined`: fetching mends nothing, or nothing is to be fetched from. */
+function fetchable(image: ReportedImage, { nodes }: Reported): string | undefined {
+  const { key, digests, blocked } = image.wanted
+  const [newest] = digests
+  if (!isFaulty(image, nodes) || (newest === undefined && blocked !== undefined)) return undefined
+  if (nodes.some(({ reaches }) => isWorth(reaches.get(key.registry)))) return formatReference(key)
+  const isHeld = newest !== undefined && image.gaps.length === 0 && !has(image, 'unaware')
+  return isHeld ? formatReference({ ...key, tag: undefined, digest: newest }) : undefined
+}
+
+const isWorth = (reach: Parameters<typeof isWorthAsking>[0] | undefined): boolean =>
+  reach !== undefined && isWorthAsking(reach)
+
+const has = ({ standings }: ReportedImage, standing: Standing): boolean =>
+  [...standings.values()].includes(standing)
+
+/** Some node that is there lacks what it could have. */
+function isFaulty(image: ReportedImage, nodes: readonly ReportedNode[]): boolean {
+  const { standings, copies, wanted } = image
+  if (wanted.digests.length === 0) return true
+  const isForNobody = standings.size > 0 && [...standings.values()].every(one => one === 'not-for')
+  if (isForNobody) return false
+  const thereFor = (platform: string): number =>
+    nodes.filter(({ isHeard, platforms }) => isHeard && platforms.includes(platform)).length
+  const isThin = copies.some(
+    ({ platform, held, wanted }) => held < Math.min(wanted, thereFor(platform)),
+  )
+  return isThin || has(image, 'unaware') || has(image, 'lacking') || has(image, 'older')
+}
+
+/** Below a manifest that nobody holds nothing is known. */
+const isSized = ({ wanted, gaps }: ReportedImage): boolean =>
+  wanted.digests.length > 0 && gaps.every(({ kind, size }) => kind === 'blob' && size !== undefined)
+
+/** How many of them one job may name. */
+function countNamed(references: readonly string[]): number {
+  let length = 0
+  const end = references.findIndex(reference => {
+    length += reference.length + 3
+    return length > maxNamesLength
+  })
+  return Math.min(end < 0 ? references.length : end, maxWarmImages)
+}
+
+/**
+ * Where all nodes answer, those that are to hold an image; else nodes that answer, so that nothing is left to one that is away: those that
+ * are judged where they were named, and of others as many as copies need.
+ */
+function scopeOf(
+  { nodes }: Reported,
+  { copies, only }: Parameters<typeof planMend>[1],
+): MendScope | undefined {
+  if (only === undefined && nodes.every(({ isHeard }) => isHeard)) {
+    return { copies: Math.min(copies, nodes.length) }
+  }
+  const there = nodes.filter(({ isHeard }) => isHeard)
+  const taken = new Set(there.filter(({ id }) => only?.includes(id)))
+  for (const platform of new Set(there.flatMap(({ platforms }) => platforms))) {
+    const isFor = ({ platforms }: ReportedNode) => platforms.includes(platform)
+    for (const node of there.filter(node => isFor(node) && !node.isFull)) {
+      if ([...taken].filter(isFor).length < copies) taken.add(node)
+    }
+  }
+  return taken.size === 0 ? undefined : { nodes: [...taken].slice(0, maxNodes) }
+}

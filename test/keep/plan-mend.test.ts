@@ -1,0 +1,137 @@
+import t from 'tap'
+import type { Gap, ReportedImage, ReportedNode, Standing } from '../../src/keep/offline-report.ts'
+import { planMend } from '../../src/keep/plan-mend.ts'
+import type { RegistryReach } from '../../src/keep/registry-reach.ts'
+import type { WantedImage } from '../../src/keep/wanted-images.ts'
+import { digestOf } from '../../src/oci/digest.ts'
+
+const digest = digestOf(Buffer.from('an image'))
+const layer: Gap = { digest: digestOf(Buffer.from('a layer')), kind: 'blob', size: 1_000 }
+const manifest: Gap = { digest, kind: 'manifest', size: 500 }
+
+const image = (
+  tag: string,
+  standings: readonly Standing[],
+  {
+    held = 2,
+    gaps = [],
+    ...wanted
+  }: { held?: number; gaps?: readonly Gap[] } & Partial<WantedImage> = {},
+): ReportedImage => ({
+  wanted: {
+    key: { registry: 'reg.test', repository: 'app', tag },
+    why: 'keep',
+    isPinned: false,
+    digests: [digest],
+    confirmedAtMs: 5,
+    ...wanted,
+  },
+  verdict: standings.includes('lacking') || standings.includes('unaware') ? 'not-ready' : 'at-risk',
+  standings: new Map(standings.map((standing, at) => [`${at}`, standing])),
+  copies: [{ platform: 'linux/amd64', held, wanted: 2 }],
+  gaps,
+  older: undefined,
+})
+
+/** Nodes by number. */
+const nodesWith = (
+  states: readonly RegistryReach['state'][],
+  more: Readonly<Record<number, Partial<ReportedNode>>> = {},
+): ReportedNode[] =>
+  states.map((state, at) => ({
+    id: `${at}`,
+    name: `n${at}`,
+    platforms: ['linux/amd64'],
+    isHeard: true,
+    isFull: false,
+    reaches: new Map([['reg.test', { state, forMs: undefined }]]),
+    ...more[at],
+  }))
+
+const plan = (
+  images: readonly ReportedImage[],
+  nodes = nodesWith(['answers', 'down', 'down']),
+  only?: readonly string[],
+) => planMend({ images, nodes }, { copies: 2, only })
+
+t.test('what is faulty is fetched, the worst first, by those that are to hold it', async t => {
+  const made = plan([
+    image('thin', ['here', 'in-reach'], { held: 1 }),
+    { ...image('well', ['here', 'here']), verdict: 'ready' },
+    image('torn', ['lacking', 'lacking'], { held: 0, gaps: [layer] }),
+    image('none', ['unaware', 'unaware'], { digests: [] }),
+    image('old', ['older', 'older'], { gaps: [layer, manifest] }),
+  ])
+  t.strictSame(made, {
+    images: ['torn', 'none', 'thin', 'old'].map(tag => `reg.test/app:${tag}`),
+    leftOut: 0,
+    scope: { copies: 2 },
+    bytes: 1_000,
+    unsized: 2,
+  })
+})
+
+t.test('what no fetch mends is in no job', async t => {
+  const blocked = { digest, isPin: true }
+  const hopeless = [
+    image('alien', ['not-for', 'not-for'], { held: 0 }),
+    image('blocked', ['unaware', 'unaware'], { digests: [], blocked }),
+    image('fallen', ['here', 'here'], { blocked }),
+  ]
+  t.equal(plan(hopeless), undefined)
+  t.equal(plan([]), undefined)
+  const torn = image('fallen', ['lacking', 'here'], { blocked, gaps: [layer] })
+  t.match(plan([torn]), { images: ['reg.test/app:fallen'] }, 'what it stands for otherwise is')
+})
+
+t.test('an image that nobody else is there to hold is left as it is', async t => {
+  const thin = [image('thin', ['here'], { held: 1 })]
+  const away = { isHeard: false, reaches: new Map() }
+  t.equal(plan(thin, nodesWith(['answers', 'answers'], { 1: away })), undefined)
+  const arm = { platforms: ['linux/arm64'] }
+  t.equal(plan(thin, nodesWith(['answers', 'answers', 'answers'], { 1: away, 2: arm })), undefined)
+  t.match(plan(thin, nodesWith(['answers', 'answers', 'answers'], { 1: away })), {
+    scope: { nodes: [{ id: '0' }, { id: '2' }] },
+  })
+})
+
+t.test('without a registry only what other nodes have is fetched, by its digest', async t => {
+  const images = [
+    image('thin', ['here', 'in-reach'], { held: 1 }),
+    image('torn', ['lacking', 'lacking'], { held: 0, gaps: [layer] }),
+    image('none', ['unaware', 'unaware'], { digests: [] }),
+    image('untold', ['here', 'unaware'], { held: 1 }),
+  ]
+  for (const states of [['down', 'offline', 'unconfigured'] as const, [] as const]) {
+    const nodes = nodesWith(states.length > 0 ? states : ['down', 'down', 'down'])
+    t.match(plan(images, nodes), { images: [`reg.test/app@${digest}`], bytes: 0, unsized: 0 })
+  }
+  t.equal(plan(images, nodesWith(['down', 'unheard']))?.images.length, 4, 'that may be there')
+})
+
+t.test('nothing is left to a node that does not answer, nor to a full one', async t => {
+  const torn = [image('torn', ['lacking'], { gaps: [layer] })]
+  const away = { isHeard: false, reaches: new Map() }
+  const answering = ['answers', 'answers', 'answers', 'answers'] as const
+  const idsOf = (...more: Parameters<typeof plan> extends [unknown, ...infer R] ? R : never) => {
+    const { scope } = plan(torn, ...more) ?? {}
+    return scope !== undefined && 'nodes' in scope ? scope.nodes.map(({ id }) => id) : scope
+  }
+  t.strictSame(idsOf(nodesWith(answering, { 1: away })), ['0', '2'])
+  t.strictSame(idsOf(nodesWith(answering, { 1: away, 0: { isFull: true } })), ['2', '3'])
+  const arm = { platforms: ['linux/arm64'] }
+  t.strictSame(idsOf(nodesWith(answering, { 1: away, 2: arm })), ['0', '3', '2'])
+  t.strictSame(idsOf(nodesWith(answering), ['3', '2', '1']), ['1', '2', '3'], 'those named')
+  t.strictSame(idsOf(nodesWith(answering), ['3']), ['3', '0'], 'and one more for the copies')
+  t.strictSame(idsOf(nodesWith(['answers'])), { copies: 1 }, 'a node alone')
+})
+
+t.test('a job names as many as it may, and the rest is for the next', async t => {
+  const names = (length: number, size: number) =>
+    Array.from({ length }, (_, at) => image(`${at}-${'x'.repeat(size)}`, ['lacking']))
+  t.match(plan(names(310, 1)), { images: { length: 300 }, leftOut: 10 })
+  const long = plan(names(300, 120))
+  t.equal((long?.images.length ?? 0) + (long?.leftOut ?? 0), 300)
+  t.ok(JSON.stringify(long?.images).length <= 16 * 1024)
+  t.ok(JSON.stringify(long?.images).length > 15 * 1024)
+})
