@@ -33,7 +33,7 @@ const againMs = 250
 const maxRecords = 4
 
 /**
- * Has other members store what an operator said on this node of a pin, a ban or the like, and counts who did, this node among them.
+ * Has other members store what an operator said on this node of a pin, a ban or the like, or what it found said already, and counts who did, this node among them.
  * `members`: all that are not forgotten, `away` of which are gone. Never rejects but for `signal`.
  */
 export type StoreCopies = (
@@ -42,6 +42,12 @@ export type StoreCopies = (
   copies: number,
   signal: AbortSignal,
 ) => Promise<{ readonly nodes: number; readonly members: number; readonly away: number }>
+
+/** Records that are to be stored, and how many they are. */
+interface Question {
+  readonly question: Uint8Array
+  readonly count: number
+}
 
 /** Asks over the peer port, whoever is alive. */
 export function createStoreCopies(parts: {
@@ -53,20 +59,24 @@ export function createStoreCopies(parts: {
 }): StoreCopies {
   const { store, members, timers } = parts
 
-  function ownWord(kind: RecordKind, key: string): LeafRecords {
+  /** What this node said; where it said nothing, since it stands already, what others did. */
+  function wordOf(kind: RecordKind, key: string): LeafRecords {
     const leaf = leafOf(key)
     const register = registerOf(kind, key)
-    const rows = store
-      .rows(leaf)
-      .filter(row => row.register === register && row.origin === members.self)
-    return { leaf, records: store.records(leaf, rows) }
+    const rows = store.rows(leaf).filter(row => row.register === register)
+    const own = rows.filter(row => row.origin === members.self)
+    return { leaf, records: store.records(leaf, own.length > 0 ? own : rows.slice(0, maxRecords)) }
   }
 
-  async function ask(id: NodeId, question: Uint8Array, signal: AbortSignal): Promise<boolean> {
+  async function ask(
+    id: NodeId,
+    { question, count }: Question,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     try {
       const options = { signal, timeoutMs: eachMs, maxBytes: 16 }
       const answer = await parts.peers.call(id, storeSubject, question, options)
-      return decodeWord(answer) === 1
+      return decodeWord(answer) === count
     } catch (err) {
       if (signal.aborted && !(err instanceof PeerFailure)) return false
       parts.log.debug({ peer: id, err }, 'a member did not store what an operator said')
@@ -76,7 +86,7 @@ export function createStoreCopies(parts: {
 
   /** One turn: those who have not stored it yet are asked once. */
   async function spread(
-    question: Uint8Array,
+    question: Question,
     { stored, copies, signal }: { stored: Set<NodeId>; copies: number; signal: AbortSignal },
   ): Promise<void> {
     const asked = members.alive().filter(({ id }) => !stored.has(id))
@@ -87,10 +97,11 @@ export function createStoreCopies(parts: {
   }
 
   return async (kind, key, copies, signal) => {
-    const own = ownWord(kind, key)
+    const word = wordOf(kind, key)
     const stored = new Set<NodeId>([members.self])
-    if (own.records.length === 1) {
-      const question = encodeLeafRecords([own])
+    const count = word.records.length
+    if (count > 0) {
+      const question = { question: encodeLeafRecords([word]), count }
       const bound = AbortSignal.any([signal, AbortSignal.timeout(copies > 1 ? insistMs : lookMs)])
       const turn = { stored, copies, signal: bound }
       await spread(question, turn)

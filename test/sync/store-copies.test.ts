@@ -25,6 +25,19 @@ t.test('a pin is acknowledged by every node that has stored it, without a bus', 
   t.equal(b.ledger.pin(nginx), undefined, 'a removal is stored as well')
 })
 
+t.test('what another node said is counted where it was said again and changed nothing', async t => {
+  const { lab, nodes } = await openSqliteLab(t, 2)
+  const [a, b] = nodes
+  if (a === undefined || b === undefined) throw new Error('two nodes')
+  await a.ledger.setPin(nginx, image('p'), {})
+  await a.sync.storeCopies('pin', name, 2, signal)
+  const asked = lab.asked.length
+  t.strictSame(await b.sync.storeCopies('pin', name, 2, signal), { nodes: 2, members: 2, away: 0 })
+  t.equal(lab.asked.length, asked + 1)
+  t.match(await b.sync.storeCopies('pin', 'nobody/said:it', 1, signal), { nodes: 1 })
+  t.equal(lab.asked.length, asked + 1, 'of nothing nobody is asked')
+})
+
 t.test('who does not store it does not count, and is asked again', async t => {
   const { nodes, until } = await openSqliteLab(t, 2)
   const [a, b] = nodes
