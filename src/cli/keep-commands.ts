@@ -48,13 +48,16 @@ export const keepCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
       name: 'keeps',
       isWatchable: true,
       summary: 'list what must stay available offline',
-      usage: '',
-      words: { min: 0, max: 0 },
+      usage: '[PATTERN]',
+      words: { min: 0, max: 1 },
       description:
         'Lists every pattern, those of keep.patterns in the configuration of the node among them, with the number of known tags that it covers. ' +
-        'Pins are kept, too: `holdfast pins` lists them. So is what the pods of all nodes run: `holdfast report --running` lists that.',
+        'Pins are kept, too: `holdfast pins` lists them. So is what the pods of all nodes run: `holdfast report --running` lists that. With PATTERN it shows one, with the tags that it covers.',
       options: [],
-      examples: [{ line: 'holdfast keeps', does: '' }],
+      examples: [
+        { line: 'holdfast keeps', does: 'all' },
+        { line: "holdfast keeps 'ghcr.io/acme/**'", does: 'one, with its tags' },
+      ],
       load: () => import('./commands/keeps.ts'),
     },
   ]

@@ -138,7 +138,7 @@ const keep = {
 }
 
 /** `GET /api/v1/keeps/{pattern}` */
-export const keepAnswer = Type.Object(keep)
+export const keepAnswer = Type.Object({ ...keep, covered: orNothing(Type.Array(Type.String())) })
 
 /** `GET /api/v1/keeps` */
 export const keepsAnswer = Type.Object({
@@ -161,5 +161,6 @@ export type PinChangeAnswer = Static<typeof pinChangeAnswer>
 export type PinRemovalAnswer = Static<typeof pinRemovalAnswer>
 export type BlockChangeAnswer = Static<typeof blockChangeAnswer>
 export type ExclusionsAnswer = Static<typeof exclusionsAnswer>
+export type KeepAnswer = Static<typeof keepAnswer>
 export type KeepsAnswer = Static<typeof keepsAnswer>
 export type KeepChangeAnswer = Static<typeof keepChangeAnswer>

@@ -62,12 +62,15 @@ export const scheduleCommands = (askingExitCodes: readonly ExitCode[]): readonly
       name: 'schedules',
       isWatchable: true,
       summary: 'list what is fetched again and again',
-      usage: '',
-      words: { min: 0, max: 0 },
+      usage: '[NAME]',
+      words: { min: 0, max: 1 },
       description:
-        'With when this node begins next, and the job that the newest run is. What warm.images of the configuration names is among them.',
+        'With when this node begins next, and the job that the newest run is. What warm.images of the configuration names is among them. With NAME it shows one, with all of its images.',
       options: [],
-      examples: [{ line: 'holdfast schedules', does: '' }],
+      examples: [
+        { line: 'holdfast schedules', does: 'all' },
+        { line: 'holdfast schedules nightly', does: 'one, with its images' },
+      ],
       load: () => import('./commands/schedules.ts'),
     },
   ]

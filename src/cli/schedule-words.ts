@@ -24,16 +24,20 @@ const schedule = {
   job: text,
   note: text,
   author: text,
+  setAt: text,
 }
 
 /** `GET /api/v1/schedules` */
 export const schedulesAnswer = Type.Object({ items: Type.Array(Type.Object(schedule)) })
 
+/** `GET` of a schedule */
+export const scheduleAnswer = Type.Object(schedule)
+
 /** `PUT` of a schedule */
 export const scheduleChangeAnswer = Type.Object({
   ...schedule,
   changed,
-  before: orNothing(Type.Object({ ...schedule, setAt: text })),
+  before: orNothing(Type.Object(schedule)),
   storedOn,
 })
 

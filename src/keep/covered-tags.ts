@@ -1,5 +1,9 @@
+import type { TagReference } from '../oci/reference.ts'
 import type { LiveTarget } from '../ports/tag-ledger.ts'
 import type { KeptPattern } from './keep-set.ts'
+
+/** Tags that are named, of those that are covered. */
+const maxNamed = 100
 
 /** Counts known tags, those that answer with something. */
 export type CoveredTags = (
@@ -9,6 +13,8 @@ export type CoveredTags = (
   readonly byPattern: readonly number[]
   /** Tags that any of them covers. */
   readonly any: number
+  /** The first hundred of them, in byte order. */
+  readonly first: readonly TagReference[]
 }>
 
 /** @param tags walks those of the ledger that begin with one of these texts, some keys at a time */
@@ -17,13 +23,20 @@ export function createCoveredTags(
 ): CoveredTags {
   return async patterns => {
     const byPattern = patterns.map(() => 0)
+    const first: TagReference[] = []
     let any = 0
-    if (patterns.length === 0) return { byPattern, any }
-    for await (const { key } of tags(patterns.map(({ beginning }) => beginning))) {
+
+    function count(key: TagReference): void {
       const covering = patterns.flatMap(({ matches }, i) => (matches(key) ? [i] : []))
       for (const i of covering) byPattern[i] = (byPattern[i] ?? 0) + 1
-      any += Math.min(covering.length, 1)
+      if (covering.length === 0) return
+      any += 1
+      if (first.length < maxNamed) first.push(key)
     }
-    return { byPattern, any }
+
+    if (patterns.length === 0) return { byPattern, any, first }
+    const beginnings = patterns.map(({ beginning }) => beginning)
+    for await (const { key } of tags(beginnings)) count(key)
+    return { byPattern, any, first }
   }
 }

@@ -1,13 +1,20 @@
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
-import { type KeepsAnswer, keepsAnswer } from '../operator-answers.ts'
-import { formatSayer, print } from '../print.ts'
+import { keepPath } from '../keep-path.ts'
+import { type KeepAnswer, type KeepsAnswer, keepAnswer, keepsAnswer } from '../operator-answers.ts'
+import { formatSayer, print, properties } from '../print.ts'
 import { columns, type Line } from '../table.ts'
 
-/** `holdfast keeps` */
+/** `holdfast keeps [PATTERN]` */
 export const run: RunCommand = async context => {
   const api = createAdminApi(await findAdmin(context))
+  const [word] = context.words
+  if (word !== undefined) {
+    const one = await api.get(keepPath(word), {}, keepAnswer)
+    print(context, one, () => describe(one))
+    return 'ok'
+  }
   const answer = await api.get('/api/v1/keeps', {}, keepsAnswer)
   print(context, answer, () => lines(answer))
   return 'ok'
@@ -27,6 +34,25 @@ function lines({ items, tags }: KeepsAnswer): readonly Line[] {
     ...columns([['PATTERN', 'TAGS', 'BY', 'SINCE', 'ON', 'NOTE'], ...rows]),
     '',
     `${tags} known ${tags === 1 ? 'tag is' : 'tags are'} kept by them`,
+  ]
+}
+
+function describe(one: KeepAnswer): readonly Line[] {
+  const { pattern, tags, setAt, setOn, setOnName, note, covered } = one
+  const named = covered ?? []
+  const more = tags > named.length ? [`  and ${tags - named.length} more`] : []
+  return [
+    `${pattern} is kept`,
+    ...properties([
+      ['by', saidBy(one)],
+      ['since', setAt],
+      ['said on', formatSayer(setOn, setOnName)],
+      ['note', note],
+      ['known tags', String(tags)],
+    ]),
+    ...(named.length === 0
+      ? []
+      : ['', 'tags that it covers:', ...named.map(tag => `  ${tag}`), ...more]),
   ]
 }
 

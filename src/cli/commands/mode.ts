@@ -123,17 +123,27 @@ function clusterLines(
 }
 
 function lines({ node, mode, decidedBy, configured, set, cluster }: ModeAnswer): readonly Line[] {
-  const ofCluster = cluster && `${cluster.mode}, set by ${cluster.by}`
   return [
     `${node} is ${mode}: ${meanings[mode] ?? ''}`,
     ...properties([
+      ['scope', scopeOf({ node, decidedBy })],
       ...setProperties(decidedBy === 'cluster' ? cluster : set),
-      ['for', decidedBy === 'cluster' ? 'all nodes' : undefined],
-      ['all nodes', decidedBy === 'node' ? ofCluster : undefined],
+      ['all nodes', decidedBy === 'node' ? cluster && tellUnder(cluster) : undefined],
       ['configured', decidedBy === 'configuration' ? undefined : configured],
     ]),
   ]
 }
+
+/** Whom a mode is of that an operator set, and what ends it. */
+function scopeOf({ node, decidedBy }: Pick<ModeAnswer, 'node' | 'decidedBy'>): string | undefined {
+  if (decidedBy === 'cluster') return 'all nodes; `holdfast mode configured --cluster` ends it'
+  if (decidedBy !== 'node') return undefined
+  return `this node alone; \`holdfast mode configured --node ${node}\` ends it`
+}
+
+/** What is set for all nodes while this one has a mode of its own. */
+const tellUnder = ({ mode, by, until }: NonNullable<ModeAnswer['cluster']>): string =>
+  `${mode}, set by ${by}${until == null ? '' : ` until ${until}`}; it counts here once this node has no mode of its own`
 
 const setProperties = (
   set: ModeAnswer['set'] | ModeAnswer['cluster'],

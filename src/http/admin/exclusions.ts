@@ -71,7 +71,7 @@ export function addExclusions(
     add(one, ({ path, reply }) => {
       const key = readKey(kind, path)
       const found = exclusions.find(kind, key)
-      if (found === undefined) throw new ProblemError(404, `nothing is said of ${key}`)
+      if (found === undefined) throw notThere(kind, key)
       writeTag(reply, versionOf(found))
       return { ...asOf(), ...name(found) } satisfies ExclusionAnswer
     })
@@ -100,6 +100,9 @@ const noted = ({ before, after }: ExclusionChange) => ({
   before: before && describe(before),
   after: after && describe(after),
 })
+
+const notThere = (kind: ExclusionKind, key: string): ProblemError =>
+  new ProblemError(404, `there is no ${kind} of ${key}; \`holdfast ${kind}s\` lists them`)
 
 const versionOf = (exclusion: Exclusion): string | undefined => versionOfWord(exclusion)
 

@@ -29,6 +29,7 @@ export const keepAnswer = Type.Object({
   ...asOf,
   ...keep,
   tags: described(Type.Integer(), 'Known tags that it covers.'),
+  covered: described(Type.Array(text), 'The first hundred of them, in byte order.'),
 })
 
 /** `GET /api/v1/keeps`: those in force, in the order of their patterns. `tags`: how many known tags it covers. */

@@ -1,6 +1,7 @@
 import type { CoveredTags } from '../../keep/covered-tags.ts'
 import type { KeepSet, KeptPattern } from '../../keep/keep-set.ts'
 import type { KeepChange, Keeps } from '../../keep/keeps.ts'
+import { formatTag } from '../../oci/reference.ts'
 import type { Keep } from '../../ports/keep-book.ts'
 import { defined, iso, tellChange } from './describe.ts'
 import type { KeepAnswer, KeepChangeAnswer, KeepsAnswer } from './keep-contract.ts'
@@ -46,10 +47,11 @@ export function addKeeps(
 
   add(operations.keep, async ({ path, reply }) => {
     const found = keeps.find(path['pattern'] ?? '')
-    if (found === undefined) throw new ProblemError(404, `${path['pattern']} is not kept`)
+    if (found === undefined) throw notKept(path['pattern'])
     writeTag(reply, versionOfKeep(found))
-    const { any } = await coveredTags([found])
-    return { ...asOf(), ...name(found), tags: any } satisfies KeepAnswer
+    const { any, first } = await coveredTags([found])
+    const covered = first.map(formatTag)
+    return { ...asOf(), ...name(found), tags: any, covered } satisfies KeepAnswer
   })
 
   add(operations.putKeep, async ({ path, query, body, caller, request, reply, audit }) => {
@@ -97,6 +99,9 @@ export function addKeeps(
     }
   }
 }
+
+const notKept = (pattern: string | undefined): ProblemError =>
+  new ProblemError(404, `${pattern} is not kept; \`holdfast keeps\` lists what is`)
 
 const versionOfKeep = ({ said }: KeptPattern): string | undefined => versionOfWord(said)
 

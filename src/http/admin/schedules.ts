@@ -48,7 +48,10 @@ export function addSchedules(
     const name = path['name'] ?? ''
     const found = warmSchedules.find(name)
     if (found === undefined) {
-      throw new ProblemError(404, `no schedule is called ${JSON.stringify(name)}`)
+      throw new ProblemError(
+        404,
+        `no schedule is called ${JSON.stringify(name)}; \`holdfast schedules\` lists them`,
+      )
     }
     writeTag(reply, versionOf(found))
     return { ...asOf(), ...describe(found) } satisfies ScheduleAnswer

@@ -130,3 +130,20 @@ t.test('all that is kept is listed with who wants it', async t => {
   const none = await scriptAdmin(t, () => [200, { items: [], tags: 0 }])
   t.equal((await cli(['keeps'], { env: none.env })).out, 'no pattern is kept\n')
 })
+
+t.test('one that is kept is shown with the tags that it covers', async t => {
+  const said = { setAt: '2026-11-20T03:00:00.000Z', setOn: 'ab'.repeat(32), author: 'a', note: 'n' }
+  const { env, asked } = await start(t, { ...said, covered: ['a.lan/x:1', 'a.lan/x:2'] })
+  const { code, out } = await cli(['keeps', 'nginx'], { env })
+  t.equal(code, 0)
+  t.match(
+    out,
+    /^docker.io\/nginx is kept\n {2}by +a\n {2}since +2026-11-20T03.*\n.*note +n\n {2}known tags +3\n\ntags that it covers:\n {2}a.lan\/x:1\n {2}a.lan\/x:2\n {2}and 1 more\n$/s,
+  )
+  t.equal(asked[0]?.url.pathname, '/api/v1/keeps/docker.io%2Fnginx')
+  const none = await start(t, { configured: true, tags: 0, covered: [] })
+  t.match(
+    (await cli(['keeps', 'nginx'], { env: none.env })).out,
+    /by +configuration\n {2}known tags +0\n$/,
+  )
+})

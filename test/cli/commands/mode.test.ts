@@ -16,7 +16,10 @@ t.test('the mode is told, and who set it', async t => {
   t.match(asked, [{ method: 'GET', url: { pathname: path } }])
   const other = await scriptAdmin(t, () => [200, set])
   const told = (await cli(['mode'], { env: other.env })).out
-  t.match(told, /^galley is offline: registries are not asked\n {2}set by {6}captain\n/)
+  t.match(
+    told,
+    /^galley is offline: registries are not asked\n {2}scope {7}this node alone; `holdfast mode configured --node galley` ends it\n {2}set by {6}captain\n/,
+  )
   t.match(told, /until {7}it is set anew; a restart changes nothing\n {2}configured {2}auto\n/)
 })
 
@@ -96,10 +99,19 @@ t.test('where a node has one of its own, or none is set for all, that is told', 
     /^no mode is set for all nodes/,
   )
   const both = await scriptAdmin(t, () => [200, { ...set, cluster: { ...cluster, by: 'cook' } }])
-  t.match((await cli(['mode'], { env: both.env })).out, /all nodes +offline, set by cook\n/)
+  t.match(
+    (await cli(['mode'], { env: both.env })).out,
+    /all nodes +offline, set by cook; it counts here once this node has no mode of its own\n/,
+  )
+  const until = '2026-11-21T03:00:00.000Z'
+  const ending = await scriptAdmin(t, () => [200, { ...set, cluster: { ...cluster, until } }])
+  t.match((await cli(['mode'], { env: ending.env })).out, `offline, set by captain until ${until};`)
   const ofAll = { ...plain, mode: 'offline', decidedBy: 'cluster', cluster }
   const one = await scriptAdmin(t, () => [200, ofAll])
-  t.match((await cli(['mode'], { env: one.env })).out, /set by +captain\n.*for +all nodes\n/s)
+  t.match(
+    (await cli(['mode'], { env: one.env })).out,
+    /^galley is offline: .*\n {2}scope +all nodes; `holdfast mode configured --cluster` ends it\n {2}set by +captain\n/,
+  )
 })
 
 t.test('--cluster is all nodes, and what is of it alone is refused without it', async t => {

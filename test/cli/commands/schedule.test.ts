@@ -109,3 +109,22 @@ t.test('it is removed, and all that recurs is listed', async t => {
   const none = await scriptAdmin(t, () => [200, { items: [] }])
   t.match(await cli(['schedules'], { env: none.env }), { out: 'nothing recurs\n' })
 })
+
+t.test('one that recurs is shown with all of its images', async t => {
+  const images = Array.from({ length: 7 }, (_, at) => `a.lan/x:${at}`)
+  const setAt = '2026-11-20T03:00:00.000Z'
+  const { env, asked } = await scriptAdmin(t, () => [200, { ...item, images, setAt }])
+  const { code, out } = await cli(['schedules', 'nightly'], { env })
+  t.equal(code, 0)
+  t.match(
+    out,
+    /^nightly recurs\n {2}images +7\n.*newest run +nightly-2026.*\n {2}since +2026-11-20/s,
+  )
+  t.ok(out.endsWith(`\n\nimages:\n${images.map(image => `  ${image}\n`).join('')}`))
+  t.equal(asked[0]?.url.pathname, '/api/v1/schedules/nightly')
+  const own = await scriptAdmin(t, () => [200, { ...item, configured: true }])
+  t.match(
+    (await cli(['schedules', 'nightly'], { env: own.env })).out,
+    /^nightly recurs, by the conf/,
+  )
+})

@@ -5,7 +5,7 @@ import type { KeptPattern } from '../../../src/keep/keep-set.ts'
 import { Refusal } from '../../../src/keep/operator-word.ts'
 import type { AuditEntry } from '../../../src/ports/audit-log.ts'
 import { HoldfastError } from '../../../src/ports/errors.ts'
-import { nowMs, startAdmin } from './support.ts'
+import { keyOf, nowMs, startAdmin } from './support.ts'
 
 const said = { atMs: nowMs, origin: 'ab'.repeat(32), note: 'n', author: 'a' }
 const pattern = 'docker.io/library/*:latest'
@@ -24,7 +24,11 @@ t.test('patterns are listed with what they cover, those of the configuration too
   const configured = kept('a.lan/**', { isConfigured: true, said: undefined })
   const { ask } = await startAdmin(t, {
     keepSet: { patterns: () => [configured, kept(pattern)] },
-    coveredTags: async patterns => ({ byPattern: patterns.map((_, i) => i + 2), any: 4 }),
+    coveredTags: async patterns => ({
+      byPattern: patterns.map((_, i) => i + 2),
+      any: 4,
+      first: [keyOf('a')],
+    }),
   })
   const { body } = await ask('/api/v1/keeps')
   t.ok(Value.Check(keepsAnswer, body))
@@ -63,7 +67,11 @@ t.test('a keep is set and removed, and noted', async t => {
         return { pattern, before: kept(pattern), after: undefined, stored }
       },
     },
-    coveredTags: async ([one]) => ({ byPattern: [5], any: one === undefined ? 0 : 5 }),
+    coveredTags: async ([one]) => ({
+      byPattern: [5],
+      any: one === undefined ? 0 : 5,
+      first: [keyOf('a')],
+    }),
     audit: { note: async entry => void noted.push(entry), find: () => [] },
   })
   const put = await ask(`${path}?copies=2`, { method: 'PUT', body: { note: 'why' } })

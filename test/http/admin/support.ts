@@ -181,7 +181,7 @@ export async function startAdmin(
       },
       findStrays: async () => new Map(),
       keepSet: { patterns: () => [] },
-      coveredTags: async () => ({ byPattern: [], any: 0 }),
+      coveredTags: async () => ({ byPattern: [], any: 0, first: [] }),
       clusterMode: { standing: () => undefined, set: noPins, lift: noPins },
       modeSwitch: {
         state: () => ({ mode: 'auto', decidedBy: 'configuration', configured: 'auto' }),
