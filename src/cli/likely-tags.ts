@@ -16,28 +16,22 @@ export const findAlike = async (api: AdminApi, repository: string): Promise<read
   alikeAmong(await namesOf(api, {}), repository)
 
 /** What somebody may have meant by a tag; nothing where the node knows it, or nothing like it, or does not tell. */
-const likelyLines = (api: AdminApi, word: string): Promise<readonly string[]> =>
-  findLikely(api, word).catch(() => [])
-
-async function findLikely(api: AdminApi, word: string): Promise<readonly string[]> {
-  const reference = readReference(word)
-  const { registry, repository, digest } = reference
-  if (digest !== undefined) return []
-  const known = await namesOf(api, { registry, repository })
-  if (known.includes(formatReference(reference))) return []
-  return known.length > 0
-    ? [tellTags(reference, known)]
-    : tellElsewhere(reference, await namesOf(api, {}))
-}
-
-/** Below the lines of an answer that found nothing; a program reads no hints. */
-export const likelyBelow = async (
+export const likelyLines = async (
   { write }: Pick<CommandContext, 'write'>,
   api: AdminApi,
   word: string,
-): Promise<readonly string[]> => {
-  const lines = write === undefined ? await likelyLines(api, word) : []
-  return lines.length === 0 ? [] : ['', ...lines]
+): Promise<readonly string[]> =>
+  (write === undefined ? await findLikely(api, word) : undefined) ?? []
+
+/** Below the lines of an answer that found nothing: what may have been meant, or what lists what is known; a program reads no hints. */
+export async function likelyBelow(
+  { write }: Pick<CommandContext, 'write'>,
+  api: AdminApi,
+  word: string,
+): Promise<readonly string[]> {
+  const lines = write === undefined ? await findLikely(api, word) : undefined
+  if (lines === undefined) return []
+  return ['', ...(lines.length > 0 ? lines : [nothingLike])]
 }
 
 /** Asks something of a tag; where that is not to be had, or refused, what may have been meant by the tag is told as well. */
@@ -46,14 +40,34 @@ export async function askOfTag<T>(api: AdminApi, word: string, ask: () => Promis
     return await ask()
   } catch (error) {
     if (!(error instanceof CommandFailure) || !isOfTag(error)) throw error
-    const lines = await likelyLines(api, word)
-    if (lines.length === 0) throw error
     const { code, message, cause, said } = error
-    throw new CommandFailure(code, [message, ...lines].join('\n'), cause, said)
+    const lines = await findLikely(api, word)
+    if (lines === undefined) throw error
+    const isCured = lines.length === 0 && message.includes('`holdfast ')
+    if (isCured) throw error
+    const hints = lines.length > 0 ? lines : [nothingLike]
+    throw new CommandFailure(code, [message, ...hints].join('\n'), cause, said)
   }
 }
 
+const nothingLike = 'no tag like it is known; `holdfast tags` lists what is'
+
 const isOfTag = ({ code }: CommandFailure): boolean => code === 'noAnswer' || code === 'refused'
+
+/** `undefined`: the node knows the tag, or does not tell. */
+const findLikely = (api: AdminApi, word: string): Promise<readonly string[] | undefined> =>
+  look(api, word).catch(() => undefined)
+
+async function look(api: AdminApi, word: string): Promise<readonly string[] | undefined> {
+  const reference = readReference(word)
+  const { registry, repository, digest } = reference
+  if (digest !== undefined) return undefined
+  const known = await namesOf(api, { registry, repository })
+  if (known.includes(formatReference(reference))) return undefined
+  return known.length > 0
+    ? [tellTags(reference, known)]
+    : tellElsewhere(reference, await namesOf(api, {}))
+}
 
 /** References of known tags. */
 async function namesOf(

@@ -59,11 +59,17 @@ t.test('what was meant is told as near as it can be', async t => {
   }
 })
 
-t.test('a tag that is known needs no hint, nor does what is like nothing', async t => {
+t.test('a tag that is known needs no hint, and what is like nothing has a list', async t => {
   const { env } = await start(t)
-  for (const word of ['registry.lab/web:v1', 'nothing:1']) {
-    t.equal((await cli(['forget', word], { env })).err, 'holdfast: it is not there\n', word)
-  }
+  const forget = async (word: string) => (await cli(['forget', word], { env })).err
+  t.equal(await forget('registry.lab/web:v1'), 'holdfast: it is not there\n')
+  const nothingLike = 'no tag like it is known; `holdfast tags` lists what is\n'
+  t.equal(await forget('nothing:1'), `holdfast: it is not there\n${nothingLike}`)
+  const cured = await start(t, () => [404, { detail: 'see `holdfast pins`' }])
+  const { err } = await cli(['unpin', 'nothing:1'], { env: cured.env })
+  t.equal(err, 'holdfast: see `holdfast pins`\n')
+  const none = await start(t, () => [200, { reference: 'r', ...unresolved }])
+  t.ok((await cli(['resolve', 'nothing:1'], { env: none.env })).out.endsWith(`\n\n${nothingLike}`))
   const mute = await scriptAdmin(t, () => [404, { detail: 'it is not there' }])
   t.equal((await cli(['forget', 'web'], { env: mute.env })).err, 'holdfast: it is not there\n')
 })

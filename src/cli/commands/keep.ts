@@ -4,7 +4,7 @@ import { type AdminApi, createAdminApi } from '../admin-api.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import { keepPath } from '../keep-path.ts'
-import { likelyBelow } from '../likely-tags.ts'
+import { likelyLines } from '../likely-tags.ts'
 import { type KeepChangeAnswer, keepAnswer, keepChangeAnswer } from '../operator-answers.ts'
 import {
   beforeLines,
@@ -34,7 +34,7 @@ export const run: RunCommand = async context => {
     const said = { api, path: keepPath(pattern), query: { copies } }
     const answer = isKeep ? await keep(said, options) : await unkeep(said)
     const isUnknown = isKeep && answer.tags === 0 && !answer.pattern.includes('*')
-    const likely = isUnknown ? await likelyBelow(context, api, answer.pattern) : []
+    const likely = isUnknown ? await likelyLines(context, api, answer.pattern) : []
     lines.push(...(answers.length > 0 ? [''] : []), ...tell(answer, { isKeep, likely, copies }))
     answers.push(answer)
   }
@@ -90,7 +90,7 @@ const tell = (
   ]),
   ...beforeLines(answer),
   ...hint(answer, isKeep),
-  ...likely.slice(1),
+  ...likely,
   ...tooFewLines(answer, copies),
 ]
 

@@ -1,7 +1,7 @@
 import { findAdmin } from '../admin-address.ts'
 import { type AdminApi, createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
-import { likelyBelow } from '../likely-tags.ts'
+import { likelyLines } from '../likely-tags.ts'
 import { nodePath } from '../node-words.ts'
 import { print, readLimit, readReference } from '../print.ts'
 import { readTime } from '../read-time.ts'
@@ -23,10 +23,10 @@ export const run: RunCommand = async context => {
   const api = createAdminApi(await findAdmin(context))
   const answer = await ask(api, path, { subject, at, limit })
   const lines = whyLines(answer)
-  const likely = lines.length === 0 ? await likelyBelow(context, api, subject) : []
+  const likely = lines.length === 0 ? await likelyLines(context, api, subject) : []
   print(context, answer, () => [
     ...tell(subject, at, lines),
-    ...likely.slice(1),
+    ...likely,
     ...apart(unknownLines(answer)),
   ])
   if (lines.length > 0) return 'ok'
