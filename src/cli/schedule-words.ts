@@ -52,8 +52,11 @@ export const schedulePath = (name: string): string =>
   `/api/v1/schedules/${encodeURIComponent(name)}`
 
 /** What a schedule is, below its name. */
-export const scheduleLines = (item: ScheduleItem): readonly Line[] =>
-  properties([...scheduleProperties(item), ['next here', item.nextAt ?? 'never']])
+export const scheduleLines = (
+  item: ScheduleItem,
+  more: Parameters<typeof properties>[0] = [],
+): readonly Line[] =>
+  properties([...scheduleProperties(item), ['next here', item.nextAt ?? 'never'], ...more])
 
 /** What a schedule was whose place another one took. */
 export const replacedLines = ({ before }: ScheduleChangeAnswer): readonly Line[] =>

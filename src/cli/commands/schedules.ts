@@ -1,7 +1,7 @@
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import type { RunCommand } from '../command.ts'
-import { print, properties } from '../print.ts'
+import { print } from '../print.ts'
 import {
   nodesOf,
   type ScheduleItem,
@@ -45,8 +45,7 @@ function describe(item: ScheduleItem): readonly Line[] {
   const { images, setAt, job } = item
   return [
     `${item.name} recurs${item.configured ? ', by the configuration of this node' : ''}`,
-    ...scheduleLines(item),
-    ...properties([
+    ...scheduleLines(item, [
       ['newest run', job],
       ['since', setAt],
     ]),
