@@ -39,6 +39,7 @@ export const reportAnswer = Type.Object({
       }),
     ),
   ),
+  cutOff: text,
   mend: orNothing(
     Type.Object({
       job: Type.Object({

@@ -29,6 +29,7 @@ export function reportLines(answer: ReportAnswer, typed: Typed): readonly Line[]
   ])
   const about = [
     ...(truncated ? [`there are more; the first ${items.length} were looked at`] : []),
+    ...(answer.cutOff == null ? [] : [`this node reaches no other: ${answer.cutOff}`]),
     ...tellSilent(answer, typed),
     ...unseen(answer.pods ?? []),
     ...tellEmpty(answer.emptyKeeps),

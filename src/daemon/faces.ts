@@ -109,6 +109,7 @@ export async function openFaces(
     running: parts.running,
     listRunning: runtimes.listRunning,
     isBanned: parts.database.replication.isBanned,
+    cutOff: () => parts.mesh?.report().alarms.find(({ code }) => code === 'cut-off')?.detail,
     mesh: parts.mesh?.forPull,
   })
   const reportWatch = startReportWatch(

@@ -153,6 +153,7 @@ export async function joinMesh(
       network,
       seeds,
       keysFailure: keys.failure,
+      bannedBy: peerPort.bannedBy,
     },
     {
       version: parts.version,

@@ -23,6 +23,8 @@ export interface PeerPort {
   connections(): readonly PeerConnection[]
   /** Ends all connections with a node, in both directions. */
   hangUp(id: NodeId): void
+  /** Nodes that did not let this one in when they were asked last, for it is banned. */
+  bannedBy(): ReadonlySet<NodeId>
 }
 
 /** How long running answers to other nodes may go on when this one stops, ms. */
@@ -57,12 +59,19 @@ export async function openPeerPort(
       graceMs,
     },
   )
+  const bannedBy = new Set<NodeId>()
   const client = createPeerClient(
     {
       ...shared,
       addressesOf: id => members()?.get(id)?.peerAddresses ?? [],
       resolveName,
-      onHeard: (id, roundTripMs) => members()?.heard(id, roundTripMs),
+      onHeard(id, roundTripMs) {
+        bannedBy.delete(id)
+        members()?.heard(id, roundTripMs)
+      },
+      onBanned(by) {
+        if (members()?.get(by) !== undefined) bannedBy.add(by)
+      },
       onMissed: id => members()?.missed(id),
       onSilent: id => members()?.silent(id),
       onStalled: id => members()?.stalled(id),
@@ -75,6 +84,7 @@ export async function openPeerPort(
     address: await server.listen(),
     client,
     connections: () => [...server.connections(), ...client.connections()],
+    bannedBy: () => bannedBy,
     hangUp(id) {
       server.hangUp(id)
       client.hangUp(id)

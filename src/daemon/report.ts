@@ -93,6 +93,7 @@ export function wireReport(
     running,
     listRunning,
     isBanned,
+    cutOff,
     mesh,
   }: {
     readonly ledger: Pick<TagLedger, 'pin' | 'history' | 'liveTargets' | 'pinnedNames'>
@@ -108,6 +109,7 @@ export function wireReport(
     readonly listRunning: ListRunning
     /** Nobody waits for a banned node, and its copies do not count. */
     readonly isBanned: (id: NodeId) => boolean
+    readonly cutOff: () => string | undefined
     /** Absent: a node alone. */
     readonly mesh: Pick<PullMesh, 'members' | 'client' | 'holders'> | undefined
   },
@@ -152,6 +154,7 @@ export function wireReport(
   return {
     make,
     copies: config.keep.copies,
+    cutOff,
     async keepSet(limit) {
       const beginnings = [...keeps.beginnings(), ...ledger.pinnedNames()]
       const blocked = blockedAnswers.under(beginnings)

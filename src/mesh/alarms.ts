@@ -39,6 +39,7 @@ export function meshAlarms(
     readonly twins: ReadonlySet<NodeId>
     readonly dials: DialReport
     readonly keysFailure: string | undefined
+    readonly bannedBy: ReadonlySet<NodeId>
   },
 ): readonly MeshAlarm[] {
   const present = members.filter(member => member.state !== 'gone')
@@ -50,7 +51,7 @@ export function meshAlarms(
       alarms.push({ code, nodes: [{ id: self.id, name: self.name }], detail })
     }
   }
-  tellOwn('cut-off', cutOffFrom(self, members, seen.dials))
+  tellOwn('cut-off', cutOffFrom(self, members, seen))
   tellOwn('keys-unread', seen.keysFailure)
   const raise = (code: MeshAlarm['code'], nodes: readonly { id: NodeId; name: string }[]) => {
     if (nodes.length > 0) alarms.push({ code, nodes: nodes.map(({ id, name }) => ({ id, name })) })

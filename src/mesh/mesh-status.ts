@@ -1,5 +1,6 @@
 import type { Clock } from '../ports/clock.ts'
 import type { ClusterTime } from '../ports/cluster-time.ts'
+import type { NodeId } from '../ports/node-id.ts'
 import { type MeshAlarm, meshAlarms } from './alarms.ts'
 import type { DialReport } from './dial-report.ts'
 import { meet, type ProtocolRange } from './hello.ts'
@@ -31,6 +32,7 @@ export function meshStatus(
     readonly clock: Clock
     readonly dials: () => DialReport
     readonly keysFailure?: (() => string | undefined) | undefined
+    readonly bannedBy?: (() => ReadonlySet<NodeId>) | undefined
   },
   { version, protocols }: { readonly version: string; readonly protocols: ProtocolRange },
 ): MeshStatus {
@@ -63,7 +65,12 @@ export function meshStatus(
   const twins = new Set(entries.filter(e => isTwin(e.twinSeenMs)).map(e => e.hello.id))
   if (isTwin(parts.own.twinSeenMs())) twins.add(self.id)
   const dials = parts.dials()
-  const alarms = meshAlarms(self, members, { twins, dials, keysFailure: parts.keysFailure?.() })
+  const alarms = meshAlarms(self, members, {
+    twins,
+    dials,
+    keysFailure: parts.keysFailure?.(),
+    bannedBy: parts.bannedBy?.() ?? new Set(),
+  })
   return { self, members, dials: dials.addresses, alarms }
 }
 

@@ -41,6 +41,8 @@ export async function startMesh(
     readonly seeds: readonly SeedSource[]
     /** Why the cluster keys are those of before, and not those that were given last. */
     readonly keysFailure?: () => string | undefined
+    /** Who does not let this node in, for it is banned. */
+    readonly bannedBy?: () => ReadonlySet<NodeId>
   },
   options: {
     readonly version: string

@@ -161,6 +161,7 @@ async function openNode(
     running,
     listRunning: async () => ({ images: [], nodes: [] }),
     isBanned: database.replication.isBanned,
+    cutOff: () => undefined,
     mesh: { ...wire, holders: index.holders },
   })
 

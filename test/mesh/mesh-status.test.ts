@@ -101,6 +101,23 @@ t.test('a node that reaches nobody is an alarm that says why, until it reaches o
   await time.until(() => cutOff() !== undefined, 120_000)
 })
 
+t.test('a node that others do not let in, for it is banned, says so while it is alone', async t => {
+  const { time, start } = simulateMesh(t)
+  const judges = new Set<string>()
+  const a = await start({ address: addressOf(1), bannedBy: () => judges })
+  const b = await start({ address: addressOf(2), seeds: [addressOf(1)] })
+  const cutOff = () => a.status().alarms.find(({ code }) => code === 'cut-off')
+  await time.until(() => a.members.alive().length === 1, 10_000)
+  judges.add(b.id)
+  t.equal(cutOff(), undefined, 'it has a neighbour')
+  b.kill()
+  await time.until(() => cutOff() !== undefined, 120_000)
+  t.match(cutOff()?.detail, /^this node is banned: .*holdfast bans.*holdfast unban /)
+  judges.clear()
+  await time.pass(60_000)
+  t.notMatch(cutOff()?.detail, 'is banned')
+})
+
 t.test(
   'members tell which cluster keys they accept, and who was left behind is told of',
   async t => {

@@ -38,6 +38,7 @@ export interface SimulatedOptions {
   readonly name?: string
   readonly acceptedKeyIds?: () => readonly string[]
   readonly keysFailure?: () => string | undefined
+  readonly bannedBy?: () => ReadonlySet<string>
   readonly operators?: readonly string[]
   readonly protocols?: { readonly lowest: number; readonly highest: number }
   readonly time?: (time: SimulatedTime) => ClusterTime
@@ -87,6 +88,7 @@ export function simulateMesh(t: Test, seed = 1): SimulatedMesh {
           network: { addresses: () => addresses },
           seeds: [written, ...sources],
           ...(options.keysFailure && { keysFailure: options.keysFailure }),
+          ...(options.bannedBy && { bannedBy: options.bannedBy }),
           facts: () => ({
             name: options.name ?? `node at ${address}`,
             zone: undefined,

@@ -28,6 +28,8 @@ export interface PeerHttpClientParts {
   readonly resolveName?: ResolveName
   /** An answer came, of any kind. */
   readonly onHeard?: (id: NodeId, roundTripMs: number) => void
+  /** It does not let this node in, for it is banned there. */
+  readonly onBanned?: (by: NodeId) => void
   /** It could not be connected to, or broke off. */
   readonly onMissed?: (id: NodeId) => void
   /** It was asked half a second ago and says nothing; whoever asked may go on waiting. */

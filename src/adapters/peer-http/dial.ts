@@ -39,6 +39,8 @@ interface Needs {
   readonly terms: TlsTerms
   readonly keys: ClusterKeys
   readonly isBanned: (id: NodeId) => boolean
+  /** A node does not let us in, for we are banned. */
+  readonly onBanned?: ((by: NodeId) => void) | undefined
   readonly resolveName: ResolveName | undefined
 }
 
@@ -65,7 +67,7 @@ export function createDialler(
   needs: Needs,
   { connectMs }: { readonly connectMs: number },
 ): Dialler {
-  const { self, terms, keys, isBanned, resolveName } = needs
+  const { self, terms, keys, isBanned, onBanned, resolveName } = needs
   const context = createSecureContext({ ...terms })
   const secure = (tcp: Socket): TLSSocket =>
     connectTls({
@@ -143,7 +145,9 @@ export function createDialler(
     const ends = { client: self, server: id }
     const own = { keyId: key.id, proof: proofOf(key, 'client', ends, socket) }
     socket.write(encodePreface('accepted', own))
-    const answer = readVerdict(await readPreface(socket, signal), `${id} at ${at}`)
+    const said = await readPreface(socket, signal)
+    if (said?.verdict === 'banned') onBanned?.(id)
+    const answer = readVerdict(said, `${id} at ${at}`)
     if (!isSameProof(answer.proof, proofOf(key, 'server', ends, socket))) {
       throw new PeerFailure('refused', `${id} at ${at} has not the cluster key ${key.id}`)
     }

@@ -32,6 +32,7 @@ export interface PeersNeeds {
   readonly keys: ClusterKeys
   readonly addressesOf: (id: NodeId) => readonly string[]
   readonly isBanned: (id: NodeId) => boolean
+  readonly onBanned?: ((by: NodeId) => void) | undefined
   readonly resolveName?: ResolveName | undefined
 }
 
@@ -45,9 +46,9 @@ export function createPeers(
   needs: PeersNeeds,
   { connectMs }: { readonly connectMs: number },
 ): Peers {
-  const { identity, keys, addressesOf, isBanned, resolveName } = needs
+  const { identity, keys, addressesOf, isBanned, onBanned, resolveName } = needs
   const dialler = createDialler(
-    { self: identity.id, terms: tlsTerms(identity), keys, isBanned, resolveName },
+    { self: identity.id, terms: tlsTerms(identity), keys, isBanned, onBanned, resolveName },
     { connectMs },
   )
   const table = createMemberConnections({ keys })

@@ -73,6 +73,10 @@ export const reportAnswer = Type.Object({
     ),
     'Whether the registries of the images can be reached now, by what each node that answers knows, judged or not.',
   ),
+  cutOff: described(
+    optionalText,
+    'Why this node reaches no other, with what to do: the others are judged as silent ones.',
+  ),
   mend: described(
     Type.Optional(
       Type.Object({

@@ -24,6 +24,8 @@ export interface ReportSource {
   readonly make: MakeReport
   /** How many nodes are to hold an image where there are so many. */
   readonly copies: number
+  /** Why this node reaches no other, with what to do; `undefined`: it does, or there is none. */
+  readonly cutOff: () => string | undefined
   /** What must stay available, up to `limit` images; those that are kept by their names also while nothing is known of them. */
   readonly keepSet: (limit: number) => Promise<readonly WantedImage[]>
   /** Patterns that are kept and that no image of the keep set fits. */
@@ -76,7 +78,7 @@ export function addReport(
       truncated,
       emptyKeeps: unmet.map(({ pattern }) => pattern),
       registries: tellRegistries(made, Date.parse(now.asOf)),
-      ...defined({ pods, mend: mending && tellMending(mending) }),
+      ...defined({ pods, cutOff: report.cutOff(), mend: mending && tellMending(mending) }),
     }
   })
 

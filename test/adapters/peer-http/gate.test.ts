@@ -237,10 +237,14 @@ t.test('a banned node is refused, also one that is connected already', async t =
     isBanned: node => banned.has(node),
   })
   const identity = makeIdentity()
-  const client = makeClient(t, { [id]: [address] }, { identity })
+  const judges: string[] = []
+  const onBanned = (by: string) => void judges.push(by)
+  const client = makeClient(t, { [id]: [address] }, { identity, onBanned })
   await client.call(id, 'echo', one, options)
+  t.same(judges, [])
   banned.add(identity.id)
   await t.rejects(client.call(id, 'echo', one, options), { name: 'PeerFailure', code: 'refused' })
+  t.same(judges, [id], 'it is told who banned it')
   t.same(refused, ['banned'])
 })
 

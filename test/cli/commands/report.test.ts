@@ -263,6 +263,11 @@ t.test('where a node that is named does not answer, the others can be judged', a
   t.match(err, /of the others: `holdfast report --node galley`/, 'of those that were named')
 })
 
+t.test('a node that reaches no other says why', async t => {
+  const { out } = await report(t, [ready], { cutOff: 'this node is banned' })
+  t.match(out, /\nthis node reaches no other: this node is banned\n$/)
+})
+
 t.test('what was not looked at is not ready', async t => {
   const { code, out } = await report(t, [ready], { truncated: true })
   t.equal(code, 7)

@@ -38,6 +38,7 @@ function start(
     node: { ...madeUpNode(), nodes: { self, members } },
     report: {
       copies: 2,
+      cutOff: () => 'it is banned',
       keepSet: async limit => kept.slice(0, limit),
       emptyKeeps: images =>
         images.length === kept.length
@@ -93,6 +94,7 @@ t.test('the keep set is what a report is about', async t => {
     verdict: 'at-risk',
     counts: { ready: 0, atRisk: 3, notReady: 0, unmetKeeps: 1 },
     truncated: false,
+    cutOff: 'it is banned',
     emptyKeeps: ['reg.lab/none/**', 'reg.lab/fleet/**'],
     nodes: [
       { name: 'van-1', heard: true, full: false },
@@ -130,6 +132,7 @@ t.test(
       const { ask } = await startAdmin(t, {
         report: {
           copies: 2,
+          cutOff: () => undefined,
           keepSet: async () => [],
           emptyKeeps: () => [{ pattern: 'reg.lab/none/**', isSaid }],
           isKept: () => true,

@@ -191,6 +191,7 @@ export async function startAdmin(
       report: {
         make: async () => ({ verdict: 'not-ready', nodes: [], images: [] }),
         copies: 2,
+        cutOff: () => undefined,
         keepSet: async () => [],
         emptyKeeps: () => [],
         isKept: () => false,
