@@ -30,9 +30,9 @@ export type FindTags = (
 ) => Promise<TagPage>
 
 /** Keys looked through without a pause where few of them fit: clients wait meanwhile. */
-const keysAtOnce = 250
+const keysAtOnce = 100
 /** The same where nearly all fit, so that a row of each is read. */
-const rowsAtOnce = 64
+const rowsAtOnce = 32
 
 /** A page that is not full after this is given as it is, ms. */
 const lookMs = 25

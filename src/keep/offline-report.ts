@@ -2,6 +2,7 @@ import type { Digest } from '../oci/digest.ts'
 import { parsePlatform, runsOn } from '../oci/platform.ts'
 import type { Repository } from '../oci/reference.ts'
 import type { NodeId } from '../ports/node-id.ts'
+import { createTurns } from '../ports/turns.ts'
 import type { RegistryReach } from './registry-reach.ts'
 import type { Survey } from './survey.ts'
 import type { WantedImage } from './wanted-images.ts'
@@ -113,6 +114,7 @@ export function createOfflineReport(
       reaches: surveys.get(node.id)?.reaches ?? new Map<string, RegistryReach>(),
     }))
     const judged = nodes.filter(only)
+    const turns = createTurns()
     const reported: ReportedImage[] = []
     for (let from = 0; from < images.length; from += atOnce) {
       const looks = images.slice(from, from + atOnce).map((wanted, at) => {
@@ -120,6 +122,7 @@ export function createOfflineReport(
         return judge({ wanted, nodes, judged, said }, signal)
       })
       reported.push(...(await Promise.all(looks)))
+      await turns.take()
     }
     const verdicts = reported.map(({ verdict }) => verdict)
     const isOneSilent = judged.some(({ isHeard }) => !isHeard)

@@ -9,6 +9,7 @@ import {
 } from '../oci/reference.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { type PeerAnswer, type PeerClient, PeerFailure } from '../ports/peer-port.ts'
+import { createTurns } from '../ports/turns.ts'
 import { askNode } from './ask-node.ts'
 import { decodeReaches, encodeReaches, type RegistryReach, registriesOf } from './registry-reach.ts'
 
@@ -71,25 +72,25 @@ export interface SurveyParts {
   readonly answersOf: (key: TagReference) => readonly Digest[]
 }
 
-/** What this node says of itself. */
-export function surveyHere(
+/** What this node says of itself. Others of this thread have their turn between the images. */
+export async function surveyHere(
   { platforms, countLacking, platformOf, isFull, reachOf, answersOf }: SurveyParts,
   images: readonly SurveyedImage[],
-): Survey {
-  return {
-    platforms,
-    isFull: isFull(),
-    reaches: new Map(registriesOf(images).map(registry => [registry, reachOf(registry)])),
-    images: images.map(({ key, digests }) => {
-      const [newest] = digests
-      const answers = isTagName(key) ? answersOf(key) : digests
-      return {
-        lacks: platforms.map(platform => newest && countLacking(newest, platform)),
-        knows: digests.filter(digest => answers.includes(digest)),
-        madeFor: byDigest(digests, digests.map(platformOf)),
-      }
-    }),
+): Promise<Survey> {
+  const turns = createTurns()
+  const surveyed: Survey['images'][number][] = []
+  for (const { key, digests } of images) {
+    const [newest] = digests
+    const answers = isTagName(key) ? answersOf(key) : digests
+    surveyed.push({
+      lacks: platforms.map(platform => newest && countLacking(newest, platform)),
+      knows: digests.filter(digest => answers.includes(digest)),
+      madeFor: byDigest(digests, digests.map(platformOf)),
+    })
+    await turns.take()
   }
+  const reaches = new Map(registriesOf(images).map(registry => [registry, reachOf(registry)]))
+  return { platforms, isFull: isFull(), reaches, images: surveyed }
 }
 
 function byDigest(
@@ -108,7 +109,7 @@ export function createSurveyAnswer(parts: SurveyParts): PeerAnswer {
   return async question => {
     const images = decodeQuestion(question)
     if (images === undefined) throw new PeerFailure('protocol', 'no images to look for')
-    return encodeSurvey(surveyHere(parts, images), images)
+    return encodeSurvey(await surveyHere(parts, images), images)
   }
 }
 

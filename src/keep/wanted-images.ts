@@ -3,6 +3,7 @@ import type { Digest } from '../oci/digest.ts'
 import { formatTag, type ImageName, isTagName, type TagReference } from '../oci/reference.ts'
 import type { BlockedAnswer, BlockedAnswers } from '../ports/blocked-answers.ts'
 import type { LiveTarget, TagLedger } from '../ports/tag-ledger.ts'
+import { createTurns } from '../ports/turns.ts'
 
 /** An image of which it is asked whether it would start without its registry. */
 export interface WantedImage {
@@ -67,6 +68,7 @@ export async function listKeepSet(
   },
   limit: number,
 ): Promise<readonly WantedImage[]> {
+  const turns = createTurns()
   const found = new Map<string, WantedImage>()
   for (const key of parts.blocked) {
     const image = describeWanted(parts, key, 'keep')
@@ -76,6 +78,7 @@ export async function listKeepSet(
     if (pinned === undefined && !parts.isKept(key)) continue
     found.set(formatTag(key), describeWanted(parts, key, 'keep'))
     if (found.size >= limit) break
+    await turns.take()
   }
   const inOrder = [...found].sort(([a], [b]) => compareTexts(a, b))
   return inOrder.slice(0, limit).map(([, image]) => image)

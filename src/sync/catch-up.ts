@@ -3,12 +3,12 @@ import type { NodeId } from '../ports/node-id.ts'
 import type { PeerClient } from '../ports/peer-port.ts'
 import type { LeafRecords, RecordStore } from '../ports/record-store.ts'
 import type { Timers } from '../ports/timers.ts'
+import { createTurns } from '../ports/turns.ts'
 import { differences, type HashTree, hashBytes, leavesPerNode, treeOf } from './hash-tree.ts'
 import type { Intake } from './intake.ts'
 import { inOneTurn } from './one-turn.ts'
 import { encodeMarks } from './refusals.ts'
 import { encodeRows, type LeafRows, rowBytes, type WireRow, wireRow } from './row-bytes.ts'
-import { createTurns } from './turns.ts'
 import {
   type Answer,
   bytesOf,

@@ -3,12 +3,12 @@ import { leafOf, registerOf } from '../ledger/register.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import type { PeerAnswer } from '../ports/peer-port.ts'
 import type { LeafRecords, RecordStore } from '../ports/record-store.ts'
+import { createTurns } from '../ports/turns.ts'
 import { compareLeaf, type LeafSide } from './compare-rows.ts'
 import { differences, type HashTree, leavesOf, treeOf } from './hash-tree.ts'
 import type { Intake } from './intake.ts'
 import { encodeRows, type LeafRows, wireRow } from './row-bytes.ts'
 import { createStoreAnswer, storeSubject } from './store-copies.ts'
-import { createTurns } from './turns.ts'
 import {
   busyAnswer,
   bytesOf,

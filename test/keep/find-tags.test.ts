@@ -54,7 +54,7 @@ t.test('what is incomplete here is found, and a pin decides for its tag', async 
 })
 
 t.test('a search gives way to others, and ends where its time is up', async t => {
-  const { clock, ledger, isComplete } = await fill(700)
+  const { clock, ledger, isComplete } = await fill(250)
   const stretches: number[] = []
   let turns = 0
   const counted: Pick<TagLedger, 'find'> = {
@@ -68,7 +68,7 @@ t.test('a search gives way to others, and ends where its time is up', async t =>
   const find = createFindTags({ ledger: counted, isComplete, clock })
   const nothing: TagSearch = { source: 'push' }
   const first = await find(nothing, { after: undefined, limit: 10 })
-  t.strictSame(first, { tags: [], next: nameOf(499) }, 'nothing yet, and where it goes on')
+  t.strictSame(first, { tags: [], next: nameOf(199) }, 'nothing yet, and where it goes on')
   t.strictSame(stretches, [0, 1], 'others had their turn between two stretches')
   t.strictSame(await find(nothing, { after: first.next, limit: 10 }), {
     tags: [],

@@ -60,7 +60,7 @@ t.test('a node says by image and platform how much it lacks, and what it answers
       { lacks: [undefined, undefined], knows: [], madeFor: new Map() },
     ],
   })
-  t.strictSame(await ask(), surveyHere(parts, images), 'as it does to itself')
+  t.strictSame(await ask(), await surveyHere(parts, images), 'as it does to itself')
 })
 
 t.test('who does not answer, or answers something else, has said nothing', async t => {

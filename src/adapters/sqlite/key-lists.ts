@@ -28,6 +28,8 @@ import type { Reader } from './reader.ts'
 const chunk = 500
 /** Keys counted before others have their turn: some 0.2 ms. */
 const countedAtOnce = 500
+/** The count of a large ledger is believed for so many times as long as it took; one of a single turn is made anew each time. */
+const believedShare = 50
 const nothingCounted = { count: 0, until: undefined }
 
 /** The ledger's lists: what is committed and what is pending, in one order. */
@@ -133,6 +135,24 @@ export function createKeyLists(parts: {
     return { found: tellEarlier(found, lists.moved(upTo(range, until))), until }
   }
 
+  let lastCount = 0
+  let countBelievedUntilMs = 0
+
+  async function countAnew(): Promise<{ readonly count: number; readonly turns: number }> {
+    const forgotten = reader.read(r => r.lists.forgottenKeys(), [])
+    // A ban of whoever had it forgotten brings a tag back.
+    const isGone = (key: string) => !exclusions.any() || !isKnown(committedState(key), exclusions)
+    let count = pending.moreOf(state => isKnown(state, exclusions))
+    count -= forgotten.filter(isGone).length
+    for (let after = '', turns = 1; ; turns += 1) {
+      const page = reader.read(r => r.lists.countObserved(after, countedAtOnce), nothingCounted)
+      count += page.count
+      if (page.until === undefined) return { count, turns }
+      after = page.until
+      await nextTurn()
+    }
+  }
+
   return {
     parse: parseKey,
     listTags(repository, after, limit) {
@@ -172,18 +192,13 @@ export function createKeyLists(parts: {
     },
     pinnedNames: () => [...pinnedNames()],
     async countTags() {
-      const forgotten = reader.read(r => r.lists.forgottenKeys(), [])
-      // A ban of whoever had it forgotten brings a tag back.
-      const isGone = (key: string) => !exclusions.any() || !isKnown(committedState(key), exclusions)
-      let count = pending.moreOf(state => isKnown(state, exclusions))
-      count -= forgotten.filter(isGone).length
-      for (let after = ''; ; ) {
-        const page = reader.read(r => r.lists.countObserved(after, countedAtOnce), nothingCounted)
-        count += page.count
-        if (page.until === undefined) return count
-        after = page.until
-        await nextTurn()
-      }
+      const beganMs = performance.now()
+      if (beganMs < countBelievedUntilMs) return lastCount
+      const { count, turns } = await countAnew()
+      const endedMs = performance.now()
+      lastCount = count
+      countBelievedUntilMs = turns === 1 ? 0 : endedMs + believedShare * (endedMs - beganMs)
+      return count
     },
     countPins() {
       const keys = pinnedNames()

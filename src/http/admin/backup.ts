@@ -7,7 +7,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { ExclusionBook } from '../../ports/exclusion-book.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PinBook } from '../../ports/pin-book.ts'
-import { createTurns } from '../../sync/turns.ts'
+import { createTurns } from '../../ports/turns.ts'
 import {
   type Backup,
   maxBackupBytes,

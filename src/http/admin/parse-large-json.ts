@@ -1,4 +1,4 @@
-import { createTurns } from '../../sync/turns.ts'
+import { createTurns } from '../../ports/turns.ts'
 import { QueryFault } from './read-query.ts'
 
 /** Of a list so many bytes are parsed at once: that takes about a millisecond. */

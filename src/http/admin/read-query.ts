@@ -1,6 +1,6 @@
 import { IsArray, type Static, type TObject, type TSchema } from 'typebox'
 import { Value } from 'typebox/value'
-import { createTurns } from '../../sync/turns.ts'
+import { createTurns } from '../../ports/turns.ts'
 import { tellFaults, tellUnknown } from './tell-faults.ts'
 
 /** A question that does not fit; the message names each part at fault. */
