@@ -34,7 +34,7 @@ t.test('each part at fault is told with what it may be', t => {
     [
       pinBody,
       { digest: 5 },
-      'the body has an unknown "digest": it may have to, note, author, expiresAt, allowIncomplete, described',
+      'the body has an unknown "digest": it may have to, note, author, expiresAt, allowIncomplete, allowElsewhere, described',
     ],
     [
       pinBody,
