@@ -35,7 +35,8 @@ export const archiveCommands = (askingExitCodes: readonly ExitCode[]): readonly 
   {
     name: 'export',
     summary: 'write images of the running node into a bundle, to be carried elsewhere',
-    usage: 'REF… -o FILE [--pinned] [--self] [--platform LIST] [--referrers] [--since BUNDLE]',
+    usage:
+      'REF… -o FILE [--force] [--pinned] [--self] [--platform LIST] [--referrers] [--since BUNDLE]',
     words: { min: 0, max: Number.POSITIVE_INFINITY },
     description:
       'Writes an OCI image layout as .tar.zst: what the node holds of each image (a tag stands for its pin, else for the newest digest that ' +
@@ -45,6 +46,10 @@ export const archiveCommands = (askingExitCodes: readonly ExitCode[]): readonly 
       'second and the first. Only Holdfast reads it, and says which bundle is missing.',
     options: [
       { name: 'output', short: 'o', value: 'FILE', summary: 'where the bundle is written' },
+      {
+        name: 'force',
+        summary: 'write over the file that is there; it stays until the new one is whole',
+      },
       { name: 'pinned', summary: 'whatever is pinned, and which pins were removed, too' },
       {
         name: 'self',

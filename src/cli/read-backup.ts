@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
-import { parse } from 'yaml'
+import { LineCounter, parse, parseDocument } from 'yaml'
+import { fileReason } from '../config/file-words.ts'
+import { yamlWords } from '../config/yaml-words.ts'
 import { CommandFailure } from './command-failure.ts'
 
 /** What a node takes of one, in bytes. */
@@ -28,8 +30,7 @@ async function read(path: string): Promise<string> {
   try {
     return await (path === '-' ? text(process.stdin) : readFile(path, 'utf8'))
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new CommandFailure('usage', `${path} cannot be read: ${reason}`, cause)
+    throw new CommandFailure('usage', `${path} cannot be read: ${fileReason(cause)}`, cause)
   }
 }
 
@@ -39,7 +40,35 @@ function parseBoth(path: string, written: string): unknown {
   try {
     return isJson ? JSON.parse(written) : parse(written)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause)
-    throw new CommandFailure('usage', `${path} is no ${isJson ? 'JSON' : 'YAML'}: ${reason}`, cause)
+    const { line, why } = isJson ? jsonFault(written, cause) : yamlFault(written)
+    const at = line === undefined ? path : `${path}, line ${line}`
+    const cure = '`holdfast backup` writes such a file'
+    throw new CommandFailure('usage', `${at}: ${why}; ${cure}`, cause)
   }
+}
+
+interface SyntaxFault {
+  readonly line: number | undefined
+  readonly why: string
+}
+
+function yamlFault(written: string): SyntaxFault {
+  const lines = new LineCounter()
+  const [error] = parseDocument(written, { lineCounter: lines, prettyErrors: false }).errors
+  if (error === undefined) return { line: undefined, why: 'this is no YAML' }
+  return { line: lines.linePos(error.pos[0]).line, why: yamlWords(error).problem }
+}
+
+/** The parser tells a place, or quotes what stands there. */
+function jsonFault(written: string, cause: unknown): SyntaxFault {
+  const message = cause instanceof Error ? cause.message : ''
+  const place = / at position (\d+)/.exec(message)?.[1]
+  if (place !== undefined) {
+    const line = written.slice(0, Number(place)).split('\n').length
+    return { line, why: 'from here on this is no JSON' }
+  }
+  const isCut = /end of JSON input/.test(message)
+  // JSON is YAML, and that parser always tells a place.
+  const { line } = yamlFault(written)
+  return { line, why: isCut ? 'the JSON ends too early' : 'this is no JSON' }
 }

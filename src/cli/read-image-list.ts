@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
+import { fileReason } from '../config/file-words.ts'
+import { yamlWords } from '../config/yaml-words.ts'
 import { OciError } from '../oci/errors.ts'
 import { parseReference, quote } from '../oci/reference.ts'
 import { CommandFailure } from './command-failure.ts'
@@ -29,8 +31,7 @@ async function read(file: string): Promise<string> {
   try {
     return file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new CommandFailure('usage', `${file} cannot be read: ${reason}`, cause)
+    throw new CommandFailure('usage', `${file} cannot be read: ${fileReason(cause)}`, cause)
   }
 }
 
@@ -42,7 +43,9 @@ function asYaml(content: string, file: string): readonly Entry[] | undefined {
   if (fault !== undefined) {
     if (!/\.ya?ml$/i.test(file)) return undefined
     const { line } = lineCounter.linePos(fault.pos[0])
-    throw new CommandFailure('usage', `${at(file, line)}: no YAML: ${fault.message}`, fault)
+    const { problem, cure } = yamlWords(fault)
+    const told = cure === undefined ? problem : `${problem}; ${cure}`
+    throw new CommandFailure('usage', `${at(file, line)}: ${told}`, fault)
   }
   const { contents } = document
   const list = isMap(contents) ? contents.get('images') : contents

@@ -4,6 +4,7 @@ import { checkTogether } from './check.ts'
 import { type Config, completeConfig } from './config.ts'
 import { readEnvironment } from './environment.ts'
 import { type Fault, type Finding, faultAt, inOrder, type Origin } from './faults.ts'
+import { fileReason } from './file-words.ts'
 import { type Flag, readFlags } from './flags.ts'
 import { expandPaths, listPaths } from './paths.ts'
 import { readValue } from './read-value.ts'
@@ -76,7 +77,7 @@ async function readSourceFile(source: ConfigSources['file']): Promise<WrittenFil
   try {
     return parseConfigFile(await readFile(source.path, 'utf8'), source.path)
   } catch (error) {
-    const problem = `the configuration file ${source.path} cannot be read: ${reasonOf(error)}`
+    const problem = `the configuration file ${source.path} cannot be read: ${fileReason(error)}`
     return { ...nothing, faults: [{ path: '', origin: source.origin, problem }] }
   }
 }
@@ -91,23 +92,11 @@ async function findUnreadable(
       await access(value, constants.R_OK)
       return undefined
     } catch (error) {
-      const problem = `cannot be read: ${reasonOf(error)}`
+      const problem = `cannot be read: ${fileReason(error)}`
       return faultAt({ path, problem, shown: JSON.stringify(value) }, originOf({ path }))
     }
   })
   return (await Promise.all(faults)).filter(fault => fault !== undefined)
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EACCES: 'permission denied',
-  EISDIR: 'it is a directory',
-  ENOTDIR: 'a part of the path is no directory',
-}
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return reasons[code] ?? (code || 'unknown error')
 }
 
 const overlap = (a: Path, b: Path): boolean =>

@@ -10,6 +10,7 @@ import {
 } from 'yaml'
 import type { Fault, Origin } from './faults.ts'
 import { isMapping, type Path } from './schema-node.ts'
+import { yamlWords } from './yaml-words.ts'
 
 /** A configuration file, parsed but not yet judged. */
 export interface WrittenFile {
@@ -33,14 +34,17 @@ export function parseConfigFile(text: string, file: string): WrittenFile {
     const { line, col } = lines.linePos(offset)
     return { kind: 'file', file, line, column: col }
   }
-  const faults = [...document.errors, ...document.warnings].map(error => syntaxFault(error, place))
+  const found = [...document.errors, ...document.warnings]
+  // What is not finished is told once for each thing that is open.
+  const once = new Map(found.map(error => [`${error.code} ${error.pos[0]}`, error]))
+  const faults = [...once.values()].map(error => syntaxFault(error, place))
   const value = faults.length > 0 ? {} : contentOf(document, file, faults)
   if (!isMapping(value)) {
-    const found = Array.isArray(value) ? 'a list' : 'plain text'
+    const kind = Array.isArray(value) ? 'a list' : 'plain text'
     faults.push({
       path: '',
       origin: place(document.contents?.range?.[0]),
-      problem: `the file must be a mapping, and it is ${found}`,
+      problem: `the file must be a mapping, and it is ${kind}`,
       cure: 'begin with lines like `mode: auto`',
     })
   }
@@ -65,21 +69,8 @@ function contentOf(document: Document, file: string, faults: Fault[]): unknown {
   }
 }
 
-const causes: Readonly<Record<string, readonly [problem: string, cure: string]>> = {
-  DUPLICATE_KEY: ['this key is written twice in one mapping', 'keep one of them'],
-  TAB_AS_INDENT: ['the line is indented with a tab', 'YAML is indented with spaces'],
-  MULTIPLE_DOCS: ['a second document begins here', 'keep one: remove the line ---'],
-  NON_STRING_KEY: ['a key must be text', 'put it in quotes'],
-  TAG_RESOLVE_FAILED: ['this tag is not known', 'remove the tag or put the text in quotes'],
-}
-
 function syntaxFault(error: YAMLError, place: (offset: number) => Origin): Fault {
-  const [problem, cure] = causes[error.code] ?? [
-    // Whatever the parser quotes of the file may be a secret, and it quotes behind a colon or in quotes.
-    `this is no YAML: ${error.message.replace(/[:"'`\\].*/s, '').trim()}`,
-    undefined,
-  ]
-  return { path: '', origin: place(error.pos[0]), problem, cure }
+  return { path: '', origin: place(error.pos[0]), ...yamlWords(error) }
 }
 
 /** Where the value at `path` begins; where its key does, when it has no value or the key is asked for; else what is nearest. */

@@ -54,7 +54,7 @@ const wordsOf: Readonly<Record<string, readonly string[]>> = {
   backup: [],
   restore: [file],
   import: [file],
-  export: ['nginx', '-o', join(dir, 'none.tar.zst')],
+  export: ['nginx', '--force', '-o', join(dir, 'none.tar.zst')],
   peers: [],
   'mesh status': [],
 }

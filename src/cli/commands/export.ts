@@ -1,7 +1,8 @@
 import { createWriteStream } from 'node:fs'
-import { realpath, rename, rm, stat } from 'node:fs/promises'
+import { lstat, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { fileReason, writeReason } from '../../config/file-words.ts'
 import { formatReference } from '../../oci/reference.ts'
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi, type Download } from '../admin-api.ts'
@@ -22,6 +23,7 @@ export const run: RunCommand = async context => {
     throw new CommandFailure('usage', 'name images to export, --pinned or --self')
   }
   const since = await readSince(context, file)
+  await mustBeFree(file, options['force'] !== undefined)
   const api = createAdminApi(await findAdmin(context))
   const query = {
     ref: words.map(word => formatReference(readReference(word))),
@@ -51,10 +53,26 @@ async function write({ terminal }: CommandContext, { bytes, header }: Download, 
     progress.end(true)
   } catch (cause) {
     await rm(unfinished, { force: true })
-    throw new CommandFailure('failed', `the bundle was not written: ${reasonOf(cause)}`, cause)
+    throw new CommandFailure(
+      'failed',
+      `${file} was not written: ${reasonOf(cause, writeReason)}`,
+      cause,
+    )
   } finally {
     progress.end()
   }
+}
+
+/** Throws `CommandFailure` with `usage` where something lies at the path that is not to be lost. */
+async function mustBeFree(file: string, isForced: boolean): Promise<void> {
+  const there = await lstat(file).catch(() => undefined)
+  if (there === undefined) return
+  if (!there.isFile() && !there.isSymbolicLink()) {
+    throw new CommandFailure('usage', `-o ${file}: a bundle is written to a file, and this is none`)
+  }
+  if (isForced) return
+  const cure = 'name another file, or write over it with --force'
+  throw new CommandFailure('usage', `${file} is there already: ${cure}`)
 }
 
 /** The earlier bundle, which may lie on the stick that the new one is written to. */
@@ -69,7 +87,7 @@ async function readSince({ options, parts }: CommandContext, file: string) {
     const { readBundleNote } = await parts.loadEarlierBundle()
     return { name: basename(path), note: await readBundleNote(path) }
   } catch (cause) {
-    throw new CommandFailure('usage', `--since ${path}: ${reasonOf(cause)}`, cause)
+    throw new CommandFailure('usage', `--since ${path}: ${reasonOf(cause, fileReason)}`, cause)
   }
 }
 
@@ -87,5 +105,8 @@ function tell({ header }: Download, size: number, since: string | undefined): st
   return `${of}; ${leftOut} blobs (${bytes}) are left out: whoever imports it needs ${since} first`
 }
 
-const reasonOf = (cause: unknown): string =>
-  cause instanceof Error ? cause.message : String(cause)
+/** What a file system says is said in words of ours, all else in those of the node. */
+function reasonOf(cause: unknown, ofFile: (cause: unknown) => string): string {
+  if (cause instanceof Error && 'syscall' in cause && 'path' in cause) return ofFile(cause)
+  return cause instanceof Error ? cause.message : String(cause)
+}

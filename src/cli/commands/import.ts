@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
+import { fileReason } from '../../config/file-words.ts'
 import { findAdmin } from '../admin-address.ts'
 import { createAdminApi } from '../admin-api.ts'
 import { type ImportAnswer, importAnswer } from '../answers.ts'
@@ -58,8 +59,7 @@ async function* counted(
 }
 
 function unread(file: string, cause: unknown): CommandFailure {
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new CommandFailure('usage', `${file} cannot be read: ${reason}`, cause)
+  return new CommandFailure('usage', `${file} cannot be read: ${fileReason(cause)}`, cause)
 }
 
 function lines({ images, addedBytes, warnings }: ImportAnswer, { terminal }: CommandContext) {

@@ -1,4 +1,5 @@
 import { lstat, writeFile } from 'node:fs/promises'
+import { writeReason } from '../../config/file-words.ts'
 import { findAdmin } from '../admin-address.ts'
 import { type AdminApi, createAdminApi } from '../admin-api.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
@@ -29,8 +30,7 @@ export const run: RunCommand = async context => {
   try {
     await writeFile(file, bytes, { mode: 0o600, flag: file === stdout ? 'w' : 'wx' })
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new CommandFailure('failed', `${file} was not written: ${reason}`, cause)
+    throw new CommandFailure('failed', `${file} was not written: ${writeReason(cause)}`, cause)
   }
   const unheard = told.filter(one => 'error' in one)
   for (const one of unheard) terminal.err(`holdfast: ${one.node}: ${tellUnheard(one)}\n`)

@@ -134,8 +134,8 @@ t.test('what was done before the node was gone is told', async t => {
 t.test('a file that is none is told before anything is said', async t => {
   for (const [file, why] of [
     ['hello', /is no file of holdfast backup/],
-    ['{"a": ', /is no JSON: /],
-    ['a: [', /is no YAML: /],
+    ['{"a": ', /, line 1: the JSON ends too early; `holdfast backup` writes such a file$/m],
+    ['a: [', /, line 1: a list, mapping or quote that begins before this is not finished; /],
     ['{}', /is no file of holdfast backup/],
     [JSON.stringify({ ...written, node: 'x'.repeat(maxBackupBytes) }), /larger than a node takes/],
   ] as const) {
@@ -146,7 +146,10 @@ t.test('a file that is none is told before anything is said', async t => {
   }
   t.equal(mostSent, maxBackupBytes)
   const { env } = await start(t, [])
-  t.match(await cli(['restore', '/nowhere/x'], { env }), { code: 2, err: /cannot be read: ENOENT/ })
+  t.match(await cli(['restore', '/nowhere/x'], { env }), {
+    code: 2,
+    err: /x cannot be read: there is no such file$/m,
+  })
 })
 
 t.test('a person reads a table', async t => {

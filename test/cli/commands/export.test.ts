@@ -41,7 +41,7 @@ t.test('a bundle that breaks off leaves no file', async t => {
   const dir = t.testdir({})
   const env = { HOLDFAST_ADDRESS: `127.0.0.1:${port}`, HOLDFAST_ADMIN_TOKEN: 'sesame' }
   const ran = await cli(['export', 'nginx', '-o', join(dir, 'b.tar.zst')], { env })
-  t.match(ran, { code: 6, err: /the bundle was not written/ })
+  t.match(ran, { code: 6, err: /was not written/ })
   t.strictSame(await readdir(dir), [])
 })
 
@@ -102,10 +102,43 @@ t.test('an earlier bundle that is none, or is to be overwritten, is a mistake', 
   })
   const ran = (since: string, to = 'b.tar.zst') =>
     cli(['export', 'nginx', '--since', join(dir, since), '-o', join(dir, to)], { env: node.env })
-  t.match(await ran('none.tar'), { code: 2, err: /none.tar: ENOENT/ })
+  t.match(await ran('none.tar'), { code: 2, err: /none.tar: there is no such file$/m })
   t.match(await ran('image.tar'), { code: 2, err: /is no bundle that holdfast export wrote/ })
   t.match(await ran('torn.tar.zst'), { code: 2, err: /zstd stream is broken or cut short/ })
   t.match(await ran('later.tar'), { code: 2, err: /no format that is known/ })
   t.match(await ran('base.tar', 'base.tar'), { code: 2, err: /take the place of the one/ })
   t.strictSame(node.asked, [])
+})
+
+t.test('what is there is not written over, unless that is wanted', async t => {
+  const node = await scriptAdmin(t, () => [200, 'a new bundle'])
+  const dir = t.testdir({ 'b.tar': 'the old one' })
+  const file = join(dir, 'b.tar')
+  const refused = await cli(['export', 'nginx', '-o', file], { env: node.env })
+  t.match(refused, { code: 2, err: /b\.tar is there already: .*--force\n$/ })
+  t.equal(node.asked.length, 0)
+  t.equal(await readFile(file, 'utf8'), 'the old one')
+  t.match(await cli(['export', 'nginx', '-o', file, '--force'], { env: node.env }), { code: 0 })
+  t.equal(await readFile(file, 'utf8'), 'a new bundle')
+  t.match(await cli(['export', 'nginx', '-o', dir, '--force'], { env: node.env }), {
+    code: 2,
+    err: /a bundle is written to a file, and this is none/,
+  })
+  const nowhere = await cli(['export', 'nginx', '-o', join(dir, 'no', 'b')], { env: node.env })
+  t.match(nowhere, { code: 6, err: /no\/b was not written: there is no such directory\n$/ })
+})
+
+t.test('a bundle that breaks off leaves what was there, with --force too', async t => {
+  const server = createServer((_request, response) => {
+    response.write('half of a bundle', () => response.destroy())
+  })
+  const env = {
+    HOLDFAST_ADDRESS: `127.0.0.1:${await listen(t, server)}`,
+    HOLDFAST_ADMIN_TOKEN: 'x',
+  }
+  const dir = t.testdir({ 'b.tar': 'the old one' })
+  const ran = await cli(['export', 'nginx', '-o', join(dir, 'b.tar'), '--force'], { env })
+  t.match(ran, { code: 6, err: /b\.tar was not written/ })
+  t.strictSame(await readdir(dir), ['b.tar'])
+  t.equal(await readFile(join(dir, 'b.tar'), 'utf8'), 'the old one')
 })

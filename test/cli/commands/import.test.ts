@@ -57,6 +57,6 @@ t.test('what cannot be read to its end is no fault of the node', async t => {
   const node = await scriptAdmin(t, () => [200, answer])
   t.match(await cli(['import', t.testdir({})], { env: node.env }), {
     code: 2,
-    err: /cannot be read: EISDIR/,
+    err: /cannot be read: it is a directory/,
   })
 })
