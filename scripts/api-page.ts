@@ -21,7 +21,7 @@ interface Shape {
 const head = `# Admin API
 
 For the operator of a node: what every command does, a program can do, too. This page is made from the sources, as is
-[openapi.json](openapi.json), which says the same to programs and is served at \`/api/v1/openapi.json\`.
+[openapi.json](openapi.json), which says the same to programs and is served at \`/api/v1/openapi.json\`, without a token, too.
 
 - **Where.** \`http://127.0.0.1:5051\` and, where \`admin.socket\` names one, a unix socket whose file mode is the permission. Other addresses only
   with TLS.

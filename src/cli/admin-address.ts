@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Config } from '../config/config.ts'
+import { fileReason } from '../config/file-words.ts'
 import { formatListen, isLoopback, type ListenAddress, parseListen } from '../config/listen.ts'
 import type { CommandContext } from './command.ts'
 import { CommandFailure } from './command-failure.ts'
@@ -99,24 +100,30 @@ async function readToken(path: string, remote?: string): Promise<string> {
   try {
     const lines = (await readFile(path, 'utf8')).split('\n').map(line => line.trim())
     const first = lines.find(line => line !== '' && !line.startsWith('#'))
-    return first?.split(/\s+/)[0] ?? ''
+    if (first === undefined) throw new CommandFailure('denied', `${path} holds no token`)
+    return first.split(/\s+/)[0] ?? ''
   } catch (cause) {
+    if (cause instanceof CommandFailure) throw cause
     if (remote !== undefined) {
       const cure = 'name a file with --token-file FILE, or set HOLDFAST_ADMIN_TOKEN'
       const none = `none can be read from ${path}`
       throw new CommandFailure('denied', `${remote} wants its token: ${cure}; ${none}`, cause)
     }
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-    const cure =
-      code === 'ENOENT'
-        ? 'the node makes it at its first start; is this its --data-dir?'
-        : 'run this as the user of the node, or name another with --token-file FILE'
     throw new CommandFailure(
       'denied',
-      `the admin token cannot be read from ${path}: ${cure}`,
+      `the admin token cannot be read from ${path}: ${tokenCure(cause)}`,
       cause,
     )
   }
+}
+
+function tokenCure(cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  if (code === 'ENOENT') {
+    return 'the node makes it at its first start; is this its --data-dir? Else name another with --token-file FILE, or set HOLDFAST_ADMIN_TOKEN'
+  }
+  if (code !== 'EACCES' && code !== 'EPERM') return fileReason(cause)
+  return 'permission denied; run this as the user of the node, or name a file that you may read with --token-file FILE'
 }
 
 async function readCa(path: string | undefined): Promise<string | undefined> {

@@ -50,6 +50,19 @@ t.test('a token that cannot be read says where it should be', async t => {
   })
 })
 
+t.test('a file that holds no token, or is none, is told as that', async t => {
+  const { env } = await scriptAdmin(t, () => [200, answer])
+  const dir = t.testdir({ empty: '# nothing\n' })
+  t.match(await cli(['log-level', '--token-file', join(dir, 'empty')], { env }), {
+    code: 5,
+    err: /empty holds no token\n$/,
+  })
+  t.match(await cli(['log-level', '--token-file', dir], { env }), {
+    code: 5,
+    err: /cannot be read from .*: it is a directory\n$/,
+  })
+})
+
 t.test('a node elsewhere has a token of its own, and how to name it is told', async t => {
   const dataDir = t.testdir({})
   const { code, err } = await cli([

@@ -108,7 +108,9 @@ const bodiesAreNoSurprise: Proof = async (t, node, operation) => {
   const { status } = await node.exercise(t, operation, { headers, body: {} })
   t.equal(status, 415)
   if (!Buffer.isBuffer(exerciseOf(operation.id).body)) return
-  t.equal((await node.exercise(t, operation, { body: {} })).status, 415, 'JSON is no bytes')
+  const json = await node.exercise(t, operation, { body: {} })
+  t.equal(json.status, 415, 'JSON is no bytes')
+  t.match(json.body, { detail: /^send the body with "Content-Type: / })
 }
 
 const isDoneOnAnother = async (

@@ -156,6 +156,7 @@ export async function createAdmin(
     token: parts.token,
     clock: parts.clock,
     isTrusted: request => onSocket.has(request),
+    openPath: openApiPath,
   })
   tellProblems(app, parts.log)
   const answers = createAdminAnswers(parts, options)
@@ -198,7 +199,7 @@ export async function createAdmin(
   addAllNodes(add, { node: parts.node, asOf })
   addExport(add, parts.exportImages, parts.ownImage)
   addImport(app, add, { importArchive: parts.importArchive, stallMs, asOf })
-  app.get('/api/v1/openapi.json', async () => toOpenApi(Object.values(operations)))
+  app.get(openApiPath, async () => toOpenApi(Object.values(operations)))
 
   const listener = createListener(app, { address, graceMs })
   if (socket === undefined) return listener
@@ -236,6 +237,8 @@ function tellProblems(app: FastifyInstance, log: Log): void {
     return sendProblem(reply, { status: 500, detail })
   })
 }
+
+const openApiPath = '/api/v1/openapi.json'
 
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || host.startsWith('127.')

@@ -30,10 +30,13 @@ export function admitCallers(
   {
     token,
     isTrusted,
+    openPath,
     clock,
   }: {
     readonly token: TokenFile
     readonly isTrusted: (request: IncomingMessage) => boolean
+    /** What is told to everybody, there is nothing of this node in it. */
+    readonly openPath: string
     readonly clock: Pick<Clock, 'monotonicMs'>
   },
 ): Callers {
@@ -57,6 +60,7 @@ export function admitCallers(
       callers.set(request.raw, onSocket)
       return done()
     }
+    if (request.routeOptions.url === openPath) return done()
     const address = request.ip
     const given = tokenIn(request)
     const holder = given === undefined ? undefined : token.holderOf(given)
@@ -72,7 +76,7 @@ export function admitCallers(
     }
     if (given !== undefined) fail(address)
     reply.header('WWW-Authenticate', 'Bearer realm="holdfast"')
-    return sendProblem(reply, { status: 401, detail: tellPlace(token) })
+    return sendProblem(reply, { status: 401, detail: tellToken(given, token) })
   })
 
   return {
@@ -85,9 +89,12 @@ export function admitCallers(
 const tokenIn = ({ headers }: FastifyRequest): string | undefined =>
   /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
 
-/** Where a token is to be had, and whether a newer one counts. */
-function tellPlace({ path, failure }: TokenFile): string {
-  const isRead = failure() === undefined
-  const doubt = isRead ? '' : ', which is not taken as it is now: the log and /readyz say why'
-  return `the token, sent as "Authorization: Bearer …", lies in ${path} on the node${doubt}`
+/** What is wrong with the token that came, where one is to be had, and whether a newer one counts. */
+function tellToken(given: string | undefined, { path, failure }: TokenFile): string {
+  const doubt =
+    failure() === undefined ? '' : '; it is not taken as it is now: the log and /readyz say why'
+  const file = `admin.tokenFile, on the node ${path}`
+  return given === undefined
+    ? `no token was sent: send one of ${file}, as "Authorization: Bearer TOKEN"${doubt}`
+    : `the token is none of those in ${file}${doubt}`
 }

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { IsObject, type TSchema } from 'typebox'
 import { Refusal } from '../../keep/operator-word.ts'
 import { OciError } from '../../oci/errors.ts'
@@ -106,7 +106,7 @@ export async function readBodyOf(
     return isLarge ? readLargeBody(body, given) : readBody(body, given)
   }
   if (given == null || given instanceof Readable) return given
-  throw new ProblemError(415, `the body is to be sent as ${body.bytes}`)
+  throw new ProblemError(415, `send the body with "Content-Type: ${body.bytes}"`)
 }
 
 const isBytes = (body: TSchema | Bytes): body is Bytes => 'bytes' in body
@@ -121,9 +121,21 @@ export function problemOf(error: unknown): Problem | undefined {
   if (error instanceof HoldfastError && error.code === 'ledger-unusable') {
     return { status: 503, detail: `it was not written: ${error.message}` }
   }
-  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined
-  const isTheirs = typeof status === 'number' && status >= 400 && status < 500
-  return isTheirs && error instanceof Error ? { status, detail: error.message } : undefined
+  return error instanceof Error ? faultOfTheirs(error) : undefined
+}
+
+/** Of a request that fastify does not take. */
+function faultOfTheirs(error: Error): Problem | undefined {
+  const { statusCode: status, code } = error as Partial<FastifyError>
+  if (status === undefined || status < 400 || status >= 500) return undefined
+  return { status, detail: ofBodies[code ?? ''] ?? error.message }
+}
+
+/** What fastify finds wrong with a body, in words that say what to do. */
+const ofBodies: Readonly<Record<string, string>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'send a body as JSON, with "Content-Type: application/json"',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'the body is no JSON',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'the body is empty: send JSON, or leave Content-Type out',
 }
 
 const statuses = {

@@ -27,6 +27,14 @@ t.test('every operation of the document is routed, and knows its callers', async
   }
 })
 
+t.test('the document needs no token: there is nothing of the node in it', async t => {
+  const { ask } = await startAdmin(t)
+  const headers = { authorization: '' }
+  t.equal((await ask('/api/v1/openapi.json', { headers })).status, 200)
+  t.equal((await ask('/api/v1/openapi.json/', { headers })).status, 401)
+  t.equal((await ask('/api/v1/status', { headers })).status, 401)
+})
+
 t.test('a body that may be left out is told as that', async t => {
   const { putNodeMode, nodeGc, putPin, importArchive } = operations
   const { paths } = toOpenApi([putNodeMode, nodeGc, putPin, importArchive]) as {

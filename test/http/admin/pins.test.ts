@@ -325,7 +325,10 @@ t.test('bodies that make no sense are 400 with what is wrong', async t => {
   }
   t.equal((await ask(`${path}?copies=0`, { method: 'PUT', body: {} })).status, 400)
   const headers = { 'content-type': 'text/plain', authorization: `Bearer ${token}` }
-  t.equal((await ask(path, { method: 'PUT', body: {}, headers })).status, 415)
+  t.match(await ask(path, { method: 'PUT', body: {}, headers }), {
+    status: 415,
+    body: { detail: 'send a body as JSON, with "Content-Type: application/json"' },
+  })
   t.equal(asked.length, 0)
 })
 
