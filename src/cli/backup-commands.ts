@@ -5,7 +5,8 @@ import type { ExitCode } from './exit-codes.ts'
 export const backupCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => [
   {
     name: 'backup',
-    summary: 'print what operators said: pins, keeps, blocks, bans and schedules',
+    summary:
+      'print what operators said: pins, keeps, blocks, bans, schedules and mode',
     usage: '',
     words: { min: 0, max: 0 },
     description:
@@ -23,7 +24,7 @@ export const backupCommands = (askingExitCodes: readonly ExitCode[]): readonly C
   },
   {
     name: 'restore',
-    summary: 'say anew what a backup holds',
+    summary: 'say anew what a backup holds, and tell what came of each entry',
     usage: 'FILE|- [--replace] [--dry-run]',
     words: { min: 1, max: 1 },
     description:

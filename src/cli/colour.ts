@@ -13,7 +13,7 @@ const colours: readonly (readonly [state: RegExp, code: number])[] = [
     /^(at risk|suspect|expired|in-force,|incomplete|\d+ blobs? missing|manifest not held|not |left)/,
     33,
   ],
-  [/^(ready|alive|answers|in-force|complete|stands|said)/, 32],
+  [/^(ready|alive|answers|in-force|complete|restored|as before)/, 32],
 ]
 
 const paint: Paint = text => {

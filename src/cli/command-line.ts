@@ -38,7 +38,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   const given = tokens.filter(token => token.kind === 'option').map(asGiven)
   const wantsHelp = isHelp || given.some(one => one.name === 'help')
   const group = wantsHelp && name !== undefined && below(name).length > 0 ? name : undefined
-  const command = name === undefined || group !== undefined ? undefined : known(name)
+  const command = name === undefined || group !== undefined ? undefined : known(name, words[0])
   const taken = command === undefined ? globalOptions : optionsOf(command)
   for (const one of given) check(one, taken, command)
   const own = given.filter(({ name }) => taken.some(option => option.name === name))
@@ -92,21 +92,26 @@ const isNegated = (name: string): boolean => name.startsWith('no-') && isSwitch(
 const below = (name: string): readonly Command[] =>
   commands.filter(one => one.name.startsWith(`${name} `))
 
-function known(name: string): Command {
+/** @param next the word after it */
+function known(name: string, next: string | undefined): Command {
   const command = findCommand(name)
   if (command !== undefined) return command
   const longer = below(name)
+  const meant = next === undefined ? undefined : nearest(`${name} ${next}`, namesOf(longer))
+  if (meant !== undefined) {
+    const typed = JSON.stringify(`${name} ${next}`)
+    throw new CommandFailure('usage', `${typed} is no command; did you mean ${meant}?`)
+  }
   if (longer.length > 0) {
     const names = longer.map(one => `holdfast ${one.name}`).join(', ')
     throw new CommandFailure('usage', `${JSON.stringify(name)} wants one word more: ${names}`)
   }
-  const near = nearest(
-    name,
-    commands.map(one => one.name),
-  )
+  const near = nearest(name, namesOf(commands))
   const cure = near === undefined ? 'holdfast --help lists the commands' : `did you mean ${near}?`
   throw new CommandFailure('usage', `${JSON.stringify(name)} is no command; ${cure}`)
 }
+
+const namesOf = (some: readonly Command[]): readonly string[] => some.map(({ name }) => name)
 
 function check(given: Given, taken: readonly Option[], command: Command | undefined): void {
   checkName(given, taken, command)

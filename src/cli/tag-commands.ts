@@ -14,7 +14,7 @@ const searching: readonly Option[] = [
     value: 'DURATION',
     summary: 'those that their registry did not confirm for longer than that: 12h, 7d',
   },
-  { name: 'incomplete', summary: 'those of which this node does not hold everything' },
+  { name: 'incomplete', summary: 'those that could not be run from this node alone' },
   {
     name: 'source',
     value: 'SOURCE',
@@ -34,7 +34,8 @@ export const tagCommands = (askingExitCodes: readonly ExitCode[]): readonly Comm
     words: { min: 0, max: 1 },
     description:
       'Lists every remembered tag with its digest, or those of one repository; with options only those that fit all of them. A tag is ' +
-      'incomplete here when this node lacks some of the image that it stands for, for its own platforms: other nodes may hold it.',
+      'incomplete here when this node lacks some of what its own platforms need of the image, which other nodes may hold, or the image has nothing ' +
+      'for them; `explain` tells which.',
     options: searching,
     examples: [
       { line: 'holdfast tags', does: 'all' },

@@ -60,6 +60,8 @@ t.test('help is asked for before or after the command', async t => {
 
 t.test('what is wrong is told with the nearest right', async t => {
   const wrong: [argv: string[], message: RegExp][] = [
+    [['mesh', 'stats'], /"mesh stats" is no command; did you mean mesh status\?/],
+    [['mesh', 'nonsense'], /wants one word more: holdfast mesh status, /],
     [['reslove'], /"reslove" is no command; did you mean resolve\?/],
     [['xyzzy'], /holdfast --help lists the commands/],
     [['resolve', 'x', '--explian'], /--explian is no option; did you mean --explain\?/],

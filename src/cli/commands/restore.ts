@@ -52,12 +52,25 @@ function lines(items: readonly Item[]): readonly Line[] {
       ...(outcome === 'left' ? ['--replace says it anew'] : []),
     ].join('; '),
   ])
-  return columns([['KIND', 'WHAT', 'OUTCOME', ''], ...rows])
+  return [...columns([['KIND', 'WHAT', 'OUTCOME', ''], ...rows]), '', ...summaryLines(items)]
+}
+
+/** How many came to what, by their kinds; then what to do about those that did not. */
+function summaryLines(items: readonly Item[]): readonly Line[] {
+  const told = [...Map.groupBy(items, ({ outcome }) => outcome)].map(([outcome, some]) => {
+    const kinds = [...Map.groupBy(some, ({ kind }) => kind)]
+    const counts = kinds.map(([kind, { length }]) => `${length} ${kind}${length === 1 ? '' : 's'}`)
+    return `${counts.join(', ')} ${words[outcome] ?? outcome}`
+  })
+  const isWhole = items.every(({ outcome }) => fine.includes(outcome))
+  const cure = 'mend what the reasons above say, and restore the same file again'
+  return [told.join('; '), ...(isWhole ? [] : [cure])]
 }
 
 const words: Readonly<Record<string, string>> = {
-  changed: 'said',
-  'would-change': 'would be said',
-  unchanged: 'stands',
-  over: 'has ended',
+  changed: 'restored',
+  'would-change': 'would be restored',
+  unchanged: 'as before',
+  over: 'ended by now',
+  left: 'left as it is',
 }

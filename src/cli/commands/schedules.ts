@@ -27,7 +27,8 @@ export const run: RunCommand = async context => {
 }
 
 function lines(items: readonly ScheduleItem[]): readonly Line[] {
-  if (items.length === 0) return ['nothing recurs']
+  if (items.length === 0)
+    return ["no schedule; `holdfast schedule NAME IMAGE… --every '0 3 * * *'` makes one"]
   const rows = items.map(item => [
     item.name,
     item.every,

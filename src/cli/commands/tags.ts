@@ -4,7 +4,7 @@ import { findAdmin } from '../admin-address.ts'
 import { type AdminApi, createAdminApi, type Query } from '../admin-api.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
-import { findAlike } from '../likely-tags.ts'
+import { fullPrefix, likelyPrefix, likelyRepositories } from '../likely-repositories.ts'
 import { print, readLimit, readReference } from '../print.ts'
 import { columns, type Line } from '../table.ts'
 import { type TagsAnswer, tagsAnswer } from '../tag-answers.ts'
@@ -29,8 +29,8 @@ export const run: RunCommand = async context => {
     items.push(...page.items)
     after = page.next === after ? undefined : (page.next ?? undefined)
   } while (after !== undefined && items.length < limit)
-  const isSearch = searchOptions.some(name => context.options[name] !== undefined)
-  const none = items.length === 0 ? await tellNone(api, search, isSearch) : []
+  const isTold = items.length === 0 && context.write === undefined
+  const none = isTold ? await tellNone(api, search, context) : []
   const { node, asOf } = first
   print(context, { node, asOf, items }, () =>
     none.length > 0 ? none : lines(items, after !== undefined),
@@ -76,26 +76,43 @@ function readSource(text: string | undefined): string | undefined {
 function readRepository({ words }: CommandContext): Repository | undefined {
   const [word] = words
   if (word === undefined) return undefined
-  const reference = readReference(word)
-  if (/:[^/]*$|@/.test(word.replace(/^[^/]*\//, ''))) {
+  if (word.includes('*')) {
+    const begin = word.slice(0, word.indexOf('*'))
     throw new CommandFailure(
       'usage',
-      `tags takes a repository, as in ${formatRepository(reference)}`,
+      `${quote(word)} is a pattern, and tags takes a repository; those that begin alike are listed by --prefix ${fullPrefix(begin)}`,
+    )
+  }
+  const reference = readReference(word)
+  if (/:[^/]*$|@/.test(word.replace(/^[^/]*\//, ''))) {
+    const cure = `\`holdfast explain ${word}\` tells of one tag`
+    throw new CommandFailure(
+      'usage',
+      `tags takes a repository, as in ${formatRepository(reference)}; ${cure}`,
     )
   }
   return { registry: reference.registry, repository: reference.repository }
 }
 
-/** What was looked for, and repositories of other registries that somebody may have meant. */
-async function tellNone(api: AdminApi, search: Query, isSearch: boolean): Promise<string[]> {
-  const { registry, repository } = search
-  if (typeof repository !== 'string') {
-    return [isSearch ? 'no such tag is remembered' : 'no tags are remembered']
+/** What was looked for in vain, and what somebody may have meant. */
+async function tellNone(
+  api: AdminApi,
+  search: Query,
+  { words: [word], options }: CommandContext,
+): Promise<string[]> {
+  const filters = searchOptions.flatMap(name => {
+    const value = options[name]
+    return value === undefined ? [] : value === 'true' ? `--${name}` : `--${name} ${value}`
+  })
+  const fits = filters.length === 0 ? '' : ` fits ${filters.join(' ')}`
+  if (word === undefined) {
+    const none = fits === '' ? 'no tags are remembered' : `no remembered tag${fits}`
+    return [none, ...(await likelyPrefix(api, options['prefix']))]
   }
-  const such = isSearch ? 'no such tag' : 'no tag'
-  const none = `${such} of ${registry}/${repository} is remembered`
-  const alike = isSearch ? [] : await findAlike(api, repository)
-  return alike.length === 0 ? [none] : [none, `did you mean ${alike.join(' or ')}?`]
+  const { registry, repository } = search
+  const of = `tag of ${registry}/${repository}`
+  const none = fits === '' ? `no ${of} is remembered` : `no remembered ${of}${fits}`
+  return [none, ...(filters.length === 0 ? await likelyRepositories(api, word) : [])]
 }
 
 /** It is pinned to something else than it would be answered with. */

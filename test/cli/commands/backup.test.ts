@@ -98,10 +98,11 @@ t.test('it ends with 7 where something was left or refused, and tells why', asyn
   t.match(await restore(t, { items: [{ ...ban, outcome: 'would-change' }] }), { code: 0 })
   const kept = await restore(t, { items: [ban, left] })
   t.equal(kept.code, 7)
-  t.match(kept.out, /pin +a:1@x +left +it is pinned to y; --replace says it anew\n/)
+  t.match(kept.out, /pin +a:1@x +left as it is +it is pinned to y; --replace says it anew\n/)
   const { code, out } = await restore(t, { items: [refused, { ...ban, outcome: 'failed' }] })
   t.equal(code, 7)
   t.match(out, /pin +b:1@x +refused +x is blocked\n/)
+  t.match(out, /\n\n1 pin refused; 1 ban failed\nmend what the reasons above say, and restore /)
 })
 
 t.test('a node that took all the time of an answer is asked to go on', async t => {
@@ -127,7 +128,7 @@ t.test('what was done before the node was gone is told', async t => {
   )
   const { code, out, err } = await cli(['restore', path], { env })
   t.equal(code, 6)
-  t.match(out, /ban +0+ +said\n/)
+  t.match(out, /ban +0+ +restored\n/)
   t.match(err, /oh/)
 })
 
@@ -154,6 +155,9 @@ t.test('a file that is none is told before anything is said', async t => {
 
 t.test('a person reads a table', async t => {
   const { out } = await restore(t)
-  t.match(out, /^KIND +WHAT +OUTCOME *\nban +0+ +said\nkeep +docker.io\/\*\* +stands\n$/)
+  t.match(out, /^KIND +WHAT +OUTCOME *\nban +0+ +restored\nkeep +docker.io\/\*\* +as before\n\n/)
+  t.match(out, /\n1 ban restored; 1 keep as before\n$/)
+  const twice = await restore(t, { items: [ban, ban, { ...ban, outcome: 'would-change' }] })
+  t.match(twice.out, /\n2 bans restored; 1 ban would be restored\n$/)
   t.match(await restore(t, { items: [] }), { code: 0, out: 'the file says nothing\n' })
 })

@@ -107,7 +107,9 @@ t.test('it is removed, and all that recurs is listed', async t => {
   )
   t.match(out, /own-1 .*this node, by its configuration/)
   const none = await scriptAdmin(t, () => [200, { items: [] }])
-  t.match(await cli(['schedules'], { env: none.env }), { out: 'nothing recurs\n' })
+  t.match(await cli(['schedules'], { env: none.env }), {
+    out: /^no schedule; `holdfast schedule NAME IMAGE… --every '0 3 \* \* \*'` makes one\n$/,
+  })
 })
 
 t.test('one that recurs is shown with all of its images', async t => {

@@ -91,7 +91,7 @@ t.test('a search that found nothing says so, and an empty page is not the end', 
   ])
   t.match(await cli(['tags', '--incomplete'], { env: admin.env }), {
     code: 0,
-    out: 'no such tag is remembered\n',
+    out: 'no remembered tag fits --incomplete\n',
   })
   t.equal(admin.asked.length, 2)
 })
@@ -104,8 +104,9 @@ t.test('a repository narrows the list, and a tag is a mistake', async t => {
     out: 'no tag of docker.io/library/nginx is remembered\n',
   })
   t.match(query(0), { registry: 'docker.io', repository: 'library/nginx' })
+  const before = admin.asked.length
   await cli(['tags', 'localhost:5000/app'], { env: admin.env })
-  t.match(query(2), { registry: 'localhost:5000', repository: 'app' })
+  t.match(query(before), { registry: 'localhost:5000', repository: 'app' })
   for (const word of ['nginx:1', 'localhost:5000/app:1', `nginx@sha256:${'a'.repeat(64)}`]) {
     t.match(
       await cli(['tags', word], { env: admin.env }),
@@ -113,6 +114,45 @@ t.test('a repository narrows the list, and a tag is a mistake', async t => {
       word,
     )
   }
+})
+
+t.test('a word that names no repository is taken for what it may be', async t => {
+  const known = ['docker.io/library/nginx:1', 'docker.io/acme/web-front:1', 'b.lan/library/x:1']
+  const { env } = await scriptAdmin(t, ({ searchParams }) => {
+    const begins = known.filter(one => one.startsWith(searchParams.get('prefix') ?? ''))
+    return [200, { items: searchParams.has('repository') ? [] : begins.map(one => item(one)) }]
+  })
+  const hint = async (...words: readonly string[]) =>
+    (await cli(['tags', ...words], { env })).out.split('\n')[1]
+  const prefixes = '--prefix docker.io/library/ or --prefix b.lan/library/'
+  t.equal(await hint('library'), `did you mean ${prefixes}?`)
+  t.equal(await hint('b.lan/library'), 'did you mean --prefix b.lan/library/?')
+  t.equal(await hint('b.lan'), 'did you mean --prefix b.lan/?')
+  t.equal(await hint('ngi'), 'did you mean docker.io/library/nginx?')
+  t.equal(await hint('front'), 'did you mean docker.io/acme/web-front?')
+  t.equal(await hint('acme/front'), '')
+  const { out } = await cli(['tags', '--prefix', 'zzz', '--stale', '1h'], { env })
+  t.equal(out, 'no remembered tag fits --prefix zzz --stale 1h\n')
+})
+
+t.test('a pattern or a tag in the place of a repository is told what to write', async t => {
+  t.match(await cli(['tags', 'ngi*']), { code: 2, err: / --prefix docker\.io\/library\/ngi\n$/ })
+  t.match(await cli(['tags', 'b.lan/x/*']), { code: 2, err: / --prefix b\.lan\/x\/\n$/ })
+  t.match(await cli(['tags', 'nginx:1']), {
+    code: 2,
+    err: /; `holdfast explain nginx:1` tells of one tag\n$/,
+  })
+})
+
+t.test('the beginning of a reference may be written as the reference may', async t => {
+  const { env } = await scriptAdmin(t, ({ searchParams }) => {
+    const isWhole = searchParams.get('prefix') === 'docker.io/library/ngi'
+    return [200, { items: isWhole ? [item('docker.io/library/nginx:1')] : [] }]
+  })
+  t.equal(
+    (await cli(['tags', '--prefix', 'ngi'], { env })).out,
+    'no remembered tag fits --prefix ngi\ndid you mean --prefix docker.io/library/ngi?\n',
+  )
 })
 
 t.test(
@@ -129,7 +169,7 @@ t.test(
     })
     t.match((await cli(['tags', 'nothing'], { env })).out, /library\/nothing is remembered\n$/)
     const { out } = await cli(['tags', 'web', '--incomplete'], { env })
-    t.equal(out, 'no such tag of docker.io/library/web is remembered\n')
+    t.equal(out, 'no remembered tag of docker.io/library/web fits --incomplete\n')
     t.strictSame(JSON.parse((await cli(['tags', 'web', '-o', 'json'], { env })).out), {
       node: 'bridge',
       asOf: '2026-11-20T03:00:00.000Z',
