@@ -5,8 +5,7 @@ import type { ExitCode } from './exit-codes.ts'
 export const backupCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => [
   {
     name: 'backup',
-    summary:
-      'print what operators said: pins, keeps, blocks, bans, schedules and mode',
+    summary: 'print what operators said: pins, keeps, blocks, bans, schedules and mode',
     usage: '',
     words: { min: 0, max: 0 },
     description:

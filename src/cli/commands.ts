@@ -122,7 +122,7 @@ export const commands: readonly Command[] = [
     usage: 'REF|POD [--at TIME] [--node NODE] [--limit N]',
     words: { min: 1, max: 1 },
     description:
-      'For a tag it shows the answers that every node gave, newest first, and the pods that run it; equal answers in a row are one line. For a ' +
+      'For a tag it shows the answers that every node gave, newest first, and the pods that run it; answers in a row with one digest are one. For a ' +
       'pod (NAMESPACE/NAME, or the name) it shows for each container which image it names, which digest runs, whether that is what Holdfast ' +
       'answered when the container was made, who said so, and what it would get now. A word that is the name of a pod means the pod; write ' +
       'nginx:latest for the image. Each node keeps its last ten thousand answers, across restarts, and its pods for keep.runningFor.',

@@ -1,3 +1,4 @@
+import { foldAnswers, type Stretch } from './fold-answers.ts'
 import { formatSayer, properties } from './print.ts'
 import { columns, type Line } from './table.ts'
 import type { NodeWhyAnswer, WhyAnswer, WhyContainer } from './why-answers.ts'
@@ -14,7 +15,7 @@ export function whyLines({ nodes }: WhyAnswer): readonly Line[] {
     )
   }
   const answers = nodes.flatMap(({ node, resolutions }) =>
-    resolutions.map(given => givenLines(node, given)),
+    foldAnswers(resolutions).map(stretch => stretchLines(node, stretch)),
   )
   const runs = nodes.flatMap(({ node, containers }) => containers.map(one => [node, one] as const))
   return separated([...answers, ...(runs.length > 0 ? [runLines(runs)] : [])])
@@ -34,20 +35,34 @@ const separated = (blocks: readonly (readonly Line[])[]): readonly Line[] =>
 const span = (firstAt: string, lastAt: string): string =>
   firstAt === lastAt ? lastAt : `${firstAt} to ${lastAt}`
 
-function givenLines(node: string, given: Given): readonly Line[] {
-  const { reference, digest, source, reason, saidBy, saidByName, firstAt, lastAt, count } = given
+function stretchLines(node: string, stretch: Stretch): readonly Line[] {
+  const { reference, digest, firstAt, lastAt, count, grounds } = stretch
+  const [only] = grounds
+  const isOne = grounds.length === 1
   return [
     span(firstAt, lastAt),
     ...properties([
       ['node', node],
       ['reference', reference],
       ['digest', digest ?? 'none'],
-      ['source', source],
-      ['because', reason],
-      ['said by', formatSayer(saidBy, saidByName)],
+      ...(isOne && only !== undefined ? onlyGround(only) : grounds.map(groundEntry)),
       ['times', String(count)],
     ]),
   ]
+}
+
+type Entry = Parameters<typeof properties>[0][number]
+
+const onlyGround = ({ source, reason, saidBy, saidByName }: Given): readonly Entry[] => [
+  ['source', source],
+  ['because', reason],
+  ['said by', formatSayer(saidBy, saidByName)],
+]
+
+function groundEntry({ source, reason, saidBy, saidByName, count }: Given, at: number): Entry {
+  const sayer = formatSayer(saidBy, saidByName)
+  const by = sayer === undefined ? '' : `, said by ${sayer}`
+  return [at === 0 ? 'because' : '', `${source} ×${count}: ${reason}${by}`]
 }
 
 function containerLines(node: string, one: WhyContainer): readonly Line[] {

@@ -57,6 +57,18 @@ t.test('what was answered for a tag is told by each node, and who runs it', asyn
   })
 })
 
+t.test('answers of one digest in a row are told once, with every ground and how often', async t => {
+  const kept = { ...item, source: 'ledger', reason: 'known to be down: not asked', count: 2 }
+  const { env } = await scriptAdmin(t, () => [200, whole({ resolutions: [item, kept, item] })])
+  const { out } = await cli(['why', 'nginx'], { env })
+  t.equal(out.match(/node {7}bridge/g)?.length, 1)
+  t.match(
+    out,
+    /\n {2}because {4}upstream ×6: confirmed just now, said by https:\/\/registry-1\.docker\.io\n {13}ledger ×2: known to be down: not asked, said by /,
+  )
+  t.match(out, /\n {2}times {6}8\n/)
+})
+
 t.test('a pod: what it names, what runs, who said so, and what it would get now', async t => {
   const other = `sha256:${'c'.repeat(64)}`
   const [image] = container.images
