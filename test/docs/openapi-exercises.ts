@@ -106,7 +106,7 @@ export const exercises: Readonly<Record<string, Exercise>> = {
       ...{ holdfastBackup: 1, node: 'a', at: '2026-11-20T03:00:00Z' },
       ...{ pins: [], keeps: [{ pattern }], blocks: [], bans: [] },
     },
-    largest: 16 * 2 ** 20,
+    largest: 64 * 2 ** 20,
     noted: { subject: 'backup of a, 2026-11-20T03:00:00Z', after: { unchanged: 1 } },
   },
   listJobs: { after: ['putJob'] },
