@@ -32,9 +32,10 @@ export async function findAdmin(context: CommandContext): Promise<AdminAccess> {
   const isTold = written !== undefined && (isSocket || (tokenFile ?? givenToken) !== undefined)
   const config = isTold ? undefined : await requireConfig(context)
   const place = written === undefined ? configured(config) : parseAddress(written)
+  const isElsewhere = written !== undefined && !staysHere(place.url)
   return {
     ...place,
-    token: await tokenFor(place, tokenFile, givenToken, config?.admin.tokenFile),
+    token: await tokenFor(place, isElsewhere, tokenFile, givenToken, config?.admin.tokenFile),
     ca: await readCa(options['ca-file'] ?? config?.admin.tls?.certFile),
   }
 }
@@ -83,8 +84,10 @@ function staysHere({ hostname }: URL): boolean {
   return listen !== undefined && isLoopback(listen)
 }
 
+/** @param isElsewhere an address was told, of another machine */
 async function tokenFor(
   { url, socketPath }: Place,
+  isElsewhere: boolean,
   told: string | undefined,
   given: string | undefined,
   configured: string | undefined,
@@ -92,11 +95,15 @@ async function tokenFor(
   if (told !== undefined) return readToken(told)
   if (given !== undefined) return given
   if (socketPath !== undefined || configured === undefined) return undefined
-  return readToken(configured, staysHere(url) ? undefined : url.origin)
+  if (isElsewhere) {
+    const cure = 'name a file with --token-file FILE, or set HOLDFAST_ADMIN_TOKEN'
+    const why = 'that of the node here is not sent to another machine'
+    throw new CommandFailure('denied', `${url.origin} wants its token: ${cure}; ${why}`)
+  }
+  return readToken(configured)
 }
 
-/** @param remote a node of another machine: the configuration here need not know its token */
-async function readToken(path: string, remote?: string): Promise<string> {
+async function readToken(path: string): Promise<string> {
   try {
     const lines = (await readFile(path, 'utf8')).split('\n').map(line => line.trim())
     const first = lines.find(line => line !== '' && !line.startsWith('#'))
@@ -104,11 +111,6 @@ async function readToken(path: string, remote?: string): Promise<string> {
     return first.split(/\s+/)[0] ?? ''
   } catch (cause) {
     if (cause instanceof CommandFailure) throw cause
-    if (remote !== undefined) {
-      const cure = 'name a file with --token-file FILE, or set HOLDFAST_ADMIN_TOKEN'
-      const none = `none can be read from ${path}`
-      throw new CommandFailure('denied', `${remote} wants its token: ${cure}; ${none}`, cause)
-    }
     throw new CommandFailure(
       'denied',
       `the admin token cannot be read from ${path}: ${tokenCure(cause)}`,

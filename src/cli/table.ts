@@ -140,11 +140,14 @@ const lengthOf = (text: string): number => stripVTControlCharacters(text).length
 const isSpanning = ({ cells, heads }: Row, column: number): boolean =>
   cells.length < heads.length && column === cells.length - 1
 
+/** What stands between spaces; what is to be typed is one word, so that it can be copied as a whole. */
+const wordPattern = /(?:`[^`]*`|[^ `]|`)+/g
+
 /** Lines of whole words; a word that is longer than a line has one of its own. */
 function wrap(text: string, room: number): readonly string[] {
   const lines: string[] = []
   let line = ''
-  for (const word of text.split(' ')) {
+  for (const word of text.match(wordPattern) ?? []) {
     const longer = line === '' ? word : `${line} ${word}`
     if (line !== '' && longer.length > room) {
       lines.push(line)

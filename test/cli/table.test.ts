@@ -142,8 +142,7 @@ t.test('a text goes on in the next line; what is to be typed stays whole', async
   t.strictSame(toLines(text, undefined), [text])
   t.strictSame(toLines(text, 40), [
     '  held here of sha256:aaaaaaaaaaaa…;',
-    '  `holdfast block',
-    `  ${digest}\``,
+    `  \`holdfast block ${digest}\``,
     '  stops that',
   ])
   const document = `node:\n  name: ${'long '.repeat(20)}`
