@@ -157,6 +157,7 @@ export const commands: readonly Command[] = [
       'the uplink were cut. ready: it starts on every node, from what that node or others hold, and as many nodes hold it as keep.copies wants. at risk: it ' +
       'starts, but fewer nodes hold it, or what starts is an earlier image. not ready: on some node nothing would start. While an operator keeps what no known tag fits, or a node does not ' +
       'answer all is at risk at best; --node names those to judge. Copies are counted for each platform. ' +
+      'What refers to an image (signatures, SBOMs) and too few nodes hold is told, and changes no verdict. ' +
       'What mends it is told at the end, the last line being the one command for all that can be fetched: the same with --mend, which makes one warm ' +
       'job, waits for it and reports anew. It leaves the job to go on by itself when that stands still for 30 s, or with Ctrl-C.',
     options: [

@@ -29,11 +29,16 @@ export async function mendReport(
   if (mend == null) return first
   const { terminal } = context
   const tell = (lines: readonly Line[]): void => printAside(context, lines)
-  const { images, nodes, copies } = mend.job
+  const { images, nodes, copies, referrers } = mend.job
   tell([tellWhole(first), `fetching ${imagesOf(images.length)}${sizeOf(mend)}`])
   const id = newJobId()
   const scope = nodes == null ? { copies: copies ?? undefined } : { nodes }
-  await makeJob(api, id, { images, ...scope, note: 'holdfast report --mend' })
+  await makeJob(api, id, {
+    images,
+    ...scope,
+    referrers: referrers ?? undefined,
+    note: 'holdfast report --mend',
+  })
   const { job, isLeft } = await watchJob(api, id, terminal, { stillMs })
   if (job.state === 'failed') tell([...jobLines(job), ''])
   else if (job.state !== 'done') tell([tellLeft(job, isLeft), howToGoOn(id), ''])

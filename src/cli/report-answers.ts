@@ -46,6 +46,7 @@ export const reportAnswer = Type.Object({
         images: Type.Array(Type.String()),
         nodes: orNothing(Type.Array(Type.String())),
         copies: orNothing(Type.Number()),
+        referrers: orNothing(Type.Boolean()),
       }),
       bytes: Type.Number(),
       unsized: Type.Number(),
@@ -75,6 +76,18 @@ export const reportAnswer = Type.Object({
       missing: Type.Array(
         Type.Object({ digest: Type.String(), kind: Type.String(), size: orNothing(Type.Number()) }),
       ),
+      /** Absent: a node of before it was told. */
+      referrers: orNothing(
+        Type.Array(
+          Type.Object({
+            digest: Type.String(),
+            artifactType: text,
+            held: Type.Number(),
+            wanted: Type.Number(),
+          }),
+        ),
+      ),
+      moreReferrers: orNothing(Type.Number()),
       olderDigest: text,
       blocked: orNothing(Type.Object({ digest: Type.String(), isPin: Type.Boolean() })),
     }),

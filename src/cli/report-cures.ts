@@ -1,7 +1,15 @@
 import { formatBytes } from './print.ts'
 import type { ReportAnswer } from './report-answers.ts'
 import { tellRegistries } from './report-registries.ts'
-import { type Item, isByDigest, isForNobody, listOf, silentOf, some } from './report-terms.ts'
+import {
+  type Item,
+  isByDigest,
+  isForNobody,
+  lacksReferrers,
+  listOf,
+  silentOf,
+  some,
+} from './report-terms.ts'
 import { inShell, type Typed } from './type-again.ts'
 
 /** References that are written out one by one. */
@@ -35,7 +43,8 @@ export function tellCures(answer: ReportAnswer, typed: Typed): string[] {
     ...(toFetch.length > 0 ? tellFull(answer) : []),
     ...tellRegistries(answer, toFetch),
     ...tellUnkept(items, typed),
-    ...tellMend(answer, toFetch.length, typed),
+    ...tellReferrers(answer, typed),
+    ...tellMend(answer, toFetch, typed),
   ]
 }
 
@@ -91,14 +100,42 @@ function tellUnkept(items: readonly Item[], typed: Typed): string[] {
 
 /** One command for all of them, with the file that names them where they are many. */
 const typeKeep = (tags: readonly string[], list: string | undefined): string =>
-  `holdfast keep ${tags.length > maxTyped && list !== undefined ? `--list ${inShell(list)}` : tags.join(' ')}`
+  `holdfast keep ${typeNames(tags, list)}`
+
+const typeNames = (names: readonly string[], list: string | undefined): string =>
+  names.length > maxTyped && list !== undefined ? `--list ${inShell(list)}` : names.join(' ')
+
+/** Referrers that the one command does not fetch. */
+function tellReferrers({ items, mend }: ReportAnswer, { list }: Typed): string[] {
+  const isMended = (item: Item) =>
+    mend?.job.referrers === true && mend.job.images.includes(item.reference)
+  const left = items.filter(item => lacksReferrers(item) && !isMended(item))
+  if (left.length === 0) return []
+  const names = typeNames(
+    left.map(({ reference }) => reference),
+    list,
+  )
+  const whom = left.length === 1 ? 'its registry answers' : 'their registries answer'
+  return [
+    `\`holdfast warm ${names} --referrers\` fetches the signatures and SBOMs that are missing, once ${whom}`,
+  ]
+}
 
 /** What the one command would do, which is the last line. */
-function tellMend({ mend }: ReportAnswer, wanted: number, { again }: Typed): string[] {
+function tellMend(
+  { mend, items }: ReportAnswer,
+  toFetch: readonly Item[],
+  { again }: Typed,
+): string[] {
   if (mend == null) return []
   const { job, leftOut } = mend
   const { length } = job.images
   const count = length + leftOut
+  const besides =
+    job.referrers === true
+      ? items.filter(item => lacksReferrers(item) && !toFetch.includes(item)).length
+      : 0
+  const wanted = toFetch.length + besides
   const isAll = count >= wanted
   const what = isAll ? (count === 1 ? 'it' : 'them') : 'what can be fetched'
   const number = leftOut > 0 ? `the first ${length} of ${count} images` : imagesOf(length)
@@ -109,7 +146,13 @@ function tellMend({ mend }: ReportAnswer, wanted: number, { again }: Typed): str
 export const imagesOf = (count: number): string => `${count} ${count === 1 ? 'image' : 'images'}`
 
 /** How much comes from registries. */
-export function sizeOf({ bytes, unsized }: NonNullable<ReportAnswer['mend']>): string {
+export function sizeOf(mend: NonNullable<ReportAnswer['mend']>): string {
+  if (mend.job.referrers !== true) return sizeOfImages(mend)
+  const isNothing = mend.unsized === 0 && mend.bytes === 0
+  return `${isNothing ? '' : sizeOfImages(mend)}, with signatures and SBOMs`
+}
+
+function sizeOfImages({ bytes, unsized }: NonNullable<ReportAnswer['mend']>): string {
   if (unsized > 0 && bytes === 0) return ', of a size not known yet'
   if (unsized > 0) return `, ${formatBytes(bytes)} and more`
   return bytes === 0 ? ', from the nodes that have parts of it' : `, ${formatBytes(bytes)}`

@@ -31,5 +31,9 @@ export const fine: readonly string[] = ['here', 'in-reach', 'not-for']
 export const isForNobody = ({ standings }: Item): boolean =>
   standings.length > 0 && standings.every(({ standing }) => standing === 'not-for')
 
+/** What refers to it is not on as many nodes as should have it. */
+export const lacksReferrers = ({ referrers }: Item): boolean =>
+  (referrers ?? []).some(({ held, wanted }) => held < wanted)
+
 export const isByDigest = ({ reference }: Pick<Item, 'reference'>): boolean =>
   reference.includes('@')

@@ -127,7 +127,9 @@ function copiesOf({ copies }: Item): string {
 }
 
 const whatOf = (item: Item, answer: Nodes): string =>
-  [...blockOf(item), ...faultOf(item, answer)].filter(part => part !== '').join('; ')
+  [...blockOf(item), ...faultOf(item, answer), ...referrersOf(item)]
+    .filter(part => part !== '')
+    .join('; ')
 
 /** What a block took away. */
 function blockOf({ blocked, digest }: Item): string[] {
@@ -144,6 +146,26 @@ function faultOf(item: Item, answer: Nodes): string[] {
   if (item.digest == null) return item.blocked == null ? ['nothing is known of this tag'] : []
   if (item.blocked != null && isWell(item)) return []
   return [standingOf(item, answer)]
+}
+
+/** Signatures, SBOMs and what else refers to it, where too few nodes hold it. */
+function referrersOf({ referrers, moreReferrers }: Item): string[] {
+  const known = (referrers ?? []).filter(({ wanted }) => wanted > 0)
+  const all = known.length + (moreReferrers ?? 0)
+  const missing = known.filter(({ held }) => held === 0).length
+  const thin = known.filter(({ held, wanted }) => held > 0 && held < wanted).length
+  if (missing > 0) {
+    const others = thin > 0 ? `, ${thin} on too few` : ''
+    return [`${partOf(missing, all)} whole on no node${others}`]
+  }
+  return thin > 0 ? [`${partOf(thin, all)} on too few nodes`] : []
+}
+
+/** Of so many referrers. */
+function partOf(count: number, all: number): string {
+  const which = count < all ? `${count} of ${all}` : count === 1 ? 'its one' : `its ${count}`
+  const what = all === 1 ? 'referrer (signature, SBOM)' : 'referrers (signatures, SBOMs)'
+  return `${which} ${what} ${count === 1 ? 'is' : 'are'}`
 }
 
 /** It starts everywhere, from as many copies as it should have. */

@@ -1,3 +1,4 @@
+import { createTreeOf } from '../archive/image-trees.ts'
 import type { Config } from '../config/config.ts'
 import type { ReportSource } from '../http/admin/report.ts'
 import { createOfflineReport, type Gap, type ReportingNode } from '../keep/offline-report.ts'
@@ -31,19 +32,27 @@ import type { PullMesh } from './resolution.ts'
 /** Nodes that are slow to say what they hold are waited for so long, ms. */
 const patienceMs = 2_000
 
+/** What it looks into. */
+type SurveyedContent = Pick<
+  Content,
+  'startable' | 'imagePlatforms' | 'collector' | 'graph' | 'store'
+>
+
 /** What this node says of itself when it is asked what it holds. */
 function wireSurvey(
   config: Pick<Config, 'platforms'>,
   {
     ledger,
-    content: { startable, imagePlatforms, collector },
+    content: { startable, imagePlatforms, collector, graph, store },
     reachOf,
   }: {
     readonly ledger: Pick<TagLedger, 'pin' | 'history'>
-    readonly content: Pick<Content, 'startable' | 'imagePlatforms' | 'collector'>
+    readonly content: SurveyedContent
     readonly reachOf: (registry: string) => RegistryReach
   },
 ): SurveyParts {
+  const isHeld = (digest: Digest): boolean => store.stat(digest) !== undefined
+  const treeOf = createTreeOf({ manifest: graph.manifest, isHeld })
   return {
     platforms: config.platforms.map(formatPlatform),
     isFull: collector.isFull,
@@ -56,6 +65,10 @@ function wireSurvey(
       const platform = imagePlatforms.of(target)
       return platform && formatPlatform(platform)
     },
+    referrersOf: target =>
+      graph.referrers(target).map(({ digest, artifactType }) => {
+        return { digest, artifactType, isWhole: treeOf(digest, undefined) !== undefined }
+      }),
     answersOf(key) {
       const pin = ledger.pin(key)
       return pin === undefined ? ledger.history(key).map(({ digest }) => digest) : [pin.digest]
@@ -68,7 +81,7 @@ export function surveyAnswers(
   config: Pick<Config, 'platforms'>,
   parts: ReachOfParts & {
     readonly database: { readonly ledger: Pick<TagLedger, 'pin' | 'history'> }
-    readonly content: Pick<Content, 'startable' | 'imagePlatforms' | 'collector'>
+    readonly content: SurveyedContent
   },
 ): ReadonlyMap<string, PeerAnswer> {
   const { database, content } = parts
@@ -99,10 +112,7 @@ export function wireReport(
     readonly ledger: Pick<TagLedger, 'pin' | 'history' | 'liveTargets' | 'pinnedNames'>
     readonly blockedAnswers: BlockedAnswers
     readonly self: NodeId
-    readonly content: Pick<
-      Content,
-      'startable' | 'imagePlatforms' | 'collector' | 'graph' | 'keeps'
-    >
+    readonly content: SurveyedContent & Pick<Content, 'keeps'>
     readonly manifests: Pick<Manifests, 'fetchFromPeers'>
     readonly reachOf: (registry: string) => RegistryReach
     readonly running: Pick<Running, 'byDigest'>

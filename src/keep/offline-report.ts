@@ -3,6 +3,7 @@ import { parsePlatform, runsOn } from '../oci/platform.ts'
 import type { Repository } from '../oci/reference.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { createTurns } from '../ports/turns.ts'
+import { type ReportedReferrers, type ToldReferrers, uniteReferrers } from './image-referrers.ts'
 import type { RegistryReach } from './registry-reach.ts'
 import type { Survey } from './survey.ts'
 import type { WantedImage } from './wanted-images.ts'
@@ -41,7 +42,8 @@ export interface Gap {
   readonly size: number | undefined
 }
 
-export interface ReportedImage {
+/** What refers to its newest digest changes no verdict: images start without. */
+export interface ReportedImage extends ReportedReferrers {
   readonly wanted: WantedImage
   readonly verdict: Verdict
   /** Of the nodes that were judged. */
@@ -174,6 +176,7 @@ export function createOfflineReport(
       copies,
       gaps: [...new Map(all.flatMap(({ gaps }) => gaps).map(gap => [gap.digest, gap])).values()],
       older: all.find(({ older }) => older !== undefined)?.older,
+      ...referrersOf([...said.values()], copies),
     }
   }
 
@@ -202,12 +205,23 @@ interface Said {
   readonly lacks: ReadonlyMap<string, number | undefined>
   readonly knows: readonly Digest[]
   readonly madeFor: ReadonlyMap<Digest, string>
+  readonly referrers: ToldReferrers | undefined
 }
 
 function saidOf({ platforms, images }: Survey, at: number): Said {
-  const { lacks = [], knows = [], madeFor = new Map() } = images[at] ?? {}
+  const { lacks = [], knows = [], madeFor = new Map(), referrers } = images[at] ?? {}
   const byPlatform = new Map(platforms.map((platform, column) => [platform, lacks[column]]))
-  return { lacks: byPlatform, knows, madeFor }
+  return { lacks: byPlatform, knows, madeFor, referrers }
+}
+
+/** As many nodes are to hold them as the image, of those that tell of them. */
+function referrersOf(said: readonly Said[], copies: ReportedImage['copies']): ReportedReferrers {
+  const telling = said.filter(({ referrers }) => referrers !== undefined)
+  const wanted = copies.map(({ platform, wanted }) =>
+    Math.min(wanted, telling.filter(({ lacks }) => lacks.has(platform)).length),
+  )
+  const told = telling.flatMap(({ referrers }) => referrers ?? [])
+  return uniteReferrers(told, Math.max(0, ...wanted))
 }
 
 /** What cannot be read may be for anybody. */

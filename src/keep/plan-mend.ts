@@ -13,6 +13,8 @@ export interface Mending {
   readonly leftOut: number
   /** Who is to have them. */
   readonly scope: MendScope
+  /** With what refers to them. */
+  readonly referrers: boolean
   /** What no node holds of those whose manifests are known. */
   readonly bytes: number
   /** The others. */
@@ -32,7 +34,8 @@ const maxNodes = 50
 
 /**
  * Picks what can be fetched of what is not ready; `undefined`: nothing. Not what is for no node here, nor what a block takes away, nor what no
- * node holds while no registry can be reached.
+ * node holds while no registry can be reached. What refers to images and is on too few nodes is fetched with them where all their
+ * registries answer: such a job waits for these, and no image is to wait for a signature.
  *
  * @param settings.copies how many nodes are to hold an image where there are so many
  * @param settings.only the nodes that are judged, where not all are
@@ -45,13 +48,15 @@ export function planMend(
   },
 ): Mending | undefined {
   const worstFirst = report.images.toSorted((a, b) => rank(a) - rank(b))
-  const found = worstFirst.flatMap(image => {
+  const faulty = worstFirst.flatMap(image => {
     const reference = fetchable(image, report)
     return reference === undefined ? [] : [{ image, reference }]
   })
+  const found = [...faulty, ...lackingReferrers(report, faulty)]
   const taken = found.slice(0, countNamed(found.map(({ reference }) => reference)))
   const scope = scopeOf(report, settings)
   if (taken.length === 0 || scope === undefined) return undefined
+  const isAnswering = taken.every(({ image }) => answers(image, report))
   const sized = taken.filter(({ image }) => isSized(image))
   const sizes = new Map<Digest, number>()
   for (const { image } of sized) {
@@ -61,10 +66,32 @@ export function planMend(
     images: taken.map(({ reference }) => reference),
     leftOut: found.length - taken.length,
     scope,
+    referrers: isAnswering && taken.some(({ image }) => lacksReferrers(image)),
     bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
     unsized: taken.length - sized.length,
   }
 }
+
+interface Found {
+  readonly image: ReportedImage
+  readonly reference: string
+}
+
+/** Images of which nothing else is to be fetched; none where others would have to wait for it. */
+function lackingReferrers(report: Reported, faulty: readonly Found[]): readonly Found[] {
+  if (!faulty.every(({ image }) => answers(image, report))) return []
+  const others = report.images.filter(image => faulty.every(one => one.image !== image))
+  return others
+    .filter(image => lacksReferrers(image) && answers(image, report))
+    .map(image => ({ image, reference: formatReference(image.wanted.key) }))
+}
+
+const lacksReferrers = ({ referrers }: ReportedImage): boolean =>
+  referrers.some(({ held, wanted }) => held < wanted)
+
+/** Some node had an answer of its registry when it last asked. */
+const answers = ({ wanted }: ReportedImage, { nodes }: Reported): boolean =>
+  nodes.some(({ reaches }) => reaches.get(wanted.key.registry)?.state === 'answers')
 
 const rank = ({ verdict }: ReportedImage): number => ['not-ready', 'at-risk'].indexOf(verdict)
 

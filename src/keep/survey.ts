@@ -11,6 +11,13 @@ import type { NodeId } from '../ports/node-id.ts'
 import { type PeerAnswer, type PeerClient, PeerFailure } from '../ports/peer-port.ts'
 import { createTurns } from '../ports/turns.ts'
 import { askNode } from './ask-node.ts'
+import {
+  decodeReferrers,
+  encodeReferrers,
+  type KnownReferrer,
+  type ToldReferrers,
+  tellReferrers,
+} from './image-referrers.ts'
 import { decodeReaches, encodeReaches, type RegistryReach, registriesOf } from './registry-reach.ts'
 
 /** Subject on the peer port: what do you lack of these images? */
@@ -21,6 +28,8 @@ export const maxSurveyed = 1_000
 /** A question and an answer are no longer than this, bytes. */
 const maxBytes = 1024 * 1024
 const maxPlatforms = 16
+/** Referrers in an answer, of all images together: all of it has to fit. */
+const maxReferrers = 3_000
 /** Digests of one tag. */
 const maxDigests = 8
 /** How long a node may take to answer, ms: it looks into its memory alone. */
@@ -46,6 +55,8 @@ export interface SurveyedHoldings {
    * hold the config cannot know it.
    */
   readonly madeFor: ReadonlyMap<Digest, string>
+  /** Of the newest digest; `undefined`: it says nothing of them, as a node of before they were told. */
+  readonly referrers: ToldReferrers | undefined
 }
 
 /** What one node holds of some images, in the order in which they were asked about. */
@@ -66,6 +77,8 @@ export interface SurveyParts {
   readonly countLacking: (target: Digest, platform: string) => number | undefined
   /** What an image says itself that it is for; `undefined` when it is not known. */
   readonly platformOf: (target: Digest) => string | undefined
+  /** Those of which it holds the manifest. */
+  readonly referrersOf: (target: Digest) => readonly KnownReferrer[]
   readonly isFull: () => boolean
   readonly reachOf: (registry: string) => RegistryReach
   /** Digests that it may answer a tag with. */
@@ -74,18 +87,22 @@ export interface SurveyParts {
 
 /** What this node says of itself. Others of this thread have their turn between the images. */
 export async function surveyHere(
-  { platforms, countLacking, platformOf, isFull, reachOf, answersOf }: SurveyParts,
+  { platforms, countLacking, platformOf, referrersOf, isFull, reachOf, answersOf }: SurveyParts,
   images: readonly SurveyedImage[],
 ): Promise<Survey> {
   const turns = createTurns()
   const surveyed: Survey['images'][number][] = []
+  let left = maxReferrers
   for (const { key, digests } of images) {
     const [newest] = digests
     const answers = isTagName(key) ? answersOf(key) : digests
+    const referrers = tellReferrers(newest === undefined ? [] : referrersOf(newest))
+    left -= referrers.first.length
     surveyed.push({
       lacks: platforms.map(platform => newest && countLacking(newest, platform)),
       knows: digests.filter(digest => answers.includes(digest)),
       madeFor: byDigest(digests, digests.map(platformOf)),
+      referrers: left < 0 ? undefined : referrers,
     })
     await turns.take()
   }
@@ -159,12 +176,13 @@ function readName(text: string): ImageName | undefined {
 const encodeSurvey = (survey: Survey, asked: readonly SurveyedImage[]): Uint8Array =>
   encodeCbor([
     survey.platforms,
-    survey.images.map(({ lacks, knows, madeFor }, at) => {
+    survey.images.map(({ lacks, knows, madeFor, referrers }, at) => {
       const digests = asked[at]?.digests ?? []
       return [
         lacks.map(count => count ?? null),
         knows.map(digest => digests.indexOf(digest)),
         digests.map(digest => madeFor.get(digest) ?? ''),
+        encodeReferrers(referrers),
       ]
     }),
     survey.isFull,
@@ -196,7 +214,7 @@ function readHoldings(
   digests: readonly Digest[],
 ): SurveyedHoldings | undefined {
   if (!Array.isArray(row)) return undefined
-  const [counts, places, texts = []]: readonly unknown[] = row
+  const [counts, places, texts = [], referrers]: readonly unknown[] = row
   if (!Array.isArray(counts) || counts.length !== platforms) return undefined
   if (!counts.every(count => count === null || isCount(count))) return undefined
   const knows = readList(places, digests.length, place => digests[Number(place)])
@@ -206,5 +224,6 @@ function readHoldings(
     lacks: counts.map(count => count ?? undefined),
     knows,
     madeFor: byDigest(digests, named),
+    referrers: decodeReferrers(referrers),
   }
 }

@@ -5,7 +5,13 @@ import t from 'tap'
 import type { Standing } from '../../src/keep/offline-report.ts'
 import type { TagReference } from '../../src/oci/reference.ts'
 import type { TestBlob } from '../support/blob.ts'
-import { makeImage, makeSingleImage, type TestImage, type TestManifest } from '../support/image.ts'
+import {
+  makeImage,
+  makeReferrer,
+  makeSingleImage,
+  type TestImage,
+  type TestManifest,
+} from '../support/image.ts'
 import { gossip, key, large, type MeshNode, openMesh, until } from './mesh-nodes.support.ts'
 
 const { signal } = new AbortController()
@@ -336,4 +342,32 @@ t.test('a kept tag of which all is blocked is in the report', async t => {
   const images = await a.report.keepSet(100)
   t.match(images, [{ why: 'keep', blocked: { digest: large.digest, isPin: false } }])
   t.strictSame(a.report.emptyKeeps(images), [])
+})
+
+t.test('what refers to an image is told: whole on some nodes, in parts, or on none', async t => {
+  const mesh = await openMesh(t, ['a', 'b'], { keep })
+  const [a, b] = [mesh.node(0), mesh.node(1)]
+  await learn(a, 'latest', large, Date.now())
+  for (const node of [a, b]) await node.fill(large)
+  await gossip(a, [b])
+  const signature = makeReferrer({ subject: large, artifactType: 'a/signature' })
+  const sbom = makeReferrer({ subject: large, artifactType: 'a/sbom', payload: 'parts' })
+  for (const [digest, bytes] of signature.blobs) await a.store.put(digest, bytes)
+  await b.store.put(sbom.digest, sbom.bytes)
+  await until(() => a.graph.referrers(large.digest).length === 1)
+  await until(() => b.graph.referrers(large.digest).length === 1)
+
+  async function referrersOf(node: MeshNode) {
+    const { images } = await node.report.make(await node.report.keepSet(100), { signal })
+    t.match(images, [{ verdict: 'ready' }])
+    const each = images[0]?.referrers ?? []
+    return Object.fromEntries(each.map(one => [one.artifactType, `${one.held} of ${one.wanted}`]))
+  }
+  for (const node of [a, b]) {
+    t.strictSame(await referrersOf(node), { 'a/signature': '1 of 2', 'a/sbom': '0 of 2' })
+  }
+  for (const [digest, bytes] of sbom.blobs) await b.store.put(digest, bytes)
+  for (const [digest, bytes] of signature.blobs) await b.store.put(digest, bytes)
+  await until(() => b.graph.referrers(large.digest).length === 2)
+  t.strictSame(await referrersOf(a), { 'a/signature': '2 of 2', 'a/sbom': '1 of 2' })
 })

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { tellReferrers } from '../../src/keep/image-referrers.ts'
 import { createOfflineReport, type Gap, type ReportingNode } from '../../src/keep/offline-report.ts'
 import type { WantedImage } from '../../src/keep/wanted-images.ts'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
@@ -24,15 +25,25 @@ interface World {
   /** What nodes read in the config of the newest. */
   readonly madeFor?: Readonly<Record<string, string>>
   readonly copies?: number
+  /** Whether nodes hold what they know to refer to the newest whole; `null`: a node of before they were told. */
+  readonly referrers?: Readonly<Record<string, Readonly<Record<string, boolean>> | null>>
   /** Nodes whose store is full. */
   readonly full?: readonly string[]
   /** Digests that a node may answer with, where these are not all. */
   readonly knows?: Readonly<Record<string, readonly Digest[]>>
 }
 
+function toldOf(whole: Readonly<Record<string, boolean>> | null | undefined) {
+  if (whole === null) return undefined
+  const known = Object.entries(whole ?? {}).map(([text, isWhole]) => {
+    return { digest: digest(text), artifactType: text, isWhole }
+  })
+  return tellReferrers(known)
+}
+
 /** The report on one tag in a made-up mesh. */
 async function reportOn(
-  { nodes, gaps = {}, copies = 2, knows = {}, full = [], madeFor = {} }: World,
+  { nodes, gaps = {}, copies = 2, knows = {}, full = [], madeFor = {}, referrers = {} }: World,
   image = wanted('a'),
   only?: (node: ReportingNode) => boolean,
 ) {
@@ -56,6 +67,7 @@ async function reportOn(
             lacks: platforms.map(platform => lacks[platform]),
             knows: knows[id] ?? digests,
             madeFor: new Map(madeFor[id] === undefined ? [] : [[newest, madeFor[id]]]),
+            referrers: toldOf(referrers[id]),
           })),
         }
       },
@@ -249,4 +261,52 @@ t.test('a tag of which nothing is known is not ready, and so is an empty report'
     { copies: 2 },
   )
   t.equal((await make([], { signal })).verdict, 'not-ready')
+})
+
+/** Of each referrer by its type: how many nodes hold it, of how many that should. */
+const heldOf = ({ referrers }: Awaited<ReturnType<typeof reportOn>>) =>
+  Object.fromEntries(referrers.map(one => [one.artifactType, `${one.held} of ${one.wanted}`]))
+
+t.test('what refers to an image is told with who holds it, and changes no verdict', async t => {
+  const nodes = { a: { [amd]: 0 }, b: { [amd]: 0 }, c: { [amd]: 0 } }
+  const referrers = { a: { sig: true, sbom: true, torn: false }, b: { sig: true, torn: false } }
+  const made = await reportOn({ nodes, referrers })
+  t.strictSame(heldOf(made), { sig: '2 of 2', sbom: '1 of 2', torn: '0 of 2' })
+  t.match(made, { verdict: 'ready', moreReferrers: 0 })
+  t.match(await reportOn({ nodes }), { referrers: [], moreReferrers: 0 })
+})
+
+t.test('nodes that say nothing of referrers are not missed', async t => {
+  const nodes = { a: { [amd]: 0 }, b: { [amd]: 0 }, c: null }
+  t.strictSame(heldOf(await reportOn({ nodes, referrers: { a: { sig: true }, b: null } })), {
+    sig: '1 of 1',
+  })
+  t.match(await reportOn({ nodes, referrers: { a: null, b: null } }), { referrers: [] })
+  const mixed = { a: { [amd]: 0 }, b: { [arm]: undefined }, c: null }
+  const gaps = { [`new ${arm}`]: undefined }
+  t.strictSame(heldOf(await reportOn({ nodes: mixed, gaps, referrers: { a: { sig: true } } })), {
+    sig: '1 of 1',
+  })
+})
+
+t.test('of many referrers those are told of which every node said whether it has them', async t => {
+  const nodes = { a: { [amd]: 0 }, b: { [amd]: 0 } }
+  const all = Array.from({ length: 40 }, (_, at) => `${at}`)
+  const inOrder = all.toSorted((one, other) => (digest(one) < digest(other) ? -1 : 1))
+  const wholeOf = (texts: readonly string[]) => Object.fromEntries(texts.map(one => [one, true]))
+  const odd = inOrder.filter((_, at) => at % 2 === 1)
+  const made = await reportOn({
+    nodes,
+    referrers: { a: wholeOf(all), b: wholeOf(odd) },
+  })
+  t.strictSame(
+    made.referrers.map(({ artifactType, held }) => [artifactType, held]),
+    inOrder.slice(0, 20).map((text, at) => [text, at % 2 === 1 ? 2 : 1]),
+  )
+  t.equal(made.moreReferrers, 20)
+  const apart = await reportOn({
+    nodes,
+    referrers: { a: wholeOf(inOrder.slice(0, 30)), b: wholeOf(inOrder.slice(15)) },
+  })
+  t.equal(apart.moreReferrers, 15, 'at least')
 })

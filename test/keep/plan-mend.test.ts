@@ -15,8 +15,9 @@ const image = (
   {
     held = 2,
     gaps = [],
+    signatures,
     ...wanted
-  }: { held?: number; gaps?: readonly Gap[] } & Partial<WantedImage> = {},
+  }: { held?: number; gaps?: readonly Gap[]; signatures?: number } & Partial<WantedImage> = {},
 ): ReportedImage => ({
   wanted: {
     key: { registry: 'reg.test', repository: 'app', tag },
@@ -31,6 +32,11 @@ const image = (
   copies: [{ platform: 'linux/amd64', held, wanted: 2 }],
   gaps,
   older: undefined,
+  referrers:
+    signatures === undefined
+      ? []
+      : [{ digest: layer.digest, artifactType: undefined, held: signatures, wanted: 2 }],
+  moreReferrers: 0,
 })
 
 /** Nodes by number. */
@@ -66,6 +72,7 @@ t.test('what is faulty is fetched, the worst first, by those that are to hold it
     images: ['torn', 'none', 'thin', 'old'].map(tag => `reg.test/app:${tag}`),
     leftOut: 0,
     scope: { copies: 2 },
+    referrers: false,
     bytes: 1_000,
     unsized: 2,
   })
@@ -134,4 +141,27 @@ t.test('a job names as many as it may, and the rest is for the next', async t =>
   t.equal((long?.images.length ?? 0) + (long?.leftOut ?? 0), 300)
   t.ok(JSON.stringify(long?.images).length <= 16 * 1024)
   t.ok(JSON.stringify(long?.images).length > 15 * 1024)
+})
+
+t.test('what refers to images is fetched where no image has to wait for it', async t => {
+  const signed = image('signed', ['here', 'here'], { signatures: 2 })
+  const unsigned = {
+    ...image('unsigned', ['here', 'here'], { signatures: 1 }),
+    verdict: 'ready' as const,
+  }
+  const torn = image('torn', ['lacking', 'lacking'], { held: 0, gaps: [layer] })
+  t.equal(plan([signed]), undefined, 'all nodes that should have it')
+  t.match(plan([unsigned, torn]), {
+    images: ['reg.test/app:torn', 'reg.test/app:unsigned'],
+    referrers: true,
+  })
+  const thin = image('thin', ['here', 'in-reach'], { held: 1, signatures: 0 })
+  t.match(plan([thin]), { images: ['reg.test/app:thin'], referrers: true })
+  const down = nodesWith(['down', 'down'])
+  t.match(plan([thin, unsigned], down), { images: [`reg.test/app@${digest}`], referrers: false })
+  t.equal(plan([unsigned], down), undefined)
+  t.equal(plan([unsigned], nodesWith(['unheard', 'down'])), undefined, 'it may be silent')
+  const key = { registry: 'other.test', repository: 'app', tag: 'thin' }
+  const apart = image('thin', ['here', 'in-reach'], { held: 1, key })
+  t.match(plan([apart, unsigned]), { images: [`other.test/app@${digest}`], referrers: false })
 })

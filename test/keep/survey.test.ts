@@ -7,7 +7,7 @@ import {
   surveyHere,
 } from '../../src/keep/survey.ts'
 import { encodeCbor } from '../../src/ledger/cbor.ts'
-import { digestOf } from '../../src/oci/digest.ts'
+import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { PeerFailure } from '../../src/ports/peer-port.ts'
 
 const { signal } = new AbortController()
@@ -20,6 +20,9 @@ const images = [
   { key: keyOf('two'), digests: [second] },
   { key: keyOf('three'), digests: [] },
 ]
+const known = (digest: Digest) => ({ digest, artifactType: 'a/signature', isWhole: true })
+const many = Array.from({ length: 23 }, (_, at) => digest(`${at}`)).sort()
+const none = { first: [], more: 0 }
 const parts: SurveyParts = {
   platforms,
   isFull: () => true,
@@ -32,6 +35,10 @@ const parts: SurveyParts = {
     return platform === 'linux/arm64' ? undefined : 7
   },
   platformOf: target => (target === third ? 'linux/arm64' : undefined),
+  referrersOf: target => {
+    if (target === first) return [known(second), { ...known(first), isWhole: false }]
+    return target === second ? many.toReversed().map(known) : []
+  },
   answersOf: ({ tag }) => (tag === 'one' ? [third, second] : []),
 }
 
@@ -55,9 +62,24 @@ t.test('a node says by image and platform how much it lacks, and what it answers
     isFull: true,
     reaches: new Map([['reg.test', { state: 'down', forMs: 7_000 }]]),
     images: [
-      { lacks: [0, 0], knows: [third], madeFor: new Map([[third, 'linux/arm64']]) },
-      { lacks: [7, undefined], knows: [], madeFor: new Map() },
-      { lacks: [undefined, undefined], knows: [], madeFor: new Map() },
+      {
+        lacks: [0, 0],
+        knows: [third],
+        madeFor: new Map([[third, 'linux/arm64']]),
+        referrers: {
+          first: [{ ...known(first), isWhole: false }, known(second)].sort((a, b) =>
+            a.digest < b.digest ? -1 : 1,
+          ),
+          more: 0,
+        },
+      },
+      {
+        lacks: [7, undefined],
+        knows: [],
+        madeFor: new Map(),
+        referrers: { first: many.slice(0, 20).map(known), more: 3 },
+      },
+      { lacks: [undefined, undefined], knows: [], madeFor: new Map(), referrers: none },
     ],
   })
   t.strictSame(await ask(), await surveyHere(parts, images), 'as it does to itself')
@@ -105,6 +127,24 @@ t.test('who does not answer, or answers something else, has said nothing', async
     const said = await ask(encodeCbor([platforms, [row, row, bare], true, states ?? null]))
     t.strictSame(said?.reaches, new Map(), 'what it says of registries may be missing')
   }
+  for (const told of [
+    undefined,
+    7,
+    [],
+    [[], -1],
+    [[[first, 7, true]], 0],
+    [[['x', '', true]], 0],
+  ]) {
+    const odd = [[1, 2], [0], ['', ''], ...(told === undefined ? [] : [told])]
+    const said = await ask(encodeCbor([platforms, [odd, row, bare]]))
+    t.equal(said?.images[0]?.referrers, undefined, 'nor need it say what refers to an image')
+  }
+  for (const type of ['', 'x'.repeat(101), 'a\u001b[2J', 'ä']) {
+    const odd = [[1, 2], [0], ['', ''], [[[first, type, true]], 0]]
+    const said = await ask(encodeCbor([platforms, [odd, row, bare]]))
+    const told = { first: [{ ...known(first), artifactType: undefined }], more: 0 }
+    t.strictSame(said?.images[0]?.referrers, told, 'a type that is none')
+  }
   for (const [what, bytes] of Object.entries(wrong)) t.equal(await ask(bytes), undefined, what)
 })
 
@@ -133,3 +173,26 @@ t.test('a fault of ours is not taken for silence', async t => {
   const broken = { call: () => Promise.reject(new TypeError('a fault')) }
   await t.rejects(askSurvey(broken, 'other', images, signal), TypeError)
 })
+
+t.test(
+  'an answer tells of so many referrers that it fits, and of the other images none',
+  async t => {
+    const asked = Array.from({ length: maxSurveyed }, (_, at) => ({
+      key: keyOf(`t${at}`),
+      digests: [digest(`image ${at}`)],
+    }))
+    const long = { ...parts, referrersOf: () => many.map(one => ({ ...known(one), artifactType })) }
+    const artifactType = 'x'.repeat(100)
+    const client = {
+      async call(_id: string, _subject: string, question: Uint8Array, { maxBytes = 0 }) {
+        const bytes = await createSurveyAnswer(long)(question, 'asker', signal)
+        t.ok(bytes.byteLength <= maxBytes)
+        return bytes
+      },
+    }
+    const said = await askSurvey(client, 'other', asked, signal)
+    const told = said?.images.map(({ referrers }) => referrers?.first.length)
+    t.strictSame(told?.slice(149, 151), [20, undefined])
+    t.strictSame(said?.images.at(-1)?.referrers, undefined)
+  },
+)

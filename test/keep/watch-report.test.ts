@@ -20,6 +20,8 @@ const image = (verdict: Verdict, ...held: readonly number[]): ReportedImage => (
   copies: held.map((count, i) => ({ platform: `linux/${i}`, held: count, wanted: 2 })),
   gaps: [],
   older: undefined,
+  referrers: [],
+  moreReferrers: 0,
 })
 
 function open(everyMs = 10 * minute) {

@@ -85,6 +85,10 @@ export const reportAnswer = Type.Object({
             images: Type.Array(text),
             nodes: Type.Optional(Type.Array(text)),
             copies: Type.Optional(Type.Integer()),
+            referrers: described(
+              Type.Optional(Type.Boolean()),
+              'With signatures and SBOMs: where some are on too few nodes, and the registries of all these images answer.',
+            ),
           }),
           'A body for `PUT /api/v1/jobs/{id}`. Images that no registry is needed for are named by their digests.',
         ),
@@ -125,6 +129,18 @@ export const reportAnswer = Type.Object({
       missing: Type.Array(
         Type.Object({ digest: text, kind: text, size: Type.Optional(Type.Integer()) }),
       ),
+      referrers: described(
+        Type.Array(
+          Type.Object({
+            digest: text,
+            artifactType: optionalText,
+            held: described(Type.Integer(), 'Nodes that hold all of it: its manifest, config and layers.'),
+            wanted: Type.Integer(),
+          }),
+        ),
+        'What refers to `digest` (signatures, SBOMs), the first 20 by their digests, as far as nodes that answered hold its manifest. It changes no verdict.',
+      ),
+      moreReferrers: described(Type.Integer(), 'Beyond those.'),
       blocked: described(
         Type.Optional(Type.Object({ digest: text, isPin: Type.Boolean() })),
         'What it would be answered with, had an operator not blocked that: its pin, or else the newest of what is remembered, all of which is blocked.',

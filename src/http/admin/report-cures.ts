@@ -27,9 +27,11 @@ export function tellMending({
   images,
   leftOut,
   scope,
+  referrers,
   bytes,
   unsized,
 }: Mending): NonNullable<ReportAnswer['mend']> {
   const who = 'copies' in scope ? scope : { nodes: scope.nodes.map(({ id }) => id) }
-  return { job: { images: [...images], ...who }, bytes, unsized, leftOut }
+  const job = { images: [...images], ...who, ...(referrers && { referrers }) }
+  return { job, bytes, unsized, leftOut }
 }

@@ -147,9 +147,10 @@ function tell(
 }
 
 function describe(
-  { wanted, verdict, standings, copies, gaps, older }: ReportedImage,
+  image: ReportedImage,
   nameOf: ReadonlyMap<string, string>,
 ): Omit<ReportAnswer['items'][number], 'kept'> {
+  const { wanted, verdict, standings, copies, gaps, older, referrers, moreReferrers } = image
   const { key, why, isPinned, digests, confirmedAtMs, blocked } = wanted
   return {
     reference: formatReference(key),
@@ -159,6 +160,11 @@ function describe(
     standings: [...standings].map(([id, standing]) => ({ node: nameOf.get(id) ?? id, standing })),
     copies: [...copies],
     missing: gaps.map(({ digest, kind, size }) => ({ digest, kind, ...defined({ size }) })),
+    referrers: referrers.map(({ artifactType, ...one }) => ({
+      ...one,
+      ...defined({ artifactType }),
+    })),
+    moreReferrers,
     ...defined({
       digest: digests[0],
       confirmedAt: isoOf(confirmedAtMs),

@@ -130,7 +130,8 @@ async function mendable(t: Parameters<typeof scriptAdmin>[0], reports: object[],
   })
 }
 
-const faulty = () => answerOf([unknown], { mend })
+const withReferrers = { ...mend, job: { ...mend.job, referrers: true } }
+const faulty = (more: object = mend) => answerOf([unknown], { mend: more })
 const whole = () => answerOf([{ ...ready, reference }])
 
 t.test('--mend makes the job that the report names, and ends as the report after it', async t => {
@@ -147,6 +148,13 @@ t.test('--mend makes the job that the report names, and ends as the report after
     questions.map(({ url }) => url.search),
     ['?ref=docker.io%2Flibrary%2Fredis%3A7', '?ref=docker.io%2Flibrary%2Fredis%3A7'],
   )
+})
+
+t.test('--mend asks for signatures and SBOMs where the report does', async t => {
+  const { env, asked } = await mendable(t, [faulty(withReferrers), whole()], { state: 'done' })
+  const { err } = await cli(['report', '--mend'], { env })
+  t.match(err, 'fetching 1 image, 120 MB, with signatures and SBOMs\n')
+  t.match(asked.find(({ method }) => method === 'PUT')?.body, { referrers: true })
 })
 
 t.test(
@@ -207,4 +215,29 @@ t.test('--mend changes nothing where nothing can be fetched', async t => {
     code: 2,
     err: /leave --watch out/,
   })
+})
+
+t.test('signatures and SBOMs are fetched with it, or by the command that is named', async t => {
+  const unsigned = { ...ready, reference, referrers: [{ digest: 'sha256:0', held: 0, wanted: 2 }] }
+  const job = { ...mend.job, referrers: true }
+  const none = { job, bytes: 0, unsized: 0, leftOut: 0 }
+  t.equal(
+    await about(t, { mend: none }, [unsigned]),
+    '`holdfast report --mend` fetches it: 1 image, with signatures and SBOMs\n',
+  )
+  const torn = { ...unsigned, verdict: 'not-ready', standings: standings('lacking', 'lacking') }
+  t.match(
+    await about(t, { mend: { ...mend, job } }, [torn]),
+    /fetches it: 1 image, 120 MB, with signatures and SBOMs\n$/,
+  )
+  t.equal(
+    await about(t, {}, [unsigned]),
+    `\`holdfast warm ${reference} --referrers\` fetches the signatures and SBOMs that are missing, once its registry answers\n`,
+  )
+  const other = { ...unsigned, reference: 'other.lab/a:1' }
+  t.equal(
+    await about(t, { mend: none }, [unsigned, other]),
+    `\`holdfast warm other.lab/a:1 --referrers\` fetches the signatures and SBOMs that are missing, once its registry answers
+\`holdfast report --mend\` fetches what can be fetched: 1 of 2 images, with signatures and SBOMs\n`,
+  )
 })

@@ -341,3 +341,26 @@ t.test('what is pinned stands as pinned, asked about or kept', async t => {
   const fallen = { ...ready, why: 'pin', pinned: false }
   t.match((await report(t, [fallen])).out, / 3 min ago +2\n$/, 'of a pin that is out of force')
 })
+
+t.test('what refers to an image is told where too few nodes hold it', async t => {
+  const of = (...held: number[]) => held.map(held => ({ digest, held, wanted: 2 }))
+  const what = async (more: object) => {
+    const { code, out } = await report(t, [{ ...ready, ...more }])
+    t.equal(code, 0, 'it starts all the same')
+    return out.split('\n')[3]?.split('3 min ago  2')[1]?.trim()
+  }
+  t.equal(await what({ referrers: of(2, 2), moreReferrers: 0 }), '')
+  t.equal(await what({ referrers: of() }), '')
+  t.equal(
+    await what({ referrers: of(0) }),
+    'its one referrer (signature, SBOM) is whole on no node',
+  )
+  t.equal(
+    await what({ referrers: of(1, 1) }),
+    'its 2 referrers (signatures, SBOMs) are on too few nodes',
+  )
+  t.equal(
+    await what({ referrers: of(2, 0, 1, 0), moreReferrers: 3 }),
+    '2 of 7 referrers (signatures, SBOMs) are whole on no node, 1 on too few',
+  )
+})

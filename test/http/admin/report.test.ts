@@ -77,6 +77,8 @@ function start(
             copies: [{ platform: 'linux/amd64', held: 1, wanted: 2 }],
             gaps: [{ digest: manifestDigest, kind: 'blob', size: undefined }],
             older: undefined,
+            referrers: [{ digest: manifestDigest, artifactType: 'a/sig', held: 0, wanted: 2 }],
+            moreReferrers: 1,
           })),
         }
       },
@@ -112,6 +114,8 @@ t.test('the keep set is what a report is about', async t => {
         ],
         copies: [{ platform: 'linux/amd64', held: 1, wanted: 2 }],
         missing: [{ digest: manifestDigest, kind: 'blob' }],
+        referrers: [{ digest: manifestDigest, artifactType: 'a/sig', held: 0, wanted: 2 }],
+        moreReferrers: 1,
       },
       {},
       {},
@@ -163,7 +167,11 @@ t.test(
     const unknown = '/api/v1/report?ref=reg.lab/lab/app:unknown'
     t.match((await ask(unknown)).body, {
       mend: {
-        job: { images: ['reg.lab/lab/app:unknown'], nodes: ['0a'.repeat(32)] },
+        job: {
+          images: ['reg.lab/lab/app:unknown'],
+          nodes: ['0a'.repeat(32)],
+          referrers: true,
+        },
         bytes: 0,
         unsized: 1,
         leftOut: 0,
