@@ -134,7 +134,10 @@ export const reportAnswer = Type.Object({
           Type.Object({
             digest: text,
             artifactType: optionalText,
-            held: described(Type.Integer(), 'Nodes that hold all of it: its manifest, config and layers.'),
+            held: described(
+              Type.Integer(),
+              'Nodes that hold all of it: its manifest, config and layers.',
+            ),
             wanted: Type.Integer(),
           }),
         ),
