@@ -20,7 +20,8 @@ const passing: readonly ExitCode[] = ['unreachable', 'failed']
 
 /**
  * Runs a command again and again until `stop`, and shows what it prints in the place of what it printed before; on what is no terminal one
- * below the other. A node that does not answer is told, and asked again: it may be restarting. Throws as the command does for all else.
+ * below the other, and YAML as documents of one stream. A node that does not answer is told, on standard error where documents are written, and
+ * asked again: it may be restarting. Throws as the command does for all else.
  */
 export async function watch(
   run: RunCommand,
@@ -29,15 +30,23 @@ export async function watch(
 ): Promise<ExitCode> {
   const { terminal } = context
   while (!stop.aborted) {
-    const frame = await frameOf(run, context)
+    const size = terminal.size?.()
+    const output = size === undefined ? context.options['output'] : undefined
+    const isDocument = output === 'json' || output === 'yaml'
+    const frame = await frameOf(run, context, isDocument ? terminal.err : undefined)
     if (stop.aborted) break
-    terminal.out(drawn(frame, terminal.size?.()))
+    terminal.out(size === undefined ? below(frame, output) : drawn(frame, size))
     await pause(everyMs, undefined, { signal: stop }).catch(() => {})
   }
   return 'ok'
 }
 
-async function frameOf(run: RunCommand, context: CommandContext): Promise<string> {
+/** @param tell takes what keeps the command from its node; absent: the frame has it */
+async function frameOf(
+  run: RunCommand,
+  context: CommandContext,
+  tell: ((text: string) => void) | undefined,
+): Promise<string> {
   let frame = ''
   const out = (text: string) => {
     frame += text
@@ -47,16 +56,20 @@ async function frameOf(run: RunCommand, context: CommandContext): Promise<string
     return frame
   } catch (error) {
     if (!(error instanceof CommandFailure) || !passing.includes(error.code)) throw error
-    return `holdfast: ${error.message}\n`
+    const told = `holdfast: ${error.message}\n`
+    if (tell === undefined) return told
+    tell(told)
+    return ''
   }
 }
 
+function below(frame: string, output: string | undefined): string {
+  if (frame === '') return ''
+  return output === 'yaml' ? `---\n${frame}` : `${frame}\n`
+}
+
 /** Line by line over what stands there, so that nothing flickers; what does not fit is counted. */
-function drawn(
-  frame: string,
-  size: { readonly columns: number; readonly rows: number } | undefined,
-): string {
-  if (size === undefined) return `${frame}\n`
+function drawn(frame: string, size: { readonly columns: number; readonly rows: number }): string {
   const lines = frame.trimEnd().split('\n')
   const room = Math.max(1, size.rows - 1)
   const more = lines.length - room

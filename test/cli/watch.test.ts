@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import t from 'tap'
+import { type Document, parseAllDocuments } from 'yaml'
 import { runCli } from '../../src/cli/run.ts'
 import { meshAnswer } from './commands/mesh-answer.ts'
 import { cli, noParts, scriptAdmin } from './support.ts'
@@ -45,6 +46,20 @@ t.test('what is watched is asked again and again, also while the node is away', 
   t.equal(code, 0, 'Ctrl-C is how it ends')
   t.match(frames, [/state-1/, /answered 503: it starts/, /state-3/])
   t.equal(asked, 3)
+})
+
+t.test('documents are one stream, in which no error is', async t => {
+  let asked = 0
+  const { env } = await scriptAdmin(t, () => {
+    asked++
+    return asked === 2 ? [503, { detail: 'it starts' }] : [200, answer(`state-${asked}`)]
+  })
+  const words = ['store', '--watch=0.1', '--output', 'yaml']
+  const { frames } = await watched(env, words, { frames: 3 })
+  t.match(
+    parseAllDocuments(frames.join('')).map(one => (one as Document).toJS()),
+    [{ containerd: { state: 'state-1' } }, { containerd: { state: 'state-3' } }],
+  )
 })
 
 t.test('on a terminal it takes the place of what stood there, and fits', async t => {
