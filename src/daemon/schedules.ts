@@ -3,7 +3,7 @@ import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { isRecurrenceFault, parseRecurrence } from '../config/recurrence.ts'
 import { type Dealt, type ScheduleMemory, startSchedules } from '../keep/run-schedules.ts'
-import type { WarmJob } from '../keep/warm-job.ts'
+import { takesPart, type WarmJob } from '../keep/warm-job.ts'
 import { decodeSchedule, jobOf, readRunId, type WarmSchedule } from '../keep/warm-schedule.ts'
 import { readShareKey } from '../keep/warm-share.ts'
 import { parseReference } from '../oci/reference.ts'
@@ -19,7 +19,7 @@ import type { Upstreams } from './upstreams.ts'
 /** What recurs on this node, and the jobs that come of it. */
 export interface Schedules {
   list(): readonly WarmSchedule[]
-  /** When one is next due on this node, ms since the epoch. */
+  /** When one is next due on this node, ms since the epoch; `undefined`: never, or it is for other nodes. */
   nextMs(name: string): number | undefined
   /** The newest run of each that this node began. */
   ownRuns(): readonly WarmJob[]
@@ -97,7 +97,10 @@ export function openSchedules(
 
   return {
     list,
-    nextMs: runner.nextMs,
+    nextMs(name) {
+      const schedule = named(name)
+      return schedule && takesPart(schedule, parts.self) ? runner.nextMs(name) : undefined
+    },
     ownRuns,
     othersRuns,
     isRun(id) {

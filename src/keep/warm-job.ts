@@ -40,6 +40,10 @@ export interface WarmJob extends WarmTask {
   readonly cancelledAtMs: number | undefined
 }
 
+/** Whether a node is among those that are to fetch it. Which images are left to others where copies are counted is another question. */
+export const takesPart = ({ scope }: Pick<WarmTask, 'scope'>, node: NodeId): boolean =>
+  scope.type !== 'nodes' || scope.nodes.some(({ id }) => id === node)
+
 /** Images of one job. */
 export const maxWarmImages = 300
 /** Images that a node may fetch at the same time. */

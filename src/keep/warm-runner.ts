@@ -4,7 +4,7 @@ import type { NodeId } from '../ports/node-id.ts'
 import type { WordBook } from '../ports/word-book.ts'
 import type { ShareIndex } from './share-index.ts'
 import type { WarmPart, WarmSource } from './warm-image.ts'
-import type { WarmJob } from './warm-job.ts'
+import { takesPart, type WarmJob } from './warm-job.ts'
 import { partsOf } from './warm-progress.ts'
 import { startWarmRun, type WarmRun, type WarmRunParts } from './warm-run.ts'
 import { encodeShare, readShareKey, type Share, shareKey } from './warm-share.ts'
@@ -95,12 +95,9 @@ export function startWarmRunner(
 
   const ownShare = (job: WarmJob): Share | undefined => said.one(job, self)
 
-  const isParticipant = ({ scope }: WarmJob): boolean =>
-    scope.type !== 'nodes' || scope.nodes.some(({ id }) => id === self)
-
   /** Whether there is something to do for it here. */
   function isOpen(job: WarmJob): boolean {
-    if (job.cancelledAtMs !== undefined || !isParticipant(job)) return false
+    if (job.cancelledAtMs !== undefined || !takesPart(job, self)) return false
     const share = ownShare(job)
     if (share === undefined) return parts.nowMs() - job.createdAtMs < staleMs
     return share.state !== 'ended' || hasInherited(job, share)

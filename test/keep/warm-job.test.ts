@@ -5,6 +5,7 @@ import {
   isJobId,
   isSameTask,
   maxWarmImages,
+  takesPart,
   type WarmJob,
 } from '../../src/keep/warm-job.ts'
 
@@ -83,5 +84,13 @@ t.test('two tasks are the same when they ask for the same', t => {
   t.ok(isSameTask(job, { ...job, ...{ note: 'other' } }))
   t.notOk(isSameTask(job, { ...job, referrers: false }))
   t.notOk(isSameTask(job, { ...job, images: job.images.slice(1) }))
+  t.end()
+})
+
+t.test('a node takes part where it is named, or none is', t => {
+  t.ok(takesPart(job, 'b'.repeat(64)))
+  t.notOk(takesPart(job, 'c'.repeat(64)))
+  t.ok(takesPart({ scope: { type: 'all' } }, 'c'.repeat(64)))
+  t.ok(takesPart({ scope: { type: 'copies', copies: 2 } }, 'c'.repeat(64)))
   t.end()
 })

@@ -35,7 +35,7 @@ function lines(items: readonly ScheduleItem[]): readonly Line[] {
     item.timeZone,
     String(item.images.length),
     item.configured ? 'this node, by its configuration' : nodesOf(item),
-    item.nextAt ?? 'never',
+    item.nextAt ?? '',
     item.job ?? '',
   ])
   return columns([['NAME', 'EVERY', 'IN', 'IMAGES', 'ON', 'NEXT HERE', 'NEWEST RUN'], ...rows])

@@ -42,7 +42,7 @@ const schedule = {
   version: described(optionalText, 'As in `ETag`; `If-Match` takes it.'),
   nextAt: described(
     Type.Optional(time),
-    'When this node begins next if it is online then and not at work on the last one.',
+    'When this node begins next if it is online then and not at work on the last one; absent: never, or it is for other nodes.',
   ),
   job: described(optionalText, 'Id of the newest run, as `GET /api/v1/jobs/{id}` has it.'),
 }
