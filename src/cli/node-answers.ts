@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { origin, orNothing } from './answers.ts'
+import { origin } from './answers.ts'
 import { changed, storedOn } from './operator-words.ts'
 
 const text = Type.Optional(Type.Union([Type.String(), Type.Null()]))
@@ -96,7 +96,14 @@ export const scrubAnswer = Type.Object({
 
 const set = { by: Type.String(), at: Type.String(), until: text }
 const clusterMode = Type.Optional(
-  Type.Object({ mode: Type.String(), ...set, setOn: Type.String(), setOnName: text, note: text }),
+  Type.Object({
+    mode: Type.String(),
+    ...set,
+    setOn: Type.String(),
+    setOnName: text,
+    note: text,
+    version: text,
+  }),
 )
 
 /** `GET`, `PUT` and `DELETE /api/v1/nodes/{name}/mode` */
@@ -120,7 +127,7 @@ export const clusterModeAnswer = Type.Object({
 export const clusterModeChangeAnswer = Type.Object({
   ...clusterModeAnswer.properties,
   changed,
-  before: orNothing(Type.Object({ mode: Type.String(), ...set })),
+  before: clusterMode,
   storedOn,
 })
 

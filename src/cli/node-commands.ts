@@ -1,7 +1,7 @@
 import type { Command } from './command.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { forOption, nodeOption, nodesOption } from './node-words.ts'
-import { copies, reasons } from './operator-options.ts'
+import { copies, noteStays, reasons } from './operator-options.ts'
 
 /** The commands about one node. @param askingExitCodes those of every command that asks a node */
 export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => {
@@ -91,7 +91,7 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
         'Sets the mode of a node, or with --cluster of all nodes, above what the configuration says, at once and also over restarts, until it ' +
         'is set anew or the time is over. What is set for one node is above what is set for all. auto asks registries and leaves alone those ' +
         'that are known to be down; online asks them always; offline asks none. configured takes back what was set. Without a word it tells ' +
-        'the mode and who set it. With --cluster it reaches nodes that are off now when they come back, and those that join later.',
+        `the mode and who set it. With --cluster it reaches nodes that are off now when they come back, and those that join later. ${noteStays}`,
       options: [
         forOption,
         nodesOption,

@@ -1,6 +1,6 @@
 import type { Command } from './command.ts'
 import type { ExitCode } from './exit-codes.ts'
-import { copies, reasons, warmOptions } from './operator-options.ts'
+import { copies, noteStays, reasons, warmOptions } from './operator-options.ts'
 
 /** The commands for warm jobs that recur. @param askingExitCodes those of every command that asks a node */
 export const scheduleCommands = (askingExitCodes: readonly ExitCode[]): readonly Command[] => {
@@ -19,7 +19,7 @@ export const scheduleCommands = (askingExitCodes: readonly ExitCode[]): readonly
       description:
         'Each node works out by itself when it is due, in trusted time, and makes a warm job of it that is the same on all nodes. While a node is ' +
         'offline or off nothing is begun; when it is back it makes up for the newest time, once. A schedule of that name is replaced, and ' +
-        'what it was is told. ' +
+        `what it was is told. ${noteStays} ` +
         'The expression is minute, hour, day of the month, month and day of the week; seconds may stand before them.',
       options: [
         { name: 'every', value: 'CRON', summary: 'when, as a cron expression' },

@@ -25,6 +25,7 @@ const schedule = {
   note: text,
   author: text,
   setAt: text,
+  version: text,
 }
 
 /** `GET /api/v1/schedules` */
@@ -55,8 +56,7 @@ export const schedulePath = (name: string): string =>
 export const scheduleLines = (
   item: ScheduleItem,
   more: Parameters<typeof properties>[0] = [],
-): readonly Line[] =>
-  properties([...scheduleProperties(item), ['next here', item.nextAt ?? 'never'], ...more])
+): readonly Line[] => properties([...scheduleProperties(item), ['next here', item.nextAt], ...more])
 
 /** What a schedule was whose place another one took. */
 export const replacedLines = ({ before }: ScheduleChangeAnswer): readonly Line[] =>

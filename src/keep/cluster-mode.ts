@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Mode } from '../ports/mode.ts'
@@ -34,7 +35,7 @@ export interface ClusterModeChange {
 /** Sets the mode of all nodes, under the one that an operator set for a single node. */
 export interface ClusterMode {
   standing(): ClusterModeState | undefined
-  /** Throws `Refusal`; rejects with `ledger-unusable`. */
+  /** Says the same again, without an end, without a change. Throws `Refusal`; rejects with `ledger-unusable`. */
   set(wish: ClusterModeWish, terms: ClusterModeTerms): Promise<ClusterModeChange>
   /** As {@link ClusterMode.set}. Writes nothing where nothing stands. */
   lift(by: string, terms: ClusterModeTerms): Promise<ClusterModeChange>
@@ -140,9 +141,11 @@ export function createClusterMode(parts: {
   return {
     standing,
     set: ({ mode, by, note, forMs }, terms) =>
-      change(terms, () => {
+      change(terms, async before => {
+        const isEndless = forMs === undefined && before?.untilMs === undefined
+        if (isEndless && isDeepStrictEqual({ mode, by, note }, saidIn(before))) return
         const untilMs = forMs === undefined ? undefined : Math.round(parts.nowMs() + forMs)
-        return book.set(clusterModeKey, {
+        await book.set(clusterModeKey, {
           author: by,
           note,
           value: JSON.stringify({ mode, forMs, untilMs }),
@@ -154,6 +157,9 @@ export function createClusterMode(parts: {
       }),
   }
 }
+
+const saidIn = (standing: ClusterModeState | undefined) =>
+  standing && { mode: standing.mode, by: standing.by, note: standing.note }
 
 /** What another version wrote, and this one does not know, counts as nothing. */
 function readValue(text: string | undefined):

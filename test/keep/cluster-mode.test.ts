@@ -61,6 +61,18 @@ const terms = (check: (standing: ClusterModeState | undefined) => void = () => {
 })
 const wish = { mode: 'offline', by: 'captain', note: 'voyage', forMs: undefined } as const
 
+t.test('the same said again without an end changes nothing', async t => {
+  const { clock, mode } = cluster()
+  const first = await mode.set(wish, terms())
+  clock.pass(hourMs)
+  t.strictSame(await mode.set(wish, terms()), { ...first, before: first.after })
+  const other = await mode.set({ ...wish, note: 'port' }, terms())
+  t.match(other, { before: first.after, after: { note: 'port', atMs: startMs + hourMs } })
+  const ending = await mode.set({ ...wish, note: 'port', forMs: hourMs }, terms())
+  t.match(ending.after, { untilMs: startMs + 2 * hourMs })
+  t.match((await mode.set({ ...wish, note: 'port' }, terms())).after, { untilMs: undefined })
+})
+
 t.test('a mode is set for all nodes, and lifted', async t => {
   const { mode, asked } = cluster()
   t.equal(mode.standing(), undefined)

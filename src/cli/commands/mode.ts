@@ -4,6 +4,7 @@ import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import { askNodes } from '../each-node.ts'
 import type { ExitCode } from '../exit-codes.ts'
+import { exceptionProperties, findModeExceptions, type ModeExceptions } from '../mode-exceptions.ts'
 import {
   type ClusterModeAnswer,
   type ClusterModeChangeAnswer,
@@ -14,6 +15,7 @@ import {
 } from '../node-answers.ts'
 import { noForWithout, readFor } from '../node-words.ts'
 import {
+  beforeLines,
   hasEnough,
   mustHaveBeen,
   readCopies,
@@ -21,6 +23,7 @@ import {
   tooFewLines,
 } from '../operator-words.ts'
 import { formatSayer, print, properties } from '../print.ts'
+import { goOnWith, overStanding } from '../standing-word.ts'
 import type { Line } from '../table.ts'
 
 const meanings: Readonly<Record<string, string>> = {
@@ -57,9 +60,16 @@ type Wish = { readonly mode: string; readonly forSeconds: number | undefined } |
 function readWish(context: CommandContext): Wish {
   const [word] = context.words
   const forSeconds = readFor(context.options['for'])
-  if (word === undefined || word === 'configured') {
+  if (word === 'configured' && forSeconds !== undefined) {
+    throw new CommandFailure(
+      'usage',
+      '--for says how long a mode is set, and configured takes back what was set: leave --for out',
+    )
+  }
+  if (word === 'configured') return 'lift'
+  if (word === undefined) {
     noForWithout(context, 'a mode')
-    return word === undefined ? undefined : 'lift'
+    return undefined
   }
   if (Object.hasOwn(meanings, word)) return { mode: word, forSeconds }
   const cure = 'it is auto, online, offline, or configured'
@@ -73,52 +83,88 @@ function asking(wish: Wish): (api: AdminApi, path: string) => Promise<ModeAnswer
 }
 
 async function runOnCluster(context: CommandContext, wish: Wish): Promise<ExitCode> {
-  const { node, note, author, copies: copiesText } = context.options
-  if (node !== undefined) {
+  if (context.options['node'] !== undefined) {
     throw new CommandFailure('usage', '--node is one node and --cluster is all: name one of them')
   }
-  const copies = readCopies(copiesText)
-  const api = createAdminApi(await findAdmin(context))
-  const path = '/api/v1/mode'
+  const copies = readCopies(context.options['copies'])
+  const access = await findAdmin(context)
+  const api = createAdminApi(access)
   if (wish === undefined) {
-    const answer = await api.get(path, {}, clusterModeAnswer)
-    print(context, answer, () => clusterLines(answer))
+    const answer = await api.get(clusterPath, {}, clusterModeAnswer)
+    const but = await exceptionsTo(access, answer)
+    print(context, { ...answer, ...but }, () => clusterLines(answer, but))
     return 'ok'
   }
   const query = { copies }
   const answer =
     wish === 'lift'
-      ? await api.change('DELETE', path, { query }, clusterModeChangeAnswer)
-      : await api.change(
-          'PUT',
-          path,
-          { query, body: { ...wish, note, author } },
-          clusterModeChangeAnswer,
-        )
+      ? await api.change('DELETE', clusterPath, { query }, clusterModeChangeAnswer)
+      : await setOnCluster(api, { query, wish, options: context.options })
   if (wish === 'lift') mustHaveBeen(answer, notSet)
-  print(context, answer, () => [
-    ...clusterLines(answer, [['until now', tellBefore(answer)], storedOnProperty(answer.storedOn)]),
+  const but = await exceptionsTo(access, answer)
+  print(context, { ...answer, ...but }, () => [
+    ...clusterLines(answer, but, [storedOnProperty(answer.storedOn)]),
+    ...tellBefore(answer),
     ...tooFewLines(answer, copies),
   ])
   return hasEnough(answer, copies) ? 'ok' : 'noAnswer'
 }
 
-const tellBefore = ({ before }: ClusterModeChangeAnswer): string | undefined =>
-  before == null ? undefined : `${before.mode}, set by ${before.by} at ${before.at}`
+const clusterPath = '/api/v1/mode'
+
+/** Where the same mode is set again its note stays. */
+async function setOnCluster(
+  api: AdminApi,
+  {
+    query,
+    wish,
+    options,
+  }: {
+    readonly query: { readonly copies: number | undefined }
+    readonly wish: Exclude<Wish, 'lift' | undefined>
+    readonly options: CommandContext['options']
+  },
+) {
+  const { cluster } = await api.get(clusterPath, {}, clusterModeAnswer)
+  const isAgain = cluster?.mode === wish.mode
+  // Without --for it has no end, also where it had one.
+  const expiresAt = wish.forSeconds === undefined ? '' : String(wish.forSeconds)
+  const { note, author } = goOnWith(
+    { note: options['note'], author: options['author'], expiresAt },
+    isAgain ? { note: cluster.note, author: cluster.by, expiresAt: cluster.until } : undefined,
+  )
+  const body = { ...wish, note, author }
+  const headers = overStanding(cluster)
+  return api.change('PUT', clusterPath, { query, body, headers }, clusterModeChangeAnswer)
+}
+
+function tellBefore({ before }: ClusterModeChangeAnswer): readonly Line[] {
+  if (before === undefined) return []
+  const { mode, by: author, at: setAt, until: expiresAt = null, ...said } = before
+  return beforeLines({ before: { ...said, author, setAt, expiresAt } }, [['mode', mode]])
+}
+
+/** Where nothing is set for all there is no exception to it. */
+const exceptionsTo = async (
+  access: Parameters<typeof findModeExceptions>[0],
+  { cluster }: ClusterModeAnswer,
+): Promise<ModeExceptions | undefined> =>
+  cluster && (await findModeExceptions(access, cluster.mode))
 
 const notSet = 'no mode is set for all nodes; `holdfast mode --node all` tells what each is'
 
 function clusterLines(
-  { node, cluster, here }: ClusterModeAnswer,
+  { cluster }: ClusterModeAnswer,
+  but: ModeExceptions | undefined,
   more: Parameters<typeof properties>[0] = [],
 ): readonly Line[] {
-  const own =
-    here.decidedBy === 'node' ? `${here.mode} on ${node}, which was set for that node` : undefined
+  const count = but?.exceptions.length ?? 0
+  const who = count === 0 ? 'all nodes' : `all nodes but ${count}`
   return [
     cluster === undefined
       ? 'no mode is set for all nodes: each is as it is configured, or set'
-      : `all nodes are ${cluster.mode}: ${meanings[cluster.mode] ?? ''}`,
-    ...properties([...setProperties(cluster), ['but', own], ...more]),
+      : `${who} are ${cluster.mode}: ${meanings[cluster.mode] ?? ''}`,
+    ...properties([...setProperties(cluster), ...(but ? exceptionProperties(but) : []), ...more]),
   ]
 }
 

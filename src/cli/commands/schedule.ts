@@ -16,11 +16,13 @@ import {
   readTimes,
   replacedLines,
   type ScheduleChangeAnswer,
+  scheduleAnswer,
   scheduleChangeAnswer,
   scheduleLines,
   schedulePath,
   scheduleRemovalAnswer,
 } from '../schedule-words.ts'
+import { findStanding, goOnWith, overStanding } from '../standing-word.ts'
 
 /** `holdfast schedule NAME IMAGE…` and `holdfast unschedule NAME` */
 export const run: RunCommand = async context => {
@@ -29,7 +31,10 @@ export const run: RunCommand = async context => {
   const body = readBody(context)
   const api = createAdminApi(await findAdmin(context))
   const path = schedulePath(context.words[0] ?? '')
-  const answer = await api.change('PUT', path, { query: { copies }, body }, scheduleChangeAnswer)
+  const standing = await findStanding(api, path, scheduleAnswer)
+  const { note } = goOnWith({ note: context.options['note'] }, standing)
+  const said = { body: { ...body, note }, headers: overStanding(standing) }
+  const answer = await api.change('PUT', path, { query: { copies }, ...said }, scheduleChangeAnswer)
   print(context, answer, () => [
     `${answer.name} ${recurs(answer)}`,
     ...scheduleLines(answer),
@@ -78,7 +83,6 @@ function readBody({ words, options }: CommandContext): object {
     nodes: node?.split(','),
     copies: readCopies(imageCopies),
     referrers: options['referrers'] !== undefined,
-    note: options['note'],
     author: options['author'],
   }
 }

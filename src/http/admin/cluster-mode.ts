@@ -72,10 +72,12 @@ export function addClusterMode(
 
 /** It is told with every answer about the mode. */
 export function describeClusterMode(
-  { mode, by, atMs, untilMs, origin, note }: ClusterModeState,
+  standing: ClusterModeState,
   nameOf: (id: string) => string | undefined = () => undefined,
 ): NonNullable<ModeAnswer['cluster']> {
-  const told = { until: isoOf(untilMs), note, setOnName: nameOf(origin) }
+  const { mode, by, atMs, untilMs, origin, note } = standing
+  const version = versionOf(standing)
+  const told = { until: isoOf(untilMs), note, setOnName: nameOf(origin), version }
   return { mode, by, at: iso(atMs), ...defined(told), setOn: origin }
 }
 

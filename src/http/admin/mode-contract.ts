@@ -36,6 +36,7 @@ const ofCluster = Type.Object({
   setOn: described(text, 'Public key (hex) of the node on which it was set.'),
   setOnName: optionalText,
   note: optionalText,
+  version: described(optionalText, 'As in `ETag`; `If-Match` takes it.'),
 })
 
 const decidedBy = described(

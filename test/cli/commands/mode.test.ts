@@ -49,13 +49,33 @@ t.test('what is no mode is told before anything is asked', async t => {
   ]) {
     t.equal((await cli(words, { env })).code, 2, words.join(' '))
   }
+  const { err } = await cli(['mode', 'configured', '--for', '1h'], { env })
+  t.match(err, /configured takes back what was set: leave --for out/)
   t.equal(asked.length, 0)
 })
+
+/** Nodes, and what each says of its mode. */
+const among =
+  (answer: object, nodes: Readonly<Record<string, readonly [status: number, body: object]>> = {}) =>
+  ({ pathname }: URL): [number, unknown] => {
+    if (pathname === '/api/v1/nodes') {
+      const items = Object.keys(nodes).map((name, at) => ({
+        id: `${at}`.repeat(64),
+        name,
+        self: at === 0,
+        state: 'alive',
+      }))
+      return [200, { items }]
+    }
+    const [, id] = /nodes\/(\d)+\/mode$/.exec(pathname) ?? []
+    const [status, body] = Object.values(nodes)[Number(id)] ?? [200, answer]
+    return [status, body]
+  }
 
 t.test('a mode is set for all nodes, told, and taken back', async t => {
   const here = { mode: 'offline', decidedBy: 'cluster' }
   const storedOn = { nodes: 2, members: 3 }
-  const { env, asked } = await scriptAdmin(t, () => [200, { node: 'a', cluster, here, storedOn }])
+  const { env, asked } = await scriptAdmin(t, among({ node: 'a', cluster, here, storedOn }))
   const words = [
     'mode',
     'offline',
@@ -73,7 +93,9 @@ t.test('a mode is set for all nodes, told, and taken back', async t => {
   t.match(out, /on +bridge, node abababababab\n.*note +voyage\n {2}stored on +2 of 3 nodes\n$/s)
   await cli(['mode', '--cluster'], { env })
   await cli(['mode', 'configured', '--cluster'], { env })
-  t.match(asked, [
+  const ofMode = asked.filter(({ url }) => url.pathname === '/api/v1/mode')
+  t.match(ofMode, [
+    { method: 'GET' },
     {
       method: 'PUT',
       url: { pathname: '/api/v1/mode', search: '?copies=2' },
@@ -83,16 +105,61 @@ t.test('a mode is set for all nodes, told, and taken back', async t => {
     { method: 'DELETE', url: { pathname: '/api/v1/mode' } },
   ])
   t.equal((await cli(['mode', 'offline', '--cluster', '--copies', '3'], { env })).code, 1)
-  const before = { ...cluster, mode: 'online', by: 'cook' }
-  const over = await scriptAdmin(t, () => [200, { node: 'a', cluster, here, before, storedOn }])
-  const replaced = await cli(['mode', 'offline', '--cluster'], { env: over.env })
-  t.match(replaced.out, /until now +online, set by cook at 20/)
 })
 
-t.test('where a node has one of its own, or none is set for all, that is told', async t => {
+t.test(
+  'what was set for all before is told, and its note stays where the same is set again',
+  async t => {
+    const here = { mode: 'offline', decidedBy: 'cluster' }
+    const storedOn = { nodes: 1, members: 1 }
+    const before = { ...cluster, mode: 'online', by: 'cook', note: 'in port' }
+    const standing = { ...cluster, version: 'v1' }
+    const answer = { node: 'a', cluster: standing, here, before, storedOn }
+    const { env, changes } = await scriptAdmin(t, among(answer))
+    const { out } = await cli(['mode', 'offline', '--cluster'], { env })
+    t.match(
+      out,
+      /\n\nuntil now it was\n {2}mode +online\n {2}note +in port\n {2}author +cook\n {2}said at +2026.*\n {2}said on +bridge, node ab/,
+    )
+    await cli(['mode', 'online', '--cluster'], { env })
+    await cli(['mode', 'offline', '--cluster', '--note', ''], { env })
+    t.strictSame(
+      changes().map(({ body, precondition }) => [body, precondition]),
+      [
+        [{ mode: 'offline', note: 'voyage', author: 'captain' }, '"v1"'],
+        [{ mode: 'online' }, '"v1"'],
+        [{ mode: 'offline' }, '"v1"'],
+      ],
+    )
+  },
+)
+
+t.test('nodes with a mode of their own are named, and those that do not answer', async t => {
+  const here = { mode: 'offline', decidedBy: 'cluster' }
+  const nodes = {
+    bridge: [200, { ...set, node: 'bridge' }],
+    hold: [200, { ...set, node: 'hold', mode: 'online' }],
+    van: [503, { detail: 'van is gone: start it' }],
+  } as const
+  const { env } = await scriptAdmin(t, among({ node: 'bridge', cluster, here }, nodes))
+  const { out, code } = await cli(['mode', '--cluster'], { env })
+  t.equal(code, 0)
+  t.match(out, /^all nodes but 1 are offline: /)
+  t.match(
+    out,
+    /but +hold is online, set for it alone by captain; `holdfast mode configured --node hold` ends it\n/,
+  )
+  t.match(out, /not known +van: van is gone: start it\n/)
+  const json = JSON.parse((await cli(['mode', '--cluster', '-o', 'json'], { env })).out)
+  t.match(json, {
+    cluster: { mode: 'offline' },
+    exceptions: [{ node: 'hold', mode: 'online' }],
+    unknown: [{ node: 'van' }],
+  })
+})
+
+t.test('where none is set for all, or a node has one of its own, that is told', async t => {
   const here = { mode: 'online', decidedBy: 'node' }
-  const own = await scriptAdmin(t, () => [200, { node: 'galley', cluster, here }])
-  t.match((await cli(['mode', '--cluster'], { env: own.env })).out, /but +online on galley, which/)
   const none = await scriptAdmin(t, () => [200, { node: 'galley', here }])
   t.match(
     (await cli(['mode', '--cluster'], { env: none.env })).out,

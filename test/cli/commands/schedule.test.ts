@@ -73,6 +73,26 @@ t.test('whether it is new is told, and what it was before', async t => {
   )
 })
 
+t.test('said again without a note the note stays', async t => {
+  const standing = { ...item, note: 'the bridge', version: 'v1' }
+  const { env, changes } = await scriptAdmin(t, () => [200, { ...standing, storedOn }])
+  const words = ['schedule', 'nightly', 'nginx', '--every', '0 4 * * *']
+  await cli(words, { env })
+  await cli([...words, '--note', ''], { env })
+  const none = await scriptAdmin(t, (_, method) =>
+    method === 'GET' ? [404, { detail: 'no schedule' }] : [200, { ...item, storedOn }],
+  )
+  await cli([...words, '--note', 'n'], { env: none.env })
+  t.match(
+    [...changes(), ...none.changes()],
+    [
+      { body: { note: 'the bridge' }, precondition: '"v1"' },
+      { body: { note: undefined }, precondition: '"v1"' },
+      { body: { note: 'n' }, precondition: '*' },
+    ],
+  )
+})
+
 t.test('what says no times is told before a node is asked', async t => {
   const { env, asked } = await scriptAdmin(t, () => [200, { ...item, storedOn }])
   const wrong = {
