@@ -73,6 +73,8 @@ export const reportAnswer = Type.Object({
       copies: Type.Array(
         Type.Object({ platform: Type.String(), held: Type.Number(), wanted: Type.Number() }),
       ),
+      /** Absent: a node of before it was told. */
+      holders: orNothing(Type.Array(Type.String())),
       missing: Type.Array(
         Type.Object({ digest: Type.String(), kind: Type.String(), size: orNothing(Type.Number()) }),
       ),

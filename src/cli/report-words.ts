@@ -193,7 +193,7 @@ function standingOf(item: Item, answer: Nodes): string {
     const digest = item.olderDigest?.slice(0, 19) ?? ''
     return [...missing, `an earlier image starts on ${some(older)}: ${digest}…`].join('; ')
   }
-  const holders = standing('here')
+  const holders = item.holders ?? standing('here')
   return holders.length === 0
     ? 'no node holds all of it: each has parts from others'
     : `held by ${some(holders)} alone`

@@ -54,6 +54,8 @@ export interface ReportedImage extends ReportedReferrers {
     readonly held: number
     readonly wanted: number
   }[]
+  /** Nodes that are counted there, be they judged or not. */
+  readonly holders: readonly NodeId[]
   /** What no live node holds of the newest digest; below a manifest that nobody holds nothing is known. */
   readonly gaps: readonly Gap[]
   /** The earlier digest that is answered where the newest cannot be had. */
@@ -167,13 +169,14 @@ export function createOfflineReport(
       outlooks.set(id, worstOf(await Promise.all(each)))
     }
     const standings = new Map([...outlooks].map(([id, { standing }]) => [id, standing]))
-    const copies = await countCopies(wanted.digests, nodes, said, gapsOf)
+    const { copies, holders } = await countCopies(wanted.digests, nodes, said, gapsOf)
     const all = [...outlooks.values()]
     return {
       wanted,
       verdict: verdictOf([...standings.values()], copies, wanted),
       standings,
       copies,
+      holders,
       gaps: [...new Map(all.flatMap(({ gaps }) => gaps).map(gap => [gap.digest, gap])).values()],
       older: all.find(({ older }) => older !== undefined)?.older,
       ...referrersOf([...said.values()], copies),
@@ -186,16 +189,19 @@ export function createOfflineReport(
     nodes: readonly ReportedNode[],
     said: ReadonlyMap<NodeId, Said>,
     gapsOf: GapsOf,
-  ): Promise<ReportedImage['copies']> {
+  ): Promise<Pick<ReportedImage, 'copies' | 'holders'>> {
     const copies: ReportedImage['copies'][number][] = []
+    const holders = new Set<NodeId>()
     const heard = nodes.filter(({ isHeard }) => isHeard)
     for (const platform of new Set(heard.flatMap(({ platforms }) => platforms))) {
       if (newest === undefined || (await gapsOf(newest, platform)) === undefined) continue
       const fit = nodes.filter(({ platforms }) => platforms.includes(platform))
-      const held = fit.filter(({ id }) => said.get(id)?.lacks.get(platform) === 0).length
-      copies.push({ platform, held, wanted: Math.min(settings.copies, fit.length) })
+      const holding = fit.filter(({ id }) => said.get(id)?.lacks.get(platform) === 0)
+      for (const { id } of holding) holders.add(id)
+      const wanted = Math.min(settings.copies, fit.length)
+      copies.push({ platform, held: holding.length, wanted })
     }
-    return copies
+    return { copies, holders: [...holders] }
   }
 }
 

@@ -226,10 +226,14 @@ t.test('who holds its config says what an image is for; who holds nothing cannot
 
 t.test('one node may be judged alone; copies count on all', async t => {
   const nodes = { a: { [amd]: 0 }, b: { [amd]: 0 } }
-  t.match(await reportOn({ nodes }, wanted('a'), ({ name }) => name === 'b'), {
+  const isB = ({ name }: ReportingNode) => name === 'b'
+  t.match(await reportOn({ nodes }, wanted('a'), isB), {
     standings: { a: undefined, b: 'here' },
     copies: [{ held: 2, wanted: 2 }],
+    holders: ['a', 'b'],
   })
+  const thin = { a: { [amd]: 0 }, b: { [amd]: 3 }, c: null }
+  t.strictSame((await reportOn({ nodes: thin }, wanted('a'), isB)).holders, ['a'])
 })
 
 t.test('a node whose store is full is told', async t => {

@@ -30,6 +30,7 @@ const image = (
   verdict: standings.includes('lacking') || standings.includes('unaware') ? 'not-ready' : 'at-risk',
   standings: new Map(standings.map((standing, at) => [`${at}`, standing])),
   copies: [{ platform: 'linux/amd64', held, wanted: 2 }],
+  holders: [...standings.keys()].filter(at => standings[at] === 'here').map(String),
   gaps,
   older: undefined,
   referrers:

@@ -19,6 +19,7 @@ const image = (verdict: Verdict, ...held: readonly number[]): ReportedImage => (
   standings: new Map(),
   copies: held.map((count, i) => ({ platform: `linux/${i}`, held: count, wanted: 2 })),
   gaps: [],
+  holders: [],
   older: undefined,
   referrers: [],
   moreReferrers: 0,

@@ -125,6 +125,10 @@ export const reportAnswer = Type.Object({
       copies: Type.Array(
         Type.Object({ platform: text, held: Type.Integer(), wanted: Type.Integer() }),
       ),
+      holders: described(
+        Type.Array(text),
+        'Nodes that hold all of it, for a platform of theirs: those that `copies` counts, judged or not.',
+      ),
       /** What no live node holds. */
       missing: Type.Array(
         Type.Object({ digest: text, kind: text, size: Type.Optional(Type.Integer()) }),

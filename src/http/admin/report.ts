@@ -116,13 +116,13 @@ function judgedId(word: string, nodes: KnownNodes): NodeId {
 }
 
 function tell(
-  { verdict, images }: OfflineReport,
+  { verdict, nodes, images }: OfflineReport,
   judged: OfflineReport['nodes'],
   { isKept, unmet }: Pick<ReportSource, 'isKept'> & { readonly unmet: readonly UnmetPattern[] },
 ): Omit<ReportAnswer, 'node' | 'asOf' | 'truncated' | 'emptyKeeps' | 'registries' | 'mend'> {
   const count = (wanted: Verdict) => images.filter(image => image.verdict === wanted).length
   const unmetKeeps = unmet.filter(({ isSaid }) => isSaid).length
-  const nameOf = new Map(judged.map(({ id, name }) => [id, name]))
+  const nameOf = new Map(nodes.map(({ id, name }) => [id, name]))
   return {
     // What an operator wants to have offline is not there, whatever it is called.
     verdict: verdict === 'ready' && unmetKeeps > 0 ? 'at-risk' : verdict,
@@ -151,14 +151,16 @@ function describe(
   nameOf: ReadonlyMap<string, string>,
 ): Omit<ReportAnswer['items'][number], 'kept'> {
   const { wanted, verdict, standings, copies, gaps, older, referrers, moreReferrers } = image
+  const nameOfNode = (id: string): string => nameOf.get(id) ?? id
   const { key, why, isPinned, digests, confirmedAtMs, blocked } = wanted
   return {
     reference: formatReference(key),
     verdict,
     why,
     pinned: isPinned,
-    standings: [...standings].map(([id, standing]) => ({ node: nameOf.get(id) ?? id, standing })),
+    standings: [...standings].map(([id, standing]) => ({ node: nameOfNode(id), standing })),
     copies: [...copies],
+    holders: image.holders.map(nameOfNode),
     missing: gaps.map(({ digest, kind, size }) => ({ digest, kind, ...defined({ size }) })),
     referrers: referrers.map(({ artifactType, ...one }) => ({
       ...one,

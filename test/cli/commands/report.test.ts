@@ -177,6 +177,14 @@ const thin = {
   copies: [{ platform: 'linux/amd64', held: 1, wanted: 2 }],
 }
 
+t.test('who holds it is told of all nodes, also where others are judged alone', async t => {
+  const galley = { ...thin, standings: [{ node: 'galley', standing: 'in-reach' }] }
+  const held = await report(t, [{ ...galley, holders: ['bridge'] }], { nodes: nodes.slice(1) })
+  t.match(held.out, / 1 of 2 +held by bridge alone\n/)
+  const parts = await report(t, [{ ...galley, holders: [] }])
+  t.match(parts.out, / no node holds all of it: each has parts from others\n/)
+})
+
 t.test('a full store and a silent node are told, with what to type', async t => {
   const { out } = await report(t, [{ ...thin, kept: true }], {
     nodes: [
