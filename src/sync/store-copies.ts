@@ -59,13 +59,13 @@ export function createStoreCopies(parts: {
 }): StoreCopies {
   const { store, members, timers } = parts
 
-  /** What this node said; where it said nothing, since it stands already, what others did. */
+  /** What this node said and all that was said after it: one of them stands. Where it said nothing, what others did. */
   function wordOf(kind: RecordKind, key: string): LeafRecords {
     const leaf = leafOf(key)
     const register = registerOf(kind, key)
     const rows = store.rows(leaf).filter(row => row.register === register)
-    const own = rows.filter(row => row.origin === members.self)
-    return { leaf, records: store.records(leaf, own.length > 0 ? own : rows.slice(0, maxRecords)) }
+    const own = rows.findIndex(row => row.origin === members.self)
+    return { leaf, records: store.records(leaf, rows.slice(Math.max(own, 0)).slice(-maxRecords)) }
   }
 
   async function ask(

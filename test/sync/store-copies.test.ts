@@ -38,6 +38,25 @@ t.test('what another node said is counted where it was said again and changed no
   t.equal(lab.asked.length, asked + 1, 'of nothing nobody is asked')
 })
 
+t.test(
+  'copies are counted of what stands, also where this node said something else before',
+  async t => {
+    const { nodes } = await openSqliteLab(t, 3)
+    const [a, b, c] = nodes
+    if (a === undefined || b === undefined || c === undefined) throw new Error('three nodes')
+    await a.ledger.setPin(nginx, image('p'), {})
+    await a.sync.storeCopies('pin', name, 3, signal)
+    c.faults.dead = true
+    await b.ledger.setPin(nginx, image('q'), {})
+    await b.sync.storeCopies('pin', name, 1, signal)
+    t.equal(a.ledger.pin(nginx)?.digest, image('q').digest)
+    t.match(await a.sync.storeCopies('pin', name, 1, signal), { nodes: 2 })
+    c.faults.dead = false
+    t.match(await a.sync.storeCopies('pin', name, 3, signal), { nodes: 3 })
+    t.equal(c.ledger.pin(nginx)?.digest, image('q').digest)
+  },
+)
+
 t.test('who does not store it does not count, and is asked again', async t => {
   const { nodes, until } = await openSqliteLab(t, 2)
   const [a, b] = nodes
