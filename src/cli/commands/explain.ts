@@ -15,10 +15,14 @@ export const run: RunCommand = async context => {
   const path = tagPath(word)
   const api = createAdminApi(await findAdmin(context))
   const answer = await api.get(path, {}, tagAnswer)
-  const likely = answer.resolution.found ? [] : await likelyBelow(context, api, word)
+  const likely = isKnown(answer) ? [] : await likelyBelow(context, api, word)
   print(context, answer, () => [...lines(answer), ...likely])
   return answer.resolution.found ? 'ok' : 'noAnswer'
 }
+
+/** Also where it is answered with nothing: the list of tags leaves out what is blocked. */
+const isKnown = ({ resolution, history, live, pin }: TagAnswer): boolean =>
+  resolution.found || history.length > 0 || live != null || pin != null
 
 function lines(answer: TagAnswer): readonly Line[] {
   return [

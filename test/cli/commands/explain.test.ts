@@ -161,3 +161,20 @@ t.test('what is blocked stands in the history, with what lifts that', async t =>
 t.test('a digest needs no explanation', async t => {
   t.match(await cli(['explain', `nginx@${digest}`]), { code: 2, err: /names a digest/ })
 })
+
+t.test(
+  'a tag that is known is not taken for a slip, though it is answered with nothing',
+  async t => {
+    const blocked = { ...seen, blocked: true }
+    const ask = async (history: readonly object[]) => {
+      const { env } = await scriptAdmin(t, ({ pathname }) =>
+        pathname === '/api/v1/tags' ? [200, { items: [] }] : [200, { ...bare, history }],
+      )
+      return (await cli(['explain', 'nginx'], { env })).out
+    }
+    t.match(await ask([]), /no tag like it is known/)
+    const told = await ask([blocked])
+    t.match(told, /`holdfast unblock .*` lets it be answered with again\n$/)
+    t.notMatch(told, /no tag like it/)
+  },
+)
