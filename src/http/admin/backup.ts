@@ -16,6 +16,7 @@ import {
 } from './backup-contract.ts'
 import { exclusionEntry, keepEntry, modeEntry, pinEntry, scheduleEntry } from './backup-entries.ts'
 import { backupOperations } from './backup-operations.ts'
+import { checkBackup } from './check-backup.ts'
 import { defined } from './describe.ts'
 import type { AddOperation } from './operation.ts'
 import { ProblemError } from './problem.ts'
@@ -114,6 +115,7 @@ export function addBackup(
     const subject = `backup of ${body.node}, ${body.at}`
     audit({ subject })
     mustBeOperator(parts.isOperator)
+    await checkBackup(body)
     if (isRestoring) throw new ProblemError(409, 'this node restores another backup: wait for it')
     isRestoring = true
     const steps = stepsOf(body, caller)
@@ -241,13 +243,8 @@ function* inBatches(steps: readonly RestoreStep[]): Generator<readonly RestoreSt
 }
 
 /** What an entry is of, however it is written. */
-function placeOf({ kind, subject }: RestoreStep): string {
-  try {
-    return kind === 'pin' ? formatTag(parseTag(subject)) : subject
-  } catch {
-    return subject // it is refused for what it is
-  }
-}
+const placeOf = ({ kind, subject }: RestoreStep): string =>
+  kind === 'pin' ? formatTag(parseTag(subject)) : subject
 
 const refuseDouble = ({ kind, what, subject }: RestoreStep): RestoreItem => ({
   ...{ kind, what, outcome: 'refused' },

@@ -247,7 +247,7 @@ function readWish(
 }
 
 /** Throws `QueryFault`. */
-function readPinTarget(text: string): Digest {
+export function readPinTarget(text: string): Digest {
   const digest = parseDigest(text)
   if (digest !== undefined) return digest
   throw new QueryFault(`${JSON.stringify(text)} is no digest`)
