@@ -66,6 +66,15 @@ export const pinChangeAnswer = Type.Object({
   fetching: Type.Boolean(),
   /** Blocked digests that a rollback passed over. */
   skipped: orNothing(Type.Array(Type.String())),
+  /** Of a tag that was resolved. */
+  restsOn: orNothing(
+    Type.Object({
+      source: Type.String(),
+      fresh: Type.Boolean(),
+      reason: Type.String(),
+      confirmedAt: text,
+    }),
+  ),
   changed,
   before,
   storedOn,

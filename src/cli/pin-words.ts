@@ -32,10 +32,24 @@ export function pinLines(
     `${reference} ${is}`,
     ...properties([...saidProperties(answer), storedOnProperty(storedOn)]),
     ...(complete ? [] : ['', `no node holds all of the image: ${fetching ? awaited : absent}`]),
+    ...basisLines(answer),
     ...skippedLines(answer),
     ...beforeLines(answer),
     ...strayLines([answer]),
     ...tooFewLines(answer, copies),
+  ]
+}
+
+/** Where a tag was resolved without its registry's word: what is pinned then may be old. */
+function basisLines({ reference, restsOn }: PinChangeAnswer | PinRemovalAnswer): readonly string[] {
+  if (restsOn == null || restsOn.fresh || restsOn.source === 'pin') return []
+  const { confirmedAt, reason } = restsOn
+  const when =
+    confirmedAt == null ? 'its registry never confirmed it' : `last confirmed at ${confirmedAt}`
+  return [
+    '',
+    `its registry was not heard just now: this rests on what is remembered, ${when}`,
+    `  ${reason}; \`holdfast refresh ${reference}\` asks it`,
   ]
 }
 

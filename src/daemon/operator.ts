@@ -54,8 +54,9 @@ export function wirePins({
     async resolve(key, signal) {
       const answer = await pull.resolveTag(key, { asking: 'explain', signal })
       if (!answer.found) return answer.reason
-      const { digest, mediaType, size } = answer
-      return { digest, mediaType, size }
+      const { digest, mediaType, size, source, fresh: isFresh, reason, confirmedAtMs } = answer
+      const basis = { source, isFresh, reason, confirmedAtMs }
+      return { target: { digest, mediaType, size }, basis }
     },
     describe: content.graph.describe,
     async fetchManifest(repository, digest, signal) {

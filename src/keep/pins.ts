@@ -36,6 +36,24 @@ export interface PinTerms {
   readonly signal: AbortSignal
 }
 
+/** What a digest rests on that a tag was resolved to. */
+export interface PinBasis {
+  /** Which rung gave it. */
+  readonly source: string
+  /** The registry, or who asked it, said so just now. */
+  readonly isFresh: boolean
+  /** In words. */
+  readonly reason: string
+  /** When the registry last confirmed it, ms since the epoch; `undefined`: never. */
+  readonly confirmedAtMs: number | undefined
+}
+
+/** What a tag resolves to at this moment. */
+export interface ResolvedNow {
+  readonly target: Target
+  readonly basis: PinBasis
+}
+
 /** What a change did. */
 export interface PinChange {
   readonly before: PinState | undefined
@@ -47,6 +65,8 @@ export interface PinChange {
   readonly isFetching: boolean
   /** Blocked digests that were passed over on the way back to an earlier one, newest first. */
   readonly skipped: readonly Digest[]
+  /** Where the tag was resolved. */
+  readonly basis?: PinBasis | undefined
 }
 
 /** Sets pins, each only on a digest that can be served. */
@@ -66,7 +86,7 @@ export interface PinParts {
   readonly history: BlockedAnswers['history']
   readonly book: Omit<PinBook, 'each'>
   /** What the tag resolves to; a text says why to nothing. */
-  readonly resolve: (key: TagReference, signal: AbortSignal) => Promise<Target | string>
+  readonly resolve: (key: TagReference, signal: AbortSignal) => Promise<ResolvedNow | string>
   /** Digest, type and size of a manifest that is held here. */
   readonly describe: (digest: Digest) => Target | undefined
   readonly findElsewhere: FindElsewhere
@@ -93,6 +113,7 @@ export interface PinParts {
 interface Found {
   readonly target: Target | Digest
   readonly skipped: readonly Digest[]
+  readonly basis?: PinBasis
 }
 
 /** Pins of this node's ledger. */
@@ -158,12 +179,12 @@ export function createPins(parts: PinParts): Pins {
         parts.describe(to) ?? parts.history(key).find(({ digest }) => digest === to) ?? to
       return { target, skipped: [] }
     }
-    const target = await parts.resolve(key, signal)
-    if (typeof target !== 'string') return { target, skipped: [] }
+    const resolved = await parts.resolve(key, signal)
+    if (typeof resolved !== 'string') return { ...resolved, skipped: [] }
     const tag = formatTag(key)
     throw new Refusal(
       'nothing',
-      `${tag} resolves to nothing now: ${target}; \`holdfast explain ${tag}\` tells what was tried`,
+      `${tag} resolves to nothing now: ${resolved}; \`holdfast explain ${tag}\` tells what was tried`,
     )
   }
 
@@ -202,9 +223,9 @@ export function createPins(parts: PinParts): Pins {
     wish: PinWish,
     signal: AbortSignal,
     asked: Pick<PinParts, 'isInReach' | 'fetchManifest'> = parts,
-  ): Promise<Pick<PinChange, 'isComplete' | 'skipped'> & { readonly target: Target }> {
+  ): Promise<Pick<PinChange, 'isComplete' | 'skipped' | 'basis'> & { readonly target: Target }> {
     const { to, allowIncomplete, allowBlocked = false, described } = wish
-    const { target: wanted, skipped } = await targetOf(key, to, signal)
+    const { target: wanted, ...found } = await targetOf(key, to, signal)
     const digest = typeof wanted === 'string' ? wanted : wanted.digest
     if (book.isBlocked(digest) && !allowBlocked) throw blockedRefusal(digest)
     // First: a manifest that another node gives is known to be of this repository from then on.
@@ -218,14 +239,14 @@ export function createPins(parts: PinParts): Pins {
     }
     const target =
       typeof wanted === 'string' ? await known(key, digest, described, signal, asked) : wanted
-    return { target, isComplete, skipped }
+    return { ...found, target, isComplete }
   }
 
   async function acknowledged(
     key: TagReference,
     before: PinState | undefined,
     { copies, signal }: PinTerms,
-    image: Pick<PinChange, 'isComplete' | 'isFetching' | 'skipped'>,
+    image: Pick<PinChange, 'isComplete' | 'isFetching' | 'skipped' | 'basis'>,
   ): Promise<PinChange> {
     const stored = await parts.storeOnOthers(key, copies, signal)
     return { before, after: book.get(key), stored, ...image }
@@ -236,12 +257,12 @@ export function createPins(parts: PinParts): Pins {
       mustBeOperator(parts.isOperator)
       mustLast(wish)
       terms.check(book.get(key)) // before anything is fetched for it
-      const { target, isComplete, skipped } = await find(key, wish, terms.signal)
+      const { target, ...image } = await find(key, wish, terms.signal)
       const standing = book.get(key)
       terms.check(standing)
       if (!isSame(standing, target, wish)) await ledger.setPin(key, target, detailsOf(wish))
-      const isFetching = !isComplete && isServed(target) && parts.complete(key, target.digest)
-      return acknowledged(key, standing, terms, { isComplete, isFetching, skipped })
+      const isFetching = !image.isComplete && isServed(target) && parts.complete(key, target.digest)
+      return acknowledged(key, standing, terms, { ...image, isFetching })
     },
     async tryOut(key, wish, signal) {
       mustBeOperator(parts.isOperator)

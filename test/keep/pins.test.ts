@@ -35,6 +35,8 @@ const pinOf = (target: Target | undefined, more: Partial<PinState> = {}): PinSta
   ...more,
 })
 
+const basis = { source: 'upstream', isFresh: true, reason: 'it said so', confirmedAtMs: today }
+
 /** Pins over parts that remember what was done with them. */
 function open(change: Partial<PinParts> = {}, standing?: PinState) {
   const did: unknown[] = []
@@ -54,7 +56,7 @@ function open(change: Partial<PinParts> = {}, standing?: PinState) {
     history: () => [seen('new'), seen('old'), seen('older')],
     findElsewhere: async () => undefined,
     book: { get: () => state, history: () => [], list: () => [], isBlocked: () => false },
-    resolve: async () => image('new'),
+    resolve: async () => ({ target: image('new'), basis }),
     describe: () => undefined,
     fetchManifest: async () => undefined,
     isInReach: async () => true,
@@ -75,6 +77,7 @@ t.test('what the tag resolves to is pinned, once', async t => {
     stored: { nodes: 2, members: 3, away: 0 },
     isComplete: true,
     isFetching: false,
+    basis,
   })
   t.strictSame(did, [['set', image('new').digest, { note: 'n', author: 'u' }]])
   await pins.set(nginx, wish, terms)
@@ -85,7 +88,8 @@ t.test('what the tag resolves to is pinned, once', async t => {
 
 t.test('a rollback goes to what the tag stood for before', async t => {
   const { pins, did } = open()
-  await pins.set(nginx, { ...wish, to: 'previous' }, terms)
+  const change = await pins.set(nginx, { ...wish, to: 'previous' }, terms)
+  t.notOk('basis' in change, 'nothing was resolved')
   await pins.set(nginx, { ...wish, to: 'previous' }, terms)
   t.strictSame(
     did.map(step => (step as unknown[])[1]),

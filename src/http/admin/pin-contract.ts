@@ -144,6 +144,17 @@ export const pinChangeAnswer = Type.Object({
     Type.Optional(Type.Array(text)),
     'Blocked digests that were passed over on the way back to `previous`, newest first.',
   ),
+  restsOn: described(
+    Type.Optional(
+      Type.Object({
+        source: described(text, 'Which rung gave the digest, as in `GET /api/v1/resolve`.'),
+        fresh: described(Type.Boolean(), 'The registry said so just now.'),
+        reason: text,
+        confirmedAt: described(Type.Optional(time), 'When the registry last confirmed it.'),
+      }),
+    ),
+    'With `to: now`: what the digest rests on that the tag was resolved to.',
+  ),
   storedOn,
 })
 

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FindStrays } from '../../keep/held-tags.ts'
-import type { Pins, PinTerms } from '../../keep/pins.ts'
+import type { PinBasis, Pins, PinTerms } from '../../keep/pins.ts'
 import { type Digest, parseDigest } from '../../oci/digest.ts'
 import { isManifestType } from '../../oci/media-type.ts'
 import { formatTag, parseTag, type TagReference } from '../../oci/reference.ts'
@@ -121,7 +121,7 @@ export function addPins(
     change: Awaited<ReturnType<Pins['set']>>,
     reply: TagReply,
   ): Promise<PinChangeAnswer> {
-    const { after, isFetching, skipped, stored } = change
+    const { after, isFetching, skipped, basis, stored } = change
     if (after === undefined) throw new Error('a pin was set and is not there')
     writeTag(reply, versionOf(after))
     return {
@@ -137,10 +137,18 @@ export function addPins(
       complete: change.isComplete,
       fetching: isFetching,
       ...(skipped.length > 0 && { skipped: [...skipped] }),
+      ...defined({ restsOn: basis && tellBasis(basis) }),
       storedOn: stored,
     }
   }
 }
+
+const tellBasis = ({ source, isFresh, reason, confirmedAtMs }: PinBasis) => ({
+  source,
+  fresh: isFresh,
+  reason,
+  ...defined({ confirmedAt: isoOf(confirmedAtMs) }),
+})
 
 const neverPinned = (key: TagReference): ProblemError =>
   new ProblemError(404, `${formatTag(key)} was never pinned; \`holdfast pins\` lists what is`)

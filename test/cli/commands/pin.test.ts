@@ -332,3 +332,24 @@ t.test('a pin that this node could not serve alone is marked', async t => {
   t.match(list.out, /in-force, incomplete here .*\n.* in-force +never/)
   t.match((await cli(['pins', 'nginx'], { env })).out, /^\S+: in-force, incomplete here\n/)
 })
+
+t.test('a pin that rests on what is remembered says so', async t => {
+  const restsOn = {
+    source: 'ledger',
+    fresh: false,
+    reason: 'newest complete; upstream did not answer',
+    confirmedAt: '2026-11-19T03:00:00.000Z',
+  }
+  const told = async (basis: object | undefined) => {
+    const { env } = await scriptAdmin(t, () => [200, { ...change, restsOn: basis }])
+    return (await cli(['pin', 'nginx'], { env })).out
+  }
+  t.match(
+    await told(restsOn),
+    /not heard just now: this rests on what is remembered, last confirmed at 2026-11-19T03:00:00.000Z\n {2}newest complete; upstream did not answer; `holdfast refresh docker.io\/library\/nginx:latest` asks it\n/,
+  )
+  t.match(await told({ ...restsOn, confirmedAt: null }), /its registry never confirmed it/)
+  t.notMatch(await told({ ...restsOn, fresh: true }), 'remembered')
+  t.notMatch(await told({ ...restsOn, source: 'pin' }), 'remembered')
+  t.notMatch(await told(undefined), 'remembered')
+})

@@ -44,6 +44,7 @@ async function start(t: Parameters<typeof startAdmin>[0], standing: PinState | u
     isComplete: true,
     isFetching: false,
     skipped: [],
+    basis: { source: 'ledger', isFresh: false, reason: 'it was so', confirmedAtMs: nowMs },
   })
   const admin = await startAdmin(t, {
     pinBook: {
@@ -196,6 +197,7 @@ t.test('a pin is set as it was wished, and noted', async t => {
     complete: true,
     completeHere: true,
     fetching: false,
+    restsOn: { source: 'ledger', fresh: false, confirmedAt: '2026-11-21T12:00:00.000Z' },
     storedOn: { nodes: 2, members: 3, away: 0 },
   })
   t.equal(plain.headers['etag'], `"${version}"`)
