@@ -39,7 +39,7 @@ For the operator of a node: what every command does, a program can do, too. This
   taken away (200), with \`changed\` saying that nothing had to be done. \`copies\` counts then, too. Only a job or a tag that nobody knows is a 404.
 - **Two writers.** Where an \`ETag\` is answered, \`If-Match\` has a change made only to what was seen (412 else). The mode and the log level of
   one node have none: each is said whole, the answer tells what is in force, and the audit log of that node who said what before it.
-- **Audit.** Every change stands in \`GET /api/v1/audit\` of the node that made it: the last ten thousand, and the last thousand that were refused.
+- **Audit.** Every change stands in \`GET /api/v1/audit\` of the node that made it: the last ten thousand, and the last thousand that were refused; entries of restores are counted by themselves.
 - A part of a path is percent-encoded: \`/api/v1/pins/docker.io%2Flibrary%2Fnginx:1.27\`. What lies below \`/api/v1/nodes/{name}\` is of one node, \`self\`
   or any other, and may be asked of each; the rest is the same on all nodes or of the one that answers.
 `

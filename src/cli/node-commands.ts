@@ -176,7 +176,8 @@ export const nodeCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
       description:
         'Shows who changed what and when, newest first, also what was refused. The caller is the name that stands behind his token in ' +
         'admin.tokenFile, or socket; NAME on NODE (ID) where he asked another node, which has it in its own log, too. The last ten thousand ' +
-        'are kept, each on the node that was asked, and beside them the last thousand that were refused.',
+        'are kept, each on the node that was asked, and beside them the last thousand that were refused, and as many of each of what was ' +
+        'restored.',
       options: [
         {
           name: 'subject',

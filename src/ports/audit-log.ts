@@ -17,8 +17,8 @@ export interface AuditEntry {
 }
 
 /**
- * What operators did on this node, across restarts; the newest ten thousand at least. Of what was refused (4xx) a thousand, which take nothing from
- * those.
+ * What operators did on this node, across restarts: the newest ten thousand, and a thousand of what was refused (4xx). Entries of restores are
+ * counted by themselves, as many of each. None of the four takes anything from the others.
  */
 export interface AuditLog {
   /** Settles when it is durable. Rejects with `ledger-unusable`. */

@@ -6,10 +6,15 @@ import type { WriterThread } from './writer-thread.ts'
 /** What was refused: nothing was changed. Of 500 and more nobody knows that. */
 const refused = 'status BETWEEN 400 AND 499'
 
-/** Entries kept of each kind: those that were refused take nothing from the others, however many there are. */
+/** What a restore did, entry by entry, and at the end its sum: thousands at once. */
+const restored = "operation = 'restore'"
+
+/** Entries kept of each kind: none takes anything from the others, however many there are. */
 const kept = [
-  { where: refused, entries: 1_000 },
-  { where: `NOT ${refused}`, entries: 10_000 },
+  { where: `NOT ${restored} AND NOT ${refused}`, entries: 10_000 },
+  { where: `${restored} AND NOT ${refused}`, entries: 10_000 },
+  { where: `NOT ${restored} AND ${refused}`, entries: 1_000 },
+  { where: `${restored} AND ${refused}`, entries: 1_000 },
 ] as const
 
 /** Looked for what is to go with each so manieth entry: every one is read for it. */

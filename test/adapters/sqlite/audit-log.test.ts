@@ -1,4 +1,5 @@
 import t from 'tap'
+import { backupOperations } from '../../../src/http/admin/backup-operations.ts'
 import type { AuditEntry } from '../../../src/ports/audit-log.ts'
 import { makeDirectory, openIn } from './support.ts'
 
@@ -78,4 +79,27 @@ t.test('what was refused gives way to what was refused, and to nothing else', as
   )
   t.equal(all.filter(({ subject }) => subject === 'washed').length, 1_000)
   t.equal(all[0]?.atMs, 11_996, 'the newest are kept')
+})
+
+t.test('a large restore takes nothing from what was done besides, and stays told', async t => {
+  const { audit } = await openIn(t, await makeDirectory(t))
+  const restore = { operation: backupOperations.restore.id }
+  for (const [i, status] of [200, 404].entries()) {
+    await audit.note({ ...entry('first', i), status })
+  }
+  await Promise.all(
+    Array.from({ length: 12_397 }, (_, i) =>
+      audit.note({ ...entry(`pin ${i}`, i), ...restore, ...(i % 6 === 0 && { status: 409 }) }),
+    ),
+  )
+  await audit.note({ ...entry('backup of galley', 12_397), ...restore })
+  const all = audit.find({ limit: 20_000 })
+  t.strictSame(
+    all.filter(({ subject }) => subject === 'first').map(({ status }) => status),
+    [404, 200],
+  )
+  t.equal(all[0]?.subject, 'backup of galley')
+  const restored = all.filter(({ operation }) => operation === restore.operation)
+  const refused = restored.filter(({ status }) => status === 409)
+  t.strictSame([restored.length - refused.length, refused.length], [10_000, 1_000])
 })
