@@ -100,13 +100,9 @@ const roomForLast = (widths: readonly number[], lineWidth: number): number =>
   lineWidth - totalOf(widths) + (widths.at(-1) ?? 0)
 
 const longestWord = (rows: Rows, shorten: Shorten): number =>
-  Math.max(
-    ...rows.flatMap(cells =>
-      shorten(cells.at(-1) ?? '')
-        .split(' ')
-        .map(word => word.length),
-    ),
-  )
+  rows
+    .flatMap(cells => shorten(cells.at(-1) ?? '').split(' '))
+    .reduce((longest, word) => Math.max(longest, word.length), 0)
 
 function widest(rows: Rows, shorten: Shorten): number[] {
   const widths: number[] = []

@@ -8,7 +8,7 @@ import { yamlWords } from '../config/yaml-words.ts'
 import { CommandFailure } from './command-failure.ts'
 
 /** What a node takes of one, in bytes. */
-export const maxBackupBytes = 64 * 1024 * 1024
+export const maxBackupBytes = 16 * 1024 * 1024
 
 /** Of the rest the node that is to restore it tells what is wrong. */
 const backup = Type.Object({ holdfastBackup: Type.Number() })

@@ -7,6 +7,7 @@ import { type CommandLine, parseCommandLine } from './command-line.ts'
 import { commands, findCommand, globalOptions, optionsOf } from './commands.ts'
 import { exitCodes } from './exit-codes.ts'
 import { commandHelp, globalHelp, groupHelp } from './help.ts'
+import { plainText } from './plain-text.ts'
 import { terminalSize } from './terminal-size.ts'
 import { readWatch, watch } from './watch.ts'
 
@@ -77,7 +78,7 @@ export async function runCli(
     return exitCodes[await watch(run, context, { everyMs, stop })].code
   } catch (error) {
     if (!(error instanceof CommandFailure)) throw error
-    terminal.err(`holdfast: ${error.message}\n`)
+    terminal.err(`holdfast: ${plainText(error.message)}\n`)
     return exitCodes[error.code].code
   }
 }

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { type Paint, stateHeads } from './colour.ts'
 import { belowIndent, fitColumns, gap, isHeads, type Layout } from './fit-columns.ts'
+import { plainLine, plainText } from './plain-text.ts'
 import { brief } from './shorten.ts'
 
 /** A row of a table: how wide its cells are is known once all of it is, and how wide the terminal. */
@@ -19,7 +20,8 @@ export interface Row {
 export type Line = string | Row
 
 /** Rows as columns, as wide as their widest cell. The first may name them, in capitals. */
-export function columns(rows: readonly (readonly string[])[]): Row[] {
+export function columns(given: readonly (readonly string[])[]): Row[] {
+  const rows = given.map(cells => cells.map(plainLine))
   let fitted: { readonly lineWidth: number | undefined; readonly layout: Layout } | undefined
   const layout = (lineWidth: number | undefined): Layout => {
     if (fitted?.lineWidth !== lineWidth) fitted = undefined
@@ -38,7 +40,7 @@ export const indented = (line: Line): Line =>
  * The lines of one, none where it is of no use. @param width of the terminal, in characters @param paint for what tells a state
  */
 export function toLines(line: Line, width: number | undefined, paint?: Paint): readonly string[] {
-  if (typeof line === 'string') return wrapText(line, width)
+  if (typeof line === 'string') return wrapText(plainText(line), width)
   const { indent = '' } = line
   const layout = line.layout(width === undefined ? undefined : width - indent.length)
   const shown = layout.form === 'folded' ? fold(line, layout, paint) : align(line, layout, paint)

@@ -148,3 +148,14 @@ t.test('a text goes on in the next line; what is to be typed stays whole', async
   const document = `node:\n  name: ${'long '.repeat(20)}`
   t.strictSame(toLines(document, 40), [document], 'of several lines it is laid out already')
 })
+
+t.test('what others wrote moves no cursor and colours nothing', async t => {
+  const note = 'a\x1b[31mRED\x1b[2J\nnew\u202Ertl'
+  const shown = [...texts(undefined, properties([['note', note]])), ...texts(undefined, [note])]
+  t.strictSame(shown, ['  note  a�[31mRED�[2J new�rtl', 'a�[31mRED�[2J\nnew�rtl'])
+})
+
+t.test('a table may be as long as it is', async t => {
+  const many = Array.from({ length: 200_000 }, (_, i) => [`t${i}`, 'left alone', 'it stands so'])
+  t.equal(texts(20, columns([['WHAT', 'OUTCOME', 'WHY'], ...many])).length > many.length, true)
+})

@@ -24,7 +24,7 @@ export const run: RunCommand = async context => {
     do {
       const question = { query: { ...how, from }, body }
       answer = await api.change('POST', '/api/v1/restore', question, restoreAnswer)
-      items.push(...answer.items)
+      for (const item of answer.items) items.push(item)
       from = answer.next
     } while (from !== undefined)
   } catch (error) {

@@ -11,6 +11,7 @@ import type {
 } from './contract.ts'
 import { defined, iso } from './describe.ts'
 import { createNameOf, type KnownNodes } from './find-node.ts'
+import { readTime } from './read-query.ts'
 import { createTellResolution, type TellResolution, tellGiven } from './tell-resolution.ts'
 
 /** Where the admin API's answers come from. */
@@ -57,7 +58,7 @@ export function createAdminAnswers(
     },
     resolutions({ ref, at, limit }) {
       const reference = ref === undefined ? undefined : formatTag(parseTag(ref))
-      const atMs = at === undefined ? undefined : Date.parse(at)
+      const atMs = readTime(at)
       const items = parts.resolutions
         .find({ ...defined({ reference, atMs }), limit })
         .map(entry => tellGiven(entry, nameOf))

@@ -1,6 +1,7 @@
 import type { AuditLog } from '../../ports/audit-log.ts'
 import { defined, iso } from './describe.ts'
 import type { AuditAnswer, AuditQuery } from './pin-contract.ts'
+import { readTime } from './read-query.ts'
 
 /** What was done on this node, as the API tells it. */
 export type TellAudit = (query: AuditQuery) => AuditAnswer
@@ -17,7 +18,7 @@ export function createTellAudit({
   readonly nameOf: (id: string) => string | undefined
 }): TellAudit {
   return ({ limit, since, until, ...filter }) => {
-    const times = { sinceMs: msOf(since), untilMs: msOf(until) }
+    const times = { sinceMs: readTime(since), untilMs: readTime(until) }
     const found = audit.find({ ...filter, ...times, limit: limit + 1 })
     const page = found.slice(0, limit)
     const next = found.length > limit ? page.at(-1)?.id : undefined
@@ -29,6 +30,3 @@ export function createTellAudit({
     return { ...asOf(), items, ...defined({ next }) }
   }
 }
-
-const msOf = (time: string | undefined): number | undefined =>
-  time === undefined ? undefined : Date.parse(time)

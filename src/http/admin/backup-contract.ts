@@ -5,8 +5,8 @@ import { maxManifestBytes } from '../../oci/manifest.ts'
 import { mode } from './mode-contract.ts'
 import { asOf, described, reference, text, time } from './shapes.ts'
 
-/** What a backup may have, and one that is sent back, in bytes: some hundred thousand pins. It is in memory as a whole. */
-export const maxBackupBytes = 64 * 1024 * 1024
+/** What a backup may have, and one that is sent back, in bytes: some fifty thousand pins. It is in memory as a whole. */
+export const maxBackupBytes = 16 * 1024 * 1024
 
 const said = {
   note: Type.Optional(Type.String({ maxLength: 1_000 })),

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
 import type { TokenRole } from '../token-lines.ts'
 import { parseLargeJson } from './parse-large-json.ts'
+import { ProblemError } from './problem.ts'
 
 /** Bytes of a media type, in the place of a schema. */
 export interface Bytes {
@@ -81,15 +82,23 @@ export type AddOperation = <O extends Operation>(operation: O, handler: Handler<
 /** The route of a path with parameters, as fastify writes it. */
 const routeOf = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1')
 
-/** Adds operations to this app by means of `run`, which knows how a request is read and a problem told. */
-export function createAddOperation(
-  app: FastifyInstance,
-  run: (
+/** Knows who may do what, how a request is read, and how a problem is told. */
+export interface RunOperation {
+  /** Reads a request and has it answered. What changes something is noted. */
+  run(
     operation: Operation,
     handler: Handler<Operation>,
     request: FastifyRequest,
     reply: FastifyReply,
-  ) => Promise<unknown>,
+  ): Promise<unknown>
+  /** Resolves when who asks may do that. Rejects with `ProblemError`, which is noted. */
+  admit(operation: Operation, request: FastifyRequest): Promise<void>
+}
+
+/** Adds operations to this app. */
+export function createAddOperation(
+  app: FastifyInstance,
+  { run, admit }: RunOperation,
 ): AddOperation {
   return (operation, handler) => {
     const { method, path, maxBodyBytes: bodyLimit } = operation
@@ -99,18 +108,36 @@ export function createAddOperation(
         run(operation, handler as unknown as Handler<Operation>, request, reply),
     }
     if (bodyLimit === undefined) app.route(route)
-    else takeLarge(app, route)
+    else takeLarge(app, route, request => admit(operation, request))
   }
 }
 
-/** Adds a route of its own way to read JSON: of a body of many MB, the usual one keeps all others waiting. */
-function takeLarge(app: FastifyInstance, route: RouteOptions): void {
+/**
+ * Adds a route of its own way to read JSON: of a body of many MB, the usual one keeps all others waiting. Nothing is read of who may not do it,
+ * nor while another body is in memory.
+ */
+function takeLarge(
+  app: FastifyInstance,
+  route: RouteOptions,
+  admit: (request: FastifyRequest) => Promise<void>,
+): void {
+  let isTaken = false
   app.register(async inner => {
     inner.addContentTypeParser<Buffer>(
       'application/json',
       { parseAs: 'buffer' },
       (_request: FastifyRequest, body: Buffer) => parseLargeJson(body),
     )
-    inner.route(route)
+    inner.route({
+      ...route,
+      async onRequest(request, reply) {
+        await admit(request)
+        if (isTaken) throw new ProblemError(409, 'this node is at work on another one: wait for it')
+        isTaken = true
+        reply.raw.once('close', () => {
+          isTaken = false
+        })
+      },
+    })
   })
 }

@@ -18,7 +18,7 @@ import type {
 } from './pin-contract.ts'
 import { readPreconditions, type TagReply, versionOf, writeTag } from './preconditions.ts'
 import { ProblemError } from './problem.ts'
-import { QueryFault } from './read-query.ts'
+import { QueryFault, readTime } from './read-query.ts'
 
 type Strays = NonNullable<PinsAnswer['items'][number]['heldOtherwise']>
 
@@ -222,11 +222,6 @@ function readTarget(to: string): Parameters<Pins['set']>[1]['to'] {
   const digest = parseDigest(to)
   if (digest !== undefined) return digest
   throw new QueryFault(`to: ${JSON.stringify(to)} is neither a digest nor now nor previous`)
-}
-
-/** ms since the epoch. */
-export function readTime(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : Date.parse(text)
 }
 
 /** Throws `QueryFault`. */

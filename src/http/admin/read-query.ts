@@ -83,3 +83,14 @@ function check<S extends TSchema>(
   if (Value.Check(schema, value)) return value
   throw new QueryFault(tellFaults(schema, value, whole, within))
 }
+
+/** The first moment that a time of four digits of the year does not reach, ms. */
+const endOfYearsMs = Date.UTC(10_000, 0)
+
+/** A time of a body or query, ms since the epoch. Throws {@link QueryFault} for a leap second, and for what falls into a year of five digits. */
+export function readTime(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const ms = Date.parse(text)
+  if (ms < endOfYearsMs) return ms
+  throw new QueryFault(`${text}: no time up to the year 9999 with seconds up to 59`)
+}

@@ -16,8 +16,8 @@ import type { RestoreBody, RestoreItem } from './backup-contract.ts'
 import { exclusionEntry, keepEntry, modeEntry, pinEntry, scheduleEntry } from './backup-entries.ts'
 import { modeSubject } from './cluster-mode.ts'
 import { readExclusionKey } from './exclusions.ts'
-import { readDescribed, readTime } from './pins.ts'
-import { QueryFault } from './read-query.ts'
+import { readDescribed } from './pins.ts'
+import { QueryFault, readTime } from './read-query.ts'
 import type { ReadTask } from './read-task.ts'
 import { wordTerms } from './word-terms.ts'
 
@@ -208,9 +208,12 @@ export function createRestoreSteps(
         if (isPast(until, graceMs)) return { isOver: true }
         return { now, instead: now && `the mode is ${now.mode}` }
       },
-      async tryOut() {}, // any node may say any mode
+      async tryOut() {
+        readTime(until) // any node may say any mode
+      },
       async say(check) {
-        const forMs = until === undefined ? undefined : Date.parse(until) - nowMs()
+        const untilMs = readTime(until)
+        const forMs = untilMs === undefined ? undefined : untilMs - nowMs()
         const terms = { ...wordTerms(1), check: checkMode(check) }
         await clusterMode.set({ mode: what, by, note, forMs }, terms)
       },

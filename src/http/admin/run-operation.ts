@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyRequest } from 'fastify'
 import { IsObject, type TSchema } from 'typebox'
 import { Refusal } from '../../keep/operator-word.ts'
 import { OciError } from '../../oci/errors.ts'
@@ -8,7 +8,7 @@ import { HoldfastError } from '../../ports/errors.ts'
 import type { Log } from '../../ports/log.ts'
 import type { TagLedger } from '../../ports/tag-ledger.ts'
 import type { Callers } from './callers.ts'
-import type { Bytes, Handler, Operation } from './operation.ts'
+import type { Bytes, Operation, RunOperation } from './operation.ts'
 import { type Problem, ProblemError } from './problem.ts'
 import { QueryFault, readBody, readLargeBody, readQuery } from './read-query.ts'
 
@@ -67,29 +67,44 @@ export function runOperation(parts: {
   readonly note: NoteEntry
   /** Name of this node. */
   readonly self: string
-}): (
-  operation: Operation,
-  handler: Handler<Operation>,
-  request: FastifyRequest,
-  reply: FastifyReply,
-) => Promise<unknown> {
-  return async (operation, handler, request, reply) => {
-    const { name: caller, role } = parts.callers.of(request)
+}): RunOperation {
+  const refusalOf = (operation: Operation, request: FastifyRequest): ProblemError | undefined => {
+    const { name, role } = parts.callers.of(request)
+    if (operation.role === 'read' || role === 'write') return undefined
+    return new ProblemError(403, `the token of ${name} may read and change nothing`)
+  }
+
+  /** Notes it where it changes something. */
+  function inBook<T>(
+    operation: Operation,
+    request: FastifyRequest,
+    work: (audit: (did: Did) => void) => Promise<T>,
+  ): Promise<T> {
+    if (operation.role !== 'write') return work(() => {})
     const path = request.params as Readonly<Record<string, string>>
-    async function answer(audit: (did: Did) => void): Promise<unknown> {
-      if (operation.role === 'write' && role === 'read') {
-        throw new ProblemError(403, `the token of ${caller} may read and change nothing`)
-      }
-      const query = readQuery(operation.query, request.query)
-      const body = await readBodyOf(operation, request.body)
-      const isLetIn = (): boolean => parts.callers.isLetIn(request)
-      return handler({ query, path, body, caller, request, reply, isLetIn, audit })
-    }
-    if (operation.role !== 'write') return answer(() => {})
     const [given = operation.id] = Object.values(path)
     // Who may do nothing is not heard out, and what he meant by it is this node.
     const subject = path['name'] === 'self' && isOfNode(operation) ? parts.self : given
-    return noted(parts.note, { caller, operation: operation.id, subject }, answer)
+    const caller = parts.callers.of(request).name
+    return noted(parts.note, { caller, operation: operation.id, subject }, work)
+  }
+
+  return {
+    async admit(operation, request) {
+      const refusal = refusalOf(operation, request)
+      if (refusal !== undefined) await inBook(operation, request, () => Promise.reject(refusal))
+    },
+    run: (operation, handler, request, reply) =>
+      inBook(operation, request, async audit => {
+        const refusal = refusalOf(operation, request)
+        if (refusal !== undefined) throw refusal
+        const path = request.params as Readonly<Record<string, string>>
+        const query = readQuery(operation.query, request.query)
+        const body = await readBodyOf(operation, request.body)
+        const caller = parts.callers.of(request).name
+        const isLetIn = (): boolean => parts.callers.isLetIn(request)
+        return handler({ query, path, body, caller, request, reply, isLetIn, audit })
+      }),
   }
 }
 

@@ -4,6 +4,7 @@ import { formatTag, type ImageName, isTagName, parseReference } from '../../oci/
 import type { RememberedContainer } from '../../ports/pod-memory.ts'
 import type { ResolutionEntry, ResolutionLog } from '../../ports/resolution-log.ts'
 import { defined, iso } from './describe.ts'
+import { readTime } from './read-query.ts'
 import { type TellResolution, tellGiven } from './tell-resolution.ts'
 import type { NodeWhyAnswer, WhyContainer, WhyQuery } from './why-contract.ts'
 
@@ -76,7 +77,7 @@ export function createNodeWhy(parts: {
 
   return async ({ subject, at, limit }) => {
     if (at === undefined) await lookWithin(pods, lookMs)
-    const atMs = at === undefined ? undefined : Date.parse(at)
+    const atMs = readTime(at)
     const { image, containers } = findContainers(pods.containers(), subject, atMs)
     const { state, failure } = pods.state()
     return {

@@ -238,6 +238,8 @@ t.test('it is a writer on a node that is believed who restores, and no more than
   const headers = { authorization: `Bearer ${reader}`, 'content-type': 'application/json' }
   t.equal((await ask('/api/v1/backup', { headers })).status, 200)
   t.equal((await ask(path, { ...post(nothing), headers })).status, 403)
-  const long = { ...headers, 'content-length': String(maxBackupBytes + 1) }
+  const writer = 'token-of-a-writer-0123456789'
+  await setTokens(`${writer} write\n`)
+  const long = { authorization: `Bearer ${writer}`, 'content-length': maxBackupBytes + 1 }
   t.equal((await ask(path, { ...post(nothing), headers: long })).status, 413)
 })

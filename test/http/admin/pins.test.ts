@@ -378,3 +378,15 @@ t.test('nodes that have another image under a pinned tag are told with it', asyn
   const inForce = [`reg.lab/lab/app:a ${manifestDigest}`]
   t.strictSame(asked, [inForce, inForce], 'only of what is in force')
 })
+
+t.test('an end is a time that a backup can hold', async t => {
+  const { ask, asked } = await start(t)
+  for (const expiresAt of ['9999-12-31T23:59:59-14:00', '2026-12-31T23:59:60Z']) {
+    const body = { to: 'now', expiresAt }
+    t.match(await ask(path, { method: 'PUT', body }), {
+      status: 400,
+      body: { detail: /no time up to the year 9999/ },
+    })
+  }
+  t.strictSame(asked, [])
+})

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
 import t from 'tap'
 import {
   bookOf,
@@ -60,7 +62,7 @@ t.test('a node restores one backup at a time', async t => {
   const first = ask(path, post(document))
   await hasBegun
   const second = await ask(`${path}?dryRun=true`, post(document))
-  t.match(second, { status: 409, body: { detail: /restores another backup/ } })
+  t.match(second, { status: 409, body: { detail: /another one: wait for it/ } })
   letGo()
   t.strictSame(outcomes((await first).body), ['keep changed'])
   t.strictSame(outcomes((await ask(path, post(document))).body), ['keep changed'], 'and the next')
@@ -94,7 +96,7 @@ t.test('no backup is given that no restore would take', async t => {
   const { ask } = await startAdmin(t, { pinBook: manyPins(70_000, 'n'.repeat(1_000)) })
   const { status, body } = await ask('/api/v1/backup')
   t.equal(status, 409)
-  t.match(body, { detail: /more than the 64 MiB that can be restored: remove pins/ })
+  t.match(body, { detail: /more than the 16 MiB that can be restored: remove pins/ })
 })
 
 t.test('entries of a kind are said at once, so that they become durable together', async t => {
@@ -121,4 +123,22 @@ t.test('entries of a kind are said at once, so that they become durable together
   const { body } = await ask(path, post({ ...nothing, keeps: [{ pattern: 'a/**' }], pins }))
   t.equal(outcomes(body).filter(one => one === 'pin changed').length, 100)
   t.ok(most > 4 && most <= 16, `${most} at once`)
+})
+
+t.test('of who may not restore nothing is read', async t => {
+  const { port, setTokens } = await startAdmin(t)
+  const token = 'looks-uOa0T9IgRa7XqJqVw0X1Xw'
+  await setTokens(`${token} read the bridge\n`)
+  const headers = {
+    authorization: `Bearer ${token}`,
+    'content-type': 'application/json',
+    'content-length': 1_000_000,
+  }
+  const asking = request({ host: '127.0.0.1', port, path, method: 'POST', headers, agent: false })
+  t.teardown(() => asking.destroy())
+  asking.on('error', () => {})
+  // Its body never comes, and the answer does not wait for it.
+  asking.write('{')
+  const [response] = await once(asking, 'response')
+  t.equal(response.statusCode, 403)
 })
