@@ -46,7 +46,7 @@ export function createFindElsewhere(parts: {
 
   return async (key, digest, signal) => {
     if (isTagged(key, digest)) return undefined
-    const known = [...parts.seenIn(digest), ...parts.tagsOf(digest)]
+    const known = [...parts.seenIn(digest), ...(await parts.tagsOf(digest))]
     const repositories = [...new Set(known.map(nameOf))].sort()
     if (repositories.length === 0 || repositories.includes(nameOf(key))) return undefined
     const isThere = await parts.askPresence(key, digest, signal)

@@ -17,9 +17,9 @@ export interface BlockedAnswers {
   history(key: TagReference): readonly Observation[]
   /**
    * Tags for which the digest stands by what is remembered, in byte order: what they are answered with, or would be were it not blocked. What a
-   * registry says when it is asked is another matter.
+   * registry says when it is asked is another matter. Others have their turn in between.
    */
-  tagsOf(digest: Digest): readonly TagReference[]
+  tagsOf(digest: Digest): Promise<readonly TagReference[]>
   /** Those whose `registry/repository:tag` begins with one of these texts, in no order. Takes long only while something is blocked. */
   under(beginnings: readonly string[]): readonly TagReference[]
 }

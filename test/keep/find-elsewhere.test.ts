@@ -14,7 +14,7 @@ function look(change: Partial<Parameters<typeof createFindElsewhere>[0]>) {
   const find = createFindElsewhere({
     book: { get: () => undefined },
     history: () => [],
-    tagsOf: () => [],
+    tagsOf: async () => [],
     seenIn: () => [],
     ...change,
     askPresence: async (...args) => {
@@ -29,7 +29,7 @@ t.test('an image of which only other repositories are known is told with them', 
   const repositories = ['registry.lab/redis']
   for (const change of [
     { seenIn: () => [redis, redis] },
-    { tagsOf: () => [{ ...redis, tag: '7' }] },
+    { tagsOf: async () => [{ ...redis, tag: '7' }] },
   ]) {
     t.match(await look(change), { found: { repositories, isMissing: false }, asked: 1 })
     const missing = await look({ ...change, askPresence: async () => false })
@@ -47,7 +47,7 @@ t.test('one that is known here, or nowhere, is not', async t => {
   for (const change of [
     {},
     { seenIn: () => [redis, here] },
-    { seenIn: () => [redis], tagsOf: () => [{ ...here, tag: 'other' }] },
+    { seenIn: () => [redis], tagsOf: async () => [{ ...here, tag: 'other' }] },
     { seenIn: () => [redis], history: () => [{ ...seen, ...times }] },
     { seenIn: () => [redis], book: { get: () => ({ ...standing, ...said }) } },
   ]) {

@@ -2,11 +2,15 @@ import { type Exclusions, historyOf, type KeyState } from '../../ledger/key-stat
 import { pinInForce } from '../../ledger/pin.ts'
 import { compareTexts } from '../../ledger/record.ts'
 import type { Digest } from '../../oci/digest.ts'
-import { formatTag } from '../../oci/reference.ts'
+import { formatTag, type TagReference } from '../../oci/reference.ts'
 import type { BlockedAnswer, BlockedAnswers } from '../../ports/blocked-answers.ts'
+import { createTurns } from '../../ports/turns.ts'
 import type { Connection } from './database.ts'
-import { keyRange, parseKey } from './list-keys.ts'
+import { type KeyRange, keyRange, parseKey, upTo } from './list-keys.ts'
 import type { Reader } from './reader.ts'
+
+/** Keys that are looked through at once: that takes about a millisecond. */
+const keysPerPage = 200
 
 /** Finds what blocks take away: reads a key as if nothing was blocked, and compares. */
 export function createBlockedAnswers(parts: {
@@ -43,32 +47,59 @@ export function createBlockedAnswers(parts: {
     return (pin ?? historyOf(state, exclusions)[0])?.digest === digest
   }
 
+  /** All keys, in ranges of a bounded number, in byte order. */
+  function* pages(): Generator<KeyRange> {
+    let until: string | undefined
+    do {
+      const range = keyRange({}, until)
+      until = reader.read(({ lists }) => lists.keyAt(range, keysPerPage), undefined)
+      yield upTo(range, until)
+    } while (until !== undefined)
+  }
+
+  /** Keys of a range for which the digest may stand, in byte order. */
+  function candidates(range: KeyRange, digest: Digest): readonly string[] {
+    const keys = new Set(reader.read(({ db }) => keysOf(db, range, [digest]), []))
+    for (const key of parts.pendingKeys()) {
+      if (key >= range.from && key < range.before) keys.add(key)
+    }
+    return [...keys].sort(compareTexts)
+  }
+
   return {
     of: key => (isAnyBlocked() ? find(formatTag(key)) : undefined),
     history: key => historyOf(parts.stateOf(formatTag(key)), unblocked),
-    tagsOf(digest) {
-      const stored = reader.read(r => keysOf(r.db, '', [digest]), [])
-      const keys = new Set([...stored, ...parts.pendingKeys()])
-      return [...keys]
-        .filter(key => standsFor(key, digest))
-        .sort(compareTexts)
-        .map(parseKey)
+    async tagsOf(digest) {
+      const turns = createTurns()
+      const found: TagReference[] = []
+      for (const range of pages()) {
+        for (const key of candidates(range, digest)) {
+          if (standsFor(key, digest)) found.push(parseKey(key))
+          await turns.take()
+        }
+        await turns.take()
+      }
+      return found
     },
     under(beginnings) {
       if (!isAnyBlocked()) return []
       const blocked = reader.exclusions.list('block').map(({ key }) => key)
       const keys = new Set<string>()
       for (const beginning of beginnings) {
-        for (const key of reader.read(r => keysOf(r.db, beginning, blocked), [])) keys.add(key)
+        const range = keyRange({ prefix: beginning }, undefined)
+        for (const key of reader.read(r => keysOf(r.db, range, blocked), [])) keys.add(key)
       }
       return [...keys].filter(key => find(key) !== undefined).map(parseKey)
     },
   }
 }
 
-/** Keys that begin so and were pinned to one of these digests, or seen with it. */
-function keysOf(db: Connection, prefix: string, digests: readonly string[]): readonly string[] {
-  const { from, before } = keyRange({ prefix }, undefined)
+/** Keys of a range that were pinned to one of these digests, or seen with it. */
+function keysOf(
+  db: Connection,
+  { from, before }: KeyRange,
+  digests: readonly string[],
+): readonly string[] {
   const list = JSON.stringify(digests)
   return db
     .prepare<[string, string, string, string, string, string], string>(

@@ -46,7 +46,7 @@ export function createTellHits(parts: BlockHitParts): TellHits {
     const digest = parseDigest(key)
     if (digest === undefined) throw new Error(`${key} is no digest`)
     const signal = AbortSignal.timeout(withinMs)
-    const keys = parts.blockedAnswers.tagsOf(digest)
+    const keys = await parts.blockedAnswers.tagsOf(digest)
     const shown = keys.slice(0, maxTags)
     const [tags, holders] = await Promise.all([
       Promise.all(shown.map(one => tellTag(one, digest, signal))),

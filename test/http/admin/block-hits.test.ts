@@ -20,7 +20,7 @@ const pinTo = (digest: Digest): PinState => ({
 
 /** Parts that know these tags, and answer with another digest or with nothing. */
 const partsOf = (tags: readonly string[]): BlockHitParts => ({
-  blockedAnswers: { tagsOf: digest => (digest === manifestDigest ? tags.map(keyOf) : []) },
+  blockedAnswers: { tagsOf: async digest => (digest === manifestDigest ? tags.map(keyOf) : []) },
   pinBook: {
     get: key => ({ moved: pinTo(other), pinned: pinTo(manifestDigest) })[key.tag],
   },

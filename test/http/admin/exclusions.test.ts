@@ -24,7 +24,7 @@ t.test('bans and blocks are listed, set and lifted', async t => {
   const { ask } = await startAdmin(t, {
     node: { ...madeUpNode(), nodes: { ...madeUpNode().nodes, members: () => [hold] } },
     exclusionBook: { list: kind => [{ ...word, key: kind === 'ban' ? id : manifestDigest }] },
-    blockedAnswers: { history: () => [], tagsOf: () => [keyOf('a')] },
+    blockedAnswers: { history: () => [], tagsOf: async () => [keyOf('a')] },
     exclusions: {
       find: (_, key) => ({ ...word, key }),
       async set(...given) {

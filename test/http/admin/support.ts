@@ -170,7 +170,7 @@ export async function startAdmin(
         pin: () => undefined,
         trustedNowMs: () => nowMs,
       },
-      blockedAnswers: { history: () => [], tagsOf: () => [] },
+      blockedAnswers: { history: () => [], tagsOf: async () => [] },
       resolutions: { find: () => [] },
       pinBook: {
         get: () => undefined,

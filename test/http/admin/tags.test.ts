@@ -97,7 +97,7 @@ t.test('a tag is explained: what is answered, what is known, what is held and by
       trustedNowMs: () => nowMs,
     },
     blockedAnswers: {
-      tagsOf: () => [],
+      tagsOf: async () => [],
       history: () => [
         { ...observation, digest: bad },
         observation,
