@@ -71,7 +71,7 @@ export async function wireArchive(
     createImportArchive({
       openArchive,
       store,
-      held: content.importing,
+      held: content.protection.importing,
       ledger: database.ledger,
       applyRecords: database.records.apply,
       learn: graph.learn,
@@ -92,7 +92,7 @@ export async function wireArchive(
     referrers: graph.referrers,
     signedWords: database.replication.signedWords,
     removedPins: database.replication.removedPins,
-    protect: content.protect,
+    protect: content.protection.answered,
     pack: async function* (files) {
       const { packTar } = await import('../adapters/tar/write-tar.ts')
       yield* packTar(files)

@@ -38,6 +38,8 @@ export function wireCompleting(
   { store: { completeTags: isWanted } }: Pick<Config, 'store'>,
   parts: {
     readonly content: Pick<Content, 'store' | 'graph' | 'completeness' | 'keepsContent'>
+    /** Whether an empty store would take all of an image. */
+    readonly mayFit: (target: Digest) => boolean
     readonly manifests: Pick<Manifests, 'fetch'>
     readonly blobs: Pick<Blobs, 'fetch' | 'isBusy' | 'onBusyChange'>
     readonly reachOf: ReachOf
@@ -50,7 +52,7 @@ export function wireCompleting(
   },
   owned: AsyncDisposableStack,
 ): Completing {
-  const { content, inReach, members, ...shared } = parts
+  const { content, mayFit, inReach, members, ...shared } = parts
   const { store, graph, completeness, keepsContent } = content
   const nothing = () => {}
   if (!keepsContent) {
@@ -76,7 +78,10 @@ export function wireCompleting(
       queue.want(...image)
       return true
     },
-    fetchRest: isWanted ? queue.want : nothing,
+    // What no store of this size takes would only push out what others use.
+    fetchRest: isWanted
+      ? (repository, target) => queue.want(repository, target, () => mayFit(target))
+      : nothing,
     canBeHad: queue.canBeHad,
     pending: queue.pending,
   }

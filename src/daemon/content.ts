@@ -1,17 +1,14 @@
-import { LRUCache } from 'lru-cache'
 import pTimeout from 'p-timeout'
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
 import { parseImagePattern } from '../config/image-pattern.ts'
 import { hasPrivate } from '../config/rules.ts'
 import { type Collector, createCollector } from '../keep/collect.ts'
-import { type CountedDigests, createCountedDigests } from '../keep/counted-digests.ts'
 import { finishDownloads } from '../keep/finish-downloads.ts'
 import { createKeepSet, type KeepSet } from '../keep/keep-set.ts'
 import { keepAlone, type LastCopies } from '../keep/last-copies.ts'
 import { createLastUse, type LastUse } from '../keep/last-use.ts'
 import { createLeases, type Leases } from '../keep/leases.ts'
-import { protectedContent } from '../keep/protected-content.ts'
 import type { KeptImage } from '../keep/repair.ts'
 import { keepRunning, type Running } from '../keep/running.ts'
 import { createScrub, type Scrub } from '../keep/scrub.ts'
@@ -31,6 +28,7 @@ import { createStartable, type Startable } from '../pull/startable.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { createLedgerRoots, eachTarget } from './ledger-roots.ts'
 import { joinNeighbour } from './neighbour.ts'
+import { type ProtectedHere, protectHere } from './protection.ts'
 import type { OpenedStore } from './store.ts'
 
 /** What this node holds, what is known of it, and what looks after it. */
@@ -58,12 +56,8 @@ export interface Content {
   keptImages(): Promise<readonly KeptImage[]>
   /** Those of them that a digest belongs to, itself if it is one, as known when {@link Content.keptImages} was asked last. */
   keptImagesWith(digest: Digest): readonly Digest[]
-  /** What an import brought so far; not collected while it runs. */
-  readonly importing: Set<Digest>
-  /** Images of warm jobs that run here; not collected until those end. */
-  readonly warming: CountedDigests
-  /** A tag was answered with this digest just now: its tree is not collected while a client may be fetching it. */
-  protect(digest: Digest): void
+  /** What is not collected though nothing keeps it: what is on its way. */
+  readonly protection: Pick<ProtectedHere, 'answered' | 'importing' | 'mayFit' | 'warmBy'>
   /** From now on other nodes count: what they rely on stays, what is theirs to hold may be left to them. */
   leaveTo(others: Omit<LastCopies, 'answer'>): void
   /** How the containerd beside this node is; absent: nobody looks into it. */
@@ -74,8 +68,6 @@ export interface Content {
   settled(): Promise<void> | undefined
 }
 
-/** How long after an answer its image may still be on its way to a client, in ms. */
-const pullMs = 10 * 60_000
 /** The start waits so long, in ms, for what came whole before a crash; questions that come later wait for it within their deadline. */
 const finishMs = 5_000
 /** Gentle enough for a memory card. */
@@ -132,9 +124,6 @@ export async function openContent(
   )
   owned.defer(() => lastUse.close())
 
-  const importing = new Set<Digest>()
-  const warming = createCountedDigests()
-  const answered = new LRUCache<Digest, true>({ max: 1_000, ttl: pullMs })
   const isComplete = (digest: Digest) => completeness.isComplete(digest)
   const said = createKeepSet({
     book: database.keeps,
@@ -152,27 +141,11 @@ export async function openContent(
   }
   const leases = createLeases({ store: own, kept: database.leases, nowMs: usageMs, log })
   let others: Omit<LastCopies, 'answer'> = keepAlone(leases)
-  /** What a client may be fetching, and what pods of this node run: it is left to no other node. */
-  let neededHere: ReadonlySet<Digest> = new Set()
-
-  async function protectedNow(): Promise<ReadonlySet<Digest>> {
-    const { kept, images, onTheMove } = await ledgerRoots()
-    const unfinished = [...answered.keys()].filter(digest => !isComplete(digest))
-    const inFlight = [...unfinished, ...importing, ...warming.values()]
-    const runs = images.filter(({ isHere }) => isHere).map(({ digest }) => digest)
-    neededHere = new Set(
-      [...answered.keys(), ...running.digestsHere(), ...runs].flatMap(digest => [
-        ...graph.reachable(digest),
-      ]),
-    )
-    return protectedContent({
-      treeOf: graph.reachable,
-      kept: () => kept,
-      tagsInUse: () => onTheMove,
-      isComplete,
-      inFlight: () => inFlight,
-    })
-  }
+  const { platforms } = config
+  const protection = protectHere(
+    { ledgerRoots, graph, store, isComplete, running },
+    { platforms, quotaBytes },
+  )
 
   const collector = createCollector(
     {
@@ -180,12 +153,12 @@ export async function openContent(
       lastUse,
       lastCopies: {
         isLeased: digest => others.isLeased(digest),
-        mayLeave: digest => !neededHere.has(digest) && others.mayLeave(digest),
+        mayLeave: digest => !protection.isNeededHere(digest) && others.mayLeave(digest),
         drop: (...victim) => others.drop(...victim),
       },
       nowMs: usageMs,
       log,
-      protectedContent: protectedNow,
+      protectedContent: protection.now,
     },
     { quotaBytes, minFreeBytes, unusedForDays },
   )
@@ -217,13 +190,12 @@ export async function openContent(
         graph,
         leases,
         kept,
-        protectedContent: protectedNow,
+        protectedContent: protection.now,
         log,
       },
       owned,
     )
   }
-  const protect = (digest: Digest) => void answered.set(digest, true)
   return {
     store,
     keepsContent,
@@ -240,9 +212,7 @@ export async function openContent(
     keeps,
     keptImages: async () => (await ledgerRoots()).images,
     keptImagesWith: digest => [digest, ...graph.ancestors(digest)].filter(one => keptNow.has(one)),
-    importing,
-    warming,
-    protect,
+    protection,
     neighbour: neighbour?.store.status,
     isUnusable,
     settled,

@@ -88,7 +88,7 @@ export async function openFaces(
     mode: parts.mode,
     endpoints,
     ledger: ledger.stats,
-    isStoreFull: parts.content.collector.isFull,
+    storeFilledBy: parts.content.collector.staying,
     isStoreUnusable: parts.content.isUnusable,
     damage: parts.content.scrub.counts,
     neighbour: parts.content.neighbour,

@@ -5,6 +5,7 @@ import type { KeepSet } from '../keep/keep-set.ts'
 import type { Leases } from '../keep/leases.ts'
 import { leaveToNeighbour } from '../keep/leave-to-neighbour.ts'
 import { protectInNeighbour } from '../keep/protect-neighbour.ts'
+import type { ProtectedContent } from '../keep/protected-content.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { MaintainedStore } from '../ports/content-upkeep.ts'
@@ -94,7 +95,7 @@ export function joinNeighbour(
     /** The images that must stay, whole. */
     readonly kept: () => Promise<readonly Digest[]>
     /** All that must stay. */
-    readonly protectedContent: () => Promise<ReadonlySet<Digest>>
+    readonly protectedContent: () => Promise<ProtectedContent>
     readonly log: Log
   },
   owned: AsyncDisposableStack,

@@ -1,3 +1,4 @@
+import type { StayingBytes } from '../keep/staying-bytes.ts'
 import type { MeshAlarm } from '../mesh/alarms.ts'
 import type { Mode } from '../ports/mode.ts'
 import type { NeighbourStatus } from '../ports/neighbour-store.ts'
@@ -10,7 +11,8 @@ export interface ConditionParts {
   readonly mode: () => Mode
   readonly endpoints: () => readonly EndpointState[]
   readonly ledger: () => LedgerStats
-  readonly isStoreFull: () => boolean
+  /** What leaves no room in the store, where it does. */
+  readonly storeFilledBy: () => StayingBytes | undefined
   /** The store's last write failed, and not for want of room. */
   readonly isStoreUnusable: () => boolean
   /** Blobs that were found damaged, or could not be read by the scrub, since the start. */
@@ -59,11 +61,11 @@ function tellUpstreams({ mode, endpoints }: ConditionParts): Degradation[] {
     }))
 }
 
-function tellStore({ isStoreFull, isStoreUnusable, damage }: ConditionParts): Degradation[] {
+function tellStore({ storeFilledBy, isStoreUnusable, damage }: ConditionParts): Degradation[] {
   const told: Degradation[] = []
-  if (isStoreFull()) {
-    const detail =
-      'what must be kept leaves no room: new content is passed on and not stored; raise store.quotaBytes or free the disk'
+  const filledBy = storeFilledBy()
+  if (filledBy !== undefined) {
+    const detail = `what has to stay leaves no room (${tellStaying(filledBy)}): new content is passed on and not stored; raise store.quotaBytes, free the disk or keep less`
     told.push({ reason: 'store_full', detail })
   }
   if (isStoreUnusable()) {
@@ -71,6 +73,22 @@ function tellStore({ isStoreFull, isStoreUnusable, damage }: ConditionParts): De
     told.push({ reason: 'store_unusable', detail })
   }
   return [...told, ...tellDamage(damage())]
+}
+
+const stays = {
+  kept: 'kept',
+  arriving: 'being pulled, warmed or imported',
+  leased: 'relied on by other nodes',
+  recent: 'used within a day on a disk that others fill',
+} satisfies Record<keyof StayingBytes, string>
+
+function tellStaying(bytes: StayingBytes): string {
+  return Object.entries(stays)
+    .map(([why, words]) => ({ words, megabytes: bytes[why as keyof StayingBytes] / 1e6 }))
+    .filter(({ megabytes }) => megabytes > 0)
+    .toSorted((a, b) => b.megabytes - a.megabytes)
+    .map(({ words, megabytes }) => `${megabytes.toFixed(megabytes < 10 ? 1 : 0)} MB ${words}`)
+    .join(', ')
 }
 
 function tellDamage({ damaged, unreadable }: ReturnType<ConditionParts['damage']>): Degradation[] {

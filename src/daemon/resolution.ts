@@ -97,7 +97,9 @@ export function wirePull(
   const { ledger } = parts.database
   const { graph, completeness, store, lastUse } = content
   const { timeoutMs, upstreamTimeoutMs } = config.resolve
+  const { answered, mayFit } = content.protection
   const reachOf = createReachOf(upstream, mode)
+  const base = { upstream, reachOf, clock, log }
   const isPrivate = compileIsPrivate(config)
   const settingsOf = compileTagSettings({ resolve: config.resolve, upstreams: settings })
   const onUse = lastUse.use
@@ -110,15 +112,12 @@ export function wirePull(
 
   const manifests = createManifests(
     {
+      ...base,
       store,
       graph,
-      upstream,
-      reachOf,
       peers: peers?.manifests,
       isPrivate,
       onUse,
-      clock,
-      log,
       onFailed: completeness.markContentFailed,
     },
     { deadlineMs: contentDeadlineMs },
@@ -161,7 +160,7 @@ export function wirePull(
   )
   const { complete, canBeHad, fetchRest, pending } = wireCompleting(
     config,
-    { content, manifests, blobs, reachOf, inReach, upstream, members: mesh?.members, clock, log },
+    { ...base, content, mayFit, manifests, blobs, inReach, members: mesh?.members },
     owned,
   )
 
@@ -194,7 +193,6 @@ export function wirePull(
       // What was frozen a moment ago may be fast now: the next question tells.
       if (memory.learn(key, confirmed, tookMs)) refresh.want(key)
       graph.addSighting(confirmed.digest, key)
-      content.protect(confirmed.digest)
       if (isRestWanted) fetchRest(key, confirmed.digest)
     },
   }
@@ -220,7 +218,6 @@ export function wirePull(
         fetchManifest: manifests.getFrom,
         onAnswer(key, { digest }, isRestWanted) {
           graph.addSighting(digest, key)
-          content.protect(digest)
           if (isRestWanted) fetchRest(key, digest)
         },
       },
@@ -255,14 +252,14 @@ export function wirePull(
   )
   const resolveTag: ResolveTag = async (key, options) => {
     const answer = await climb(key, options)
-    if (!answer.found || completeness.isComplete(answer.digest)) return answer
+    if (!answer.found) return answer
+    // What a person or a warm job asks for is on its way to no client.
+    if (options.asking !== 'explain') answered(answer.digest)
+    if (completeness.isComplete(answer.digest)) return answer
     // An incomplete pin is looked after, and known for what it is when its registry has no more of it.
     if (answer.source === 'pin') complete(key, answer.digest)
     // What came out of other nodes' stores is to be in this one, too.
-    if (mesh !== undefined) {
-      content.protect(answer.digest)
-      if (options.leavesRest !== true) fetchRest(key, answer.digest)
-    }
+    if (mesh !== undefined && options.leavesRest !== true) fetchRest(key, answer.digest)
     return answer
   }
   const refreshing = { ledger, upstream, mode, askUpstream: askAnyway, clock }
@@ -290,7 +287,7 @@ export function wirePull(
         [
           resolveSubject,
           createTagAnswer(
-            { askUpstream, reachOf, ledger, signedObservation: mesh.signedObservation },
+            { ...mesh, askUpstream, reachOf, ledger, onAnswer: answered },
             { maxMs: timeoutMs },
           ),
         ],

@@ -91,8 +91,6 @@ export function openWarm(
       isOurs: (digest, copies) => ownersOf(copies).isOurs(digest),
       isBusy: pull.blobs.isBusy,
       onBusyChange: pull.blobs.onBusyChange,
-      protect: content.warming.add,
-      release: content.warming.remove,
       onMembers: listener => onOthers(members, listener),
       nextLeaveMs: present.nextLeaveMs,
       onHope: listener =>
@@ -107,6 +105,7 @@ export function openWarm(
     { settleMs: mesh === undefined ? 0 : settleMs },
   )
   owned.defer(() => runner.close())
+  content.protection.warmBy(runner.wanted)
   const own = (job: string, withParts: boolean): LiveShare | undefined => {
     const share = runner.share(job)
     return share && { share, parts: withParts ? runner.parts(job) : [] }

@@ -1,4 +1,3 @@
-import type { Digest } from '../oci/digest.ts'
 import type { BlobInfo, StoreUsage } from '../ports/content-store.ts'
 import type { MaintainedStore } from '../ports/content-upkeep.ts'
 import type { Log } from '../ports/log.ts'
@@ -6,6 +5,9 @@ import { createOneByOne } from '../ports/one-by-one.ts'
 import { type Candidate, chooseVictims, type Goal, type Victim } from './choose-victims.ts'
 import type { LastCopies } from './last-copies.ts'
 import type { LastUse } from './last-use.ts'
+import type { ProtectedContent } from './protected-content.ts'
+import { createRefusals, type Refusals, type Stays } from './refusals.ts'
+import { bytesByStay, type Stay } from './staying-bytes.ts'
 
 /** What a collection dropped or, when `dryRun`, would drop. */
 export interface CollectionResult {
@@ -29,7 +31,7 @@ export interface StoreRoom {
 }
 
 /** Drops what is needed least, never what is protected. One collection runs at a time; the others wait. */
-export interface Collector {
+export interface Collector extends Pick<Refusals, 'isFull' | 'staying' | 'refuses'> {
   /** Drops what is expired and, when the store is above high water, the least recently used down to low water. */
   run(options?: { readonly dryRun?: boolean }): Promise<CollectionResult>
   /**
@@ -41,13 +43,6 @@ export interface Collector {
   measure(): Promise<StoreRoom>
   /** Whether the store is above high water. */
   isAboveHighWater(): Promise<boolean>
-  /** What has to stay left no room for something that an empty store would take: such content is streamed and not stored. */
-  isFull(): boolean
-  /**
-   * Whether content of so many bytes could not come in, by what the last refusal found; without `bytes`, whether what has to stay takes all
-   * below high water. A refusal says nothing of what is smaller.
-   */
-  refuses(bytes?: number): boolean
   /** Looks whether what was refused would still be: room may come from what is no longer kept, or from others on the disk. */
   reconsider(): Promise<void>
 }
@@ -56,7 +51,7 @@ export interface CollectorParts {
   readonly store: MaintainedStore
   readonly lastUse: Pick<LastUse, 'usedAtMs'>
   /** What must not be dropped now; may take its time, but is right when it comes. */
-  readonly protectedContent: () => Promise<ReadonlySet<Digest>> | ReadonlySet<Digest>
+  readonly protectedContent: () => Promise<ProtectedContent> | ProtectedContent
   /** What others rely on, and what may be left to them; nothing by default. */
   readonly lastCopies?: Omit<LastCopies, 'answer'>
   readonly nowMs: () => number
@@ -73,13 +68,11 @@ export interface CollectorOptions {
   readonly lowWater?: number
 }
 
-/** What a store could take beside what has to stay. */
-interface Fit {
-  /** An empty store. */
-  readonly roomBytes: number
-  readonly fitsBytes: number
-  /** What has to stay takes all below high water. */
-  readonly takesNothing: boolean
+/** What a collection has before it. */
+interface Survey extends Stays {
+  readonly candidates: readonly Candidate[]
+  /** Protected, and to be held by others: given away before new content is turned away. */
+  readonly leavable: readonly Candidate[]
 }
 
 const dayMs = 86_400_000
@@ -102,8 +95,6 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
   const { store, log, lastCopies = noOthers } = parts
   const { highWater = 0.95, lowWater = 0.9 } = options
   const inTurn = createOneByOne()
-  /** What the last refusal found; `undefined` when there is room again. */
-  let refusal: ({ readonly refusedBytes: number } & Fit) | undefined
 
   /** Bytes that the store may take now: less than its quota when others fill the file system. */
   function capacity({ blobBytes, partialBytes, freeBytes }: StoreUsage): number {
@@ -130,20 +121,14 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
    * Within our own quota the least recently used makes room for the new, however recent. On a disk that others fill there is no end to
    * that: what was used lately stays, and the new is streamed and not stored.
    */
-  async function survey(usage: StoreUsage): Promise<{
-    readonly candidates: readonly Candidate[]
-    /** Protected, and to be held by others: given away before new content is turned away. */
-    readonly leavable: readonly Candidate[]
-    readonly protectedBytes: number
-  }> {
+  async function survey(usage: StoreUsage): Promise<Survey> {
     const isProtected = await parts.protectedContent()
     const latelyMs = isSqueezed(usage) ? parts.nowMs() - inUseMs : Number.POSITIVE_INFINITY
     const blobs = [...store.list()].map(blob => describe(blob, 'blob'))
-    const [keptBlobs, looseBlobs] = part(
-      blobs,
-      ({ digest, lastUsedMs }) =>
-        isProtected.has(digest) || lastUsedMs > latelyMs || lastCopies.isLeased(digest),
-    )
+    const whyStays = ({ digest, lastUsedMs }: Candidate): Stay | undefined =>
+      isProtected.get(digest) ??
+      (lastCopies.isLeased(digest) ? 'leased' : lastUsedMs > latelyMs ? 'recent' : undefined)
+    const [keptBlobs, looseBlobs] = part(blobs, blob => whyStays(blob) !== undefined)
     const [openPartials, loosePartials] = part([...store.partials()], ({ isOpen }) => isOpen)
     const leavable = keptBlobs.filter(
       ({ digest, lastUsedMs }) => lastUsedMs <= latelyMs && lastCopies.mayLeave(digest),
@@ -152,6 +137,10 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
       leavable,
       candidates: [...looseBlobs, ...loosePartials.map(partial => describe(partial, 'partial'))],
       protectedBytes: sizeOf(keptBlobs) + sizeOf(openPartials),
+      staying: bytesByStay([
+        ...keptBlobs.map(blob => ({ ...blob, why: whyStays(blob) })),
+        ...openPartials.map(({ size }) => ({ size, why: 'arriving' as const })),
+      ]),
     }
   }
 
@@ -199,7 +188,7 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
     const excess = used > room * highWater ? Math.ceil(used - room * lowWater) : 0
     const { candidates, protectedBytes } = await survey(usage)
     const victims = chooseVictims(candidates, goal(excess))
-    if (!dryRun && excess === 0) refusal = undefined
+    if (!dryRun && excess === 0) refusals.clear()
     if (dryRun) return { dryRun, bytes: sizeOf(victims), dropped: victims, protectedBytes }
     return dropAll(victims, protectedBytes)
   }
@@ -209,15 +198,16 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
     const spare = Math.ceil(capacity(usage) * (1 - lowWater))
     let freed = 0
     for (let round = 0; round < 3 && freed < bytes; round++) {
-      const { candidates, leavable, protectedBytes } = await survey(usage)
+      const found = await survey(usage)
+      const { candidates, leavable, protectedBytes } = found
       const short = bytes - freed - sizeOf(candidates)
       if (short > 0) freed += await leave(leavable, short)
-      if (sizeOf(candidates) < bytes - freed) return refuse(usage, bytes, protectedBytes)
+      if (sizeOf(candidates) < bytes - freed) return refuse(usage, bytes, found)
       const victims = chooseVictims(candidates, goal(bytes - freed + spare))
       freed += (await dropAll(victims, protectedBytes)).bytes
     }
-    if (freed < bytes) return refuse(usage, bytes, (await survey(usage)).protectedBytes)
-    refusal = undefined
+    if (freed < bytes) return refuse(usage, bytes, await survey(usage))
+    refusals.clear()
     return true
   }
 
@@ -234,32 +224,12 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
     return freed
   }
 
-  function refuse(usage: StoreUsage, bytes: number, protectedBytes: number): false {
-    if (refusal === undefined) {
-      const message = 'what may be dropped is not enough: new content is streamed and not stored'
-      log.warn({ bytes, protectedBytes, quotaBytes: options.quotaBytes }, message)
-    }
-    const freeBytes = capacity(usage) - usage.blobBytes - usage.partialBytes
-    refusal = { refusedBytes: freeBytes + bytes, ...judge(usage, protectedBytes) }
-    return false
-  }
+  const refusals = createRefusals({ log }, { quotaBytes: options.quotaBytes, highWater, capacity })
+  const { refuse, isFull, staying, refuses } = refusals
 
-  function judge(usage: StoreUsage, protectedBytes: number): Fit {
-    const room = capacity(usage)
-    return {
-      roomBytes: room,
-      fitsBytes: room - protectedBytes,
-      takesNothing: protectedBytes > room * highWater,
-    }
-  }
-
-  async function reconsider(): Promise<void> {
-    if (refusal === undefined) return
+  async function look(): Promise<{ readonly usage: StoreUsage; readonly found: Stays }> {
     const usage = await store.usage()
-    const { protectedBytes } = await survey(usage)
-    const { refusedBytes } = refusal
-    const now = judge(usage, protectedBytes)
-    refusal = now.fitsBytes >= refusedBytes ? undefined : { refusedBytes, ...now }
+    return { usage, found: await survey(usage) }
   }
 
   return {
@@ -275,12 +245,10 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
       const usage = await store.usage()
       return usage.blobBytes + usage.partialBytes > capacity(usage) * highWater
     },
-    isFull: () => refusal !== undefined && refusal.refusedBytes <= refusal.roomBytes,
-    refuses(bytes) {
-      if (refusal === undefined) return false
-      return bytes === undefined ? refusal.takesNothing : bytes > refusal.fitsBytes
-    },
-    reconsider: () => inTurn(reconsider),
+    isFull,
+    staying,
+    refuses,
+    reconsider: () => inTurn(() => refusals.reconsider(look)),
   }
 }
 

@@ -21,7 +21,7 @@ export function leaveToNeighbour(parts: {
   /** Whether it is known that the neighbour keeps the layers of an image that it unpacked. */
   readonly keepsLayers: () => Promise<boolean>
   /** What has to stay here. */
-  readonly protectedContent: () => Promise<ReadonlySet<Digest>>
+  readonly protectedContent: () => Promise<Pick<ReadonlySet<Digest>, 'has'>>
   /** Calls `drop` unless others rely on our copy. */
   readonly whileLeaving: (digest: Digest, drop: () => Promise<boolean>) => Promise<boolean>
   readonly timers: Timers

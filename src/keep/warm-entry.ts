@@ -9,6 +9,8 @@ export interface WarmEntry {
   readonly reference: Reference
   state: ShareImage['state']
   digest: Digest | undefined
+  /** What was begun to be fetched, also while the digest is in doubt. */
+  begun: Digest | undefined
   /** Its registry could not be reached: the digest is the last that was known. It is asked again unless all of that comes. */
   isRemembered: boolean
   /** It and what refers to it, once that is known. */
@@ -54,6 +56,7 @@ function entryOf(image: string, before: ShareImage | undefined, isGone: boolean)
     reference: parseReference(image),
     state: isOver ? before.state : 'pending',
     digest,
+    begun: digest,
     isRemembered,
     roots: digest === undefined ? [] : [digest],
     isPlanned: false,
@@ -88,6 +91,33 @@ export function doubt(entry: WarmEntry): void {
   if (!entry.isRemembered) return
   Object.assign(entry, { digest: undefined, isRemembered: false, roots: [], isPlanned: false })
 }
+
+/** What failed for a reason that passes is tried again after this, then after twice as long, and so on; ms. */
+const againMs = { first: 2_000, most: 60_000 } as const
+
+/** It failed for a reason that passes. @param nowMs on the monotonic clock */
+export function postpone(entry: WarmEntry, nowMs: number): void {
+  const pauseMs = Math.min(againMs.first * 2 ** entry.failures, againMs.most)
+  entry.failures += 1
+  entry.notBeforeMs = nowMs + pauseMs
+}
+
+/** How a share with these images is. */
+export function shareStateOf(
+  { cancelledAtMs }: Pick<WarmJob, 'cancelledAtMs'>,
+  entries: readonly WarmEntry[],
+): Share['state'] {
+  if (cancelledAtMs !== undefined) return 'cancelled'
+  const open = entries.filter(entry => !isSettled(entry))
+  if (open.length === 0) return 'ended'
+  return open.every(({ state }) => state === 'waiting') ? 'waiting' : 'running'
+}
+
+/** What is fetched or was; not what failed, nor what is left to other nodes. */
+export const wantedOf = (entries: readonly WarmEntry[]): readonly Digest[] =>
+  entries.flatMap(({ state, begun }) =>
+    begun === undefined || state === 'failed' || state === 'elsewhere' ? [] : [begun],
+  )
 
 /** Whether it comes from a registry. */
 export const isOf = (registry: string, { reference }: WarmEntry): boolean =>

@@ -3,7 +3,18 @@ import type { Platform } from '../oci/platform.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Timers } from '../ports/timers.ts'
-import { doubt, entriesOf, isOf, knownOf, note, tellEntry, type WarmEntry } from './warm-entry.ts'
+import {
+  doubt,
+  entriesOf,
+  isOf,
+  knownOf,
+  note,
+  postpone,
+  shareStateOf,
+  tellEntry,
+  type WarmEntry,
+  wantedOf,
+} from './warm-entry.ts'
 import {
   type Depth,
   fetchTree,
@@ -26,6 +37,8 @@ export interface WarmRun {
   state(): Share['state']
   /** The manifests and blobs of an image, by its place in the job, as far as they are known. */
   rootsOf(at: number): readonly Digest[]
+  /** Images that it fetches or has fetched: an image that failed is left to the collection, so that the others have its room. */
+  wanted(): readonly Digest[]
   /** Other nodes may have come, gone or said something: what was left to them may be this node's now. */
   reconsider(): void
   /** What could not be had from a registry may be there now. */
@@ -51,8 +64,6 @@ export interface WarmRunParts {
   readonly heldUntilMs: (registry: string) => number
   /** Clients are downloading. */
   readonly isBusy: () => boolean
-  /** Keeps the collection from an image until the run ends. */
-  readonly protect: (digest: Digest) => void
   /** Something that others should know changed; more bytes do not count. */
   readonly onChange: () => void
   /** Trusted time, ms since the epoch. */
@@ -62,8 +73,6 @@ export interface WarmRunParts {
   readonly log: Log
 }
 
-/** What failed for a reason that passes is tried again after this, then after twice as long, and so on; ms. */
-const againMs = { first: 2_000, most: 60_000 } as const
 /** How long no client may have downloaded anything before it goes on, ms. */
 const quietMs = 500
 
@@ -95,8 +104,6 @@ export function startWarmRun(
   let cancelTimer = () => {}
   let isStopped = false
 
-  for (const { digest } of entries) if (digest !== undefined) parts.protect(digest)
-
   function wake(afterMs: number): void {
     cancelTimer()
     if (!isStopped) cancelTimer = timers.after(afterMs, pump)
@@ -107,7 +114,7 @@ export function startWarmRun(
     const nowMs = clock.monotonicMs()
     const due = entries.filter(entry => isOpen(entry) && dueMs(entry) <= nowMs)
     // The plan comes first: until all manifests are known nobody can tell how much there is.
-    for (const entry of [...due.filter(isUnplanned), ...due.filter(isPlanned)]) {
+    for (const entry of due.toSorted((a, b) => Number(a.isPlanned) - Number(b.isPlanned))) {
       if (running.size >= job.concurrency) return
       start(entry)
     }
@@ -172,7 +179,7 @@ export function startWarmRun(
     note(entry, found)
     const { digest } = found
     if (!isOurs(digest)) return set(entry, 'elsewhere')
-    parts.protect(digest)
+    entry.begun = digest
     entry.roots = [digest]
     if (!(await fetchRoots(entry, 'manifests', signal))) return
     if (job.referrers && !(await learnReferrers(entry, digest, signal))) return
@@ -238,21 +245,14 @@ export function startWarmRun(
       finish(entry, 'failed', reason)
       return
     }
-    const pauseMs = Math.min(againMs.first * 2 ** entry.failures, againMs.most)
-    entry.failures += 1
-    entry.notBeforeMs = clock.monotonicMs() + pauseMs
+    postpone(entry, clock.monotonicMs())
     count(entry)
     doubt(entry)
     entry.waitsSinceMs ??= parts.nowMs()
     set(entry, 'waiting', reason)
   }
 
-  function shareState(): Share['state'] {
-    if (job.cancelledAtMs !== undefined) return 'cancelled'
-    const open = entries.filter(entry => !isSettled(entry))
-    if (open.length === 0) return 'ended'
-    return open.every(({ state }) => state === 'waiting') ? 'waiting' : 'running'
-  }
+  const shareState = (): Share['state'] => shareStateOf(job, entries)
 
   wake(0)
   return {
@@ -265,6 +265,7 @@ export function startWarmRun(
     },
     state: shareState,
     rootsOf: at => entries[at]?.roots ?? [],
+    wanted: () => wantedOf(entries),
     reconsider() {
       for (const [at, entry] of entries.entries()) {
         if (entry.state !== 'elsewhere') continue
@@ -294,6 +295,3 @@ export function startWarmRun(
     },
   }
 }
-
-const isPlanned = ({ isPlanned: is }: WarmEntry): boolean => is
-const isUnplanned = ({ isPlanned: is }: WarmEntry): boolean => !is

@@ -24,6 +24,8 @@ export interface WarmRunner {
   share(job: string): Share | undefined
   /** What belongs to the images of a job, as far as it is known. */
   parts(job: string): readonly LivePart[]
+  /** Images of all shares that have begun and not ended, those that failed not among them: the collection is to leave them alone. */
+  wanted(): readonly Digest[]
   close(): Promise<void>
 }
 
@@ -52,8 +54,6 @@ export interface WarmRunnerParts
   /** Calls back when what could not be had from a registry may be there now; `isWhole`: it could not be reached at all. */
   readonly onHope: (listener: (registry: string, isWhole: boolean) => void) => () => void
   readonly onBusyChange: (listener: () => void) => () => void
-  /** The collection may take it again. */
-  readonly release: (digest: Digest) => void
 }
 
 /** Jobs at the same time; those that were made earlier go first. */
@@ -82,8 +82,6 @@ export function startWarmRunner(
   /** By registry, on the monotonic clock. */
   const heldUntilMs = new Map<string, number>()
   const runs = new Map<string, WarmRun>()
-  /** Digests that are protected, by job. */
-  const held = new Map<string, Set<Digest>>()
   const untold = new Set<string>()
   let cancelTell: (() => void) | undefined
   let cancelLook = () => {}
@@ -139,8 +137,6 @@ export function startWarmRunner(
 
   function begin(job: WarmJob): void {
     const { id } = job
-    const digests = new Set<Digest>()
-    held.set(id, digests)
     const named = job.platforms?.map(parsePlatform).filter(platform => platform !== undefined)
     const before = ownShare(job)
     const run = startWarmRun(job, named ?? parts.platforms, before, {
@@ -148,10 +144,6 @@ export function startWarmRunner(
       source: named === undefined ? parts.source : parts.namedSource,
       heldUntilMs: registry => heldUntilMs.get(registry) ?? beganMs + settings.settleMs,
       agreed: at => agreedOn(job, at),
-      protect(digest) {
-        digests.add(digest)
-        parts.protect(digest)
-      },
       onChange: () => changed(id),
     })
     runs.set(id, run)
@@ -164,8 +156,6 @@ export function startWarmRunner(
   async function end(id: string, run: WarmRun, job: WarmJob | undefined): Promise<void> {
     runs.delete(id)
     await run.stop()
-    for (const digest of held.get(id) ?? []) parts.release(digest)
-    held.delete(id)
     if (job === undefined || ownShare(job)?.state === 'ended') return
     const state = job.cancelledAtMs === undefined ? run.state() : 'cancelled'
     await say(id, { ...run.share(), state })
@@ -268,6 +258,7 @@ export function startWarmRunner(
         })),
       )
     },
+    wanted: () => [...runs.values()].flatMap(run => run.wanted()),
     async close() {
       isClosed = true
       for (const stop of stopListening) stop()

@@ -1,5 +1,6 @@
 import pTimeout from 'p-timeout'
 import type { SignedRecord } from '../ledger/record.ts'
+import type { Digest } from '../oci/digest.ts'
 import type { TagReference } from '../oci/reference.ts'
 import { UpstreamFailure } from '../ports/errors.ts'
 import { type PeerAnswer, PeerFailure } from '../ports/peer-port.ts'
@@ -15,6 +16,8 @@ interface Parts {
   readonly ledger: Pick<TagLedger, 'live' | 'trustedNowMs'>
   /** The signed record that the ledger answers a tag with, as it would be sent to others. */
   readonly signedObservation: (key: TagReference) => SignedRecord | undefined
+  /** Told of every digest that another node is answered with. */
+  readonly onAnswer: (digest: Digest) => void
 }
 
 /** Questions of other nodes under way at the same time. */
@@ -42,6 +45,7 @@ export function createTagAnswer(parts: Parts, settings: { readonly maxMs: number
     if (signed === undefined || ledger.live(key)?.digest !== confirmed.digest) {
       throw new PeerFailure('absent', 'the ledger answers with something else')
     }
+    parts.onAnswer(confirmed.digest)
     const ageMs = ledger.trustedNowMs() - confirmed.confirmedAtMs
     return { kind: 'observation', signed, ageMs: Math.max(0, ageMs) }
   }

@@ -16,7 +16,7 @@ type Offered = ReadonlyMap<Digest, Buffer> | undefined
 
 async function open(
   t: Test,
-  { keepsContent = true, completeTags = true, offered = undefined as Offered },
+  { keepsContent = true, completeTags = true, fits = true, offered = undefined as Offered },
 ) {
   const upstream = createFakeUpstream()
   if (offered !== undefined) upstream.add(offered)
@@ -33,6 +33,7 @@ async function open(
     {
       ...pull,
       content: { ...pull, store, keepsContent },
+      mayFit: () => fits,
       inReach: { lately: () => undefined },
       upstream,
       members: undefined,
@@ -53,6 +54,14 @@ t.test('the rest of an image is fetched, after an answer only where that is want
   t.equal(unwanted.pending(), 0)
   t.equal(unwanted.complete(repository, digest), true)
   t.equal(unwanted.pending(), 1, 'when an operator asks for it')
+})
+
+t.test('the rest of what no store of this size takes is not fetched', async t => {
+  const { complete, fetchRest, pending } = await open(t, { fits: false })
+  fetchRest(repository, digest)
+  t.equal(pending(), 0)
+  complete(repository, digest)
+  t.equal(pending(), 1, 'unless an operator asks for it')
 })
 
 t.test('a node that keeps nothing fetches nothing ahead', async t => {

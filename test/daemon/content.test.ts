@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import Database from 'better-sqlite3'
@@ -230,4 +230,56 @@ t.test('what finds no room beside what is kept is passed on whole', async t => {
   t.match(await ready.json(), { degraded: [{ reason: 'store_full' }] })
   await registry.refuse()
   t.strictSame(await whole(node), ['team/app0', 'team/app1'])
+})
+
+const fat = makeImage({
+  platforms: ['linux/amd64'],
+  salt: 'fat',
+  layers: [3 * MiB, 3 * MiB, 3 * MiB, 3 * MiB],
+})
+
+t.test('a pull that no store of this size takes keeps nothing else out', async t => {
+  const registry = await registryOf(t, { ...many, 'team/fat': fat })
+  const store = { quotaBytes: '10MiB', minFreeBytes: '1MiB' }
+  const node = await startNode(registry, t.testdir(), { store })
+  t.teardown(() => node.close())
+  t.strictSame(await pull(node, 'team/fat', fat), [], 'it is passed on whole')
+  for (const name of ['team/app0', 'team/app1', 'team/app2', 'team/app3']) {
+    t.strictSame(await pull(node, name, many[name] as TestImage), [])
+  }
+  await registry.refuse()
+  t.strictSame(await whole(node), ['team/app0', 'team/app1', 'team/app2', 'team/app3'])
+})
+
+t.test("an operator's question keeps nothing that is not whole", async t => {
+  const part = makeImage({
+    platforms: ['linux/amd64'],
+    salt: 'part',
+    layers: [7 * MiB, 1 * MiB],
+  })
+  const registry = await registryOf(t, { ...many, 'team/part': part })
+  const dir = t.testdir()
+  const store = { quotaBytes: '10MiB', minFreeBytes: '1MiB', completeTags: false }
+  const node = await startNode(registry, dir, { store })
+  t.teardown(() => node.close())
+  for (const question of [
+    `manifests/${part.digest}`,
+    `manifests/${part.manifests[0]?.digest}`,
+    `blobs/${part.manifests[0]?.layers[0]?.digest}`,
+  ]) {
+    const answer = await node.ask(`team/part/${question}`)
+    await answer.arrayBuffer()
+    t.equal(answer.status, 200, question)
+  }
+  const token = (await readFile(join(dir, 'data', 'admin.token'), 'utf8')).trim()
+  const key = encodeURIComponent(`${registry.host}/team/part:latest`)
+  const explained = await fetch(`http://${node.addresses.admin}/api/v1/tags/${key}`, {
+    headers: { authorization: `Bearer ${token}` },
+  })
+  t.match(await explained.json(), { resolution: { found: true, digest: part.digest } })
+  for (const name of ['team/app0', 'team/app1', 'team/app2']) {
+    t.strictSame(await pull(node, name, many[name] as TestImage), [])
+  }
+  await registry.refuse()
+  t.strictSame(await whole(node), ['team/app0', 'team/app1', 'team/app2'])
 })

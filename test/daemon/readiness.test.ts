@@ -9,7 +9,7 @@ function readinessOf(change: Partial<ConditionParts>) {
     mode: () => 'auto',
     endpoints: () => [],
     ledger: () => stats,
-    isStoreFull: () => false,
+    storeFilledBy: () => undefined,
     isStoreUnusable: () => false,
     damage: () => ({ damaged: 0, unreadable: 0 }),
     neighbour: undefined,
@@ -20,6 +20,18 @@ function readinessOf(change: Partial<ConditionParts>) {
     ...change,
   })()
 }
+
+t.test('a full store tells what it is that holds the room', async t => {
+  const staying = { kept: 12_000_000, arriving: 176_000_000, leased: 0, recent: 0 }
+  const { ready, degraded } = readinessOf({ storeFilledBy: () => staying })
+  t.equal(ready, true)
+  t.match(degraded, [
+    {
+      reason: 'store_full',
+      detail: /leaves no room \(176 MB being pulled, warmed or imported, 12 MB kept\):/,
+    },
+  ])
+})
 
 t.test('a node that is cut off from its mesh is ready, and says why it is alone', async t => {
   const nodes = [{ id: 'ab'.repeat(32), name: 'bridge' }]

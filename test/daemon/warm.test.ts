@@ -210,6 +210,37 @@ t.test('what does not fit the store fails, and says so', async t => {
   t.match(told[0], { state: 'done' }, 'and what the job fetched before stays')
 })
 
+t.test('what failed for want of room leaves it to the others, and to clients', async t => {
+  const MiB = 1024 * 1024
+  const fat = makeImage({ platforms, salt: 'fat', layers: [3 * MiB, 3 * MiB, 3 * MiB, 3 * MiB] })
+  const small = makeImage({ platforms, salt: 'small', layers: [2 * MiB] })
+  const registry = await startRegistry({
+    images: {
+      'lab/fat': { tags: new Map([['v1', fat]]), blobs: fat.blobs },
+      'lab/small': { tags: new Map([['v1', small]]), blobs: small.blobs },
+    },
+  })
+  t.teardown(() => registry.close())
+  const dir = t.testdir()
+  const store = { quotaBytes: '10MiB', minFreeBytes: '1MiB' }
+  const node = await startNode(registry, dir, { store })
+  t.teardown(() => node.close())
+  const api = await apiOf(node, dir)
+  const images = ['fat', 'small'].map(name => `${registry.host}/lab/${name}:v1`)
+  await api.call('PUT', 'jobs/large', { images, concurrency: 1 })
+  const over = await api.over('large')
+  t.match(over, { state: 'failed', done: 1, failed: 1 })
+  t.match(imageIn(over)['reason'], /^the store is full of what has to stay/)
+
+  for (;;) {
+    const { body } = await api.call('GET', 'nodes/self/store')
+    if (body['protectedBytes'] === 0) break
+    await delay(50)
+  }
+  await registry.refuse()
+  t.equal((await node.ask('lab/small/manifests/v1')).status, 200)
+})
+
 t.test('an image in no index is for what its config says, where a platform is named', async t => {
   const single = one.for('linux/amd64')
   const registry = await startRegistry({

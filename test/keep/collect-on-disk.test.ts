@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import { openDiskStore } from '../../src/adapters/disk/open-disk-store.ts'
 import { type Collector, createCollector } from '../../src/keep/collect.ts'
 import { createLastUse } from '../../src/keep/last-use.ts'
+import type { Protection } from '../../src/keep/protected-content.ts'
 import { createUsageClock } from '../../src/keep/usage-clock.ts'
 import type { Digest } from '../../src/oci/digest.ts'
 import type { ContentCatalog } from '../../src/ports/content-catalog.ts'
@@ -16,7 +17,12 @@ const time = { atMs: Date.UTC(2026, 0, 1) }
 const clock = { wallMs: () => time.atMs, monotonicMs: () => time.atMs }
 
 /** Store and collector as they are wired in the daemon: each needs the other. */
-async function start(t: Test, dir: string, catalog: ContentCatalog, isProtected: Set<Digest>) {
+async function start(
+  t: Test,
+  dir: string,
+  catalog: ContentCatalog,
+  isProtected: Map<Digest, Protection>,
+) {
   let collector: Collector | undefined
   const store = await openDiskStore({
     dir,
@@ -48,7 +54,7 @@ async function download(store: Awaited<ReturnType<typeof start>>['store'], seed:
 }
 
 t.test('many downloads at once, more than fit, stay within the quota', async t => {
-  const { store } = await start(t, t.testdir(), createMemoryCatalog(), new Set())
+  const { store } = await start(t, t.testdir(), createMemoryCatalog(), new Map())
   for (let round = 0; round < 6; round++) {
     await Promise.all([0, 1, 2, 3, 4].map(lane => download(store, round * 10 + lane)))
     const { blobBytes, partialBytes } = await store.usage()
@@ -59,7 +65,11 @@ t.test('many downloads at once, more than fit, stay within the quota', async t =
 })
 
 t.test('after a restart the least recently used of before goes first', async t => {
-  const [dir, catalog, isProtected] = [t.testdir(), createMemoryCatalog(), new Set<Digest>()]
+  const [dir, catalog, isProtected] = [
+    t.testdir(),
+    createMemoryCatalog(),
+    new Map<Digest, Protection>(),
+  ]
   const before = await start(t, dir, catalog, isProtected)
   const digests: Digest[] = []
   for (let seed = 0; seed < 10; seed++) digests.push(await download(before.store, seed))
@@ -69,14 +79,14 @@ t.test('after a restart the least recently used of before goes first', async t =
 
   time.atMs += 1000
   const after = await start(t, dir, catalog, isProtected)
-  isProtected.add(digests[3] as Digest)
+  isProtected.set(digests[3] as Digest, 'kept')
   await download(after.store, 100)
   const held = digests.map((digest, seed) => (after.store.stat(digest) ? seed : '-'))
   t.strictSame(held, [0, 1, 2, 3, '-', '-', 6, 7, 8, 9])
 })
 
 t.test('a blob that is collected while it is read is read to its end', async t => {
-  const { store, collector } = await start(t, t.testdir(), createMemoryCatalog(), new Set())
+  const { store, collector } = await start(t, t.testdir(), createMemoryCatalog(), new Map())
   const digest = await download(store, 1)
   const reader = await store.open(digest)
   if (reader === undefined) throw new Error('not held')
@@ -88,9 +98,9 @@ t.test('a blob that is collected while it is read is read to its end', async t =
 })
 
 t.test('when all is protected a download is refused, and nothing of it stays', async t => {
-  const isProtected = new Set<Digest>()
+  const isProtected = new Map<Digest, Protection>()
   const { store, collector } = await start(t, t.testdir(), createMemoryCatalog(), isProtected)
-  for (let seed = 0; seed < 10; seed++) isProtected.add(await download(store, seed))
+  for (let seed = 0; seed < 10; seed++) isProtected.set(await download(store, seed), 'kept')
   await t.rejects(download(store, 99), { code: 'store-full' })
   t.equal(collector.isFull(), true)
   t.strictSame([...store.partials()], [])

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { type CollectorOptions, createCollector } from '../../src/keep/collect.ts'
 import { createLastUse } from '../../src/keep/last-use.ts'
+import type { Protection } from '../../src/keep/protected-content.ts'
 import type { Digest } from '../../src/oci/digest.ts'
 import { createMemoryCatalog } from '../support/memory-catalog.ts'
 import { createMemoryStore } from '../support/memory-store.ts'
@@ -22,7 +23,7 @@ async function open(names: readonly string[], limits: Partial<CollectorOptions> 
   const nowMs = () => time.nowMs
   const catalog = createMemoryCatalog()
   const lastUse = createLastUse({ store, catalog, treeOf: digest => [digest], nowMs }, [])
-  const isProtected = new Set<Digest>()
+  const isProtected = new Map<Digest, Protection>()
   const book = createLogBook()
   const collector = createCollector(
     { store, lastUse, nowMs, log: book.log, protectedContent: () => isProtected },
@@ -57,7 +58,7 @@ t.test('what a store holds is measured, and nothing is dropped', async t => {
   const { collector, digest, isProtected, held, interrupt } = await open(['a', 'b', 'c'], {
     quotaBytes: 1_000,
   })
-  isProtected.add(digest('a'))
+  isProtected.set(digest('a'), 'kept')
   await interrupt('d')
   t.match(await collector.measure(), {
     usage: { blobs: 3, blobBytes: 300, partialBytes: 50 },
@@ -104,13 +105,13 @@ t.test('a store that is full takes new content by dropping old', async t => {
 
 t.test('what is protected stays, and when that is too much new content is refused', async t => {
   const { store, held, isProtected, digest, collector, book } = await open([...'abcdefghij'])
-  for (const name of 'abcdefgh') isProtected.add(digest(name))
+  for (const name of 'abcdefgh') isProtected.set(digest(name), 'kept')
   const small = contentOf('small', 200)
   await store.put(small.digest, small.content)
   t.strictSame(held(), [...'abcdefgh'])
   t.equal(collector.isFull(), false)
 
-  isProtected.add(small.digest)
+  isProtected.set(small.digest, 'kept')
   const more = contentOf('more', 10)
   await t.rejects(store.put(more.digest, more.content), { code: 'store-full' })
   await t.rejects(store.put(more.digest, more.content), { code: 'store-full' })
@@ -120,7 +121,7 @@ t.test('what is protected stays, and when that is too much new content is refuse
   for (const { digest } of [...store.list()].slice(0, 3)) await store.delete(digest)
   await collector.run()
   t.equal(collector.isFull(), false, 'there is room again')
-  isProtected.add(digest('h'))
+  isProtected.set(digest('h'), 'kept')
   await t.rejects(store.put(...huge()), { code: 'store-full' })
   t.equal(collector.isFull(), true)
   t.equal(collector.refuses(800), true)
@@ -145,15 +146,20 @@ t.test('what is larger than the store says nothing of what is smaller', async t 
 
 t.test('a full store sees that it no longer is, without being asked for room', async t => {
   const { store, collector, isProtected, digest } = await open([...'abcdefghij'])
-  for (const name of 'abcdefghij') isProtected.add(digest(name))
+  for (const name of 'abcdefghij') isProtected.set(digest(name), 'kept')
   const more = contentOf('more', 10)
   await t.rejects(store.put(more.digest, more.content), { code: 'store-full' })
   t.equal(collector.refuses(), true)
   await collector.reconsider()
   t.equal(collector.isFull(), true, 'nothing changed')
+  t.strictSame(collector.staying(), { kept: 1000, arriving: 0, leased: 0, recent: 0 })
+  isProtected.set(digest('b'), 'arriving')
+  await collector.reconsider()
+  t.match(collector.staying(), { kept: 900, arriving: 100 }, 'what is kept, and what passes')
   isProtected.delete(digest('a'))
   await collector.reconsider()
   t.equal(collector.isFull(), false, 'something is no longer kept')
+  t.equal(collector.staying(), undefined)
   t.equal(collector.refuses(10), false)
 })
 
@@ -176,7 +182,7 @@ t.test(
     const { collector, held, isProtected, digest, time } = await open(['a', 'b', 'c'], {
       unusedForDays: 10,
     })
-    isProtected.add(digest('a'))
+    isProtected.set(digest('a'), 'kept')
     time.nowMs += 8.5 * dayMs
     const { dropped } = await collector.run()
     t.strictSame(held(), ['a', 'c'])
@@ -297,7 +303,7 @@ t.test('what others rely on does not keep the rest from making room', async t =>
         mayLeave: () => false,
         drop: async (digest, _isProtected, drop) => !relied.has(digest) && drop(),
       },
-      protectedContent: () => new Set<Digest>(),
+      protectedContent: () => new Map(),
       nowMs: () => 1_000,
       log: createLogBook().log,
     },

@@ -209,7 +209,7 @@ t.test(
           store,
           lastCopies,
           lastUse: { usedAtMs: () => 0 },
-          protectedContent: () => new Set([one.digest]),
+          protectedContent: () => new Map([[one.digest, 'kept']]),
           nowMs: () => 1_000,
           log: createLogBook().log,
         },

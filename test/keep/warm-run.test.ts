@@ -85,7 +85,6 @@ function open({
     agreed: () => undefined,
     heldUntilMs: registry => heldUntilMs.get(registry) ?? 0,
     isBusy: () => false,
-    protect() {},
     onChange() {},
     nowMs: () => 9,
     clock,

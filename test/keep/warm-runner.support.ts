@@ -126,8 +126,6 @@ export function openRunner(
       isOurs,
       isBusy: () => false,
       onBusyChange: () => () => {},
-      protect() {},
-      release() {},
       onMembers(listener) {
         news = listener
         return () => {}
