@@ -1,6 +1,7 @@
 import { formatReference } from '../../oci/reference.ts'
 import { findAdmin } from '../admin-address.ts'
 import { type AdminApi, createAdminApi } from '../admin-api.ts'
+import { isAskable } from '../askable-registry.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import { keepPath } from '../keep-path.ts'
@@ -35,7 +36,8 @@ export const run: RunCommand = async context => {
     const answer = isKeep ? await keep(said, options) : await unkeep(said)
     const isUnknown = isKeep && answer.tags === 0 && !answer.pattern.includes('*')
     const likely = isUnknown ? await likelyLines(context, api, answer.pattern) : []
-    lines.push(...(answers.length > 0 ? [''] : []), ...tell(answer, { isKeep, likely, copies }))
+    const unknown = isUnknown ? [...(await tellUnknown(api, answer.pattern)), ...likely] : []
+    lines.push(...(answers.length > 0 ? [''] : []), ...tell(answer, { isKeep, unknown, copies }))
     answers.push(answer)
   }
   print(context, answers.length === 1 ? answers[0] : { items: answers }, () => lines)
@@ -74,11 +76,12 @@ const tell = (
   answer: KeepChangeAnswer,
   {
     isKeep,
-    likely,
+    unknown,
     copies,
   }: {
     readonly isKeep: boolean
-    readonly likely: readonly string[]
+    /** Of a tag that is known by name alone. */
+    readonly unknown: readonly string[]
     readonly copies: number | undefined
   },
 ): readonly Line[] => [
@@ -90,7 +93,7 @@ const tell = (
   ]),
   ...beforeLines(answer),
   ...hint(answer, isKeep),
-  ...likely,
+  ...unknown,
   ...tooFewLines(answer, copies),
 ]
 
@@ -105,7 +108,20 @@ function hint({ pattern, configured, tags }: KeepChangeAnswer, isKeep: boolean):
   if (!isKeep && configured) {
     return ['', 'keep.patterns of this node still keeps it: change the configuration there']
   }
-  if (!isKeep || tags > 0) return []
-  const cure = pattern.includes('*') ? '' : `: \`holdfast resolve ${pattern}\` makes it known`
-  return ['', `no tag of it is known yet${cure}`]
+  const isNone = isKeep && tags === 0 && pattern.includes('*')
+  return isNone ? ['', 'no tag of it is known yet'] : []
+}
+
+/** What makes a tag known. */
+async function tellUnknown(api: AdminApi, pattern: string): Promise<readonly string[]> {
+  const { registry } = readReference(pattern)
+  const none = 'no tag of it is known yet'
+  if (await isAskable(api, registry)) {
+    return ['', `${none}: \`holdfast resolve ${pattern}\` makes it known`]
+  }
+  return [
+    '',
+    `${none}, and no upstream ${registry} is configured that could be asked for it`,
+    '  name it under "upstreams", or bring the image with `holdfast import`',
+  ]
 }

@@ -4,6 +4,17 @@ import { cli, scriptAdmin } from '../support.ts'
 const storedOn = { nodes: 2, members: 3 }
 const answer = { configured: false, tags: 3, storedOn }
 
+const member = {
+  id: 'ab'.repeat(32),
+  name: 'van',
+  state: 'alive',
+  version: '1',
+  peerAddresses: [],
+  isLedgerEqual: true,
+  lastSeenAgoMs: 1,
+  keyId: 'k',
+}
+
 const start = (t: Parameters<typeof scriptAdmin>[0], more: object = {}) =>
   scriptAdmin(t, ({ pathname }) => [
     200,
@@ -87,6 +98,27 @@ t.test('what is kept again keeps its note, and since when', async t => {
 t.test('who keeps what nobody knows is told what to do', async t => {
   const { env } = await start(t, { tags: 0, pattern: 'docker.io/library/nginx:1' })
   t.match((await cli(['keep', 'nginx:1'], { env })).out, /holdfast resolve docker\.io\/library/)
+  const upstreams = async (names: object, ofOther: readonly string[]) => {
+    const pattern = 'a.lan/app:1'
+    const keep = { ...answer, pattern, tags: 0 }
+    const { env } = await scriptAdmin(t, ({ pathname }) => [200, answers[pathname] ?? keep])
+    const other = { ...member, upstreams: ofOther }
+    const answers: Record<string, object> = {
+      '/api/v1/nodes/self/config': { node: 'a', config: { upstreams: names }, changed: [] },
+      '/api/v1/peers': { enabled: true, members: [other], alarms: [] },
+    }
+    return (await cli(['keep', pattern], { env })).out
+  }
+  for (const [names, ofOther] of [
+    [{ 'a.lan': {} }, []],
+    [{ '*': {} }, []],
+    [{ 'b.lan': {} }, ['a.lan']],
+  ] as const) {
+    t.match(await upstreams(names, ofOther), /: `holdfast resolve a\.lan\/app:1` makes it known/)
+  }
+  const told = await upstreams({ 'b.lan': {} }, ['b.lan'])
+  t.match(told, /no upstream a\.lan is configured/)
+  t.notMatch(told, 'holdfast resolve')
   const none = await start(t, { tags: 0 })
   const { out } = await cli(['keep', 'a.lan/**'], { env: none.env })
   t.match(out, /no tag of it is known yet\n/)
