@@ -100,10 +100,11 @@ async function tokenFor(
     const why = 'that of the node here is not sent to another machine'
     throw new CommandFailure('denied', `${url.origin} wants its token: ${cure}; ${why}`)
   }
-  return readToken(configured)
+  return readToken(configured, true)
 }
 
-async function readToken(path: string): Promise<string> {
+/** @param isOwn the file that the node makes, and nobody named */
+async function readToken(path: string, isOwn = false): Promise<string> {
   try {
     const lines = (await readFile(path, 'utf8')).split('\n').map(line => line.trim())
     const first = lines.find(line => line !== '' && !line.startsWith('#'))
@@ -113,16 +114,16 @@ async function readToken(path: string): Promise<string> {
     if (cause instanceof CommandFailure) throw cause
     throw new CommandFailure(
       'denied',
-      `the admin token cannot be read from ${path}: ${tokenCure(cause)}`,
+      `the admin token cannot be read from ${path}: ${tokenCure(cause, isOwn)}`,
       cause,
     )
   }
 }
 
-function tokenCure(cause: unknown): string {
+function tokenCure(cause: unknown, isOwn: boolean): string {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-  if (code === 'ENOENT') {
-    return 'the node makes it at its first start; is this its --data-dir? Else name another with --token-file FILE, or set HOLDFAST_ADMIN_TOKEN'
+  if (code === 'ENOENT' && isOwn) {
+    return 'name the file of the node that is asked with --token-file FILE, or its --data-dir, or set HOLDFAST_ADMIN_TOKEN; a node makes it at its first start'
   }
   if (code !== 'EACCES' && code !== 'EPERM') return fileReason(cause)
   return 'permission denied; run this as the user of the node, or name a file that you may read with --token-file FILE'

@@ -9,7 +9,6 @@ export type TokenHolder = Omit<TokenLine, 'token'>
 
 /** Tokens that lie in a file, one a line, so that a new one can be added before the old one is taken away. */
 export interface TokenFile {
-  readonly path: string
   /** Whose token this is now; `undefined`: none of them. Takes the same time whatever the token. */
   holderOf(token: string): TokenHolder | undefined
   /** Why the file as it is now is not taken, and the tokens of before stay; `undefined`: it is. */
@@ -68,7 +67,6 @@ export function openTokenFile(
   }
 
   return {
-    path,
     holderOf(token) {
       refresh()
       const given = sha256(token)

@@ -46,7 +46,7 @@ t.test('a token that cannot be read says where it should be', async t => {
   const dataDir = t.testdir({})
   t.match(await cli(['log-level', '--data-dir', dataDir]), {
     code: 5,
-    err: /cannot be read from .*admin.token: the node makes it at its first start/,
+    err: /cannot be read from .*admin.token: name the file of the node that is asked with --token-file FILE/,
   })
 })
 

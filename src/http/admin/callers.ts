@@ -90,10 +90,11 @@ const tokenIn = ({ headers }: FastifyRequest): string | undefined =>
   /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
 
 /** What is wrong with the token that came, where one is to be had, and whether a newer one counts. */
-function tellToken(given: string | undefined, { path, failure }: TokenFile): string {
+function tellToken(given: string | undefined, { failure }: Pick<TokenFile, 'failure'>): string {
   const doubt =
     failure() === undefined ? '' : '; it is not taken as it is now: the log and /readyz say why'
-  const file = `admin.tokenFile, on the node ${path}`
+  // By the name of its key: where files of the node lie is nothing for strangers.
+  const file = 'the file that admin.tokenFile of the node names'
   return given === undefined
     ? `no token was sent: send one of ${file}, as "Authorization: Bearer TOKEN"${doubt}`
     : `the token is none of those in ${file}${doubt}`

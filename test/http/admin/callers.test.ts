@@ -59,7 +59,7 @@ t.test('a file that breaks locks nobody out, and who has a newer token is told w
     status: 401,
     body: {
       detail:
-        /^the token is none of those in admin\.tokenFile, on the node .*admin\.token; it is not taken as it is now/,
+        /^the token is none of those in the file that admin\.tokenFile of the node names; it is not taken as it is now/,
     },
   })
 })
@@ -71,7 +71,7 @@ t.test('who sends no token at all does not guess', async t => {
     status: 401,
     body: {
       detail:
-        /^no token was sent: send one of admin\.tokenFile, on the node .*, as "Authorization: Bearer TOKEN"$/,
+        /^no token was sent: send one of the file that admin\.tokenFile of the node names, as "Authorization: Bearer TOKEN"$/,
     },
   })
   t.equal((await ask('/api/v1/status', as(token))).status, 200)
