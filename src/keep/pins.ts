@@ -23,7 +23,7 @@ export interface PinWish {
   readonly allowElsewhere?: boolean | undefined
   /** Also when the digest is blocked: the pin is in force once it no longer is, and nothing is fetched before. */
   readonly allowBlocked?: boolean | undefined
-  /** What was known of the manifest when it was there, as a backup has it; believed where nobody can be asked. */
+  /** What was known of the manifest when it was there, as a backup has it; believed where it is not held here, so that nobody is asked. */
   readonly described?: Pick<Target, 'mediaType' | 'size'> | undefined
 }
 
@@ -193,11 +193,10 @@ export function createPins(parts: PinParts): Pins {
     digest: Digest,
     described: PinWish['described'],
     signal: AbortSignal,
-    { fetchManifest }: Pick<PinParts, 'fetchManifest'>,
   ): Promise<Target> {
-    const target = parts.describe(digest) ?? (await fetchManifest(key, digest, signal))
-    if (target !== undefined) return target
     if (described !== undefined) return { digest, ...described }
+    const target = await parts.fetchManifest(key, digest, signal)
+    if (target !== undefined) return target
     throw new Refusal(
       'unknown',
       `${digest} cannot be had from any node or registry now: of what is pinned at least the manifest must be known, also with allowIncomplete (--allow-incomplete); try again when one answers, or import the image`,
@@ -222,7 +221,7 @@ export function createPins(parts: PinParts): Pins {
     key: TagReference,
     wish: PinWish,
     signal: AbortSignal,
-    asked: Pick<PinParts, 'isInReach' | 'fetchManifest'> = parts,
+    { isInReach }: Pick<PinParts, 'isInReach'> = parts,
   ): Promise<Pick<PinChange, 'isComplete' | 'skipped' | 'basis'> & { readonly target: Target }> {
     const { to, allowIncomplete, allowBlocked = false, described } = wish
     const { target: wanted, ...found } = await targetOf(key, to, signal)
@@ -230,15 +229,14 @@ export function createPins(parts: PinParts): Pins {
     if (book.isBlocked(digest) && !allowBlocked) throw blockedRefusal(digest)
     // First: a manifest that another node gives is known to be of this repository from then on.
     await mustBelong(key, digest, wish, signal)
-    const isComplete = await asked.isInReach(key, digest)
+    const isComplete = await isInReach(key, digest)
     if (!isComplete && !allowIncomplete) {
       throw new Refusal(
         'not-held',
         `no node holds all of ${formatTag(key)} at ${digest}; allowIncomplete (--allow-incomplete) pins it and fetches it`,
       )
     }
-    const target =
-      typeof wanted === 'string' ? await known(key, digest, described, signal, asked) : wanted
+    const target = typeof wanted === 'string' ? await known(key, digest, described, signal) : wanted
     return { ...found, target, isComplete }
   }
 
@@ -270,7 +268,6 @@ export function createPins(parts: PinParts): Pins {
       // Nobody is asked for what would change nothing.
       await find(key, wish, signal, {
         isInReach: wish.allowIncomplete ? async () => false : parts.isInReach,
-        fetchManifest: wish.described === undefined ? parts.fetchManifest : async () => undefined,
       })
     },
     async remove(key, author, terms) {

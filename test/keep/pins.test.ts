@@ -184,10 +184,15 @@ t.test('what it is is known from the history, or cannot be pinned', async t => {
   t.match(after, { target: { digest, mediaType, size } }, 'or a backup tells of it')
   await t.rejects(pins.set(nginx, { ...wish, to: digest, described }, terms), { code: 'not-held' })
 
-  const found = { ...image('unheard of'), size: 7 }
-  const reached = open({ isInReach, fetchManifest: async () => found })
-  const change = await reached.pins.set(nginx, { ...allowed, to: digest, described }, terms)
-  t.match(change.after, { target: found }, 'which counts for nothing where it can be had')
+  const fetchManifest = async () => {
+    throw new Error('asked for what is told')
+  }
+  const told = open({ isInReach, fetchManifest })
+  t.match(await told.pins.set(nginx, { ...allowed, to: digest, described }, terms), { after })
+  const held = { ...image('unheard of'), size: 7 }
+  const here = open({ isInReach, fetchManifest, describe: () => held })
+  const change = await here.pins.set(nginx, { ...allowed, to: digest, described }, terms)
+  t.match(change.after, { target: held }, 'which counts for nothing where it is held')
 })
 
 t.test('a refusal changes nothing and says why', async t => {

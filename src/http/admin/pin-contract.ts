@@ -121,7 +121,7 @@ export const pinBody = Type.Object(
           { additionalProperties: false },
         ),
       ),
-      'What the pin said of its manifest before, as a backup has it; believed where no node and no registry has the manifest. Goes with `allowIncomplete`.',
+      'What the pin said of its manifest before, as a backup has it; believed where this node does not hold the manifest: nobody is asked for it then. Goes with `allowIncomplete`.',
     ),
   },
   { additionalProperties: false },
