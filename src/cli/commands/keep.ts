@@ -24,24 +24,62 @@ import type { Line } from '../table.ts'
 
 /** `holdfast keep` and `holdfast unkeep` */
 export const run: RunCommand = async context => {
-  const { command, options } = context
-  const copies = readCopies(options['copies'])
-  const isKeep = command === 'keep'
+  const copies = readCopies(context.options['copies'])
   const patterns = await readPatterns(context)
+  // All of them first: nothing is said where one makes no sense.
+  const paths = patterns.map(keepPath)
   const api = createAdminApi(await findAdmin(context))
+  const { answers, failure } = await sayEach(context, api, paths, copies)
+  if (answers.length > 0) {
+    const lines = await linesOf(context, api, answers, copies)
+    print(context, paths.length === 1 ? answers[0] : { items: answers }, () => lines)
+  }
+  if (failure !== undefined) throw withRest(failure, patterns.slice(answers.length))
+  return answers.every(answer => hasEnough(answer, copies)) ? 'ok' : 'noAnswer'
+}
+
+/** Says one after another, up to the first that fails. */
+async function sayEach(
+  { command, options }: CommandContext,
+  api: AdminApi,
+  paths: readonly string[],
+  copies: number | undefined,
+): Promise<{ readonly answers: readonly KeepChangeAnswer[]; readonly failure?: unknown }> {
   const answers: KeepChangeAnswer[] = []
+  for (const path of paths) {
+    const said = { api, path, query: { copies } }
+    try {
+      answers.push(command === 'keep' ? await keep(said, options) : await unkeep(said))
+    } catch (failure) {
+      return { answers, failure }
+    }
+  }
+  return { answers }
+}
+
+async function linesOf(
+  context: CommandContext,
+  api: AdminApi,
+  answers: readonly KeepChangeAnswer[],
+  copies: number | undefined,
+): Promise<readonly Line[]> {
+  const isKeep = context.command === 'keep'
   const lines: Line[] = []
-  for (const pattern of patterns) {
-    const said = { api, path: keepPath(pattern), query: { copies } }
-    const answer = isKeep ? await keep(said, options) : await unkeep(said)
+  for (const answer of answers) {
     const isUnknown = isKeep && answer.tags === 0 && !answer.pattern.includes('*')
     const likely = isUnknown ? await likelyLines(context, api, answer.pattern) : []
     const unknown = isUnknown ? [...(await tellUnknown(api, answer.pattern)), ...likely] : []
-    lines.push(...(answers.length > 0 ? [''] : []), ...tell(answer, { isKeep, unknown, copies }))
-    answers.push(answer)
+    lines.push(...(lines.length > 0 ? [''] : []), ...tell(answer, { isKeep, unknown, copies }))
   }
-  print(context, answers.length === 1 ? answers[0] : { items: answers }, () => lines)
-  return answers.every(answer => hasEnough(answer, copies)) ? 'ok' : 'noAnswer'
+  return lines
+}
+
+/** The failure, and what was not done because of it. @param rest the one that failed, and those after it */
+function withRest(error: unknown, [failed, ...rest]: readonly string[]): unknown {
+  if (!(error instanceof CommandFailure) || rest.length === 0) return error
+  const { code, message, said } = error
+  const told = `${message}; this came of ${failed}, and what was named after it was left as it is: ${rest.join(' ')}`
+  return new CommandFailure(code, told, error, said)
 }
 
 /** Those that are typed are patterns, those of a list images. Throws `CommandFailure` with `usage`. */

@@ -65,6 +65,32 @@ t.test('several are kept with one command, and what a file names', async t => {
   t.match(await cli(['keep'], { env }), { code: 2, err: /name a pattern, or a --list/ })
 })
 
+t.test('nothing is said where one of several is no pattern', async t => {
+  const { env, asked } = await start(t)
+  t.match(await cli(['keep', 'a.lan/a', 'bad pattern', 'a.lan/b'], { env }), {
+    code: 2,
+    out: '',
+    err: /"bad pattern" .*; write /,
+  })
+  t.strictSame(asked, [])
+})
+
+t.test('where one of several fails, what was done before is told, and what was not', async t => {
+  const { env, changes } = await scriptAdmin(t, ({ pathname }) =>
+    pathname.endsWith('b') ? [409, { detail: 'no' }] : [200, { ...answer, pattern: 'a.lan/a' }],
+  )
+  const words = ['keep', 'a.lan/a', 'a.lan/b', 'a.lan/c', 'a.lan/d']
+  const got = await cli(words, { env })
+  t.equal(got.out, 'a.lan/a is kept\n  known tags  3\n  stored on   2 of 3 nodes\n')
+  t.match(got.err, /no; this came of a\.lan\/b, and what .* as it is: a\.lan\/c a\.lan\/d\n$/)
+  t.not(got.code, 0)
+  t.equal(changes().length, 1)
+  const { out } = await cli([...words, '-o', 'json'], { env })
+  t.match(JSON.parse(out), { items: [{ pattern: 'a.lan/a' }] })
+  const only = await cli(['keep', 'a.lan/b'], { env })
+  t.strictSame([only.out, only.err.includes('came of')], ['', false])
+})
+
 t.test('what is kept already is told, and what was said of it before', async t => {
   const same = await start(t, { changed: false })
   t.match((await cli(['keep', 'nginx'], { env: same.env })).out, /nginx is kept already\n/)
