@@ -18,6 +18,24 @@ export interface CommandLine {
   readonly flags: readonly Flag[]
 }
 
+/** `--watch 5` is an option and a word; who writes it means `--watch=5`. Throws `CommandFailure` with `usage`. */
+function checkApart(tokens: NonNullable<ReturnType<typeof parseArgs>['tokens']>): void {
+  for (const [at, token] of tokens.entries()) {
+    const next = tokens[at + 1]
+    if (token.kind !== 'option' || token.value !== undefined) continue
+    if (next?.kind !== 'positional' || !/^\d+(?:\.\d+)?s?$/.test(next.value)) continue
+    const isOptional = commands
+      .flatMap(optionsOf)
+      .some(({ name, optionalValue }) => name === token.name && optionalValue !== undefined)
+    if (!isOptional) continue
+    const cure = `write ${token.rawName}=${next.value}`
+    throw new CommandFailure(
+      'usage',
+      `the value of ${token.rawName} is joined to it by an equals sign: ${cure}`,
+    )
+  }
+}
+
 interface Given {
   readonly name: string
   readonly rawName: string
@@ -36,6 +54,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   const isHelp = positionals[0] === 'help'
   const [name, ...words] = joinName(isHelp ? positionals.slice(1) : positionals)
   const given = tokens.filter(token => token.kind === 'option').map(asGiven)
+  checkApart(tokens)
   const wantsHelp = isHelp || given.some(one => one.name === 'help')
   const group = wantsHelp && name !== undefined && below(name).length > 0 ? name : undefined
   const command = name === undefined || group !== undefined ? undefined : known(name, words[0])

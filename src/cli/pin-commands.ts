@@ -72,7 +72,9 @@ export const pinCommands = (askingExitCodes: readonly ExitCode[]): readonly Comm
     summary: 'let a tag follow its registry again',
     usage: 'REF',
     words: { min: 1, max: 1 },
-    description: 'Removes the pin on every node. What is pinned no longer stays what it was said.',
+    description:
+      'Removes the pin on every node: from then on the tag is answered with what its registry says. What the pin kept goes again when room is needed, ' +
+      'unless `holdfast keep` keeps it.',
     options: [copies],
     examples: [{ line: 'holdfast unpin nginx:1.27', does: '' }],
     exitCodes: ['ok', ...askingExitCodes],

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Config } from '../config/config.ts'
-import { formatSize } from '../config/quantity.ts'
 import type { RunningDaemon } from './command.ts'
+import { formatBytes } from './print.ts'
 import { columns, indented, toLines } from './table.ts'
 
 /** What `serve` says once it listens: where everything is, and a line to try. */
@@ -54,7 +54,7 @@ export function welcome(
 function whereBlobsAre({ store, containerd }: Config): string {
   return store.kind === 'containerd'
     ? `blobs in containerd at ${containerd.socket}`
-    : `blobs in ${resolve(store.dir)}, at most ${formatSize(store.quotaBytes)}`
+    : `blobs in ${resolve(store.dir)}, at most ${formatBytes(store.quotaBytes)}`
 }
 
 /**

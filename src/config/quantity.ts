@@ -65,15 +65,3 @@ function parseQuantity(
   const amount = Math.round(Number(digits) * factor)
   return Number.isSafeInteger(amount) ? amount : undefined
 }
-
-/** `20GiB`, `1.5KiB`, `0B`: the shortest exact writing in binary units. */
-export function formatSize(bytes: number): string {
-  const names = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-  let amount = bytes
-  let index = 0
-  while (amount >= 1024 && index < names.length - 1) {
-    amount /= 1024
-    index += 1
-  }
-  return `${Number(amount.toFixed(1))}${names[index]}`
-}

@@ -86,3 +86,14 @@ t.test('what is wrong is told with the nearest right', async t => {
     }
   }
 })
+
+t.test('a number after --watch is told to be joined to it', async t => {
+  const typed =
+    (...argv: string[]) =>
+    () =>
+      parseCommandLine(argv)
+  t.throws(typed('pins', '--watch', '1'), { code: 'usage', message: /write --watch=1$/ })
+  t.throws(typed('status', '--watch', '0.5'), { message: /write --watch=0.5$/ })
+  t.strictSame(parseCommandLine(['pins', '--watch', 'nginx']).words, ['nginx'])
+  t.match(parseCommandLine(['pins', '--watch=1']), { options: { watch: '1' }, words: [] })
+})

@@ -15,7 +15,7 @@ t.test('the greeting tells where everything is, a line to try and one to paste',
   const text = await greet({ 'data-dir': '/srv/holdfast' })
   t.match(text, /^holdfast 1.2.3 is ready\n/)
   for (const address of Object.values(addresses)) t.match(text, `http://${address}`)
-  t.match(text, /data +\/srv\/holdfast +blobs in \/srv\/holdfast\/blobs, at most 20GiB/)
+  t.match(text, /data +\/srv\/holdfast +blobs in \/srv\/holdfast\/blobs, at most 21 GB/)
   const url = 'http://127.0.0.1:5050/v2/library/nginx/manifests/latest?ns=docker.io'
   t.match(text, `curl -s -D - -o /dev/null '${url}'`, 'it fetches the manifest')
   t.notMatch(text, /curl -\w*I/, 'a HEAD alone would say that its asker holds the image')

@@ -101,7 +101,8 @@ async function findNode(api: AdminApi, word: string, isBanned: boolean): Promise
     found.size === 0
       ? '`holdfast peers` lists them; one that is not listed is named by its whole id'
       : `it is one of ${[...found].map(other => other.slice(0, 12)).join(', ')}: write more of its id`
-  throw new CommandFailure('usage', `which node is ${JSON.stringify(word)}? ${cure}`)
+  const code = found.size === 0 ? 'noAnswer' : 'usage'
+  throw new CommandFailure(code, `which node is ${JSON.stringify(word)}? ${cure}`)
 }
 
 async function list(context: CommandContext, path: string): Promise<ExitCode> {

@@ -42,5 +42,5 @@ function lines({ items, asOf }: JobsAnswer): readonly Line[] {
     `${formatAge((now - Date.parse(job.createdAt)) / 1000)} ago`,
     job.waitsFor ?? job.note ?? '',
   ])
-  return columns([['JOB', 'STATE', 'PROGRESS', '', 'FOR', 'MADE', ''], ...rows])
+  return columns([['JOB', 'STATE', 'PROGRESS', '', 'FOR', 'MADE', 'NOTE'], ...rows])
 }

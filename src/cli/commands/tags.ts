@@ -35,8 +35,12 @@ export const run: RunCommand = async context => {
   print(context, { node, asOf, items }, () =>
     none.length > 0 ? none : lines(items, after !== undefined),
   )
-  return 'ok'
+  return items.length === 0 && isOfRepositoryAlone(context) ? 'noAnswer' : 'ok'
 }
+
+/** What was named is not there; a filter that nothing fits is an answer. */
+const isOfRepositoryAlone = ({ words, options }: CommandContext): boolean =>
+  words.length > 0 && searchOptions.every(name => options[name] === undefined)
 
 function readSearch(context: CommandContext): Query {
   const { options } = context

@@ -8,7 +8,7 @@ import type { PinBook, PinEvent, PinState } from '../../ports/pin-book.ts'
 import { defined, iso, isoOf, tellChange } from './describe.ts'
 import type { AddOperation } from './operation.ts'
 import { operations } from './operations.ts'
-import { conflictsOf } from './pin-conflicts.ts'
+import { conflictsOf, isContradicted } from './pin-conflicts.ts'
 import type {
   PinAnswer,
   PinBody,
@@ -81,7 +81,7 @@ export function addPins(
     const conflicts = conflictsOf(events)
     const history = events.map((event, at) => ({
       ...tellEvent(event, nameOf),
-      conflict: event.isConflict || (conflicts[at] ?? []).length > 0,
+      conflict: isContradicted(events, conflicts, at),
       conflictsWith: (conflicts[at] ?? []).map(other => tellEvent(other, nameOf)),
       ...defined({ note: event.note, expiresAt: isoOf(event.expiresAtMs) }),
     }))

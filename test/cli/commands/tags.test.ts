@@ -100,7 +100,7 @@ t.test('a repository narrows the list, and a tag is a mistake', async t => {
   const admin = await scriptAdmin(t, () => [200, { items: [] }])
   const query = (index: number) => Object.fromEntries(admin.asked[index]?.url.searchParams ?? [])
   t.match(await cli(['tags', 'nginx'], { env: admin.env }), {
-    code: 0,
+    code: 1,
     out: 'no tag of docker.io/library/nginx is remembered\n',
   })
   t.match(query(0), { registry: 'docker.io', repository: 'library/nginx' })
@@ -164,11 +164,12 @@ t.test(
       { items: searchParams.has('repository') ? [] : known.map(one => item(one)) },
     ])
     t.match(await cli(['tags', 'web'], { env }), {
-      code: 0,
+      code: 1,
       out: 'no tag of docker.io/library/web is remembered\ndid you mean registry.lab/web or a.lan:5000/x/web?\n',
     })
     t.match((await cli(['tags', 'nothing'], { env })).out, /library\/nothing is remembered\n$/)
-    const { out } = await cli(['tags', 'web', '--incomplete'], { env })
+    const { out, code } = await cli(['tags', 'web', '--incomplete'], { env })
+    t.equal(code, 0, 'that nothing fits is an answer')
     t.equal(out, 'no remembered tag of docker.io/library/web fits --incomplete\n')
     t.strictSame(JSON.parse((await cli(['tags', 'web', '-o', 'json'], { env })).out), {
       node: 'bridge',

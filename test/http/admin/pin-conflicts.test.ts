@@ -1,11 +1,21 @@
 import t from 'tap'
-import { conflictsOf } from '../../../src/http/admin/pin-conflicts.ts'
+import { conflictsOf, isContradicted } from '../../../src/http/admin/pin-conflicts.ts'
+import { type Digest, digestOf } from '../../../src/oci/digest.ts'
 import type { PinEvent } from '../../../src/ports/pin-book.ts'
 
-const said = (atMs: number, origin: string, isConflict = false): PinEvent => ({
+const digests: Record<string, Digest> = {
+  a: digestOf(Buffer.from('a')),
+  b: digestOf(Buffer.from('b')),
+}
+const said = (
+  atMs: number,
+  origin: string,
+  isConflict = false,
+  digest = digests[origin],
+): PinEvent => ({
   atMs,
   origin,
-  digest: undefined,
+  digest,
   note: undefined,
   author: undefined,
   expiresAtMs: undefined,
@@ -26,4 +36,14 @@ t.test('a conflict is with the newest word of another node, not with its own', a
 
 t.test('one whose other side is forgotten stands alone', async t => {
   t.strictSame(timesOf([said(2, 'a', true), said(1, 'a')]), [[], []])
+})
+
+t.test('who said the same digest contradicts nobody', async t => {
+  const same = [said(2, 'a', true), said(1, 'b', false, digests['a'])]
+  t.strictSame(timesOf(same), [[], []])
+  t.notOk(isContradicted(same, conflictsOf(same), 0))
+  const other = [said(2, 'a', true), said(1, 'b')]
+  t.ok([0, 1].every(at => isContradicted(other, conflictsOf(other), at)))
+  const alone = [said(2, 'a', true)]
+  t.ok(isContradicted(alone, conflictsOf(alone), 0), 'the other side is not remembered')
 })
