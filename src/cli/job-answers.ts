@@ -18,6 +18,8 @@ const job = {
   state: Type.String(),
   waitsFor: text,
   done: Type.Number(),
+  /** Absent: a node of an earlier version answers. */
+  unfit: orNothing(Type.Number()),
   failed: Type.Number(),
   wanted: Type.Number(),
   bytes: Type.Number(),

@@ -6,8 +6,15 @@ import { columns, type Line } from './table.ts'
 type Job = JobsAnswer['items'][number]
 
 /** How far a job is, in a few words. */
-export const progressOf = ({ done, wanted, bytes, totalBytes }: Job): string =>
-  `${done} of ${wanted} ${wanted === 1 ? 'image' : 'images'}, ${formatBytes(bytes)} of ${formatBytes(totalBytes)}`
+export function progressOf({ done, unfit, wanted, bytes, totalBytes }: Job): string {
+  const images = `${done} of ${wanted} ${wanted === 1 ? 'image' : 'images'}`
+  return `${images}${tellUnfit(unfit)}, ${formatBytes(bytes)} of ${formatBytes(totalBytes)}`
+}
+
+function tellUnfit(unfit: Job['unfit']): string {
+  if (unfit == null || unfit === 0) return ''
+  return `, of which ${unfit} ${unfit === 1 ? 'fits' : 'fit'} no platform of ${unfit === 1 ? 'its' : 'their'} node`
+}
 
 /** Who is to have the images. */
 export function scopeOf({
@@ -31,9 +38,19 @@ export function onlyAwayLeft({ nodes }: JobAnswer): readonly string[] {
 
 /** The exit code that a job's state comes to. */
 export function exitCodeOf(job: JobAnswer): ExitCode {
-  if (job.state === 'failed') return 'faulty'
+  if (job.state === 'failed' || (job.state === 'done' && fitNowhere(job).length > 0))
+    return 'faulty'
   if (job.state === 'done') return areTooFew(job) ? 'noAnswer' : 'ok'
   return isOver(job) || onlyAwayLeft(job).length > 0 ? 'noAnswer' : 'ok'
+}
+
+/** Images that have nothing for any of the nodes that were to have them. */
+function fitNowhere({ nodes }: JobAnswer): readonly string[] {
+  const told = nodes.flatMap(({ images }) => images).filter(({ state }) => state !== 'elsewhere')
+  const byImage = Object.groupBy(told, ({ reference }) => reference)
+  return Object.entries(byImage)
+    .filter(([, images = []]) => images.every(({ state }) => state === 'unfit'))
+    .map(([reference]) => reference)
 }
 
 /** There are fewer nodes than are to have each image. */
@@ -54,9 +71,9 @@ export function jobLines(job: JobAnswer): readonly Line[] {
       `${formatBytes(node.bytes)} of ${formatBytes(node.totalBytes)}`,
     ]
   })
-  const troubles = job.nodes.flatMap(({ name, images }) =>
+  const rowsOfTrouble = job.nodes.flatMap(({ name, images }) =>
     images
-      .filter(({ state, reason }) => isTrouble(state) || (state === 'done' && reason != null))
+      .filter(({ state, reason }) => troubles.has(state) || (state === 'done' && reason != null))
       .map(({ reference, state, reason, waitsSince }) => [
         reference,
         name,
@@ -75,14 +92,14 @@ export function jobLines(job: JobAnswer): readonly Line[] {
     ]),
     '',
     ...columns([['NODE', 'STATE', 'IMAGES', 'FAILED', 'BYTES'], ...rows]),
-    ...(troubles.length > 0
-      ? ['', ...columns([['IMAGE', 'NODE', 'STATE', 'WHY'], ...troubles])]
+    ...(rowsOfTrouble.length > 0
+      ? ['', ...columns([['IMAGE', 'NODE', 'STATE', 'WHY'], ...rowsOfTrouble])]
       : []),
     ...cures(job),
   ]
 }
 
-const isTrouble = (state: string): boolean => state === 'failed' || state === 'waiting'
+const troubles: ReadonlySet<string> = new Set(['failed', 'waiting', 'unfit'])
 
 const stateWords: Readonly<Record<string, string>> = {
   done: 'done',
@@ -100,11 +117,28 @@ function cures(job: JobAnswer): string[] {
   if (away.length > 0) {
     return ['', `${away.join(', ')} ${away.length === 1 ? 'does its' : 'do their'} share when back`]
   }
-  if (job.state === 'done' && areTooFew(job)) {
-    const { length } = job.nodes
-    const there = length === 1 ? 'is 1' : `are ${length}`
-    return ['', `no image is on ${job.scopeCopies} nodes: there ${there}`]
-  }
-  if (job.state !== 'failed') return []
+  if (job.state === 'done') return curesOfDone(job)
+  if (job.state !== 'failed' || !hasMoreToFetch(job)) return []
   return ['', 'once that is mended, `holdfast warm` with the same images fetches what is missing']
 }
+
+function curesOfDone(job: JobAnswer): string[] {
+  const nowhere = fitNowhere(job)
+  if (nowhere.length > 0) {
+    const whom = `${nowhere.join(', ')} ${nowhere.length === 1 ? 'has' : 'have'}`
+    return ['', `${whom} nothing for any of these nodes`]
+  }
+  if (!areTooFew(job)) return []
+  const { length } = job.nodes
+  const there = length === 1 ? 'is 1' : `are ${length}`
+  return ['', `no image is on ${job.scopeCopies} nodes: there ${there}`]
+}
+
+/** Something that failed is not here; what lacks a platform is, as far as there is anything of it. */
+const hasMoreToFetch = ({ nodes }: JobAnswer): boolean =>
+  nodes.some(({ images }) =>
+    images.some(
+      ({ state, bytes, totalBytes }) =>
+        state === 'failed' && (totalBytes == null || bytes < totalBytes),
+    ),
+  )

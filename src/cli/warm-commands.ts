@@ -13,7 +13,7 @@ export const warmCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
       'Makes a job, and shows how far it is until it is over. Every node works on its own share, behind all pulls, goes on after a restart, and ' +
       'waits for a registry that is away; what is here is not fetched again. Ctrl-C leaves the job running. The images are not collected ' +
       'while it runs; `holdfast keep` has them stay. A list has an image a line, or is a YAML list, or has one under `images`. ' +
-      'Exit code 0: all is there; 1: nodes that are away have yet to do their share, there are fewer than --copies, or the job was called off; 7: something could not be had.',
+      'Exit code 0: all is there; 1: nodes that are away have yet to do their share, there are fewer than --copies, or the job was called off; 7: something could not be had, or has nothing for any of its nodes.',
     options: [
       { name: 'list', value: 'FILE', summary: 'also what a file names; - is standard input' },
       {
@@ -48,7 +48,7 @@ export const warmCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
     words: { min: 0, max: 1 },
     description:
       'Without ID it lists jobs, newest first; those that have been over for a week are no longer listed. With ID it tells how each image is on ' +
-      'each node, by what those that are there say now and the others said last. Exit code 7: something could not be had.',
+      'each node, by what those that are there say now and the others said last. Exit code 7: something could not be had, or has nothing for any of its nodes.',
     options: [{ name: 'follow', summary: 'show how far it is until it is over' }],
     examples: [
       { line: 'holdfast jobs', does: '' },

@@ -100,7 +100,7 @@ export async function findReferrers(
   return failures + 1 < unaskedTries ? { reason: found.unasked, isFinal: false } : found
 }
 
-/** Why an image is not whole of which nothing is missing, and what to do. */
+/** For which platforms an image has nothing, and for which it has something. */
 export function tellLacking(
   source: Pick<WarmSource, 'isComplete' | 'platformsOf'>,
   image: Digest,
@@ -109,7 +109,7 @@ export function tellLacking(
   const lacking = platforms.filter(platform => !source.isComplete(image, [platform]))
   const whom = lacking.map(formatPlatform).join(', ')
   const has = source.platformsOf(image).join(', ')
-  return `nothing in it is for ${whom}${has && `, only for ${has}`}; name an image that has it, or leave the platform out`
+  return `nothing in it is for ${whom}${has && `, only for ${has}`}`
 }
 
 /**

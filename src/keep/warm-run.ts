@@ -218,8 +218,9 @@ export function startWarmRun(
     if (image === undefined || source.isComplete(image, platforms)) {
       return finish(entry, 'done', entry.unasked)
     }
-    if (job.platforms === undefined) return finish(entry, 'unfit', 'nothing in it is for this node')
-    finish(entry, 'failed', tellLacking(source, image, platforms))
+    const lacking = tellLacking(source, image, platforms)
+    if (job.platforms === undefined) return finish(entry, 'unfit', lacking)
+    finish(entry, 'failed', `${lacking}; name an image that has it, or leave the platform out`)
   }
 
   function finish(entry: WarmEntry, state: WarmEntry['state'], reason?: string): void {

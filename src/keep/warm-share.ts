@@ -76,6 +76,17 @@ const maxReason = 300
 export const isSettled = ({ state }: Pick<ShareImage, 'state'>): boolean =>
   state === 'done' || state === 'failed' || state === 'elsewhere' || state === 'unfit'
 
+/** A share of a job that was called off: what it left undone waits for nothing. */
+export const calledOff = (share: Share): Share => ({
+  ...share,
+  state: share.state === 'ended' ? 'ended' : 'cancelled',
+  images: share.images.map(image =>
+    isSettled(image)
+      ? image
+      : { ...image, state: 'pending', reason: undefined, waitsSinceMs: undefined },
+  ),
+})
+
 /** What there is to say of an image, for people. */
 export function reasonOf({ state, reason, isRemembered }: ShareImage): string | undefined {
   if (!isRemembered || state === 'elsewhere') return reason

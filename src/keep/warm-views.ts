@@ -6,7 +6,7 @@ import type { LiveShare } from './ask-share.ts'
 import type { ShareIndex } from './share-index.ts'
 import type { WarmJob } from './warm-job.ts'
 import type { LivePart } from './warm-runner.ts'
-import { foldShare, type Share } from './warm-share.ts'
+import { calledOff, foldShare, type ImageState, type Share } from './warm-share.ts'
 
 /** How a job is: at work; nothing to do but wait; all there; over, and something could not be had; called off. */
 export type JobState = 'running' | 'waiting' | 'done' | 'failed' | 'cancelled'
@@ -33,6 +33,8 @@ export interface JobView {
   /** What it waits for. */
   readonly waitsFor: string | undefined
   readonly done: number
+  /** Of those that are done: there was nothing to fetch, for they have nothing for the platforms of their node. */
+  readonly unfit: number
   readonly failed: number
   readonly wanted: number
   readonly bytes: number
@@ -77,7 +79,7 @@ export function createWarmViews(parts: {
     const key = `${job.id}/${id}`
     const folded = foldShare(remembered.get(key), share)
     remembered.set(key, folded)
-    return folded
+    return job.cancelledAtMs === undefined ? folded : calledOff(folded)
   }
 
   function nodesOf(job: WarmJob): readonly NodeView[] {
@@ -158,15 +160,19 @@ function judge(
     (share?.images ?? []).filter(({ state }) => state !== 'elsewhere'),
   )
   const unheard = isForCopies ? 0 : counted.filter(({ share }) => share === undefined).length
-  const failed = images.filter(({ state }) => state === 'failed').length
+  const count = (wanted: ImageState): number =>
+    images.filter(({ state }) => state === wanted).length
+  const failed = count('failed')
+  const unfit = count('unfit')
   const shares = nodes.flatMap(({ share }) => share ?? [])
   const isLeftOver = hasOwnerless(job, nodes, ownersOf)
-  const waits = open.map(waitOf)
+  const waits = job.cancelledAtMs === undefined ? open.map(waitOf) : []
   return {
     job,
     state: stateOf(job, { open: open.length > 0 || isLeftOver, failed, waits }),
     waitsFor: waits.find(wait => wait !== undefined),
-    done: images.filter(({ state }) => state === 'done' || state === 'unfit').length,
+    done: count('done') + unfit,
+    unfit,
     failed,
     wanted: images.length + unheard * job.images.length,
     bytes: shares.reduce((sum, share) => sum + share.bytes, 0),

@@ -1,5 +1,6 @@
 import t from 'tap'
 import {
+  calledOff,
   decodeShare,
   encodeShare,
   foldShare,
@@ -117,4 +118,17 @@ t.test('shares are told by job and node', t => {
   const node = 'a'.repeat(64)
   t.strictSame(readShareKey(shareKey('night-1', node)), { job: 'night-1', node })
   t.end()
+})
+
+t.test('what a share of a job that was called off left undone waits for nothing', async t => {
+  const waiting = makeShareImage({ state: 'waiting', reason: 'a.test is away', waitsSinceMs: 7 })
+  const done = makeShareImage({ state: 'done', reason: 'told' })
+  const open = share({ state: 'waiting', images: [waiting, done] })
+  const { state, images } = calledOff(open)
+  t.equal(state, 'cancelled')
+  t.strictSame(images, [
+    { ...waiting, state: 'pending', reason: undefined, waitsSinceMs: undefined },
+    done,
+  ])
+  t.equal(calledOff({ ...open, state: 'ended' }).state, 'ended')
 })

@@ -6,12 +6,13 @@ import type { JobAnswer, JobChangeAnswer, JobsAnswer } from './job-contract.ts'
 
 /** A job without its images. */
 export function describeJob(view: JobView): JobsAnswer['items'][number] {
-  const { job, state, waitsFor, done, failed, wanted, bytes, totalBytes } = view
+  const { job, state, waitsFor, done, unfit, failed, wanted, bytes, totalBytes } = view
   return {
     ...describeTask(job),
     state,
     ...defined({ waitsFor }),
     done,
+    unfit,
     failed,
     wanted,
     bytes,

@@ -102,6 +102,10 @@ const job = {
     Type.Integer(),
     'Images that are there; each counts for every node that is to have it.',
   ),
+  unfit: described(
+    Type.Integer(),
+    'Of those that are done: they have nothing for the platforms of their node, and nothing of them was to be fetched.',
+  ),
   failed: described(Type.Integer(), 'Counted likewise.'),
   wanted: described(Type.Integer(), 'Counted likewise.'),
   bytes,
@@ -110,7 +114,7 @@ const job = {
 
 const imageState = described(
   text,
-  '`pending`, `fetching`, `waiting`, `done`, `failed`, `elsewhere`: left to other nodes, or `unfit`: nothing in it is for this node.',
+  '`pending`: not begun, or left undone by a job that was called off; `fetching`, `waiting`, `done`, `failed`, `elsewhere`: left to other nodes, or `unfit`: nothing in it is for this node.',
 )
 
 /** `GET /api/v1/jobs`: newest first. */
@@ -159,7 +163,7 @@ export const jobAnswer = Type.Object({
             totalBytes: Type.Optional(Type.Integer()),
             reason: described(
               optionalText,
-              'What it waits for, why it failed, or that its registry was not asked.',
+              'What it waits for, why it failed or is unfit, or that its registry was not asked.',
             ),
             waitsSince: Type.Optional(time),
             parts: Type.Optional(Type.Array(part)),

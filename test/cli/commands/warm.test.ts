@@ -149,6 +149,32 @@ t.test('exit codes tell how a job ended, and each trouble is told', async t => {
   })
 })
 
+t.test('what has nothing for its node is told, and an image that fits none is a fault', async t => {
+  const why = 'nothing in it is for linux/amd64, only for linux/arm64'
+  const unfit = image('a.lan/y:1', 'unfit', why)
+  const amd = node('n1', { images: [image('a.lan/x:1', 'done'), unfit] })
+  const mixed = await start(t, job({ unfit: 1, nodes: [amd, node('n2')] }))
+  const got = await cli(['warm', 'a.lan/x:1', 'a.lan/y:1'], { env: mixed.env })
+  t.match(got, { code: 0, out: /is done: 4 of 4 images, of which 1 fits no platform of its node,/ })
+  t.match(got.out, /a\.lan\/y:1 {2}n1 {4}unfit {2}nothing in it is for linux\/amd64, only for/)
+  const none = await start(t, job({ unfit: 1, done: 2, wanted: 2, nodes: [amd] }))
+  t.match(await cli(['warm', 'a.lan/x:1', 'a.lan/y:1'], { env: none.env }), {
+    code: 7,
+    out: /a\.lan\/y:1 has nothing for any of these nodes\n/,
+  })
+})
+
+t.test('what lacks a platform is not advised to be fetched again', async t => {
+  const ended = { ...image('a.lan/x:1', 'failed', 'nothing in it is for linux/foo'), totalBytes: 5 }
+  const lacking = await start(t, job({ state: 'failed', nodes: [node('n1', { images: [ended] })] }))
+  const told = await cli(['warm', 'a.lan/x:1'], { env: lacking.env })
+  t.equal(told.code, 7)
+  t.notMatch(told.out, /once that is mended/)
+  const images = [{ ...ended, totalBytes: 6 }]
+  const failed = await start(t, job({ state: 'failed', nodes: [node('n1', { images })] }))
+  t.match((await cli(['warm', 'a.lan/x:1'], { env: failed.env })).out, /once that is mended/)
+})
+
 t.test('jobs are listed, and called off', async t => {
   const { nodes: _, ...listed } = job({ state: 'running', waitsFor: undefined, note: 'voyage' })
   const { env, asked } = await start(t, job(), [listed])

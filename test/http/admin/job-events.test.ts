@@ -22,6 +22,7 @@ function viewOf(change: Partial<JobView> & { readonly createdAtMs?: number } = {
     state: 'running',
     waitsFor: undefined,
     done: 1,
+    unfit: 0,
     failed: 0,
     wanted: 3,
     bytes: 50,

@@ -18,7 +18,7 @@ const jobOf = (id: string, change: Partial<WarmJob> = {}): WarmJob => ({
   ...change,
 })
 
-const counts = { done: 0, failed: 0, wanted: 1, bytes: 0, totalBytes: 0 }
+const counts = { done: 0, unfit: 0, failed: 0, wanted: 1, bytes: 0, totalBytes: 0 }
 const view = (job: WarmJob) => ({
   ...counts,
   job,
