@@ -36,8 +36,8 @@ export const keepCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
       ...shared,
       name: 'unkeep',
       summary: 'take back what `keep` said',
-      usage: 'PATTERN',
-      words: { min: 1, max: 1 },
+      usage: 'PATTERN…',
+      words: { min: 1, max: Number.POSITIVE_INFINITY },
       description:
         'Its images may go again when room is needed, the least recently used first, unless another pattern or a pin keeps them.',
       options: [copies],

@@ -8,6 +8,7 @@ export const openTar: OpenArchive = async function* (bytes) {
   const reader = extract()
   let fault: { readonly error: unknown } | undefined
   let isOver = false
+  let isTar = false
   const input = Readable.from(decompress(bytes), { objectMode: false, highWaterMark: 1 })
   input.on('end', () => {
     isOver = true
@@ -20,6 +21,7 @@ export const openTar: OpenArchive = async function* (bytes) {
   input.pipe(reader as unknown as NodeJS.WritableStream)
   try {
     for await (const entry of reader) {
+      isTar = true
       yield { ...describe(entry.header), content: contentOf(entry as AsyncIterable<Uint8Array>) }
       entry.resume() // what nobody read
     }
@@ -41,14 +43,14 @@ export const openTar: OpenArchive = async function* (bytes) {
   /** What went wrong before the tar was read goes before what the tar reader makes of it. */
   function told(error: unknown): unknown {
     if (fault !== undefined) return fault.error
-    return error instanceof ArchiveRefusal ? error : refusalOf(error, isOver)
+    return error instanceof ArchiveRefusal ? error : refusalOf(error, isTar && isOver)
   }
 }
 
-/** @param isOver all of the tar was read: what went wrong is that there is no more */
-function refusalOf(error: unknown, isOver: boolean): unknown {
+/** @param isShort it is a tar, and all of it was read: what went wrong is that there is no more */
+function refusalOf(error: unknown, isShort: boolean): unknown {
   const reason = error instanceof Error ? error.message : String(error)
-  return isOver && !/header/i.test(reason)
+  return isShort && !/header/i.test(reason)
     ? new ArchiveRefusal('tar', 'the tar is cut short: copy it again', error)
     : new ArchiveRefusal('tar', 'this is no tar, or a broken one', error)
 }

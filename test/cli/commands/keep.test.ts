@@ -157,6 +157,10 @@ t.test('a keep is taken back, and told where the configuration still has it', as
     out: /is no longer kept[\s\S]*keep\.patterns of this node still keeps it/,
   })
   t.match(asked.at(-1), { method: 'DELETE', body: undefined })
+  t.match(
+    (await cli(['unkeep', 'nginx', 'a.lan/**'], { env })).out,
+    /nginx is no[\s\S]*a\.lan\/\*\* is no/,
+  )
   const few = await start(t)
   t.match(await cli(['unkeep', 'nginx', '--copies', '3'], { env: few.env }), {
     code: 1,
