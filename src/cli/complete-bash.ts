@@ -29,7 +29,8 @@ _holdfast_ask() {
 }
 _holdfast_files() {
   compopt -o filenames 2>/dev/null
-  COMPREPLY=($(compgen -f -- "$current"))
+  local file
+  while IFS= read -r file; do COMPREPLY+=("$file"); done < <(compgen -f -- "$current")
 }
 _holdfast() {
   local current before name flags word last= at=1

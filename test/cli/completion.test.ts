@@ -23,7 +23,7 @@ const listed = String.raw`[ "$1" = __complete ] && case $2 in
   keeps) printf 'docker.io/library/*\tall of these\n$(touch pwned)\t\n' ;;
   *) printf '%s-1\tthe first\n' "$2" ;;
 esac`
-const dir = t.testdir({ 'a-file.tar': '', bin: {} })
+const dir = t.testdir({ 'a-file.tar': '', 'with spaces and *.tar': '', bin: {} })
 await writeFile(
   join(dir, 'bin', 'holdfast'),
   `#!/bin/sh
@@ -56,6 +56,8 @@ t.test('bash offers commands, their options and files', async t => {
   t.strictSame(await offered(t, 'tags', '-o', ''), ['text', 'json', 'yaml'])
   t.strictSame(await offered(t, 'export', 'a:1', '-o', 'a-'), ['a-file.tar'])
   t.strictSame(await offered(t, 'import', 'a-'), ['a-file.tar'])
+  t.strictSame(await offered(t, 'import', 'wi'), ['with spaces and *.tar'], 'each as a whole')
+  t.strictSame(await offered(t, 'import', 'none'), [])
   t.strictSame(await offered(t, 'status', '--config', 'a-'), ['a-file.tar'])
   t.strictSame(await offered(t, 'nonsense', '--ver'), ['--version'])
 })
