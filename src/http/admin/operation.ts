@@ -107,9 +107,23 @@ export function createAddOperation(
       handler: (request, reply) =>
         run(operation, handler as unknown as Handler<Operation>, request, reply),
     }
-    if (bodyLimit === undefined) app.route(route)
-    else takeLarge(app, route, request => admit(operation, request))
+    if (bodyLimit !== undefined) takeLarge(app, route, request => admit(operation, request))
+    else if (operation.body === undefined && method !== 'GET') takeNone(app, route)
+    else app.route(route)
   }
+}
+
+/** Adds a route that needs no body: many clients send the type of one with every request. */
+function takeNone(app: FastifyInstance, route: RouteOptions): void {
+  app.register(async inner => {
+    const parse = inner.getDefaultJsonParser('error', 'error')
+    inner.addContentTypeParser<string>(
+      'application/json',
+      { parseAs: 'string' },
+      (request, body, done) => (body === '' ? done(null) : parse(request, body, done)),
+    )
+    inner.route(route)
+  })
 }
 
 /**

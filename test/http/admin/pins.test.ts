@@ -243,6 +243,18 @@ t.test('a pin is removed', async t => {
   t.equal(asked[0]?.author, 'token 1')
 })
 
+t.test('the type of a body may come without one where none is needed, and not else', async t => {
+  const { ask, asked, token } = await start(t)
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` }
+  t.match(await ask(path, { method: 'DELETE', headers }), { status: 200 })
+  t.equal(asked.length, 1)
+  t.match(await ask(path, { method: 'PUT', headers }), {
+    status: 400,
+    body: { detail: 'the body is empty: send JSON, or leave Content-Type out' },
+  })
+  t.equal(asked.length, 1)
+})
+
 t.test(
   'a pin that is not there is removed, too, and it is told that nothing had to be',
   async t => {
