@@ -120,7 +120,8 @@ export function createWarmSchedules(parts: {
     put: (name, what, { note, author }, terms) =>
       change(name, terms, async before => {
         const value = writtenOf(name, what, before)
-        const isSame = before !== undefined && before.note === note && isSameSchedule(before, what)
+        const isSaid = before?.note === note && before?.author === author
+        const isSame = before !== undefined && isSaid && isSameSchedule(before, what)
         if (!isSame) await words.set(scheduleKey(name), { note, author, value })
       }),
     tryOut(name, what, more) {

@@ -66,6 +66,17 @@ t.test('it is set, changed and removed, and said again without a change', async 
   t.equal(writes.length, writesBefore, 'nothing is written where nothing is')
 })
 
+t.test('it is said anew where the note or the author is another one alone', async t => {
+  const { schedules, writes } = open()
+  await schedules.put('nightly', what, details, terms)
+  for (const other of [{ author: 'b' }, { note: 'm' }, { note: undefined }]) {
+    const { before, after } = await schedules.put('nightly', what, { ...details, ...other }, terms)
+    t.match(after, { ...details, ...other })
+    t.equal(after?.sinceMs, before?.sinceMs, 'its run goes on')
+  }
+  t.equal(writes.length, 4)
+})
+
 t.test('what is none is refused, with what to write', async t => {
   const { schedules, writes } = open()
   const put = (name: string, change: object = {}) =>
