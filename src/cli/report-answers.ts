@@ -20,7 +20,6 @@ export const reportAnswer = Type.Object({
       name: Type.String(),
       platforms: orNothing(Type.Array(Type.String())),
       heard: Type.Boolean(),
-      full: orNothing(Type.Boolean()),
     }),
   ),
   /** Absent, as what follows: a node of before it was told. */
@@ -75,6 +74,16 @@ export const reportAnswer = Type.Object({
       ),
       /** Absent: a node of before it was told. */
       holders: orNothing(Type.Array(Type.String())),
+      noRoom: orNothing(
+        Type.Array(
+          Type.Object({
+            node: Type.String(),
+            why: Type.String(),
+            bytes: orNothing(Type.Number()),
+            quotaBytes: orNothing(Type.Number()),
+          }),
+        ),
+      ),
       missing: Type.Array(
         Type.Object({ digest: Type.String(), kind: Type.String(), size: orNothing(Type.Number()) }),
       ),

@@ -1,6 +1,7 @@
 import { formatBytes } from './print.ts'
 import type { ReportAnswer } from './report-answers.ts'
 import { tellRegistries } from './report-registries.ts'
+import { tellNoRoom } from './report-room.ts'
 import {
   type Item,
   isByDigest,
@@ -40,7 +41,7 @@ export function tellCures(answer: ReportAnswer, typed: Typed): string[] {
   return [
     ...tellBlocks(items),
     ...tellForNobody(faulty),
-    ...(toFetch.length > 0 ? tellFull(answer) : []),
+    ...tellNoRoom(toFetch),
     ...tellRegistries(answer, toFetch),
     ...tellUnkept(items, typed),
     ...tellReferrers(answer, typed),
@@ -68,14 +69,6 @@ function tellForNobody(faulty: readonly Item[]): string[] {
     `no fetch makes ${some(tags)} start here: \`holdfast explain ${one}\` tells for which platforms ${whose}; a tag that is for these nodes has to be kept in its place`,
   ]
 }
-
-const tellFull = ({ nodes }: ReportAnswer): string[] =>
-  nodes
-    .filter(({ full }) => full === true)
-    .map(
-      ({ name }) =>
-        `the store of ${name} is full, and it fetches nothing until there is room: \`holdfast store --node ${name}\` tells what takes it`,
-    )
 
 /** What is only named may go again. */
 function tellUnkept(items: readonly Item[], typed: Typed): string[] {

@@ -1,7 +1,8 @@
 import { createTreeOf } from '../archive/image-trees.ts'
 import type { Config } from '../config/config.ts'
 import type { ReportSource } from '../http/admin/report.ts'
-import { createOfflineReport, type Gap, type ReportingNode } from '../keep/offline-report.ts'
+import { createOfflineReport, type ReportingNode } from '../keep/offline-report.ts'
+import type { Gap } from '../keep/outlook.ts'
 import type { RegistryReach } from '../keep/registry-reach.ts'
 import type { Running } from '../keep/running.ts'
 import type { ListRunning } from '../keep/running-images.ts'
@@ -24,6 +25,7 @@ import type { PeerAnswer } from '../ports/peer-port.ts'
 import type { TagLedger } from '../ports/tag-ledger.ts'
 import { findGaps } from '../pull/find-gaps.ts'
 import type { Manifests } from '../pull/get-manifest.ts'
+import { imageParts } from '../pull/image-parts.ts'
 import type { Content } from './content.ts'
 import { eachTarget } from './ledger-roots.ts'
 import { createReachOf, type ReachOfParts } from './reach-of.ts'
@@ -35,15 +37,15 @@ const patienceMs = 2_000
 /** What it looks into. */
 type SurveyedContent = Pick<
   Content,
-  'startable' | 'imagePlatforms' | 'collector' | 'graph' | 'store'
+  'startable' | 'imagePlatforms' | 'collector' | 'graph' | 'store' | 'keepsContent'
 >
 
 /** What this node says of itself when it is asked what it holds. */
 function wireSurvey(
-  config: Pick<Config, 'platforms'>,
+  config: Pick<Config, 'platforms' | 'store'>,
   {
     ledger,
-    content: { startable, imagePlatforms, collector, graph, store },
+    content: { startable, imagePlatforms, collector, graph, store, keepsContent },
     reachOf,
   }: {
     readonly ledger: Pick<TagLedger, 'pin' | 'history'>
@@ -56,6 +58,10 @@ function wireSurvey(
   return {
     platforms: config.platforms.map(formatPlatform),
     isFull: collector.isFull,
+    room() {
+      const { quotaBytes } = config.store
+      return keepsContent ? { quotaBytes, fitsBytes: collector.fitsBytes() } : undefined
+    },
     reachOf,
     countLacking(target, text) {
       const platform = parsePlatform(text)
@@ -78,7 +84,7 @@ function wireSurvey(
 
 /** Has this node answer others that make a report. */
 export function surveyAnswers(
-  config: Pick<Config, 'platforms'>,
+  config: Pick<Config, 'platforms' | 'store'>,
   parts: ReachOfParts & {
     readonly database: { readonly ledger: Pick<TagLedger, 'pin' | 'history'> }
     readonly content: SurveyedContent
@@ -156,6 +162,14 @@ export function wireReport(
         if (platform === undefined) return undefined
         const question = { repository, target, platforms: [platform] }
         return (await findGaps(parts, question, { patienceMs, signal }))?.map(toGap)
+      },
+      sizeOf(target, texts) {
+        const platforms = texts.map(parsePlatform).filter(platform => platform !== undefined)
+        const needed = imageParts(graph, target, platforms)
+        const isKnown = needed.every(
+          ({ digest, kind }) => kind === 'blob' || graph.manifest(digest) !== undefined,
+        )
+        return isKnown ? needed.reduce((sum, { size = 0 }) => sum + size, 0) : undefined
       },
     },
     { copies: config.keep.copies },

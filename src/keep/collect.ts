@@ -31,7 +31,7 @@ export interface StoreRoom {
 }
 
 /** Drops what is needed least, never what is protected. One collection runs at a time; the others wait. */
-export interface Collector extends Pick<Refusals, 'isFull' | 'staying' | 'refuses'> {
+export interface Collector extends Pick<Refusals, 'isFull' | 'staying' | 'refuses' | 'fitsBytes'> {
   /** Drops what is expired and, when the store is above high water, the least recently used down to low water. */
   run(options?: { readonly dryRun?: boolean }): Promise<CollectionResult>
   /**
@@ -225,7 +225,7 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
   }
 
   const refusals = createRefusals({ log }, { quotaBytes: options.quotaBytes, highWater, capacity })
-  const { refuse, isFull, staying, refuses } = refusals
+  const { refuse, isFull, staying, refuses, fitsBytes } = refusals
 
   async function look(): Promise<{ readonly usage: StoreUsage; readonly found: Stays }> {
     const usage = await store.usage()
@@ -248,6 +248,7 @@ export function createCollector(parts: CollectorParts, options: CollectorOptions
     isFull,
     staying,
     refuses,
+    fitsBytes,
     reconsider: () => inTurn(() => refusals.reconsider(look)),
   }
 }

@@ -4,16 +4,19 @@ import type { Repository } from '../oci/reference.ts'
 import type { NodeId } from '../ports/node-id.ts'
 import { createTurns } from '../ports/turns.ts'
 import { type ReportedReferrers, type ToldReferrers, uniteReferrers } from './image-referrers.ts'
+import { findNoRoom, type NoRoom, type ToldRoom } from './image-room.ts'
+import {
+  type Gap,
+  type GapsOf,
+  lookOut,
+  type Outlook,
+  type Standing,
+  type Told,
+  worstOf,
+} from './outlook.ts'
 import type { RegistryReach } from './registry-reach.ts'
 import type { Survey } from './survey.ts'
 import type { WantedImage } from './wanted-images.ts'
-
-/**
- * What a node's clients would have of a tag if its registry could not be reached from now on. `here`: the node holds it; `in-reach`: other
- * live nodes hold what it lacks; `older`: an earlier image of the tag is what can be had; `lacking`: nothing can; `unaware`: the node's
- * ledger does not know (yet) what the tag stands for; `not-for`: the image has nothing for clients of this node.
- */
-export type Standing = 'here' | 'in-reach' | 'older' | 'lacking' | 'unaware' | 'not-for'
 
 /**
  * `ready`: it starts on every node that answered, and as many nodes hold it as should; `at-risk`: it starts now, but fewer do, or an
@@ -30,16 +33,10 @@ export interface ReportedNode {
   readonly isHeard: boolean
   /** It said that its store takes nothing more. */
   readonly isFull: boolean
+  /** As it said; `undefined`: it said nothing of it. */
+  readonly room: ToldRoom | undefined
   /** Of the registries of the images, as it said. */
   readonly reaches: ReadonlyMap<string, RegistryReach>
-}
-
-/** Something that no node holds. */
-export interface Gap {
-  readonly digest: Digest
-  readonly kind: 'manifest' | 'blob'
-  /** Bytes, when a manifest says it. */
-  readonly size: number | undefined
 }
 
 /** What refers to its newest digest changes no verdict: images start without. */
@@ -56,6 +53,8 @@ export interface ReportedImage extends ReportedReferrers {
   }[]
   /** Nodes that are counted there, be they judged or not. */
   readonly holders: readonly NodeId[]
+  /** Nodes that lack some of it, and whose stores cannot take it. */
+  readonly noRoom: ReadonlyMap<NodeId, NoRoom>
   /** What no live node holds of the newest digest; below a manifest that nobody holds nothing is known. */
   readonly gaps: readonly Gap[]
   /** The earlier digest that is answered where the newest cannot be had. */
@@ -70,7 +69,7 @@ export interface OfflineReport {
 }
 
 /** A node that may be asked; this one is the first. */
-export type ReportingNode = Omit<ReportedNode, 'isHeard' | 'isFull' | 'reaches'>
+export type ReportingNode = Omit<ReportedNode, 'isHeard' | 'isFull' | 'room' | 'reaches'>
 
 export interface ReportParts {
   /** This node and every member that was not forgotten. */
@@ -86,6 +85,8 @@ export interface ReportParts {
     image: { readonly repository: Repository; readonly target: Digest; readonly platform: string },
     signal: AbortSignal,
   ) => Promise<readonly Gap[] | undefined>
+  /** Bytes of all that clients of some platforms need of an image; `undefined` while some manifest of it is not known. */
+  readonly sizeOf: (target: Digest, platforms: readonly string[]) => number | undefined
 }
 
 /** Tells what would start, for some images. `only`: the nodes to judge, all by default; copies are counted on all. */
@@ -115,6 +116,7 @@ export function createOfflineReport(
       ...node,
       isHeard: surveys.has(node.id),
       isFull: surveys.get(node.id)?.isFull === true,
+      room: surveys.get(node.id)?.room,
       reaches: surveys.get(node.id)?.reaches ?? new Map<string, RegistryReach>(),
     }))
     const judged = nodes.filter(only)
@@ -177,10 +179,28 @@ export function createOfflineReport(
       standings,
       copies,
       holders,
+      noRoom: findAllNoRoom(wanted, nodes, { copies, holders }),
       gaps: [...new Map(all.flatMap(({ gaps }) => gaps).map(gap => [gap.digest, gap])).values()],
       older: all.find(({ older }) => older !== undefined)?.older,
       ...referrersOf([...said.values()], copies),
     }
+  }
+
+  function findAllNoRoom(
+    { digests: [newest] }: WantedImage,
+    nodes: readonly ReportedNode[],
+    { copies, holders }: Pick<ReportedImage, 'copies' | 'holders'>,
+  ): ReportedImage['noRoom'] {
+    const isFor = ({ platforms }: ReportedNode): boolean =>
+      newest === undefined || copies.some(({ platform }) => platforms.includes(platform))
+    const noRoom = new Map<NodeId, NoRoom>()
+    for (const node of nodes) {
+      if (!node.isHeard || holders.includes(node.id) || !isFor(node)) continue
+      const bytes = newest && parts.sizeOf(newest, node.platforms)
+      const found = findNoRoom(node, bytes)
+      if (found !== undefined) noRoom.set(node.id, found)
+    }
+    return noRoom
   }
 
   /** Of each platform that the image is for, among the nodes that answered. */
@@ -206,10 +226,7 @@ export function createOfflineReport(
 }
 
 /** What a node said of one image. */
-interface Said {
-  /** By platform, how many parts of the newest digest it lacks; `undefined`: there is nothing for that platform. */
-  readonly lacks: ReadonlyMap<string, number | undefined>
-  readonly knows: readonly Digest[]
+interface Said extends Told {
   readonly madeFor: ReadonlyMap<Digest, string>
   readonly referrers: ToldReferrers | undefined
 }
@@ -235,45 +252,6 @@ function isAnother(told: string | undefined, platform: string): boolean {
   const own = told === undefined ? undefined : parsePlatform(told)
   const wanted = parsePlatform(platform)
   return own !== undefined && wanted !== undefined && !runsOn(own, wanted)
-}
-
-type GapsOf = (target: Digest, platform: string) => Promise<readonly Gap[] | undefined>
-
-interface Outlook {
-  readonly standing: Standing
-  readonly gaps: readonly Gap[]
-  readonly older: Digest | undefined
-}
-
-/** What clients of one platform would have on a node. */
-async function lookOut(
-  [newest, ...earlier]: readonly Digest[],
-  platform: string,
-  { lacks, knows }: Said,
-  gapsOf: GapsOf,
-): Promise<Outlook> {
-  const outlook = { gaps: [], older: undefined }
-  if (newest === undefined || knows.length === 0) return { ...outlook, standing: 'unaware' }
-  const gaps = await gapsOf(newest, platform)
-  if (gaps === undefined) return { ...outlook, standing: 'not-for' }
-  if (knows.includes(newest)) {
-    if (lacks.get(platform) === 0) return { ...outlook, standing: 'here' }
-    if (gaps.length === 0) return { ...outlook, standing: 'in-reach' }
-  }
-  for (const older of earlier.filter(digest => knows.includes(digest))) {
-    if ((await gapsOf(older, platform))?.length === 0) return { standing: 'older', gaps, older }
-  }
-  return { ...outlook, standing: 'lacking', gaps }
-}
-
-/** Worst first: a node with clients of two platforms is as well off as the worse of them. */
-const order: readonly Standing[] = ['unaware', 'lacking', 'older', 'in-reach', 'here', 'not-for']
-
-function worstOf(outlooks: readonly Outlook[]): Outlook {
-  const [worst = { standing: 'not-for', gaps: [], older: undefined }] = outlooks.toSorted(
-    (a, b) => order.indexOf(a.standing) - order.indexOf(b.standing),
-  )
-  return { ...worst, gaps: outlooks.flatMap(({ gaps }) => gaps) }
 }
 
 function verdictOf(

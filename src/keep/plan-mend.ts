@@ -1,7 +1,8 @@
 import type { Digest } from '../oci/digest.ts'
 import { formatReference } from '../oci/reference.ts'
 import type { NodeId } from '../ports/node-id.ts'
-import type { OfflineReport, ReportedImage, ReportedNode, Standing } from './offline-report.ts'
+import type { OfflineReport, ReportedImage, ReportedNode } from './offline-report.ts'
+import type { Standing } from './outlook.ts'
 import { isWorthAsking } from './registry-reach.ts'
 import { maxWarmImages } from './warm-job.ts'
 
@@ -34,7 +35,7 @@ const maxNodes = 50
 
 /**
  * Picks what can be fetched of what is not ready; `undefined`: nothing. Not what is for no node here, nor what a block takes away, nor what no
- * node holds while no registry can be reached. What refers to images and is on too few nodes is fetched with them where all their
+ * node holds while no registry can be reached, nor what fits the store of no node that lacks it. What refers to images and is on too few nodes is fetched with them where all their
  * registries answer: such a job waits for these, and no image is to wait for a signature.
  *
  * @param settings.copies how many nodes are to hold an image where there are so many
@@ -54,7 +55,7 @@ export function planMend(
   })
   const found = [...faulty, ...lackingReferrers(report, faulty)]
   const taken = found.slice(0, countNamed(found.map(({ reference }) => reference)))
-  const scope = scopeOf(report, settings)
+  const scope = scopeOf(taken, report, settings)
   if (taken.length === 0 || scope === undefined) return undefined
   const isAnswering = taken.every(({ image }) => answers(image, report))
   const sized = taken.filter(({ image }) => isSized(image))
@@ -111,19 +112,23 @@ const isWorth = (reach: Parameters<typeof isWorthAsking>[0] | undefined): boolea
 const has = ({ standings }: ReportedImage, standing: Standing): boolean =>
   [...standings.values()].includes(standing)
 
-/** Some node that is there lacks what it could have. */
+/** Some node that is there lacks what it, or another with its platforms, could have. */
 function isFaulty(image: ReportedImage, nodes: readonly ReportedNode[]): boolean {
-  const { standings, copies, wanted } = image
-  if (wanted.digests.length === 0) return true
+  const { standings, copies, wanted, noRoom } = image
+  const takers = nodes.filter(({ id, isHeard }) => isHeard && !noRoom.has(id))
+  if (wanted.digests.length === 0) return takers.length > 0
   const isForNobody = standings.size > 0 && [...standings.values()].every(one => one === 'not-for')
   if (isForNobody) return false
-  const thereFor = (platform: string): number =>
-    nodes.filter(({ isHeard, platforms }) => isHeard && platforms.includes(platform)).length
+  const takersFor = (platform: string): number =>
+    takers.filter(({ platforms }) => platforms.includes(platform)).length
   const isThin = copies.some(
-    ({ platform, held, wanted }) => held < Math.min(wanted, thereFor(platform)),
+    ({ platform, held, wanted }) => held < Math.min(wanted, takersFor(platform)),
   )
-  return isThin || has(image, 'unaware') || has(image, 'lacking') || has(image, 'older')
+  const torn = nodes.filter(({ id }) => tornStandings.includes(standings.get(id)))
+  return isThin || torn.some(({ platforms }) => platforms.some(takersFor))
 }
+
+const tornStandings: readonly (Standing | undefined)[] = ['unaware', 'lacking', 'older']
 
 /** Below a manifest that nobody holds nothing is known. */
 const isSized = ({ wanted, gaps }: ReportedImage): boolean =>
@@ -140,21 +145,26 @@ function countNamed(references: readonly string[]): number {
 }
 
 /**
- * Where all nodes answer, those that are to hold an image; else nodes that answer, so that nothing is left to one that is away: those that
- * are judged where they were named, and of others as many as copies need.
+ * Where all nodes answer and have room, those that are to hold an image; else nodes that answer, so that nothing is left to one that is away
+ * or full: those that are judged where they were named, and of others as many as copies need, first those with room for most of it.
  */
 function scopeOf(
+  found: readonly Found[],
   { nodes }: Reported,
   { copies, only }: Parameters<typeof planMend>[1],
 ): MendScope | undefined {
-  if (only === undefined && nodes.every(({ isHeard }) => isHeard)) {
+  const noRoomFor = ({ id }: ReportedNode): number =>
+    found.filter(({ image }) => image.noRoom.has(id)).length
+  if (only === undefined && nodes.every(node => node.isHeard && noRoomFor(node) === 0)) {
     return { copies: Math.min(copies, nodes.length) }
   }
-  const there = nodes.filter(({ isHeard }) => isHeard)
+  const there = nodes
+    .filter(node => node.isHeard && noRoomFor(node) < found.length)
+    .toSorted((a, b) => noRoomFor(a) - noRoomFor(b))
   const taken = new Set(there.filter(({ id }) => only?.includes(id)))
   for (const platform of new Set(there.flatMap(({ platforms }) => platforms))) {
     const isFor = ({ platforms }: ReportedNode) => platforms.includes(platform)
-    for (const node of there.filter(node => isFor(node) && !node.isFull)) {
+    for (const node of there.filter(isFor)) {
       if ([...taken].filter(isFor).length < copies) taken.add(node)
     }
   }

@@ -27,6 +27,8 @@ export interface Refusals {
    * below high water. A refusal says nothing of what is smaller.
    */
   refuses(bytes?: number): boolean
+  /** What could come in beside what has to stay, as the last refusal found; `undefined`: there is none that still holds. */
+  fitsBytes(): number | undefined
 }
 
 /** What a store could take beside what has to stay. */
@@ -90,5 +92,6 @@ export function createRefusals(
       if (refusal === undefined) return false
       return bytes === undefined ? refusal.takesNothing : bytes > refusal.fitsBytes
     },
+    fitsBytes: () => refusal && Math.max(0, refusal.fitsBytes),
   }
 }

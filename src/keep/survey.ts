@@ -18,6 +18,7 @@ import {
   type ToldReferrers,
   tellReferrers,
 } from './image-referrers.ts'
+import { decodeRoom, encodeRoom, type ToldRoom } from './image-room.ts'
 import { decodeReaches, encodeReaches, type RegistryReach, registriesOf } from './registry-reach.ts'
 
 /** Subject on the peer port: what do you lack of these images? */
@@ -66,6 +67,8 @@ export interface Survey {
   readonly images: readonly SurveyedHoldings[]
   /** Its store takes nothing more: what it lacks does not come by itself. */
   readonly isFull: boolean
+  /** `undefined`: it keeps nothing itself, or is a node of before it was told. */
+  readonly room: ToldRoom | undefined
   /** Of the registries of the images; empty: a node of before it was told. */
   readonly reaches: ReadonlyMap<string, RegistryReach>
 }
@@ -80,6 +83,8 @@ export interface SurveyParts {
   /** Those of which it holds the manifest. */
   readonly referrersOf: (target: Digest) => readonly KnownReferrer[]
   readonly isFull: () => boolean
+  /** `undefined`: it keeps nothing itself. */
+  readonly room: () => ToldRoom | undefined
   readonly reachOf: (registry: string) => RegistryReach
   /** Digests that it may answer a tag with. */
   readonly answersOf: (key: TagReference) => readonly Digest[]
@@ -87,7 +92,16 @@ export interface SurveyParts {
 
 /** What this node says of itself. Others of this thread have their turn between the images. */
 export async function surveyHere(
-  { platforms, countLacking, platformOf, referrersOf, isFull, reachOf, answersOf }: SurveyParts,
+  {
+    platforms,
+    countLacking,
+    platformOf,
+    referrersOf,
+    isFull,
+    room,
+    reachOf,
+    answersOf,
+  }: SurveyParts,
   images: readonly SurveyedImage[],
 ): Promise<Survey> {
   const turns = createTurns()
@@ -107,7 +121,7 @@ export async function surveyHere(
     await turns.take()
   }
   const reaches = new Map(registriesOf(images).map(registry => [registry, reachOf(registry)]))
-  return { platforms, isFull: isFull(), reaches, images: surveyed }
+  return { platforms, isFull: isFull(), room: room(), reaches, images: surveyed }
 }
 
 function byDigest(
@@ -187,13 +201,14 @@ const encodeSurvey = (survey: Survey, asked: readonly SurveyedImage[]): Uint8Arr
     }),
     survey.isFull,
     encodeReaches(survey.reaches, registriesOf(asked)),
+    encodeRoom(survey.room),
   ])
 
 /** `undefined` when it is none for these images. Never throws. */
 function decodeSurvey(bytes: Uint8Array, asked: readonly SurveyedImage[]): Survey | undefined {
   const value = decodeCbor(bytes)
   if (!Array.isArray(value)) return undefined
-  const [names, rows, isFull, states]: readonly unknown[] = value
+  const [names, rows, isFull, states, room]: readonly unknown[] = value
   const platforms = readList(names, maxPlatforms, readPlatform)
   if (platforms === undefined || !Array.isArray(rows) || rows.length !== asked.length) {
     return undefined
@@ -202,7 +217,15 @@ function decodeSurvey(bytes: Uint8Array, asked: readonly SurveyedImage[]): Surve
     readHoldings(row, platforms.length, asked[at]?.digests ?? []),
   )
   const reaches = decodeReaches(states, registriesOf(asked))
-  return images && { platforms, images, isFull: isFull === true, reaches }
+  return (
+    images && {
+      platforms,
+      images,
+      isFull: isFull === true,
+      room: decodeRoom(room),
+      reaches,
+    }
+  )
 }
 
 const readPlatform = (value: unknown): string | undefined =>

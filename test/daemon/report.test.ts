@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
-import type { Standing } from '../../src/keep/offline-report.ts'
+import type { Standing } from '../../src/keep/outlook.ts'
 import type { TagReference } from '../../src/oci/reference.ts'
 import type { TestBlob } from '../support/blob.ts'
 import {
@@ -291,6 +291,23 @@ t.test('a tag that is kept by its name is not ready while nothing is known of it
   t.strictSame(a.report.emptyKeeps(await a.report.keepSet(100)), [
     { pattern: 'reg.test/none/**', isSaid: false },
   ])
+})
+
+t.test('what is larger than the store of a node may ever be is told', async t => {
+  const small = { store: { quotaBytes: '1MB', minFreeBytes: '1MiB' } }
+  const mesh = await openMesh(t, ['a', 'b', 'c'], { keep }, { b: small, c: small })
+  const [a, c] = [mesh.node(0), mesh.node(2)]
+  await learn(a, 'large', large, Date.now())
+  await gossip(a, mesh.nodes.slice(1))
+  await a.fill(large)
+  for (const node of [a, c]) {
+    const { images } = await node.report.make(await node.report.keepSet(100), { signal })
+    const [{ holders, noRoom } = { holders: [], noRoom: new Map() }] = images
+    t.strictSame(holders, [a.id])
+    t.strictSame([...noRoom.keys()].sort(), [mesh.node(1).id, c.id].sort())
+    t.match(noRoom.get(c.id), { why: 'quota', quotaBytes: 1_000_000 })
+    t.ok(noRoom.get(c.id).bytes > 2_001_000, 'with its manifests')
+  }
 })
 
 /** Blocks a digest on this node. */

@@ -1,6 +1,8 @@
 import t from 'tap'
 import { tellReferrers } from '../../src/keep/image-referrers.ts'
-import { createOfflineReport, type Gap, type ReportingNode } from '../../src/keep/offline-report.ts'
+import type { ToldRoom } from '../../src/keep/image-room.ts'
+import { createOfflineReport, type ReportingNode } from '../../src/keep/offline-report.ts'
+import type { Gap } from '../../src/keep/outlook.ts'
 import type { WantedImage } from '../../src/keep/wanted-images.ts'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 
@@ -29,6 +31,10 @@ interface World {
   readonly referrers?: Readonly<Record<string, Readonly<Record<string, boolean>> | null>>
   /** Nodes whose store is full. */
   readonly full?: readonly string[]
+  /** What nodes say of their stores. */
+  readonly rooms?: Readonly<Record<string, ToldRoom>>
+  /** What each platform needs of an image, bytes. */
+  readonly size?: number
   /** Digests that a node may answer with, where these are not all. */
   readonly knows?: Readonly<Record<string, readonly Digest[]>>
 }
@@ -43,7 +49,17 @@ function toldOf(whole: Readonly<Record<string, boolean>> | null | undefined) {
 
 /** The report on one tag in a made-up mesh. */
 async function reportOn(
-  { nodes, gaps = {}, copies = 2, knows = {}, full = [], madeFor = {}, referrers = {} }: World,
+  {
+    nodes,
+    gaps = {},
+    copies = 2,
+    knows = {},
+    full = [],
+    madeFor = {},
+    referrers = {},
+    rooms = {},
+    size,
+  }: World,
   image = wanted('a'),
   only?: (node: ReportingNode) => boolean,
 ) {
@@ -62,6 +78,7 @@ async function reportOn(
         return {
           platforms,
           isFull: full.includes(id),
+          room: rooms[id],
           reaches: new Map(),
           images: images.map(({ digests }) => ({
             lacks: platforms.map(platform => lacks[platform]),
@@ -75,6 +92,7 @@ async function reportOn(
         const key = `${target === newest ? 'new' : 'old'} ${platform}`
         return key in gaps ? gaps[key] : []
       },
+      sizeOf: (_target, platforms) => size && size * platforms.length,
     },
     { copies },
   )
@@ -245,6 +263,45 @@ t.test('a node whose store is full is told', async t => {
   )
 })
 
+t.test('where there is no room for it is told, of nodes that lack some of it', async t => {
+  const room = (quotaBytes: number, fitsBytes?: number): ToldRoom => ({ quotaBytes, fitsBytes })
+  const nodes = {
+    holds: { [amd]: 0 },
+    wide: { [amd]: 3 },
+    small: { [amd]: 3 },
+    busy: { [amd]: 3 },
+    both: { [amd]: 3, [arm]: 3 },
+    before: { [amd]: 3 },
+    other: { [arm]: 3 },
+    away: null,
+  }
+  const rooms = {
+    holds: room(40),
+    wide: room(60, 60),
+    small: room(59),
+    busy: room(200, 59),
+    both: room(119),
+    other: room(10),
+  }
+  const gaps = { [`new ${arm}`]: undefined }
+  const world = { nodes, rooms, full: ['before'], size: 60 }
+  const { noRoom } = await reportOn({ ...world, gaps })
+  t.strictSame(Object.fromEntries(noRoom), {
+    small: { why: 'quota', quotaBytes: 59, bytes: 60 },
+    busy: { why: 'full', quotaBytes: 200, bytes: 60 },
+    both: { why: 'quota', quotaBytes: 119, bytes: 120 },
+    before: { why: 'full', quotaBytes: undefined, bytes: 60 },
+  })
+  const unknown = await reportOn(
+    {
+      nodes: { none: { [amd]: 0 }, some: { [amd]: 0 } },
+      rooms: { none: room(200, 0), some: room(200, 1) },
+    },
+    wanted('a', []),
+  )
+  t.strictSame([...unknown.noRoom.keys()], ['none'], 'of one that nobody knows')
+})
+
 t.test('while a node that is judged does not answer nothing is ready', async t => {
   const nodes = { a: { [amd]: 0 }, b: { [amd]: 0 }, c: null }
   const { report, verdict } = await reportOn({ nodes })
@@ -261,7 +318,7 @@ t.test('a tag of which nothing is known is not ready, and so is an empty report'
     copies: [],
   })
   const make = createOfflineReport(
-    { nodes: () => [], survey: async () => undefined, findGaps: async () => [] },
+    { nodes: () => [], survey: async () => undefined, findGaps: async () => [], sizeOf: () => 0 },
     { copies: 2 },
   )
   t.equal((await make([], { signal })).verdict, 'not-ready')

@@ -1,5 +1,6 @@
 import t from 'tap'
-import type { Gap, ReportedImage, ReportedNode, Standing } from '../../src/keep/offline-report.ts'
+import type { ReportedImage, ReportedNode } from '../../src/keep/offline-report.ts'
+import type { Gap, Standing } from '../../src/keep/outlook.ts'
 import { planMend } from '../../src/keep/plan-mend.ts'
 import type { RegistryReach } from '../../src/keep/registry-reach.ts'
 import type { WantedImage } from '../../src/keep/wanted-images.ts'
@@ -16,8 +17,14 @@ const image = (
     held = 2,
     gaps = [],
     signatures,
+    full = [],
     ...wanted
-  }: { held?: number; gaps?: readonly Gap[]; signatures?: number } & Partial<WantedImage> = {},
+  }: {
+    held?: number
+    gaps?: readonly Gap[]
+    signatures?: number
+    full?: readonly string[]
+  } & Partial<WantedImage> = {},
 ): ReportedImage => ({
   wanted: {
     key: { registry: 'reg.test', repository: 'app', tag },
@@ -31,6 +38,7 @@ const image = (
   standings: new Map(standings.map((standing, at) => [`${at}`, standing])),
   copies: [{ platform: 'linux/amd64', held, wanted: 2 }],
   holders: [...standings.keys()].filter(at => standings[at] === 'here').map(String),
+  noRoom: new Map(full.map(id => [id, { why: 'full', quotaBytes: 9, bytes: 5 }])),
   gaps,
   older: undefined,
   referrers:
@@ -51,6 +59,7 @@ const nodesWith = (
     platforms: ['linux/amd64'],
     isHeard: true,
     isFull: false,
+    room: undefined,
     reaches: new Map([['reg.test', { state, forMs: undefined }]]),
     ...more[at],
   }))
@@ -103,6 +112,28 @@ t.test('an image that nobody else is there to hold is left as it is', async t =>
   })
 })
 
+t.test('what has room on no node that lacks it is in no job', async t => {
+  const nodes = nodesWith(['answers', 'answers', 'answers'])
+  const full = ['0', '1', '2']
+  t.equal(
+    plan([image('torn', ['lacking', 'lacking'], { held: 0, gaps: [layer], full })], nodes),
+    undefined,
+  )
+  t.equal(plan([image('none', ['unaware'], { digests: [], full })], nodes), undefined)
+  t.equal(
+    plan([image('thin', ['here', 'in-reach'], { held: 1, full: ['1', '2'] })], nodes),
+    undefined,
+  )
+  t.match(plan([image('thin', ['here', 'in-reach'], { held: 1, full: ['1'] })], nodes), {
+    scope: { nodes: [{ id: '0' }, { id: '2' }] },
+  })
+  t.match(
+    plan([image('untold', ['here', 'unaware'], { held: 2, full: ['2'] })], nodes),
+    { images: ['reg.test/app:untold'] },
+    'it has only to learn what the tag stands for',
+  )
+})
+
 t.test('without a registry only what other nodes have is fetched, by its digest', async t => {
   const images = [
     image('thin', ['here', 'in-reach'], { held: 1 }),
@@ -118,15 +149,22 @@ t.test('without a registry only what other nodes have is fetched, by its digest'
 })
 
 t.test('nothing is left to a node that does not answer, nor to a full one', async t => {
-  const torn = [image('torn', ['lacking'], { gaps: [layer] })]
+  const tornWithout = (...full: string[]) => [image('torn', ['lacking'], { gaps: [layer], full })]
+  const torn = tornWithout()
   const away = { isHeard: false, reaches: new Map() }
   const answering = ['answers', 'answers', 'answers', 'answers'] as const
-  const idsOf = (...more: Parameters<typeof plan> extends [unknown, ...infer R] ? R : never) => {
-    const { scope } = plan(torn, ...more) ?? {}
+  const idsOf = (...more: Parameters<typeof plan> extends [unknown, ...infer R] ? R : never) =>
+    idsFor(torn, ...more)
+  const idsFor = (...asked: Parameters<typeof plan>) => {
+    const { scope } = plan(...asked) ?? {}
     return scope !== undefined && 'nodes' in scope ? scope.nodes.map(({ id }) => id) : scope
   }
   t.strictSame(idsOf(nodesWith(answering, { 1: away })), ['0', '2'])
-  t.strictSame(idsOf(nodesWith(answering, { 1: away, 0: { isFull: true } })), ['2', '3'])
+  t.strictSame(idsFor(tornWithout('0'), nodesWith(answering, { 1: away })), ['2', '3'])
+  t.strictSame(idsFor(tornWithout('0'), nodesWith(answering)), ['1', '2'])
+  t.strictSame(idsFor(tornWithout('0'), nodesWith(answering), ['0']), ['1', '2'], 'nor if named')
+  const other = image('other', ['lacking'], { gaps: [layer], full: ['1'] })
+  t.strictSame(idsFor([...tornWithout('0', '1'), other], nodesWith(answering)), ['2', '3'])
   const arm = { platforms: ['linux/arm64'] }
   t.strictSame(idsOf(nodesWith(answering, { 1: away, 2: arm })), ['0', '3', '2'])
   t.strictSame(idsOf(nodesWith(answering), ['3', '2', '1']), ['1', '2', '3'], 'those named')

@@ -26,6 +26,7 @@ const none = { first: [], more: 0 }
 const parts: SurveyParts = {
   platforms,
   isFull: () => true,
+  room: () => ({ quotaBytes: 100, fitsBytes: 7 }),
   reachOf: registry =>
     registry === 'reg.test'
       ? { state: 'down', forMs: 7_000 }
@@ -60,6 +61,7 @@ t.test('a node says by image and platform how much it lacks, and what it answers
   t.strictSame(await ask(), {
     platforms,
     isFull: true,
+    room: { quotaBytes: 100, fitsBytes: 7 },
     reaches: new Map([['reg.test', { state: 'down', forMs: 7_000 }]]),
     images: [
       {
@@ -126,6 +128,16 @@ t.test('who does not answer, or answers something else, has said nothing', async
   for (const states of [undefined, 7, [7], [['of a later version', 1]], [[], []]]) {
     const said = await ask(encodeCbor([platforms, [row, row, bare], true, states ?? null]))
     t.strictSame(said?.reaches, new Map(), 'what it says of registries may be missing')
+  }
+  for (const [room, told] of [
+    [undefined, undefined],
+    [7, undefined],
+    [[-1, 2], undefined],
+    [[100], { quotaBytes: 100, fitsBytes: undefined }],
+    [[100, null, 'more'], { quotaBytes: 100, fitsBytes: undefined }],
+  ] as const) {
+    const parts = [platforms, [row, row, bare], true, [], ...(room === undefined ? [] : [room])]
+    t.strictSame((await ask(encodeCbor(parts)))?.room, told, 'nor need it tell of its store')
   }
   for (const told of [
     undefined,

@@ -20,6 +20,7 @@ const image = (verdict: Verdict, ...held: readonly number[]): ReportedImage => (
   copies: held.map((count, i) => ({ platform: `linux/${i}`, held: count, wanted: 2 })),
   gaps: [],
   holders: [],
+  noRoom: new Map(),
   older: undefined,
   referrers: [],
   moreReferrers: 0,

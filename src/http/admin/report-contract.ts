@@ -129,6 +129,23 @@ export const reportAnswer = Type.Object({
         Type.Array(text),
         'Nodes that hold all of it, for a platform of theirs: those that `copies` counts, judged or not.',
       ),
+      noRoom: described(
+        Type.Array(
+          Type.Object({
+            node: text,
+            why: described(
+              text,
+              '`full`: what has to stay leaves too little; `quota`: the store may never hold so much.',
+            ),
+            bytes: described(Type.Optional(Type.Integer()), 'What the image takes there.'),
+            quotaBytes: described(
+              Type.Optional(Type.Integer()),
+              'The most that the store may hold.',
+            ),
+          }),
+        ),
+        'Nodes that lack some of it, and whose stores cannot take it, judged or not.',
+      ),
       /** What no live node holds. */
       missing: Type.Array(
         Type.Object({ digest: text, kind: text, size: Type.Optional(Type.Integer()) }),

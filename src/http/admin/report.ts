@@ -161,6 +161,11 @@ function describe(
     standings: [...standings].map(([id, standing]) => ({ node: nameOfNode(id), standing })),
     copies: [...copies],
     holders: image.holders.map(nameOfNode),
+    noRoom: [...image.noRoom].map(([id, { why, ...sizes }]) => ({
+      node: nameOfNode(id),
+      why,
+      ...defined(sizes),
+    })),
     missing: gaps.map(({ digest, kind, size }) => ({ digest, kind, ...defined({ size }) })),
     referrers: referrers.map(({ artifactType, ...one }) => ({
       ...one,

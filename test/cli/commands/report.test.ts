@@ -186,21 +186,26 @@ t.test('who holds it is told of all nodes, also where others are judged alone', 
 })
 
 t.test('a full store and a silent node are told, with what to type', async t => {
-  const { out } = await report(t, [{ ...thin, kept: true }], {
-    nodes: [
-      { name: 'bridge', heard: true, full: false },
-      { name: 'galley', heard: true, full: true },
-      { name: 'hold', heard: false, full: false },
-    ],
-  })
-  t.match(out, /^At risk: docker\.io\/library\/nginx:1\.27\. hold does not answer\.\n/)
+  const noRoom = [
+    { node: 'galley', why: 'full', bytes: 60_000_000, quotaBytes: 50_000_000 },
+    { node: 'engine', why: 'quota', bytes: 60_000_000, quotaBytes: 50_000_000 },
+  ]
+  const both = [
+    { ...thin, kept: true, noRoom },
+    { ...thin, kept: true, reference: 'a/b:1', noRoom: [{ node: 'galley', why: 'full' }] },
+  ]
+  const { out } = await report(t, both, { nodes: [...nodes, { name: 'hold', heard: false }] })
+  t.match(out, /^At risk: of 2 images, 2 at risk\. hold does not answer\.\n/)
   t.match(
     out,
-    /the store of galley is full, .*: `holdfast store --node galley` tells what takes it\n/,
+    /the store of galley is full, and has no room for docker\.io\/library\/nginx:1\.27 \(60 MB\), a\/b:1: `holdfast store --node galley` tells what takes it\n/,
+  )
+  t.match(
+    out,
+    /the store of engine may hold 50 MB at most, too little for docker\.io\/library\/nginx:1\.27 \(60 MB\): raise store\.quotaBytes there\n/,
   )
   t.notMatch(out, 'holdfast keep', 'it is kept already')
-  const full = nodes.map(node => ({ ...node, full: true }))
-  t.notMatch((await report(t, [ready], { nodes: full })).out, 'is full', 'nothing is to come')
+  t.notMatch((await report(t, [{ ...ready, noRoom }])).out, 'store', 'nothing is to come')
 })
 
 t.test('what is only named is told how to stay, all of it in one command', async t => {

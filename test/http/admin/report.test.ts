@@ -30,6 +30,7 @@ function start(
     platforms: ['linux/amd64'],
     isHeard: at === 0,
     isFull: at === 1,
+    room: undefined,
     reaches: at === 0 ? reaches : new Map<string, RegistryReach>(),
   }))
   const [self, other] = nodes as [(typeof nodes)[0], (typeof nodes)[0]]
@@ -76,6 +77,7 @@ function start(
             standings: new Map(judged.map(({ id }) => [id, 'here'])),
             copies: [{ platform: 'linux/amd64', held: 1, wanted: 2 }],
             holders: [self.id],
+            noRoom: new Map([[other.id, { why: 'quota', quotaBytes: 40, bytes: 60 }]]),
             gaps: [{ digest: manifestDigest, kind: 'blob', size: undefined }],
             older: undefined,
             referrers: [{ digest: manifestDigest, artifactType: 'a/sig', held: 0, wanted: 2 }],
@@ -115,6 +117,7 @@ t.test('the keep set is what a report is about', async t => {
         ],
         copies: [{ platform: 'linux/amd64', held: 1, wanted: 2 }],
         holders: ['van-1'],
+        noRoom: [{ node: 'van-2', why: 'quota', quotaBytes: 40, bytes: 60 }],
         missing: [{ digest: manifestDigest, kind: 'blob' }],
         referrers: [{ digest: manifestDigest, artifactType: 'a/sig', held: 0, wanted: 2 }],
         moreReferrers: 1,
