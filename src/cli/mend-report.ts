@@ -6,6 +6,7 @@ import { jobLines, onlyAwayLeft, progressOf } from './job-words.ts'
 import { printAside } from './print.ts'
 import type { ReportAnswer } from './report-answers.ts'
 import { imagesOf, sizeOf } from './report-cures.ts'
+import type { Failed } from './report-failed.ts'
 import { tellWhole } from './report-words.ts'
 import type { Line } from './table.ts'
 import { howToGoOn, makeJob, newJobId, watchJob } from './watch-job.ts'
@@ -18,15 +19,15 @@ const lookEveryMs = 500
 
 /**
  * Has nodes fetch what a report says can be fetched, and reports anew once they have. All but that report goes to standard error. What may be
- * fetched of none is the report itself.
+ * fetched of none is the report itself. `failed` is what they could not fetch.
  */
 export async function mendReport(
   first: ReportAnswer,
   report: () => Promise<ReportAnswer>,
   { api, context }: { readonly api: AdminApi; readonly context: CommandContext },
-): Promise<ReportAnswer> {
+): Promise<{ readonly answer: ReportAnswer; readonly failed: Failed }> {
   const { mend } = first
-  if (mend == null) return first
+  if (mend == null) return { answer: first, failed: new Map() }
   const { terminal } = context
   const tell = (lines: readonly Line[]): void => printAside(context, lines)
   const { images, nodes, copies, referrers } = mend.job
@@ -42,7 +43,14 @@ export async function mendReport(
   const { job, isLeft } = await watchJob(api, id, terminal, { stillMs })
   if (job.state === 'failed') tell([...jobLines(job), ''])
   else if (job.state !== 'done') tell([tellLeft(job, isLeft), howToGoOn(id), ''])
-  return untilReady(report, job.state === 'done' ? hearWithinMs : 0)
+  const answer = await untilReady(report, job.state === 'done' ? hearWithinMs : 0)
+  return { answer, failed: failedIn(job) }
+}
+
+/** The first reason for each; nodes that wait may have it yet. */
+function failedIn({ nodes }: JobAnswer): Failed {
+  const failed = nodes.flatMap(({ images }) => images.filter(({ state }) => state === 'failed'))
+  return new Map(failed.toReversed().map(({ reference, reason }) => [reference, reason ?? '']))
 }
 
 function tellLeft(job: JobAnswer, isLeft: boolean): string {

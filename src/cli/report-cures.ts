@@ -1,6 +1,7 @@
 import { formatBytes } from './print.ts'
 import type { ReportAnswer } from './report-answers.ts'
-import { tellRegistries } from './report-registries.ts'
+import { type Failed, tellFailed, whyFailed } from './report-failed.ts'
+import { isUnconfigured, registryOf, tellRegistries } from './report-registries.ts'
 import { tellNoRoom } from './report-room.ts'
 import {
   type Item,
@@ -34,19 +35,37 @@ export const tellEmpty = (patterns: readonly string[]): string[] =>
   )
 
 /** What mends it: what no fetch does first, and last the one command for all that a fetch does. */
-export function tellCures(answer: ReportAnswer, typed: Typed): string[] {
+export function tellCures(answer: ReportAnswer, typed: Typed, failed: Failed): string[] {
   const { items } = answer
   const faulty = items.filter(({ verdict }) => verdict !== 'ready')
   const toFetch = faulty.filter(isToBeFetched)
   return [
     ...tellBlocks(items),
     ...tellForNobody(faulty),
+    ...tellFailed(toFetch, failed),
     ...tellNoRoom(toFetch),
     ...tellRegistries(answer, toFetch),
-    ...tellUnkept(items, typed),
+    ...tellUnkept(
+      items.filter(item => !isInVain(item, answer, failed)),
+      typed,
+    ),
     ...tellReferrers(answer, typed),
-    ...tellMend(answer, toFetch, typed),
+    ...(isAnyLeft(answer, failed) ? tellMend(answer, toFetch, typed) : []),
   ]
+}
+
+/** The one command would fetch something that did not fail a moment ago. */
+const isAnyLeft = ({ mend }: ReportAnswer, failed: Failed): boolean =>
+  mend != null && (mend.leftOut > 0 || mend.job.images.some(name => !failed.has(name)))
+
+/** Nobody has it, and it is not to be had: there is nothing that could stay. */
+function isInVain(item: Item, answer: ReportAnswer, failed: Failed): boolean {
+  const isHeld = item.digest != null && item.missing.length === 0
+  if (isHeld || item.verdict !== 'not-ready') return false
+  const isRoomless =
+    (item.noRoom ?? []).length > 0 && answer.mend?.job.images.includes(item.reference) !== true
+  if (isRoomless || item.digest != null) return isRoomless
+  return whyFailed(item, failed) !== undefined || isUnconfigured(registryOf(item), answer)
 }
 
 /** Not what is for nobody here, or blocked and otherwise well. */

@@ -12,8 +12,17 @@ const maxTyped = 5
 const latelyMs = 120_000
 
 /** The registry that an image comes from. */
-const registryOf = ({ reference }: Pick<Item, 'reference'>): string =>
+export const registryOf = ({ reference }: Pick<Item, 'reference'>): string =>
   parseReference(reference).registry
+
+/** Nodes said whether they may ask it, and none may. */
+export const isUnconfigured = (
+  wanted: string,
+  { registries }: Pick<ReportAnswer, 'registries'>,
+): boolean => registries?.some(one => one.registry === wanted && mayNobodyAsk(one)) === true
+
+const mayNobodyAsk = ({ nodes }: Registry): boolean =>
+  nodes.length > 0 && nodes.every(({ state }) => state === 'unconfigured')
 
 /** Whether what is to be fetched can be, registry by registry, and what to do where it cannot. */
 export function tellRegistries(answer: ReportAnswer, toFetch: readonly Item[]): string[] {
@@ -80,7 +89,7 @@ function since(nodes: readonly NodeReach[], nowMs: number): string {
 /** What to do where no node reaches it. */
 function waysOut({ registry, nodes }: Registry, items: readonly Item[]): string[] {
   const offline = nodes.find(({ state }) => state === 'offline')
-  const isUnknown = nodes.every(({ state }) => state === 'unconfigured')
+  const isUnknown = mayNobodyAsk({ registry, nodes })
   return [
     ...(offline === undefined
       ? []

@@ -1,6 +1,7 @@
 import { formatAge, formatBytes } from './print.ts'
 import type { ReportAnswer } from './report-answers.ts'
 import { tellCures, tellEmpty, tellSilent } from './report-cures.ts'
+import type { Failed } from './report-failed.ts'
 import {
   doNotAnswer,
   fine,
@@ -14,8 +15,12 @@ import {
 import { columns, type Line } from './table.ts'
 import type { Typed } from './type-again.ts'
 
-/** A report for a person. */
-export function reportLines(answer: ReportAnswer, typed: Typed): readonly Line[] {
+/** A report for a person. @param failed what was tried in vain a moment ago */
+export function reportLines(
+  answer: ReportAnswer,
+  typed: Typed,
+  failed: Failed = new Map(),
+): readonly Line[] {
   const { items, truncated } = answer
   if (items.length === 0) return answer.pods == null ? noneKept(answer) : nothingRuns(answer.pods)
   const worstFirst = items.toSorted((a, b) => order[a.verdict] - order[b.verdict])
@@ -33,7 +38,7 @@ export function reportLines(answer: ReportAnswer, typed: Typed): readonly Line[]
     ...tellSilent(answer, typed),
     ...unseen(answer.pods ?? []),
     ...tellEmpty(answer.emptyKeeps),
-    ...tellCures(answer, typed),
+    ...tellCures(answer, typed, failed),
   ]
   return [
     tellWhole(answer),

@@ -25,8 +25,9 @@ export const run: RunCommand = async context => {
   }
   const first = await report()
   const wantsMending = context.options['mend'] !== undefined
-  const answer = wantsMending ? await mendReport(first, report, { api, context }) : first
-  print(context, answer, () => reportLines(answer, typed))
+  const mended = wantsMending ? await mendReport(first, report, { api, context }) : undefined
+  const answer = mended?.answer ?? first
+  print(context, answer, () => reportLines(answer, typed, mended?.failed))
   return exitCodeOf(answer)
 }
 

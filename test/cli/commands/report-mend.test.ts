@@ -1,6 +1,6 @@
 import t from 'tap'
 import { cli, scriptAdmin } from '../support.ts'
-import { answerOf, asOf, nodes, ready, report, standings } from './report-answer.ts'
+import { answerOf, asOf, digest, nodes, ready, report, standings } from './report-answer.ts'
 
 const reference = 'registry.lab/redis:7'
 const unknown = {
@@ -179,6 +179,65 @@ t.test('a job that fails tells why, and the report after it decides', async t =>
   t.equal(code, 7)
   t.match(err, /registry\.lab\/redis:7 +bridge +failed +denied\n/)
   t.match(out, /^Not ready: registry\.lab\/redis:7\.\n/)
+})
+
+/** What is told after `--mend` in vain: of these images, of which the job named some. */
+async function afterMend(
+  t: Parameters<typeof scriptAdmin>[0],
+  items: Parameters<typeof answerOf>[0],
+  images: readonly string[],
+  states: Readonly<Record<string, string>>,
+) {
+  const node = { name: 'bridge', there: true, live: true, state: 'ended', bytes: 0, totalBytes: 0 }
+  const told = Object.entries(states).map(([reference, state]) => {
+    return { reference, state, bytes: 0, reason: `${state} there` }
+  })
+  const report = answerOf(items, { mend: { ...mend, job: { images, copies: 2 } } })
+  const { env } = await mendable(t, [report], {
+    state: 'failed',
+    nodes: [{ ...node, images: told }],
+  })
+  return (await cli(['report', '--mend'], { env })).out.split('\n\n').slice(2).join('\n\n')
+}
+
+t.test('what a job could not fetch is told after it, and not offered again', async t => {
+  const named = { ...unknown, why: 'named', kept: false }
+  t.equal(
+    await afterMend(t, [named], [reference], { [reference]: 'failed' }),
+    `${reference} could not be fetched: failed there\n`,
+    'nor is it to be kept: nobody has it',
+  )
+  const other = { ...named, reference: 'registry.lab/redis:8' }
+  const images = [reference, other.reference]
+  const some = await afterMend(t, [named, other], images, { [reference]: 'failed' })
+  t.match(some, /`holdfast keep registry\.lab\/redis:8` has it stay\n/)
+  t.match(some, /--mend` fetches them: 2 images, 120 MB\n$/, 'the other may come')
+  const thin = { ...ready, reference, verdict: 'at-risk', standings: standings('here', 'in-reach') }
+  const byDigest = `registry.lab/redis@${digest}`
+  t.equal(
+    await afterMend(t, [thin], [byDigest], { [byDigest]: 'failed' }),
+    `${reference} could not be fetched: failed there\n`,
+  )
+  const many = Array.from({ length: 7 }, (_, at) => ({ ...unknown, reference: `a.lab/a:${at}` }))
+  const names = many.map(({ reference }) => reference)
+  t.match(
+    await afterMend(t, many, names, Object.fromEntries(names.map(name => [name, 'failed']))),
+    /\na\.lab\/a:4 could not be fetched: failed there\nnor could a\.lab\/a:5, a\.lab\/a:6\n$/,
+  )
+})
+
+t.test('what is not to be had is not to be kept', async t => {
+  const named = { ...unknown, why: 'named', kept: false }
+  const nobody = { registries: registries(['unconfigured'], ['unconfigured']) }
+  t.notMatch(await about(t, nobody, [named]), 'holdfast keep')
+  t.match(
+    await about(t, { registries: registries(['down'], ['unconfigured']) }, [named]),
+    'holdfast keep',
+  )
+  const noRoom = [{ node: 'bridge', why: 'quota', bytes: 60, quotaBytes: 50 }]
+  const large = { ...named, digest, missing: [{ digest, kind: 'blob', size: 60 }], noRoom }
+  t.notMatch(await about(t, {}, [large]), 'holdfast keep')
+  t.match(await about(t, { mend }, [large]), 'holdfast keep', 'it fits another')
 })
 
 t.test('a job that only nodes that are away have to do is left to them', async t => {
