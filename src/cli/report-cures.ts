@@ -28,11 +28,19 @@ export function tellSilent(answer: ReportAnswer, { again }: Typed): string[] {
   ]
 }
 
-export const tellEmpty = (patterns: readonly string[]): string[] =>
-  patterns.map(
-    pattern =>
-      `no tag that ${pattern} keeps is known yet: \`holdfast warm\` fetches those that you name, \`holdfast unkeep '${pattern}'\` takes the keep back`,
-  )
+/** The part of a pattern in its canonical form that says of which registry. */
+export const registryOfPattern = (pattern: string): string => pattern.split('/', 1).join()
+
+/** Keeps that no known tag fits. @param unaskable registries that no node may ask */
+export const tellEmpty = (patterns: readonly string[], unaskable: readonly string[]): string[] =>
+  patterns.map(pattern => {
+    const none = `no tag that ${pattern} keeps is known yet`
+    const back = `\`holdfast unkeep '${pattern}'\` takes the keep back`
+    const registry = registryOfPattern(pattern)
+    return unaskable.includes(registry)
+      ? `${none}, and no upstream ${registry} is configured that could be asked: name it under upstreams (\`${registry}: {}\`), or bring the images with \`holdfast import\`; ${back}`
+      : `${none}: \`holdfast warm\` fetches those that you name, ${back}`
+  })
 
 /** What mends it: what no fetch does first, and last the one command for all that a fetch does. */
 export function tellCures(answer: ReportAnswer, typed: Typed, failed: Failed): string[] {

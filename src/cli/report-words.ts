@@ -15,14 +15,23 @@ import {
 import { columns, type Line } from './table.ts'
 import type { Typed } from './type-again.ts'
 
-/** A report for a person. @param failed what was tried in vain a moment ago */
+/** What is known beside a report. */
+interface Besides {
+  /** What was tried in vain a moment ago. */
+  readonly failed?: Failed | undefined
+  /** Registries that no node may ask. */
+  readonly unaskable?: readonly string[]
+}
+
+/** A report for a person. */
 export function reportLines(
   answer: ReportAnswer,
   typed: Typed,
-  failed: Failed = new Map(),
+  { failed = new Map(), unaskable = [] }: Besides = {},
 ): readonly Line[] {
   const { items, truncated } = answer
-  if (items.length === 0) return answer.pods == null ? noneKept(answer) : nothingRuns(answer.pods)
+  if (items.length === 0)
+    return answer.pods == null ? noneKept(answer, unaskable) : nothingRuns(answer.pods)
   const worstFirst = items.toSorted((a, b) => order[a.verdict] - order[b.verdict])
   const now = Date.parse(answer.asOf)
   const rows = worstFirst.map(item => [
@@ -37,7 +46,7 @@ export function reportLines(
     ...(answer.cutOff == null ? [] : [`this node reaches no other: ${answer.cutOff}`]),
     ...tellSilent(answer, typed),
     ...unseen(answer.pods ?? []),
-    ...tellEmpty(answer.emptyKeeps),
+    ...tellEmpty(answer.emptyKeeps, unaskable),
     ...tellCures(answer, typed, failed),
   ]
   return [
@@ -54,8 +63,8 @@ function confirmedOf({ confirmedAt, why, pinned, blocked }: Item, now: number): 
   return confirmedAt == null ? '' : `${formatAge((now - Date.parse(confirmedAt)) / 1000)} ago`
 }
 
-const noneKept = ({ emptyKeeps }: ReportAnswer): readonly string[] =>
-  emptyKeeps.length === 0 ? nothingKept : tellEmpty(emptyKeeps)
+const noneKept = ({ emptyKeeps }: ReportAnswer, unaskable: readonly string[]): readonly string[] =>
+  emptyKeeps.length === 0 ? nothingKept : tellEmpty(emptyKeeps, unaskable)
 
 const nothingKept = [
   'nothing is to be kept: there is no pin and no keep, so there is nothing to report on',

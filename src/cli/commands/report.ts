@@ -1,6 +1,7 @@
 import { formatReference } from '../../oci/reference.ts'
 import { findAdmin } from '../admin-address.ts'
 import { type AdminApi, createAdminApi } from '../admin-api.ts'
+import { isAskable } from '../askable-registry.ts'
 import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import type { ExitCode } from '../exit-codes.ts'
@@ -9,6 +10,7 @@ import { nodesAnswer } from '../node-answers.ts'
 import { print, readReference } from '../print.ts'
 import { readImageList } from '../read-image-list.ts'
 import { type ReportAnswer, reportAnswer } from '../report-answers.ts'
+import { registryOfPattern } from '../report-cures.ts'
 import { doNotAnswer, silentOf } from '../report-terms.ts'
 import { reportLines } from '../report-words.ts'
 import { type Typed, typeAgain } from '../type-again.ts'
@@ -27,8 +29,22 @@ export const run: RunCommand = async context => {
   const wantsMending = context.options['mend'] !== undefined
   const mended = wantsMending ? await mendReport(first, report, { api, context }) : undefined
   const answer = mended?.answer ?? first
-  print(context, answer, () => reportLines(answer, typed, mended?.failed))
+  const unaskable = await unaskableOf(answer, api)
+  print(context, answer, () => reportLines(answer, typed, { failed: mended?.failed, unaskable }))
   return exitCodeOf(answer)
+}
+
+/** Registries of the keeps that no known tag fits, where no node may ask them. */
+async function unaskableOf(
+  { emptyKeeps }: ReportAnswer,
+  api: AdminApi,
+): Promise<readonly string[]> {
+  const registries = new Set(emptyKeeps.map(registryOfPattern))
+  const unaskable: string[] = []
+  for (const registry of registries) {
+    if (!registry.includes('*') && !(await isAskable(api, registry))) unaskable.push(registry)
+  }
+  return unaskable
 }
 
 function typedIn(context: CommandContext): Typed {

@@ -177,6 +177,25 @@ const thin = {
   copies: [{ platform: 'linux/amd64', held: 1, wanted: 2 }],
 }
 
+t.test('no fetch is advised for keeps of a registry that no node may ask', async t => {
+  const answers: Readonly<Record<string, object>> = {
+    '/api/v1/nodes/self/config': { node: 'a', config: { upstreams: { 'b.lan': {} } }, changed: [] },
+    '/api/v1/peers': { enabled: true, members: [], alarms: [] },
+  }
+  for (const items of [[ready], []]) {
+    const told = answerOf(items, { emptyKeeps: ['a.lan/app:*', 'b.lan/**', '*/app:*'] })
+    const { env } = await scriptAdmin(t, ({ pathname }) => [200, answers[pathname] ?? told])
+    const { out } = await cli(['report'], { env })
+    t.match(
+      out,
+      "no tag that a.lan/app:* keeps is known yet, and no upstream a.lan is configured that could be asked: name it under upstreams (`a.lan: {}`), or bring the images with `holdfast import`; `holdfast unkeep 'a.lan/app:*'` takes the keep back\n",
+    )
+    for (const other of ['b.lan/**', '*/app:*']) {
+      t.match(out, `no tag that ${other} keeps is known yet: \`holdfast warm\` fetches`)
+    }
+  }
+})
+
 t.test('who holds it is told of all nodes, also where others are judged alone', async t => {
   const galley = { ...thin, standings: [{ node: 'galley', standing: 'in-reach' }] }
   const held = await report(t, [{ ...galley, holders: ['bridge'] }], { nodes: nodes.slice(1) })
