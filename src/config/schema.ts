@@ -130,7 +130,7 @@ const configSchema = group('Configuration of Holdfast.', {
       maximum: 600_000,
       default: 10_000,
       description:
-        'How long the question itself goes on behind that, in milliseconds; a late answer is remembered.',
+        'How long the question itself goes on behind that, in milliseconds; a late answer is remembered. Warm jobs wait as long.',
     }),
     freshForMs: milliseconds(
       'How long a confirmation is answered without asking again (0: ask every time)',

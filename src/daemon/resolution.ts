@@ -248,7 +248,7 @@ export function wirePull(
       fetchPinned: async (key, pin) =>
         !isAbsent(await manifests.get(key, pin.digest, ending.signal)),
     },
-    { timeoutMs, patienceMs: reachMs },
+    { timeoutMs, upstreamTimeoutMs, patienceMs: reachMs },
   )
   const resolveTag: ResolveTag = async (key, options) => {
     const answer = await climb(key, options)

@@ -21,6 +21,8 @@ export interface WarmSourceParts {
   readonly mesh: Pick<PullMesh, 'holders'> | undefined
   /** Other nodes reach a registry, and this one does not. */
   readonly isForOthers: (repository: Repository) => boolean
+  /** This node is not to ask for it, or has known for a while that neither it nor another one can. */
+  readonly isAway: (repository: Repository) => boolean
 }
 
 /** Nodes that are slow to say what they hold are waited for so long, ms. */
@@ -28,7 +30,7 @@ const patienceMs = 2_000
 
 /** Where a warm job's images come from on this node. @param judge what counts as all of an image */
 export function wireWarmSource(
-  { ledger, pull, content, mesh, isForOthers }: WarmSourceParts,
+  { ledger, pull, content, mesh, isForOthers, isAway }: WarmSourceParts,
   judge: Startable,
 ): WarmSource {
   const { graph, store, collector, keepsContent, imagePlatforms, startable } = content
@@ -50,14 +52,17 @@ export function wireWarmSource(
     const isSilent = failure === 'unreachable' || failure === 'clock'
     const mayRecall = isSilent && mayServe(failure, pull.settingsOf(key).policies)
     const last = mayRecall ? await findLastKnown(key, platforms, signal) : undefined
-    if (last?.gaps.length === 0) return { digest: last.digest, isRemembered: true }
+    if (last?.gaps.length === 0) {
+      const silence = isAway(key) ? undefined : tellSilence(key, reason)
+      return { digest: last.digest, isRemembered: true, silence }
+    }
     return { reason: tellNotNow(key, reason, last), isFinal: false }
   }
 
   return {
     async resolve(key, platforms, signal) {
       // Of what it names this node's share may be none, and what is its share is fetched in the job's turn.
-      const options = { asking: 'explain', leavesRest: true, signal } as const
+      const options = { asking: 'explain', leavesRest: true, isPatient: true, signal } as const
       const answer = await pull.resolveTag(key, options)
       const isSaid = answer.found && (answer.fresh || answer.source === 'memory')
       // A pin that nobody holds is fetched once it can be.
@@ -100,18 +105,22 @@ export function wireWarmSource(
 /** Digests that are named at the most; of an index that nobody holds there is one. */
 const maxNamed = 2
 
+const tellSilence = (key: TagReference, why: string): string => `${notNow(key)} (${why})`
+
+const notNow = ({ registry, repository, tag }: TagReference): string =>
+  `${registry} does not say now what ${repository}:${tag} stands for`
+
 /** The registry is away, or not to be asked. */
 function tellNotNow(
-  { registry, repository, tag }: TagReference,
+  key: TagReference,
   why: string,
   last: Awaited<ReturnType<FindLastKnown>>,
 ): string {
-  const silence = `${registry} does not say now what ${repository}:${tag} stands for`
-  if (last === undefined) return `${silence} (${why})`
+  if (last === undefined) return tellSilence(key, why)
   const { digest, gaps } = last
   const named = gaps.slice(0, maxNamed).join(', ')
   const more = gaps.length > maxNamed ? ` and ${gaps.length - maxNamed} more` : ''
-  return `${silence}, and no node that is there has all of what it stood for last, ${digest.slice(0, 19)}…: missing ${named}${more}`
+  return `${notNow(key)}, and no node that is there has all of what it stood for last, ${digest.slice(0, 19)}…: missing ${named}${more}`
 }
 
 const tellUnasked = (repository: string): string =>

@@ -20,6 +20,7 @@ import type { Mode } from '../ports/mode.ts'
 import { stopAll } from '../ports/stop-all.ts'
 import { systemTimers } from '../ports/timers.ts'
 import type { WordBook } from '../ports/word-book.ts'
+import { createReachOf } from '../pull/reach-of.ts'
 import type { Content } from './content.ts'
 import { holdingMesh, onOthers } from './keep-mesh.ts'
 import type { JoinedMesh } from './mesh.ts'
@@ -38,6 +39,8 @@ export type Warm = Pick<JobParts, 'warmJobs' | 'warmViews'> & ScheduleParts
 
 /** What a node says of the registries that it reaches is with all others after this, ms. */
 const settleMs = 7_000
+/** What is known to be down for so long is not merely late, ms. */
+const awayMs = 5_000
 /** How often jobs that have been over for long are let go of, ms. */
 const tidyEveryMs = 3_600_000
 
@@ -69,14 +72,23 @@ export function openWarm(
   )
   const isReachedHere = (repository: Repository) =>
     parts.mode() !== 'offline' && upstreams.upstream.reach(repository).state === 'reachable'
+  const isForOthers = (repository: Repository): boolean =>
+    !isReachedHere(repository) &&
+    members.alive().some(member => mayReach(member, repository.registry))
+  const reachOf = createReachOf(upstreams.upstream, parts.mode)
+  const isAway = (repository: Repository): boolean => {
+    if (parts.mode() === 'offline') return true
+    const reach = reachOf(repository)
+    const isDown = reach.state === 'down' && clock.wallMs() - reach.sinceMs >= awayMs
+    return isDown && !isForOthers(repository)
+  }
   const sourceParts = {
     ledger,
     pull,
     content,
     mesh: mesh?.forPull,
-    isForOthers: (repository: Repository) =>
-      !isReachedHere(repository) &&
-      members.alive().some(member => mayReach(member, repository.registry)),
+    isAway,
+    isForOthers,
   }
   const runner = startWarmRunner(
     {

@@ -13,6 +13,8 @@ export interface WarmEntry {
   begun: Digest | undefined
   /** Its registry could not be reached: the digest is the last that was known. It is asked again unless all of that comes. */
   isRemembered: boolean
+  /** Its registry came back since it was asked. */
+  isHoped: boolean
   /** It and what refers to it, once that is known. */
   roots: readonly Digest[]
   /** All its manifests are here, or were tried for. */
@@ -58,6 +60,7 @@ function entryOf(image: string, before: ShareImage | undefined, isGone: boolean)
     digest,
     begun: digest,
     isRemembered,
+    isHoped: false,
     roots: digest === undefined ? [] : [digest],
     isPlanned: false,
     unasked: undefined,
@@ -72,7 +75,7 @@ function entryOf(image: string, before: ShareImage | undefined, isGone: boolean)
 
 /** What it is known to stand for, if it is: what this node began with, or what nodes that began before agreed on. */
 export function knownOf(
-  { digest, isRemembered }: WarmEntry,
+  { digest, isRemembered }: Pick<WarmEntry, 'digest' | 'isRemembered'>,
   agreed: Digest | undefined,
 ): FoundImage | undefined {
   if (digest !== undefined) return { digest, isRemembered }
@@ -84,12 +87,23 @@ export function note(entry: WarmEntry, { digest, isRemembered }: FoundImage): vo
   if (entry.digest !== digest && !isRemembered) entry.waitsSinceMs = undefined
   entry.digest = digest
   entry.isRemembered = isRemembered
+  if (!isRemembered) entry.isHoped = false
 }
+
+/** Which are begun first: until all manifests are known nobody can tell how much there is, and what came to an end can wait. */
+export function rankOf(entry: WarmEntry): number {
+  if (isSettled(entry)) return 2
+  return entry.isPlanned ? 1 : 0
+}
+
+/** Its registry may say by now what was only remembered. */
+export const isHoped = ({ isRemembered, isHoped: is }: WarmEntry): boolean => isRemembered && is
 
 /** What was remembered could not be had after all: by now its registry may be there to ask, or somebody who has another one. */
 export function doubt(entry: WarmEntry): void {
   if (!entry.isRemembered) return
-  Object.assign(entry, { digest: undefined, isRemembered: false, roots: [], isPlanned: false })
+  const unknown = { digest: undefined, isRemembered: false, isHoped: false }
+  Object.assign(entry, { ...unknown, roots: [], isPlanned: false })
 }
 
 /** What failed for a reason that passes is tried again after this, then after twice as long, and so on; ms. */
@@ -102,16 +116,19 @@ export function postpone(entry: WarmEntry, nowMs: number): void {
   entry.notBeforeMs = nowMs + pauseMs
 }
 
-/** How a share with these images is. */
+/** How a share with these images is. What came to an end and is asked again keeps it from its end. */
 export function shareStateOf(
   { cancelledAtMs }: Pick<WarmJob, 'cancelledAtMs'>,
   entries: readonly WarmEntry[],
+  isRunning: (entry: WarmEntry) => boolean,
 ): Share['state'] {
   if (cancelledAtMs !== undefined) return 'cancelled'
   const open = entries.filter(entry => !isSettled(entry))
-  if (open.length === 0) return 'ended'
-  return open.every(({ state }) => state === 'waiting') ? 'waiting' : 'running'
+  if (open.length > 0) return open.every(isWaiting) ? 'waiting' : 'running'
+  return entries.some(entry => isHoped(entry) || isRunning(entry)) ? 'running' : 'ended'
 }
+
+const isWaiting = ({ state }: WarmEntry): boolean => state === 'waiting'
 
 /** What is fetched or was; not what failed, nor what is left to other nodes. */
 export const wantedOf = (entries: readonly WarmEntry[]): readonly Digest[] =>

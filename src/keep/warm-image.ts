@@ -22,6 +22,8 @@ export interface FoundImage {
   readonly digest: Digest
   /** Its registry could not be reached: it is the last that is known, and nodes that are there hold all of it. */
   readonly isRemembered: boolean
+  /** Why its registry said nothing, where that may pass in a moment. */
+  readonly silence?: string | undefined
 }
 
 /** What refers to an image. */
@@ -71,19 +73,31 @@ export type Depth = 'manifests' | 'all'
 export const isHindrance = (found: unknown): found is Hindrance =>
   typeof found === 'object' && found !== null && 'isFinal' in found
 
-/** What an image's reference stands for now. */
+/** An attempt at one image. */
+interface Attempt {
+  /** So many failed before, in a row. */
+  readonly failures: number
+  readonly signal: AbortSignal
+}
+
+/** So often in a row a registry is not reached before that is believed to stay so. */
+const silentTries = 3
+
+const mayPass = ({ failures }: Attempt): boolean => failures + 1 < silentTries
+
+/** What an image's reference stands for now; what is remembered counts only once its registry is believed to stay silent. */
 export async function findImage(
   source: Pick<WarmSource, 'resolve'>,
   { tag, digest, registry, repository }: Reference,
   platforms: readonly Platform[],
-  signal: AbortSignal,
+  attempt: Attempt,
 ): Promise<FoundImage | Hindrance> {
   if (digest !== undefined) return { digest, isRemembered: false }
-  return source.resolve({ registry, repository, tag: tag ?? 'latest' }, platforms, signal)
+  const key = { registry, repository, tag: tag ?? 'latest' }
+  const found = await source.resolve(key, platforms, attempt.signal)
+  if (isHindrance(found) || found.silence === undefined || !mayPass(attempt)) return found
+  return { reason: found.silence, isFinal: false }
 }
-
-/** So often in a row other nodes reach a registry and this one does not before that is believed to stay so. */
-const unaskedTries = 3
 
 /**
  * What refers to an image. That it cannot be asked from here may pass in a moment: {@link Referrers.unasked} is told only after some
@@ -93,11 +107,11 @@ export async function findReferrers(
   source: Pick<WarmSource, 'referrers'>,
   repository: Repository,
   image: Digest,
-  { failures, signal }: { readonly failures: number; readonly signal: AbortSignal },
+  attempt: Attempt,
 ): Promise<Referrers | Hindrance> {
-  const found = await source.referrers(repository, image, signal)
+  const found = await source.referrers(repository, image, attempt.signal)
   if (isHindrance(found) || found.unasked === undefined) return found
-  return failures + 1 < unaskedTries ? { reason: found.unasked, isFinal: false } : found
+  return mayPass(attempt) ? { reason: found.unasked, isFinal: false } : found
 }
 
 /** For which platforms an image has nothing, and for which it has something. */

@@ -6,6 +6,7 @@ import type { Timers } from '../ports/timers.ts'
 import {
   doubt,
   entriesOf,
+  isHoped,
   isOf,
   knownOf,
   note,
@@ -17,6 +18,7 @@ import {
 } from './warm-entry.ts'
 import {
   type Depth,
+  type FoundImage,
   fetchTree,
   findImage,
   findReferrers,
@@ -28,6 +30,7 @@ import {
 import type { WarmJob } from './warm-job.ts'
 import { countImage, countShare } from './warm-progress.ts'
 import { isSettled, type Share } from './warm-share.ts'
+import { createTurns } from './warm-turns.ts'
 
 /** This node's work on one job. */
 export interface WarmRun {
@@ -99,43 +102,25 @@ export function startWarmRun(
     before === undefined || isLost
       ? Math.max(parts.nowMs(), (before?.countedSinceMs ?? 0) + 1)
       : before.countedSinceMs
-  const running = new Map<WarmEntry, { readonly ended: Promise<void>; stop(): void }>()
   let totals = { bytes: isLost ? 0 : (before?.bytes ?? 0), totalBytes: before?.totalBytes ?? 0 }
-  let cancelTimer = () => {}
-  let isStopped = false
 
-  function wake(afterMs: number): void {
-    cancelTimer()
-    if (!isStopped) cancelTimer = timers.after(afterMs, pump)
-  }
+  const turns = createTurns(entries, {
+    concurrency: job.concurrency,
+    isOpen: entry => !isSettled(entry) || isInDoubt(entry),
+    dueMs: ({ notBeforeMs, reference }) =>
+      Math.max(notBeforeMs, parts.heldUntilMs(reference.registry)),
+    isBusy: parts.isBusy,
+    advance,
+    onEnd(entry) {
+      if (isSettled(entry) && shareState() === 'ended') parts.onChange()
+    },
+    clock,
+    timers,
+  })
 
-  function pump(): void {
-    if (isStopped || parts.isBusy()) return // the end of it wakes us
-    const nowMs = clock.monotonicMs()
-    const due = entries.filter(entry => isOpen(entry) && dueMs(entry) <= nowMs)
-    // The plan comes first: until all manifests are known nobody can tell how much there is.
-    for (const entry of due.toSorted((a, b) => Number(a.isPlanned) - Number(b.isPlanned))) {
-      if (running.size >= job.concurrency) return
-      start(entry)
-    }
-    const later = entries.filter(isOpen).map(entry => dueMs(entry) - nowMs)
-    const nextMs = Math.min(...later.filter(ms => ms > 0))
-    if (Number.isFinite(nextMs)) wake(nextMs)
-  }
-
-  const isOpen = (entry: WarmEntry): boolean => !isSettled(entry) && !running.has(entry)
-
-  const dueMs = ({ notBeforeMs, reference }: WarmEntry): number =>
-    Math.max(notBeforeMs, parts.heldUntilMs(reference.registry))
-
-  function start(entry: WarmEntry): void {
-    const controller = new AbortController()
-    const ended = advance(entry, controller.signal).finally(() => {
-      running.delete(entry)
-      wake(0)
-    })
-    running.set(entry, { ended, stop: () => controller.abort() })
-  }
+  /** What was remembered may by now be another one, and there is time to ask. */
+  const isInDoubt = (entry: WarmEntry): boolean =>
+    isHoped(entry) || (entry.isRemembered && entries.some(one => !isSettled(one)))
 
   function set(entry: WarmEntry, state: WarmEntry['state'], reason?: string): void {
     const isNews = entry.state !== state || entry.reason !== reason
@@ -152,7 +137,7 @@ export function startWarmRun(
   function count(entry: WarmEntry): void {
     const { bytes } = entry
     Object.assign(entry, countImage(source, entry, platforms))
-    if (entry.state === 'waiting' && running.has(entry) && entry.bytes > bytes) {
+    if (entry.state === 'waiting' && turns.isRunning(entry) && entry.bytes > bytes) {
       entry.waitsSinceMs = undefined
       set(entry, 'fetching')
     }
@@ -160,6 +145,8 @@ export function startWarmRun(
 
   async function advance(entry: WarmEntry, signal: AbortSignal): Promise<void> {
     try {
+      if (isSettled(entry)) return await askAgain(entry, signal)
+      if (isHoped(entry)) doubt(entry)
       if (entry.isPlanned) await fetchAll(entry, signal)
       else await plan(entry, signal)
     } catch (err) {
@@ -169,11 +156,27 @@ export function startWarmRun(
     }
   }
 
+  const find = async (entry: WarmEntry, signal: AbortSignal): Promise<FoundImage | Hindrance> =>
+    knownOf(entry, parts.agreed(entries.indexOf(entry))) ??
+    findImage(source, entry.reference, platforms, { failures: entry.failures, signal })
+
+  /** It stays as it is, unless it stands for another one. */
+  async function askAgain(entry: WarmEntry, signal: AbortSignal): Promise<void> {
+    const found = await find({ ...entry, digest: undefined }, signal)
+    signal.throwIfAborted()
+    entry.isHoped = false
+    if (isHindrance(found) || found.isRemembered) return postpone(entry, clock.monotonicMs())
+    const isSame = found.digest === entry.digest
+    note(entry, found)
+    if (isSame) return parts.onChange()
+    entry.isPlanned = false
+    set(entry, 'pending')
+  }
+
   /** Learns what the tag stands for, whose it is to hold, and how much there is of it. */
   async function plan(entry: WarmEntry, signal: AbortSignal): Promise<void> {
     begin(entry)
-    const known = knownOf(entry, parts.agreed(entries.indexOf(entry)))
-    const found = known ?? (await findImage(source, entry.reference, platforms, signal))
+    const found = await find(entry, signal)
     signal.throwIfAborted()
     if (isHindrance(found)) return hinder(entry, found)
     note(entry, found)
@@ -253,9 +256,9 @@ export function startWarmRun(
     set(entry, 'waiting', reason)
   }
 
-  const shareState = (): Share['state'] => shareStateOf(job, entries)
+  const shareState = (): Share['state'] => shareStateOf(job, entries, turns.isRunning)
 
-  wake(0)
+  turns.wake(0)
   return {
     job,
     share() {
@@ -274,25 +277,21 @@ export function startWarmRun(
         if (agreed !== undefined) note(entry, { digest: agreed, isRemembered: false })
         if (entry.digest !== undefined && isOurs(entry.digest)) set(entry, 'pending')
       }
-      wake(0)
+      turns.wake(0)
     },
     hope(registry) {
-      for (const entry of entries) if (isOf(registry, entry)) entry.notBeforeMs = 0
-      wake(0)
+      const isOver = shareState() === 'ended'
+      const hoped = { notBeforeMs: 0, isHoped: !isOver }
+      for (const entry of entries) if (isOf(registry, entry)) Object.assign(entry, hoped)
+      turns.wake(0)
     },
     hold(registry) {
-      for (const [entry, { stop }] of running) if (isOf(registry, entry)) stop()
+      turns.suspend(entry => isOf(registry, entry))
     },
     busyChanged() {
-      if (!parts.isBusy()) return wake(quietMs)
-      for (const { stop } of running.values()) stop()
+      if (parts.isBusy()) turns.suspend()
+      else turns.wake(quietMs)
     },
-    async stop() {
-      isStopped = true
-      cancelTimer()
-      const ending = [...running.values()]
-      for (const { stop } of ending) stop()
-      await Promise.all(ending.map(({ ended }) => ended))
-    },
+    stop: turns.stop,
   }
 }

@@ -61,14 +61,16 @@ export interface ResolveOptions {
   readonly asking: 'HEAD' | 'GET' | 'explain'
   /** Whoever asks fetches what it wants of the image itself; else what is missing of what is answered is fetched behind all pulls. */
   readonly leavesRest?: boolean
+  /** Waits for the registry as long as the question to it goes on, and takes no answer from a moment ago because it is slow. */
+  readonly isPatient?: boolean
   /** The client's. Ends its waiting, never the question. */
   readonly signal: AbortSignal
 }
 
 /**
  * Resolves a tag by the ladder: pin, fresh memory, upstream, peer, ledger, history, asked, repository. Settles within
- * `resolve.timeoutMs` plus what a memory look-up takes; where nothing can be answered but what other nodes may hold, when they have said
- * whether they do, or 10 s later. Rejects only when `signal` aborts.
+ * `resolve.timeoutMs` (of a patient question: `upstreamTimeoutMs`) plus what a memory look-up takes; where nothing can be answered but what
+ * other nodes may hold, when they have said whether they do, or 10 s later. Rejects only when `signal` aborts.
  */
 export type ResolveTag = (
   key: TagReference,

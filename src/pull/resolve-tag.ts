@@ -34,6 +34,8 @@ export function createResolveTag(
   parts: LadderParts,
   settings: {
     readonly timeoutMs: number
+    /** The same of a patient question. */
+    readonly upstreamTimeoutMs: number
     /** How long it is waited for other nodes that were asked, when there is nothing else to answer, ms. */
     readonly patienceMs: number
   },
@@ -71,7 +73,7 @@ export function createResolveTag(
     tag: TagSettings,
     reach: Reach,
   ): Promise<Resolved | Unresolved> {
-    const asked = await askOwnerOrMember(parts, question, reach, settings.timeoutMs)
+    const asked = await askOwnerOrMember(parts, question, reach, waitMs(question))
     if (asked.kind === 'answer') return answerOwner(question, asked, tag)
 
     const { failure, outcome } = asked
@@ -130,7 +132,7 @@ export function createResolveTag(
     { freshForMs }: TagSettings,
     reach: Reach,
   ): Resolved | undefined {
-    const slow = parts.isSlow(question.key)
+    const slow = isSlowFor(question)
     const youngMs = slow ? Math.max(freshForMs, slowFreshMs) : freshForMs
     if (youngMs === 0) return undefined
     const last = parts.confirmationOf(question.key)
@@ -144,6 +146,15 @@ export function createResolveTag(
       ? 'confirmed a moment ago; upstream answers later than clients wait'
       : 'confirmed within freshForMs'
     return answer(question, { ...fromOwner(last.confirmed), source: 'memory', reason })
+  }
+
+  function waitMs({ options }: Question): number {
+    return options.isPatient === true ? settings.upstreamTimeoutMs : settings.timeoutMs
+  }
+
+  /** A client would wait for it in vain. */
+  function isSlowFor({ key, options }: Question): boolean {
+    return options.isPatient !== true && parts.isSlow(key)
   }
 
   function isUsable({ digest }: Confirmed, reach: Reach): boolean {

@@ -146,6 +146,69 @@ t.test(
   },
 )
 
+const moved = makeImage({ platforms, salt: 'moved', layers: [100_000] })
+
+/** A node that warmed `lab/one:v1`, which stands for another image since. */
+async function movedSince(t: Test) {
+  const registry = await registryWith(t)
+  const dir = t.testdir()
+  const node = await startNode(registry, dir)
+  t.teardown(() => node.close())
+  const api = await apiOf(node, dir)
+  const images = [`${registry.host}/lab/one:v1`]
+  await api.call('PUT', 'jobs/before', { images })
+  await api.over('before')
+  registry.addImage('lab/one', { tags: new Map([['v1', moved]]), blobs: moved.blobs })
+  return { registry, api, images }
+}
+
+t.test('a registry that is late is waited for', async t => {
+  const { registry, api, images } = await movedSince(t)
+  const late = registry.fault({ do: 'slow', delayMs: 1_500 })
+  await api.call('PUT', 'jobs/night', { images })
+  const over = await api.over('night')
+  t.ok(late.hits > 0)
+  t.match(imageIn(over), { state: 'done', digest: moved.digest })
+  t.notMatch(imageIn(over), { reason: /./ })
+})
+
+t.test('a registry that is frozen for a moment is waited for', async t => {
+  const { registry, api, images } = await movedSince(t)
+  registry.freeze()
+  await api.call('PUT', 'jobs/night', { images })
+  await delay(2_500)
+  registry.thaw()
+  t.match(imageIn(await api.over('night')), { state: 'done', digest: moved.digest })
+})
+
+t.test('a registry that never speaks is waited for no longer than ten seconds or so', async t => {
+  const { registry, api, images } = await movedSince(t)
+  registry.freeze()
+  const startedMs = performance.now()
+  await api.call('PUT', 'jobs/night', { images })
+  t.match(imageIn(await api.over('night')), {
+    ...{ state: 'done', digest: one.digest, reason: 'from the ledger; registry not reached' },
+  })
+  const tookMs = performance.now() - startedMs
+  t.ok(tookMs > 9_000 && tookMs < 20_000, `${tookMs} ms`)
+})
+
+t.test('what the ledger said is asked again while the job waits for another image', async t => {
+  const { registry, api, images } = await movedSince(t)
+  await registry.refuse()
+  await api.call('PUT', 'jobs/night', { images: [...images, `${registry.host}/lab/two:v1`] })
+  for (;;) {
+    const job = await api.call('GET', 'jobs/night')
+    if (imageIn(job.body)['state'] === 'done') break
+    await delay(50)
+  }
+  await registry.accept()
+  const over = await api.over('night')
+  t.match(over, { state: 'done', done: 2 })
+  t.match(imageIn(over), { digest: moved.digest })
+  t.notMatch(imageIn(over), { reason: /./ })
+})
+
 t.test('what nobody holds of it is waited for, and named', async t => {
   const registry = await registryWith(t)
   const dir = t.testdir()

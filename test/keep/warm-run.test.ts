@@ -20,6 +20,7 @@ function open({
   before,
   held = [],
   silent = [],
+  passing = [],
   isUnasked = false,
 }: {
   readonly settleMs?: number
@@ -29,13 +30,17 @@ function open({
   readonly held?: readonly string[]
   /** Registries that cannot be reached: their images are remembered. */
   readonly silent?: readonly string[]
+  /** Those of them that may be there in a moment. */
+  readonly passing?: readonly string[]
   /** What refers to images is only known to other nodes; it is wanted. */
   readonly isUnasked?: boolean
 } = {}) {
   const wanted = asks?.flatMap(text => parsePlatform(text) ?? []) ?? platforms
   const clock = createMovableClock(0)
   const timers = createMovableTimers(clock)
-  const digests = registries.map(registry => digestOf(Buffer.from(registry)))
+  const digestIn = (registry: string) => digestOf(Buffer.from(registry))
+  const named = new Map<string, ReturnType<typeof digestOf>>()
+  const digests = registries.map(digestIn)
   const here = new Map(digests.map(digest => [digest, 0]))
   for (const registry of held) here.set(digestOf(Buffer.from(registry)), size)
   const asked: string[] = []
@@ -49,7 +54,9 @@ function open({
   const source: WarmSource = {
     async resolve({ registry }) {
       resolved.push(registry)
-      return { digest: digestOf(Buffer.from(registry)), isRemembered: remembered.has(registry) }
+      const isRemembered = remembered.has(registry)
+      const silence = isRemembered && passing.includes(registry) ? 'no answer' : undefined
+      return { digest: named.get(registry) ?? digestIn(registry), isRemembered, silence }
     },
     parts: image => [part(image)],
     missing: image => (bytesOf(image) < size ? [part(image)] : []),
@@ -98,6 +105,11 @@ function open({
     suspended,
     /** A registry says what its tags stand for again. */
     speak: (registry: string) => remembered.delete(registry),
+    /** And that one moved. */
+    move(registry: string) {
+      remembered.delete(registry)
+      named.set(registry, digestIn(`${registry} moved`))
+    },
     pass: timers.pass,
     states: () => run.share().images.map(({ state }) => state),
     reasons: () => run.share().images.map(({ reason }) => reason),
@@ -159,6 +171,69 @@ t.test('what is remembered and does not come is asked of its registry again', as
   for (const registry of registries) await answer(registry, 'there')
   t.strictSame(states(), ['done', 'done'])
   t.match(run.share().images[0], { isRemembered: false })
+  await run.stop()
+})
+
+t.test('a registry is asked three times before what is remembered counts', async t => {
+  const { run, answer, pass, states, reasons, resolved } = open({
+    held: ['a.test'],
+    silent: ['a.test'],
+    passing: ['a.test'],
+  })
+  await pass(0)
+  await answer('b.test', 'there')
+  for (const ms of [2_000, 3_999]) {
+    t.strictSame(states(), ['waiting', 'done'])
+    await pass(ms)
+  }
+  t.strictSame(reasons(), ['no answer', undefined])
+  await pass(1)
+  t.match(run.share(), { state: 'ended', images: [{ state: 'done', isRemembered: true }, {}] })
+  t.strictSame(resolved, [...registries, 'a.test', 'a.test'])
+  await run.stop()
+})
+
+t.test('what is remembered is asked again while something else is open', async t => {
+  const { run, answer, pass, states, resolved, move } = open({
+    held: ['a.test'],
+    silent: ['a.test'],
+  })
+  await pass(0)
+  await answer('b.test', 'away')
+  t.strictSame(states(), ['done', 'waiting'])
+  const { length } = resolved
+  await pass(2_000)
+  t.ok(resolved.length > length)
+  t.strictSame(states(), ['done', 'waiting'], 'that it is asked does not show')
+  move('a.test')
+  await pass(60_000)
+  t.strictSame(states(), ['fetching', 'waiting'], 'it stands for another one')
+  for (const registry of registries) await answer(registry, 'there')
+  t.match(run.share(), { state: 'ended', images: [{ isRemembered: false }, {}] })
+  t.equal(run.share().images[0]?.digest, digestOf(Buffer.from('a.test moved')))
+  await run.stop()
+})
+
+t.test('what is remembered is asked at once when its registry comes back', async t => {
+  const { run, answer, pass, states, resolved, move, recover } = open({
+    held: ['a.test'],
+    silent: ['a.test'],
+  })
+  await pass(0)
+  await pass(0)
+  t.strictSame(states(), ['done', 'fetching'])
+  move('a.test')
+  recover('a.test')
+  await answer('b.test', 'there')
+  t.equal(run.share().state, 'running', 'though all is there')
+  await pass(0)
+  t.strictSame(states(), ['fetching', 'done'])
+  await answer('a.test', 'there')
+  t.match(run.share(), { state: 'ended', images: [{ isRemembered: false }, {}] })
+  const { length } = resolved
+  recover('a.test')
+  await pass(60_000)
+  t.equal(resolved.length, length, 'what is over stays so')
   await run.stop()
 })
 

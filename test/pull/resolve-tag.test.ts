@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Digest } from '../../src/oci/digest.ts'
 import type { Resolved } from '../../src/pull/resolution.ts'
@@ -307,6 +308,21 @@ t.test(
     t.equal((await answered(ladder)).source, 'upstream', 'ends the slowness')
   },
 )
+
+t.test('patience has the word of the registry itself, however late', async t => {
+  const { ladder } = await withImage(t)
+  const moved = ladder.publish('two')
+  ladder.upstream.next('resolveTag', async (asked, options) => {
+    await delay(100) // a client goes after 60 ms
+    ladder.clock.pass(2_000)
+    return ladder.upstream.resolveTag(asked, options)
+  })
+  const patient = () => ladder.resolve('explain', key, { isPatient: true })
+  t.match(await patient(), { digest: moved, source: 'upstream' })
+  const last = ladder.publish('three')
+  t.match(await answered(ladder), { digest: moved, source: 'memory' }, 'it is known to be slow')
+  t.match(await patient(), { digest: last, source: 'upstream' })
+})
 
 t.test('clients hold it: a HEAD is answered, a GET is not', async t => {
   const ladder = open(t)

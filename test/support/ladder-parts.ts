@@ -29,6 +29,7 @@ export function openLadder(
   options: { readonly timeoutMs?: number; readonly patienceMs?: number } = {},
 ) {
   const { timeoutMs = 60, patienceMs = 1_000 } = options
+  const upstreamTimeoutMs = 5_000
   const clock = createMovableClock(Date.parse('2026-06-01T12:00:00Z'))
   const upstream = createFakeUpstream()
   const kept = createMemoryLedger({ clock })
@@ -95,7 +96,7 @@ export function openLadder(
     },
     {
       timeoutMs,
-      upstreamTimeoutMs: 5_000,
+      upstreamTimeoutMs,
       signal: ending.signal,
       insist: () => state.mode === 'online',
     },
@@ -123,7 +124,7 @@ export function openLadder(
       refreshBehind: (asked, { leavesRest }) =>
         void refreshed.push(leavesRest === true ? { ...asked, leavesRest } : asked),
     },
-    { timeoutMs, patienceMs },
+    { timeoutMs, upstreamTimeoutMs, patienceMs },
   )
 
   return {
@@ -175,7 +176,7 @@ export function openLadder(
     resolve: (
       asking: ResolveOptions['asking'] = 'HEAD',
       at: TagReference = key,
-      more: Pick<ResolveOptions, 'leavesRest'> = {},
+      more: Pick<ResolveOptions, 'leavesRest' | 'isPatient'> = {},
     ) => resolveTag(at, { asking, ...more, signal: ending.signal }),
     /** Settles when an answer of upstream's has been taken in. */
     learned: learned.next,
