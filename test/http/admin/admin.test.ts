@@ -25,7 +25,7 @@ import { madeUpNode } from './node-support.ts'
 
 import { nowMs, startAdmin } from './support.ts'
 
-t.test('without the token nothing is told but where it lies', async t => {
+t.test('without the token nothing is told but which key names its file', async t => {
   const { ask, token } = await startAdmin(t)
   for (const headers of [
     {},
@@ -40,7 +40,7 @@ t.test('without the token nothing is told but where it lies', async t => {
       const got = await ask(path, { headers })
       t.equal(got.status, 401)
       t.equal(got.type, 'application/problem+json')
-      t.match(got.body, { detail: /deep\/admin\.token/ })
+      t.match(got.body, { detail: /the file that admin\.tokenFile of the node names/ })
       t.match(got.headers, { 'www-authenticate': /Bearer/ })
       t.ok(Value.Check(problem, got.body))
     }
