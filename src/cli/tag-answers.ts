@@ -59,7 +59,13 @@ export const tagAnswer = Type.Object({
     }),
   ),
   holders: Type.Array(
-    Type.Object({ id: Type.String(), name: text, holds: Type.Number(), of: Type.Number() }),
+    Type.Object({
+      id: Type.String(),
+      name: text,
+      holds: Type.Number(),
+      of: Type.Number(),
+      indexOnly: orNothing(Type.Boolean()),
+    }),
   ),
   resolution: Type.Object(resolution),
   answers: Type.Array(given),

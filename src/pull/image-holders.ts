@@ -12,6 +12,8 @@ export interface ImageHolder {
   readonly holds: number
   /** What this node's clients need, as far as it is known here; the manifest at the least. */
   readonly of: number
+  /** It has nothing for this node's platforms, and of the others' manifests this one holds none. */
+  readonly indexOnly?: true
 }
 
 /** Which other nodes hold an image, who holds most first. Settles within the index' budget; rejects when the signal aborts. */
@@ -44,16 +46,31 @@ export function createImageHolders(
     if (chosen !== undefined) yield* partsOf(chosen.digest, platform, depth + 1)
   }
 
+  /** Of all platforms of an index. */
+  function manifestsOf(digest: Digest): readonly Digest[] {
+    const content = graph.manifest(digest)?.content
+    return content?.kind === 'index' ? content.manifests.map(child => child.digest) : []
+  }
+
   return async (target, signal) => {
     const wanted = settings.platforms.flatMap(platform => [...partsOf(target, platform)])
-    const digests = [...new Set(wanted)].slice(0, maxParts)
+    const needed = new Set(wanted)
+    const manifests = needed.size === 1 ? manifestsOf(target) : []
+    const digests = [...new Set([...needed, ...manifests])].slice(0, maxParts)
     const found = await holders.find(digests, signal)
+    const isIndexOnly = (id: NodeId): boolean =>
+      manifests.length > 0 && !manifests.some(digest => found.get(digest)?.includes(id))
     const counts = new Map<NodeId, number>()
     for (const ids of found.values()) {
       for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1)
     }
     return [...counts]
-      .map(([id, holds]) => ({ id, holds, of: digests.length }))
+      .map(([id, holds]) => ({
+        id,
+        holds,
+        of: digests.length,
+        ...(isIndexOnly(id) && { indexOnly: true as const }),
+      }))
       .sort((a, b) => b.holds - a.holds || (a.id < b.id ? -1 : 1))
   }
 }

@@ -51,4 +51,17 @@ t.test('nodes are told with how much of what clients here need they hold', async
     { id: c, holds: 1, of: 5 },
   ])
   t.strictSame(asked, [[image.digest], [image.digest, ours.digest, ...parts]])
+  const others = [parsePlatform('linux/s390x') as Platform]
+  const d = 'd'.repeat(64) as NodeId
+  holds.set(image.digest, [c, b, d])
+  const foreign = await createImageHolders({ graph, holders }, { platforms: others })(
+    image.digest,
+    signal,
+  )
+  const alone = foreign.filter(({ indexOnly }) => indexOnly === true).map(({ id }) => id)
+  t.strictSame(alone, [d], 'the others hold a manifest of some platform')
+  t.ok(
+    foreign.every(one => one.holds < one.of),
+    'nobody has all of it',
+  )
 })

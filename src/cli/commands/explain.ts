@@ -100,11 +100,17 @@ function tellState({
 
 function holderLines({ holders }: TagAnswer): readonly Line[] {
   return columns(
-    holders.map(({ id, name, holds, of }) => [
-      name ?? formatSayer(id) ?? id,
-      holds === of ? 'all of it' : `${holds} of ${of} parts`,
-    ]),
+    holders.map(({ id, name, ...held }) => [name ?? formatSayer(id) ?? id, tellHeld(held)]),
   )
+}
+
+function tellHeld({
+  holds,
+  of,
+  indexOnly,
+}: Pick<TagAnswer['holders'][number], 'holds' | 'of' | 'indexOnly'>): string {
+  if (indexOnly === true) return 'the index alone'
+  return holds === of ? 'all of it' : `${holds} of ${of} parts`
 }
 
 function historyLines({ live, history }: TagAnswer): readonly Line[] {

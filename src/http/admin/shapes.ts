@@ -63,7 +63,16 @@ export const said = {
 
 /** Nodes that hold something of an image. */
 export const holders = Type.Array(
-  Type.Object({ id: text, name: optionalText, holds: Type.Integer(), of: Type.Integer() }),
+  Type.Object({
+    id: text,
+    name: optionalText,
+    holds: Type.Integer(),
+    of: Type.Integer(),
+    indexOnly: described(
+      Type.Optional(Type.Boolean()),
+      'It holds the index alone, of an image that has nothing for the platforms of the node that answers.',
+    ),
+  }),
 )
 
 /** On how many nodes a change is durable. */

@@ -60,6 +60,7 @@ const full = {
   holders: [
     { id: node, name: 'van-2', holds: 5, of: 5 },
     { id: 'ef'.repeat(32), holds: 1, of: 5 },
+    { id: 'cd'.repeat(32), name: 'hold', holds: 1, of: 3, indexOnly: true },
   ],
   resolution: {
     found: true,
@@ -103,7 +104,7 @@ t.test('a tag is explained from its answer to its past', async t => {
   t.match(parts[3], /linux\/riscv64 +not in the image$/)
   t.match(
     parts[4],
-    /^other nodes that hold it:\n {2}van-2 +all of it\n {2}node efefefefefef +1 of 5 parts$/,
+    /^other nodes that hold it:\n {2}van-2 +all of it\n {2}node efefefefefef +1 of 5 parts\n {2}hold +the index alone$/,
   )
   t.match(
     parts[5],
