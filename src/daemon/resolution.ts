@@ -273,7 +273,10 @@ export function wirePull(
     blobs,
     given,
     listTags: createListTags({ upstream, reachOf, ledger, mayServe: mayServeAny }, deadline),
-    listReferrers: createListReferrers({ upstream, reachOf, graph, isPrivate }, deadline),
+    listReferrers: createListReferrers(
+      { upstream, reachOf, graph, isPrivate },
+      { ...deadline, patientMs: upstreamTimeoutMs },
+    ),
     incompleteImages: pending,
     isInReach: inReach.isInReach,
     settingsOf,

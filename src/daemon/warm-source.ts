@@ -87,7 +87,7 @@ export function wireWarmSource(
       return failure && toHindrance(failure)
     },
     async referrers(repository, image, signal) {
-      const listed = await pull.listReferrers(repository, image, signal)
+      const listed = await pull.listReferrers(repository, image, signal, { isPatient: true })
       const digests = isAbsent(listed) ? [] : listed.descriptors.map(({ digest }) => digest)
       if (!isAbsent(listed) && listed.source === 'upstream') return { digests, unasked: undefined }
       const name = formatRepository(repository)

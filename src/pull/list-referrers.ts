@@ -18,12 +18,14 @@ export interface ListedReferrers {
 
 /**
  * Lists the manifests that refer to a digest; none at all is an answer. Settles within the deadline; rejects only when `signal` (the
- * client's) aborts. {@link Absent} only while the registry cannot be asked and nothing is known.
+ * client's) aborts. {@link Absent} only while the registry cannot be asked and nothing is known. `isPatient`: no client waits, and the registry
+ * may be late.
  */
 export type ListReferrers = (
   repository: Repository,
   subject: Digest,
   signal: AbortSignal,
+  options?: { readonly isPatient?: boolean },
 ) => Promise<ListedReferrers | Absent>
 
 /** Lists remembered at the most. */
@@ -37,19 +39,20 @@ interface Parts {
   readonly isPrivate: (repository: Repository) => boolean
 }
 
-/** The registry's own list within `deadlineMs`, else what is held and what it said before. */
+/** The registry's own list within `deadlineMs`, or `patientMs`, else what is held and what it said before. */
 export function createListReferrers(
   parts: Parts,
-  settings: { readonly deadlineMs: number },
+  settings: { readonly deadlineMs: number; readonly patientMs: number },
 ): ListReferrers {
   const remembered = new LRUCache<string, readonly Descriptor[]>({ max: maxRemembered })
 
-  return async (repository, subject, signal) => {
+  return async (repository, subject, signal, { isPatient = false } = {}) => {
+    const withinMs = isPatient ? settings.patientMs : settings.deadlineMs
     const reach = parts.reachOf(repository)
     if (reach.state === 'unconfigured') return absent(tellUnconfigured(repository.registry))
     const asked =
       reach.state === 'reachable'
-        ? await ask(repository, subject, signal)
+        ? await ask(repository, subject, withinMs, signal)
         : absent(`${formatRepository(repository)} is not to be reached`, reach.failure)
     return isAbsent(asked) ? recall(repository, subject, asked) : asked
   }
@@ -57,6 +60,7 @@ export function createListReferrers(
   function ask(
     repository: Repository,
     subject: Digest,
+    withinMs: number,
     signal: AbortSignal,
   ): Promise<ListedReferrers | Absent> {
     const list = async (ends: AbortSignal): Promise<ListedReferrers> => {
@@ -64,7 +68,7 @@ export function createListReferrers(
       remembered.set(keyOf(repository, subject), descriptors)
       return { descriptors, source: 'upstream' }
     }
-    return askInTime(list, settings.deadlineMs, signal)
+    return askInTime(list, withinMs, signal)
   }
 
   function recall(

@@ -291,7 +291,8 @@ t.test('a node takes along the image that it runs from', async t => {
   const [file, bundle] = [join(dirs, 'self.tar'), join(dirs, 'self.tar.zst')]
   const image = makeImage()
   await writeFile(file, archiveOf(image, name))
-  const pack = (env: Record<string, string>) => cli(['export', '--self', '-o', bundle], { env })
+  const pack = (env: Record<string, string>) =>
+    cli(['export', '--self', '-o', bundle, '--force'], { env })
   t.match(await pack(node.env), { code: 1, err: /holdfast:1 is not here/ })
   t.match(await cli(['import', file], { env: node.env }), { code: 0 })
   t.match(await pack(node.env), { code: 0, err: /1 image/ })

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Repository } from '../../src/oci/reference.ts'
 import { createListReferrers } from '../../src/pull/list-referrers.ts'
@@ -19,9 +20,10 @@ function open(t: Test) {
   t.teardown(close)
   const listReferrers = createListReferrers(
     { upstream, reachOf, graph, isPrivate },
-    { deadlineMs: 20 },
+    { deadlineMs: 20, patientMs: 5_000 },
   )
-  const list = () => listReferrers(repository, image.digest, signal)
+  const list = (options?: { isPatient: boolean }) =>
+    listReferrers(repository, image.digest, signal, options)
   const hold = async (seenIn: Repository) => {
     graph.learn(signature.digest, signature.mediaType, signature.bytes)
     graph.addSighting(signature.digest, seenIn)
@@ -67,4 +69,14 @@ t.test('without any knowledge it is absent, with the reason', async t => {
   t.match(await list(), { absent: true, reason: /20 ms/, failure: 'unreachable' })
   upstream.setReach('reg.test', { state: 'unconfigured' })
   t.match(await list(), { absent: true, reason: /upstreams/ })
+})
+
+t.test('who is patient waits for a registry that is late', async t => {
+  const { upstream, list } = open(t)
+  const late = (_repository: unknown, _digest: unknown, ends: AbortSignal) =>
+    setTimeout(200, [other], { signal: ends })
+  upstream.next('listReferrers', late)
+  t.match(await list(), { absent: true, failure: 'unreachable' })
+  upstream.next('listReferrers', late)
+  t.strictSame(digests(await list({ isPatient: true })), [other.digest])
 })
