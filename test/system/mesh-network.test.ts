@@ -106,7 +106,7 @@ t.test('five nodes on a network that fails, with no name server', async t => {
         author: 'right',
         history: [
           { digest: later.digest, author: 'right', conflict: true },
-          { digest: earlier.digest, author: 'left', conflict: false },
+          { digest: earlier.digest, author: 'left', conflict: true },
         ],
       })
     }
