@@ -53,7 +53,7 @@ const sections: Readonly<Record<string, Section>> = {
   },
   'Bring images to machines without an uplink': {
     before: { 1: ['bridge', 'holdfast report || true', /^Ready/] },
-    says: [/app:1 is kept/, /^Ready/m, /ago {2}2$/m],
+    says: [/app:1 is kept/, /^Ready/m, /ago +2$/m],
     after: both('holdfast tags', /app:1 /),
   },
   'Back up, and restore': {
