@@ -3,6 +3,7 @@ import { formatTag, type Repository, type TagReference } from '../oci/reference.
 import type { BlockedAnswers } from '../ports/blocked-answers.ts'
 import type { PinBook, PinState } from '../ports/pin-book.ts'
 import type { TagLedger, Target } from '../ports/tag-ledger.ts'
+import { findEarlier } from './earlier-digest.ts'
 import { type FindElsewhere, tellElsewhere } from './find-elsewhere.ts'
 import { blockedRefusal, mustBeOperator, Refusal, type Stored } from './operator-word.ts'
 
@@ -127,53 +128,18 @@ export function createPins(parts: PinParts): Pins {
     throw new Refusal('past', `a pin cannot end in the past: it is ${now} by this node's clock`)
   }
 
-  const isServed = ({ digest }: Target): boolean => !book.isBlocked(digest)
-
-  /** What an earlier digest was: the newest of the history that is not what the tag answers with, and not blocked. */
-  function previous(key: TagReference): Found {
-    const history = parts.history(key)
-    const standing = book.get(key)
-    const answered =
-      standing?.standing === 'in-force' ? standing.target?.digest : history.find(isServed)?.digest
-    const at = history.findIndex(({ digest }) => digest === answered)
-    const earlier = history.slice(at + 1).filter(({ digest }) => digest !== answered)
-    const target = earlier.find(isServed)
-    if (target === undefined) throw nothingEarlier(key, answered, history)
-    const skipped = earlier.slice(0, earlier.indexOf(target)).map(({ digest }) => digest)
-    return { target, skipped }
-  }
-
-  function nothingEarlier(
-    key: TagReference,
-    answered: Digest | undefined,
-    history: readonly Target[],
-  ): Refusal {
-    const tag = formatTag(key)
-    const blocked = history.find(one => !isServed(one))?.digest
-    if (blocked !== undefined) {
-      return new Refusal(
-        'nothing',
-        `${tag} is known to have stood for nothing else that may be served: ${blocked} is blocked; \`holdfast unblock ${blocked}\` lifts that`,
-      )
-    }
-    if (answered === undefined) {
-      return new Refusal(
-        'nothing',
-        `nothing is remembered of ${tag}; \`holdfast tags\` lists what is`,
-      )
-    }
-    return new Refusal(
-      'nothing',
-      `${tag} is not known to have stood for anything but ${answered}; \`holdfast pin ${tag} DIGEST\` takes another one`,
-    )
-  }
-
   async function targetOf(
     key: TagReference,
     to: PinWish['to'],
     signal: AbortSignal,
   ): Promise<Found> {
-    if (to === 'previous') return previous(key)
+    if (to === 'previous') {
+      return findEarlier(key, {
+        history: parts.history(key),
+        standing: book.get(key),
+        isBlocked: digest => book.isBlocked(digest),
+      })
+    }
     if (to !== 'now') {
       const target =
         parts.describe(to) ?? parts.history(key).find(({ digest }) => digest === to) ?? to
@@ -259,7 +225,8 @@ export function createPins(parts: PinParts): Pins {
       const standing = book.get(key)
       terms.check(standing)
       if (!isSame(standing, target, wish)) await ledger.setPin(key, target, detailsOf(wish))
-      const isFetching = !image.isComplete && isServed(target) && parts.complete(key, target.digest)
+      const isFetching =
+        !image.isComplete && !book.isBlocked(target.digest) && parts.complete(key, target.digest)
       return acknowledged(key, standing, terms, { ...image, isFetching })
     },
     async tryOut(key, wish, signal) {
