@@ -30,7 +30,7 @@ import {
 import type { WarmJob } from './warm-job.ts'
 import { countImage, countShare } from './warm-progress.ts'
 import { isSettled, type Share } from './warm-share.ts'
-import { createTurns } from './warm-turns.ts'
+import { createWarmTurns } from './warm-turns.ts'
 
 /** This node's work on one job. */
 export interface WarmRun {
@@ -104,7 +104,7 @@ export function startWarmRun(
       : before.countedSinceMs
   let totals = { bytes: isLost ? 0 : (before?.bytes ?? 0), totalBytes: before?.totalBytes ?? 0 }
 
-  const turns = createTurns(entries, {
+  const turns = createWarmTurns(entries, {
     concurrency: job.concurrency,
     isOpen: entry => !isSettled(entry) || isInDoubt(entry),
     dueMs: ({ notBeforeMs, reference }) =>

@@ -3,7 +3,7 @@ import type { Timers } from '../ports/timers.ts'
 import { rankOf, type WarmEntry } from './warm-entry.ts'
 
 /** Whose turn it is among a job's images. */
-export interface Turns {
+export interface WarmTurns {
   /** Looks whose it is. */
   wake(afterMs: number): void
   isRunning(entry: WarmEntry): boolean
@@ -13,8 +13,8 @@ export interface Turns {
   stop(): Promise<void>
 }
 
-/** Works on images that are due, so many at the same time, while no client downloads: {@link Turns.wake} after that. */
-export function createTurns(
+/** Works on images that are due, so many at the same time, while no client downloads: {@link WarmTurns.wake} after that. */
+export function createWarmTurns(
   entries: readonly WarmEntry[],
   parts: {
     readonly concurrency: number
@@ -29,7 +29,7 @@ export function createTurns(
     readonly clock: Pick<Clock, 'monotonicMs'>
     readonly timers: Timers
   },
-): Turns {
+): WarmTurns {
   const { isOpen, dueMs, clock, timers } = parts
   const running = new Map<WarmEntry, { readonly ended: Promise<void>; stop(): void }>()
   let cancelTimer = () => {}

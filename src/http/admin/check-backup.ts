@@ -8,7 +8,7 @@ import { readPinTarget } from './restore-steps.ts'
 
 /**
  * Reads what the entries of a backup are of, before any of them is said: a file in which a digest, a tag or the id of a node was cut or
- * mistyped is no backup. Throws `QueryFault` of the first such entry. There may be hundreds of thousands.
+ * mistyped is no backup. Throws `QueryFault` of the first such entry. There may be tens of thousands.
  */
 export async function checkBackup({ bans, blocks, pins }: RestoreBody): Promise<void> {
   const turns = createTurns()
