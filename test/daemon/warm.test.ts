@@ -209,7 +209,8 @@ t.test('what the ledger said is asked again while the job waits for another imag
   t.notMatch(imageIn(over), { reason: /./ })
 })
 
-t.test('what nobody holds of it is waited for, and named', async t => {
+/** A node that fetches nothing of which no client asks. */
+async function startLazy(t: Test) {
   const registry = await registryWith(t)
   const dir = t.testdir()
   const node = await startNode(registry, dir, {
@@ -217,6 +218,11 @@ t.test('what nobody holds of it is waited for, and named', async t => {
   })
   t.teardown(() => node.close())
   const api = await apiOf(node, dir)
+  return { registry, node, api }
+}
+
+t.test('what nobody holds of it is waited for, and named', async t => {
+  const { registry, node, api } = await startLazy(t)
   await node.ask('lab/one/manifests/v1', { method: 'HEAD' })
   const { digest, config, layers } = one.for('linux/amd64')
   t.equal((await node.ask(`lab/one/manifests/${digest}`)).status, 200)
@@ -237,13 +243,7 @@ t.test('what nobody holds of it is waited for, and named', async t => {
 })
 
 t.test('a pin that nobody holds is fetched once its registry is there', async t => {
-  const registry = await registryWith(t)
-  const dir = t.testdir()
-  const node = await startNode(registry, dir, {
-    store: { completeTags: false, minFreeBytes: '1MiB' },
-  })
-  t.teardown(() => node.close())
-  const api = await apiOf(node, dir)
+  const { registry, api } = await startLazy(t)
   const image = `${registry.host}/lab/one:v1`
   const body = { to: one.digest, allowIncomplete: true }
   await registry.refuse()
