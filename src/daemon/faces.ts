@@ -28,8 +28,8 @@ import type { LogLevelSwitch } from './log-level.ts'
 import type { JoinedMesh } from './mesh.ts'
 import { operatorVoice, wireClusterMode, wireExclusions, wireKeeps, wirePins } from './operator.ts'
 import { wireRuntimes } from './pods.ts'
-import { createReachOf } from './reach-of.ts'
 import { createReadiness } from './readiness.ts'
+import { createRegistryReach } from './registry-reach.ts'
 import { wireReport } from './report.ts'
 import type { Pull } from './resolution.ts'
 import { wireTags } from './tags.ts'
@@ -105,7 +105,7 @@ export async function openFaces(
     self: parts.database.replication.origin,
     content: parts.content,
     manifests: parts.pull.manifests,
-    reachOf: createReachOf(parts),
+    reachOf: createRegistryReach(parts),
     running: parts.running,
     listRunning: runtimes.listRunning,
     isBanned: parts.database.replication.isBanned,

@@ -9,7 +9,6 @@ import { createPins, type Pins } from '../keep/pins.ts'
 import { formatTag } from '../oci/reference.ts'
 import { isAbsent } from '../pull/absent.ts'
 import { createAskPresence } from '../pull/ask-presence.ts'
-import { createReachOf } from '../pull/reach-of.ts'
 import type { StoreCopies } from '../sync/store-copies.ts'
 import type { FaceParts } from './faces.ts'
 import { eachTarget } from './ledger-roots.ts'
@@ -34,9 +33,8 @@ export function wirePins({
   content,
   pull,
   upstreams: { upstream },
-  mode,
   mesh,
-}: Pick<FaceParts, 'database' | 'content' | 'pull' | 'upstreams' | 'mode' | 'mesh'>): Pins {
+}: Pick<FaceParts, 'database' | 'content' | 'pull' | 'upstreams' | 'mesh'>): Pins {
   const { isOperator, storeCopies } = operatorVoice(mesh)
   return createPins({
     ledger: database.ledger,
@@ -47,7 +45,7 @@ export function wirePins({
       book: database.pins,
       seenIn: content.graph.seenIn,
       askPresence: createAskPresence(
-        { graph: content.graph, upstream, reachOf: createReachOf(upstream, mode) },
+        { graph: content.graph, upstream, reachOf: pull.reachOf },
         { deadlineMs: presenceMs },
       ),
     }),

@@ -28,7 +28,7 @@ import type { Manifests } from '../pull/get-manifest.ts'
 import { imageParts } from '../pull/image-parts.ts'
 import type { Content } from './content.ts'
 import { eachTarget } from './ledger-roots.ts'
-import { createReachOf, type ReachOfParts } from './reach-of.ts'
+import { createRegistryReach, type RegistryReachParts } from './registry-reach.ts'
 import type { PullMesh } from './resolution.ts'
 
 /** Nodes that are slow to say what they hold are waited for so long, ms. */
@@ -85,7 +85,7 @@ function wireSurvey(
 /** Has this node answer others that make a report. */
 export function surveyAnswers(
   config: Pick<Config, 'platforms' | 'store'>,
-  parts: ReachOfParts & {
+  parts: RegistryReachParts & {
     readonly database: { readonly ledger: Pick<TagLedger, 'pin' | 'history'> }
     readonly content: SurveyedContent
   },
@@ -94,7 +94,7 @@ export function surveyAnswers(
   const own = wireSurvey(config, {
     ledger: database.ledger,
     content,
-    reachOf: createReachOf(parts),
+    reachOf: createRegistryReach(parts),
   })
   return new Map([[surveySubject, createSurveyAnswer(own)]])
 }

@@ -25,7 +25,7 @@ import { createPeerAccess, type Mesh } from '../pull/peer-access.ts'
 import { resolveSubject } from '../pull/peer-word.ts'
 import { mayServe, type SettingsOf } from '../pull/policy.ts'
 import { createPullImage, type PullImage } from '../pull/pull-image.ts'
-import { createReachOf } from '../pull/reach-of.ts'
+import { createReachOf, type ReachOf } from '../pull/reach-of.ts'
 import { createRefreshBehind } from '../pull/refresh-behind.ts'
 import { createRefreshTag, type RefreshTag } from '../pull/refresh-tag.ts'
 import { createManifestRelay, relaySubject } from '../pull/relay-manifest.ts'
@@ -61,6 +61,7 @@ export interface Pull {
   readonly incompleteImages: () => number
   readonly isInReach: InReach['isInReach']
   readonly settingsOf: SettingsOf
+  readonly reachOf: ReachOf
   readonly complete: Completing['complete']
   readonly canBeHad: Completing['canBeHad']
   /** What other nodes are answered with. */
@@ -280,6 +281,7 @@ export function wirePull(
     incompleteImages: pending,
     isInReach: inReach.isInReach,
     settingsOf,
+    reachOf,
     complete,
     canBeHad,
     pullImage: createPullImage({ resolveTag, completeness, manifests, blobs }),

@@ -20,7 +20,6 @@ import type { Mode } from '../ports/mode.ts'
 import { stopAll } from '../ports/stop-all.ts'
 import { systemTimers } from '../ports/timers.ts'
 import type { WordBook } from '../ports/word-book.ts'
-import { createReachOf } from '../pull/reach-of.ts'
 import type { Content } from './content.ts'
 import { holdingMesh, onOthers } from './keep-mesh.ts'
 import type { JoinedMesh } from './mesh.ts'
@@ -75,10 +74,9 @@ export function openWarm(
   const isForOthers = (repository: Repository): boolean =>
     !isReachedHere(repository) &&
     members.alive().some(member => mayReach(member, repository.registry))
-  const reachOf = createReachOf(upstreams.upstream, parts.mode)
   const isAway = (repository: Repository): boolean => {
     if (parts.mode() === 'offline') return true
-    const reach = reachOf(repository)
+    const reach = pull.reachOf(repository)
     const isDown = reach.state === 'down' && clock.wallMs() - reach.sinceMs >= awayMs
     return isDown && !isForOthers(repository)
   }

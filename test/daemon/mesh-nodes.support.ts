@@ -4,7 +4,7 @@ import { readUpstreamFiles } from '../../src/adapters/registry/upstream-files.ts
 import { openLedger } from '../../src/adapters/sqlite/open.ts'
 import { openContent } from '../../src/daemon/content.ts'
 import { openRunning } from '../../src/daemon/pods.ts'
-import { createReachOf } from '../../src/daemon/reach-of.ts'
+import { createRegistryReach } from '../../src/daemon/registry-reach.ts'
 import { openRepair } from '../../src/daemon/repair.ts'
 import { surveyAnswers, wireReport } from '../../src/daemon/report.ts'
 import { wirePull } from '../../src/daemon/resolution.ts'
@@ -157,7 +157,7 @@ async function openNode(
     self: id,
     content,
     manifests: pull.manifests,
-    reachOf: createReachOf(reaching),
+    reachOf: createRegistryReach(reaching),
     running,
     listRunning: async () => ({ images: [], nodes: [] }),
     isBanned: database.replication.isBanned,

@@ -4,7 +4,7 @@ import type { Mode } from '../ports/mode.ts'
 import type { EndpointState, Upstream } from '../ports/upstream.ts'
 
 /** What telling whether registries can be reached needs. */
-export interface ReachOfParts {
+export interface RegistryReachParts {
   readonly upstreams: {
     readonly upstream: Pick<Upstream, 'isConfigured' | 'endpoints' | 'heardAtMs'>
   }
@@ -13,11 +13,11 @@ export interface ReachOfParts {
 }
 
 /** Tells whether this node can fetch from a registry now, out of what it knows. */
-export function createReachOf({
+export function createRegistryReach({
   upstreams: { upstream },
   mode,
   clock,
-}: ReachOfParts): (registry: string) => RegistryReach {
+}: RegistryReachParts): (registry: string) => RegistryReach {
   return registry => {
     if (!upstream.isConfigured(registry)) return { state: 'unconfigured', forMs: undefined }
     if (mode() === 'offline') return { state: 'offline', forMs: undefined }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createReachOf } from '../../src/daemon/reach-of.ts'
+import { createRegistryReach } from '../../src/daemon/registry-reach.ts'
 import type { Mode } from '../../src/ports/mode.ts'
 import type { EndpointState } from '../../src/ports/upstream.ts'
 import { createMovableClock } from '../support/movable-clock.ts'
@@ -20,7 +20,7 @@ const reach = (
   endpoints: readonly EndpointState[],
   { mode = 'auto', heardForMs }: { mode?: Mode; heardForMs?: number } = {},
 ) =>
-  createReachOf({
+  createRegistryReach({
     upstreams: {
       upstream: {
         isConfigured: registry => registry === 'reg.test',
