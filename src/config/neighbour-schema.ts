@@ -87,7 +87,7 @@ export const containerdSchema = group(
     socket: Type.Optional(
       ofKind('path', {
         description:
-          'Its socket; needed with store.kind containerd. Default: looked for, that of K3s and RKE2 included. In a container mount the directory that holds it, not the socket.',
+          'Its socket; needed with store.kind containerd. Default: looked for, that of K3s, RKE2 and k0s included. In a container mount the directory that holds it, not the socket.',
       }),
     ),
     namespace: text('Its namespace that holds the images.', { default: 'k8s.io' }),

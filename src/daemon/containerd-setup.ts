@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { judgeEmbedded } from '../adapters/containerd-setup/check.ts'
 import {
   editRegistries,
   namedRegistries,
@@ -15,6 +16,7 @@ import {
 } from '../adapters/containerd-setup/hosts-toml.ts'
 import { inTurn } from '../adapters/containerd-setup/in-turn.ts'
 import { installHosts } from '../adapters/containerd-setup/install.ts'
+import { embeddedRegistries } from '../adapters/containerd-setup/k3s-embedded.ts'
 import type { ContainerdPlace } from '../adapters/containerd-setup/locate.ts'
 import { writeRegistriesConf } from '../adapters/containerd-setup/registries-conf.ts'
 import { readStatus } from '../adapters/containerd-setup/status.ts'
@@ -73,7 +75,11 @@ async function install(
   const order = { certsDir, registries: own, mirror, fallback, prepend, force }
   const items = await installHosts(order)
   const isRefused = items.some(({ outcome }) => outcome === 'refused')
-  const notes = [...notesAbout(place, fallback, own), ...notesAboutK3s(place, others, fallback)]
+  const notes = [
+    ...notesAbout(place, fallback, own),
+    ...notesAboutK3s(place, others, fallback),
+    ...(await notesAboutEmbedded(place, others)),
+  ]
   if (registriesYaml === undefined || others.length === 0 || isRefused) return { items, notes }
   const edit = await editRegistries(registriesYaml, others, mirror.url, { write })
   return { items, edit, notes }
@@ -162,7 +168,7 @@ function accessTo(name: string, upstreams: UpstreamsSettings): RegistryAccess {
 }
 
 function notesAbout(
-  { config, configFile, certsDir }: ContainerdPlace,
+  { kind, config, configFile, settingsFile, certsDir }: ContainerdPlace,
   fallback: Fallback,
   registries: readonly RegistryAccess[],
 ): readonly string[] {
@@ -179,7 +185,7 @@ function notesAbout(
   }
   if (config !== undefined && !config.configPath.includes(certsDir)) {
     notes.push(
-      `${configFile} does not name ${certsDir} as config_path of its registries: before 2.2 containerd does not read it; set it and restart containerd`,
+      `${configFile} does not name ${certsDir} as config_path of its registries: before 2.2 containerd does not read it; set it${settingsFile === configFile ? '' : ` in ${settingsFile}`} and restart ${kind}`,
     )
   }
   return notes
@@ -200,4 +206,15 @@ function notesAboutK3s(
     restart,
     `${list}: the registry itself stands behind the mirror, unless ${kind} runs with --disable-default-registry-endpoint: ${fallback} is not to be had there`,
   ]
+}
+
+/** What `check` says of registries that the nodes of K3s answer first, said at once. */
+async function notesAboutEmbedded(
+  { certsDir, registriesYaml }: ContainerdPlace,
+  named: readonly string[],
+): Promise<readonly string[]> {
+  if (registriesYaml === undefined || named.length === 0) return []
+  const embedded = await embeddedRegistries(registriesYaml, await readStatus(certsDir, named))
+  const findings = judgeEmbedded(embedded.filter(registry => named.includes(registry)))
+  return findings.map(({ what, fix }) => `${what}; ${fix}`)
 }

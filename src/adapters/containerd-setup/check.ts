@@ -51,8 +51,7 @@ export async function askContainerd(
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error
     const reason = await whySilent(socket, error.message)
-    const service = kind === 'containerd' ? 'containerd' : kind
-    const fix = `is ${service} running with its CRI plugin, and is containerd.socket its socket? Run this as root`
+    const fix = `is ${kind} running with its CRI plugin, and is containerd.socket its socket? Run this as root`
     return {
       version: undefined,
       running: undefined,
@@ -97,7 +96,7 @@ export function judgeConfig(place: ContainerdPlace, answered: Answered): readonl
 }
 
 function judgePath(
-  { config, certsDir, configFile }: ContainerdPlace,
+  { kind, config, certsDir, configFile, settingsFile }: ContainerdPlace,
   dirs: readonly string[],
   version: string | undefined,
   source: string,
@@ -111,7 +110,7 @@ function judgePath(
   const section = isAtLeast(version, 2, 0)
     ? "[plugins.'io.containerd.cri.v1.images'.registry]"
     : '[plugins."io.containerd.grpc.v1.cri".registry]'
-  const fix = `in ${configFile}, under ${section}: config_path = "${certsDir}"; then restart containerd`
+  const fix = `in ${settingsFile}, under ${section}: config_path = "${certsDir}"; then restart ${kind}`
   if (dirs.length > 0) {
     const what = `config_path is ${dirs.join(':')}, and not ${certsDir} (${source})`
     return fault('config-path', what, `set containerd.certsDir to the first of these, or ${fix}`)

@@ -37,6 +37,24 @@ t.test('K3s is found, unless other directories are named', async t => {
   t.match(await locateContainerd(named, t.testdir({})), { kind: 'rke2' })
 })
 
+t.test('k0s is found; what is added to its configuration goes beside it', async t => {
+  const root = t.testdir({ etc: { k0s: { 'containerd.d': {} } } })
+  const certsDir = '/etc/k0s/containerd.d/certs.d'
+  t.match(await locateContainerd(nothing, root), {
+    kind: 'k0s',
+    certsDir: join(root, certsDir),
+    socket: join(root, '/run/k0s/containerd.sock'),
+    configFile: join(root, '/etc/k0s/containerd.toml'),
+    settingsFile: join(root, '/etc/k0s/containerd.d/holdfast.toml'),
+    registriesYaml: undefined,
+  })
+  const named = { ...nothing, certsDir, configFile: '/etc/k0s/containerd.toml' }
+  t.match(await locateContainerd(named, root), { kind: 'k0s' })
+  const elsewhere = { ...nothing, configFile: '/etc/containerd/config.toml' }
+  const { kind, configFile, settingsFile } = await locateContainerd(elsewhere, root)
+  t.strictSame([kind, settingsFile], ['containerd', configFile])
+})
+
 /** The section by the version of the file. */
 const sections = {
   1: '[plugins.cri.registry]',

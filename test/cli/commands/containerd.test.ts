@@ -147,6 +147,16 @@ t.test('on K3s, what registries.yaml names is edited there, and all else has a f
   t.equal(read(), named)
 })
 
+t.test('install tells where the nodes of K3s are asked before the mirror', async t => {
+  const { run, root } = scene(t, 'certs.d', named)
+  writeFileSync(join(root, 'config.yaml'), 'embedded-registry: true\n')
+  t.match(await run('install'), {
+    code: 0,
+    out: /asks its own nodes before the mirror for docker\.io, .*; take these out/,
+  })
+  t.notMatch((await run('install', 'registry.lab')).out, 'its own nodes')
+})
+
 t.test('print shows what every program is to read, and writes nothing', async t => {
   const { run, certsDir } = scene(t)
   t.match(await run('print', 'docker.io', '--fallback', 'none'), {
