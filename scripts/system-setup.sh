@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the system tests need on Debian: the distribution's packages, and containerd 1.7 and 2.1 of later releases beside
 # the 1.6 of this one. Nothing is replaced: the newer binaries, buildah, whose package would renew login and passwd, qemu,
-# whose package would change how the machine starts programs, and schemathesis go to a cache folder of their own. Needs root.
+# whose package would change how the machine starts programs, Docker, podman and schemathesis go to a cache folder of their own. Needs root.
 set -euo pipefail
 
 cache=${HOLDFAST_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-test}
@@ -26,17 +26,28 @@ fetch() { # RELEASE VERSION
 fetch trixie 1.7
 fetch forky 2.1
 
+download() { # DIR PACKAGE: as it is packed, into DIR
+  local apt=(apt-get -qq -o APT::Sandbox::User=root)
+  (cd "$1" && { "${apt[@]}" download "$2" || { apt-get update -qq && "${apt[@]}" download "$2"; }; })
+}
 take() { # PACKAGE PROGRAM: the program out of its package, which is not installed
   [ ! -x "$cache/bin/$2" ] || return 0
-  local work apt=(apt-get -qq -o APT::Sandbox::User=root)
+  local work
   work=$(mktemp -d)
   chmod 755 "$work"
-  (cd "$work" && { "${apt[@]}" download "$1" || { apt-get update -qq && "${apt[@]}" download "$1"; }; } && dpkg-deb -x "$1"_*.deb unpacked)
+  download "$work" "$1"
+  dpkg-deb -x "$work/$1"_*.deb "$work/unpacked"
   cp "$work/unpacked/usr/bin/$2" "$cache/bin/"
   rm -rf "$work"
 }
 take buildah buildah
 take qemu-user-static qemu-aarch64-static
+# Docker and podman are installed on machines of the tests alone, on which they start services; their libraries are those of this one.
+install_missing libglib2.0-0
+mkdir -p "$cache/debs"
+for package in docker.io podman conmon libsubid4; do
+  compgen -G "$cache/debs/${package}_*.deb" >/dev/null || download "$cache/debs" "$package"
+done
 if ! "$cache/schemathesis/bin/schemathesis" --version 2>/dev/null | grep -qF "$schemathesis"; then
   rm -rf "$cache/schemathesis"
   /usr/bin/python3 -m venv "$cache/schemathesis"

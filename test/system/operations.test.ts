@@ -1,22 +1,16 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { makeImage } from '../support/image.ts'
 import { writeArchive } from './support/archive.ts'
 import { buildDeb } from './support/built-deb.ts'
+import { readBlocks } from './support/page-blocks.ts'
 import { run, until } from './support/process.ts'
 import { requireSystem } from './support/requirements.ts'
 import { type SystemdMachine, startSystemd } from './support/systemd-machine.ts'
 
 requireSystem()
-
-/** A block of `docs/operations.md`: what is to be typed, and where. */
-interface Block {
-  readonly heading: string
-  readonly machine: Name
-  readonly script: string
-}
 
 type Name = 'bridge' | 'galley'
 
@@ -89,18 +83,6 @@ const sections: Readonly<Record<string, Section>> = {
   },
 }
 
-function blocksOf(markdown: string): readonly Block[] {
-  return markdown.split(/^## /m).flatMap(section => {
-    const heading = section.slice(0, section.indexOf('\n'))
-    const fences = section.matchAll(/^```sh (bridge|galley)\n(.*?)^```$/gms)
-    return [...fences].map(([, machine, script = '']) => ({
-      heading,
-      machine: machine === 'bridge' ? 'bridge' : 'galley',
-      script,
-    }))
-  })
-}
-
 const dir = await mkdtemp(join(tmpdir(), 'holdfast-operations-'))
 t.teardown(() => rm(dir, { recursive: true, force: true }))
 const stick = join(dir, 'stick')
@@ -142,14 +124,14 @@ t.test('what docs/operations.md says to type does what it says', async t => {
     until(`on ${name} \`${command}\` says ${what}`, async () =>
       what.test(await sh(name, command).catch(String)),
     )
-  const page = await readFile(join(import.meta.dirname, '../../docs/operations.md'), 'utf8')
-  const byHeading = Map.groupBy(blocksOf(page), ({ heading }) => heading)
+  const byHeading = Map.groupBy(await readBlocks('operations.md'), ({ heading }) => heading)
   t.same([...byHeading.keys()], Object.keys(sections), 'each section is looked at')
 
   for (const [heading, blocks] of byHeading) {
     const { before = {}, says = [], after = [] } = sections[heading] ?? {}
     let said = ''
-    for (const [i, { machine, script }] of blocks.entries()) {
+    for (const [i, { info, script }] of blocks.entries()) {
+      const machine = info as Name
       await comesTrue([machine, 'holdfast status || true', /ready|offline/])
       if (before[i] !== undefined) await comesTrue(before[i])
       said += await sh(machine, `cd /root\n${script}`)

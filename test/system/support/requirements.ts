@@ -1,6 +1,6 @@
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, globSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { basename, delimiter, join } from 'node:path'
 
 /** Where scripts/system-setup.sh put the containerd versions. */
 export const cacheDir =
@@ -12,6 +12,9 @@ export type ContainerdVersion = (typeof containerdVersions)[number]
 
 /** Out of its package, not installed. */
 export const buildah: string = join(cacheDir, 'bin', 'buildah')
+
+/** Packages of Docker and podman with what they need, for machines of the tests: they are not installed on this one. */
+export const enginePackages: readonly string[] = globSync(join(cacheDir, 'debs', '*.deb'))
 
 /** Runs programs of 64-bit ARM. */
 export const emulator: string = join(cacheDir, 'bin', 'qemu-aarch64-static')
@@ -66,12 +69,15 @@ const files: readonly (readonly [name: string, path: string])[] = [
   ...Object.entries(chartTools),
 ]
 
+const engines = ['docker.io', 'podman', 'conmon', 'libsubid4']
+
 /** Throws one error that names everything that is missing and how to get it. */
 export function requireSystem(): void {
   const missing = [
     ...(process.getuid?.() === 0 ? [] : ['root (containerd, network namespaces)']),
     ...commands.filter(name => !onPath(name)),
     ...files.filter(([, path]) => !existsSync(path)).map(([name]) => name),
+    ...engines.filter(name => !enginePackages.some(path => basename(path).startsWith(`${name}_`))),
   ]
   if (missing.length > 0) {
     throw new Error(
