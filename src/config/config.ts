@@ -43,6 +43,7 @@ export interface Config
   readonly node: {
     readonly name: string
     readonly zone: string | undefined
+    readonly zoneLabel: string | undefined
     readonly image: string | undefined
   }
   readonly platforms: readonly Platform[]
@@ -63,7 +64,12 @@ export function completeConfig(
   )
   return {
     ...values,
-    node: { name: node.name ?? hostname(), zone: node.zone, image: node.image },
+    node: {
+      name: node.name ?? hostname(),
+      zone: node.zone,
+      zoneLabel: node.zoneLabel,
+      image: node.image,
+    },
     platforms: values.platforms ?? [hostPlatform()],
     admin: { ...admin, tokenFile: admin.tokenFile ?? join(dataDir, 'admin.token') },
     store: { ...store, dir: store.dir ?? join(dataDir, 'blobs') },

@@ -31,6 +31,11 @@ const configSchema = group('Configuration of Holdfast.', {
     zone: Type.Optional(
       text('Site or rack; nodes of one zone are near each other. Default: none.'),
     ),
+    zoneLabel: Type.Optional(
+      text(
+        'In a pod of Kubernetes without zone: the label of its Node object, called node.name, that tells it, as in topology.kubernetes.io/zone. Asked at the start, for a second at most; while nobody answers the zone is what it was last. Default: not asked.',
+      ),
+    ),
     image: Type.Optional(
       ofKind('image', {
         description:

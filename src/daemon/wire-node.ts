@@ -18,6 +18,7 @@ import { openContent } from './content.ts'
 import { type Addresses, openFaces } from './faces.ts'
 import { createLogLevel } from './log-level.ts'
 import type { JoinedMesh, MeshParts } from './mesh.ts'
+import { readOwnZone } from './own-zone.ts'
 import { openPods, openRunning } from './pods.ts'
 import { openRepair } from './repair.ts'
 import { wirePull } from './resolution.ts'
@@ -43,16 +44,18 @@ const ageOutEveryMs = 3_600_000
 
 /** Puts a node together around its ledger and lets it listen; the store is read while the ledger is still being opened. */
 export async function wireNode(
-  config: Config,
+  configured: Config,
   { upstreamFiles, opening, clock, log, version }: WireParts,
   owned: AsyncDisposableStack,
 ): Promise<WiredAddresses> {
   const metrics = createMetrics({ version })
-  const tracer = await openTracing(config, { version }, owned)
-  const storing = openStore(config, { metrics, tracer, clock, log }, owned)
+  const tracer = await openTracing(configured, { version }, owned)
+  const storing = openStore(configured, { metrics, tracer, clock, log }, owned)
   await Promise.allSettled([opening, storing]) // neither is left on its way when the other fails
   const database = await opening
   const opened = await storing
+  const zone = await readOwnZone(configured, { settings: database.durable, log })
+  const config: Config = { ...configured, node: { ...configured.node, zone } }
   const { ledger } = database
   startAgeing(ledger, log, owned)
   const pods = openPods(config, { database, clock, log }, owned)

@@ -63,6 +63,16 @@ t.test('the chart puts a mirror on every node, and takes it away again', async t
     t.match(await testRelease(cluster), /Phase:\s+Succeeded.*POD LOGS: holdfast-check\n.+/s)
   })
 
+  await t.test('a node is in the zone that a label of its Node object says', async t => {
+    for (const { name } of nodes) await cluster.kubectl('label', `node/${name}`, `deck=of-${name}`)
+    await release.upgrade({ 'config.node.zoneLabel': 'deck' })
+    const [first, second] = nodes as [ClusterNode, ClusterNode]
+    t.match(await release.holdfast(first, 'config'), `zone: of-${first.name}`)
+    await until('the others know', async () =>
+      (await release.holdfast(second, 'peers')).includes(`of-${first.name}`),
+    )
+  })
+
   await t.test('a node that joins later is served, and no other is started anew', async t => {
     const uids = () =>
       Promise.all(

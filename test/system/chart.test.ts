@@ -31,6 +31,7 @@ const variants: Readonly<Record<string, object>> = {
   },
   'by the API server': { config: service },
   annotated: { config: { mesh: { kubernetes: { annotation: 'holdfast/mesh' } } } },
+  'zone by a label': { config: { node: { zoneLabel: 'topology.kubernetes.io/zone' } } },
   warmed: { warm: { enabled: true, images: ['docker.io/library/nginx:1.27', 'redis:7'] } },
   carried: {
     'paths.drop': '/srv/drop',
@@ -68,7 +69,7 @@ function keepsPromises(t: Test, rendering: Rendering): void {
   const pod = podOf(rendering)
   const [init, main] = containersOf(rendering)
   const config = configOf(rendering)
-  const asksKubernetes = config.mesh.kubernetes !== undefined
+  const asksKubernetes = config.mesh.kubernetes !== undefined || config.node.zoneLabel !== undefined
   t.equal(pod.automountServiceAccountToken, asksKubernetes, 'a token only for who asks')
   const rules = rendering.objects.filter(({ kind }) => /Role/.test(kind)).filter(isNoHook)
   t.equal(rules.length > 0, asksKubernetes, 'and rules')
@@ -159,6 +160,25 @@ t.test('what is written in config goes before what the chart works out', async t
   t.equal(containersOf(rendering)[1].ports?.find(({ name }) => name === 'mirror')?.hostPort, 6050)
   t.notMatch(containersOf(rendering)[1].securityContext, { privileged: true })
   t.notOk(containersOf(rendering)[1].env.some(({ name }) => /ZONE/.test(name)))
+})
+
+t.test('Node objects are read and written where that is configured, and no more', async t => {
+  const verbsOf = async (config: object) => {
+    const rendering = await render({ config })
+    const roles = rendering.all('ClusterRole').filter(isNoHook)
+    const env = containersOf(rendering)[1].env.map(({ name }) => name)
+    t.equal(env.includes('HOLDFAST_NODE__ZONE'), !('node' in config))
+    return roles.flatMap(role =>
+      (role['rules'] as { verbs: string[] }[]).flatMap(rule => rule.verbs),
+    )
+  }
+  const node = { zoneLabel: 'rack' }
+  const mesh = { kubernetes: { annotation: 'holdfast/mesh' } }
+  t.strictSame(await verbsOf({}), [])
+  t.strictSame(await verbsOf({ node }), ['get'])
+  t.strictSame(await verbsOf({ mesh }), ['list', 'patch'])
+  t.strictSame(await verbsOf({ node, mesh }), ['get', 'list', 'patch'])
+  t.strictSame(await verbsOf({ node: { ...node, zone: 'deck-3' } }), [])
 })
 
 t.test('the policy admits the ports that are needed, and no other', async t => {

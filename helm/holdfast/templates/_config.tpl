@@ -71,11 +71,28 @@ dropFolder:
 {{- if eq $config.containerd.fallback "auto" -}}yes{{- end -}}
 {{- end -}}
 
-{{- /* Not empty where nodes are looked for by the API server. */ -}}
-{{- define "holdfast.asks-kubernetes" -}}
+{{- /* Name of the Service behind which nodes are looked for by the API server, if any. */ -}}
+{{- define "holdfast.seed-service" -}}
+{{- $mesh := (fromYaml (include "holdfast.config" .)).mesh -}}
+{{- if $mesh.enabled -}}{{- dig "kubernetes" "service" "" $mesh -}}{{- end -}}
+{{- end -}}
+
+{{- /* What is done with Node objects, as JSON; empty: nothing. */ -}}
+{{- define "holdfast.node-verbs" -}}
 {{- $config := fromYaml (include "holdfast.config" .) -}}
-{{- $source := default dict $config.mesh.kubernetes -}}
-{{- if and $config.mesh.enabled (or $source.service $source.annotation) -}}yes{{- end -}}
+{{- $verbs := list -}}
+{{- if and $config.node.zoneLabel (not $config.node.zone) -}}
+{{- $verbs = append $verbs "get" -}}
+{{- end -}}
+{{- if and $config.mesh.enabled (dig "kubernetes" "annotation" "" $config.mesh) -}}
+{{- $verbs = concat $verbs (list "list" "patch") -}}
+{{- end -}}
+{{- if $verbs -}}{{- toJson $verbs -}}{{- end -}}
+{{- end -}}
+
+{{- /* Not empty where the API server is asked for anything. */ -}}
+{{- define "holdfast.asks-kubernetes" -}}
+{{- if or (include "holdfast.seed-service" .) (include "holdfast.node-verbs" .) -}}yes{{- end -}}
 {{- end -}}
 
 {{- /* Not empty where there is a second path; fails where the API server cannot have it. */ -}}

@@ -31,7 +31,8 @@ seLinuxOptions: {{- toYaml . | nindent 2 }}
   valueFrom:
     fieldRef:
       fieldPath: spec.nodeName
-{{- if and .Values.zoneFromNode (not (dig "node" "zone" "" .Values.config)) }}
+{{- $node := (fromYaml (include "holdfast.config" .)).node }}
+{{- if and .Values.zoneFromNode (not $node.zone) (not $node.zoneLabel) }}
 - name: HOLDFAST_NODE__ZONE
   valueFrom:
     fieldRef:

@@ -60,6 +60,7 @@ interface MountedConfig {
   readonly mirror: { readonly tokenFile: string }
   readonly admin: { readonly socket: string }
   readonly mesh: { readonly kubernetes?: object }
+  readonly node: { readonly zoneLabel?: string }
   readonly containerd: { readonly certsDir: string; readonly fallback: string }
   readonly dropFolder?: object
 }
