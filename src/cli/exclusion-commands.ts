@@ -9,15 +9,15 @@ export const exclusionCommands = (askingExitCodes: readonly ExitCode[]): readonl
     asks: true,
     load: () => import('./commands/exclude.ts'),
   } as const
-  const one = { words: { min: 1, max: 1 } } as const
+  const some = { words: { min: 1, max: Number.POSITIVE_INFINITY } } as const
   const none = { words: { min: 0, max: 0 }, usage: '', options: [] } as const
   return [
     {
       ...shared,
-      ...one,
+      ...some,
       name: 'ban',
       summary: 'have every node stop believing and serving a node',
-      usage: 'NODE [--note TEXT]',
+      usage: 'NODE… [--note TEXT]',
       description:
         'For a node that was stolen or lies. What it says of tags no longer counts, what it said before neither, on every node, and nobody ' +
         'connects to it. Nothing is lost: what others say of the same tags comes back into force, and `unban` takes it all back. Whoever holds ' +
@@ -28,10 +28,10 @@ export const exclusionCommands = (askingExitCodes: readonly ExitCode[]): readonl
     },
     {
       ...shared,
-      ...one,
+      ...some,
       name: 'unban',
       summary: 'lift a ban',
-      usage: 'NODE',
+      usage: 'NODE…',
       description: 'What the node says, and said before, counts again.',
       options: [copies],
       examples: [{ line: 'holdfast unban galley', does: '' }],
@@ -47,10 +47,10 @@ export const exclusionCommands = (askingExitCodes: readonly ExitCode[]): readonl
     },
     {
       ...shared,
-      ...one,
+      ...some,
       name: 'block',
       summary: 'have no node answer a tag with a digest',
-      usage: 'DIGEST [--note TEXT]',
+      usage: 'DIGEST… [--note TEXT]',
       description:
         'For an image that must not be run. No tag is answered with it on any node, whatever the registry says: what the tag stood for before ' +
         `is answered, or nothing. Pods that name the digest itself, and nodes that hold the image already, are not stopped by it. ${noteStays}`,
@@ -59,10 +59,10 @@ export const exclusionCommands = (askingExitCodes: readonly ExitCode[]): readonl
     },
     {
       ...shared,
-      ...one,
+      ...some,
       name: 'unblock',
       summary: 'lift a block',
-      usage: 'DIGEST',
+      usage: 'DIGEST…',
       description: 'Tags that stand for the digest are answered with it again.',
       options: [copies],
       examples: [{ line: 'holdfast unblock sha256:…', does: '' }],

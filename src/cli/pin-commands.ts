@@ -70,8 +70,8 @@ export const pinCommands = (askingExitCodes: readonly ExitCode[]): readonly Comm
   {
     name: 'unpin',
     summary: 'let a tag follow its registry again',
-    usage: 'REF',
-    words: { min: 1, max: 1 },
+    usage: 'REF…',
+    words: { min: 1, max: Number.POSITIVE_INFINITY },
     description:
       'Removes the pin on every node: from then on the tag is answered with what its registry says. What the pin kept goes again when room is needed, ' +
       'unless `holdfast keep` keeps it.',

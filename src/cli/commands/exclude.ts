@@ -6,6 +6,7 @@ import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import {
+  type BlockChangeAnswer,
   blockChangeAnswer,
   type ExclusionsAnswer,
   exclusionAnswer,
@@ -23,6 +24,7 @@ import {
   tooFewLines,
 } from '../operator-words.ts'
 import { formatSayer, print, properties } from '../print.ts'
+import { apart, asOne, sayEach } from '../say-each.ts'
 import { sayAgain } from '../standing-word.ts'
 import { columns, type Line } from '../table.ts'
 
@@ -44,40 +46,49 @@ async function change(
   context: CommandContext,
   { path, method, did }: (typeof kinds)[keyof typeof kinds],
 ): Promise<ExitCode> {
-  const { words, options } = context
-  const [word = ''] = words
+  const { options } = context
+  const words = [...new Set(context.words)]
   const copies = readCopies(options['copies'])
   const isNode = path === kinds.ban.path
-  const digest = isNode ? undefined : readDigest(word)
+  // All of them first: nothing is said where one is no digest, or no node.
+  const digests = isNode ? [] : words.map(readDigest)
   const api = createAdminApi(await findAdmin(context))
-  const key = digest ?? (await findNode(api, word, method === 'DELETE'))
-  const at = `${path}/${key}`
-  const answer = await api.change(
-    method,
-    at,
-    {
-      query: { copies },
-      ...(method === 'PUT' && (await sayAgain(api, at, options, exclusionAnswer))),
-    },
-    blockChangeAnswer,
-  )
-  if (method === 'DELETE') {
+  const find = (word: string) => findNode(api, word, method === 'DELETE')
+  const keys: readonly string[] = isNode ? await Promise.all(words.map(find)) : digests
+  const { answers, failure } = await sayEach(keys, async key => {
+    const at = `${path}/${key}`
+    const again = method === 'PUT' && (await sayAgain(api, at, options, exclusionAnswer))
+    const answer = await api.change(method, at, { query: { copies }, ...again }, blockChangeAnswer)
     const kind = isNode ? 'ban' : 'block'
-    mustHaveBeen(answer, `there is no ${kind} of ${key}; \`holdfast ${kind}s\` lists them`)
+    if (method === 'DELETE') {
+      mustHaveBeen(answer, `there is no ${kind} of ${key}; \`holdfast ${kind}s\` lists them`)
+    }
+    return answer
+  })
+  if (answers.length > 0) {
+    const tell = (answer: BlockChangeAnswer) =>
+      changeLines(answer, method === 'PUT' ? isWhat(did, answer) : did, copies)
+    print(context, asOne(answers, keys), () => apart(answers.map(tell)))
   }
-  print(context, answer, () => [
-    `${answer.name == null ? key : `${answer.name} (${key.slice(0, 12)})`} ${method === 'PUT' ? isWhat(did, answer) : did}`,
-    ...properties([
-      ...saidProperties(answer),
-      storedOnProperty(answer.storedOn),
-      heldByProperty(answer),
-    ]),
-    ...beforeLines(answer),
-    ...hitLines(answer),
-    ...tooFewLines(answer, copies),
-  ])
-  return hasEnough(answer, copies) ? 'ok' : 'noAnswer'
+  if (failure !== undefined) throw failure
+  return answers.every(answer => hasEnough(answer, copies)) ? 'ok' : 'noAnswer'
 }
+
+const changeLines = (
+  answer: BlockChangeAnswer,
+  did: string,
+  copies: number | undefined,
+): readonly Line[] => [
+  `${answer.name == null ? answer.key : `${answer.name} (${answer.key.slice(0, 12)})`} ${did}`,
+  ...properties([
+    ...saidProperties(answer),
+    storedOnProperty(answer.storedOn),
+    heldByProperty(answer),
+  ]),
+  ...beforeLines(answer),
+  ...hitLines(answer),
+  ...tooFewLines(answer, copies),
+]
 
 /** The id of a node that is named by it, by its beginning, or by the name it goes by. A ban is also found when nobody knows the node. */
 async function findNode(api: AdminApi, word: string, isBanned: boolean): Promise<string> {

@@ -19,6 +19,7 @@ import {
 } from '../operator-words.ts'
 import { print, properties, readReference } from '../print.ts'
 import { readImageList } from '../read-image-list.ts'
+import { apart, asOne, sayEach } from '../say-each.ts'
 import { sayAgain } from '../standing-word.ts'
 import type { Line } from '../table.ts'
 
@@ -27,34 +28,19 @@ export const run: RunCommand = async context => {
   const copies = readCopies(context.options['copies'])
   const patterns = await readPatterns(context)
   // All of them first: nothing is said where one makes no sense.
-  const paths = patterns.map(keepPath)
+  for (const pattern of patterns) keepPath(pattern)
   const api = createAdminApi(await findAdmin(context))
-  const { answers, failure } = await sayEach(context, api, paths, copies)
+  const { command, options } = context
+  const { answers, failure } = await sayEach(patterns, pattern => {
+    const said = { api, path: keepPath(pattern), query: { copies } }
+    return command === 'keep' ? keep(said, options) : unkeep(said)
+  })
   if (answers.length > 0) {
     const lines = await linesOf(context, api, answers, copies)
-    print(context, paths.length === 1 ? answers[0] : { items: answers }, () => lines)
+    print(context, asOne(answers, patterns), () => lines)
   }
-  if (failure !== undefined) throw withRest(failure, patterns.slice(answers.length))
+  if (failure !== undefined) throw failure
   return answers.every(answer => hasEnough(answer, copies)) ? 'ok' : 'noAnswer'
-}
-
-/** Says one after another, up to the first that fails. */
-async function sayEach(
-  { command, options }: CommandContext,
-  api: AdminApi,
-  paths: readonly string[],
-  copies: number | undefined,
-): Promise<{ readonly answers: readonly KeepChangeAnswer[]; readonly failure?: unknown }> {
-  const answers: KeepChangeAnswer[] = []
-  for (const path of paths) {
-    const said = { api, path, query: { copies } }
-    try {
-      answers.push(command === 'keep' ? await keep(said, options) : await unkeep(said))
-    } catch (failure) {
-      return { answers, failure }
-    }
-  }
-  return { answers }
 }
 
 async function linesOf(
@@ -64,22 +50,14 @@ async function linesOf(
   copies: number | undefined,
 ): Promise<readonly Line[]> {
   const isKeep = context.command === 'keep'
-  const lines: Line[] = []
+  const told: (readonly Line[])[] = []
   for (const answer of answers) {
     const isUnknown = isKeep && answer.tags === 0 && !answer.pattern.includes('*')
     const likely = isUnknown ? await likelyLines(context, api, answer.pattern) : []
     const unknown = isUnknown ? [...(await tellUnknown(api, answer.pattern)), ...likely] : []
-    lines.push(...(lines.length > 0 ? [''] : []), ...tell(answer, { isKeep, unknown, copies }))
+    told.push(tell(answer, { isKeep, unknown, copies }))
   }
-  return lines
-}
-
-/** The failure, and what was not done because of it. @param rest the one that failed, and those after it */
-function withRest(error: unknown, [failed, ...rest]: readonly string[]): unknown {
-  if (!(error instanceof CommandFailure) || rest.length === 0) return error
-  const { code, message, said } = error
-  const told = `${message}; this came of ${failed}, and what was named after it was left as it is: ${rest.join(' ')}`
-  return new CommandFailure(code, told, error, said)
+  return apart(told)
 }
 
 /** Those that are typed are patterns, those of a list images. Throws `CommandFailure` with `usage`. */

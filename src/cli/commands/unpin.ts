@@ -6,18 +6,27 @@ import { pinRemovalAnswer } from '../operator-answers.ts'
 import { hasEnough, mustHaveBeen, readCopies } from '../operator-words.ts'
 import { pinLines, pinPath } from '../pin-words.ts'
 import { print } from '../print.ts'
+import { apart, asOne, sayEach } from '../say-each.ts'
 
-/** `holdfast unpin REF` */
+/** `holdfast unpin REF…` */
 export const run: RunCommand = async context => {
-  const [word = ''] = context.words
-  const path = pinPath(word)
+  const words = [...new Set(context.words)]
+  // All of them first: nothing is said where one is no tag.
+  for (const word of words) pinPath(word)
   const copies = readCopies(context.options['copies'])
   const api = createAdminApi(await findAdmin(context))
-  const answer = await askOfTag(api, word, async () => {
-    const removal = await api.change('DELETE', path, { query: { copies } }, pinRemovalAnswer)
-    mustHaveBeen(removal, `${removal.reference} is not pinned; \`holdfast pins\` lists what is`)
-    return removal
-  })
-  print(context, answer, () => pinLines(answer, copies))
-  return hasEnough(answer, copies) ? 'ok' : 'noAnswer'
+  const { answers, failure } = await sayEach(words, word =>
+    askOfTag(api, word, async () => {
+      const query = { copies }
+      const removal = await api.change('DELETE', pinPath(word), { query }, pinRemovalAnswer)
+      mustHaveBeen(removal, `${removal.reference} is not pinned; \`holdfast pins\` lists what is`)
+      return removal
+    }),
+  )
+  if (answers.length > 0) {
+    const told = () => apart(answers.map(answer => pinLines(answer, copies)))
+    print(context, asOne(answers, words), told)
+  }
+  if (failure !== undefined) throw failure
+  return answers.every(answer => hasEnough(answer, copies)) ? 'ok' : 'noAnswer'
 }

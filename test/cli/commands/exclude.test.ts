@@ -47,6 +47,21 @@ t.test('a node is banned by its name, its id or the beginning of it', async t =>
   }
 })
 
+t.test('several are said with one command, once all of them are known', async t => {
+  const { env, asked } = await start(t)
+  const changed = () =>
+    asked.filter(({ method }) => method !== 'GET').map(({ url }) => url.pathname.split('/').at(-1))
+  const other = `sha256:${'0'.repeat(64)}`
+  const { out } = await cli(['unblock', digest, other], { env })
+  t.equal(out.match(/is no longer blocked\n/g)?.length, 2)
+  t.strictSame(changed(), [digest, other])
+  t.match(await cli(['ban', 'galley', 'bridge'], { env }), { code: 0 })
+  t.strictSame(changed().slice(2), [galley, bridge])
+  t.match(await cli(['ban', 'galley', 'sail'], { env }), { code: 1, err: /which node is "sail"/ })
+  t.match(await cli(['block', digest, 'sha256:c'], { env }), { code: 2 })
+  t.equal(changed().length, 4)
+})
+
 t.test('what is blocked or banned again keeps its note, and since when', async t => {
   const standing = { ...item, key: digest, version: 'v1' }
   const answer = { ...standing, changed: false, storedOn }
@@ -113,7 +128,7 @@ t.test('a node that is known is told by its name', async t => {
   const { env } = await scriptAdmin(t, ({ pathname }) =>
     pathname === '/api/v1/peers'
       ? [200, meshAnswer]
-      : [200, { key: galley, name: 'galley', storedOn }],
+      : [200, { key: bridge, name: 'galley', storedOn }],
   )
   t.match(await cli(['ban', 'bridge'], { env }), { out: /^galley \(cdcdcdcdcdcd\) is banned\n/ })
 })

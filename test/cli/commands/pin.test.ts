@@ -153,6 +153,26 @@ t.test('a tag is let go', async t => {
   t.match(asked[0], { method: 'DELETE', url: { pathname: path }, body: undefined })
 })
 
+t.test('several are let go with one command, up to the one that is not pinned', async t => {
+  const { env, changes } = await scriptAdmin(t, ({ pathname }) => {
+    const reference = decodeURIComponent(pathname.split('/').at(-1) ?? '')
+    const removed = { reference, standing: 'removed', changed: !reference.includes('redis') }
+    return [200, { ...change, ...removed, digest: undefined, note: undefined }]
+  })
+  const both = await cli(['unpin', 'nginx', 'alpine', 'nginx'], { env })
+  t.match(both, {
+    code: 0,
+    out: /nginx:latest is no longer pinned\n[\s\S]*\n\n\S+alpine:latest is no/,
+  })
+  t.equal(changes().length, 2)
+  const words = ['unpin', 'nginx', 'redis', 'alpine']
+  const { code, out, err } = await cli(words, { env })
+  t.match({ code, out }, { code: 1, out: /nginx:latest is no longer pinned/ })
+  t.match(err, /is not pinned; [\s\S]*this came of redis, and what .* left as it is: alpine\n$/)
+  t.match(await cli(['unpin', 'nginx', 'UPPER'], { env }), { code: 2, out: '' })
+  t.equal(changes().length, 4)
+})
+
 t.test('a refusal has an exit code of its own, and the words of the node', async t => {
   for (const [status, code, words] of [
     [409, 8, /refused: nobody holds it/],
