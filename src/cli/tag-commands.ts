@@ -9,6 +9,7 @@ const searching: readonly Option[] = [
     value: 'TEXT',
     summary: 'those that begin so, as they are listed: docker.io/library/ng',
   },
+  { name: 'contains', value: 'TEXT', summary: 'those with that anywhere in them: nginx, -rc1' },
   {
     name: 'stale',
     value: 'DURATION',
@@ -30,7 +31,8 @@ export const tagCommands = (askingExitCodes: readonly ExitCode[]): readonly Comm
     name: 'tags',
     isWatchable: true,
     summary: 'list the tags that this node remembers, or look for some',
-    usage: '[REPO] [--stale DURATION] [--incomplete] [--source SOURCE] [--prefix TEXT]',
+    usage:
+      '[REPO] [--contains TEXT] [--prefix TEXT] [--stale DURATION] [--incomplete] [--source SOURCE]',
     words: { min: 0, max: 1 },
     description:
       'Lists every remembered tag with its digest, or those of one repository; with options only those that fit all of them. A tag is ' +
@@ -40,6 +42,7 @@ export const tagCommands = (askingExitCodes: readonly ExitCode[]): readonly Comm
     examples: [
       { line: 'holdfast tags', does: 'all' },
       { line: 'holdfast tags ghcr.io/acme/web', does: 'one repository' },
+      { line: 'holdfast tags --contains nginx', does: 'of any registry' },
       { line: 'holdfast tags --incomplete', does: 'what could not be run from this node alone' },
       {
         line: 'holdfast tags --registry docker.io --stale 7d',

@@ -79,7 +79,8 @@ export function createFindTags(parts: {
 
 /** Nearly every key that is looked at fits. */
 function isByNames(filter: TagFilter): boolean {
-  const { registry, repository, source, confirmedBeforeMs, isWanted } = filter
+  const { registry, repository, contains, source, confirmedBeforeMs, isWanted } = filter
+  if (contains !== undefined) return false
   if (repository !== undefined && registry === undefined) return false
   return source === undefined && confirmedBeforeMs === undefined && isWanted === undefined
 }

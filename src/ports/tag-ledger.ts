@@ -70,6 +70,8 @@ export interface TagFilter {
   readonly repository?: string | undefined
   /** Beginning of `registry/repository:tag`. */
   readonly prefix?: string | undefined
+  /** Anywhere in it. */
+  readonly contains?: string | undefined
   /** Where the newest observation came from. */
   readonly source?: ObservationSource | undefined
   /** The newest observation was confirmed before that, ms since the epoch, trusted time. */

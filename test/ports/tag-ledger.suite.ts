@@ -396,6 +396,14 @@ function testLists(t: Test, open: OpenTagLedger): void {
           const inGhcr = fitting.filter(name => name.startsWith('ghcr.io/'))
           t.strictSame(find({ registry: 'ghcr.io', prefix }), inGhcr)
         }
+        for (const contains of ['nginx', 'io/', ':1', 'library/nginx:l', 'nobody']) {
+          const fitting = inOrder.filter(name => name.includes(contains))
+          t.strictSame(find({ contains }), fitting, contains)
+          const inHub = fitting.filter(name => name.startsWith('docker.io/'))
+          t.strictSame(find({ registry: 'docker.io', contains }), inHub)
+          const inNginx = fitting.filter(name => name.includes('/library/nginx:'))
+          t.strictSame(find({ repository: 'library/nginx', contains }), inNginx)
+        }
       })
     }
   }

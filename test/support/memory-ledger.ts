@@ -152,7 +152,8 @@ export function createMemoryLedger(
         .filter(({ key }) => after === undefined || formatTag(key) > after)
         .slice(0, limit),
     find(filter, after = '', keys) {
-      const { registry, repository, prefix = '', source, confirmedBeforeMs, isWanted } = filter
+      const { registry, repository, prefix = '', contains = '' } = filter
+      const { source, confirmedBeforeMs, isWanted } = filter
       const stretch = rows()
         .filter(({ key }) => formatTag(key) > after)
         .slice(0, keys + 1)
@@ -163,6 +164,7 @@ export function createMemoryLedger(
           (registry === undefined || key.registry === registry) &&
           (repository === undefined || key.repository === repository) &&
           formatTag(key).startsWith(prefix) &&
+          formatTag(key).includes(contains) &&
           (source === undefined || live?.source === source) &&
           (confirmedBeforeMs === undefined || (live && live.confirmedAtMs < confirmedBeforeMs)) &&
           (isWanted === undefined || (digest !== undefined && isWanted(digest)))

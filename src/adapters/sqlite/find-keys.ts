@@ -79,10 +79,13 @@ function candidatesOf(
   return unread([...pinned, ...wanted(lists, stretch, isWanted)])
 }
 
-/** A range is all that is looked for, unless a repository is looked for in several registries. */
+/** A range is all that is looked for, unless names are looked for that lie anywhere in it. */
 function named(lists: OpenedReader['lists'], stretch: KeyRange, filter: TagFilter): Candidates {
-  if (filter.repository === undefined || filter.registry !== undefined) return lists.states(stretch)
-  return unread(lists.list(stretch, -1).map(({ key }) => key))
+  const { registry, repository, contains } = filter
+  const isRange = contains === undefined && (repository === undefined || registry !== undefined)
+  if (isRange) return lists.states(stretch)
+  const keys = lists.list(stretch, -1).map(({ key }) => key)
+  return unread(keys.filter(key => isNamed(key, filter)))
 }
 
 const wanted = (
@@ -96,8 +99,9 @@ const wanted = (
     .map(({ key }) => key)
 
 /** A repository without a registry is looked for in all of them. */
-const isNamed = (key: string, { registry, repository }: TagFilter): boolean =>
-  registry !== undefined || repository === undefined || parseKey(key).repository === repository
+const isNamed = (key: string, { registry, repository, contains = '' }: TagFilter): boolean =>
+  key.includes(contains) &&
+  (registry !== undefined || repository === undefined || parseKey(key).repository === repository)
 
 function fits({ live, pin }: TagRow, filter: TagFilter): boolean {
   const { source, confirmedBeforeMs, isWanted } = filter

@@ -9,7 +9,7 @@ import { print, readLimit, readReference } from '../print.ts'
 import { columns, type Line } from '../table.ts'
 import { type TagsAnswer, tagsAnswer } from '../tag-answers.ts'
 
-const searchOptions = ['registry', 'prefix', 'stale', 'incomplete', 'source'] as const
+const searchOptions = ['registry', 'prefix', 'contains', 'stale', 'incomplete', 'source'] as const
 const sources: readonly string[] = ['upstream', 'push', 'import', 'containerd']
 
 type Item = TagsAnswer['items'][number]
@@ -53,6 +53,7 @@ function readSearch(context: CommandContext): Query {
     registry: registry === undefined ? undefined : readRegistry(registry),
     ...repository,
     prefix: options['prefix'],
+    contains: options['contains'],
     staleForSeconds: readStale(options['stale']),
     incomplete: options['incomplete'] === undefined ? undefined : true,
     source: readSource(options['source']),
@@ -81,10 +82,14 @@ function readRepository({ words }: CommandContext): Repository | undefined {
   const [word] = words
   if (word === undefined) return undefined
   if (word.includes('*')) {
-    const begin = word.slice(0, word.indexOf('*'))
+    const [begin = '', inside = ''] = word.split('*')
+    const cure =
+      begin === '' && inside !== ''
+        ? `those with that in them by --contains ${inside}`
+        : `those that begin alike by --prefix ${fullPrefix(begin)}`
     throw new CommandFailure(
       'usage',
-      `${quote(word)} is a pattern, and tags takes a repository; those that begin alike are listed by --prefix ${fullPrefix(begin)}`,
+      `${quote(word)} is a pattern, and tags takes a repository; it lists ${cure}`,
     )
   }
   const reference = readReference(word)

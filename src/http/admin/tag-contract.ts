@@ -15,13 +15,15 @@ import {
 } from './shapes.ts'
 
 /**
- * `GET /api/v1/tags`: what the ledger knows; what is given must all fit. `prefix`: how the whole reference begins. `staleForSeconds`: the
- * owner did not confirm it for longer than that. `incomplete`: this node does not hold all of it. `after` is the `next` of the page before.
+ * `GET /api/v1/tags`: what the ledger knows; what is given must all fit. `prefix`: how the whole reference begins. `contains`: what
+ * stands anywhere in it. `staleForSeconds`: the owner did not confirm it for longer than that. `incomplete`: this node does not hold all of
+ * it. `after` is the `next` of the page before.
  */
 export const tagsQuery = Type.Object({
   registry: optionalText,
   repository: optionalText,
   prefix: described(optionalText, 'How the whole reference begins.'),
+  contains: described(optionalText, 'Stands anywhere in the whole reference.'),
   staleForSeconds: described(
     Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000_000_000 })),
     'Its owner did not confirm it for longer than that.',

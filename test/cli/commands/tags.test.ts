@@ -56,6 +56,7 @@ t.test('what is looked for is sent, and the mistakes in it are told', async t =>
   )
   t.match(found, { code: 0, out: /a:1 .* incomplete\n$/ })
   await cli(['tags', 'nginx', '--prefix', 'docker.io/library/nginx:1'], { env: admin.env })
+  await cli(['tags', '--contains', 'ngi'], { env: admin.env })
   t.strictSame(
     admin.asked.map(({ url }) => Object.fromEntries(url.searchParams)),
     [
@@ -72,6 +73,7 @@ t.test('what is looked for is sent, and the mistakes in it are told', async t =>
         prefix: 'docker.io/library/nginx:1',
         limit: '1000',
       },
+      { contains: 'ngi', limit: '1000' },
     ],
   )
   for (const [words, err] of [
@@ -138,6 +140,10 @@ t.test('a word that names no repository is taken for what it may be', async t =>
 t.test('a pattern or a tag in the place of a repository is told what to write', async t => {
   t.match(await cli(['tags', 'ngi*']), { code: 2, err: / --prefix docker\.io\/library\/ngi\n$/ })
   t.match(await cli(['tags', 'b.lan/x/*']), { code: 2, err: / --prefix b\.lan\/x\/\n$/ })
+  t.match(await cli(['tags', '*/ngi*']), {
+    code: 2,
+    err: / with that in them by --contains \/ngi\n$/,
+  })
   t.match(await cli(['tags', 'nginx:1']), {
     code: 2,
     err: /; `holdfast explain nginx:1` tells of one tag\n$/,

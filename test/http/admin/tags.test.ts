@@ -45,7 +45,7 @@ t.test('what is looked for reaches the search', async t => {
     },
   })
   const narrow = await ask(
-    '/api/v1/tags?registry=reg.lab&repository=lab%2Fapp&prefix=reg.lab%2Fl&staleForSeconds=60&incomplete=true&source=import&after=a&limit=5',
+    '/api/v1/tags?registry=reg.lab&repository=lab%2Fapp&prefix=reg.lab%2Fl&contains=app&staleForSeconds=60&incomplete=true&source=import&after=a&limit=5',
   )
   t.ok(Value.Check(tagsAnswer, narrow.body))
   t.match(narrow.body, { items: [], next: 'reg.lab/lab/app:z' }, 'there may be more')
@@ -56,6 +56,7 @@ t.test('what is looked for reaches the search', async t => {
         registry: 'reg.lab',
         repository: 'lab/app',
         prefix: 'reg.lab/l',
+        contains: 'app',
         source: 'import',
         confirmedBeforeMs: nowMs - 60_000,
         isIncomplete: true,
