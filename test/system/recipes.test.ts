@@ -25,16 +25,23 @@ interface Puller {
   readonly forget: string
   /** Says the digest of the image where what is typed does not. */
   readonly tell?: string
+  /** Asks for an image that nobody ever had. */
+  readonly askInVain: string
 }
 
 const pullers: Readonly<Record<string, Puller>> = {
   'containerd, ctr': {
     forget: 'ctr images rm --sync docker.io/library/nginx:latest',
     tell: 'ctr images list',
+    askInVain: 'ctr images pull --hosts-dir /etc/containerd/certs.d docker.io/library/nobody:1',
   },
-  Docker: { forget: 'docker image prune --all --force' },
+  Docker: {
+    forget: 'docker image prune --all --force',
+    askInVain: 'docker pull 127.0.0.1:5050/docker.io/library/nobody:1',
+  },
   'podman, Buildah, Skopeo, CRI-O': {
     forget: 'podman image prune --all --force; rm -rf /tmp/nginx',
+    askInVain: 'podman pull docker.io/library/nobody:1',
   },
 }
 
@@ -169,7 +176,7 @@ const ask =
   'curl -s -D - -o /dev/null http://127.0.0.1:5050/v2/library/nginx/manifests/latest?ns=docker.io'
 
 async function pullThrice(t: Test, scene: Scene, heading: string): Promise<void> {
-  const { forget, tell = 'true' } = pullers[heading] ?? { forget: 'true' }
+  const { forget, tell = 'true', askInVain } = pullers[heading] as Puller
   const { registry, sh } = scene
   const all = blocks.get(heading) ?? []
   for (const { script } of all.filter(({ info }) => info === '')) t.comment(await sh(script))
@@ -191,6 +198,9 @@ async function pullThrice(t: Test, scene: Scene, heading: string): Promise<void>
   const unseen = await push(scene, `${heading} 3`)
   registry.child.kill('SIGSTOP')
   await pull('the registry is frozen', last)
+  const beganMs = performance.now()
+  await t.rejects(sh(askInVain), /not found|unknown/i, askInVain)
+  t.ok(performance.now() - beganMs < boundMs, 'what nobody has ends soon, too')
   registry.child.kill('SIGCONT')
   await until('the registry is asked again', async () => (await sh(ask)).includes(unseen.digest))
 }
