@@ -30,9 +30,13 @@ export interface ContainerdApi {
   label(image: Image, labels: Readonly<Record<string, string>>): Promise<void>
   /** Makes it, or lets it name another target, with these labels set and those of `without` taken away. */
   setImage(image: Image, without: readonly string[]): Promise<void>
+  /** Takes a name away; what it stands for is collected once nothing else keeps it. */
+  deleteImage(name: string): Promise<void>
   /** Rejects with `ALREADY_EXISTS` when there is one. It is kept until somebody deletes it or, where a time is given, until then. */
   createLease(id: string, expiresAt?: Date): Promise<void>
   deleteLease(id: string): Promise<void>
+  /** Ids of all leases, whoever made them. */
+  leases(): Promise<readonly string[]>
   /** Of a blob. */
   contentLabels(digest: string): Promise<Readonly<Record<string, string>>>
   /** Sets these labels of a blob and leaves all others. */
@@ -132,12 +136,15 @@ export function openApi(
         await ask(methods.updateImage, { image, updateMask: { paths } }, answerMs)
       }
     },
+    deleteImage: async name => void (await ask(methods.deleteImage, { name }, answerMs)),
     async createLease(id, expiresAt) {
       const labels =
         expiresAt === undefined ? {} : { 'containerd.io/gc.expire': expiresAt.toISOString() }
       await ask(methods.createLease, { id, labels }, answerMs)
     },
     deleteLease: async id => void (await ask(methods.deleteLease, { id }, answerMs)),
+    leases: async () =>
+      (await ask(methods.listLeases, { filters: [] }, listMs)).leases.map(({ id }) => id),
     contentLabels: async digest =>
       (await ask(methods.contentInfo, { digest }, answerMs)).info?.labels ?? {},
     async labelContent(digest, labels) {

@@ -98,11 +98,16 @@ export interface Methods {
     Empty
   >
   readonly createImage: MethodDefinition<{ readonly image: Image }, Empty>
+  readonly deleteImage: MethodDefinition<{ readonly name: string }, Empty>
   readonly createLease: MethodDefinition<
     { readonly id: string; readonly labels: Readonly<Record<string, string>> },
     Empty
   >
   readonly deleteLease: MethodDefinition<{ readonly id: string }, Empty>
+  readonly listLeases: MethodDefinition<
+    Filters,
+    { readonly leases: readonly { readonly id: string }[] }
+  >
   readonly addResource: MethodDefinition<LeasedResource, Empty>
   readonly deleteResource: MethodDefinition<LeasedResource, Empty>
   readonly listResources: MethodDefinition<
@@ -141,8 +146,10 @@ export const loadContainerdMethods = (): Methods =>
     listImages: method('images', 'Images', 'List'),
     updateImage: method('images', 'Images', 'Update'),
     createImage: method('images', 'Images', 'Create'),
+    deleteImage: method('images', 'Images', 'Delete'),
     createLease: method('leases', 'Leases', 'Create'),
     deleteLease: method('leases', 'Leases', 'Delete'),
+    listLeases: method('leases', 'Leases', 'List'),
     addResource: method('leases', 'Leases', 'AddResource'),
     deleteResource: method('leases', 'Leases', 'DeleteResource'),
     listResources: method('leases', 'Leases', 'ListResources'),

@@ -8,9 +8,9 @@ import { statusOf } from './failure.ts'
 /** What CRI shows the kubelet as pinned: its garbage collection passes such an image over. Older than 1.6.33 and 1.7.3 do not look at it. */
 export const pinned = 'io.cri-containerd.pinned'
 /** Tells our label from one that somebody else set, and that is not ours to take away. */
-const ours = 'io.holdfast.protected'
+export const ours = 'io.holdfast.protected'
 /** Keeps the content when an image is removed all the same, by whatever name. */
-const leaseId = 'holdfast'
+export const leaseId = 'holdfast'
 
 /**
  * Brings containerd to protect the images of these digests and no others of ours. What is right already is left alone, so that the

@@ -13,9 +13,11 @@ import { refOf, writeBlob } from './write-blob.ts'
 type Labels = Readonly<Record<string, string>>
 
 /** By which tag, or name with a digest, an image was imported: tells our label from others', and an earlier image of the tag. */
-const imported = 'io.holdfast.imported'
+export const imported = 'io.holdfast.imported'
 /** CRI sets it once it knows an image, and gives it its id as a name. Away: it does so again for another target. */
 const managed = 'io.cri-containerd.image'
+/** Begins the id of a lease that keeps what comes in. */
+export const importLease = 'holdfast-import-'
 /** A crash of ours leaves nothing behind for longer, ms. */
 const leaseMs = 24 * 3_600_000
 
@@ -33,7 +35,7 @@ export async function takeImage(
   },
 ): Promise<void> {
   const { repository, tag, digest, mediaType, size } = image
-  const lease = `holdfast-import-${randomUUID()}`
+  const lease = `${importLease}${randomUUID()}`
   await api.createLease(lease, new Date(parts.nowMs + leaseMs))
   try {
     for (const blob of image.blobs) await takeBlob(api, blob, repository, { ...parts, lease })

@@ -125,12 +125,12 @@ export async function startFakeContainerd(options: {
       else if (resources === undefined) done({ code: status.NOT_FOUND, details: 'lease' })
       else done(null, { resources })
     },
-    deleteLease: unary('deleteLease', ({ id }: { id: string }) => {
-      return leases.delete(id) ? {} : undefined
-    }),
+    deleteLease: unary('deleteLease', ({ id }: { id: string }) =>
+      leases.delete(id) ? {} : undefined,
+    ),
+    listLeases: unary('listLeases', () => ({ leases: [...leases.keys()].map(id => ({ id })) })),
     addResource: unary('addResource', ({ id, resource }: { id: string; resource: Resource }) => {
-      if (leases.get(id)?.push(resource) === undefined) return undefined
-      return {}
+      return leases.get(id)?.push(resource) === undefined ? undefined : {}
     }),
     deleteResource: unary('deleteResource', (asked: { id: string; resource: Resource }) => {
       const rest = leases.get(asked.id)?.filter(({ id }) => id !== asked.resource.id)
@@ -165,6 +165,12 @@ export async function startFakeContainerd(options: {
     return {}
   })
 
+  const deleteImage = unary('deleteImage', ({ name }: { name: string }) => {
+    if (!images.delete(name)) return undefined
+    tell('/images/delete')
+    return {}
+  })
+
   function readContent(
     call: ServerWritableStream<{ digest: string; offset: number; size: number }, object>,
   ): void {
@@ -190,6 +196,7 @@ export async function startFakeContainerd(options: {
       ...leaseMethods,
       updateImage,
       createImage,
+      deleteImage,
       writeContent: writes.write,
       abortContent: unary('abortContent', writes.abort),
       contentInfo: unary('contentInfo', writes.info),
