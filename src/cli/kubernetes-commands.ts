@@ -9,15 +9,15 @@ export const kubernetesCommands: readonly Command[] = [
     words: { min: 1, max: 1 },
     description:
       'For a DaemonSet whose pods do one thing and end, as that which the chart takes containerd back with. Done is a node on which the ' +
-      'program ended without a fault, once. Nodes that are not ready are named and not waited for; --later tells what to run for them ' +
-      'when they are back. Asks the API server as the pod that it runs in may, or by a kubeconfig.',
+      'program ended without a fault, once. Nodes that are not ready are named and not waited for; --later tells what to run for them, and ' +
+      'for those that did not get there in time. Asks the API server as the pod that it runs in may, or by a kubeconfig.',
     options: [
       { name: 'namespace', value: 'NAME', summary: 'of the DaemonSet; "default" by default' },
       { name: 'within', value: 'DURATION', summary: 'how long at most, 5m by default' },
       {
         name: 'later',
         value: 'COMMAND',
-        summary: 'told for nodes that are not ready; $node in it is the node',
+        summary: 'told for nodes that are not done; $node in it is the node',
       },
       { name: 'kubeconfig', value: 'FILE', summary: 'in the place of the service account' },
     ],

@@ -37,3 +37,10 @@ export function readTime(
   }
   return new Date(time).toISOString()
 }
+
+/** How long, in ms. Throws `CommandFailure` with `usage`. @param option what it was given to, for the message */
+export function readDuration(option: string, text: string): number {
+  const durationMs = parseDuration(text)
+  if (durationMs !== undefined) return durationMs
+  throw new CommandFailure('usage', `${option} ${JSON.stringify(text)} is no duration, as 5m is`)
+}

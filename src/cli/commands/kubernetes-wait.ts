@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { parseDuration } from '../../config/quantity.ts'
 import type { CommandContext, NodeWork, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import { print } from '../print.ts'
+import { readDuration } from '../read-time.ts'
 import { columns } from '../table.ts'
 
 /** Between two looks, ms. */
@@ -13,27 +13,23 @@ export const run: RunCommand = async context => {
   const { words, options } = context
   const [daemonSet = ''] = words
   const { namespace = 'default', kubeconfig, later } = options
-  const signal = AbortSignal.timeout(readWithin(options['within']))
+  const signal = AbortSignal.timeout(readDuration('--within', options['within'] ?? '5m'))
   const look = await open(context, { namespace, daemonSet, kubeconfig })
   const { nodes, failure } = await lookUntilDone(look, signal)
   if (nodes === undefined)
     throw new CommandFailure('failed', `Kubernetes cannot be asked: ${failure}`)
-  const away = nodes.filter(({ isReady, isDone }) => !isReady && !isDone).map(({ node }) => node)
-  const command = away.length === 0 || later === undefined ? undefined : forEach(away, later)
+  const undone = nodes.filter(({ isDone }) => !isDone)
   const isWhole = areDone(nodes)
+  const names = undone.map(({ node }) => node)
+  const command = names.length === 0 || later === undefined ? undefined : forEach(names, later)
   const shown = { done: isWhole, nodes, ...(command !== undefined && { later: command }) }
+  const away = undone.filter(({ isReady }) => !isReady).map(({ node }) => node)
   print(context, shown, () => [
     ...columns(nodes.map(({ node, state }) => [node, state ?? 'done'])),
     ...(away.length === 0 ? [] : [`not ready, and nothing done there: ${away.join(', ')}`]),
-    ...(command === undefined ? [] : ['when they are back:', `  ${command}`]),
+    ...(command === undefined ? [] : [tellWhen(undone), `  ${command}`]),
   ])
   return isWhole ? 'ok' : 'failed'
-}
-
-function readWithin(text: string | undefined): number {
-  const withinMs = parseDuration(text ?? '5m')
-  if (withinMs !== undefined && withinMs > 0) return withinMs
-  throw new CommandFailure('usage', `--within ${JSON.stringify(text)} is no duration, as 5m is`)
 }
 
 type Look = (signal: AbortSignal) => Promise<readonly NodeWork[]>
@@ -73,6 +69,11 @@ async function lookUntilDone(
 
 const areDone = (nodes: readonly NodeWork[]): boolean =>
   nodes.every(({ isReady, isDone }) => isDone || !isReady)
+
+const tellWhen = (undone: readonly NodeWork[]): string =>
+  undone.some(({ isReady }) => isReady)
+    ? 'for these, once what is told is mended and all are back:'
+    : 'when they are back:'
 
 const forEach = (nodes: readonly string[], command: string): string =>
   `for node in ${nodes.join(' ')}; do ${command}; done`

@@ -87,6 +87,15 @@ t.test('a ready node that does not get there is told with its reason', async t =
   })
 })
 
+t.test('a ready node that does not get there is told what to run for, too', async t => {
+  const nodes = [node('galley', 'True'), node('off', 'Unknown')]
+  const { run } = await scene(t, nodes, [[pod('galley', { state: ended(6, 'no socket') })]])
+  const { code, out } = await run('--within', '50ms', '--later', 'debug node/$node')
+  t.equal(code, 6)
+  t.match(out, /not ready, and nothing done there: off\nfor these, once what is told is mended/)
+  t.match(out, /for node in galley off; do debug node\/\$node; done\n$/)
+})
+
 t.test('an API server that refuses is told of, and so is none', async t => {
   const { kubeconfig } = await startFakeApi(t, () => ({
     status: 403,
