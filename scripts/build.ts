@@ -38,6 +38,7 @@ const loadedByMain: Readonly<Record<string, string>> = {
   daemon: 'daemon',
   'key-file': 'adapters/cluster-keys/key-file',
   'containerd-setup': 'daemon/containerd-setup',
+  uninstall: 'daemon/uninstall',
   'earlier-bundle': 'daemon/earlier-bundle',
   'pack-support': 'daemon/pack-support',
   'node-work': 'adapters/kubernetes/node-work',

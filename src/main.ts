@@ -46,6 +46,7 @@ if (runningMajor < neededMajor) {
         loadEarlierBundle: () => import('./daemon/earlier-bundle.ts'),
         loadSupport: () => import('./daemon/pack-support.ts'),
         loadContainerdSetup: () => import('./daemon/containerd-setup.ts'),
+        loadUninstall: () => import('./daemon/uninstall.ts'),
         loadNodeWork: () => import('./adapters/kubernetes/node-work.ts'),
       }),
     )

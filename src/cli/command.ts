@@ -4,6 +4,7 @@ import type { Flag } from '../config/flags.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { ContainerdSetup } from './containerd-setup.ts'
 import type { ExitCode } from './exit-codes.ts'
+import type { UninstallNode } from './uninstall-node.ts'
 
 /** Where a command writes: results to `out`, everything else to `err`. */
 export interface Terminal {
@@ -86,6 +87,7 @@ export interface Parts {
     /** Rejects with an error whose message says what to do. */
     openContainerdSetup(config: Config): Promise<ContainerdSetup>
   }>
+  loadUninstall(): Promise<{ readonly uninstallNode: UninstallNode }>
   loadNodeWork(): Promise<{
     /** Throws, and the look rejects, with an error whose message says why Kubernetes cannot be asked. */
     openNodeWork(place: {

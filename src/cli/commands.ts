@@ -11,6 +11,7 @@ import { nodeOption } from './node-words.ts'
 import { pinCommands } from './pin-commands.ts'
 import { scheduleCommands } from './schedule-commands.ts'
 import { tagCommands } from './tag-commands.ts'
+import { uninstallCommand } from './uninstall-command.ts'
 import { warmCommands } from './warm-commands.ts'
 
 /** Options of every command. */
@@ -202,6 +203,7 @@ export const commands: readonly Command[] = [
   ...meshCommands(askingExitCodes),
   ...containerdCommands,
   ...kubernetesCommands,
+  uninstallCommand,
   {
     name: 'check-config',
     summary: 'tell everything that is wrong with the configuration',

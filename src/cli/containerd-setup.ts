@@ -76,7 +76,8 @@ interface Installed {
   readonly reason?: string
 }
 
-interface Uninstalled {
+/** What became of one file of containerd. */
+export interface Uninstalled {
   /** Absent: a file that is about several. */
   readonly registry?: string
   readonly path: string

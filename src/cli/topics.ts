@@ -1,6 +1,6 @@
 /** The commands by what they are about, in the order in which help shows them. Those whose names have two words go by the first. */
 export const topics: readonly (readonly [title: string, names: readonly string[]])[] = [
-  ['Run a node', ['serve', 'check-config', 'status', 'config', 'mode', 'log-level']],
+  ['Run a node', ['serve', 'check-config', 'status', 'config', 'mode', 'log-level', 'uninstall']],
   ['Before the cable is pulled', ['report', 'warm', 'jobs', 'cancel', 'keep', 'unkeep', 'keeps']],
   ['Again and again', ['schedule', 'unschedule', 'schedules']],
   [

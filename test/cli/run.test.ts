@@ -76,6 +76,7 @@ t.test('an error that nobody foresaw is not swallowed', async t => {
     loadEarlierBundle: () => Promise.reject(new Error('none')),
     loadSupport: () => Promise.reject(new Error('none')),
     loadContainerdSetup: () => Promise.reject(new Error('none')),
+    loadUninstall: () => Promise.reject(new Error('none')),
     loadNodeWork: () => Promise.reject(new Error('none')),
   }
   await t.rejects(runCli(['log-level'], parts, { env, terminal }), TypeError)

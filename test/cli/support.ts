@@ -19,6 +19,7 @@ export const noParts: Parts = {
   loadEarlierBundle: () => import('../../src/daemon/earlier-bundle.ts'),
   loadSupport: () => import('../../src/daemon/pack-support.ts'),
   loadContainerdSetup: () => import('../../src/daemon/containerd-setup.ts'),
+  loadUninstall: () => import('../../src/daemon/uninstall.ts'),
   loadNodeWork: () => import('../../src/adapters/kubernetes/node-work.ts'),
 }
 

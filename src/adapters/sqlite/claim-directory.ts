@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import Database from 'better-sqlite3'
 import { HoldfastError } from '../../ports/errors.ts'
 import type { Log } from '../../ports/log.ts'
+import { lockFile } from '../../ports/own-files.ts'
 import { sqliteCode } from './database.ts'
 
 /** A directory that is ours alone. */
@@ -31,7 +32,7 @@ export function claimDirectory(directory: string, log: Log, named = dataDirector
   let lock: Database.Database | undefined
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
-    lock = new Database(join(directory, 'holdfast.lock'), { timeout: waitMs })
+    lock = new Database(join(directory, lockFile), { timeout: waitMs })
     lock.exec('BEGIN EXCLUSIVE')
   } catch (err) {
     lock?.close()

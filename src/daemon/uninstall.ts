@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { blobFiles } from '../adapters/disk/own-files.ts'
+import { type RemovedFiles, removeOwnFiles } from '../adapters/disk/remove-own-files.ts'
+import { faultFiles } from '../adapters/drop-folder/own-files.ts'
+import { claimDirectory } from '../adapters/sqlite/claim-directory.ts'
+import { ledgerFiles } from '../adapters/sqlite/own-files.ts'
+import type { RemovedDirectory, UninstallNode } from '../cli/uninstall-node.ts'
+import type { Config } from '../config/config.ts'
+import { HoldfastError } from '../ports/errors.ts'
+import { silentLog } from '../ports/log.ts'
+import { isFileOrBeside, lockFile, type OwnFiles } from '../ports/own-files.ts'
+import { findContainerd } from './containerd-place.ts'
+import { openContainerdSetup } from './containerd-setup.ts'
+
+/** A directory that may be ours. */
+interface Place {
+  readonly directory: string
+  readonly own: OwnFiles
+}
+
+/** Between two attempts, ms. */
+const tryEveryMs = 250
+
+const folders: ReadonlyMap<string, OwnFiles> = new Map([
+  ['blobs', blobFiles],
+  ['drop-errors', faultFiles],
+])
+
+/** What a node keeps in its data directory. */
+const dataFiles: OwnFiles = {
+  isFile: name =>
+    ledgerFiles.isFile(name) || isFileOrBeside('admin.token', name) || name === 'admin.sock',
+  folder: name => folders.get(name) ?? ledgerFiles.folder?.(name),
+}
+
+/**
+ * Leaves the machine as it was before: in this order, so that what fails can be tried again. No node may start meanwhile: its directories are
+ * claimed first. Rejects with `directory-in-use` while one runs, and then has changed nothing.
+ */
+export const uninstallNode: UninstallNode = async (config, { keepData, force, waitMs }) => {
+  await using claims = new AsyncDisposableStack()
+  const places = placesOf(config)
+  for (const { directory } of places.filter(isOurs)) await claim(directory, waitMs, claims)
+  const setup = await openContainerdSetup(config)
+  const hosts = await setup.uninstall({ force })
+  if (hosts.some(({ outcome }) => outcome === 'refused')) return { hosts }
+  const { socket } = await findContainerd(config)
+  const { letGoOfImages } = await import('../adapters/containerd/let-go.ts') // loads gRPC
+  const { namespace } = config.containerd
+  const images = await letGoOfImages({ socket, namespace })
+  const data: RemovedDirectory[] = []
+  for (const place of places) data.push(await take(place, keepData))
+  return { hosts, containerd: { socket, ...images }, data }
+}
+
+/** The blobs may lie elsewhere. */
+function placesOf({ dataDir, store }: Config): readonly Place[] {
+  const [data, blobs] = [resolve(dataDir), resolve(store.dir)]
+  const all = [
+    { directory: blobs, own: blobFiles },
+    { directory: data, own: dataFiles },
+  ]
+  return blobs === join(data, 'blobs') ? all.slice(1) : all
+}
+
+const isOurs = ({ directory }: Place): boolean => existsSync(join(directory, lockFile))
+
+async function claim(
+  directory: string,
+  waitMs: number,
+  claims: AsyncDisposableStack,
+): Promise<void> {
+  const untilMs = performance.now() + waitMs
+  for (;;) {
+    try {
+      const claimed = claimDirectory(directory, silentLog)
+      claims.defer(() => claimed.close())
+      return
+    } catch (error) {
+      if (!(error instanceof HoldfastError) || error.code !== 'directory-in-use') throw error
+      if (performance.now() > untilMs) {
+        const what = `a node is running in ${directory}: stop it first; nothing was changed`
+        throw new HoldfastError('directory-in-use', what, error)
+      }
+    }
+    await wait(tryEveryMs)
+  }
+}
+
+async function take(place: Place, isKept: boolean): Promise<RemovedDirectory> {
+  const { directory, own } = place
+  if (!isOurs(place)) {
+    const isEmpty = (await namesIn(directory)).length === 0
+    return { path: directory, outcome: isEmpty ? 'absent' : 'foreign' }
+  }
+  if (isKept) return { path: directory, outcome: 'kept' }
+  const removed: RemovedFiles = await removeOwnFiles(directory, own)
+  return { path: directory, outcome: 'removed', ...removed }
+}
+
+const namesIn = (directory: string): Promise<readonly string[]> =>
+  readdir(directory).catch(() => [])
