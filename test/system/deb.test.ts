@@ -6,9 +6,9 @@ import t from 'tap'
 import { makeImage } from '../support/image.ts'
 import { writeArchive } from './support/archive.ts'
 import { buildDeb } from './support/built-deb.ts'
-import { run, until } from './support/process.ts'
-import { requireSystem } from './support/requirements.ts'
-import { startSystemd } from './support/systemd-machine.ts'
+import { run, succeeds, until } from './support/process.ts'
+import { cacheDir, requireSystem } from './support/requirements.ts'
+import { type SystemdMachine, startSystemd } from './support/systemd-machine.ts'
 
 requireSystem()
 
@@ -25,6 +25,17 @@ t.test('another build makes the same package, whatever the mask of files', async
       .digest('hex')
   t.equal(await sum(await buildDeb(join(dir, 'again'), { umask: '077' })), await sum(deb))
 })
+
+/** Starts a containerd that an earlier node made a lease in; resolves with what lists leases. */
+async function containerdIn(machine: SystemdMachine): Promise<() => Promise<readonly string[]>> {
+  const bin = join(cacheDir, 'bin', '2.1')
+  const ctr = (...words: readonly string[]) =>
+    machine.run(join(bin, 'ctr'), '--namespace', 'k8s.io', ...words)
+  await machine.run('systemd-run', '--quiet', join(bin, 'containerd'))
+  await until('containerd answers', () => succeeds(ctr('version')))
+  await ctr('leases', 'create', '--id', 'holdfast')
+  return async () => (await ctr('leases', 'ls', '--quiet')).split('\n').filter(Boolean)
+}
 
 t.test('it is installed, runs in its sandbox, and goes without a trace', async t => {
   const image = makeImage({ salt: 'deb', platforms: ['linux/amd64', 'linux/arm64'] })
@@ -87,10 +98,16 @@ t.test('it is installed, runs in its sandbox, and goes without a trace', async t
   t.match(await sh('holdfast mode'), /offline/, 'an upgrade keeps the configuration')
   t.match(await sh('holdfast pins'), /docker\.io\/library\/app:1 .*before/, 'and what was said')
 
+  const protectedBy = await containerdIn(machine)
   await sh('dpkg -r holdfast')
+  t.strictSame(await protectedBy(), [], 'no lease is left that nobody could take away')
   t.match(await sh('systemctl is-active holdfast || true'), /^inactive|^unknown/)
   await sh('test -e /etc/holdfast/holdfast.yaml && test -e /var/lib/holdfast/data')
+  // As where the data has a disk of its own.
+  const data = '/var/lib/holdfast/data'
+  await sh(`mkdir /srv/disk && mv ${data}/* /srv/disk/ && mount --bind /srv/disk ${data}`)
   await sh('dpkg -P holdfast')
+  t.equal(await sh(`ls -A /srv/disk; umount ${data} && rmdir -p ${data} 2>/dev/null || true`), '')
   const left = 'find /etc /usr /var /run -xdev -name "*holdfast*" -newer /run/given/app.tar'
   t.equal(await sh(`${left} 2>/dev/null || true`), '')
 })

@@ -79,7 +79,10 @@ const sections: Readonly<Record<string, Section>> = {
   'Take a machine out for good': {
     before: { 2: ['bridge', 'holdfast peers', /^(?!.*alive)/s] },
     says: [/^Ready/m, /gone|left/],
-    after: [['galley', 'systemctl is-enabled holdfast || true', /^disabled/]],
+    after: [
+      ['galley', 'systemctl is-enabled holdfast || true', /^disabled/],
+      ['galley', 'ls -A /var/lib/holdfast/data 2>&1 || true', /No such file/],
+    ],
   },
 }
 
