@@ -63,7 +63,6 @@ t.test(
   async t => {
     const [one, other] = [(await render()).one('Secret'), (await render()).one('Secret')]
     t.notMatch(one['data'], other['data'])
-    t.match(one.metadata.annotations, { 'helm.sh/resource-policy': 'keep' })
     const named = await render({ 'secret.existing': 'mine' })
     t.strictSame(named.all('Secret'), [])
     t.match(podOf(named).volumes, [{}, { secret: { secretName: 'mine' } }])
@@ -133,42 +132,114 @@ t.test('before an upgrade the new image is pulled on the nodes that are ready', 
   t.strictSame(pulls(await render()), [], 'nor at the first installation')
 })
 
-t.test(
-  'before it is taken away containerd gets its files back, and a job waits for it',
-  async t => {
-    const rendering = await render({ preset: 'k3s' })
-    const hooks = rendering.objects.filter(
-      ({ metadata }) => metadata.annotations?.['helm.sh/hook'] === 'pre-delete',
-    )
-    const weight = ({ metadata }: KubernetesObject) =>
-      Number(metadata.annotations?.['helm.sh/hook-weight'])
-    const order = hooks.toSorted((a, b) => weight(a) - weight(b)).map(({ kind }) => kind)
-    t.strictSame(order.slice(-2), ['DaemonSet', 'Job'], 'what may, what does, what waits')
+const hooksAt = (rendering: Rendering, event: string): readonly KubernetesObject[] => {
+  const weight = ({ metadata }: KubernetesObject) =>
+    Number(metadata.annotations?.['helm.sh/hook-weight'])
+  return rendering.objects
+    .filter(({ metadata }) => metadata.annotations?.['helm.sh/hook']?.split(',').includes(event))
+    .toSorted((a, b) => weight(a) - weight(b))
+}
+
+/** What runs on every node in a step, and the words of what waits for it. */
+function stepOf(rendering: Rendering, name: string) {
+  const work = rendering.one<Templated>('DaemonSet', name).spec.template.spec
+  const wait = rendering.one<Templated>('Job', name).spec.template.spec.containers[0]
+  return { work, container: work.containers[0], wait: wait?.args ?? [] }
+}
+
+t.test('it goes in two steps, each with what may, what does and what waits', async t => {
+  const rendering = await render({ preset: 'k3s' })
+  for (const event of ['pre-delete', 'post-delete']) {
+    const hooks = hooksAt(rendering, event)
+    const order = hooks.map(({ kind }) => kind)
+    t.strictSame(order.slice(-2), ['DaemonSet', 'Job'], event)
+    t.ok(order.includes('ServiceAccount'), 'that of the release may be gone')
     const roles = hooks.filter(({ kind }) => /Role$/.test(kind)) as {
-      rules?: { verbs: string[] }[]
+      rules?: { verbs: string[]; resourceNames?: string[] }[]
     }[]
-    t.strictSame(
-      new Set(roles.flatMap(({ rules = [] }) => rules.flatMap(({ verbs }) => verbs))),
-      new Set(['get', 'list']),
-      'it looks, and changes nothing',
-    )
-    const certsDir = '/var/lib/rancher/k3s/agent/etc/containerd/certs.d'
-    const { spec: work } = rendering.one<Templated>('DaemonSet', 'release-holdfast-uninstall')
-    t.match(work.template.spec, {
-      automountServiceAccountToken: false,
-      containers: [{ args: ['containerd', 'uninstall'], securityContext: { privileged: true } }],
-    })
-    const mounts = work.template.spec.containers[0]?.volumeMounts
-    const certs = mounts?.find(({ name }) => name === 'containerd-certs')
-    t.match(certs, { mountPath: certsDir, mountPropagation: 'Bidirectional' })
-    const { spec: waiting } = rendering.one<Templated>('Job', 'release-holdfast-uninstall')
-    const [wait] = waiting.template.spec.containers
-    t.strictSame(wait?.args.slice(0, 3), ['kubernetes', 'wait', 'release-holdfast-uninstall'])
-    t.match(wait?.args.at(-1), `--containerd.certs-dir /host${certsDir}`)
-    const without = await render({ 'uninstall.enabled': false })
-    t.notMatch(without.text, 'pre-delete')
-  },
-)
+    const rules = roles.flatMap(({ rules = [] }) => rules)
+    const verbs = new Set(rules.flatMap(({ verbs }) => verbs))
+    t.strictSame(verbs, new Set(['get', 'list']), 'it looks, and changes nothing')
+    const named = rules.flatMap(({ resourceNames = [] }) => resourceNames)
+    t.ok(named.includes(hooks.at(-2)?.metadata.name ?? ''))
+  }
+  const without = await render({ 'uninstall.enabled': false })
+  t.notMatch(without.text, /(pre|post)-delete/)
+})
+
+t.test('before anything is deleted containerd gets its files back', async t => {
+  const rendering = await render({ preset: 'k3s' })
+  const certsDir = '/var/lib/rancher/k3s/agent/etc/containerd/certs.d'
+  const { work, container, wait } = stepOf(rendering, 'release-holdfast-uninstall')
+  t.match(work, {
+    automountServiceAccountToken: false,
+    containers: [{ args: ['containerd', 'uninstall'], securityContext: { privileged: true } }],
+  })
+  t.match(container?.args.join(' '), `--containerd.certs-dir ${certsDir}`)
+  const certs = container?.volumeMounts.find(({ name }) => name === 'containerd-certs')
+  t.match(certs, { mountPath: certsDir, mountPropagation: 'Bidirectional' })
+  t.strictSame(wait.slice(0, 3), ['kubernetes', 'wait', 'release-holdfast-uninstall'])
+})
+
+t.test('when the mirrors are gone the nodes are cleaned, without any object of theirs', async t => {
+  const affinity = { nodeAffinity: { any: 'thing' } }
+  const paths = { data: '/srv/holdfast' }
+  const rendering = await render({ preset: 'k3s', paths, affinity, 'image.pullPolicy': 'Always' })
+  const { work, container, wait } = stepOf(rendering, 'release-holdfast-clean')
+  t.match(work.volumes.find(({ name }) => name === 'data')?.hostPath?.path, '/srv/holdfast')
+  t.ok(
+    work.volumes.every(({ hostPath }) => hostPath !== undefined),
+    'no Secret, no ConfigMap',
+  )
+  t.match(work, {
+    affinity: {
+      ...affinity,
+      podAntiAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: [
+          {
+            topologyKey: 'kubernetes.io/hostname',
+            labelSelector: { matchLabels: { 'app.kubernetes.io/component': 'mirror' } },
+          },
+        ],
+      },
+    },
+  })
+  t.match(container, { imagePullPolicy: 'IfNotPresent' }, 'nothing is left to pull it through')
+  const socket = '/run/k3s/containerd/containerd.sock'
+  t.strictSame(container?.args, [
+    'uninstall',
+    '--containerd.certs-dir',
+    '/var/lib/rancher/k3s/agent/etc/containerd/certs.d',
+    ...['--containerd.socket', socket, '--data-dir', '/var/lib/holdfast', '--wait', '2m'],
+  ])
+  t.strictSame(wait.slice(0, 3), ['kubernetes', 'wait', 'release-holdfast-clean'])
+  const later = wait.at(-1) ?? ''
+  t.match(later, / -- uninstall --containerd\.certs-dir \/host\/var\/lib\/rancher\/k3s\//)
+  t.match(later, ` --containerd.socket /host${socket} --data-dir /host/srv/holdfast --wait 2m`)
+  t.notMatch(later, /\n/, 'one line to copy')
+})
+
+t.test('data that is to be kept is kept by every command, and the Secret with it', async t => {
+  const config = {
+    dataDir: '/var/lib/holdfast/node',
+    store: { dir: '/var/lib/holdfast/disk' },
+    containerd: { namespace: 'other' },
+  }
+  const paths = { data: '/srv/holdfast' }
+  const rendering = await render({ config, paths, uninstall: { keepData: true } })
+  const { container, wait } = stepOf(rendering, 'release-holdfast-clean')
+  t.equal(container?.args.at(-1), '--keep-data')
+  const places = '--data-dir /var/lib/holdfast/node --store.dir /var/lib/holdfast/disk'
+  t.match(container?.args.join(' '), `--containerd.namespace other ${places}`)
+  const later = ' --data-dir /host/srv/holdfast/node --store.dir /host/srv/holdfast/disk'
+  t.match(wait.at(-1), `${later} --wait 2m --keep-data`)
+  const keeps = (from: Rendering) => from.one('Secret').metadata.annotations
+  t.match(keeps(rendering), { 'helm.sh/resource-policy': 'keep' })
+  t.match(keeps(await render({ 'uninstall.enabled': false })), {
+    'helm.sh/resource-policy': 'keep',
+  })
+  t.equal(keeps(await render()), undefined, 'else it goes with the release')
+})
 
 t.test('images are fetched ahead by the node on which the job runs', async t => {
   const images = ['docker.io/library/nginx:1.27', 'redis:7']

@@ -125,8 +125,15 @@ seLinuxOptions: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{- /* Where the pods of this release may run, and with what they are pulled. */ -}}
-{{- define "holdfast.everyNode" -}}
+{{- define "holdfast.dataVolume" -}}
+- name: data
+  hostPath:
+    path: {{ (fromYaml (include "holdfast.paths" .)).data }}
+    type: DirectoryOrCreate
+{{- end -}}
+
+{{- /* With what the pods of this release are pulled, and which nodes they may run on, but for affinity. */ -}}
+{{- define "holdfast.pulledAnywhere" -}}
 {{- with .Values.image.pullSecrets -}}
 imagePullSecrets:
 {{- range . }}
@@ -136,19 +143,17 @@ imagePullSecrets:
 {{- with .Values.nodeSelector -}}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{ end -}}
-{{- with .Values.affinity -}}
-affinity: {{- toYaml . | nindent 2 }}
-{{ end -}}
 {{- with .Values.tolerations -}}
 tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{- /* Call: include "holdfast.uninstallHook" WEIGHT */ -}}
-{{- define "holdfast.uninstallHook" -}}
-helm.sh/hook: pre-delete
-helm.sh/hook-weight: {{ . | quote }}
-helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- /* Where the pods of this release may run, and with what they are pulled. */ -}}
+{{- define "holdfast.everyNode" -}}
+{{- include "holdfast.pulledAnywhere" . }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{- define "holdfast.contentMount" -}}

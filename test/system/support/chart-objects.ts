@@ -5,6 +5,7 @@ import type { KubernetesObject, Rendering } from './chart.ts'
 export interface Container {
   readonly name: string
   readonly image: string
+  readonly imagePullPolicy: string
   readonly args: readonly string[]
   readonly env: readonly { readonly name: string; readonly value?: string }[]
   readonly ports?: readonly {
