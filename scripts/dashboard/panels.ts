@@ -290,7 +290,7 @@ export const rows: readonly { readonly title: string; readonly panels: readonly 
         unit: 'bytes',
         queries: [
           {
-            expr: `${gauge('process_resident_memory_bytes')} and on (instance) holdfast_build_info`,
+            expr: `${gauge('process_resident_memory_bytes')} and on (instance, job) holdfast_build_info`,
             legend: '{{instance}}',
           },
         ],

@@ -1,7 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { parse } from 'yaml'
 import { loadConfig } from '../../src/config/load.ts'
 import { chartDirectory, type KubernetesObject, type Rendering, render } from './support/chart.ts'
 import { configOf, containersOf, podOf, portsAdmitted } from './support/chart-objects.ts'
@@ -211,16 +210,4 @@ t.test('what helm test said can be read afterwards: its pod stays', async t => {
     'helm.sh/hook': 'test',
     'helm.sh/hook-delete-policy': /^before-hook-creation$/,
   })
-})
-
-t.test('alerts and dashboard are those of the project', async t => {
-  const rendering = await render({ monitor: { rules: true, dashboard: true } })
-  const alerts = parse(await readFile(join(chartDirectory, 'alerts/holdfast.yaml'), 'utf8'))
-  t.strictSame(rendering.one('PrometheusRule')['spec'], alerts)
-  const { data } = rendering.one<{ data: Record<string, string> }>(
-    'ConfigMap',
-    'release-holdfast-dashboard',
-  )
-  const dashboard = await readFile(join(chartDirectory, 'dashboards/holdfast.json'), 'utf8')
-  t.strictSame(JSON.parse(data['holdfast.json'] ?? ''), JSON.parse(dashboard))
 })

@@ -71,6 +71,7 @@ const cases: readonly Case[] = [
     },
     good: {
       'process_start_time_seconds{instance="a"}': '0 5x6 9x186',
+      'process_start_time_seconds{instance="a",job="another of that node"}': '0 5x6 9x6 12x180',
       'process_start_time_seconds{instance="other"}': '0 5x6 9x6 12x180',
       'holdfast_build_info{instance="a"}': '1x200',
     },

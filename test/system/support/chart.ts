@@ -1,3 +1,5 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
 import { run } from './process.ts'
@@ -33,13 +35,33 @@ export async function render(
   values: object = {},
   { kubeVersion = '1.36.0', more = [] as readonly string[], env = process.env } = {},
 ): Promise<Rendering> {
+  const args = [...release(values), ...more]
+  const version = kubeVersion === '' ? [] : ['--kube-version', kubeVersion]
+  return read(await run(chartTools.helm, ['template', ...args, ...version], { env }))
+}
+
+/** What is told to who installs the chart with these values. `helm install` alone tells it, and asks a cluster first, so it is rendered as an object. */
+export async function notesOf(values: object): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-notes-'))
+  try {
+    await cp(chartDirectory, dir, { recursive: true })
+    const file = join(dir, 'templates', 'NOTES.txt')
+    const notes = `{{ define "notes" }}${await readFile(file, 'utf8')}{{ end }}`
+    const object = 'kind: Notes\nnotes: {{ include "notes" . | toJson }}\n'
+    await writeFile(join(dir, 'templates', 'notes.yaml'), notes + object)
+    const args = ['template', ...release(values, dir), '--show-only', 'templates/notes.yaml']
+    return read(await run(chartTools.helm, args)).one<{ notes: string }>('Notes').notes
+  } finally {
+    await rm(dir, { recursive: true })
+  }
+}
+
+function release(values: object, chart = chartDirectory): readonly string[] {
   const set = Object.entries(values).flatMap(([name, value]) => [
     '--set-json',
     `${name}=${JSON.stringify(value)}`,
   ])
-  const args = ['release', chartDirectory, '--namespace', 'ship', ...set, ...more]
-  const version = kubeVersion === '' ? [] : ['--kube-version', kubeVersion]
-  return read(await run(chartTools.helm, ['template', ...args, ...version], { env }))
+  return ['release', chart, '--namespace', 'ship', ...set]
 }
 
 function read(text: string): Rendering {
