@@ -132,8 +132,8 @@ seLinuxOptions: {{- toYaml . | nindent 2 }}
     type: DirectoryOrCreate
 {{- end -}}
 
-{{- /* With what the pods of this release are pulled, and which nodes they may run on, but for affinity. */ -}}
-{{- define "holdfast.pulledAnywhere" -}}
+{{- /* With what the pods of this release are pulled, and which nodes they are meant for, but for affinity. */ -}}
+{{- define "holdfast.pulledOnNodes" -}}
 {{- with .Values.image.pullSecrets -}}
 imagePullSecrets:
 {{- range . }}
@@ -143,7 +143,12 @@ imagePullSecrets:
 {{- with .Values.nodeSelector -}}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{ end -}}
-{{- with .Values.tolerations -}}
+{{- end -}}
+
+{{- /* The same for one pod a node, whatever its node is tainted with. */ -}}
+{{- define "holdfast.pulledAnywhere" -}}
+{{- include "holdfast.pulledOnNodes" . }}
+{{- with .Values.tolerations }}
 tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
@@ -151,6 +156,28 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- /* Where the pods of this release may run, and with what they are pulled. */ -}}
 {{- define "holdfast.everyNode" -}}
 {{- include "holdfast.pulledAnywhere" . }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /* The same for a pod of which there is one. Who tolerates everything is also sent to nodes that are off, and never starts there: so a
+toleration without a key becomes one for each kind of node that is on and has a mirror. */ -}}
+{{- define "holdfast.oneNode" -}}
+{{- $tolerations := list -}}
+{{- range $toleration := .Values.tolerations -}}
+{{- if not $toleration.key -}}
+{{- range list "node-role.kubernetes.io/control-plane" "node-role.kubernetes.io/master" "node.kubernetes.io/unschedulable" -}}
+{{- $tolerations = append $tolerations (merge (dict "key" .) $toleration) -}}
+{{- end -}}
+{{- else if not (has $toleration.key (list "node.kubernetes.io/not-ready" "node.kubernetes.io/unreachable")) -}}
+{{- $tolerations = append $tolerations $toleration -}}
+{{- end -}}
+{{- end -}}
+{{- include "holdfast.pulledOnNodes" . }}
+{{- with $tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with .Values.affinity }}
 affinity: {{- toYaml . | nindent 2 }}
 {{- end }}

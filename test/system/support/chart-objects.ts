@@ -24,13 +24,21 @@ export interface Container {
   }[]
 }
 
-/** Of the DaemonSet. */
+/** As a pod says it. */
+export interface Toleration {
+  readonly key?: string
+  readonly operator?: string
+  readonly value?: string
+  readonly effect?: string
+}
+
+/** What is read of one. */
 export interface PodSpec {
   readonly automountServiceAccountToken: boolean
   readonly hostNetwork?: boolean
   readonly initContainers: readonly Container[]
   readonly containers: readonly Container[]
-  readonly tolerations: readonly object[]
+  readonly tolerations?: readonly Toleration[]
   readonly priorityClassName: string
   readonly volumes: readonly {
     readonly name: string
@@ -42,6 +50,29 @@ export interface PodSpec {
 /** What makes pods. */
 export interface Templated {
   readonly spec: { readonly template: { readonly spec: PodSpec } }
+}
+
+/** Every pod that is made, by the kind and the name of what makes it. */
+export function podsOf({ objects }: Rendering): ReadonlyMap<string, PodSpec> {
+  const pods = objects.flatMap(object => {
+    const pod = podIn(object as unknown as { readonly kind: string; readonly spec: object })
+    return pod === undefined ? [] : [[`${object.kind} ${object.metadata.name}`, pod] as const]
+  })
+  return new Map(pods)
+}
+
+function podIn({
+  kind,
+  spec,
+}: {
+  readonly kind: string
+  readonly spec: object
+}): PodSpec | undefined {
+  if (kind === 'Pod') return spec as PodSpec
+  if (kind === 'CronJob') {
+    return (spec as { readonly jobTemplate: Templated }).jobTemplate.spec.template.spec
+  }
+  return /^(DaemonSet|Job)$/.test(kind) ? (spec as Templated['spec']).template.spec : undefined
 }
 
 /** The pod of each node. */
