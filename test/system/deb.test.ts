@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { makeImage } from '../support/image.ts'
 import { writeArchive } from './support/archive.ts'
 import { buildDeb } from './support/built-deb.ts'
+import { readBlocks } from './support/page-blocks.ts'
 import { run, succeeds, until } from './support/process.ts'
 import { cacheDir, requireSystem } from './support/requirements.ts'
 import { type SystemdMachine, startSystemd } from './support/systemd-machine.ts'
@@ -17,6 +18,9 @@ t.teardown(() => rm(dir, { recursive: true, force: true }))
 const given = join(dir, 'machine', 'given')
 await mkdir(given, { recursive: true })
 const deb = await buildDeb(given, { umask: '022' })
+
+/** Answers everything well. */
+const registry = `/usr/lib/holdfast/bin/node -e 'http.createServer((_, a) => a.end()).listen(8999, "127.0.0.1")'`
 
 t.test('another build makes the same package, whatever the mask of files', async t => {
   const sum = async (path: string) =>
@@ -110,6 +114,37 @@ t.test('it is installed, runs in its sandbox, and goes without a trace', async t
   t.equal(await sh(`ls -A /srv/disk; umount ${data} && rmdir -p ${data} 2>/dev/null || true`), '')
   const left = 'find /etc /usr /var /run -xdev -name "*holdfast*" -newer /run/given/app.tar'
   t.equal(await sh(`${left} 2>/dev/null || true`), '')
+})
+
+t.test('a drop-in lets the registry stand behind the mirror', async t => {
+  await mkdir(join(dir, 'auto', 'given'), { recursive: true })
+  const file = deb.split('/').at(-1) ?? ''
+  await copyFile(deb, join(dir, 'auto', 'given', file))
+  const machine = await startSystemd(join(dir, 'auto'))
+  t.teardown(() => machine.end())
+  const sh = (script: string) => machine.run('sh', '-ec', `sudo() { "$@"; }; ${script}`)
+  // As systemd does at the boot of a machine, though not in a container.
+  await sh('mount --make-shared /')
+  await sh(`dpkg -i /run/given/${file}`)
+  await sh(`systemd-run --unit=registry ${registry}`)
+  await sh(`cat >>/etc/holdfast/holdfast.yaml <<'END'
+upstreams: { docker.io: { url: "http://127.0.0.1:8999" } }
+END`)
+  const blocks = (await readBlocks('debian.md')).filter(block => block.heading === 'For containerd')
+  const dropIn = blocks.find(({ script }) => script.includes('auto.conf'))
+  await sh(dropIn?.script ?? 'false')
+  const behind = () => sh('cat /etc/containerd/certs.d/docker.io/hosts.toml')
+  await until('the registry stands behind', async () =>
+    /^server = "http:\/\/127\.0\.0\.1:8999"/m.test(await behind()),
+  )
+  t.match(await sh('holdfast containerd status'), /docker\.io/)
+  await sh('systemctl stop registry')
+  await until('nobody does', async () => {
+    await sh('curl -s -o /dev/null http://127.0.0.1:5050/v2/library/app/manifests/1?ns=docker.io')
+    return /^server = ".*:5050"/m.test(await behind())
+  })
+  await sh('dpkg -P holdfast')
+  t.equal(await sh('grep -c certs.d /proc/self/mountinfo || true'), '0\n')
 })
 
 t.test('what is not named for a package is told', async t => {
