@@ -66,14 +66,20 @@ export function boundAmong(mounts: readonly Mount[]): ReadonlySet<string> {
   return new Set(bound.map(({ path }) => path))
 }
 
-/** Whether a file of ours is mounted there. */
-async function isBound(path: string): Promise<boolean> {
+/** A path without links in it; absent: it leads nowhere. */
+export async function realOf(path: string): Promise<string | undefined> {
   try {
-    return (await boundPaths()).has(await realpath(path))
+    return await realpath(path)
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ELOOP') return false
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(codeOf(error) ?? '')) return undefined
     throw error
   }
+}
+
+/** Whether a file of ours is mounted there. */
+async function isBound(path: string): Promise<boolean> {
+  const real = await realOf(path)
+  return real !== undefined && (await boundPaths()).has(real)
 }
 
 /** Lets a file of ours be read in the place of another, until the machine stops. Throws `HoldfastError` with what `mount` said. */
@@ -103,7 +109,7 @@ export async function withoutMount<T>(path: string, work: () => Promise<T>): Pro
 
 /** Why containerd would not see what is mounted under a directory; absent: it does. */
 export async function whyUnseen(directory: string): Promise<string | undefined> {
-  const real = await ifThere(realpath(directory))
+  const real = await realOf(directory)
   if (real === undefined) return `there is no ${directory}`
   const holder = holderOf(await readMounts(), real)
   if (holder?.isShared && !holder.isSlave) return undefined

@@ -1,7 +1,7 @@
-import { readFile, realpath, rm } from 'node:fs/promises'
-import { basename, dirname, join, relative } from 'node:path'
+import { readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { readJournal, upstreamPath, whyAlonePath } from './journal.ts'
-import { bindFile, boundPaths, unbind } from './mounts.ts'
+import { bindFile, boundPaths, realOf, unbind } from './mounts.ts'
 import { sha256 } from './registry-directory.ts'
 import { ifThere, writeWhole } from './whole-file.ts'
 
@@ -38,31 +38,40 @@ export async function readMayStand(
   namedByK3s: readonly string[],
 ): Promise<readonly MayStand[]> {
   const { entries } = await readJournal(certsDir)
-  const root = (await ifThere(realpath(certsDir))) ?? certsDir
   const bound = await boundPaths()
-  const pathOf = (directory: string) => join(certsDir, directory, 'hosts.toml')
+  // By the file without links: a registry's directory may be a link, to a place in certsDir or elsewhere.
   const found = new Map<string, MayStand>()
-  for (const path of bound) {
-    const directory = basename(dirname(path))
-    if (relative(root, path) !== join(directory, 'hosts.toml')) continue
-    const stray = { registry: directory, path: pathOf(directory), stands: true, terms: undefined }
-    found.set(directory, stray)
-  }
   for (const [directory, { registry, written, upstream }] of Object.entries(entries)) {
     const [aloneSha256] = written
     // Two of them: install is at it, or was cut short.
     if (upstream === undefined || aloneSha256 === undefined || written.length > 1) continue
+    const path = join(certsDir, directory, 'hosts.toml')
+    const file = (await realOf(path)) ?? path
+    // One file for two registries cannot have both behind.
+    const mayStand = !namedByK3s.includes(registry) && !found.has(file)
     const terms = { upstreamPath: upstreamPath(certsDir, directory), aloneSha256 }
-    const stands = found.get(directory)?.stands ?? false
-    const isNamed = namedByK3s.includes(registry)
-    found.set(directory, {
-      registry,
-      path: pathOf(directory),
-      stands,
-      terms: isNamed ? undefined : terms,
-    })
+    const stands = bound.has(file)
+    found.set(file, { registry, path, stands, terms: mayStand ? terms : undefined })
   }
-  return [...found.values()]
+  return [...found.values(), ...(await strays(certsDir, bound, found))]
+}
+
+/** What stands in a directory that the journal does not know, or not as one in which it may. */
+async function strays(
+  certsDir: string,
+  bound: ReadonlySet<string>,
+  known: ReadonlyMap<string, MayStand>,
+): Promise<readonly MayStand[]> {
+  const left = new Set([...bound].filter(file => !known.has(file)))
+  const found: MayStand[] = []
+  for (const registry of left.size === 0 ? [] : ((await ifThere(readdir(certsDir))) ?? [])) {
+    const path = join(certsDir, registry, 'hosts.toml')
+    // Once, however many names lead there.
+    if (left.delete((await realOf(path)) ?? '')) {
+      found.push({ registry, path, stands: true, terms: undefined })
+    }
+  }
+  return found
 }
 
 /** Lets the registry stand behind the mirror, unless somebody changed the file since. Throws `HoldfastError` when that cannot be done. */

@@ -10,7 +10,7 @@ import {
   withEntry,
   writeJournal,
 } from './journal.ts'
-import { unbind, withoutMount } from './mounts.ts'
+import { withoutMount } from './mounts.ts'
 import { type Found, look, ownerOf } from './registry-directory.ts'
 import { codeOf, ifThere, removeUnfinished, syncDirectory } from './whole-file.ts'
 
@@ -36,7 +36,9 @@ export async function uninstallHosts(order: {
   let journal = await readJournal(certsDir)
   const outcomes: Uninstalled[] = []
   for (const [directory, entry] of Object.entries(journal.entries)) {
-    const done = await takeBack(certsDir, directory, entry, force)
+    const done = await withoutMount(join(certsDir, directory, 'hosts.toml'), () =>
+      takeBack(certsDir, directory, entry, force),
+    )
     outcomes.push(done)
     if (done.outcome === 'refused') continue
     journal = withEntry(journal, directory, undefined)
@@ -52,7 +54,6 @@ async function takeBack(
   entry: JournalEntry,
   force: boolean,
 ): Promise<Uninstalled> {
-  await unbind(join(certsDir, directory, 'hosts.toml'))
   const found = await look(certsDir, directory)
   const { path, backup } = found
   const at = { registry: entry.registry, path }
@@ -76,9 +77,8 @@ async function bringBack(
   { path, directory }: Found,
   { hadFile, madeDirectory }: JournalEntry,
 ): Promise<void> {
-  await withoutMount(path, () =>
-    hadFile ? rename(backupPath(certsDir, directory), path) : ifThere(unlink(path)),
-  )
+  // First of all: where a mount forbids it, nothing has changed yet.
+  await (hadFile ? rename(backupPath(certsDir, directory), path) : ifThere(unlink(path)))
   await rm(upstreamPath(certsDir, directory), { force: true })
   await ifThere(syncDirectory(dirname(path)))
   if (madeDirectory) await removeIfEmpty(join(certsDir, directory))

@@ -188,6 +188,33 @@ t.test('what was changed since is given up only when forced', async t => {
   t.equal(pictureOf(certsDir), before)
 })
 
+t.test('an uninstall that fails half-way leaves alone afterwards what it is done with', async t => {
+  const certsDir = furnished(t)
+  await installHosts(order(certsDir))
+  const backup = join(certsDir, '.holdfast/before/registry.lab_5000_/hosts.toml')
+  await rename(backup, join(certsDir, 'aside'))
+  await t.rejects(uninstallHosts({ certsDir, force: false }), { code: 'ENOENT' })
+  await rename(join(certsDir, 'aside'), backup)
+  await mkdir(join(certsDir, 'ghcr.io'))
+  writeFileSync(join(certsDir, 'ghcr.io/hosts.toml'), '[host."https://new.example"]\n')
+  const back = await uninstallHosts({ certsDir, force: true })
+  t.match(
+    back.map(({ registry }) => registry),
+    ['registry.lab:5000', '_default'],
+  )
+  t.match(text(certsDir, 'ghcr.io'), 'new.example', 'somebody wrote it since')
+})
+
+t.test('of what is uninstalled no copy stays, which may hold a token', async t => {
+  const certsDir = furnished(t)
+  await installHosts(order(certsDir, { fallback: 'auto' }))
+  writeFileSync(join(certsDir, 'docker.io/hosts.toml'), '[host."https://new.example"]\n')
+  t.match(await uninstallHosts({ certsDir, force: false }), [{ outcome: 'refused' }, {}, {}, {}])
+  const copies = pictureOf(join(certsDir, '.holdfast/upstream'))
+  t.match(copies, './docker.io/hosts.toml', 'of that which --force would take back')
+  t.notMatch(copies, './ghcr.io/hosts.toml')
+})
+
 t.test('a file that took the place of ours is not lost', async t => {
   const certsDir = furnished(t)
   await installHosts(order(certsDir))

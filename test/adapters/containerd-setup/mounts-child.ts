@@ -1,10 +1,17 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { type InstallOrder, installHosts } from '../../../src/adapters/containerd-setup/install.ts'
+import {
+  type JournalEntry,
+  readJournal,
+  withEntry,
+  writeJournal,
+} from '../../../src/adapters/containerd-setup/journal.ts'
 import { bindFile, whyUnseen, withoutMount } from '../../../src/adapters/containerd-setup/mounts.ts'
+import { sha256 } from '../../../src/adapters/containerd-setup/registry-directory.ts'
 import {
   noteWhyAlone,
   putBehind,
@@ -119,6 +126,57 @@ t.test('what must not stand is told, to be taken away', async t => {
   if (stray !== undefined) await takeAway(stray)
   t.match(read(certsDir), alone)
   t.strictSame(await readMayStand(certsDir, []), [])
+})
+
+for (const [where, target] of Object.entries({ beside: 'shared', elsewhere: '../elsewhere' })) {
+  t.test(`a registry's directory may be a link, ${where}`, async t => {
+    const certsDir = join(directory, `links-${where}/certs.d`)
+    await mkdir(certsDir, { recursive: true })
+    await mkdir(join(certsDir, target))
+    await symlink(target, join(certsDir, 'docker.io'))
+    await writeFile(join(certsDir, 'README'), 'no directory of a registry\n')
+    const before = pictureOf(certsDir)
+    await installHosts(order(certsDir))
+    await stand(certsDir)
+    t.match(read(certsDir), behind)
+    const standing = await readMayStand(certsDir, [])
+    t.match(standing, [{ registry: 'docker.io', stands: true, terms: {} }])
+    for (const one of standing) await takeAway(one)
+    t.match(read(certsDir), alone)
+    t.match(await readMayStand(certsDir, []), [{ stands: false }])
+    await stand(certsDir)
+    await uninstallHosts({ certsDir, force: false })
+    t.equal(pictureOf(certsDir), before)
+
+    await installHosts(order(certsDir))
+    await stand(certsDir)
+    await rm(join(certsDir, '.holdfast/journal.json'))
+    const strays = await readMayStand(certsDir, [])
+    t.match(strays, [{ stands: true, terms: undefined }], 'what no journal knows is found, once')
+    for (const one of strays) await takeAway(one)
+    t.match(read(certsDir), alone)
+  })
+}
+
+t.test('two registries with one file have nobody behind', async t => {
+  const certsDir = join(directory, 'one-file')
+  await mkdir(join(certsDir, 'docker.io'), { recursive: true })
+  await symlink('docker.io', join(certsDir, 'ghcr.io'))
+  const registries = ['docker.io', 'ghcr.io'].map(name => ({ name, url: `https://${name}` }))
+  await installHosts(order(certsDir, { registries }))
+  t.match(await readMayStand(certsDir, []), [{ stands: false, terms: undefined }])
+})
+
+t.test('while install is at work nobody may stand there', async t => {
+  const certsDir = await furnished('at-work')
+  await installHosts(order(certsDir))
+  await stand(certsDir)
+  const journal = await readJournal(certsDir)
+  const entry = journal.entries['docker.io'] as JournalEntry
+  const written = [...entry.written, sha256('new')]
+  await writeJournal(certsDir, withEntry(journal, 'docker.io', { ...entry, written }))
+  t.match(await readMayStand(certsDir, []), [{ stands: true, terms: undefined }])
+  await uninstallHosts({ certsDir, force: false })
 })
 
 t.test('a mount that comes in between is taken away again', async t => {
