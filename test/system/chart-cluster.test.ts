@@ -23,6 +23,7 @@ t.test('values that mean nothing are refused', async t => {
 t.test('a cluster is asked what it is, and which secret it has', async t => {
   const path = '/api/v1/namespaces/ship/secrets/release-holdfast'
   const meta = 'meta.helm.sh/release'
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system' } }
   const secret = {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -42,6 +43,7 @@ t.test('a cluster is asked what it is, and which secret it has', async t => {
   ] as const) {
     const server = await startApiServer(join(t.testdir(), 'kubeconfig'), version, {
       [path]: secret,
+      '/api/v1/namespaces/kube-system': namespace,
     })
     const asked = [
       '--validate',
@@ -50,7 +52,9 @@ t.test('a cluster is asked what it is, and which secret it has', async t => {
       '--kubeconfig',
       server.kubeconfig,
     ]
-    const rendering = await render({}, { kubeVersion: '', more: asked }).finally(server.close)
+    const values = { 'uninstall.hooks': 'auto' }
+    const rendering = await render(values, { kubeVersion: '', more: asked }).finally(server.close)
+    t.match(rendering.text, /post-delete/, 'it is there to run hooks')
     t.equal(configOf(rendering).containerd.certsDir, certsDir, version)
     const { data } = rendering.one<{ data: Record<string, string> }>('Secret')
     t.equal(data['mesh.keys'], 'b2xk', 'what is there stays')
@@ -163,8 +167,14 @@ t.test('it goes in two steps, each with what may, what does and what waits', asy
     const named = rules.flatMap(({ resourceNames = [] }) => resourceNames)
     t.ok(named.includes(hooks.at(-2)?.metadata.name ?? ''))
   }
-  const without = await render({ 'uninstall.enabled': false })
-  t.notMatch(without.text, /(pre|post)-delete/)
+  for (const hooks of ['never', 'auto']) {
+    const without = await render({ 'uninstall.hooks': hooks })
+    t.notMatch(
+      without.text,
+      /(pre|post)-delete/,
+      `${hooks}, and no cluster that runs them as hooks`,
+    )
+  }
 })
 
 t.test('before anything is deleted containerd gets its files back', async t => {
@@ -226,7 +236,7 @@ t.test('data that is to be kept is kept by every command, and the Secret with it
     containerd: { namespace: 'other' },
   }
   const paths = { data: '/srv/holdfast' }
-  const rendering = await render({ config, paths, uninstall: { keepData: true } })
+  const rendering = await render({ config, paths, uninstall: { hooks: 'always', keepData: true } })
   const { container, wait } = stepOf(rendering, 'release-holdfast-clean')
   t.equal(container?.args.at(-1), '--keep-data')
   const places = '--data-dir /var/lib/holdfast/node --store.dir /var/lib/holdfast/disk'
@@ -235,7 +245,7 @@ t.test('data that is to be kept is kept by every command, and the Secret with it
   t.match(wait.at(-1), `${later} --wait 2m --keep-data`)
   const keeps = (from: Rendering) => from.one('Secret').metadata.annotations
   t.match(keeps(rendering), { 'helm.sh/resource-policy': 'keep' })
-  t.match(keeps(await render({ 'uninstall.enabled': false })), {
+  t.match(keeps(await render({ 'uninstall.hooks': 'never' })), {
     'helm.sh/resource-policy': 'keep',
   })
   t.equal(keeps(await render()), undefined, 'else it goes with the release')

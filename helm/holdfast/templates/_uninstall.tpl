@@ -1,3 +1,9 @@
+{{- /* Whether there are hooks. Without an API server nothing is looked up, and what is rendered is not helm's to run: it is applied as it is. */ -}}
+{{- define "holdfast.uninstalls" -}}
+{{- $asksCluster := lookup "v1" "Namespace" "" "kube-system" -}}
+{{- if or (eq .Values.uninstall.hooks "always") (and (eq .Values.uninstall.hooks "auto") $asksCluster) }}yes{{ end -}}
+{{- end -}}
+
 {{- /* Call: include "holdfast.uninstallHook" (list HOOKS WEIGHT) */ -}}
 {{- define "holdfast.uninstallHook" -}}
 helm.sh/hook: {{ index . 0 }}

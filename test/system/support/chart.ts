@@ -30,7 +30,9 @@ export interface Rendering {
   all(kind: string): readonly KubernetesObject[]
 }
 
-/** Renders the chart as `release` in the namespace `ship`. Rejects with what helm says. */
+/**
+ * Renders the chart as `release` in the namespace `ship`, with the hooks of uninstall, as a cluster gets it. Rejects with what helm says.
+ */
 export async function render(
   values: object = {},
   { kubeVersion = '1.36.0', more = [] as readonly string[], env = process.env } = {},
@@ -57,10 +59,9 @@ export async function notesOf(values: object): Promise<string> {
 }
 
 function release(values: object, chart = chartDirectory): readonly string[] {
-  const set = Object.entries(values).flatMap(([name, value]) => [
-    '--set-json',
-    `${name}=${JSON.stringify(value)}`,
-  ])
+  const set = Object.entries({ 'uninstall.hooks': 'always', ...values }).flatMap(
+    ([name, value]) => ['--set-json', `${name}=${JSON.stringify(value)}`],
+  )
   return ['release', chart, '--namespace', 'ship', ...set]
 }
 
