@@ -8,7 +8,8 @@ import { createDealWithFile, isList } from './deal-with-file.ts'
 import type { ImportArchive } from './import-archive.ts'
 
 /** What became of a file; a closed set. `failed`: this node could not take it now, and tries again. */
-export type DropOutcome = 'imported' | 'refused' | 'failed'
+export const dropOutcomes = ['imported', 'refused', 'failed'] as const
+export type DropOutcome = (typeof dropOutcomes)[number]
 
 /** Imports what is put into a folder. */
 export interface DropFolder {

@@ -1,15 +1,5 @@
+import type { RequestKind, Target } from '../ports/mirror-request.ts'
 import type { SendOutcome } from '../wire/send-blob.ts'
-
-/** What a request was about, for counting; a closed set. */
-export type RequestKind =
-  | 'base'
-  | 'manifest-by-tag'
-  | 'manifest-by-digest'
-  | 'blob'
-  | 'tags'
-  | 'referrers'
-  | 'write'
-  | 'other'
 
 /** Told of what the mirror does. The metrics listen here, so that nothing in the way of a request knows them. */
 export interface MirrorObserver {
@@ -24,9 +14,6 @@ export interface MirrorObserver {
     bytes: number,
   ): void
 }
-
-/** Which of the ways that `hosts.toml` lists a client took, beginning with the second; a closed set. */
-export type Target = '2' | '3' | '4' | 'other'
 
 /** Listens to nothing. */
 export const silentObserver: MirrorObserver = { answered() {}, cameBy() {}, blobSent() {} }

@@ -4,6 +4,7 @@ import { OciError, type OciErrorCode } from '../oci/errors.ts'
 import { checkRegistry } from '../ports/check-registry.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
+import { furtherTargets, type RequestKind } from '../ports/mirror-request.ts'
 import type { OpenBlob, StatBlob } from '../pull/get-blob.ts'
 import type { GetManifest } from '../pull/got-manifest.ts'
 import type { ListReferrers } from '../pull/list-referrers.ts'
@@ -16,7 +17,7 @@ import { createAnswerReferrers, createAnswerTags } from './answer-lists.ts'
 import { createAnswerManifest } from './answer-manifest.ts'
 import { createListener, type ListenAddress, type Listener } from './listener.ts'
 import { createMirrorApp } from './mirror-app.ts'
-import type { MirrorObserver, RequestKind } from './mirror-observer.ts'
+import type { MirrorObserver } from './mirror-observer.ts'
 import { type Asked, createReadUrl, type Question } from './mirror-question.ts'
 import { answerTo, sendError, sendJson, sendOciError } from './send-answer.ts'
 import { createTimeBound, type Owed } from './time-bound.ts'
@@ -103,7 +104,7 @@ export function createMirror(parts: MirrorParts, options: MirrorOptions): Listen
 
   function countTarget({ headers }: IncomingMessage): void {
     const text = headers['holdfast-target']
-    if (text !== undefined) observer.cameBy(targets.find(one => one === text) ?? 'other')
+    if (text !== undefined) observer.cameBy(furtherTargets.find(one => one === text) ?? 'other')
   }
 
   function refuse(request: IncomingMessage): OciError | undefined {
@@ -182,8 +183,6 @@ export function createMirror(parts: MirrorParts, options: MirrorOptions): Listen
     },
   }
 }
-
-const targets = ['2', '3', '4'] as const
 
 const apiVersion = ['Docker-Distribution-Api-Version', 'registry/2.0'] as const
 

@@ -3,15 +3,17 @@ import type { TagReference } from '../oci/reference.ts'
 import type { FailureClass } from '../ports/errors.ts'
 
 /** Which rung of the ladder gave an answer. */
-export type ResolutionSource =
-  | 'pin'
-  | 'upstream'
-  | 'peer'
-  | 'memory'
-  | 'ledger'
-  | 'history'
-  | 'asked'
-  | 'repository'
+export const resolutionSources = [
+  'pin',
+  'upstream',
+  'peer',
+  'memory',
+  'ledger',
+  'history',
+  'asked',
+  'repository',
+] as const
+export type ResolutionSource = (typeof resolutionSources)[number]
 
 /** A rung that was tried, and what came of it, in words. */
 export interface Step {

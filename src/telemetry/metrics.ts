@@ -1,4 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { dropOutcomes } from '../archive/drop-folder.ts'
+import { furtherTargets, requestKinds } from '../ports/mirror-request.ts'
+import { resolutionSources } from '../pull/resolution.ts'
 import type { ImportMeter } from './measured-imports.ts'
 import type { ResolutionMeter } from './measured-resolve-tag.ts'
 import type { StoreMeter } from './measured-store.ts'
@@ -171,6 +174,12 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     help: 'Time spent in collections.',
     registers,
   })
+
+  // What alerts go by is there from the start: Prometheus sees no increase in a series that begins with 1.
+  for (const source of resolutionSources) staleSeconds.zero({ source })
+  for (const kind of requestKinds) mirrorRequests.inc({ kind, status: 503 }, 0)
+  for (const target of furtherTargets) mirrorTargets.inc({ target }, 0)
+  for (const outcome of dropOutcomes) droppedFiles.inc({ outcome }, 0)
 
   return {
     registry,

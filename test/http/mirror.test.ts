@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import t from 'tap'
-import { type RequestKind, silentObserver, type Target } from '../../src/http/mirror-observer.ts'
+import { silentObserver } from '../../src/http/mirror-observer.ts'
 import { digestOf } from '../../src/oci/digest.ts'
 import { OciError } from '../../src/oci/errors.ts'
 import { UpstreamFailure } from '../../src/ports/errors.ts'
+import type { RequestKind, Target } from '../../src/ports/mirror-request.ts'
 import { connectRaw } from '../support/raw-http.ts'
 import {
   blobOf,

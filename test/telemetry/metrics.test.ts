@@ -97,7 +97,8 @@ t.test('how old an answer was is told where its owner did not confirm it just no
     lines.find(line => line.includes(`le="${le}"`) && line.includes('ledger'))
   t.match(bucket('86400'), / 0$/)
   t.match(bucket('172800'), / 1$/)
-  t.equal(lines.filter(line => line.includes('_count')).length, 1, 'the other answers have no age')
+  const counted = lines.filter(line => line.includes('_count') && !line.endsWith(' 0'))
+  t.equal(counted.length, 1, 'the other answers have no age')
 })
 
 t.test(

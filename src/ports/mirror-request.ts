@@ -1,0 +1,16 @@
+/** What a request to the mirror was about, for counting; a closed set. */
+export const requestKinds = [
+  'base',
+  'manifest-by-tag',
+  'manifest-by-digest',
+  'blob',
+  'tags',
+  'referrers',
+  'write',
+  'other',
+] as const
+export type RequestKind = (typeof requestKinds)[number]
+
+/** Which of the ways that `hosts.toml` lists a client took, beginning with the second; a closed set. */
+export const furtherTargets = ['2', '3', '4', 'other'] as const
+export type Target = (typeof furtherTargets)[number]
