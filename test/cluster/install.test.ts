@@ -15,6 +15,8 @@ import { certsDir } from './support/node-config.ts'
 import {
   importImage,
   installRelease,
+  leaveUninstall,
+  mirrorsWaiting,
   type Release,
   testRelease,
   uninstallRelease,
@@ -164,7 +166,16 @@ t.test('the chart puts a mirror on every node, and takes it away again', async t
   await t.test('data that is to be kept makes the next installation the same nodes', async t => {
     const install = () => installRelease(cluster, { 'uninstall.keepData': true })
     const idsOf = (release: Release) => Promise.all(nodes.map(node => release.idOf(node)))
-    const installed = await install()
+    const removeLeft = await leaveUninstall(cluster)
+    const installing = install()
+    installing.catch(() => {})
+    await until('no mirror starts beside an uninstall that was cut short', async () => {
+      const waiting = await mirrorsWaiting(cluster)
+      const areApart = waiting.every(one => /^Pending: .*anti-affinity/.test(one))
+      return waiting.length === nodes.length && areApart
+    })
+    await removeLeft()
+    const installed = await installing
     const ids = await idsOf(installed)
     await installed.holdfast(nodes[0] as ClusterNode, 'pin', imageOf('app', 'v3'))
     await uninstallRelease(cluster)

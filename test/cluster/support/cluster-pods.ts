@@ -11,6 +11,7 @@ export interface PodObject {
   readonly spec: { readonly nodeName: string }
   readonly status: {
     readonly phase: string
+    readonly conditions?: readonly { readonly type: string; readonly message?: string }[]
     readonly podIP: string
     readonly containerStatuses?: readonly {
       readonly image: string

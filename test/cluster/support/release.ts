@@ -1,4 +1,6 @@
-import { chartDirectory } from '../../system/support/chart.ts'
+import { parseAllDocuments } from 'yaml'
+import { chartDirectory, type KubernetesObject } from '../../system/support/chart.ts'
+import { until } from '../../system/support/process.ts'
 import { registryName } from '../../system/support/world.ts'
 import type { Cluster } from './cluster.ts'
 import type { PodObject } from './cluster-pods.ts'
@@ -113,8 +115,39 @@ export async function rollbackRelease(cluster: Cluster): Promise<void> {
 export const untilRolledOut = ({ kubectl }: Cluster): Promise<string> =>
   kubectl('rollout', 'status', `daemonset/${name}`, ...inNamespace, '--timeout=120s')
 
+/** Phases of the pods of the mirror, and why they are not on a node. */
+export async function mirrorsWaiting({ get }: Cluster): Promise<readonly string[]> {
+  const { items } = await get<{ items: PodObject[] }>('pods', ...inNamespace, selector)
+  return items.map(({ status: { phase, conditions = [] } }) => {
+    const scheduled = conditions.find(({ type }) => type === 'PodScheduled')
+    return `${phase}: ${scheduled?.message ?? ''}`
+  })
+}
+
 export const uninstallRelease = ({ helm }: Cluster): Promise<string> =>
   helm('uninstall', name, ...inNamespace, '--wait', '--timeout', '270s')
+
+/** Leaves what an uninstall does that is cut short in its last step; resolves, when its pods run, with what takes it away. */
+export async function leaveUninstall(cluster: Cluster): Promise<() => Promise<string>> {
+  const { helm, kubectl, apply, nodes } = cluster
+  const only = ['--show-only', 'templates/uninstall.yaml', '--set=uninstall.hooks=always']
+  const text = await helm('template', name, chartDirectory, ...inNamespace, ...only)
+  const objects = parseAllDocuments(text).map(document => document.toJS() as KubernetesObject)
+  const work = objects.find(({ kind, metadata }) => isCleaning(kind, metadata.name))
+  const account = objects.find(({ kind }) => kind === 'ServiceAccount')
+  if (work === undefined || account === undefined) throw new Error(text)
+  await apply(account, work)
+  const ended = '-o=jsonpath={.items[*].status.containerStatuses[0].restartCount}'
+  const component = '--selector=app.kubernetes.io/component=clean'
+  await until('it has been at every node', async () => {
+    const counts = (await kubectl('get', 'pods', ...inNamespace, component, ended)).trim()
+    return counts.split(' ').filter(count => Number(count) > 0).length === nodes.length
+  })
+  return () => kubectl('delete', 'daemonset', work.metadata.name, ...inNamespace)
+}
+
+const isCleaning = (kind: string, name: string): boolean =>
+  kind === 'DaemonSet' && name.endsWith('-clean')
 
 /** Where a pod tells its metrics. */
 export const healthPort = 5054
