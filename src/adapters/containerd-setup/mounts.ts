@@ -87,9 +87,23 @@ export async function bindFile(source: string, target: string): Promise<void> {
   await run('mount', ['--bind', source, target])
 }
 
-/** Takes a file of ours away again, also from who reads it just now. Throws `HoldfastError` with what `umount` said. */
+/** What `umount` says to who may not. */
+const unprivileged = /superuser|not permitted|permission denied/i
+
+/**
+ * Takes a file of ours away again, also from who reads it just now. Throws `HoldfastError` with what `umount` said, and with what to do where
+ * it lacks the right.
+ */
 export async function unbind(path: string): Promise<void> {
-  while (await isBound(path)) await run('umount', ['-l', path])
+  while (await isBound(path)) {
+    await run('umount', ['-l', path]).catch(error => {
+      if (!(error instanceof HoldfastError) || !unprivileged.test(error.message)) throw error
+      const why = 'fallback auto mounted a file there, and only who is privileged takes it away'
+      const cure =
+        'with the chart: helm upgrade with the values of now and --set leavingAuto=true; elsewhere: run this as root'
+      throw new HoldfastError('config-invalid', `${error.message} (${why}). ${cure}`, error)
+    })
+  }
 }
 
 /** Often enough: who mounts again in between looks every few seconds. */

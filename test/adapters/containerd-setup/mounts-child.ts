@@ -227,6 +227,21 @@ t.test('what is mounted twice, and once out of reach, is taken away where it can
   t.match(read(certsDir), behind)
 })
 
+t.test('who may not take it away is told which value lets it', async t => {
+  const certsDir = await furnished('confined')
+  await installHosts(order(certsDir))
+  await stand(certsDir)
+  const module = join(import.meta.dirname, '../../../src/adapters/containerd-setup/mounts.ts')
+  const program = `
+    import { unbind } from '${module}'
+    await unbind('${certsDir}/docker.io/hosts.toml').catch(error => console.log(error.message))`
+  const node = [process.execPath, '--input-type=module-typescript', '-e', program]
+  const confined = ['--bounding-set=-all', '--inh-caps=-all', ...node]
+  const said = execFileSync('setpriv', confined, { encoding: 'utf8' })
+  t.match(said, /^umount: .*superuser.*--set leavingAuto=true/)
+  t.ok(isMounted(certsDir))
+})
+
 t.test('what others changed or mounted is left alone', async t => {
   const certsDir = await furnished('others')
   await installHosts(order(certsDir))
