@@ -62,6 +62,7 @@ export interface NodeWork {
   readonly node: string
   readonly isReady: boolean
   readonly isDone: boolean
+  readonly isStuck: boolean
   /** Of what is not done. */
   readonly state: string | undefined
 }

@@ -5,7 +5,7 @@ export const kubernetesCommands: readonly Command[] = [
   {
     name: 'kubernetes wait',
     summary: 'wait until a DaemonSet has done its work on every ready node',
-    usage: 'DAEMONSET [--namespace NAME] [--within DURATION]',
+    usage: 'DAEMONSET [--namespace NAME] [--within DURATION] [--give-up-after DURATION]',
     words: { min: 1, max: 1 },
     description:
       'For a DaemonSet whose pods do one thing and end, as that which the chart takes containerd back with. Done is a node on which the ' +
@@ -14,6 +14,11 @@ export const kubernetesCommands: readonly Command[] = [
     options: [
       { name: 'namespace', value: 'NAME', summary: 'of the DaemonSet; "default" by default' },
       { name: 'within', value: 'DURATION', summary: 'how long at most, 5m by default' },
+      {
+        name: 'give-up-after',
+        value: 'DURATION',
+        summary: 'ends once every node that is not done failed, or could not start it, for so long',
+      },
       {
         name: 'later',
         value: 'COMMAND',

@@ -7,6 +7,8 @@ export interface NodeWork {
   /** The node is there: what is to be done on it can be. */
   readonly isReady: boolean
   readonly isDone: boolean
+  /** It failed, or cannot start: what is tried again may still come right. */
+  readonly isStuck: boolean
   /** Of what is not done: what Kubernetes says of it. */
   readonly state: string | undefined
 }
@@ -55,7 +57,16 @@ function workOn({ metadata, status }: k8s.V1Node, pods: readonly k8s.V1Pod[]): N
   const isReady = ready?.status === 'True'
   const isDone = containers.length > 0 && containers.every(hasEndedWell)
   const state = own.length === 0 ? 'has no pod yet' : tellState(isReady, containers)
-  return { node, isReady, isDone, state: isDone ? undefined : state }
+  const isStuck = !isDone && containers.some(isInTrouble)
+  return { node, isReady, isDone, isStuck, state: isDone ? undefined : state }
+}
+
+/** What the kubelet says of a container that it is about to start. */
+const starting: readonly (string | undefined)[] = ['ContainerCreating', 'PodInitializing']
+
+function isInTrouble({ state, lastState }: k8s.V1ContainerStatus): boolean {
+  const { waiting, terminated = lastState?.terminated } = state ?? {}
+  return terminated !== undefined || (waiting !== undefined && !starting.includes(waiting.reason))
 }
 
 /** The kubelet starts it again once it has ended: what it ended with before counts as well. */

@@ -14,8 +14,10 @@ export const run: RunCommand = async context => {
   const [daemonSet = ''] = words
   const { namespace = 'default', kubeconfig, later } = options
   const signal = AbortSignal.timeout(readDuration('--within', options['within'] ?? '5m'))
+  const giveUp = options['give-up-after']
+  const patienceMs = giveUp === undefined ? undefined : readDuration('--give-up-after', giveUp)
   const look = await open(context, { namespace, daemonSet, kubeconfig })
-  const { nodes, failure } = await lookUntilDone(look, signal)
+  const { nodes, failure } = await lookUntil(look, overFor(patienceMs), signal)
   if (nodes === undefined)
     throw new CommandFailure('failed', `Kubernetes cannot be asked: ${failure}`)
   const undone = nodes.filter(({ isDone }) => !isDone)
@@ -49,8 +51,9 @@ async function open(
 }
 
 /** What was seen last, or why nothing was. An API server that is away for a moment is asked again. */
-async function lookUntilDone(
+async function lookUntil(
   look: Look,
+  isOver: (nodes: readonly NodeWork[]) => boolean,
   signal: AbortSignal,
 ): Promise<{ readonly nodes?: readonly NodeWork[]; readonly failure?: string }> {
   let nodes: readonly NodeWork[] | undefined
@@ -58,7 +61,7 @@ async function lookUntilDone(
   while (!signal.aborted) {
     try {
       nodes = await look(signal)
-      if (areDone(nodes)) break
+      if (isOver(nodes)) break
     } catch (error) {
       if (!signal.aborted) failure = messageOf(error)
     }
@@ -74,6 +77,23 @@ const tellWhen = (undone: readonly NodeWork[]): string =>
   undone.some(({ isReady }) => isReady)
     ? 'for these, once what is told is mended and all are back:'
     : 'when they are back:'
+
+/** Judges one look after the other: all is done, or it was stuck for so long on every node where it is not. */
+function overFor(patienceMs: number | undefined): (nodes: readonly NodeWork[]) => boolean {
+  const stuckSince = new Map<string, number>()
+  return nodes => {
+    const now = performance.now()
+    for (const { node, isStuck } of nodes) {
+      if (!isStuck) stuckSince.delete(node)
+      else if (!stuckSince.has(node)) stuckSince.set(node, now)
+    }
+    const limit = patienceMs ?? Number.POSITIVE_INFINITY
+    return nodes.every(
+      ({ node, isReady, isDone }) =>
+        isDone || !isReady || now - (stuckSince.get(node) ?? now) >= limit,
+    )
+  }
+}
 
 const forEach = (nodes: readonly string[], command: string): string =>
   `for node in ${nodes.join(' ')}; do ${command}; done`

@@ -76,13 +76,19 @@ t.test('a ready node that does not get there is told with its reason', async t =
     [node('galley', 'True'), node('bridge', 'True')],
     [[pod('galley', { state: { waiting } }), pod('bridge', { state: ended(0) })]],
   )
-  const { code, out } = await run('--within', '50ms', '-o', 'json')
+  const { code, out } = await run('--give-up-after', '1ms', '-o', 'json')
   t.equal(code, 6)
   t.strictSame(JSON.parse(out), {
     done: false,
     nodes: [
-      { node: 'galley', isReady: true, isDone: false, state: 'Back-off pulling image' },
-      { node: 'bridge', isReady: true, isDone: true },
+      {
+        node: 'galley',
+        isReady: true,
+        isDone: false,
+        isStuck: true,
+        state: 'Back-off pulling image',
+      },
+      { node: 'bridge', isReady: true, isDone: true, isStuck: false },
     ],
   })
 })
@@ -90,10 +96,31 @@ t.test('a ready node that does not get there is told with its reason', async t =
 t.test('a ready node that does not get there is told what to run for, too', async t => {
   const nodes = [node('galley', 'True'), node('off', 'Unknown')]
   const { run } = await scene(t, nodes, [[pod('galley', { state: ended(6, 'no socket') })]])
-  const { code, out } = await run('--within', '50ms', '--later', 'debug node/$node')
+  const { code, out } = await run('--give-up-after', '1ms', '--later', 'debug node/$node')
   t.equal(code, 6)
   t.match(out, /not ready, and nothing done there: off\nfor these, once what is told is mended/)
   t.match(out, /for node in galley off; do debug node\/\$node; done\n$/)
+})
+
+t.test('what cannot start is given up, once nothing else is at work', async t => {
+  const waiting = { reason: 'ErrImagePull', message: 'no such image' }
+  const galley = pod('galley', { state: { waiting } })
+  const bridge = (state: object) => pod('bridge', { state })
+  const { run, asked } = await scene(
+    t,
+    [node('galley', 'True'), node('bridge', 'True'), node('off', 'Unknown')],
+    [
+      // It is being made: no reason to give up.
+      [galley, bridge({ waiting: { reason: 'ContainerCreating' } })],
+      [galley, bridge({ running: {} })],
+      [galley, bridge(ended(0))],
+    ],
+  )
+  const { code, out } = await run('--within', '1h', '--give-up-after', '1ms')
+  t.equal(code, 6)
+  t.match(out, /galley +no such image\nbridge +done\noff +has no pod yet/)
+  t.equal(asked.filter(({ path }) => path.endsWith('/pods')).length, 3)
+  t.match(await run('--give-up-after', 'soon'), { code: 2, err: /--give-up-after "soon" is no/ })
 })
 
 t.test('an API server that refuses is told of, and so is none', async t => {
