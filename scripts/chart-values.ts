@@ -10,6 +10,28 @@ export interface ChartValue {
   readonly below?: readonly ChartValue[]
 }
 
+/** A path on the node. */
+const nodePath = '/[^\\s]*'
+/** What Kubernetes lets a Secret be called. */
+const secretName = '[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?'
+
+/** What texts have to look like, and those of lists. */
+const patterns: Readonly<Record<string, string>> = {
+  'image.digest': '^(sha256:[0-9a-f]{64})?$',
+  'image.pullSecrets': `^${secretName}$`,
+  ...Object.fromEntries(
+    ['socketDir', 'configDir', 'certsDir', 'contentDir', 'drop'].map(name => [
+      `paths.${name}`,
+      `^(${nodePath})?$`,
+    ]),
+  ),
+  'paths.registriesDir': `^(${nodePath}|-)?$`,
+  'paths.machineId': `^(${nodePath}|-)?$`,
+  'paths.data': `^${nodePath}$`,
+  'secret.existing': `^(${secretName})?$`,
+  upstreamSecrets: `^${secretName}$`,
+}
+
 /** What Kubernetes defines is set as a whole, and judged by Kubernetes. */
 const asInKubernetes = /\bas in Kubernetes\b/i
 
@@ -86,17 +108,20 @@ function valueAt(values: readonly ChartValue[], name: string): ChartValue {
 const propertiesOf = (values: readonly ChartValue[]): object =>
   Object.fromEntries(values.map(value => [value.path.at(-1), schemaOf(value)]))
 
-function schemaOf({ description, value, below }: ChartValue): object {
+function schemaOf({ path, description, value, below }: ChartValue): object {
   if (below !== undefined) {
     const properties = propertiesOf(below)
     return { description, type: 'object', properties, additionalProperties: false }
   }
   const choices = /One of ([^.]+)\./.exec(description)?.[1]?.split(', ')
   if (choices !== undefined) return { description, enum: choices }
+  const pattern = patterns[path.join('.')]
+  const text = { type: 'string', ...(pattern !== undefined && { pattern }) }
   if (Array.isArray(value)) {
-    const items = asInKubernetes.test(description) ? { type: 'object' } : { type: 'string' }
+    const items = asInKubernetes.test(description) ? { type: 'object' } : text
     return { description, type: 'array', items }
   }
+  if (typeof value === 'string') return { description, ...text }
   return { description, type: typeof value === 'number' ? 'integer' : typeof value }
 }
 

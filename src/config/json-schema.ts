@@ -1,4 +1,4 @@
-import { isMapping, type SchemaNode } from './schema-node.ts'
+import { entrySchema, isMapping, type SchemaNode } from './schema-node.ts'
 
 /**
  * The configuration's JSON Schema as editors and Helm read it: our own annotations left out, a shorthand as what it may be too, and
@@ -13,11 +13,20 @@ export function toJsonSchema(root: SchemaNode): object {
 }
 
 function translate(node: SchemaNode): Record<string, unknown> {
-  const entries = Object.entries(node).flatMap(([name, value]) => translateEntry(name, value))
+  const entries = Object.entries(withNames(node)).flatMap(([name, value]) =>
+    translateEntry(name, value),
+  )
   const translated = Object.fromEntries(entries)
   return node['x-shorthand'] === undefined
     ? translated
     : { anyOf: [{ type: 'string' }, translated], description: node.description }
+}
+
+/** A map whose keys have to look like something refuses others. */
+function withNames(node: SchemaNode): object {
+  const [names, entry] = [node['x-names'], entrySchema(node)]
+  if (names === undefined || entry === undefined) return node
+  return { ...node, patternProperties: { [names]: entry }, additionalProperties: false }
 }
 
 function translateEntry(name: string, value: unknown): [string, unknown][] {

@@ -23,6 +23,8 @@ export interface SchemaNode {
   readonly 'x-file'?: boolean
   /** Where the default is worked out, as text. */
   readonly 'x-derived'?: string
+  /** What the keys of a map look like, for editors and Helm: the program tells better what is wrong. */
+  readonly 'x-names'?: string
   /** An entry that shows the keys of a map's values. */
   readonly 'x-entry'?: string
 }

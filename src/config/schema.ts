@@ -11,6 +11,11 @@ import type { SchemaNode } from './schema-node.ts'
 import { group, milliseconds, text } from './schema-parts.ts'
 import { onFailureSchema, ruleSchema, upstreamSchema } from './upstream-schema.ts'
 
+const label = '[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?'
+const port = ':[1-9][0-9]{0,4}'
+/** What is nearly `parseRegistry`, for who has only a pattern. */
+const registryNames = `^(\\*|(localhost|${label}(\\.${label})+|\\[[0-9A-Fa-f:.]+\\])(${port})?|${label}${port})$`
+
 /**
  * Every key of the configuration: its kind, bounds, default and meaning. Validation, defaults, `config/holdfast.schema.json`,
  * `config/holdfast.yaml`, environment variables, flags and the type `Config` all come from this list.
@@ -114,6 +119,7 @@ const configSchema = group('Configuration of Holdfast.', {
   upstreams: Type.Record(Type.String(), upstreamSchema, {
     default: { 'docker.io': {} },
     'x-entry': 'docker.io',
+    'x-names': registryNames,
     description:
       'The only registries that are ever contacted, by name; "*" opts in to any public one. A list given here replaces the default.',
   }),

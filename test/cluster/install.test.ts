@@ -5,6 +5,9 @@ import t, { type Test } from 'tap'
 import { makeImage } from '../support/image.ts'
 import { writeArchive } from '../system/support/archive.ts'
 import { buildImage } from '../system/support/built-image.ts'
+import { render } from '../system/support/chart.ts'
+import { chartVariants } from '../system/support/chart-variants.ts'
+import { foreignKinds } from '../system/support/kubernetes-schemas.ts'
 import { until } from '../system/support/process.ts'
 import { runnable } from '../system/support/runnable.ts'
 import { registryName } from '../system/support/world.ts'
@@ -48,6 +51,19 @@ t.test('the chart puts a mirror on every node, and takes it away again', async t
   const { archive } = await buildImage(cluster.dir)
   await importImage(nodes, archive)
   const before = await Promise.all(nodes.map(filesOf))
+
+  await t.test('the API server takes all that the chart can be', async t => {
+    await cluster.kubectl('create', 'namespace', 'ship')
+    for (const [name, values] of Object.entries(chartVariants)) {
+      const { objects } = await render(values)
+      const items = objects.filter(({ kind }) => !foreignKinds.includes(kind))
+      t.match(await cluster.dryRun(...items), /DaemonSet|daemonset/, name)
+    }
+    const daemonSet = (await render()).one<{ spec: object }>('DaemonSet', 'release-holdfast')
+    const wrong = { ...daemonSet, spec: { ...daemonSet.spec, nope: 1 } }
+    await t.rejects(cluster.dryRun(wrong), /nope/, 'and would not take what is none')
+  })
+
   // Whatever else fills the disk of this machine: what is imported has to find room.
   const room = { 'config.store.minFreeBytes': '1MiB' }
   const release = await installRelease(cluster, room)
@@ -73,8 +89,40 @@ t.test('the chart puts a mirror on every node, and takes it away again', async t
     }
   })
 
-  await t.test('helm test pulls through it, and its log tells of that', async t => {
-    t.match(await testRelease(cluster), /Phase:\s+Succeeded.*POD LOGS: holdfast-check\n.+/s)
+  await t.test('helm test pulls through it on every node, and tells of each', async t => {
+    const told = await testRelease(cluster)
+    t.match(told, /n1 +done\nn2 +done\n/)
+    t.match(told, /Phase:\s+Succeeded/)
+  })
+
+  await t.test('what would take the mirror from a node is given up with its reason', async t => {
+    const uids = () =>
+      Promise.all(nodes.map(async node => (await release.podOn(node)).metadata.uid))
+    const there = await uids()
+    const nowhere = { 'image.repository': imageOf('nowhere', '').slice(0, -1), 'image.tag': '9' }
+    const missing = await release.upgrade(nowhere).catch(String)
+    t.match(missing, /n1 +.*nowhere:9.*\n(.*\n)*n2 +.*nowhere:9/)
+    const auth = { username: 'bosun' }
+    const faulty = await release
+      .upgrade({ 'config.upstreams': { 'lone.example': { auth } } })
+      .catch(String)
+    t.match(faulty, /lone\.example.*has a username and no password/s)
+    const lost = await release.upgrade({ 'secret.existing': 'lost' }).catch(String)
+    t.match(lost, /there is no Secret lost in the namespace ship/)
+    t.same(await uids(), there, 'no pod was replaced')
+    const left = await cluster.kubectl('get', 'jobs,daemonsets,clusterroles', '-A', '-o', 'name')
+    t.notMatch(left, /holdfast-(pull|check)/, 'and nothing is left behind')
+  })
+
+  await t.test('20 pods are deleted, and each node stays who it is', async t => {
+    const ids = () => Promise.all(nodes.map(node => release.idOf(node)))
+    const there = await ids()
+    const deleteTenTimes = async (node: ClusterNode) => {
+      for (let time = 0; time < 10; time += 1) await release.replacePod(node)
+    }
+    await Promise.all(nodes.map(deleteTenTimes))
+    await untilRolledOut(cluster)
+    t.same(await ids(), there)
   })
 
   await t.test('a node is in the zone that a label of its Node object says', async t => {

@@ -118,13 +118,13 @@ t.test('pods that ask at each start', async t => {
 
   await t.test('with nobody behind the mirror run again after a power cut, too', async t => {
     known = await push('four')
-    await release.upgrade({ fallback: 'none', leavingAuto: true })
+    await release.upgrade({ fallback: 'none' })
     await (await cutPower(t)).haveStarted(180_000)
     await restore()
   })
 
   await t.test('with the registry behind it run again once that answers, or before', async t => {
-    await release.upgrade({ fallback: 'upstream', leavingAuto: false })
+    await release.upgrade({ fallback: 'upstream' })
     const cut = await cutPower(t)
     await setTimeout(30_000)
     t.comment(`${await running()} of ${nodes.length} while the registry hangs`)

@@ -5,6 +5,7 @@ import { Value } from 'typebox/value'
 import { parse } from 'yaml'
 import { toJsonSchema } from '../../src/config/json-schema.ts'
 import { rootNode } from '../../src/config/schema.ts'
+import { parseRegistry } from '../../src/oci/reference.ts'
 
 const schema = toJsonSchema(rootNode)
 const directory = join(import.meta.dirname, '../..')
@@ -27,6 +28,13 @@ t.test('the schema accepts the files that the program accepts', async t => {
   t.ok(Value.Check(schema, { upstreams, store: { quotaBytes: 5, minFreeBytes: '5%' } }))
 })
 
+t.test('the schema knows the names that a registry may have', async t => {
+  for (const name of ['*', 'docker.io', 'Registry.LAN:5000', 'localhost', '[::1]:5000', 'r:443']) {
+    t.ok(Value.Check(schema, { upstreams: { [name]: {} } }), name)
+    t.ok(name === '*' || parseRegistry(name) !== undefined, 'as the program does')
+  }
+})
+
 t.test('the schema refuses what the program refuses', async t => {
   for (const wrong of [
     { mode: 'x' },
@@ -36,6 +44,10 @@ t.test('the schema refuses what the program refuses', async t => {
     { upstreams: { 'docker.io': { endpoints: [{ auth: 5 }] } } },
     { upstreams: { 'docker.io': { uri: 'https://x' } } },
     { upstreams: { 'docker.io': { url: 'ftp://x' } } },
+    { upstreams: { 'https://ghcr.io': {} } },
+    { upstreams: { 'ghcr.io/foo': {} } },
+    { upstreams: { 'ghcr.io:': {} } },
+    { upstreams: { registry: {} } },
   ]) {
     t.notOk(Value.Check(schema, wrong), JSON.stringify(wrong))
   }

@@ -3,7 +3,6 @@ import t from 'tap'
 import { startApiServer } from './support/api-server.ts'
 import { type KubernetesObject, type Rendering, render } from './support/chart.ts'
 import { configOf, podOf, type Templated } from './support/chart-objects.ts'
-import { judgeObjects } from './support/kubernetes-schemas.ts'
 import { requireSystem } from './support/requirements.ts'
 
 requireSystem()
@@ -72,69 +71,6 @@ t.test(
     t.match(podOf(named).volumes, [{}, { secret: { secretName: 'mine' } }])
   },
 )
-
-const pulls = (rendering: Rendering): readonly KubernetesObject[] =>
-  rendering.all('Job').filter(({ metadata }) => /-pull-/.test(metadata.name))
-
-t.test('before an upgrade the new image is pulled on the nodes that are ready', async t => {
-  const node = (name: string, status: string, os = 'linux') => ({
-    metadata: { name, labels: { 'kubernetes.io/os': os } },
-    status: {
-      conditions: [
-        { type: 'DiskPressure', status: 'False' },
-        { type: 'Ready', status },
-      ],
-    },
-  })
-  const container = { image: 'ghcr.io/holdfast/holdfast:0.0.9' }
-  const running = { spec: { template: { spec: { containers: [container] } } } }
-  const server = await startApiServer(join(t.testdir(), 'kubeconfig'), 'v1.36.3', {
-    '/apis/apps/v1/namespaces/ship/daemonsets/release-holdfast': {
-      apiVersion: 'apps/v1',
-      kind: 'DaemonSet',
-      metadata: { name: 'release-holdfast' },
-      ...running,
-    },
-    '/api/v1/nodes': {
-      apiVersion: 'v1',
-      kind: 'NodeList',
-      items: [
-        node('galley', 'True'),
-        node('0815', 'True'),
-        node(`bridge.${'deck.'.repeat(12)}lab`, 'True'),
-        node('off', 'False'),
-        node('lost', 'Unknown'),
-        node('office', 'True', 'windows'),
-      ],
-    },
-  })
-  t.teardown(server.close)
-  const upgrade = async (values: object) => {
-    const asked = ['--validate', '--dry-run=server', '--disable-openapi-validation', '--is-upgrade']
-    const more = [...asked, '--kubeconfig', server.kubeconfig]
-    const rendering = await render(values, { kubeVersion: '', more })
-    await judgeObjects([rendering.text])
-    return pulls(rendering)
-  }
-  const jobs = await upgrade({})
-  const [first, number, second, ...others] = jobs.map(({ metadata }) => metadata.name)
-  t.equal(first, 'release-holdfast-pull-galley')
-  t.equal(number, 'release-holdfast-pull-0815')
-  t.match(second, /^release-holdfast-pull-bridge(-deck)+-[0-9a-f]{8}$/, 'what is too long is cut')
-  t.strictSame(others, [])
-  t.match(jobs[0], {
-    metadata: { annotations: { 'helm.sh/hook': 'pre-upgrade' } },
-    spec: {
-      backoffLimit: 0,
-      template: {
-        spec: { nodeName: 'galley', containers: [{ image: 'ghcr.io/holdfast/holdfast:0.1.0' }] },
-      },
-    },
-  })
-  t.strictSame(await upgrade({ 'image.tag': '0.0.9' }), [], 'nothing new: nothing to pull')
-  t.strictSame(await upgrade({ 'upgrade.pullFirst': false }), [])
-  t.strictSame(pulls(await render()), [], 'nor at the first installation')
-})
 
 const hooksAt = (rendering: Rendering, event: string): readonly KubernetesObject[] => {
   const weight = ({ metadata }: KubernetesObject) =>

@@ -31,12 +31,13 @@ const mirrors = [
   'DaemonSet release-holdfast',
   'DaemonSet release-holdfast-uninstall',
   'DaemonSet release-holdfast-clean',
+  'DaemonSet release-holdfast-check',
 ]
 const single = [
   'CronJob release-holdfast-warm',
   'Job release-holdfast-uninstall',
   'Job release-holdfast-clean',
-  'Pod release-holdfast-check',
+  'Job release-holdfast-check',
 ]
 
 t.test('every node has a mirror, and pods that take it away', async t => {

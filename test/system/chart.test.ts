@@ -2,47 +2,29 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { loadConfig } from '../../src/config/load.ts'
-import { chartDirectory, type KubernetesObject, type Rendering, render } from './support/chart.ts'
-import { configOf, containersOf, podOf, portsAdmitted } from './support/chart-objects.ts'
+import {
+  chartDirectory,
+  type KubernetesObject,
+  notesOf,
+  type Rendering,
+  render,
+} from './support/chart.ts'
+import {
+  configOf,
+  containersOf,
+  podOf,
+  podsOf,
+  portsAdmitted,
+  type Templated,
+} from './support/chart-objects.ts'
+import { chartVariants } from './support/chart-variants.ts'
 import { judgeObjects } from './support/kubernetes-schemas.ts'
 import { run } from './support/process.ts'
 import { chartTools, requireSystem } from './support/requirements.ts'
 
 requireSystem()
 
-const presets = ['kubeadm', 'k3s', 'rke2', 'eks']
-const service = { upstreams: {}, mesh: { kubernetes: { service: 'release-holdfast-mesh' } } }
-const peers = [{ namespaceSelector: { matchLabels: { name: 'monitoring' } } }]
-
-/** What is said of each of these holds for all. */
-const variants: Readonly<Record<string, object>> = {
-  ...Object.fromEntries(presets.map(preset => [preset, { preset }])),
-  none: { fallback: 'none' },
-  upstream: { fallback: 'upstream', seLinuxOptions: { type: 'spc_t' } },
-  'second path': {
-    secondPath: { enabled: true, nodePort: 30051 },
-    'networkPolicy.nodeNetworks': ['10.0.0.0/24'],
-  },
-  cilium: { 'networkPolicy.kind': 'cilium', secondPath: { enabled: true } },
-  monitored: { monitor: { kind: 'PodMonitor' }, 'networkPolicy.metricsFrom': peers },
-  'by a service': {
-    monitor: { kind: 'ServiceMonitor', labels: { team: 'sea' }, rules: true, dashboard: true },
-  },
-  'by the API server': { config: service },
-  annotated: { config: { mesh: { kubernetes: { annotation: 'holdfast/mesh' } } } },
-  'zone by a label': { config: { node: { zoneLabel: 'topology.kubernetes.io/zone' } } },
-  warmed: { warm: { enabled: true, images: ['docker.io/library/nginx:1.27', 'redis:7'] } },
-  carried: {
-    'paths.drop': '/srv/drop',
-    'paths.machineId': '-',
-    upstreamSecrets: ['hub', 'ghcr'],
-    'secret.existing': 'mine',
-    'image.digest': `sha256:${'a'.repeat(64)}`,
-    'image.pullSecrets': ['pull'],
-  },
-}
-
-const rendered = Object.entries(variants).map(
+const rendered = Object.entries(chartVariants).map(
   async ([name, values]): Promise<[string, Rendering]> => [name, await render(values)],
 )
 
@@ -205,9 +187,70 @@ t.test('there is a second path where the API server can have it', async t => {
   await t.rejects(render(values, { kubeVersion: '1.33.9' }), /which API servers have from 1\.34 on/)
 })
 
-t.test('what helm test said can be read afterwards: its pod stays', async t => {
-  t.match((await render()).one('Pod').metadata.annotations, {
-    'helm.sh/hook': 'test',
-    'helm.sh/hook-delete-policy': /^before-hook-creation$/,
-  })
+t.test('helm test asks every node, and a job tells what each said', async t => {
+  const rendering = await render()
+  const name = 'release-holdfast-check'
+  const hooks = rendering.objects.filter(({ metadata }) => metadata.name.endsWith(name))
+  for (const { metadata } of hooks) {
+    t.match(metadata.annotations, {
+      'helm.sh/hook': 'test',
+      'helm.sh/hook-delete-policy': 'before-hook-creation,hook-succeeded,hook-failed',
+      'helm.sh/hook-output-log-policy': 'hook-succeeded,hook-failed',
+    })
+  }
+  const { spec } = rendering.one<Templated>('DaemonSet', name)
+  const pod = spec.template.spec
+  t.match(pod, { hostNetwork: true, containers: [{ args: ['containerd', 'check'] }] })
+  t.strictSame(pod.tolerations, podOf(rendering).tolerations)
+  const [wait] = rendering.one<Templated>('Job', name).spec.template.spec.containers
+  t.match(wait?.args, ['kubernetes', 'wait', name])
 })
+
+t.test('every pod has resources and the priority of the mirror', async t => {
+  const values = { warm: { enabled: true }, jobResources: { requests: { memory: '100Mi' } } }
+  const rendering = await render(values)
+  for (const { priorityClassName, initContainers = [], containers } of podsOf(rendering).values()) {
+    t.equal(priorityClassName, 'system-node-critical')
+    for (const { name, args, resources } of [...initContainers, ...containers]) {
+      const memory = name === 'install' || name === 'holdfast' ? '192Mi' : '100Mi'
+      t.match(resources, { requests: { memory } }, args.join(' '))
+    }
+  }
+})
+
+t.test('names and paths that would make broken objects are refused', async t => {
+  for (const values of [
+    { 'config.upstreams': { 'https://ghcr.io': {} } },
+    { 'config.upstreams': { 'ghcr.io/foo': {} } },
+    { 'paths.data': '-' },
+    { 'paths.data': '' },
+    { 'paths.drop': '-' },
+    { 'paths.certsDir': 'certs.d' },
+    { 'image.digest': 'abc' },
+    { 'secret.existing': 'My_Keys' },
+    { upstreamSecrets: ['a_b'] },
+  ]) {
+    const [path = ''] = Object.keys(values)
+    await t.rejects(render(values), new RegExp(`at '/${path.replaceAll('.', '/')}`))
+  }
+  const rendering = await render({ upstreamSecrets: ['hub.example', 'ghcr'] })
+  const volumes = podOf(rendering).volumes.filter(({ name }) => name.startsWith('upstream'))
+  t.match(volumes, [
+    { name: 'upstream-0', secret: { secretName: 'hub.example' } },
+    { name: 'upstream-1', secret: { secretName: 'ghcr' } },
+  ])
+  const [mount] = containersOf(rendering)[1].volumeMounts.filter(
+    ({ name }) => name === 'upstream-0',
+  )
+  t.equal(mount?.mountPath, '/etc/holdfast/upstreams/hub.example')
+  t.match(configOf(await render({ config: null })), { upstreams: undefined, dataDir: /./ })
+})
+
+t.test(
+  'what is said after the installation tells of every node, and of a missing image',
+  async t => {
+    const notes = await notesOf({})
+    t.match(notes, /logs -l \S+ -c install --prefix --ignore-errors$/m)
+    t.match(notes, /ImagePullBackOff .*docs\/image\.md/)
+  },
+)

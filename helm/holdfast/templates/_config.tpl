@@ -50,8 +50,9 @@ dropFolder:
 {{- /* holdfast.yaml as it is mounted: values.config before what is worked out; files with credentials are added to each other. */ -}}
 {{- define "holdfast.config" -}}
 {{- $made := fromYaml (include "holdfast.worked-out" .) -}}
-{{- $files := concat (default list .Values.config.upstreamFiles) (default list $made.upstreamFiles) -}}
-{{- $config := mergeOverwrite $made (deepCopy .Values.config) -}}
+{{- $given := default dict .Values.config -}}
+{{- $files := concat (default list $given.upstreamFiles) (default list $made.upstreamFiles) -}}
+{{- $config := mergeOverwrite $made (deepCopy $given) -}}
 {{- if $files -}}
 {{- $_ := set $config "upstreamFiles" $files -}}
 {{- end -}}
@@ -69,6 +70,24 @@ dropFolder:
 {{- define "holdfast.mounts-on-node" -}}
 {{- $config := fromYaml (include "holdfast.config" .) -}}
 {{- if eq $config.containerd.fallback "auto" -}}yes{{- end -}}
+{{- end -}}
+
+{{- /* Not empty where the release leaves fallback auto: it runs with it, or not every node has a pod yet that took away what was mounted. */ -}}
+{{- define "holdfast.leaves-auto" -}}
+{{- $there := lookup "apps/v1" "DaemonSet" .Release.Namespace (include "holdfast.fullname" .) -}}
+{{- if $there -}}
+{{- $pod := $there.spec.template.spec -}}
+{{- $status := default dict $there.status -}}
+{{- $isThrough := and (eq (int $there.metadata.generation) (int $status.observedGeneration)) (eq (int $status.desiredNumberScheduled) (int $status.updatedNumberScheduled)) (eq (int $status.desiredNumberScheduled) (int $status.numberAvailable)) -}}
+{{- range concat (default list $pod.initContainers) $pod.containers -}}
+{{- if and (dig "securityContext" "privileged" false .) (not (and (eq .name "install") $isThrough)) -}}yes{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Not empty where what is mounted on nodes may have to be taken away. */ -}}
+{{- define "holdfast.unmounts" -}}
+{{- if or (include "holdfast.mounts-on-node" .) .Values.leavingAuto (include "holdfast.leaves-auto" .) -}}yes{{- end -}}
 {{- end -}}
 
 {{- /* Name of the Service behind which nodes are looked for by the API server, if any. */ -}}

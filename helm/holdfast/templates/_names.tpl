@@ -57,3 +57,34 @@ app.kubernetes.io/component: mirror
 {{- define "holdfast.meshService" -}}
 {{- printf "%s-mesh" (include "holdfast.fullname" .) -}}
 {{- end -}}
+
+{{- /* Fails where the cluster lacks a Secret that is named, or a key of it: a pod would wait for it, and its node have no mirror. */ -}}
+{{- define "holdfast.named-secrets" -}}
+{{- $wanted := dict -}}
+{{- with .Values.secret.existing -}}{{- $_ := set $wanted . (list "mesh.keys" "admin.tokens" "mirror.token") -}}{{- end -}}
+{{- range .Values.upstreamSecrets -}}{{- $_ := set $wanted . (list ".dockerconfigjson") -}}{{- end -}}
+{{- if $wanted -}}
+{{- $asked := lookup "v1" "Secret" .Release.Namespace "" -}}
+{{- /* Without a cluster there is no list, not an empty one. */ -}}
+{{- if hasKey $asked "items" -}}
+{{- range $name, $keys := $wanted -}}
+{{- $data := dict -}}
+{{- $isThere := false -}}
+{{- range $asked.items -}}
+{{- if eq .metadata.name $name -}}
+{{- $isThere = true -}}
+{{- $data = default dict .data -}}
+{{- end -}}
+{{- end -}}
+{{- if not $isThere -}}
+{{- fail (printf "there is no Secret %s in the namespace %s: make it first (docs/kubernetes.md, Secrets)" $name $.Release.Namespace) -}}
+{{- end -}}
+{{- range $keys -}}
+{{- if not (get $data .) -}}
+{{- fail (printf "the Secret %s in the namespace %s has no key %s (docs/kubernetes.md, Secrets)" $name $.Release.Namespace .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

@@ -55,9 +55,9 @@ seLinuxOptions: {{- toYaml . | nindent 2 }}
 - name: secret
   mountPath: /etc/holdfast/secret
   readOnly: true
-{{- range .Values.upstreamSecrets }}
-- name: upstream-{{ . }}
-  mountPath: /etc/holdfast/upstreams/{{ . }}
+{{- range $index, $secret := .Values.upstreamSecrets }}
+- name: upstream-{{ $index }}
+  mountPath: /etc/holdfast/upstreams/{{ $secret }}
   readOnly: true
 {{- end }}
 {{- end -}}
@@ -66,14 +66,18 @@ seLinuxOptions: {{- toYaml . | nindent 2 }}
 - name: config
   configMap:
     name: {{ include "holdfast.fullname" . }}
+{{ include "holdfast.secretVolumes" . }}
+{{- end -}}
+
+{{- define "holdfast.secretVolumes" -}}
 - name: secret
   secret:
     secretName: {{ include "holdfast.secretName" . }}
     defaultMode: 0400
-{{- range .Values.upstreamSecrets }}
-- name: upstream-{{ . }}
+{{- range $index, $secret := .Values.upstreamSecrets }}
+- name: upstream-{{ $index }}
   secret:
-    secretName: {{ . }}
+    secretName: {{ $secret }}
     defaultMode: 0400
 {{- end }}
 {{- end -}}

@@ -1,14 +1,5 @@
-{{- /* Whether there are hooks. Without an API server nothing is looked up, and what is rendered is not helm's to run: it is applied as it is. */ -}}
 {{- define "holdfast.uninstalls" -}}
-{{- $asksCluster := lookup "v1" "Namespace" "" "kube-system" -}}
-{{- if or (eq .Values.uninstall.hooks "always") (and (eq .Values.uninstall.hooks "auto") $asksCluster) }}yes{{ end -}}
-{{- end -}}
-
-{{- /* Call: include "holdfast.uninstallHook" (list HOOKS WEIGHT) */ -}}
-{{- define "holdfast.uninstallHook" -}}
-helm.sh/hook: {{ index . 0 }}
-helm.sh/hook-weight: {{ index . 1 | quote }}
-helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- if and (ne .Values.uninstall.hooks "never") (include "holdfast.runsHooks" .) }}yes{{ end -}}
 {{- end -}}
 
 {{- /* The command that leaves a node as it was; words between single spaces. Call: include "holdfast.cleanNode" (list . HOST), where HOST is put

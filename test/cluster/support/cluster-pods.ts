@@ -19,6 +19,7 @@ export interface PodObject {
       readonly imageID: string
       readonly restartCount: number
       readonly ready: boolean
+      readonly state: { readonly running?: object }
     }[]
   }
 }

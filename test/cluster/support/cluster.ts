@@ -29,6 +29,8 @@ export interface Cluster {
   /** Objects as the API server has them. */
   get<T>(...words: readonly string[]): Promise<T>
   apply(...objects: readonly object[]): Promise<void>
+  /** Has the API server judge objects as it would when they were applied; what it would make of each. */
+  dryRun(...objects: readonly object[]): Promise<string>
   /** Adds one, which is ready when this resolves. */
   addNode(containerd: ContainerdVersion): Promise<ClusterNode>
 }
@@ -77,6 +79,11 @@ export async function startCluster(
   const nodes: ClusterNode[] = []
   const kubectl = (...words: readonly string[]) => inHub(labTools.kubectl, ...words)
   ends.defer(() => removeControlGroups(dir))
+  const apply = async (items: readonly object[], ...how: readonly string[]) => {
+    const file = join(dir, `applied-${performance.now()}.json`)
+    await writeFile(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }))
+    return kubectl('apply', '--filename', file, ...how)
+  }
 
   const cluster: Cluster = {
     dir,
@@ -87,11 +94,8 @@ export async function startCluster(
     shell: script => inHub('sh', '-ec', script),
     get: async <T>(...words: readonly string[]) =>
       JSON.parse(await kubectl('get', ...words, '--output=json')) as T,
-    async apply(...items) {
-      const file = join(dir, `applied-${performance.now()}.json`)
-      await writeFile(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }))
-      await kubectl('apply', '--filename', file)
-    },
+    apply: async (...items) => void (await apply(items)),
+    dryRun: (...items) => apply(items, '--dry-run=server'),
     async addNode(containerd) {
       const index = nodes.length + 1
       const place = await network.plug(index)

@@ -16,6 +16,8 @@ export interface Release {
   idOf(node: ClusterNode): Promise<string>
   /** `holdfast report` on a node, whatever its verdict. */
   report(node: ClusterNode, ...words: readonly string[]): Promise<OfflineReport>
+  /** Deletes the pod of a node at once; resolves when the next one runs, which is before it is ready. */
+  replacePod(node: ClusterNode): Promise<void>
   upgrade(values: Readonly<Record<string, unknown>>): Promise<void>
 }
 
@@ -84,6 +86,17 @@ export async function installRelease(
         .catch(error => /\{.*\}/s.exec(String(error))?.[0] ?? Promise.reject(error))
       return JSON.parse(told)
     },
+    async replacePod(node) {
+      const { metadata } = await release.podOn(node)
+      const now = ['--grace-period=0', '--force']
+      await kubectl('delete', 'pod', metadata.name, ...inNamespace, ...now)
+      const isReplaced = async () => {
+        const next = await release.podOn(node).catch(() => undefined)
+        const [container] = next?.status.containerStatuses ?? []
+        return next?.metadata.uid !== metadata.uid && container?.state.running !== undefined
+      }
+      await until(`${node.name} has another pod`, isReplaced, 60_000)
+    },
     async upgrade(values) {
       await helm('upgrade', ...given, '--reuse-values', ...set(values))
       await untilRolledOut(cluster)
@@ -94,7 +107,7 @@ export async function installRelease(
 
 /** Tests it by the chart's own test; what that printed. */
 export const testRelease = ({ helm }: Cluster): Promise<string> =>
-  helm('test', name, ...inNamespace, '--logs', '--timeout', '90s')
+  helm('test', name, ...inNamespace, '--timeout', '90s')
 
 /** Runs a CronJob of it now; resolves with its log once it has succeeded. */
 export async function runCronJob({ kubectl }: Cluster, cronJob: string): Promise<string> {

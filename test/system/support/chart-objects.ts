@@ -15,6 +15,7 @@ export interface Container {
     readonly hostIP?: string
   }[]
   readonly securityContext: Readonly<Record<string, unknown>>
+  readonly resources?: object
   readonly volumeMounts: readonly {
     readonly name: string
     readonly mountPath: string

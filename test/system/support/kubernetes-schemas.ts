@@ -19,13 +19,18 @@ interface GroupVersionKind {
 
 const prefix = '#/definitions/'
 /** Defined by whom they belong to, and not by Kubernetes. */
-const others = ['PodMonitor', 'ServiceMonitor', 'PrometheusRule', 'CiliumNetworkPolicy']
+export const foreignKinds: readonly string[] = [
+  'PodMonitor',
+  'ServiceMonitor',
+  'PrometheusRule',
+  'CiliumNetworkPolicy',
+]
 
 /** How many objects were judged. Rejects with what is wrong in these YAML texts by Kubernetes' own schemas. */
 export async function judgeObjects(texts: readonly string[]): Promise<number> {
   const objects = texts
     .flatMap(text => parseAllDocuments(text).map(document => document.toJS()))
-    .filter(object => object !== null && !others.includes(object.kind))
+    .filter(object => object !== null && !foreignKinds.includes(object.kind))
   const kinds = new Set(objects.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`))
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-schemas-'))
   try {
@@ -35,7 +40,7 @@ export async function judgeObjects(texts: readonly string[]): Promise<number> {
       await writeFile(join(dir, 'objects', `${index}.yaml`), text)
     }
     const schemas = join(dir, 'schemas', '{{ .ResourceKind }}{{ .KindSuffix }}.json')
-    const judge = ['-strict', '-summary', '-skip', others.join(), '-schema-location', schemas]
+    const judge = ['-strict', '-summary', '-skip', foreignKinds.join(), '-schema-location', schemas]
     const said = await run(chartTools.kubeconform, [...judge, join(dir, 'objects')])
     const [, valid, wrong] = /Valid: (\d+), Invalid: 0, Errors: (\d+)/.exec(said) ?? []
     if (wrong !== '0' || Number(valid) !== objects.length) throw new Error(said)

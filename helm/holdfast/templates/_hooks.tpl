@@ -1,0 +1,162 @@
+{{- /* Whether hooks are run as hooks. Without an API server nothing is looked up, and what is rendered is not helm's to run: it is applied as it
+is, and a hook would be as any object. */ -}}
+{{- define "holdfast.runsHooks" -}}
+{{- if or (eq .Values.uninstall.hooks "always") (lookup "v1" "Namespace" "" "kube-system") }}yes{{ end -}}
+{{- end -}}
+
+{{- /* Annotations of a hook. It outlives its work in no case: what it said is printed by helm. Call: include "holdfast.hook" (list "pre-upgrade" -5) */ -}}
+{{- define "holdfast.hook" -}}
+helm.sh/hook: {{ index . 0 }}
+helm.sh/hook-weight: {{ index . 1 | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded,hook-failed
+helm.sh/hook-output-log-policy: hook-succeeded,hook-failed
+{{- end -}}
+
+{{- /* Who may look how far a DaemonSet of the same name is, on which node. Call: include "holdfast.mayWait" (dict "root" . "name" NAME "hook" HOOK),
+with "daemonSets" where they have other names. */ -}}
+{{- define "holdfast.mayWait" -}}
+{{- $root := .root -}}
+{{- $name := .name -}}
+{{- $labels := include "holdfast.commonLabels" $root -}}
+{{- $hook := include "holdfast.hook" (list .hook -10) -}}
+{{- $ofCluster := printf "%s-%s" $root.Release.Namespace $name -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: {{ $name }}
+  namespace: {{ $root.Release.Namespace | quote }}
+  labels: {{- $labels | nindent 4 }}
+  annotations: {{- $hook | nindent 4 }}
+automountServiceAccountToken: false
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: {{ $name }}
+  namespace: {{ $root.Release.Namespace | quote }}
+  labels: {{- $labels | nindent 4 }}
+  annotations: {{- $hook | nindent 4 }}
+rules:
+  - apiGroups: [apps]
+    resources: [daemonsets]
+    resourceNames: [{{ default (list $name) .daemonSets | join ", " }}]
+    verbs: [get]
+  - apiGroups: [""]
+    resources: [pods]
+    verbs: [list]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {{ $name }}
+  namespace: {{ $root.Release.Namespace | quote }}
+  labels: {{- $labels | nindent 4 }}
+  annotations: {{- $hook | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {{ $name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ $name }}
+    namespace: {{ $root.Release.Namespace | quote }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: {{ $ofCluster }}
+  labels: {{- $labels | nindent 4 }}
+  annotations: {{- $hook | nindent 4 }}
+rules:
+  - apiGroups: [""]
+    resources: [nodes]
+    verbs: [list]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: {{ $ofCluster }}
+  labels: {{- $labels | nindent 4 }}
+  annotations: {{- $hook | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: {{ $ofCluster }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ $name }}
+    namespace: {{ $root.Release.Namespace | quote }}
+{{- end -}}
+
+{{- /* The Job that waits for that DaemonSet, and tells node by node. Call: as holdfast.mayWait, with "seconds", "more" (further arguments) and,
+where the image may not be everywhere, "running" (holdfast.running), and where it is called otherwise, "account". */ -}}
+{{- define "holdfast.waitJob" -}}
+{{- $root := .root -}}
+{{- $running := default dict .running -}}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ .name }}
+  namespace: {{ $root.Release.Namespace | quote }}
+  labels: {{- include "holdfast.commonLabels" $root | nindent 4 }}
+  annotations: {{- include "holdfast.hook" (list .hook 0) | nindent 4 }}
+spec:
+  backoffLimit: 0
+  template:
+    metadata:
+      labels:
+        {{- include "holdfast.commonLabels" $root | nindent 8 }}
+        app.kubernetes.io/component: wait
+    spec:
+      serviceAccountName: {{ default .name .account }}
+      automountServiceAccountToken: true
+      enableServiceLinks: false
+      priorityClassName: {{ $root.Values.priorityClassName }}
+      restartPolicy: Never
+      {{- if $running }}
+      nodeName: {{ $running.node | quote }}
+      {{- include "holdfast.everyNode" $root | nindent 6 }}
+      {{- else }}
+      {{- include "holdfast.oneNode" $root | nindent 6 }}
+      {{- end }}
+      containers:
+        - name: wait
+          image: {{ default (include "holdfast.image" $root) $running.image }}
+          imagePullPolicy: {{ ternary "IfNotPresent" $root.Values.image.pullPolicy (hasKey $running "image") }}
+          args:
+            - kubernetes
+            - wait
+            - {{ .name }}
+            - --namespace
+            - {{ $root.Release.Namespace | quote }}
+            - --within
+            - {{ printf "%ds" (int .seconds) }}
+            {{- range .more }}
+            - {{ . | quote }}
+            {{- end }}
+          securityContext: {{- include "holdfast.confined" $root | nindent 12 }}
+          resources: {{- toYaml $root.Values.jobResources | nindent 12 }}
+{{- end -}}
+
+{{- /* A node whose mirror is ready, and the image that it runs, as YAML; empty: there is none, or no cluster was asked. */ -}}
+{{- define "holdfast.running" -}}
+{{- $labels := fromYaml (include "holdfast.selectorLabels" .) -}}
+{{- $found := dict -}}
+{{- range (lookup "v1" "Pod" .Release.Namespace "").items -}}
+{{- $pod := . -}}
+{{- $isMirror := and (not $found) (not $pod.metadata.deletionTimestamp) -}}
+{{- range $label, $value := $labels -}}
+{{- if ne $value (get (default dict $pod.metadata.labels) $label) -}}
+{{- $isMirror = false -}}
+{{- end -}}
+{{- end -}}
+{{- if $isMirror -}}
+{{- range default list $pod.status.conditions -}}
+{{- if and (eq .type "Ready") (eq .status "True") -}}
+{{- $found = dict "node" $pod.spec.nodeName "image" (index $pod.spec.containers 0).image -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if $found -}}{{- toYaml $found -}}{{- end -}}
+{{- end -}}
