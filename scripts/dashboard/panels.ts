@@ -1,7 +1,8 @@
-import { gauge, nodes, type Panel, quantile, rate } from './queries.ts'
+import { nodeRows } from './node-panels.ts'
+import { gauge, nodes, quantile, type Row, rate } from './queries.ts'
 
 /** What is on the dashboard, row by row. Every expression is asked of a real Prometheus by the tests. */
-export const rows: readonly { readonly title: string; readonly panels: readonly Panel[] }[] = [
+export const rows: readonly Row[] = [
   {
     title: 'At a glance',
     panels: [
@@ -14,10 +15,16 @@ export const rows: readonly { readonly title: string; readonly panels: readonly 
       },
       {
         title: 'Worse than it should be',
-        description: 'Reasons on all nodes. /readyz of a node tells the details.',
+        description:
+          'Reasons on all nodes; /readyz of a node tells the details. clock_unverified does not count: it stays where no registry is asked over TLS.',
         unit: 'none',
         isStat: true,
-        queries: [{ expr: `sum(${gauge('holdfast_degraded')})`, legend: 'reasons' }],
+        queries: [
+          {
+            expr: `sum(${gauge('holdfast_degraded', 'reason!="clock_unverified"')})`,
+            legend: 'reasons',
+          },
+        ],
       },
       {
         title: 'Kept images that would not start',
@@ -159,6 +166,15 @@ export const rows: readonly { readonly title: string; readonly panels: readonly 
           { expr: rate('holdfast_bytes_total', 'direction="out"', 'source'), legend: '{{source}}' },
         ],
       },
+      {
+        title: 'Bytes to clients, by path',
+        description:
+          'local: they asked the instance of their own node. further: by another endpoint of hosts.toml, such as a NodePort.',
+        unit: 'Bps',
+        queries: [
+          { expr: rate('holdfast_bytes_total', 'direction="out"', 'path'), legend: '{{path}}' },
+        ],
+      },
     ],
   },
   {
@@ -199,102 +215,5 @@ export const rows: readonly { readonly title: string; readonly panels: readonly 
       },
     ],
   },
-  {
-    title: 'Store and containerd',
-    panels: [
-      {
-        title: 'Store',
-        description: 'Bytes of whole blobs.',
-        unit: 'bytes',
-        queries: [{ expr: gauge('holdfast_store_bytes'), legend: '{{instance}}' }],
-      },
-      {
-        title: 'Disk used',
-        description: 'Of the file system that the store lies on.',
-        unit: 'percentunit',
-        queries: [
-          {
-            expr: `1 - ${gauge('holdfast_store_free_bytes')} / ${gauge('holdfast_store_total_bytes')}`,
-            legend: '{{instance}}',
-          },
-        ],
-      },
-      {
-        title: 'Dropped to make room',
-        description: 'Bytes that collections freed.',
-        unit: 'Bps',
-        queries: [
-          { expr: rate('holdfast_gc_dropped_bytes_total', '', 'instance'), legend: '{{instance}}' },
-        ],
-      },
-      {
-        title: 'Damaged blobs',
-        description: 'Found since the start of the node; they are in quarantine.',
-        unit: 'none',
-        queries: [{ expr: gauge('holdfast_scrub_damaged_blobs'), legend: '{{instance}}' }],
-      },
-      {
-        title: 'containerd',
-        description: 'The state it is in, where somebody looks into it.',
-        unit: 'none',
-        queries: [
-          {
-            expr: `sum by (state) (${gauge('holdfast_containerd_state')})`,
-            legend: '{{state}}',
-          },
-        ],
-      },
-    ],
-  },
-  {
-    title: 'Mesh and clock',
-    panels: [
-      {
-        title: 'Other nodes, by state',
-        description: 'As each node sees them.',
-        unit: 'none',
-        queries: [
-          {
-            expr: `max by (state) (${gauge('holdfast_mesh_members')})`,
-            legend: '{{state}}',
-          },
-        ],
-      },
-      {
-        title: 'Neighbours',
-        description: 'Nodes that are directly connected.',
-        unit: 'none',
-        queries: [{ expr: gauge('holdfast_mesh_neighbours'), legend: '{{instance}}' }],
-      },
-      {
-        title: 'Since the ledgers were last equal',
-        description: 'To one other node; -1 before the first time.',
-        unit: 's',
-        queries: [
-          { expr: gauge('holdfast_sync_last_convergence_seconds'), legend: '{{instance}}' },
-        ],
-      },
-      {
-        title: 'Clock',
-        description:
-          'What is added to the clock of the machine, and the largest difference to another node.',
-        unit: 's',
-        queries: [
-          { expr: gauge('holdfast_clock_offset_seconds'), legend: 'offset of {{instance}}' },
-          { expr: gauge('holdfast_mesh_clock_skew_seconds'), legend: 'skew of {{instance}}' },
-        ],
-      },
-      {
-        title: 'Memory',
-        description: 'Resident, of the process.',
-        unit: 'bytes',
-        queries: [
-          {
-            expr: `${gauge('process_resident_memory_bytes')} and on (instance, job) holdfast_build_info`,
-            legend: '{{instance}}',
-          },
-        ],
-      },
-    ],
-  },
+  ...nodeRows,
 ]

@@ -14,6 +14,11 @@ export interface Panel {
   readonly isStat?: true
 }
 
+export interface Row {
+  readonly title: string
+  readonly panels: readonly Panel[]
+}
+
 /** Nodes that are looked at: a variable of the dashboard. */
 export const nodes = 'instance=~"$instance"'
 

@@ -4,7 +4,7 @@ import { OciError, type OciErrorCode } from '../oci/errors.ts'
 import { checkRegistry } from '../ports/check-registry.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
-import { furtherTargets, type RequestKind } from '../ports/mirror-request.ts'
+import type { RequestKind } from '../ports/mirror-request.ts'
 import type { OpenBlob, StatBlob } from '../pull/get-blob.ts'
 import type { GetManifest } from '../pull/got-manifest.ts'
 import type { ListReferrers } from '../pull/list-referrers.ts'
@@ -15,6 +15,7 @@ import { createAnswerBlob } from './answer-blob.ts'
 import { answerCheck } from './answer-check.ts'
 import { createAnswerReferrers, createAnswerTags } from './answer-lists.ts'
 import { createAnswerManifest } from './answer-manifest.ts'
+import { targetOf } from './client-path.ts'
 import { createListener, type ListenAddress, type Listener } from './listener.ts'
 import { createMirrorApp } from './mirror-app.ts'
 import type { MirrorObserver } from './mirror-observer.ts'
@@ -74,7 +75,8 @@ export function createMirror(parts: MirrorParts, options: MirrorOptions): Listen
   const referrers = createAnswerReferrers(parts)
 
   function receive(request: IncomingMessage, response: ServerResponse): void {
-    countTarget(request)
+    const target = targetOf(request.headers)
+    if (target !== undefined) observer.cameBy(target)
     const sentBy = request.headers['holdfast-node']
     if (sentBy === undefined || sentBy !== parts.mark) {
       serve(request, response)
@@ -100,11 +102,6 @@ export function createMirror(parts: MirrorParts, options: MirrorOptions): Listen
       sendError(response, 404, { code: 'NAME_UNKNOWN', message: 'there is no catalog here' })
       observer.answered('other', 404)
     }
-  }
-
-  function countTarget({ headers }: IncomingMessage): void {
-    const text = headers['holdfast-target']
-    if (text !== undefined) observer.cameBy(furtherTargets.find(one => one === text) ?? 'other')
   }
 
   function refuse(request: IncomingMessage): OciError | undefined {

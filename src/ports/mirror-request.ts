@@ -14,3 +14,6 @@ export type RequestKind = (typeof requestKinds)[number]
 /** Which of the ways that `hosts.toml` lists a client took, beginning with the second; a closed set. */
 export const furtherTargets = ['2', '3', '4', 'other'] as const
 export type Target = (typeof furtherTargets)[number]
+
+/** Whether a client came by the first way, which leads to its own node, or by a further one, such as a NodePort; a closed set. */
+export type ClientPath = 'local' | 'further'

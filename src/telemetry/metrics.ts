@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { dropOutcomes } from '../archive/drop-folder.ts'
-import { furtherTargets, requestKinds } from '../ports/mirror-request.ts'
+import { type ClientPath, furtherTargets, requestKinds } from '../ports/mirror-request.ts'
 import { resolutionSources } from '../pull/resolution.ts'
 import type { ImportMeter } from './measured-imports.ts'
 import type { ResolutionMeter } from './measured-resolve-tag.ts'
@@ -18,7 +18,12 @@ export interface CollectionCounts {
 export interface MirrorMeter {
   answered(kind: string, status: number): void
   cameBy(target: string): void
-  blobSent(source: 'store' | 'upstream' | 'peer' | 'flight', outcome: string, bytes: number): void
+  blobSent(
+    source: 'store' | 'upstream' | 'peer' | 'flight',
+    outcome: string,
+    bytes: number,
+    path: ClientPath,
+  ): void
 }
 
 /** All that is counted, as it happens. Each member fits what it listens to. */
@@ -97,8 +102,8 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   })
   const bytes = new Counter({
     name: 'holdfast_bytes_total',
-    help: 'Bytes of content: in from upstreams and other nodes, out to clients by where they came from.',
-    labelNames: ['source', 'direction'],
+    help: 'Bytes of content: in from upstreams and other nodes; out to clients by where they came from, and by the path of the client: local, or a further endpoint of its hosts.toml.',
+    labelNames: ['source', 'direction', 'path'],
     registers,
   })
   const mirrorRequests = new Counter({
@@ -207,9 +212,9 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     mirror: {
       answered: (kind, status) => mirrorRequests.inc({ kind, status }),
       cameBy: target => mirrorTargets.inc({ target }),
-      blobSent: (source, outcome, count) => {
+      blobSent: (source, outcome, count, path) => {
         blobAnswers.inc({ source, outcome })
-        bytes.inc({ source, direction: 'out' }, count)
+        bytes.inc({ source, direction: 'out', path }, count)
       },
     },
     imports: {

@@ -172,6 +172,18 @@ t.test(
   },
 )
 
+t.test('bytes are counted by the path that the client took', async t => {
+  const paths: string[] = []
+  const { client } = await startMirror(t, {
+    openBlob: async () => blobOf(bytes),
+    observer: { ...silentObserver, blobSent: (_source, _kind, _bytes, path) => paths.push(path) },
+  })
+  for (const headers of [{}, { 'Holdfast-Target': '2' }, { 'Holdfast-Target': 'x' }]) {
+    t.equal((await client.ask('GET', target, headers)).status, 200)
+  }
+  t.strictSame(paths, ['local', 'further', 'further'])
+})
+
 t.test('whoever watches what clients ask for learns whether they were sent it', async t => {
   const heard: string[] = []
   const { client } = await startMirror(t, {

@@ -234,6 +234,10 @@ async function seriesOfAlerts(): Promise<ReadonlySet<string>> {
   return new Set(exprs.flatMap(expr => expr.match(/\bholdfast_\w+(\{.*?\})?/g) ?? []))
 }
 
+/** A question of the dashboard as Grafana asks it. */
+const fill = (expr: string): string =>
+  expr.replaceAll('$instance', '.*').replaceAll('$__rate_interval', '30s')
+
 interface Dashboard {
   readonly panels: readonly {
     readonly title: string
@@ -264,13 +268,17 @@ t.test('a real Prometheus answers every question of the dashboard', async t => {
     t.ok(found.length > 0, series)
   }
 
-  for (const name of ['one', 'two']) await world.push(name, '1')
+  const image = await world.push('one', '1')
+  await world.push('two', '1')
+  const [layer] = image.for('linux/amd64').layers
   /** A node in use: pulls, also by another way, and then without a registry. */
   async function use(): Promise<void> {
     for (const node of nodes) {
       for (const name of ['one', 'two']) await pull(node.mirror, registryName, name, '1')
-      const url = `${node.mirror}/v2/one/manifests/1?ns=${registryName}`
-      await ask(url, { method: 'HEAD', headers: { 'holdfast-target': '2' } })
+      const headers = { 'holdfast-target': '2' }
+      const url = (what: string) => `${node.mirror}/v2/one/${what}?ns=${registryName}`
+      await ask(url('manifests/1'), { method: 'HEAD', headers })
+      await ask(url(`blobs/${layer?.digest}`), { headers })
     }
   }
   await use()
@@ -288,15 +296,29 @@ t.test('a real Prometheus answers every question of the dashboard', async t => {
     targets.map(({ expr }) => ({ title, expr })),
   )
   t.ok(exprs.length > 25, `${exprs.length} questions`)
+  function exprOf(title: string): string {
+    const [found] = exprs.filter(one => one.title === title)
+    return fill(found?.expr ?? '')
+  }
   for (const { title, expr } of exprs) {
     t.notMatch(expr, /le="/, 'Prometheus 3 stores bounds of buckets otherwise')
-    const asked = expr.replaceAll('$instance', '.*').replaceAll('$__rate_interval', '30s')
+    const asked = fill(expr)
     const samples = await until(`${title}: ${expr}`, async () => {
       const found = await prometheus.ask(asked)
       return found.length > 0 ? found : undefined
     })
     t.ok(samples.length > 0, title)
   }
+  const [unconfirmed] = await prometheus.ask(
+    `sum(holdfast_degraded) - (${exprOf('Worse than it should be')})`,
+  )
+  t.equal(
+    unconfirmed?.value,
+    2,
+    'a clock that nobody confirms over TLS is no trouble of the two nodes',
+  )
+  const paths = await prometheus.ask(exprOf('Bytes to clients, by path'))
+  t.strictSame(paths.map(({ labels }) => labels['path']).sort(), ['further', 'local'])
   const pending = await prometheus.ask('count by (alertname) (ALERTS)')
   const names = pending.map(({ labels }) => labels['alertname'])
   t.ok(names.includes('HoldfastUpstreamDown'), 'an alert sees the real outage')

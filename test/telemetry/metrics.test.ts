@@ -329,7 +329,7 @@ t.test('all names tell thing and unit, and every reason to be degraded is there'
   metrics.collected({ blobs: 2, bytes: 30, seconds: 0.5 })
   metrics.mirror.answered('blob', 206)
   metrics.mirror.cameBy('2')
-  metrics.mirror.blobSent('flight', 'sent', 99)
+  metrics.mirror.blobSent('flight', 'sent', 99, 'further')
   const { text, contentType } = await metrics.expose()
   t.match(contentType, /^text\/plain; version=0\.0\.4/)
   for (const { name, type, help } of await metrics.registry.getMetricsAsJSON()) {
@@ -348,7 +348,7 @@ t.test('all names tell thing and unit, and every reason to be degraded is there'
     'holdfast_gc_duration_seconds_total 0.5',
     'holdfast_mirror_requests_total{kind="blob",status="206"} 1',
     'holdfast_mirror_target_requests_total{target="2"} 1',
-    'holdfast_bytes_total{source="flight",direction="out"} 99',
+    'holdfast_bytes_total{source="flight",direction="out",path="further"} 99',
     'holdfast_blob_answers_total{source="flight",outcome="sent"} 1',
   ]) {
     t.ok(text.includes(`${line}\n`), line)
