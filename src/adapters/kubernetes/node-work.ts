@@ -17,8 +17,9 @@ export interface NodeWork {
 export type LookAtNodes = (signal: AbortSignal) => Promise<readonly NodeWork[]>
 
 /**
- * Opens the API for this. Every node that the DaemonSet selects is told of, whether it has a pod or not. Throws when this is no pod and there
- * is no kubeconfig.
+ * Opens the API for this. Every node that the DaemonSet is for is told of, whether it has a pod or not: until its controller has made all pods
+ * those that its labels select, and then no ready one that taints or affinity keep it from. Throws when this is no pod and there is no
+ * kubeconfig.
  */
 export function openNodeWork(place: {
   readonly namespace: string
@@ -31,7 +32,8 @@ export function openNodeWork(place: {
   const { namespace, daemonSet: name } = place
 
   return async signal => {
-    const { spec } = await apps.readNamespacedDaemonSet({ name, namespace }, until(signal))
+    const set = await apps.readNamespacedDaemonSet({ name, namespace }, until(signal))
+    const { spec } = set
     const nodes = await readPages(next => {
       const labelSelector = toSelector(spec?.template.spec?.nodeSelector)
       return core.listNode({ ...labelSelector, ...next }, until(signal))
@@ -40,7 +42,11 @@ export function openNodeWork(place: {
       const labelSelector = toSelector(spec?.selector.matchLabels)
       return core.listNamespacedPod({ namespace, ...labelSelector, ...next }, until(signal))
     })
-    return nodes.map(node => workOn(node, pods))
+    const made = new Set(pods.map(nodeOf))
+    const areAllMade = hasMade(set, made.size)
+    return nodes
+      .map(node => workOn(node, pods))
+      .filter(({ node, isReady }) => !areAllMade || !isReady || made.has(node))
   }
 }
 
@@ -49,10 +55,23 @@ function toSelector(labels: Readonly<Record<string, string>> | undefined) {
   return pairs.length === 0 ? {} : { labelSelector: pairs.join(',') }
 }
 
+/** Whether the controller has seen the DaemonSet, and made pods for so many nodes as it wants. */
+const hasMade = ({ metadata, status }: k8s.V1DaemonSet, count: number): boolean =>
+  (status?.observedGeneration ?? 0) >= (metadata?.generation ?? 1) &&
+  count >= (status?.desiredNumberScheduled ?? Number.POSITIVE_INFINITY)
+
+/** The node that a pod of a DaemonSet is on or, before the scheduler has seen it, is made for. */
+function nodeOf({ spec }: k8s.V1Pod): string | undefined {
+  const { requiredDuringSchedulingIgnoredDuringExecution: wanted } =
+    spec?.affinity?.nodeAffinity ?? {}
+  const fields = wanted?.nodeSelectorTerms.flatMap(({ matchFields = [] }) => matchFields) ?? []
+  return spec?.nodeName ?? fields.find(({ key }) => key === 'metadata.name')?.values?.[0]
+}
+
 function workOn({ metadata, status }: k8s.V1Node, pods: readonly k8s.V1Pod[]): NodeWork {
   const node = metadata?.name ?? ''
   const ready = status?.conditions?.find(({ type }) => type === 'Ready')
-  const own = pods.filter(({ spec }) => spec?.nodeName === node)
+  const own = pods.filter(pod => nodeOf(pod) === node)
   const containers = own.flatMap(pod => pod.status?.containerStatuses ?? [])
   const isReady = ready?.status === 'True'
   const isDone = containers.length > 0 && containers.every(hasEndedWell)

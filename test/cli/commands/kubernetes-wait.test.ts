@@ -20,10 +20,16 @@ const daemonSet = {
 }
 
 /** An API with nodes, and with pods that are others at each look. */
-async function scene(t: Test, nodes: readonly object[], looks: readonly (readonly object[])[]) {
+async function scene(
+  t: Test,
+  nodes: readonly object[],
+  looks: readonly (readonly object[])[],
+  status: object = {},
+) {
   let look = 0
   const { kubeconfig, asked } = await startFakeApi(t, ({ path }: Asked) => {
-    if (path.endsWith('/daemonsets/uninstall')) return { json: daemonSet }
+    if (path.endsWith('/daemonsets/uninstall'))
+      return { json: { ...daemonSet, metadata: { generation: 1 }, status } }
     if (path === '/api/v1/nodes') return { json: { items: nodes } }
     const pods = looks[Math.min(look++, looks.length - 1)]
     return { json: { items: pods } }
@@ -123,12 +129,41 @@ t.test('what cannot start is given up, once nothing else is at work', async t =>
   t.match(await run('--give-up-after', 'soon'), { code: 2, err: /--give-up-after "soon" is no/ })
 })
 
+t.test('a ready node that the pods are kept from is not waited for', async t => {
+  const nodes = ['galley', 'bridge', 'apart'].map(name => node(name, 'True'))
+  const of = (name: string) => ({ key: 'metadata.name', operator: 'In', values: [name] })
+  const terms = { nodeSelectorTerms: [{ matchFields: [of('bridge')] }] }
+  const nodeAffinity = { requiredDuringSchedulingIgnoredDuringExecution: terms }
+  const unscheduled = { metadata: { name: 'uninstall-b' }, spec: { affinity: { nodeAffinity } } }
+  const galley = pod('galley', { state: ended(0) })
+  const status = { observedGeneration: 1, desiredNumberScheduled: 2 }
+  const looks = [[galley, unscheduled], [galley], [galley, pod('bridge', { state: ended(0) })]]
+  const { run, asked } = await scene(t, [...nodes, node('off', 'Unknown')], looks, status)
+  const { code, out } = await run()
+  t.equal(code, 0)
+  t.match(out, /^galley {2}done\nbridge {2}done\noff/, 'one that is off is told of all the same')
+  t.notMatch(out, 'apart')
+  t.equal(asked.filter(({ path }) => path.endsWith('/pods')).length, looks.length)
+})
+
+t.test('until all pods are made every node may get one', async t => {
+  const galley = pod('galley', { state: ended(0) })
+  for (const status of [
+    { observedGeneration: 0, desiredNumberScheduled: 0 },
+    { observedGeneration: 1, desiredNumberScheduled: 2 },
+  ]) {
+    const nodes = [node('galley', 'True'), node('bridge', 'True')]
+    const { run } = await scene(t, nodes, [[galley]], status)
+    t.match(await run('--within', '500ms'), { code: 6, out: /bridge {2}has no pod yet/ })
+  }
+})
+
 t.test('an API server that refuses is told of, and so is none', async t => {
   const { kubeconfig } = await startFakeApi(t, () => ({
     status: 403,
     json: { kind: 'Status', message: 'nodes is forbidden' },
   }))
-  const words = ['kubernetes', 'wait', 'uninstall', '--within', '50ms']
+  const words = ['kubernetes', 'wait', 'uninstall', '--within', '500ms']
   const refused = await cli([...words, '--kubeconfig', kubeconfig])
   t.match(refused, { code: 6, err: /cannot be asked: .*nodes is forbidden/s })
   t.match(await cli(words), { code: 6, err: /no pod of Kubernetes/ })
