@@ -47,12 +47,25 @@ dropFolder:
 {{- end }}
 {{- end -}}
 
+{{- /* A mapping without what is null: that is not set. Call: include "holdfast.withoutNull" MAPPING */ -}}
+{{- define "holdfast.withoutNull" -}}
+{{- $set := dict -}}
+{{- range $key, $value := . -}}
+{{- if kindIs "map" $value -}}
+{{- $_ := set $set $key (fromYaml (include "holdfast.withoutNull" $value)) -}}
+{{- else if not (kindIs "invalid" $value) -}}
+{{- $_ := set $set $key $value -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $set -}}
+{{- end -}}
+
 {{- /* holdfast.yaml as it is mounted: values.config before what is worked out; files with credentials are added to each other. */ -}}
 {{- define "holdfast.config" -}}
 {{- $made := fromYaml (include "holdfast.worked-out" .) -}}
-{{- $given := default dict .Values.config -}}
+{{- $given := fromYaml (include "holdfast.withoutNull" (default dict .Values.config)) -}}
 {{- $files := concat (default list $given.upstreamFiles) (default list $made.upstreamFiles) -}}
-{{- $config := mergeOverwrite $made (deepCopy $given) -}}
+{{- $config := mergeOverwrite $made $given -}}
 {{- if $files -}}
 {{- $_ := set $config "upstreamFiles" $files -}}
 {{- end -}}

@@ -50,7 +50,15 @@ export interface PodSpec {
 
 /** What makes pods. */
 export interface Templated {
-  readonly spec: { readonly template: { readonly spec: PodSpec } }
+  readonly spec: {
+    readonly template: {
+      readonly metadata: {
+        readonly labels: Readonly<Record<string, string>>
+        readonly annotations?: Readonly<Record<string, string>>
+      }
+      readonly spec: PodSpec
+    }
+  }
 }
 
 /** Every pod that is made, by the kind and the name of what makes it. */

@@ -31,13 +31,18 @@ export interface Rendering {
 }
 
 /**
- * Renders the chart as `release` in the namespace `ship`, with the hooks of uninstall, as a cluster gets it. Rejects with what helm says.
+ * Renders the chart as a release in the namespace `ship`, with the hooks of uninstall, as a cluster gets it. Rejects with what helm says.
  */
 export async function render(
   values: object = {},
-  { kubeVersion = '1.36.0', more = [] as readonly string[], env = process.env } = {},
+  {
+    kubeVersion = '1.36.0',
+    more = [] as readonly string[],
+    env = process.env,
+    name = 'release',
+  } = {},
 ): Promise<Rendering> {
-  const args = [...release(values), ...more]
+  const args = [...release(values, { name }), ...more]
   const version = kubeVersion === '' ? [] : ['--kube-version', kubeVersion]
   return read(await run(chartTools.helm, ['template', ...args, ...version], { env }))
 }
@@ -51,18 +56,23 @@ export async function notesOf(values: object): Promise<string> {
     const notes = `{{ define "notes" }}${await readFile(file, 'utf8')}{{ end }}`
     const object = 'kind: Notes\nnotes: {{ include "notes" . | toJson }}\n'
     await writeFile(join(dir, 'templates', 'notes.yaml'), notes + object)
-    const args = ['template', ...release(values, dir), '--show-only', 'templates/notes.yaml']
+    const args = [
+      'template',
+      ...release(values, { chart: dir }),
+      '--show-only',
+      'templates/notes.yaml',
+    ]
     return read(await run(chartTools.helm, args)).one<{ notes: string }>('Notes').notes
   } finally {
     await rm(dir, { recursive: true })
   }
 }
 
-function release(values: object, chart = chartDirectory): readonly string[] {
+function release(values: object, { name = 'release', chart = chartDirectory }): readonly string[] {
   const set = Object.entries({ 'uninstall.hooks': 'always', ...values }).flatMap(
-    ([name, value]) => ['--set-json', `${name}=${JSON.stringify(value)}`],
+    ([path, value]) => ['--set-json', `${path}=${JSON.stringify(value)}`],
   )
-  return ['release', chart, '--namespace', 'ship', ...set]
+  return [name, chart, '--namespace', 'ship', ...set]
 }
 
 function read(text: string): Rendering {
