@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
+import { parseCommandLine } from '../../src/cli/command-line.ts'
 
 const root = join(import.meta.dirname, '../..')
 const { groups } = parse(
@@ -32,4 +33,19 @@ t.test('each entry says what to do and how it is seen that it is over', async t 
     t.match(entry, /^- /m, name)
     t.match(entry, /^Over: /m, name)
   }
+})
+
+t.test('each command of the runbook is one', async t => {
+  const lines = [...page.matchAll(/`holdfast ([^`]+)`/g)].map(([, line = '']) => line)
+  t.ok(lines.length > 25, `${lines.length} commands`)
+  for (const line of lines) {
+    t.ok(parseCommandLine(line.split(' ')).command, line)
+  }
+})
+
+t.test('what is pulled while a node is down is told as in the README', async t => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const [, down = ''] = /^\| `auto`.*\| ([^|]+) \|$/m.exec(readme) ?? []
+  t.match(down, /whoever stood there last/)
+  t.ok(entries[0]?.includes(`With \`auto\` it is ${down}`), down)
 })
