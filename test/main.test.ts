@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, constants, readFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { delimiter, join } from 'node:path'
 import { text as readText } from 'node:stream/consumers'
@@ -9,6 +9,8 @@ import { gunzipSync } from 'node:zlib'
 import t from 'tap'
 import { buildBundles } from '../scripts/build.ts'
 import { listen } from './cli/support.ts'
+import { startCollector } from './support/collector.ts'
+import { start, until } from './system/support/process.ts'
 
 interface Ended {
   readonly code: number
@@ -112,6 +114,32 @@ t.test('the built program', async t => {
     t.ok(after?.flags.includes('--max-semi-space-size=1'))
     t.equal(after?.pid, before?.pid, 'it is the same process')
     t.same(others, [])
+  })
+
+  t.test('ends soon after SIGTERM also where a collector takes spans and says nothing', async t => {
+    const collector = await startCollector('hang')
+    t.teardown(() => collector.close())
+    const dir = t.testdir()
+    const config = {
+      dataDir: join(dir, 'data'),
+      mirror: { listen: '127.0.0.1:0' },
+      admin: { listen: '127.0.0.1:0' },
+      health: { listen: '127.0.0.1:0' },
+      mode: 'offline',
+      store: { minFreeBytes: '1MiB' },
+      tracing: { endpoint: collector.url },
+    }
+    const file = join(dir, 'holdfast.yaml')
+    writeFileSync(file, JSON.stringify(config))
+    const node = start(process.execPath, [main, 'serve', '--config', file, '-o', 'json'])
+    t.teardown(() => node.stop('SIGKILL'))
+    const mirror = await until('it is ready', () => /"mirror":"([^"]+)"/.exec(node.output())?.[1])
+    const answer = await fetch(`http://${mirror}/v2/lab/app/manifests/1`, { method: 'HEAD' })
+    t.equal(answer.status, 404)
+    const beganMs = performance.now()
+    t.equal(await node.stop(), 0)
+    t.ok(collector.requests() > 0, 'spans were on their way')
+    t.ok(performance.now() - beganMs < 4_500, 'they are given up after five seconds')
   })
 
   t.test('ends as it would also when nobody reads what it says', async t => {

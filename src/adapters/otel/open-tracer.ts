@@ -72,7 +72,6 @@ export function openTracer(settings: {
         closing,
         new Promise(resolve => setTimeout(resolve, closeWithinMs).unref()),
       ])
-      contexts.disable()
     },
   }
 }

@@ -1,7 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { openTracer } from '../../../src/adapters/otel/open-tracer.ts'
 import { UpstreamFailure } from '../../../src/ports/errors.ts'
 import { startCollector, valuesOf } from '../../support/collector.ts'
+import { until } from '../../system/support/process.ts'
 
 const open = (endpoint: string, share = 1) =>
   openTracer({ endpoint, share, node: 'bridge', version: '1.2.3' })
@@ -68,6 +70,16 @@ t.test('a share of nothing sends nothing', async t => {
   t.equal(collector.spans().length, 0)
 })
 
+t.test('of a share so many traces are sent', async t => {
+  const collector = await startCollector()
+  t.teardown(() => collector.close())
+  const tracer = open(collector.url, 0.5)
+  for (let i = 0; i < 400; i++) await tracer.span('asked', {}, async () => {})
+  await tracer.close()
+  const sent = collector.spans().length
+  t.ok(sent > 100 && sent < 300, `${sent} of 400: chance is off by 10`)
+})
+
 t.test('a collector that fails, hangs or is not there holds nobody up', async t => {
   const failing = await startCollector(500)
   const hanging = await startCollector('hang')
@@ -77,7 +89,17 @@ t.test('a collector that fails, hangs or is not there holds nobody up', async t 
     const beganMs = performance.now()
     t.equal(await tracer.span('asked', {}, async () => 7), 7)
     t.ok(performance.now() - beganMs < 500, 'the answer does not wait')
-    await tracer.close()
-    t.ok(performance.now() - beganMs < 3_000, 'nor does the end of the node, for long')
+    const end = await Promise.race([tracer.close(), delay(2_000, 'late')])
+    t.not(end, 'late', 'nor does the end of the node, for long')
   }
+})
+
+t.test('a collector that hangs is asked again with what comes next', async t => {
+  const collector = await startCollector('hang')
+  const tracer = open(collector.url)
+  t.teardown(() => Promise.all([tracer.close(), collector.close()]))
+  await tracer.span('first', {}, async () => {})
+  await until('the first is sent', () => collector.requests() === 1)
+  await tracer.span('second', {}, async () => {})
+  await until('the first is given up', () => collector.requests() === 2, 15_000)
 })
