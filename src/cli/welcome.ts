@@ -1,10 +1,11 @@
 import { resolve } from 'node:path'
 import type { Config } from '../config/config.ts'
+import { isLoopback } from '../config/listen.ts'
 import type { RunningDaemon } from './command.ts'
 import { formatBytes } from './print.ts'
 import { columns, indented, toLines } from './table.ts'
 
-/** What `serve` says once it listens: where everything is, and a line to try. */
+/** What `serve` says once it listens: where everything is, and what to do with it. */
 export function welcome(
   config: Config,
   addresses: RunningDaemon['addresses'],
@@ -37,18 +38,26 @@ export function welcome(
     '',
     ...columns(rows).flatMap(row => toLines(indented(row), undefined)),
     '',
+    ...examples(config, addresses.mirror),
+    '',
+  ].join('\n')
+}
+
+/** Off loopback they would be wrong: clients ask by another address than is listened on, and with a token. */
+function examples(config: Config, mirror: string): readonly string[] {
+  if (!isLoopback(config.mirror.listen)) return []
+  return [
     'To try it:',
-    `  ${tryCommand(exampleUrl(config, addresses.mirror))}`,
+    `  ${tryCommand(exampleUrl(config, mirror))}`,
     '',
     'For containerd: holdfast containerd install. By hand, in',
     `/etc/containerd/certs.d/${exampleRegistry(config)}/hosts.toml:`,
-    `  server = "http://${addresses.mirror}"`,
-    `  [host."http://${addresses.mirror}"]`,
+    `  server = "http://${mirror}"`,
+    `  [host."http://${mirror}"]`,
     '    capabilities = ["pull", "resolve"]',
     '    dial_timeout = "200ms"',
     '',
-    '',
-  ].join('\n')
+  ]
 }
 
 function whereBlobsAre({ store, containerd }: Config): string {

@@ -4,11 +4,11 @@ import { loadConfig } from '../../src/config/load.ts'
 
 const addresses = { mirror: '127.0.0.1:5050', admin: '127.0.0.1:5051', health: '127.0.0.1:5054' }
 
-async function greet(flags: Record<string, string>): Promise<string> {
+async function greet(flags: Record<string, string>, at = addresses): Promise<string> {
   const given = Object.entries(flags).map(([name, text]) => ({ name, text }))
   const { config } = await loadConfig({ file: undefined, env: {}, flags: given, isTerminal: false })
   if (config === undefined) throw new Error('refused')
-  return welcome(config, addresses, '1.2.3')
+  return welcome(config, at, '1.2.3')
 }
 
 t.test('the greeting tells where everything is, a line to try and one to paste', async t => {
@@ -21,6 +21,14 @@ t.test('the greeting tells where everything is, a line to try and one to paste',
   t.notMatch(text, /curl -\w*I/, 'a HEAD alone would say that its asker holds the image')
   t.match(text, '/etc/containerd/certs.d/docker.io/hosts.toml')
   t.match(text, '[host."http://127.0.0.1:5050"]')
+})
+
+t.test('off loopback nothing is shown that would not work', async t => {
+  const flags = { 'mirror.listen': '0.0.0.0:5050', 'mirror.token-file': '/run/mirror.token' }
+  const text = await greet(flags, { ...addresses, mirror: '0.0.0.0:5050' })
+  t.match(text, /mirror +http:\/\/0\.0\.0\.0:5050/)
+  t.match(text, /upstreams .*\n\n$/, 'it ends with where everything is')
+  t.notMatch(text, /curl|hosts\.toml|\[host/)
 })
 
 t.test('where containerd is the only store, the blobs are there', async t => {
