@@ -77,8 +77,8 @@ export const meshCommands = (askingExitCodes: readonly ExitCode[]): readonly Com
         does: 'the first step of changing the key',
       },
       {
-        line: 'holdfast mesh secret | kubectl create secret generic holdfast-mesh --from-file=secret=/dev/stdin',
-        does: 'for Kubernetes',
+        line: 'holdfast mesh secret --file mesh.keys',
+        does: 'for Kubernetes: a key of the Secret that `secret.existing` of the chart names; docs/kubernetes.md makes it',
       },
     ],
     exitCodes: ['ok', 'usage', 'configInvalid', 'failed'],
