@@ -182,3 +182,15 @@ t.test('the mesh is open to mirrors of the release, and to no other pod', async 
   })
   t.equal(spec.ingress.length, 2)
 })
+
+t.test('who may scrape is said to Cilium in its own words, or refused', async t => {
+  const scraped = (peer: object) =>
+    render({ 'networkPolicy.kind': 'cilium', 'networkPolicy.metricsFrom': [peer] })
+  const matchLabels = { 'k8s:io.kubernetes.pod.namespace': 'monitoring' }
+  t.match((await scraped({ matchLabels })).one('CiliumNetworkPolicy')['spec'], {
+    ingress: [{}, {}, { fromEndpoints: [{ matchLabels }] }],
+  })
+  for (const field of ['namespaceSelector', 'podSelector', 'ipBlock']) {
+    await t.rejects(scraped({ [field]: {} }), /is a peer of a NetworkPolicy; with kind cilium/)
+  }
+})
