@@ -32,7 +32,7 @@ t.test('a cluster is asked what it is, and which secret it has', async t => {
       labels: { 'app.kubernetes.io/managed-by': 'Helm' },
       annotations: { [`${meta}-name`]: 'release', [`${meta}-namespace`]: 'ship' },
     },
-    data: { 'mesh.keys': 'b2xk' },
+    data: { 'mesh.keys': 'b2xk', 'admin.tokens': 'b2xkZXI=' },
   }
   for (const [version, certsDir] of [
     ['v1.33.1+k3s1', '/var/lib/rancher/k3s/agent/etc/containerd/certs.d'],
@@ -56,7 +56,7 @@ t.test('a cluster is asked what it is, and which secret it has', async t => {
     t.match(rendering.text, /post-delete/, 'it is there to run hooks')
     t.equal(configOf(rendering).containerd.certsDir, certsDir, version)
     const { data } = rendering.one<{ data: Record<string, string> }>('Secret')
-    t.equal(data['mesh.keys'], 'b2xk', 'what is there stays')
+    t.match(data, secret.data, 'what is there stays')
     t.match(Buffer.from(data['mirror.token'] ?? '', 'base64').toString(), /^\w{48}$/, 'and grows')
   }
 })
