@@ -62,6 +62,16 @@ t.test('it is installed, runs in its sandbox, and goes without a trace', async t
   const exposure = await sh('systemd-analyze security --no-pager holdfast')
   const level = Number(/Overall exposure level for holdfast.service: ([\d.]+)/.exec(exposure)?.[1])
   t.ok(level <= 1.5, `exposed by ${level} of 10`)
+  t.match(await show('UMask'), /^0077\n/)
+  t.match(await show('ProtectClock'), /^yes\n/)
+  const later = (await show('Before')).trim().split(' ')
+  const clients = ['containerd', 'k3s', 'k3s-agent', 'rke2-server', 'rke2-agent', 'kubelet']
+  t.strictSame(
+    clients.filter(name => !later.includes(`${name}.service`)),
+    [],
+    'it is there before who pulls',
+  )
+  t.match(await show('LimitNOFILE'), /^65536\n/)
 
   await sh('useradd mate && usermod -aG holdfast mate && useradd guest')
   const as = (who: string, script: string) => sh(`su ${who} -s /bin/sh -c '${script}'`)
@@ -97,13 +107,19 @@ t.test('it is installed, runs in its sandbox, and goes without a trace', async t
   await sh('systemctl reset-failed holdfast && systemctl start holdfast')
   await isReady()
 
+  const old = await show('MainPID')
   await sh(`dpkg -i /run/given/${deb.split('/').at(-1)}`)
   await isReady()
-  t.match(await sh('holdfast mode'), /offline/, 'an upgrade keeps the configuration')
+  t.notOk(['0\n', old].includes(await show('MainPID')), 'an upgrade restarts it')
+  t.match(await sh('holdfast mode'), /offline/, 'and keeps the configuration')
   t.match(await sh('holdfast pins'), /docker\.io\/library\/app:1 .*before/, 'and what was said')
 
   const protectedBy = await containerdIn(machine)
+  await sh('holdfast containerd install')
+  await sh('test -s /etc/containerd/certs.d/docker.io/hosts.toml')
   await sh('dpkg -r holdfast')
+  t.equal(await sh('find /etc/containerd -name hosts.toml'), '', 'containerd asks as before')
+  t.match(await sh('systemctl is-enabled holdfast || true'), /^masked/, 'nobody starts it')
   t.strictSame(await protectedBy(), [], 'no lease is left that nobody could take away')
   t.match(await sh('systemctl is-active holdfast || true'), /^inactive|^unknown/)
   await sh('test -e /etc/holdfast/holdfast.yaml && test -e /var/lib/holdfast/data')
