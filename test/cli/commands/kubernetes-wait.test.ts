@@ -6,10 +6,10 @@ const node = (name: string, status: string) => ({
   metadata: { name },
   status: { conditions: [{ type: 'Ready', status }] },
 })
-const pod = (nodeName: string, containerStatus: object) => ({
+const pod = (nodeName: string, ...containerStatuses: readonly object[]) => ({
   metadata: { name: `uninstall-${nodeName}` },
   spec: { nodeName },
-  status: { containerStatuses: [containerStatus] },
+  status: { containerStatuses },
 })
 const ended = (exitCode: number, message = '') => ({ terminated: { exitCode, message } })
 const daemonSet = {
@@ -156,6 +156,42 @@ t.test('until all pods are made every node may get one', async t => {
     const { run } = await scene(t, nodes, [[galley]], status)
     t.match(await run('--within', '500ms'), { code: 6, out: /bridge {2}has no pod yet/ })
   }
+})
+
+t.test('a node is done once all containers of its pod are', async t => {
+  const half = pod('galley', { state: ended(0) }, { state: { running: {} } })
+  const { run } = await scene(t, [node('galley', 'True')], [[half]])
+  t.match(await run('--within', '2s'), { code: 6, out: /galley +is at it\n/ })
+})
+
+t.test('what was done on a node before it left is done', async t => {
+  const nodes = [node('galley', 'True'), node('off', 'Unknown')]
+  const pods = nodes.map(({ metadata }) => pod(metadata.name, { state: ended(0) }))
+  const { run } = await scene(t, nodes, [pods])
+  const { code, out } = await run('--later', 'debug')
+  t.strictSame({ code, out }, { code: 0, out: 'galley  done\noff     done\n' })
+})
+
+t.test(
+  'an API server that fails for a moment is asked again, in the namespace default',
+  async t => {
+    const { kubeconfig, asked } = await startFakeApi(t, ({ path }) => {
+      if (asked.length === 1) return { status: 503, json: { kind: 'Status', message: 'starting' } }
+      if (path.endsWith('/daemonsets/uninstall')) return { json: daemonSet }
+      const isNodes = path === '/api/v1/nodes'
+      const items = [isNodes ? node('galley', 'True') : pod('galley', { state: ended(0) })]
+      return { json: { items } }
+    })
+    const ran = await cli(['kubernetes', 'wait', 'uninstall', '--kubeconfig', kubeconfig])
+    t.match(ran, { code: 0, out: 'galley  done\n' })
+    t.equal(asked[0]?.path, '/apis/apps/v1/namespaces/default/daemonsets/uninstall')
+  },
+)
+
+t.test('an API server that says nothing is told as that', async t => {
+  const { kubeconfig } = await startFakeApi(t, () => 'silence')
+  const words = ['kubernetes', 'wait', 'uninstall', '--within', '50ms', '--kubeconfig', kubeconfig]
+  t.match(await cli(words), { code: 6, err: /cannot be asked: it does not answer/ })
 })
 
 t.test('an API server that refuses is told of, and so is none', async t => {
