@@ -194,3 +194,11 @@ t.test('who may scrape is said to Cilium in its own words, or refused', async t 
     await t.rejects(scraped({ [field]: {} }), /is a peer of a NetworkPolicy; with kind cilium/)
   }
 })
+
+t.test('a monitor scrapes the metrics where the mirror serves them', async t => {
+  const endpoints = [{ port: 'health', path: '/metrics' }]
+  const pods = await render({ monitor: { kind: 'PodMonitor' } })
+  t.match(pods.one('PodMonitor')['spec'], { podMetricsEndpoints: endpoints })
+  const services = await render({ monitor: { kind: 'ServiceMonitor' } })
+  t.match(services.one('ServiceMonitor')['spec'], { endpoints })
+})
