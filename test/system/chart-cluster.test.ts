@@ -22,7 +22,6 @@ t.test('values that mean nothing are refused', async t => {
 t.test('a cluster is asked what it is, and which secret it has', async t => {
   const path = '/api/v1/namespaces/ship/secrets/release-holdfast'
   const meta = 'meta.helm.sh/release'
-  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system' } }
   const secret = {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -42,7 +41,7 @@ t.test('a cluster is asked what it is, and which secret it has', async t => {
   ] as const) {
     const server = await startApiServer(join(t.testdir(), 'kubeconfig'), version, {
       [path]: secret,
-      '/api/v1/namespaces/kube-system': namespace,
+      '/api/v1/namespaces/ship/pods': { apiVersion: 'v1', kind: 'PodList', items: [] },
     })
     const asked = [
       '--validate',
@@ -113,6 +112,36 @@ t.test('it goes in two steps, each with what may, what does and what waits', asy
   }
 })
 
+const topologyKey = 'kubernetes.io/hostname'
+const mirror = { 'app.kubernetes.io/component': 'mirror' }
+const instance = 'app.kubernetes.io/instance'
+/** The mirrors of another release, and of one that is called the same elsewhere. */
+const besideOthers = [
+  {
+    topologyKey,
+    namespaceSelector: {},
+    labelSelector: {
+      matchLabels: { ...mirror, [instance]: undefined },
+      matchExpressions: [{ key: instance, operator: 'NotIn', values: ['release'] }],
+    },
+  },
+  {
+    topologyKey,
+    namespaceSelector: {
+      matchExpressions: [
+        { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['ship'] },
+      ],
+    },
+    labelSelector: { matchLabels: { ...mirror, [instance]: 'release' } },
+  },
+]
+
+t.test('nothing is taken from a node that has the mirror of another release', async t => {
+  const { work } = stepOf(await render({ affinity: null }), 'release-holdfast-uninstall')
+  const required = { requiredDuringSchedulingIgnoredDuringExecution: besideOthers }
+  t.match(work, { affinity: { podAntiAffinity: required } })
+})
+
 t.test('before anything is deleted containerd gets its files back', async t => {
   const rendering = await render({ preset: 'k3s' })
   const certsDir = '/var/lib/rancher/k3s/agent/etc/containerd/certs.d'
@@ -142,15 +171,17 @@ t.test('when the mirrors are gone the nodes are cleaned, without any object of t
       ...affinity,
       podAntiAffinity: {
         requiredDuringSchedulingIgnoredDuringExecution: [
-          {
-            topologyKey: 'kubernetes.io/hostname',
-            labelSelector: { matchLabels: { 'app.kubernetes.io/component': 'mirror' } },
-          },
+          ...besideOthers,
+          { topologyKey, labelSelector: { matchLabels: { ...mirror, [instance]: 'release' } } },
         ],
       },
     },
   })
   t.match(container, { imagePullPolicy: 'IfNotPresent' }, 'nothing is left to pull it through')
+  for (const name of ['release-holdfast-uninstall', 'release-holdfast-clean']) {
+    const { spec } = rendering.one<Templated>('Job', name)
+    t.match(spec.template.spec.containers, [{ imagePullPolicy: 'IfNotPresent' }], name)
+  }
   const socket = '/run/k3s/containerd/containerd.sock'
   t.strictSame(container?.args, [
     'uninstall',
@@ -163,6 +194,32 @@ t.test('when the mirrors are gone the nodes are cleaned, without any object of t
   t.match(later, / -- uninstall --containerd\.certs-dir \/host\/var\/lib\/rancher\/k3s\//)
   t.match(later, ` --containerd.socket /host${socket} --data-dir /host/srv/holdfast --wait 2m`)
   t.notMatch(later, /\n/, 'one line to copy')
+})
+
+t.test('what K3s uninstalls by itself after a failure keeps its data', async t => {
+  const chart = (spec: object, name = 'release') => ({
+    metadata: { name, namespace: 'kube-system' },
+    spec: { targetNamespace: 'ship', ...spec },
+  })
+  for (const [item, isKept] of [
+    [chart({}), true],
+    [chart({ failurePolicy: 'abort' }), false],
+    [chart({ targetNamespace: 'other' }), false],
+    [chart({}, 'other'), false],
+  ] as const) {
+    const items = [{ apiVersion: 'helm.cattle.io/v1', kind: 'HelmChart', ...item }]
+    const list = { apiVersion: 'helm.cattle.io/v1', kind: 'HelmChartList', items }
+    const server = await startApiServer(join(t.testdir(), 'kubeconfig'), 'v1.36.3+k3s1', {
+      '/apis/helm.cattle.io/v1/helmcharts': list,
+    })
+    const asked = ['--validate', '--dry-run=server', '--disable-openapi-validation']
+    const more = [...asked, '--kubeconfig', server.kubeconfig]
+    const rendering = await render({}, { kubeVersion: '', more }).finally(server.close)
+    const { container } = stepOf(rendering, 'release-holdfast-clean')
+    t.equal(container?.args.includes('--keep-data'), isKept, JSON.stringify(item))
+    const { annotations } = rendering.one('Secret').metadata
+    t.equal(annotations?.['helm.sh/resource-policy'], isKept ? 'keep' : undefined)
+  }
 })
 
 t.test('data that is to be kept is kept by every command, and the Secret with it', async t => {

@@ -19,7 +19,13 @@ const mirrorLabels = {
 }
 const mirrorPod = (name: string, nodeName: string, status: string, labels = mirrorLabels) => ({
   metadata: { name, namespace: 'ship', labels },
-  spec: { nodeName, containers: [{ image: 'ghcr.io/holdfast/holdfast:0.0.9' }] },
+  spec: {
+    nodeName,
+    containers: [
+      { name: 'injected', image: 'registry.example.com/proxy:1' },
+      { name: 'holdfast', image: 'ghcr.io/holdfast/holdfast:0.0.9' },
+    ],
+  },
   status: ready(status),
 })
 const pods = [
@@ -116,7 +122,14 @@ t.test('before an upgrade the new image judges the new configuration', async t =
   const hooksOf = (rendering: Rendering) =>
     rendering.objects.filter(({ metadata }) => metadata.name === name)
   const secret = { [`${inShip}/secrets/release-holdfast`]: ownSecret }
-  const rendering = await upgrade(t, { ...onCluster, ...secret }, { 'config.mode': 'offline' })
+  const rendering = await upgrade(
+    t,
+    { ...onCluster, ...secret },
+    {
+      'config.mode': 'offline',
+      affinity: { nodeAffinity: { any: 'thing' } },
+    },
+  )
   const [config, job] = hooksOf(rendering) as [KubernetesObject, KubernetesObject & Templated]
   const weightOf = ({ metadata }: KubernetesObject) =>
     Number(metadata.annotations?.['helm.sh/hook-weight'])
@@ -127,6 +140,7 @@ t.test('before an upgrade the new image judges the new configuration', async t =
   const pod = job.spec.template.spec
   t.match(pod, {
     nodeName: 'galley',
+    nodeSelector: undefined,
     containers: [{ image: 'ghcr.io/holdfast/holdfast:0.1.0', args: ['check-config'] }],
     volumes: [{ configMap: { name } }, { secret: { secretName: 'release-holdfast' } }],
   })

@@ -1,10 +1,10 @@
 {{- /* Whether hooks are run as hooks. Without an API server nothing is looked up, and what is rendered is not helm's to run: it is applied as it
 is, and a hook would be as any object. */ -}}
 {{- define "holdfast.runsHooks" -}}
-{{- if or (eq .Values.uninstall.hooks "always") (lookup "v1" "Namespace" "" "kube-system") }}yes{{ end -}}
+{{- if or (eq .Values.uninstall.hooks "always") (hasKey (lookup "v1" "Pod" .Release.Namespace "") "items") }}yes{{ end -}}
 {{- end -}}
 
-{{- /* Annotations of a hook. It outlives its work in no case: what it said is printed by helm. Call: include "holdfast.hook" (list "pre-upgrade" -5) */ -}}
+{{- /* Annotations of a hook. It outlives its work only where helm is interrupted: what it said is printed. Call: include "holdfast.hook" (list "pre-upgrade" -5) */ -}}
 {{- define "holdfast.hook" -}}
 helm.sh/hook: {{ index . 0 }}
 helm.sh/hook-weight: {{ index . 1 | quote }}
@@ -88,7 +88,7 @@ subjects:
     namespace: {{ $root.Release.Namespace | quote }}
 {{- end -}}
 
-{{- /* The Job that waits for that DaemonSet, and tells node by node. Call: as holdfast.mayWait, with "seconds", "more" (further arguments) and,
+{{- /* The Job that waits for that DaemonSet, and tells node by node. Call: as holdfast.mayWait, with "seconds", "more" (further arguments), "later" (a command for nodes that are off) and,
 where the image may not be everywhere, "running" (holdfast.running), and where it is called otherwise, "account". */ -}}
 {{- define "holdfast.waitJob" -}}
 {{- $root := .root -}}
@@ -115,14 +115,14 @@ spec:
       restartPolicy: Never
       {{- if $running }}
       nodeName: {{ $running.node | quote }}
-      {{- include "holdfast.everyNode" $root | nindent 6 }}
+      {{- include "holdfast.onNamedNode" $root | nindent 6 }}
       {{- else }}
       {{- include "holdfast.oneNode" $root | nindent 6 }}
       {{- end }}
       containers:
         - name: wait
           image: {{ default (include "holdfast.image" $root) $running.image }}
-          imagePullPolicy: {{ ternary "IfNotPresent" $root.Values.image.pullPolicy (hasKey $running "image") }}
+          imagePullPolicy: {{ include "holdfast.pullsNoMore" $root }}
           args:
             - kubernetes
             - wait
@@ -133,6 +133,12 @@ spec:
             - {{ printf "%ds" (int .seconds) }}
             {{- range .more }}
             - {{ . | quote }}
+            {{- end }}
+            {{- with .later }}
+            # As it is copied into a shell.
+            - --later
+            - |-
+              {{ . }}
             {{- end }}
           securityContext: {{- include "holdfast.confined" $root | nindent 12 }}
           resources: {{- toYaml $root.Values.jobResources | nindent 12 }}
@@ -151,9 +157,15 @@ spec:
 {{- end -}}
 {{- end -}}
 {{- if $isMirror -}}
+{{- $isReady := false -}}
 {{- range default list $pod.status.conditions -}}
 {{- if and (eq .type "Ready") (eq .status "True") -}}
-{{- $found = dict "node" $pod.spec.nodeName "image" (index $pod.spec.containers 0).image -}}
+{{- $isReady = true -}}
+{{- end -}}
+{{- end -}}
+{{- range $pod.spec.containers -}}
+{{- if and $isReady (eq .name "holdfast") -}}
+{{- $found = dict "node" $pod.spec.nodeName "image" .image -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -136,17 +136,28 @@ seLinuxOptions: {{- toYaml . | nindent 2 }}
     type: DirectoryOrCreate
 {{- end -}}
 
-{{- /* With what the pods of this release are pulled, and which nodes they are meant for, but for affinity. */ -}}
-{{- define "holdfast.pulledOnNodes" -}}
+{{- define "holdfast.pullSecrets" -}}
 {{- with .Values.image.pullSecrets -}}
 imagePullSecrets:
 {{- range . }}
   - name: {{ . }}
 {{- end }}
 {{ end -}}
+{{- end -}}
+
+{{- /* With what the pods of this release are pulled, and which nodes they are meant for, but for affinity. */ -}}
+{{- define "holdfast.pulledOnNodes" -}}
+{{- include "holdfast.pullSecrets" . }}
 {{- with .Values.nodeSelector -}}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{ end -}}
+{{- end -}}
+
+{{- /* The same for a pod whose node is named already: nobody schedules it, and the kubelet would turn away what its labels do not fit. */ -}}
+{{- define "holdfast.onNamedNode" -}}
+{{- include "holdfast.pullSecrets" . }}
+tolerations:
+  - operator: Exists
 {{- end -}}
 
 {{- /* The same for one pod a node, whatever its node is tainted with. */ -}}

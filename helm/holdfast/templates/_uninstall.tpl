@@ -2,6 +2,26 @@
 {{- if and (ne .Values.uninstall.hooks "never") (include "holdfast.runsHooks" .) }}yes{{ end -}}
 {{- end -}}
 
+{{- /* Not empty where the data of the nodes outlives the release. K3s and RKE2 uninstall and install again what a HelmChart object of theirs could not
+upgrade, unless it says otherwise: a refused upgrade must not cost the data. */ -}}
+{{- define "holdfast.keepsData" -}}
+{{- $isKept := .Values.uninstall.keepData -}}
+{{- if .Capabilities.APIVersions.Has "helm.cattle.io/v1/HelmChart" -}}
+{{- range (lookup "helm.cattle.io/v1" "HelmChart" "" "").items -}}
+{{- $isThis := and (eq .metadata.name $.Release.Name) (eq (default .metadata.namespace .spec.targetNamespace) $.Release.Namespace) -}}
+{{- if and $isThis (ne (default "reinstall" .spec.failurePolicy) "abort") -}}
+{{- $isKept = true -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if $isKept }}yes{{ end -}}
+{{- end -}}
+
+{{- /* How what uninstalls is pulled: its node has the image, and soon nobody to pull it through. */ -}}
+{{- define "holdfast.pullsNoMore" -}}
+{{- ternary "Never" "IfNotPresent" (eq .Values.image.pullPolicy "Never") -}}
+{{- end -}}
+
 {{- /* The command that leaves a node as it was; words between single spaces. Call: include "holdfast.cleanNode" (list . HOST), where HOST is put
 before paths of the node. */ -}}
 {{- define "holdfast.cleanNode" -}}
@@ -13,7 +33,7 @@ uninstall {{ include "holdfast.containerdOf" . -}}
 {{- range $flag, $path := dict "data-dir" $config.dataDir "store.dir" (default "" $config.store.dir) -}}
 {{- if $path }} --{{ $flag }} {{ if $host }}{{ $host }}{{ $path | replace "/var/lib/holdfast" $paths.data }}{{ else }}{{ $path }}{{ end }}{{ end -}}
 {{- end }} --wait 2m
-{{- if $root.Values.uninstall.keepData }} --keep-data{{ end -}}
+{{- if include "holdfast.keepsData" $root }} --keep-data{{ end -}}
 {{- end -}}
 
 {{- /* Which containerd is meant. Called as the one above. */ -}}
@@ -23,12 +43,28 @@ uninstall {{ include "holdfast.containerdOf" . -}}
 {{- with $containerd.namespace }} --containerd.namespace {{ . }}{{ end -}}
 {{- end -}}
 
-{{- /* The affinity that is set, and none to nodes that have a mirror. */ -}}
+{{- /* The affinity that is set, and none to nodes that have the mirror of another release, whose files and data these are. In the last step, none
+to any that has one of this release: neither one that is still ending, nor one that was installed while this was left behind.
+Call: include "holdfast.apartFromMirrors" (list . IS-LAST) */ -}}
 {{- define "holdfast.apartFromMirrors" -}}
-{{- $affinity := deepCopy .Values.affinity -}}
+{{- $root := index . 0 -}}
+{{- $labels := fromYaml (include "holdfast.selectorLabels" $root) -}}
+{{- $mirrors := omit $labels "app.kubernetes.io/instance" -}}
+{{- $otherRelease := dict "key" "app.kubernetes.io/instance" "operator" "NotIn" "values" (list $root.Release.Name) -}}
+{{- $elsewhere := dict "key" "kubernetes.io/metadata.name" "operator" "NotIn" "values" (list $root.Release.Namespace) -}}
+{{- $terms := list
+  (dict "labelSelector" (dict "matchLabels" $mirrors "matchExpressions" (list $otherRelease)) "namespaceSelector" dict)
+  (dict "labelSelector" (dict "matchLabels" $labels) "namespaceSelector" (dict "matchExpressions" (list $elsewhere)))
+-}}
+{{- if index . 1 -}}
+{{- $terms = append $terms (dict "labelSelector" (dict "matchLabels" $labels)) -}}
+{{- end -}}
+{{- $affinity := deepCopy (default dict $root.Values.affinity) -}}
 {{- $kind := "requiredDuringSchedulingIgnoredDuringExecution" -}}
-{{- $mirrors := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (fromYaml (include "holdfast.selectorLabels" .))) -}}
 {{- $apart := default dict $affinity.podAntiAffinity -}}
-{{- $_ := set $apart $kind (append (default list (get $apart $kind)) $mirrors) -}}
-{{- toYaml (set $affinity "podAntiAffinity" $apart) -}}
+{{- $all := default list (get $apart $kind) -}}
+{{- range $terms -}}
+{{- $all = append $all (set . "topologyKey" "kubernetes.io/hostname") -}}
+{{- end -}}
+{{- toYaml (set $affinity "podAntiAffinity" (set $apart $kind $all)) -}}
 {{- end -}}

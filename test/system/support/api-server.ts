@@ -47,9 +47,11 @@ export async function startApiServer(
 
 /** By group and version: what the chart makes. */
 const kinds: Readonly<Record<string, readonly string[]>> = {
-  v1: ['ConfigMap', 'Namespace', 'Node', 'Secret', 'Service', 'ServiceAccount', 'Pod'],
+  v1: ['ConfigMap', 'Node', 'Secret', 'Service', 'ServiceAccount', 'Pod'],
   'apps/v1': ['DaemonSet'],
   'batch/v1': ['Job'],
+  // Of K3s.
+  'helm.cattle.io/v1': ['HelmChart'],
   'networking.k8s.io/v1': ['NetworkPolicy'],
   'rbac.authorization.k8s.io/v1': ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'],
 }
@@ -65,7 +67,7 @@ const groupsOf = (groupVersions: readonly string[]): readonly object[] =>
 function listKinds([groupVersion, names]: [string, readonly string[]]): [string, object] {
   const resources = names.map(kind => {
     const plural = kind.toLowerCase().replace(/y$/, 'ie')
-    const namespaced = !/^(Cluster|Node|Namespace)/.test(kind)
+    const namespaced = !/^(Cluster|Node)/.test(kind)
     return { name: `${plural}s`, singularName: '', namespaced, kind, verbs: ['get', 'list'] }
   })
   const path = groupVersion.includes('/') ? `/apis/${groupVersion}` : `/api/${groupVersion}`
