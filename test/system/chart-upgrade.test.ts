@@ -127,7 +127,7 @@ t.test('before an upgrade the new image judges the new configuration', async t =
     { ...onCluster, ...secret },
     {
       'config.mode': 'offline',
-      affinity: { nodeAffinity: { any: 'thing' } },
+      'nodeSelector.pool': 'deck',
     },
   )
   const [config, job] = hooksOf(rendering) as [KubernetesObject, KubernetesObject & Templated]
