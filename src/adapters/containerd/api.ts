@@ -28,8 +28,14 @@ export interface ContainerdApi {
   read(digest: string, offset: number, into: Uint8Array): Promise<number>
   /** Sets these labels of an image and leaves all others; an empty text takes a label away. */
   label(image: Image, labels: Readonly<Record<string, string>>): Promise<void>
-  /** Makes it, or lets it name another target, with these labels set and those of `without` taken away. */
-  setImage(image: Image, without: readonly string[]): Promise<void>
+  /** Makes it, with those of `onlyNew` too, or lets it name another target, with its labels set and those of `without` taken away. */
+  setImage(
+    image: Image,
+    more: {
+      readonly without: readonly string[]
+      readonly onlyNew: Readonly<Record<string, string>>
+    },
+  ): Promise<void>
   /** Takes a name away; what it stands for is collected once nothing else keeps it. */
   deleteImage(name: string): Promise<void>
   /** Rejects with `ALREADY_EXISTS` when there is one. It is kept until somebody deletes it or, where a time is given, until then. */
@@ -127,9 +133,10 @@ export function openApi(
       const image = { name, target, labels }
       await ask(methods.updateImage, { image, updateMask: { paths } }, answerMs)
     },
-    async setImage(image, without) {
+    async setImage(image, { without, onlyNew }) {
+      const made = { ...image, labels: { ...image.labels, ...onlyNew } }
       try {
-        await ask(methods.createImage, { image }, answerMs)
+        await ask(methods.createImage, { image: made }, answerMs)
       } catch (error) {
         if (statusOf(error) !== status.ALREADY_EXISTS) throw error
         const paths = ['target', ...labelPaths([...Object.keys(image.labels), ...without])]

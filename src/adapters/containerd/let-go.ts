@@ -3,10 +3,10 @@ import { checkRegistry } from '../../ports/check-registry.ts'
 import { HoldfastError } from '../../ports/errors.ts'
 import { type ContainerdApi, type Deadlines, openApi } from './api.ts'
 import { type Image, loadContainerdMethods } from './definitions.ts'
-import { failureOf, statusOf } from './failure.ts'
-import { leaseId, ours, pinned } from './protect.ts'
+import { ContainerdFailure, failureOf, statusOf } from './failure.ts'
+import { leaseId } from './protect.ts'
 import { probeSocket } from './socket.ts'
-import { imported, importLease } from './take-image.ts'
+import { imported, importLease, isOurs, letGoLabels, named } from './take-image.ts'
 
 /** What containerd has of us no more. */
 export interface LetGo {
@@ -39,38 +39,44 @@ export async function letGoOfImages(place: {
       api.close()
     }
   } catch (error) {
+    if (!(error instanceof ContainerdFailure) && statusOf(error) === undefined) throw error
     const { state, message } = failureOf(error)
     if (state === 'absent') return undefined
     const what = `containerd at ${socket} cannot be asked to let go of images: ${message}`
-    throw new HoldfastError('config-invalid', `${what}; see that it runs, and try again`, error)
+    throw new HoldfastError('config-invalid', `${what}; ${cureOf(state, socket)}`, error)
   }
+}
+
+function cureOf(state: ContainerdFailure['state'], socket: string): string {
+  if (state === 'denied') return 'run it as root'
+  const again = 'see that it runs, and try again'
+  return state === 'refused' ? `${again}, or remove ${socket} if there is no containerd` : again
 }
 
 async function letGo(api: ContainerdApi): Promise<LetGo> {
   const images = await api.images()
-  const unpinned: string[] = []
-  for (const image of images) {
-    const labels = [ours, imported].filter(label => image.labels[label] !== undefined)
-    if (labels.length === 0) continue
-    const away = [...labels, pinned].map(label => [label, ''] as const)
-    await unlessGone(api.label(image, Object.fromEntries(away)))
-    unpinned.push(image.name)
-  }
+  // The names first: the labels tell which they are, to whoever has to try again.
   const names = [...spareNames(images), ...namesOfChecks(images)]
   for (const name of names) await unlessGone(api.deleteImage(name))
+  const unpinned: string[] = []
+  for (const image of images) {
+    if (!isOurs(image) || names.includes(image.name)) continue
+    await unlessGone(api.label(image, letGoLabels(image)))
+    unpinned.push(image.name)
+  }
   const all = await api.leases()
   const leases = all.filter(id => id === leaseId || id.startsWith(importLease))
   for (const id of leases) await unlessGone(api.deleteLease(id))
-  return { leases, unpinned: unpinned.filter(name => !names.includes(name)), names }
+  return { leases, unpinned, names }
 }
 
-/** `name@digest` of an image that was imported by a tag, while that tag still stands for it: once it moved on, nothing else keeps the image. */
+/** `name@digest` that we gave an image which was imported by a tag, while that tag still stands for it: once it moved on, nothing else keeps the image. */
 function spareNames(images: readonly Image[]): readonly string[] {
   const targets = new Map(images.map(({ name, target }) => [name, target?.digest]))
   return images
-    .filter(({ name, target, labels }) => {
+    .filter(({ target, labels }) => {
       const cameAs = labels[imported]
-      if (cameAs === undefined || cameAs === name || target === null) return false
+      if (cameAs === undefined || labels[named] === undefined || target === null) return false
       return targets.get(cameAs) === target.digest
     })
     .map(({ name }) => name)
@@ -79,8 +85,10 @@ function spareNames(images: readonly Image[]): readonly string[] {
 /** What a check that was cut short left: no other image has its digest. */
 function namesOfChecks(images: readonly Image[]): readonly string[] {
   const checks = images.filter(({ name }) => name.startsWith(`${checkRegistry}/`))
-  const digests = new Set(checks.map(({ target }) => target?.digest))
-  return images.filter(({ target }) => digests.has(target?.digest)).map(({ name }) => name)
+  const digests = new Set(checks.flatMap(({ target }) => target?.digest ?? []))
+  return images
+    .filter(image => checks.includes(image) || digests.has(image.target?.digest ?? ''))
+    .map(({ name }) => name)
 }
 
 /** It may have gone meanwhile. */

@@ -6,14 +6,19 @@ import { formatRepository, formatTag, type Repository } from '../../oci/referenc
 import type { ContentStore } from '../../ports/content-store.ts'
 import type { HandedBlob, HandedImage } from '../../ports/neighbour-store.ts'
 import type { ContainerdApi } from './api.ts'
+import type { Image } from './definitions.ts'
 import { ContainerdFailure, statusOf } from './failure.ts'
-import { pinned } from './protect.ts'
+import { ours, pinned } from './protect.ts'
 import { refOf, writeBlob } from './write-blob.ts'
 
 type Labels = Readonly<Record<string, string>>
 
 /** By which tag, or name with a digest, an image was imported: tells our label from others', and an earlier image of the tag. */
 export const imported = 'io.holdfast.imported'
+/** Tells a name with a digest that we gave an image beside its tag from one that CRI or others gave it. */
+export const named = 'io.holdfast.named'
+/** Somebody else had pinned it before it was imported: the pin is not ours to take away. */
+const pinnedBefore = 'io.holdfast.pinned-before'
 /** CRI sets it once it knows an image, and gives it its id as a name. Away: it does so again for another target. */
 const managed = 'io.cri-containerd.image'
 /** Begins the id of a lease that keeps what comes in. */
@@ -41,11 +46,13 @@ export async function takeImage(
     for (const blob of image.blobs) await takeBlob(api, blob, repository, { ...parts, lease })
     const byDigest = `${formatRepository(repository)}@${digest}`
     const name = tag === undefined ? byDigest : formatTag({ ...repository, tag })
-    const labels = { [pinned]: 'pinned', [imported]: name }
     const target = { mediaType, digest, size }
+    const before = new Map((await api.images()).map(each => [each.name, each]))
     // The name with a digest is what CRI calls RepoDigests, and what keeps the image once its tag moved on.
     for (const each of new Set([byDigest, name])) {
-      await api.setImage({ name: each, target, labels }, [managed])
+      const labels = { [pinned]: 'pinned', [imported]: name, ...pinOfOthers(before.get(each)) }
+      const onlyNew = each === name ? {} : { [named]: 'true' }
+      await api.setImage({ name: each, target, labels }, { without: [managed], onlyNew })
     }
     // The lease may have ended meanwhile, by a clock that was set. What is there now stays, for the image keeps it.
     for (const blob of image.blobs) await requireBlob(api, blob.digest)
@@ -119,6 +126,22 @@ function referencesOf(content: Manifest): Labels {
 async function unpinEarlier(api: ContainerdApi, name: string, digest: Digest): Promise<void> {
   for (const image of await api.images()) {
     if (image.labels[imported] !== name || image.target?.digest === digest) continue
-    await api.label(image, { [imported]: '', [pinned]: '' })
+    await api.label(image, letGoLabels(image))
   }
 }
+
+/** Whether an image has labels of ours. */
+export const isOurs = ({ labels }: Image): boolean =>
+  labels[imported] !== undefined || labels[ours] !== undefined
+
+/** What takes the labels of ours away from an image, and the pin unless it is that of others. */
+export function letGoLabels({ labels }: Image): Labels {
+  const away = [imported, named, pinnedBefore, ours].filter(label => labels[label] !== undefined)
+  if (labels[pinnedBefore] === undefined) away.push(pinned)
+  return Object.fromEntries(away.map(label => [label, '']))
+}
+
+const pinOfOthers = (image: Image | undefined): Labels =>
+  image !== undefined && image.labels[pinned] === 'pinned' && !isOurs(image)
+    ? { [pinnedBefore]: 'true' }
+    : {}

@@ -34,16 +34,14 @@ export interface FakeContainerd {
   delete(digest: Digest): Promise<void>
   /** Changes a byte of a blob. */
   damage(digest: Digest): Promise<void>
-  addImage(
-    name: string,
-    target: NonNullable<Image['target']>,
-    labels?: Readonly<Record<string, string>>,
-  ): void
+  addImage(name: string, target: Image['target'], labels?: Readonly<Record<string, string>>): void
   removeImage(name: string): void
   /** From now on no call is answered, or all are again. */
   hang(isHanging: boolean): void
   /** The next answer to this method takes so long, ms. */
   delayNext(method: string, ms: number): void
+  /** The next call of this method fails. */
+  failNext(method: string): void
   /** From now on nobody may see its leases. */
   refuseLeases(): void
   /** Changes are made and not told. */
@@ -81,6 +79,7 @@ export async function startFakeContainerd(options: {
   })
   const server = new Server()
   const delays = new Map<string, number>()
+  const failing = new Set<string>()
   let isHanging = false
   let isMute = false
   let areLeasesRefused = false
@@ -100,6 +99,7 @@ export async function startFakeContainerd(options: {
     return (call: { request: Q }, done: sendUnaryData<A>) => {
       count(name)
       if (isHanging) return
+      if (failing.delete(name)) return done({ code: status.INTERNAL, details: name })
       const found = answer(call.request)
       const say = () => {
         if (found === status.ALREADY_EXISTS) done({ code: status.ALREADY_EXISTS, details: name })
@@ -286,6 +286,9 @@ export async function startFakeContainerd(options: {
     },
     delayNext(method, ms) {
       delays.set(method, ms)
+    },
+    failNext(method) {
+      failing.add(method)
     },
     refuseLeases() {
       areLeasesRefused = true

@@ -54,6 +54,7 @@ t.test('an image is there with all its blobs, labels and names, and no lease is 
     t.strictSame(fake.labels(each), {
       'io.cri-containerd.pinned': 'pinned',
       'io.holdfast.imported': name,
+      ...(each === byDigest && { 'io.holdfast.named': 'true' }),
     })
   }
   for (const [digest, bytes] of image.blobs) {
@@ -86,6 +87,20 @@ t.test('what is there already is not read, and gets the labels it lacks', async 
   const updates = fake.calls.get('updateContent')
   await neighbour.take(other, async () => undefined, signal)
   t.equal(fake.calls.get('updateContent'), updates, 'nothing is changed twice')
+})
+
+t.test('names and pins that others had given are told apart', async t => {
+  const { fake, take } = await open(t)
+  const pinned = { 'io.cri-containerd.pinned': 'pinned' }
+  const byDigest = `registry.lab/lab/app@${image.digest}`
+  fake.addImage(name, image, pinned)
+  fake.addImage(byDigest, image)
+  const isImported = { ...pinned, 'io.holdfast.imported': name }
+  for (const _ of ['first', 'again']) {
+    await take(image)
+    t.strictSame(fake.labels(name), { ...isImported, 'io.holdfast.pinned-before': 'true' })
+    t.strictSame(fake.labels(byDigest), isImported)
+  }
 })
 
 t.test('a tag that moves takes the pin from its image before, and from no other', async t => {
