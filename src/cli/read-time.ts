@@ -44,3 +44,10 @@ export function readDuration(option: string, text: string): number {
   if (durationMs !== undefined) return durationMs
   throw new CommandFailure('usage', `${option} ${JSON.stringify(text)} is no duration, as 5m is`)
 }
+
+/** The same, more than none. */
+export function readSomeTime(option: string, text: string): number {
+  const durationMs = readDuration(option, text)
+  if (durationMs > 0) return durationMs
+  throw new CommandFailure('usage', `${option} ${JSON.stringify(text)} is no time at all; write 5m`)
+}

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { CommandContext, NodeWork, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import { print } from '../print.ts'
-import { readDuration } from '../read-time.ts'
+import { readSomeTime } from '../read-time.ts'
 import { columns } from '../table.ts'
 
 /** Between two looks, ms. */
@@ -13,9 +13,9 @@ export const run: RunCommand = async context => {
   const { words, options } = context
   const [daemonSet = ''] = words
   const { namespace = 'default', kubeconfig, later } = options
-  const signal = AbortSignal.timeout(readDuration('--within', options['within'] ?? '5m'))
+  const signal = AbortSignal.timeout(readSomeTime('--within', options['within'] ?? '5m'))
   const giveUp = options['give-up-after']
-  const patienceMs = giveUp === undefined ? undefined : readDuration('--give-up-after', giveUp)
+  const patienceMs = giveUp === undefined ? undefined : readSomeTime('--give-up-after', giveUp)
   const look = await open(context, { namespace, daemonSet, kubeconfig })
   const { nodes, failure } = await lookUntil(look, overFor(patienceMs), signal)
   if (nodes === undefined)
@@ -88,10 +88,10 @@ function overFor(patienceMs: number | undefined): (nodes: readonly NodeWork[]) =
       else if (!stuckSince.has(node)) stuckSince.set(node, now)
     }
     const limit = patienceMs ?? Number.POSITIVE_INFINITY
-    return nodes.every(
-      ({ node, isReady, isDone }) =>
-        isDone || !isReady || now - (stuckSince.get(node) ?? now) >= limit,
-    )
+    return nodes.every(({ node, isReady, isDone }) => {
+      const since = stuckSince.get(node)
+      return isDone || !isReady || (since !== undefined && now - since >= limit)
+    })
   }
 }
 
