@@ -38,12 +38,15 @@ export function openNodeWork(place: {
       const labelSelector = toSelector(spec?.template.spec?.nodeSelector)
       return core.listNode({ ...labelSelector, ...next }, until(signal))
     })
-    const pods = await readPages(next => {
+    const labelled = await readPages(next => {
       const labelSelector = toSelector(spec?.selector.matchLabels)
       return core.listNamespacedPod({ namespace, ...labelSelector, ...next }, until(signal))
     })
-    const made = new Set(pods.map(nodeOf))
-    const areAllMade = hasMade(set, made.size)
+    // One of the same name that was deleted just now may have pods left, with the same labels.
+    const pods = labelled.filter(pod => isOwnedBy(pod, set))
+    const made = new Set(pods.flatMap(pod => nodeOf(pod) ?? []))
+    const count = nodes.filter(({ metadata }) => made.has(metadata?.name ?? '')).length
+    const areAllMade = hasMade(set, count)
     return nodes
       .map(node => workOn(node, pods))
       .filter(({ node, isReady }) => !areAllMade || !isReady || made.has(node))
@@ -54,6 +57,9 @@ function toSelector(labels: Readonly<Record<string, string>> | undefined) {
   const pairs = Object.entries(labels ?? {}).map(([label, value]) => `${label}=${value}`)
   return pairs.length === 0 ? {} : { labelSelector: pairs.join(',') }
 }
+
+const isOwnedBy = ({ metadata }: k8s.V1Pod, set: k8s.V1DaemonSet): boolean =>
+  metadata?.ownerReferences?.some(({ uid }) => uid === set.metadata?.uid) ?? false
 
 /** Whether the controller has seen the DaemonSet, and made pods for so many nodes as it wants. */
 const hasMade = ({ metadata, status }: k8s.V1DaemonSet, count: number): boolean =>
@@ -76,7 +82,7 @@ function workOn({ metadata, status }: k8s.V1Node, pods: readonly k8s.V1Pod[]): N
   const isReady = ready?.status === 'True'
   const isDone = containers.length > 0 && containers.every(hasEndedWell)
   const state = own.length === 0 ? 'has no pod yet' : tellState(isReady, containers)
-  const isStuck = !isDone && containers.some(isInTrouble)
+  const isStuck = containers.some(one => !hasEndedWell(one) && isInTrouble(one))
   return { node, isReady, isDone, isStuck, state: isDone ? undefined : state }
 }
 

@@ -6,13 +6,15 @@ const node = (name: string, status: string) => ({
   metadata: { name },
   status: { conditions: [{ type: 'Ready', status }] },
 })
+const ownerReferences = [{ uid: 'uid-of-the-set' }]
 const pod = (nodeName: string, ...containerStatuses: readonly object[]) => ({
-  metadata: { name: `uninstall-${nodeName}` },
+  metadata: { name: `uninstall-${nodeName}`, ownerReferences },
   spec: { nodeName },
   status: { containerStatuses },
 })
 const ended = (exitCode: number, message = '') => ({ terminated: { exitCode, message } })
 const daemonSet = {
+  metadata: { uid: 'uid-of-the-set', generation: 1 },
   spec: {
     selector: { matchLabels: { app: 'uninstall' } },
     template: { spec: { nodeSelector: { 'kubernetes.io/os': 'linux' } } },
@@ -28,8 +30,7 @@ async function scene(
 ) {
   let look = 0
   const { kubeconfig, asked } = await startFakeApi(t, ({ path }: Asked) => {
-    if (path.endsWith('/daemonsets/uninstall'))
-      return { json: { ...daemonSet, metadata: { generation: 1 }, status } }
+    if (path.endsWith('/daemonsets/uninstall')) return { json: { ...daemonSet, status } }
     if (path === '/api/v1/nodes') return { json: { items: nodes } }
     const pods = looks[Math.min(look++, looks.length - 1)]
     return { json: { items: pods } }
@@ -55,7 +56,7 @@ t.test('it ends once the work is done on every node that is ready', async t => {
   ]
   const galley = pod('galley', { state: ended(0) })
   // Made for a node whose kubelet does not see it.
-  const cut = { metadata: { name: 'uninstall-cut' }, spec: { nodeName: 'cut' }, status: {} }
+  const cut = { metadata: { ownerReferences }, spec: { nodeName: 'cut' }, status: {} }
   const { run, asked } = await scene(t, nodes, [
     [],
     [galley, cut, pod('bridge', { state: ended(6, 'no socket') })],
@@ -126,7 +127,10 @@ t.test('what cannot start is given up, once nothing else is at work', async t =>
   t.equal(code, 6)
   t.match(out, /galley +no such image\nbridge +done\noff +has no pod yet/)
   t.equal(asked.filter(({ path }) => path.endsWith('/pods')).length, 3)
-  t.match(await run('--give-up-after', 'soon'), { code: 2, err: /--give-up-after "soon" is no/ })
+  for (const time of ['soon', '0s']) {
+    t.match(await run('--give-up-after', time), { code: 2, err: /--give-up-after "\w+" is no/ })
+    t.match(await run('--within', time), { code: 2, err: /--within "\w+" is no/ })
+  }
 })
 
 t.test('a ready node that the pods are kept from is not waited for', async t => {
@@ -134,7 +138,7 @@ t.test('a ready node that the pods are kept from is not waited for', async t => 
   const of = (name: string) => ({ key: 'metadata.name', operator: 'In', values: [name] })
   const terms = { nodeSelectorTerms: [{ matchFields: [of('bridge')] }] }
   const nodeAffinity = { requiredDuringSchedulingIgnoredDuringExecution: terms }
-  const unscheduled = { metadata: { name: 'uninstall-b' }, spec: { affinity: { nodeAffinity } } }
+  const unscheduled = { metadata: { ownerReferences }, spec: { affinity: { nodeAffinity } } }
   const galley = pod('galley', { state: ended(0) })
   const status = { observedGeneration: 1, desiredNumberScheduled: 2 }
   const looks = [[galley, unscheduled], [galley], [galley, pod('bridge', { state: ended(0) })]]
@@ -147,21 +151,46 @@ t.test('a ready node that the pods are kept from is not waited for', async t => 
 })
 
 t.test('until all pods are made every node may get one', async t => {
-  const galley = pod('galley', { state: ended(0) })
+  const done = { state: ended(0) }
+  const galley = pod('galley', done)
+  // The nodes of these went, or are not for it; or they are for no node yet.
+  const others = [pod('gone', done), { metadata: { ownerReferences }, spec: {} }]
   for (const status of [
     { observedGeneration: 0, desiredNumberScheduled: 0 },
     { observedGeneration: 1, desiredNumberScheduled: 2 },
   ]) {
     const nodes = [node('galley', 'True'), node('bridge', 'True')]
-    const { run } = await scene(t, nodes, [[galley]], status)
-    t.match(await run('--within', '500ms'), { code: 6, out: /bridge {2}has no pod yet/ })
+    const looks = [
+      [galley, ...others],
+      [galley, pod('bridge', done)],
+    ]
+    const { run, asked } = await scene(t, nodes, looks, status)
+    t.match(await run(), { code: 0, out: /bridge {2}done/ })
+    t.equal(asked.filter(({ path }) => path.endsWith('/pods')).length, looks.length)
   }
+})
+
+t.test('pods of a DaemonSet of the same name that was deleted do not count', async t => {
+  const done = { state: ended(0) }
+  const former = { ...pod('galley', done), metadata: { ownerReferences: [{ uid: 'other' }] } }
+  const looks = [
+    [former],
+    [former, pod('galley', { state: { running: {} } })],
+    [pod('galley', done)],
+  ]
+  const { run, asked } = await scene(t, [node('galley', 'True')], looks)
+  t.match(await run(), { code: 0, out: 'galley  done\n' })
+  t.equal(asked.filter(({ path }) => path.endsWith('/pods')).length, looks.length)
 })
 
 t.test('a node is done once all containers of its pod are', async t => {
   const half = pod('galley', { state: ended(0) }, { state: { running: {} } })
-  const { run } = await scene(t, [node('galley', 'True')], [[half]])
-  t.match(await run('--within', '2s'), { code: 6, out: /galley +is at it\n/ })
+  const failed = pod('galley', { state: ended(0) }, { state: ended(6, 'no socket') })
+  const { run, asked } = await scene(t, [node('galley', 'True')], [[half], [half], [failed]])
+  const { code, out } = await run('--give-up-after', '1ms')
+  t.strictSame({ code, out }, { code: 6, out: 'galley  no socket\n' })
+  // The one that has ended well is no reason to give up the other.
+  t.ok(asked.filter(({ path }) => path.endsWith('/pods')).length >= 3)
 })
 
 t.test('what was done on a node before it left is done', async t => {
@@ -199,7 +228,7 @@ t.test('an API server that refuses is told of, and so is none', async t => {
     status: 403,
     json: { kind: 'Status', message: 'nodes is forbidden' },
   }))
-  const words = ['kubernetes', 'wait', 'uninstall', '--within', '500ms']
+  const words = ['kubernetes', 'wait', 'uninstall', '--within', '5s']
   const refused = await cli([...words, '--kubeconfig', kubeconfig])
   t.match(refused, { code: 6, err: /cannot be asked: .*nodes is forbidden/s })
   t.match(await cli(words), { code: 6, err: /no pod of Kubernetes/ })
