@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { errorCode } from '../adapters/disk/disk-failure.ts'
 import { blobFiles } from '../adapters/disk/own-files.ts'
-import { type RemovedFiles, removeOwnFiles } from '../adapters/disk/remove-own-files.ts'
+import { removeOwnFiles } from '../adapters/disk/remove-own-files.ts'
 import { faultFiles } from '../adapters/drop-folder/own-files.ts'
 import { claimDirectory } from '../adapters/sqlite/claim-directory.ts'
 import { ledgerFiles } from '../adapters/sqlite/own-files.ts'
@@ -43,7 +43,10 @@ const dataFiles: OwnFiles = {
 export const uninstallNode: UninstallNode = async (config, { keepData, force, waitMs }) => {
   await using claims = new AsyncDisposableStack()
   const places = placesOf(config)
-  for (const { directory } of places.filter(isOurs)) await claim(directory, waitMs, claims)
+  // Asked once: where a node starts meanwhile for the first time is not claimed, and stays.
+  const claimed = new Set<Place>()
+  for (const place of places) if (await isOurs(place)) claimed.add(place)
+  for (const { directory } of claimed) await claim(directory, waitMs, claims)
   const setup = await openContainerdSetup(config)
   const hosts = await setup.uninstall({ force })
   if (hosts.some(({ outcome }) => outcome === 'refused')) return { hosts }
@@ -52,7 +55,7 @@ export const uninstallNode: UninstallNode = async (config, { keepData, force, wa
   const { namespace } = config.containerd
   const images = await letGoOfImages({ socket, namespace })
   const data: RemovedDirectory[] = []
-  for (const place of places) data.push(await take(place, keepData))
+  for (const place of places) data.push(await take(place, claimed.has(place), keepData))
   return { hosts, containerd: { socket, ...images }, data }
 }
 
@@ -66,7 +69,18 @@ function placesOf({ dataDir, store }: Config): readonly Place[] {
   return blobs === join(data, 'blobs') ? all.slice(1) : all
 }
 
-const isOurs = ({ directory }: Place): boolean => existsSync(join(directory, lockFile))
+const isOurs = async ({ directory }: Place): Promise<boolean> =>
+  (await ifThere(stat(join(directory, lockFile)))) !== undefined
+
+/** `undefined` where there is none. What may not be seen may well be there. */
+async function ifThere<T>(question: Promise<T>): Promise<T | undefined> {
+  try {
+    return await question
+  } catch (error) {
+    if (!['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) throw error
+    return undefined
+  }
+}
 
 async function claim(
   directory: string,
@@ -90,16 +104,15 @@ async function claim(
   }
 }
 
-async function take(place: Place, isKept: boolean): Promise<RemovedDirectory> {
-  const { directory, own } = place
-  if (!isOurs(place)) {
-    const isEmpty = (await namesIn(directory)).length === 0
-    return { path: directory, outcome: isEmpty ? 'absent' : 'foreign' }
+async function take(
+  { directory, own }: Place,
+  isClaimed: boolean,
+  isKept: boolean,
+): Promise<RemovedDirectory> {
+  if (!isClaimed) {
+    const names = (await ifThere(readdir(directory))) ?? []
+    return { path: directory, outcome: names.length === 0 ? 'absent' : 'foreign' }
   }
   if (isKept) return { path: directory, outcome: 'kept' }
-  const removed: RemovedFiles = await removeOwnFiles(directory, own)
-  return { path: directory, outcome: 'removed', ...removed }
+  return { path: directory, outcome: 'removed', ...(await removeOwnFiles(directory, own)) }
 }
-
-const namesIn = (directory: string): Promise<readonly string[]> =>
-  readdir(directory).catch(() => [])

@@ -1,6 +1,16 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { claimDirectory } from '../../src/adapters/sqlite/claim-directory.ts'
+import { silentLog } from '../../src/ports/log.ts'
 import { startFakeContainerd } from '../adapters/containerd/fake-containerd.ts'
 import { eventually, folderOf } from '../adapters/containerd/support.ts'
 import { cli } from '../cli/support.ts'
@@ -46,7 +56,7 @@ async function scene(t: Test) {
     t.strictSame(fake.labels(name), {})
     t.strictSame(fake.leases(), [])
   }
-  return { dir, dataDir, certsDir, start, type, isProtected, isLetGo }
+  return { dir, dataDir, certsDir, fake, start, type, isProtected, isLetGo }
 }
 
 t.test('a machine is left as it was, by the name of each thing that is taken away', async t => {
@@ -98,9 +108,14 @@ t.test('data that is kept is that of the next node', async t => {
 
 t.test('a node that is just ending is waited for', async t => {
   const { dataDir, start, type } = await scene(t)
-  const node = await start()
+  await (await start()).close()
+  const ending = claimDirectory(dataDir, silentLog)
+  const askedMs = performance.now()
+  t.match(await type('uninstall'), { code: 6, err: /a node is running in / })
+  const tookMs = performance.now() - askedMs
   const uninstalled = type('uninstall', '--wait', '1m')
-  await node.close()
+  t.equal(await Promise.race([uninstalled, wait(2 * tookMs, 'waiting')]), 'waiting')
+  ending.close()
   t.match(await uninstalled, { code: 0 })
   t.notOk(existsSync(dataDir))
   t.match(await type('uninstall', '--wait', 'long'), { code: 2, err: /--wait "long" is no dur/ })
@@ -113,6 +128,25 @@ t.test('a directory in which no node ever ran is not touched', async t => {
   const { code, out } = await type('uninstall')
   t.match({ code, out }, { code: 0, out: /left +\S+data: not a data directory of Holdfast\n$/ })
   t.equal(readFileSync(join(dataDir, 'snapshots', 'ledger-1.db'), 'utf8'), 'mine')
+})
+
+t.test('the data of a node that starts there meanwhile is not touched', async t => {
+  const { dataDir, fake, type } = await scene(t)
+  fake.delayNext('listImages', 500)
+  const uninstalled = type('uninstall')
+  await eventually('containerd is asked', () => (fake.calls.get('listImages') ?? 0) > 0)
+  mkdirSync(dataDir)
+  const made = ['holdfast.lock', 'node.key']
+  for (const name of made) writeFileSync(join(dataDir, name), '')
+  t.match(await uninstalled, { code: 0, out: /left +\S+data: not a data directory/ })
+  t.strictSame(readdirSync(dataDir), made)
+})
+
+t.test('a directory that cannot be looked into is no directory that is not there', async t => {
+  const { dataDir, fake, type } = await scene(t)
+  symlinkSync(dataDir, dataDir)
+  t.match(await type('uninstall'), { code: 6, err: /ELOOP/ })
+  t.equal(fake.calls.get('listImages'), undefined, 'nothing was taken away')
 })
 
 t.test('what others put beside the data stays', async t => {
