@@ -8,6 +8,12 @@ export interface SaidEach<T> {
   readonly failure?: unknown
 }
 
+/** Words with what they name, in their order: of several that name the same, the first. */
+export function oneEach(words: readonly string[], named: readonly string[]): Map<string, string> {
+  const firsts = words.filter((_, at) => named.indexOf(named[at] ?? '') === at)
+  return new Map(firsts.map(word => [word, named[words.indexOf(word)] ?? word]))
+}
+
 /** Says one after another, up to the first that fails. What was said before is to be shown in any case. */
 export async function sayEach<T>(
   words: readonly string[],

@@ -24,7 +24,7 @@ import {
   tooFewLines,
 } from '../operator-words.ts'
 import { formatSayer, print, properties } from '../print.ts'
-import { apart, asOne, sayEach } from '../say-each.ts'
+import { apart, asOne, oneEach, sayEach } from '../say-each.ts'
 import { sayAgain } from '../standing-word.ts'
 import { columns, type Line } from '../table.ts'
 
@@ -54,8 +54,9 @@ async function change(
   const digests = isNode ? [] : words.map(readDigest)
   const api = createAdminApi(await findAdmin(context))
   const find = (word: string) => findNode(api, word, method === 'DELETE')
-  const keys: readonly string[] = isNode ? await Promise.all(words.map(find)) : digests
-  const { answers, failure } = await sayEach(keys, async key => {
+  const keys = oneEach(words, isNode ? await Promise.all(words.map(find)) : digests)
+  const { answers, failure } = await sayEach([...keys.keys()], async word => {
+    const key = keys.get(word) ?? word
     const at = `${path}/${key}`
     const again = method === 'PUT' && (await sayAgain(api, at, options, exclusionAnswer))
     const answer = await api.change(method, at, { query: { copies }, ...again }, blockChangeAnswer)
@@ -68,7 +69,7 @@ async function change(
   if (answers.length > 0) {
     const tell = (answer: BlockChangeAnswer) =>
       changeLines(answer, method === 'PUT' ? isWhat(did, answer) : did, copies)
-    print(context, asOne(answers, keys), () => apart(answers.map(tell)))
+    print(context, asOne(answers, [...keys.keys()]), () => apart(answers.map(tell)))
   }
   if (failure !== undefined) throw failure
   return answers.every(answer => hasEnough(answer, copies)) ? 'ok' : 'noAnswer'

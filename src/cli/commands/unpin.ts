@@ -6,13 +6,13 @@ import { pinRemovalAnswer } from '../operator-answers.ts'
 import { hasEnough, mustHaveBeen, readCopies } from '../operator-words.ts'
 import { pinLines, pinPath } from '../pin-words.ts'
 import { print } from '../print.ts'
-import { apart, asOne, sayEach } from '../say-each.ts'
+import { apart, asOne, oneEach, sayEach } from '../say-each.ts'
 
 /** `holdfast unpin REF…` */
 export const run: RunCommand = async context => {
-  const words = [...new Set(context.words)]
   // All of them first: nothing is said where one is no tag.
-  for (const word of words) pinPath(word)
+  const paths = oneEach(context.words, context.words.map(pinPath))
+  const words = [...paths.keys()]
   const copies = readCopies(context.options['copies'])
   const api = createAdminApi(await findAdmin(context))
   const { answers, failure } = await sayEach(words, word =>

@@ -62,6 +62,23 @@ t.test('several are said with one command, once all of them are known', async t 
   t.equal(changed().length, 4)
 })
 
+t.test(
+  'two words for one node are one, and a failure is told in the words that were typed',
+  async t => {
+    const { env, changes } = await scriptAdmin(t, ({ pathname }, method) => {
+      if (pathname === '/api/v1/peers') return [200, { ...meshAnswer, members }]
+      if (method === 'GET') return [404, { detail: 'nothing is said of it' }]
+      const key = pathname.split('/').at(-1)
+      return key === bridge ? [409, { detail: 'not this one' }] : [200, { key, storedOn }]
+    })
+    const words = ['ban', 'galley', galley, 'ababab', 'bridge', 'e'.repeat(64)]
+    const { code, err } = await cli(words, { env })
+    t.equal(code, 8)
+    t.match(err, / this came of bridge, and what was named after it was left as it is: e{64}\n/)
+    t.equal(changes().length, 2)
+  },
+)
+
 t.test('what is blocked or banned again keeps its note, and since when', async t => {
   const standing = { ...item, key: digest, version: 'v1' }
   const answer = { ...standing, changed: false, storedOn }

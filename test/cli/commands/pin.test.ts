@@ -159,7 +159,9 @@ t.test('several are let go with one command, up to the one that is not pinned', 
     const removed = { reference, standing: 'removed', changed: !reference.includes('redis') }
     return [200, { ...change, ...removed, digest: undefined, note: undefined }]
   })
-  const both = await cli(['unpin', 'nginx', 'alpine', 'nginx'], { env })
+  const both = await cli(['unpin', 'nginx', 'alpine', 'nginx', 'docker.io/library/nginx:latest'], {
+    env,
+  })
   t.match(both, {
     code: 0,
     out: /nginx:latest is no longer pinned\n[\s\S]*\n\n\S+alpine:latest is no/,
