@@ -10,7 +10,12 @@ const runningMajor = Number(process.versions.node.split('.')[0])
 /** Of the C library: one heap for all threads instead of one each. 3 MB idle, 5 under load. */
 const startEnvironment = { MALLOC_ARENA_MAX: '1' }
 
-const isServing = process.argv.includes('serve')
+// The first word that is not the value of an option before it.
+const isServing =
+  process.argv
+    .slice(2)
+    .find((word, at, words) => !word.startsWith('-') && !/^-[^=]*$/.test(words[at - 1] ?? '')) ===
+  'serve'
 
 /** A node begins anew with the flags that its process should have been started with: the same process, a few ms later. */
 function startAnew(): void {
