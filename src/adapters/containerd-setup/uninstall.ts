@@ -41,6 +41,8 @@ export async function uninstallHosts(order: {
     )
     outcomes.push(done)
     if (done.outcome === 'refused') continue
+    // It may hold a token. One that was cut short left it, too.
+    await rm(upstreamPath(certsDir, directory), { force: true })
     journal = withEntry(journal, directory, undefined)
     await writeJournal(certsDir, journal)
   }
@@ -79,7 +81,6 @@ async function bringBack(
 ): Promise<void> {
   // First of all: where a mount forbids it, nothing has changed yet.
   await (hadFile ? rename(backupPath(certsDir, directory), path) : ifThere(unlink(path)))
-  await rm(upstreamPath(certsDir, directory), { force: true })
   await ifThere(syncDirectory(dirname(path)))
   if (madeDirectory) await removeIfEmpty(join(certsDir, directory))
 }

@@ -302,3 +302,16 @@ for (const [name, cut] of Object.entries(cuts)) {
     }
   })
 }
+
+t.test('one that was cut short leaves no copy, also while another is refused', async t => {
+  const certsDir = furnished(t)
+  await installHosts(order(certsDir, { fallback: 'auto' }))
+  const [file, other] = ['docker.io', 'ghcr.io'].map(name => join(certsDir, name, 'hosts.toml'))
+  await rename(join(certsDir, '.holdfast/before/docker.io/hosts.toml'), file ?? '')
+  await writeFile(other ?? '', `${text(certsDir, 'ghcr.io')}# mine\n`)
+  const back = await uninstallHosts({ certsDir, force: false })
+  t.match(back, [{ outcome: 'restored' }, { outcome: 'refused' }, {}, {}])
+  const copies = join(certsDir, '.holdfast/upstream')
+  t.throws(() => text(copies, 'docker.io'), { code: 'ENOENT' })
+  t.match(text(copies, 'ghcr.io'), 'server', 'it is needed for what was refused')
+})
