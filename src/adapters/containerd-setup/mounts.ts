@@ -165,7 +165,8 @@ async function isAmongContainerds(): Promise<boolean> {
 
 function run(command: string, args: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    execFile(command, [...args], { timeout: mountWithinMs }, (error, _, said) => {
+    const env = { ...process.env, LC_ALL: 'C' } // what it says is read
+    execFile(command, [...args], { timeout: mountWithinMs, env }, (error, _, said) => {
       if (error === null) return resolve()
       const why =
         said.trim().split('\n')[0] || (error.code === 'ENOENT' ? 'not found' : error.message)
