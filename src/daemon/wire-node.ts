@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { podAccess } from '../adapters/kubernetes/node-label.ts'
 import type { UpstreamFiles } from '../adapters/registry/upstream-files.ts'
 import type { OpenedLedger } from '../adapters/sqlite/open.ts'
 import type { Config } from '../config/config.ts'
@@ -54,7 +55,8 @@ export async function wireNode(
   await Promise.allSettled([opening, storing]) // neither is left on its way when the other fails
   const database = await opening
   const opened = await storing
-  const zone = await readOwnZone(configured, { settings: database.durable, log })
+  const access = podAccess(process.env)
+  const zone = await readOwnZone(configured, { settings: database.durable, log, access })
   const config: Config = { ...configured, node: { ...configured.node, zone } }
   const { ledger } = database
   startAgeing(ledger, log, owned)

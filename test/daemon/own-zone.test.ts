@@ -17,7 +17,8 @@ async function scene(t: Test) {
   const log = createHeardLog()
   const start = (say: Answer, given: { zone?: string; zoneLabel?: undefined } = {}) => {
     answer = say
-    return readOwnZone({ node: { ...node, ...given } }, { settings, log, access })
+    const deadlineMs = say === 'silence' ? 50 : 60_000
+    return readOwnZone({ node: { ...node, ...given } }, { settings, log, access, deadlineMs })
   }
   return { start, settings, log, asked }
 }
