@@ -309,16 +309,18 @@ t.test('a real Prometheus answers every question of the dashboard', async t => {
     })
     t.ok(samples.length > 0, title)
   }
-  const [unconfirmed] = await prometheus.ask(
-    `sum(holdfast_degraded) - (${exprOf('Worse than it should be')})`,
-  )
-  t.equal(
-    unconfirmed?.value,
-    2,
-    'a clock that nobody confirms over TLS is no trouble of the two nodes',
-  )
-  const paths = await prometheus.ask(exprOf('Bytes to clients, by path'))
-  t.strictSame(paths.map(({ labels }) => labels['path']).sort(), ['further', 'local'])
+  // A scrape may be late.
+  await until('a clock that nobody confirms over TLS is no trouble of the two nodes', async () => {
+    const [unconfirmed] = await prometheus.ask(
+      `sum(holdfast_degraded) - (${exprOf('Worse than it should be')})`,
+    )
+    return unconfirmed?.value === 2
+  })
+  await until('both paths are told', async () => {
+    const paths = await prometheus.ask(exprOf('Bytes to clients, by path'))
+    const told = paths.map(({ labels }) => labels['path']).sort()
+    return told.join() === 'further,local'
+  })
   const pending = await prometheus.ask('count by (alertname) (ALERTS)')
   const names = pending.map(({ labels }) => labels['alertname'])
   t.ok(names.includes('HoldfastUpstreamDown'), 'an alert sees the real outage')
