@@ -43,14 +43,17 @@ export function outcomeRow(item: {
   return [outcome, reason === undefined ? path : `${path}: ${reason}`]
 }
 
-/** What goes wrong with files is theirs or the user's fault, and its message says so. */
-export async function orFail<T>(work: Promise<T>): Promise<T> {
+/** What goes wrong with files is theirs or the user's fault, and its message says so. @param whyDenied said where it was not allowed */
+export async function orFail<T>(
+  work: Promise<T>,
+  whyDenied = 'the files of containerd are those of root',
+): Promise<T> {
   try {
     return await work
   } catch (error) {
     if (!(error instanceof Error) || !('code' in error)) throw error
     const isDenied = error.code === 'EACCES' || error.code === 'EPERM'
-    const cure = isDenied ? '; the files of containerd are those of root: run it as root' : ''
+    const cure = isDenied ? `; ${whyDenied}: run it as root` : ''
     throw new CommandFailure('failed', `${error.message}${cure}`, error)
   }
 }

@@ -4,7 +4,7 @@ import type { Command } from './command.ts'
 export const uninstallCommand: Command = {
   name: 'uninstall',
   summary: 'take everything of a node off this machine',
-  usage: '[--keep-data]',
+  usage: '[--keep-data] [--wait DURATION] [--force]',
   words: { min: 0, max: 0 },
   description:
     'For a node that was stopped for good. Puts the files of containerd back as `containerd uninstall` does; takes our lease, our labels and ' +
@@ -26,7 +26,7 @@ export const uninstallCommand: Command = {
   examples: [
     {
       line: 'holdfast uninstall --config /etc/holdfast/holdfast.yaml',
-      does: 'as if there had never been one',
+      does: 'of the node with this configuration, its data as well',
     },
     { line: 'holdfast uninstall --keep-data', does: 'for an installation that comes back' },
   ],

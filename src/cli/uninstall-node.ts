@@ -38,4 +38,6 @@ export interface RemovedDirectory {
   readonly bytes?: number
   /** Paths of what others put there. */
   readonly left?: readonly string[]
+  /** Those of `left` that are links: never followed. */
+  readonly links?: readonly string[]
 }

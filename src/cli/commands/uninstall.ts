@@ -17,7 +17,7 @@ export const run: RunCommand = async context => {
     force: options['force'] !== undefined,
     waitMs,
   }
-  const report = await orFail(uninstallNode(config, order))
+  const report = await orFail(uninstallNode(config, order), 'it is not all of this user')
   print(context, report, () => columns(rowsOf(report)))
   return report.data === undefined ? 'failed' : 'ok'
 }
@@ -37,12 +37,14 @@ function rowsOf({ hosts, containerd, data }: UninstallReport): readonly string[]
   ]
 }
 
-function tellDirectory({ path, outcome, files = 0, bytes = 0, left = [] }: RemovedDirectory) {
+function tellDirectory(removed: RemovedDirectory) {
+  const { path, outcome, files = 0, bytes = 0, left = [], links = [] } = removed
+  const whyLeft = (other: string) => (links.includes(other) ? 'a link' : 'not made by Holdfast')
   switch (outcome) {
     case 'removed':
       return [
         ['removed', `${path} (${files} files, ${formatBytes(bytes)})`],
-        ...left.map(other => ['left', `${other}: not made by Holdfast`]),
+        ...left.map(other => ['left', `${other}: ${whyLeft(other)}`]),
       ]
     case 'foreign':
       return [['left', `${path}: not a data directory of Holdfast`]]

@@ -19,7 +19,7 @@ t.test('a store goes with all that is in it', async t => {
   write(dir, ...names, 'partial/nameless.7-2', `quarantine/sha256-${hex}`, 'verified')
   write(dir, 'verified.new', 'holdfast.lock')
   mkdirSync(join(dir, 'sha512'))
-  t.strictSame(await removeOwnFiles(dir, blobFiles), { files: 8, bytes: 40, left: [] })
+  t.strictSame(await removeOwnFiles(dir, blobFiles), { files: 8, bytes: 40, left: [], links: [] })
   t.notOk(existsSync(dir))
 })
 
@@ -29,12 +29,13 @@ t.test('what is not ours stays, by whatever name, and is told', async t => {
   write(dir, 'holdfast.lock', 'sha256/notes.txt', `sha256/${hex}`, `mine/${hex}`, 'holdfast.tar')
   symlinkSync(join(root, 'elsewhere'), join(dir, 'sha512'))
   symlinkSync(join(root, 'elsewhere', hex), join(dir, 'verified'))
-  const { files, left } = await removeOwnFiles(dir, blobFiles)
+  const { files, left, links } = await removeOwnFiles(dir, blobFiles)
   t.equal(files, 2)
   t.strictSame(
     left.toSorted(),
     ['holdfast.tar', 'mine', 'sha256/notes.txt', 'sha512', 'verified'].map(name => join(dir, name)),
   )
+  t.strictSame(links.toSorted(), [join(dir, 'sha512'), join(dir, 'verified')])
   for (const path of left) t.ok(existsSync(path), path)
   t.ok(existsSync(join(root, 'elsewhere', hex)), 'no link is followed')
 })
