@@ -169,7 +169,7 @@ export const rows: readonly Row[] = [
       {
         title: 'Bytes to clients, by path',
         description:
-          'local: they asked the instance of their own node. further: by another endpoint of hosts.toml, such as a NodePort.',
+          'local: by the first endpoint of hosts.toml, which is the instance of their own node, or without a hosts.toml. further: by another one, such as a NodePort.',
         unit: 'Bps',
         queries: [
           { expr: rate('holdfast_bytes_total', 'direction="out"', 'path'), legend: '{{path}}' },

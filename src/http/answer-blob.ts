@@ -7,7 +7,7 @@ import type { OpenBlob, OpenedBlob, StatBlob } from '../pull/get-blob.ts'
 import { type BufferPool, createBufferPool } from '../wire/buffer-pool.ts'
 import { type ByteSpan, parseRange, type RequestedRange, spanOf } from '../wire/byte-range.ts'
 import { type SendOutcome, sendBlob } from '../wire/send-blob.ts'
-import { targetOf } from './client-path.ts'
+import { pathOf } from './client-path.ts'
 import type { MirrorObserver } from './mirror-observer.ts'
 import type { Question } from './mirror-question.ts'
 import { type RawHeaders, sendAnswer, sendError, shorten } from './send-answer.ts'
@@ -105,7 +105,7 @@ export function createAnswerBlob(parts: Parts, { headHeldMs }: Options): AnswerB
       begin: () => void response.writeHead(isRange ? 206 : 200, headers),
     })
     if (outcome.kind === 'not-begun') throw outcome.error
-    const path = targetOf(question.request.headers) === undefined ? 'local' : 'further'
+    const path = pathOf(question.request.headers)
     observer.blobSent(blob.source, outcome.kind, outcome.bytes, path)
     const durationMs = Math.round(clock.monotonicMs() - startedAtMs)
     tell(question, digest, blob.source, outcome, durationMs)

@@ -15,5 +15,5 @@ export type RequestKind = (typeof requestKinds)[number]
 export const furtherTargets = ['2', '3', '4', 'other'] as const
 export type Target = (typeof furtherTargets)[number]
 
-/** Whether a client came by the first way, which leads to its own node, or by a further one, such as a NodePort; a closed set. */
+/** Whether a client came by the first way, which leads to its own node, or without a `hosts.toml`; or by a further way, such as a NodePort. A closed set. */
 export type ClientPath = 'local' | 'further'

@@ -1,6 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { dropOutcomes } from '../archive/drop-folder.ts'
-import { type ClientPath, furtherTargets, requestKinds } from '../ports/mirror-request.ts'
+import {
+  type ClientPath,
+  furtherTargets,
+  type RequestKind,
+  requestKinds,
+  type Target,
+} from '../ports/mirror-request.ts'
 import { resolutionSources } from '../pull/resolution.ts'
 import type { ImportMeter } from './measured-imports.ts'
 import type { ResolutionMeter } from './measured-resolve-tag.ts'
@@ -16,8 +22,8 @@ export interface CollectionCounts {
 
 /** Told by the mirror; the same shape as its observer. */
 export interface MirrorMeter {
-  answered(kind: string, status: number): void
-  cameBy(target: string): void
+  answered(kind: RequestKind, status: number): void
+  cameBy(target: Target): void
   blobSent(
     source: 'store' | 'upstream' | 'peer' | 'flight',
     outcome: string,
@@ -102,7 +108,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   })
   const bytes = new Counter({
     name: 'holdfast_bytes_total',
-    help: 'Bytes of content: in from upstreams and other nodes; out to clients by where they came from, and by the path of the client: local, or a further endpoint of its hosts.toml.',
+    help: 'Bytes of content: in from upstreams and other nodes; out to clients by where they came from, and by the path of the client: local is by the first endpoint of its hosts.toml, or without one; further is by another.',
     labelNames: ['source', 'direction', 'path'],
     registers,
   })
