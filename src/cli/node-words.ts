@@ -1,6 +1,6 @@
-import { parseDuration } from '../config/quantity.ts'
 import type { CommandContext, Option } from './command.ts'
 import { CommandFailure } from './command-failure.ts'
+import { readDuration } from './read-time.ts'
 
 /** Of every command about one node. */
 export const nodeOption: Option = {
@@ -36,12 +36,7 @@ export function nodePath({ options }: CommandContext, what: string): string {
 /** `--for` in whole seconds. Throws `CommandFailure` with `usage`. */
 export function readFor(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
-  const seconds = Math.round((parseDuration(text) ?? 0) / 1_000)
-  if (seconds >= 1) return seconds
-  throw new CommandFailure(
-    'usage',
-    `--for ${JSON.stringify(text)} is no duration; write 30m, 12h or 7d`,
-  )
+  return Math.round(readDuration('--for', text, { like: '30m, 12h or 7d', atLeastMs: 500 }) / 1_000)
 }
 
 /** `--for` only where something is set. Throws `CommandFailure` with `usage`. */

@@ -38,16 +38,18 @@ export function readTime(
   return new Date(time).toISOString()
 }
 
-/** How long, in ms. Throws `CommandFailure` with `usage`. @param option what it was given to, for the message */
-export function readDuration(option: string, text: string): number {
+/**
+ * How long, in ms. Throws `CommandFailure` with `usage`.
+ *
+ * @param option what it was given to, for the message
+ */
+export function readDuration(
+  option: string,
+  text: string,
+  { like = '5m', atLeastMs = 0 }: { readonly like?: string; readonly atLeastMs?: number } = {},
+): number {
   const durationMs = parseDuration(text)
-  if (durationMs !== undefined) return durationMs
-  throw new CommandFailure('usage', `${option} ${JSON.stringify(text)} is no duration, as 5m is`)
-}
-
-/** The same, more than none. */
-export function readSomeTime(option: string, text: string): number {
-  const durationMs = readDuration(option, text)
-  if (durationMs > 0) return durationMs
-  throw new CommandFailure('usage', `${option} ${JSON.stringify(text)} is no time at all; write 5m`)
+  if (durationMs !== undefined && durationMs >= atLeastMs) return durationMs
+  const fault = durationMs === undefined ? 'no duration' : 'too short'
+  throw new CommandFailure('usage', `${option} ${JSON.stringify(text)} is ${fault}; write ${like}`)
 }

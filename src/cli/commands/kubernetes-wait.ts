@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { CommandContext, NodeWork, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import { print } from '../print.ts'
-import { readSomeTime } from '../read-time.ts'
+import { readDuration } from '../read-time.ts'
 import { columns } from '../table.ts'
 
 /** Between two looks, ms. */
@@ -33,6 +33,9 @@ export const run: RunCommand = async context => {
   ])
   return isWhole ? 'ok' : 'failed'
 }
+
+const readSomeTime = (option: string, text: string): number =>
+  readDuration(option, text, { atLeastMs: 1 })
 
 type Look = (signal: AbortSignal) => Promise<readonly NodeWork[]>
 

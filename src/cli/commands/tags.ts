@@ -1,4 +1,3 @@
-import { parseDuration } from '../../config/quantity.ts'
 import { formatRepository, parseRegistry, quote, type Repository } from '../../oci/reference.ts'
 import { findAdmin } from '../admin-address.ts'
 import { type AdminApi, createAdminApi, type Query } from '../admin-api.ts'
@@ -6,6 +5,7 @@ import type { CommandContext, RunCommand } from '../command.ts'
 import { CommandFailure } from '../command-failure.ts'
 import { fullPrefix, likelyPrefix, likelyRepositories } from '../likely-repositories.ts'
 import { print, readLimit, readReference } from '../print.ts'
+import { readDuration } from '../read-time.ts'
 import { columns, type Line } from '../table.ts'
 import { type TagsAnswer, tagsAnswer } from '../tag-answers.ts'
 
@@ -68,9 +68,7 @@ function readRegistry(text: string): string {
 
 function readStale(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
-  const ms = parseDuration(text)
-  if (ms !== undefined) return Math.floor(ms / 1000)
-  throw new CommandFailure('usage', `--stale ${quote(text)} is no duration; write 12h or 7d`)
+  return Math.floor(readDuration('--stale', text, { like: '12h or 7d' }) / 1000)
 }
 
 function readSource(text: string | undefined): string | undefined {
