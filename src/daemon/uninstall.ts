@@ -6,12 +6,13 @@ import { blobFiles } from '../adapters/disk/own-files.ts'
 import { removeOwnFiles } from '../adapters/disk/remove-own-files.ts'
 import { faultFiles } from '../adapters/drop-folder/own-files.ts'
 import { claimDirectory } from '../adapters/sqlite/claim-directory.ts'
-import { ledgerFiles } from '../adapters/sqlite/own-files.ts'
+import { isClaimFile, ledgerFiles } from '../adapters/sqlite/own-files.ts'
 import type { RemovedDirectory, UninstallNode } from '../cli/uninstall-node.ts'
 import type { Config } from '../config/config.ts'
+import { isAdminTokenFile } from '../http/admin/admin-token.ts'
 import { HoldfastError } from '../ports/errors.ts'
 import { silentLog } from '../ports/log.ts'
-import { isFileOrBeside, lockFile, type OwnFiles } from '../ports/own-files.ts'
+import { lockFile, type OwnFiles } from '../ports/own-files.ts'
 import { findContainerd } from './containerd-place.ts'
 import { openContainerdSetup } from './containerd-setup.ts'
 
@@ -24,15 +25,21 @@ interface Place {
 /** Between two attempts, ms. */
 const tryEveryMs = 250
 
+/** What a store keeps in a directory that it claims. */
+const storeFiles: OwnFiles = {
+  ...blobFiles,
+  isFile: name => isClaimFile(name) || blobFiles.isFile(name),
+}
+
 const folders: ReadonlyMap<string, OwnFiles> = new Map([
-  ['blobs', blobFiles],
+  ['blobs', storeFiles],
   ['drop-errors', faultFiles],
 ])
 
 /** What a node keeps in its data directory. */
 const dataFiles: OwnFiles = {
   isFile: name =>
-    ledgerFiles.isFile(name) || isFileOrBeside('admin.token', name) || name === 'admin.sock',
+    ledgerFiles.isFile(name) || isAdminTokenFile('admin.token', name) || name === 'admin.sock',
   folder: name => folders.get(name) ?? ledgerFiles.folder?.(name),
 }
 
@@ -63,7 +70,7 @@ export const uninstallNode: UninstallNode = async (config, { keepData, force, wa
 function placesOf({ dataDir, store }: Config): readonly Place[] {
   const [data, blobs] = [resolve(dataDir), resolve(store.dir)]
   const all = [
-    { directory: blobs, own: blobFiles },
+    { directory: blobs, own: storeFiles },
     { directory: data, own: dataFiles },
   ]
   return blobs === join(data, 'blobs') ? all.slice(1) : all

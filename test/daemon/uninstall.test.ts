@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { claimDirectory } from '../../src/adapters/sqlite/claim-directory.ts'
+import { asideName } from '../../src/adapters/sqlite/durable-file.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import { startFakeContainerd } from '../adapters/containerd/fake-containerd.ts'
 import { eventually, folderOf } from '../adapters/containerd/support.ts'
@@ -69,9 +70,10 @@ t.test('a machine is left as it was, by the name of each thing that is taken awa
   t.ok(existsSync(join(certsDir, 'docker.io/hosts.toml')), 'nothing was')
   await node.close()
   // What came of a crash, of damage, and of a drop folder that nobody may write to.
+  const aside = (file: string, why?: string) => asideName(file, Date.now(), why)
   const made = [
-    ...['node.key.damaged-20261129T030000123Z', 'node.key.new', 'ledger.db.v3', 'ledger.db-wal'],
-    ...['ledger.db.damaged-20261129T030000123Z-wal', 'admin.token.00112233aabb'],
+    ...[aside('node.key'), aside('node.key', 'of-another-machine'), 'node.key.new', 'ledger.db.v3'],
+    ...['ledger.db-wal', `${aside('ledger.db')}-wal`, 'admin.token.00112233aabb'],
   ]
   for (const file of made) writeFileSync(join(dataDir, file), '')
   mkdirSync(join(dataDir, 'drop-errors', 'deck'), { recursive: true })

@@ -1,5 +1,5 @@
 import { parseDigest } from '../../oci/digest.ts'
-import { isFileOrBeside, lockFile, type OwnFiles } from '../../ports/own-files.ts'
+import { lockFile, type OwnFiles } from '../../ports/own-files.ts'
 import { algorithms, isNameless, parseFlatName, temporaryDigest } from './layout.ts'
 
 const folders: ReadonlyMap<string, OwnFiles> = new Map([
@@ -19,6 +19,6 @@ function isPartial(name: string): boolean {
 
 /** What a store keeps in its directory, as `layoutOf` lays it out. */
 export const blobFiles: OwnFiles = {
-  isFile: name => isFileOrBeside('verified', name) || isFileOrBeside(lockFile, name),
+  isFile: name => ['verified', 'verified.new', lockFile].includes(name),
   folder: name => folders.get(name),
 }

@@ -31,5 +31,9 @@ export async function ensureAdminToken(path: string): Promise<void> {
   }
 }
 
+/** Whether a name is that of a file with the token, or of one that is about to be: what a start that was cut short left. */
+export const isAdminTokenFile = (file: string, name: string): boolean =>
+  name.startsWith(file) && /^(\.[\da-f]{12})?$/.test(name.slice(file.length))
+
 const isCode = (error: unknown, code: string): boolean =>
   error instanceof Error && 'code' in error && error.code === code
