@@ -81,7 +81,7 @@ function workOn({ metadata, status }: k8s.V1Node, pods: readonly k8s.V1Pod[]): N
   const containers = own.flatMap(pod => pod.status?.containerStatuses ?? [])
   const isReady = ready?.status === 'True'
   const isDone = containers.length > 0 && containers.every(hasEndedWell)
-  const state = own.length === 0 ? 'has no pod yet' : tellState(isReady, containers)
+  const state = own.length === 0 ? 'has no pod yet' : tellState(isReady, own, containers)
   const isStuck = containers.some(one => !hasEndedWell(one) && isInTrouble(one))
   return { node, isReady, isDone, isStuck, state: isDone ? undefined : state }
 }
@@ -98,11 +98,18 @@ function isInTrouble({ state, lastState }: k8s.V1ContainerStatus): boolean {
 const hasEndedWell = ({ state, lastState }: k8s.V1ContainerStatus): boolean =>
   state?.terminated?.exitCode === 0 || lastState?.terminated?.exitCode === 0
 
-function tellState(isReady: boolean, containers: readonly k8s.V1ContainerStatus[]): string {
+function tellState(
+  isReady: boolean,
+  pods: readonly k8s.V1Pod[],
+  containers: readonly k8s.V1ContainerStatus[],
+): string {
   const said = containers.flatMap(({ state, lastState }) => {
     const { terminated = lastState?.terminated, waiting } = state ?? {}
     const why = terminated?.message?.trim() || waiting?.message || waiting?.reason
     return why === undefined ? [] : [why]
   })
-  return said.join('; ') || (isReady ? 'is at it' : 'is not ready')
+  const unscheduled = pods
+    .flatMap(pod => pod.status?.conditions ?? [])
+    .find(({ type, status }) => type === 'PodScheduled' && status === 'False')
+  return said.join('; ') || unscheduled?.message || (isReady ? 'is at it' : 'is not ready')
 }

@@ -150,6 +150,20 @@ t.test('a ready node that the pods are kept from is not waited for', async t => 
   t.equal(asked.filter(({ path }) => path.endsWith('/pods')).length, looks.length)
 })
 
+t.test('why the scheduler keeps a pod from its node is told', async t => {
+  const message = '1 node(s) did not match pod anti-affinity rules'
+  const scheduled = { type: 'PodScheduled', status: 'False', message }
+  const kept = {
+    metadata: { ownerReferences },
+    spec: { nodeName: 'galley' },
+    status: { conditions: [scheduled] },
+  }
+  const { run } = await scene(t, [node('galley', 'True')], [[kept]])
+  const { code, out } = await run('--within', '2s')
+  t.equal(code, 6)
+  t.equal(out, `galley  ${message}\n`)
+})
+
 t.test('until all pods are made every node may get one', async t => {
   const done = { state: ended(0) }
   const galley = pod('galley', done)
