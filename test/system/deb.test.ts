@@ -128,7 +128,8 @@ t.test('it is installed, runs in its sandbox, and goes without a trace', async t
   await sh(`mkdir /srv/disk && mv ${data}/* /srv/disk/ && mount --bind /srv/disk ${data}`)
   // And where a medium is mounted on the drop folder.
   const drop = '/var/lib/holdfast/drop'
-  await sh(`mkdir /srv/medium && touch /srv/medium/theirs && mount --bind /srv/medium ${drop}`)
+  await sh(`find ${drop} -mindepth 1 -delete; mkdir /srv/medium && touch /srv/medium/theirs`)
+  await sh(`mount --bind /srv/medium ${drop}`)
   await sh('dpkg -P holdfast')
   t.equal(await sh(`ls -A ${drop}; umount ${drop} && rmdir ${drop}`), 'theirs\n')
   t.equal(await sh(`ls -A /srv/disk; umount ${data} && rmdir -p ${data} 2>/dev/null || true`), '')
