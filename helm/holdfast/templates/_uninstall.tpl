@@ -43,28 +43,12 @@ uninstall {{ include "holdfast.containerdOf" . -}}
 {{- with $containerd.namespace }} --containerd.namespace {{ . }}{{ end -}}
 {{- end -}}
 
-{{- /* The affinity that is set, and none to nodes that have the mirror of another release, whose files and data these are. In the last step, none
-to any that has one of this release: neither one that is still ending, nor one that was installed while this was left behind.
-Call: include "holdfast.apartFromMirrors" (list . IS-LAST) */ -}}
+{{- /* The affinity that is set, and none to nodes that have a mirror. */ -}}
 {{- define "holdfast.apartFromMirrors" -}}
-{{- $root := index . 0 -}}
-{{- $labels := fromYaml (include "holdfast.selectorLabels" $root) -}}
-{{- $mirrors := omit $labels "app.kubernetes.io/instance" -}}
-{{- $otherRelease := dict "key" "app.kubernetes.io/instance" "operator" "NotIn" "values" (list $root.Release.Name) -}}
-{{- $elsewhere := dict "key" "kubernetes.io/metadata.name" "operator" "NotIn" "values" (list $root.Release.Namespace) -}}
-{{- $terms := list
-  (dict "labelSelector" (dict "matchLabels" $mirrors "matchExpressions" (list $otherRelease)) "namespaceSelector" dict)
-  (dict "labelSelector" (dict "matchLabels" $labels) "namespaceSelector" (dict "matchExpressions" (list $elsewhere)))
--}}
-{{- if index . 1 -}}
-{{- $terms = append $terms (dict "labelSelector" (dict "matchLabels" $labels)) -}}
-{{- end -}}
-{{- $affinity := deepCopy (default dict $root.Values.affinity) -}}
+{{- $affinity := deepCopy (default dict .Values.affinity) -}}
 {{- $kind := "requiredDuringSchedulingIgnoredDuringExecution" -}}
+{{- $mirrors := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (fromYaml (include "holdfast.selectorLabels" .))) -}}
 {{- $apart := default dict $affinity.podAntiAffinity -}}
-{{- $all := default list (get $apart $kind) -}}
-{{- range $terms -}}
-{{- $all = append $all (set . "topologyKey" "kubernetes.io/hostname") -}}
-{{- end -}}
-{{- toYaml (set $affinity "podAntiAffinity" (set $apart $kind $all)) -}}
+{{- $_ := set $apart $kind (append (default list (get $apart $kind)) $mirrors) -}}
+{{- toYaml (set $affinity "podAntiAffinity" $apart) -}}
 {{- end -}}
