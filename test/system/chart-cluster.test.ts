@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { startApiServer } from './support/api-server.ts'
 import { type KubernetesObject, type Rendering, render } from './support/chart.ts'
-import { configOf, podOf, type Templated } from './support/chart-objects.ts'
+import { configOf, ownSecret, podOf, type Templated } from './support/chart-objects.ts'
 import { requireSystem } from './support/requirements.ts'
 
 requireSystem()
@@ -21,18 +21,7 @@ t.test('values that mean nothing are refused', async t => {
 
 t.test('a cluster is asked what it is, and which secret it has', async t => {
   const path = '/api/v1/namespaces/ship/secrets/release-holdfast'
-  const meta = 'meta.helm.sh/release'
-  const secret = {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: {
-      name: 'release-holdfast',
-      namespace: 'ship',
-      labels: { 'app.kubernetes.io/managed-by': 'Helm' },
-      annotations: { [`${meta}-name`]: 'release', [`${meta}-namespace`]: 'ship' },
-    },
-    data: { 'mesh.keys': 'b2xk', 'admin.tokens': 'b2xkZXI=' },
-  }
+  const secret = ownSecret({ 'mesh.keys': 'b2xk', 'admin.tokens': 'b2xkZXI=' })
   for (const [version, certsDir] of [
     ['v1.33.1+k3s1', '/var/lib/rancher/k3s/agent/etc/containerd/certs.d'],
     ['v1.33.1+rke2r1', '/var/lib/rancher/rke2/agent/etc/containerd/certs.d'],

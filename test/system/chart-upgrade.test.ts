@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startApiServer } from './support/api-server.ts'
 import { type KubernetesObject, type Rendering, render } from './support/chart.ts'
-import { containersOf, podOf, type Templated } from './support/chart-objects.ts'
+import { containersOf, ownSecret, podOf, type Templated } from './support/chart-objects.ts'
 import { judgeObjects } from './support/kubernetes-schemas.ts'
 import { requireSystem } from './support/requirements.ts'
 
@@ -121,7 +121,7 @@ t.test('before an upgrade the new image judges the new configuration', async t =
   const name = 'release-holdfast-check-config'
   const hooksOf = (rendering: Rendering) =>
     rendering.objects.filter(({ metadata }) => metadata.name === name)
-  const secret = { [`${inShip}/secrets/release-holdfast`]: ownSecret }
+  const secret = { [`${inShip}/secrets/release-holdfast`]: held }
   const rendering = await upgrade(
     t,
     { ...onCluster, ...secret },
@@ -148,20 +148,7 @@ t.test('before an upgrade the new image judges the new configuration', async t =
   t.strictSame(hooksOf(await render()), [])
 })
 
-const ownSecret = {
-  apiVersion: 'v1',
-  kind: 'Secret',
-  metadata: {
-    name: 'release-holdfast',
-    namespace: 'ship',
-    labels: { 'app.kubernetes.io/managed-by': 'Helm' },
-    annotations: {
-      'meta.helm.sh/release-name': 'release',
-      'meta.helm.sh/release-namespace': 'ship',
-    },
-  },
-  data: { 'mesh.keys': 'b2xk' },
-}
+const held = ownSecret({ 'mesh.keys': 'b2xk' })
 
 t.test('a Secret that is named has to be there, with its keys', async t => {
   const values = { 'secret.existing': 'mine', upstreamSecrets: ['hub'] }
@@ -196,11 +183,11 @@ t.test('the Secret of the chart stays part of it, so that helm rollback finds it
     [`${inShip}/secrets`]: list,
     [`${inShip}/secrets/release-holdfast`]: own,
   })
-  const kept = await upgrade(t, objects(ownSecret), named)
-  t.match(kept.one('Secret'), { metadata: { name: 'release-holdfast' }, data: ownSecret.data })
+  const kept = await upgrade(t, objects(held), named)
+  t.match(kept.one('Secret'), { metadata: { name: 'release-holdfast' }, data: held.data })
   t.match(podOf(kept).volumes, [{}, { secret: { secretName: 'release-holdfast-2' } }])
-  const { annotations, ...metadata } = ownSecret.metadata
-  const ofOthers = await upgrade(t, objects({ ...ownSecret, metadata }), named)
+  const { annotations, ...metadata } = held.metadata
+  const ofOthers = await upgrade(t, objects({ ...held, metadata }), named)
   t.strictSame(ofOthers.all('Secret'), [], 'one of somebody else is not taken')
 })
 

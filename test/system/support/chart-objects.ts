@@ -133,3 +133,19 @@ export function portsAdmitted(rendering: Rendering): readonly number[] {
   ])
   return [...new Set(ports.map(({ port }) => Number(port)))].sort()
 }
+
+/** The Secret of the release, as a cluster has it. @param data keys with base64 */
+export const ownSecret = (data: Readonly<Record<string, string>>) => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: {
+    name: 'release-holdfast',
+    namespace: 'ship',
+    labels: { 'app.kubernetes.io/managed-by': 'Helm' },
+    annotations: {
+      'meta.helm.sh/release-name': 'release',
+      'meta.helm.sh/release-namespace': 'ship',
+    },
+  },
+  data,
+})
