@@ -34,7 +34,7 @@ for (const how of ['SIGKILL', 'SIGSTOP'] as const) {
     const { world, places, start, startAll } = await setScene(t)
     const [p1, p2, p3] = await places('n1', 'n2', 'n3')
     if (p1 === undefined || p2 === undefined || p3 === undefined) throw new Error('no place')
-    const config = await withoutUplink()
+    const config = withoutUplink()
     const nodes = await startAll([p1, { peer }], [p2, { peer, config }])
     const [n1, n2] = [at(nodes, 0), at(nodes, 1)]
     const image = await world.push('big', 'latest', { platforms, layers: [24_000_000] })
@@ -112,7 +112,7 @@ t.test('32 clients pull an image of one holder at once, and none misses a byte',
   const { world, places, startAll } = await setScene(t)
   const [p1, p2] = await places('n1', 'n2')
   if (p1 === undefined || p2 === undefined) throw new Error('no place')
-  const nodes = await startAll([p1], [p2, { config: await withoutUplink() }])
+  const nodes = await startAll([p1], [p2, { config: withoutUplink() }])
   const [n1, n2] = [at(nodes, 0), at(nodes, 1)]
   const layers = Array.from({ length: 16 }, (_, i) => (i % 2 === 0 ? 1_100_000 : 20_000))
   const image = await world.push('app', 'latest', { platforms, layers })
@@ -136,7 +136,7 @@ t.test('a holder that lost a layer is not offered for it', async t => {
   const { world, places, startAll, mesh } = await setScene(t)
   const [p1, p2] = await places('n1', 'n2')
   if (p1 === undefined || p2 === undefined) throw new Error('no place')
-  const nodes = await startAll([p1], [p2, { config: await withoutUplink() }])
+  const nodes = await startAll([p1], [p2, { config: withoutUplink() }])
   const [n1, n2] = [at(nodes, 0), at(nodes, 1)]
   const image = await world.push('app', 'latest', { platforms, layers: [500_000] })
   await pullFrom(n1, 'app')
@@ -185,7 +185,7 @@ t.test('who joins late answers thousands of tags rightly at once, and converges'
   await untilEqual(nodes)
   await registry.refuse()
 
-  const joiner = await start(p3, { seeds: [p1], config: await withoutUplink() })
+  const joiner = await start(p3, { seeds: [p1], config: withoutUplink() })
   const beganMs = performance.now()
   await until('it met one', async () => ((await joiner.peers()).self?.neighbours ?? 0) > 0)
   for (const index of [0, 4_999, count - 1]) {
@@ -234,7 +234,7 @@ t.test(
     const current = await world.push('app', 'latest', { platforms, layers, salt: 'current' })
     t.equal((await pullFrom(at(nodes, 0), 'app')).digest, current.digest)
     await untilEqual(nodes)
-    const config = await withoutUplink()
+    const config = withoutUplink()
     world.uplink.refuse()
     nodes.push(await start(p3, { seeds: [p1], config }))
     await untilMet(nodes)

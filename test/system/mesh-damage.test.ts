@@ -113,7 +113,7 @@ t.test(
     const [p1, p2] = await places('n1', 'n2')
     if (p1 === undefined || p2 === undefined) throw new Error('no place')
     const p3 = { ...(await mesh.place('full')), dir: join(disk, 'full') }
-    const config = await withoutUplink()
+    const config = withoutUplink()
     const nodes = await startAll([p1], [p2], [p3, { config }])
     const [n1, n2, full] = [at(nodes, 0), at(nodes, 1), at(nodes, 2)]
     const others = [n1, n2]

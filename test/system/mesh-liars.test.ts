@@ -57,7 +57,7 @@ async function setLiar(t: Test, lie: Lie) {
   const zone = (name: string, zone: string) => ({ node: { name, zone } })
   const nodes = await scene.startAll(
     [p1, { config: zone('honest', 'far') }],
-    [p2, { peer: { stallMs }, config: { ...zone('victim', 'near'), ...(await withoutUplink()) } }],
+    [p2, { peer: { stallMs }, config: { ...zone('victim', 'near'), ...withoutUplink() } }],
   )
   const asked: Digest[] = []
   const held = new Map<Digest, Buffer>()

@@ -40,10 +40,7 @@ t.test('a node fetches through one that reaches the registry', async t => {
   const { world } = scene
   const image = await world.push('app', 'latest', { platforms, layers: [300_000] })
   const places = await scene.places('galley', 'bridge')
-  const nodes = await scene.startAll(
-    [at(places, 0), { config: await withoutUplink() }],
-    [at(places, 1)],
-  )
+  const nodes = await scene.startAll([at(places, 0), { config: withoutUplink() }], [at(places, 1)])
   const galley = at(nodes, 0)
 
   const { state, image: told } = await warm(galley, 'night', 'app', { referrers: true })

@@ -6,7 +6,6 @@ import { makeImage } from '../../support/image.ts'
 import { type ScriptedRegistry, startRegistry } from '../../support/registry.ts'
 import { type DockerRegistry, startDockerRegistry } from './docker-registry.ts'
 import { type HoldfastNode, type NodeOptions, startNode } from './holdfast.ts'
-import { freePort } from './process.ts'
 
 /** The registry's name, as pods write it. */
 export const registryName = 'registry.lab'
@@ -25,9 +24,9 @@ export interface World {
   close(): Promise<void>
 }
 
-/** Settings of a node whose registry was never there. */
-export async function withoutUplink() {
-  return { upstreams: { [registryName]: { url: `http://127.0.0.1:${await freePort()}` } } }
+/** Settings of a node whose registry was never there: a port that nobody takes meanwhile. */
+export function withoutUplink() {
+  return { upstreams: { [registryName]: { url: 'http://127.0.0.1:1' } } }
 }
 
 /** Starts a world of its own. Whoever starts it closes it. */
