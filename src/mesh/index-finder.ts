@@ -54,6 +54,16 @@ interface Found {
   readonly untilMs: number
 }
 
+interface LookUp {
+  readonly ended: Promise<void>
+  /** Who is asked together with the owners. */
+  readonly saidBy: NodeId | undefined
+}
+
+/** Whether whoever spoke of a digest is asked in a look-up under way. */
+const isAsked = (lookUp: LookUp | undefined, saidBy: NodeId | undefined): boolean =>
+  lookUp !== undefined && (saidBy === undefined || saidBy === lookUp.saidBy)
+
 /** Looks up who holds what, in one hop. */
 export function createIndexFinder(parts: Parts, settings: Settings): Holders {
   const { members, ownersOf, entries, client, clock, timers, random } = parts
@@ -62,7 +72,7 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
   const questions = createIndexQuestions(parts, { ...settings, patienceMs: lateMs })
 
   /** Look-ups under way, so that many who ask at once ask once. */
-  const running = new Map<Digest, Promise<void>>()
+  const running = new Map<Digest, LookUp>()
   /** Questions about a digest that are not answered yet. */
   const pending = new Map<Digest, Set<Promise<void>>>()
 
@@ -112,14 +122,17 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
 
   /** Asks for those that nobody is asked about yet; settles when all are known, or everybody has answered. */
   function lookUp(digests: readonly Digest[], saidBy: NodeId | undefined): Promise<unknown> {
-    const fresh = digests.filter(digest => !running.has(digest))
+    const fresh = digests.filter(digest => !isAsked(running.get(digest), saidBy))
     if (fresh.length > 0) {
-      const work = ask(fresh, saidBy).finally(() => {
-        for (const digest of fresh) running.delete(digest)
+      const ended = ask(fresh, saidBy).finally(() => {
+        for (const digest of fresh) {
+          if (running.get(digest) === work) running.delete(digest)
+        }
       })
+      const work: LookUp = { ended, saidBy }
       for (const digest of fresh) running.set(digest, work)
     }
-    return Promise.all(digests.map(digest => running.get(digest)))
+    return Promise.all(digests.map(digest => running.get(digest)?.ended))
   }
 
   async function ask(digests: readonly Digest[], saidBy: NodeId | undefined): Promise<void> {

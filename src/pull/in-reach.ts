@@ -103,8 +103,12 @@ export function createInReach(parts: Parts, settings: { readonly budgetMs: numbe
   /** A no says nothing of who was not asked. */
   function believed(target: Digest, saidBy: NodeId | undefined): boolean | undefined {
     const verdict = lately(target)
-    const wasAsked = saidBy === undefined || verdicts.get(target)?.asked.has(saidBy) === true
-    return verdict === false && !wasAsked ? undefined : verdict
+    const isOpen = verdict === false && saidBy !== undefined && !wasAsked(target, saidBy)
+    return isOpen ? undefined : verdict
+  }
+
+  function wasAsked(target: Digest, saidBy: NodeId): boolean {
+    return verdicts.get(target)?.asked.has(saidBy) === true
   }
 
   async function look(
@@ -118,16 +122,28 @@ export function createInReach(parts: Parts, settings: { readonly budgetMs: numbe
     return gaps?.length === 0
   }
 
-  return {
-    async isInReach(repository, target, saidBy) {
-      if (completeness.isComplete(target)) return true
-      if (!isAnyoneThere(members, clock.monotonicMs())) return false
-      const known = believed(target, saidBy)
-      if (known !== undefined) return known
-      const work = running.get(target) ?? judge(repository, target, saidBy)
+  async function isInReach(
+    repository: Repository,
+    target: Digest,
+    saidBy: NodeId | undefined,
+  ): Promise<boolean> {
+    if (completeness.isComplete(target)) return true
+    if (!isAnyoneThere(members, clock.monotonicMs())) return false
+    const known = believed(target, saidBy)
+    if (known !== undefined) return known
+    const joined = running.get(target)
+    if (joined === undefined) {
+      const work = judge(repository, target, saidBy).finally(() => running.delete(target))
       running.set(target, work)
-      return work.finally(() => running.delete(target))
-    },
+      return work
+    }
+    const isThere = await joined
+    const isSaid = !isThere && saidBy !== undefined && !wasAsked(target, saidBy)
+    return isSaid ? isInReach(repository, target, saidBy) : isThere
+  }
+
+  return {
+    isInReach,
     lately,
     doubt: () => verdicts.clear(),
     close: stopListening,

@@ -58,14 +58,19 @@ export function openMesh(
   return { time, lab, nodes, node, calls }
 }
 
-/** Names of ten nodes, of which the last is no owner of the digest's shard, and whom it is kept by. */
-export function openTen(t: Test) {
-  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j']
+/** Ten nodes, of which some keep the digest's shard. */
+export const openTen = (t: Test) => openMany(t, [...'abcdefghij'])
+
+/** Nodes, some of those that do not keep the digest's shard, and those that do. */
+export function openMany(t: Test, names: readonly string[]) {
   const mesh = openMesh(t, names)
   const owners = createShardOwners(mesh.node(0).members)(shardOf(digest))
   const others = mesh.nodes.filter(({ id }) => !owners.includes(id))
   const keepers = mesh.nodes.filter(({ id }) => owners.includes(id))
   const [holder, asker, third] = others
-  if (holder === undefined || asker === undefined || third === undefined) throw new Error('few')
-  return { ...mesh, owners, keepers, holder, asker, third }
+  const last = others.at(-1)
+  if (holder === undefined || asker === undefined || third === undefined || last === undefined) {
+    throw new Error('few')
+  }
+  return { ...mesh, owners, keepers, holder, asker, third, last }
 }

@@ -12,7 +12,7 @@ import { createIndexQuestions } from '../../src/mesh/index-questions.ts'
 import { digestOf } from '../../src/oci/digest.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import { type PeerClient, PeerFailure } from '../../src/ports/peer-port.ts'
-import { content, digest, openMesh, openTen } from './index-mesh.ts'
+import { content, digest, openMany, openMesh, openTen } from './index-mesh.ts'
 
 const { signal } = new AbortController()
 
@@ -259,6 +259,16 @@ t.test('layers are looked up together', async t => {
   await time.pass(60)
   t.equal((await finding).size, 50)
   t.equal(calls('index/find').length, 2, 'one question for each of the two others')
+})
+
+t.test('whoever spoke of it is asked, also by who joins a look-up', async t => {
+  const { time, lab, asker, last: holder, owners } = openMany(t, [...'abcdefghijklmn'])
+  for (const id of owners) lab.serve(id, {})
+  await holder.store.put(digest, content)
+  t.strictSame(await asker.find(), [], 'it is none of those nearby')
+  await time.pass(200)
+  const [, said] = await Promise.all([asker.find(), asker.find(digest, holder.id)])
+  t.strictSame(said, [holder.id])
 })
 
 t.test('an answer that is late is waited for when nobody else can be asked', async t => {

@@ -13,13 +13,14 @@ const layer = digestOf(Buffer.from('a layer'))
 function open(t: Test) {
   const clock = createMovableClock(0)
   const asked: (NodeId | undefined)[] = []
-  const scene = { holders: [] as NodeId[] }
+  const scene = { holders: [] as NodeId[], until: Promise.resolve() }
   const inReach = createInReach(
     {
       members: { all: () => [], alive: () => [{} as never], onChange: () => () => {} },
       holders: {
         async find(digests, _signal, { saidBy } = {}) {
           asked.push(saidBy)
+          await scene.until
           const { holders } = scene
           return new Map(holders.length === 0 ? [] : digests.map(digest => [digest, holders]))
         },
@@ -79,6 +80,16 @@ t.test('a no holds only for those that were asked', async t => {
   await ask('c')
   await ask('b')
   t.strictSame(asked, ['b', 'c'], 'whoever else observed it is asked at once')
+})
+
+t.test('who joins a look-up has whoever told of the image asked', async t => {
+  const { asked, scene, ask } = open(t)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  scene.until = promise
+  const asking = [ask(), ask('b'), ask('b'), ask()]
+  resolve()
+  t.strictSame(await Promise.all(asking), [false, false, false, false])
+  t.strictSame(asked, [undefined, 'b'])
 })
 
 t.test('what is in reach is believed to be for a while', async t => {
