@@ -164,8 +164,13 @@ END`)
     await sh('curl -s -o /dev/null http://127.0.0.1:5050/v2/library/app/manifests/1?ns=docker.io')
     return /^server = ".*:5050"/m.test(await behind())
   })
+  const medium = '/var/lib/holdfast/drop/ship/stick'
+  await sh(`mkdir -p /srv/stick ${medium} && touch /srv/stick/theirs`)
+  await sh(`mount --bind /srv/stick ${medium}`)
   await sh('dpkg -P holdfast')
   t.equal(await sh('grep -c certs.d /proc/self/mountinfo || true'), '0\n')
+  t.equal(await sh(`ls -A ${medium}`), 'theirs\n', 'what is mounted in the drop folder stays')
+  t.equal(await sh('ls -A /var/lib/holdfast'), 'drop\n', 'and all else goes')
 })
 
 t.test('what is not named for a package is told', async t => {
