@@ -1,7 +1,8 @@
 import { readFile, rename, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { readRegistries, withEndpoint, withoutEndpoint } from './k3s-registries.ts'
 import { sha256 } from './registry-directory.ts'
-import { ifThere, linkUnlessThere, writeWhole } from './whole-file.ts'
+import { ifThere, linkUnlessThere, removeUnfinished, writeWhole } from './whole-file.ts'
 
 /** What becomes of `registries.yaml`, whose registries K3s sets up by itself. */
 export interface RegistriesEdit {
@@ -83,6 +84,7 @@ async function readNote(path: string): Promise<Note | undefined> {
  * done, or `undefined` when it was never edited.
  */
 export async function restoreRegistries(path: string): Promise<'restored' | 'edited' | undefined> {
+  await removeUnfinished(dirname(path)) // it may hold credentials
   const note = await readNote(path)
   if (note === undefined) return undefined
   const outcome = await takeBack(path, note)

@@ -222,6 +222,18 @@ t.test('cut short anywhere, it comes back the same', async t => {
   t.strictSame(readdirSync(beforeFile.dir), ['registries.yaml'])
 })
 
+t.test('what a write that was cut short left goes, with the credentials in it', async t => {
+  const { dir, path } = scene(t)
+  const unfinished = join(dir, '.holdfast-0123456789ab.new')
+  writeFileSync(unfinished, written)
+  t.equal(await restoreRegistries(path), undefined, 'the note was not written yet')
+  t.strictSame(readdirSync(dir), ['registries.yaml'])
+  await editRegistries(path, all, url, { write: true })
+  writeFileSync(unfinished, written)
+  t.equal(await restoreRegistries(path), 'restored')
+  t.strictSame(readdirSync(dir), ['registries.yaml'])
+})
+
 t.test('what is no registries.yaml is told with its place and without its text', async t => {
   const broken = scene(t, 'configs:\n  a.example: { auth: { password: s#cret\n')
   const told = await namedRegistries(broken.path).catch((error: Error) => error.message)
