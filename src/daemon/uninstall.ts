@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { errorCode } from '../adapters/disk/disk-failure.ts'
+import { ifThere } from '../adapters/containerd-setup/whole-file.ts'
 import { blobFiles } from '../adapters/disk/own-files.ts'
 import { removeOwnFiles } from '../adapters/disk/remove-own-files.ts'
 import { faultFiles } from '../adapters/drop-folder/own-files.ts'
@@ -78,16 +78,6 @@ function placesOf({ dataDir, store }: Config): readonly Place[] {
 
 const isOurs = async ({ directory }: Place): Promise<boolean> =>
   (await ifThere(stat(join(directory, lockFile)))) !== undefined
-
-/** `undefined` where there is none. What may not be seen may well be there. */
-async function ifThere<T>(question: Promise<T>): Promise<T | undefined> {
-  try {
-    return await question
-  } catch (error) {
-    if (!['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) throw error
-    return undefined
-  }
-}
 
 async function claim(
   directory: string,

@@ -53,13 +53,13 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** What a call gives, or `undefined` where there is no such file. */
+/** What a call gives, or `undefined` where there is no such file. What may not be seen may well be there. */
 export async function ifThere<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
+    if (!['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) throw error
+    return undefined
   }
 }
 
