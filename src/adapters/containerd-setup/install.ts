@@ -94,7 +94,7 @@ async function apply(
   const hash = sha256(text)
   const entry: JournalEntry = {
     registry,
-    hadFile: known?.hadFile === true || !isOurs,
+    hadFile: !isOurs || (known?.hadFile === true && found.backup !== 'none'),
     madeDirectory: known?.madeDirectory ?? !hasDirectory,
     fallback,
     written: [...new Set([...(known?.written ?? []).slice(-1), hash])],

@@ -1,5 +1,5 @@
 import { mkdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { HoldfastError } from '../../ports/errors.ts'
 import type { Fallback } from './hosts-toml.ts'
 import { ifThere, writeWhole } from './whole-file.ts'
@@ -60,9 +60,16 @@ export async function writeJournal(certsDir: string, journal: Journal): Promise<
   await writeWhole(journalPath(certsDir), `${JSON.stringify(journal, null, 2)}\n`, 0o600)
 }
 
+/** Takes away what is kept for one registry, with what a write that was cut short left beside it. */
+export async function removeKept(certsDir: string, directory: string): Promise<void> {
+  for (const pathOf of [backupPath, upstreamPath]) {
+    await rm(dirname(pathOf(certsDir, directory)), { recursive: true, force: true })
+  }
+}
+
 /** Takes it away with the backups, once nothing is left to bring back. */
 export async function removeJournal(certsDir: string): Promise<void> {
-  await rm(join(certsDir, folder), { recursive: true, force: true })
+  await ifThere(rm(join(certsDir, folder), { recursive: true, force: true }))
 }
 
 /** The journal with one entry changed, or without it. */

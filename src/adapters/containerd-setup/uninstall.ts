@@ -1,4 +1,4 @@
-import { rename, rm, rmdir, unlink } from 'node:fs/promises'
+import { rename, rmdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import {
   backupPath,
@@ -6,7 +6,7 @@ import {
   type JournalEntry,
   readJournal,
   removeJournal,
-  upstreamPath,
+  removeKept,
   withEntry,
   writeJournal,
 } from './journal.ts'
@@ -41,13 +41,22 @@ export async function uninstallHosts(order: {
     )
     outcomes.push(done)
     if (done.outcome === 'refused') continue
-    // It may hold a token. One that was cut short left it, too.
-    await rm(upstreamPath(certsDir, directory), { force: true })
+    // A token may be in it, and a backup that lay in its place still would be taken for that of the next install.
+    await removeKept(certsDir, directory)
     journal = withEntry(journal, directory, undefined)
-    await writeJournal(certsDir, journal)
+    await writeIfRoom(certsDir, journal)
   }
   if (Object.keys(journal.entries).length === 0) await clear(certsDir, journal)
   return outcomes
+}
+
+/** Of what was brought back already, and is written down still, nothing is left to do: a disk that is full stops nothing. */
+async function writeIfRoom(certsDir: string, journal: Journal): Promise<void> {
+  try {
+    await writeJournal(certsDir, journal)
+  } catch (error) {
+    if (!['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '')) throw error
+  }
 }
 
 async function takeBack(
@@ -96,11 +105,13 @@ async function clear(certsDir: string, { madeDirectory }: Journal): Promise<void
   }
 }
 
-/** Somebody else may have put something there. */
+/** What keeps a directory: something in it, or a mount on it, or above it where nothing may be written. */
+const keeping = ['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR', 'EBUSY', 'EROFS']
+
 async function removeIfEmpty(path: string): Promise<void> {
   try {
     await rmdir(path)
   } catch (error) {
-    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) throw error
+    if (!keeping.includes(codeOf(error) ?? '')) throw error
   }
 }

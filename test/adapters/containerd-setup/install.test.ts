@@ -235,6 +235,15 @@ t.test('files of ours whose journal was lost are ours still', async t => {
   t.notMatch(pictureOf(certsDir), 'hosts.toml')
 })
 
+t.test('a file in the place of a directory is no file of a registry', async t => {
+  const certsDir = join(t.testdir({ 'certs.d': { 'docker.io': 'mine' } }), 'certs.d')
+  const file = join(certsDir, 'docker.io')
+  t.match(await readStatus(certsDir, ['docker.io']), [{ owner: 'nobody' }])
+  t.strictSame(await uninstallHosts({ certsDir: file, force: false }), [])
+  t.match(await readStatus(file, ['ghcr.io']), [{ owner: 'nobody' }])
+  t.equal(readFileSync(file, 'utf8'), 'mine')
+})
+
 t.test('status tells whom containerd asks', async t => {
   const certsDir = furnished(t)
   await installHosts(
@@ -314,4 +323,38 @@ t.test('one that was cut short leaves no copy, also while another is refused', a
   const copies = join(certsDir, '.holdfast/upstream')
   t.throws(() => text(copies, 'docker.io'), { code: 'ENOENT' })
   t.match(text(copies, 'ghcr.io'), 'server', 'it is needed for what was refused')
+})
+
+t.test('what an install that was cut short kept is not what the next one brings back', async t => {
+  const certsDir = furnished(t)
+  await installHosts(order(certsDir, { fallback: 'auto' }))
+  const [file, other] = ['docker.io', 'ghcr.io'].map(name =>
+    join(certsDir, name, 'hosts.toml'),
+  ) as [string, string]
+  await rm(file)
+  await link(join(certsDir, '.holdfast/before/docker.io/hosts.toml'), file)
+  await writeFile(join(certsDir, '.holdfast/upstream/docker.io/.holdfast-012345.new'), 'token')
+  await writeFile(other, `${text(certsDir, 'ghcr.io')}# mine\n`)
+  const back = await uninstallHosts({ certsDir, force: false })
+  t.match(back, [{ outcome: 'restored' }, { outcome: 'refused' }, {}, {}])
+  t.notMatch(pictureOf(join(certsDir, '.holdfast')), 'docker.io/')
+
+  // As others replace a file.
+  await writeFile(`${file}.new`, '[host."https://new.example"]\n')
+  await rename(`${file}.new`, file)
+  await installHosts(order(certsDir, { force: true }))
+  await uninstallHosts({ certsDir, force: false })
+  t.match(text(certsDir, 'docker.io'), 'new.example')
+})
+
+t.test('what is gone from its place meanwhile is not missed', async t => {
+  const certsDir = furnished(t)
+  await installHosts(order(certsDir))
+  const file = join(certsDir, 'docker.io/hosts.toml')
+  // An uninstall that was cut short brought it back, and somebody removed it.
+  await rm(join(certsDir, '.holdfast/before/docker.io/hosts.toml'))
+  await rm(file)
+  await installHosts(order(certsDir))
+  t.match(await uninstallHosts({ certsDir, force: false }), [{ outcome: 'removed' }, {}, {}, {}])
+  t.notMatch(pictureOf(certsDir), './docker.io/hosts.toml')
 })

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
@@ -240,6 +240,44 @@ t.test('who may not take it away is told which value lets it', async t => {
   const said = execFileSync('setpriv', confined, { encoding: 'utf8' })
   t.match(said, /^umount: .*superuser.*--set leavingAuto=true/)
   t.ok(isMounted(certsDir))
+})
+
+t.test('a disk that is full keeps nothing from being taken back', async t => {
+  const certsDir = join(directory, 'full')
+  await mkdir(certsDir)
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', certsDir])
+  await furnished('full')
+  const before = pictureOf(certsDir)
+  // So many that what is written down of them takes more than one of them gives back.
+  const names = ['docker.io', ...Array.from({ length: 30 }, (_, index) => `r${index}.example`)]
+  const registries = names.map(name => ({ name, url: `https://${name}` }))
+  await installHosts(order(certsDir, { registries, fallback: 'none' }))
+  const filler = join(certsDir, 'filler')
+  execFileSync('sh', ['-c', `cat /dev/zero >'${filler}' 2>/dev/null || true`])
+  await t.rejects(writeFile(join(certsDir, 'more'), 'x'), { code: 'ENOSPC' })
+  await rm(join(certsDir, 'more'), { force: true })
+  const back = await uninstallHosts({ certsDir, force: false })
+  t.match(back, [{ outcome: 'restored' }, ...Array(30).fill({ outcome: 'removed' })])
+  await rm(filler)
+  t.equal(pictureOf(certsDir), before)
+})
+
+t.test('directories that are mounted by now, or on a read-only disk, stay', async t => {
+  for (const [name, options] of [
+    ['mounted', []],
+    ['sealed', ['-o', 'remount,bind,ro']],
+  ] as const) {
+    const above = join(directory, name)
+    const certsDir = join(above, 'certs.d')
+    await mkdir(above)
+    await installHosts(order(certsDir))
+    execFileSync('mount', ['--bind', above, above])
+    execFileSync('mount', ['--bind', certsDir, certsDir])
+    if (options.length > 0) execFileSync('mount', [...options, above])
+    const back = await uninstallHosts({ certsDir, force: false })
+    t.match(back, [{ outcome: 'removed' }, { outcome: 'removed' }], name)
+    t.strictSame(readdirSync(certsDir), [])
+  }
 })
 
 t.test('what others changed or mounted is left alone', async t => {
