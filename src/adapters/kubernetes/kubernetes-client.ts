@@ -42,3 +42,26 @@ export function until(signal: AbortSignal): k8s.ConfigurationOptions<k8s.Observa
   }
   return { middleware: [{ pre, post: same }], middlewareMergeStrategy: 'append' }
 }
+
+/** What the API server refused with is in the message of an error, on one line; the client's own has the headers, too. */
+export async function inPlainWords<T>(question: Promise<T>): Promise<T> {
+  try {
+    return await question
+  } catch (error) {
+    if (!(error instanceof k8s.ApiException)) throw error
+    const said = messageIn(error.body)
+    const what = `the API server answers ${error.code}${said === undefined ? '' : `: ${said}`}`
+    throw new Error(what, { cause: error })
+  }
+}
+
+/** Of a `Status` of Kubernetes. */
+function messageIn(body: unknown): string | undefined {
+  try {
+    const status: unknown = typeof body === 'string' ? JSON.parse(body) : body
+    const { message } = status as { readonly message?: unknown }
+    return typeof message === 'string' ? message : undefined
+  } catch {
+    return undefined
+  }
+}

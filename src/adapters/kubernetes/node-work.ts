@@ -1,5 +1,5 @@
 import * as k8s from '@kubernetes/client-node'
-import { loadKubeConfig, readPages, until } from './kubernetes-client.ts'
+import { inPlainWords, loadKubeConfig, readPages, until } from './kubernetes-client.ts'
 
 /** How far a DaemonSet whose pods do one thing and end is on one node. */
 export interface NodeWork {
@@ -31,7 +31,9 @@ export function openNodeWork(place: {
   const apps = config.makeApiClient(k8s.AppsV1Api)
   const { namespace, daemonSet: name } = place
 
-  return async signal => {
+  return signal => inPlainWords(look(signal))
+
+  async function look(signal: AbortSignal): Promise<readonly NodeWork[]> {
     const set = await apps.readNamespacedDaemonSet({ name, namespace }, until(signal))
     const { spec } = set
     const nodes = await readPages(next => {

@@ -7,27 +7,38 @@ import { columns } from '../table.ts'
 
 /** Between two looks, ms. */
 const everyMs = 1_000
+/** A look that takes longer hangs, in an API server that lost its power say; ms. */
+const lookWithinMs = 10_000
 
 /** `holdfast kubernetes wait` */
 export const run: RunCommand = async context => {
   const { words, options } = context
   const [daemonSet = ''] = words
   const { namespace = 'default', kubeconfig, later } = options
-  const signal = AbortSignal.timeout(readSomeTime('--within', options['within'] ?? '5m'))
+  const withinMs = readSomeTime('--within', options['within'] ?? '5m')
   const giveUp = options['give-up-after']
   const patienceMs = giveUp === undefined ? undefined : readSomeTime('--give-up-after', giveUp)
   const look = await open(context, { namespace, daemonSet, kubeconfig })
-  const { nodes, failure } = await lookUntil(look, overFor(patienceMs), signal)
+  const signal = AbortSignal.timeout(withinMs)
+  const limitMs = Math.ceil(Math.min(lookWithinMs, withinMs / 4))
+  const asked = givenUpAfter(limitMs, look)
+  const { nodes, failure } = await lookUntil(asked, overFor(patienceMs), signal)
   if (nodes === undefined)
-    throw new CommandFailure('failed', `Kubernetes cannot be asked: ${failure}`)
+    throw new CommandFailure('failed', `Kubernetes cannot be asked: ${failure ?? silence}`)
   const undone = nodes.filter(({ isDone }) => !isDone)
   const isWhole = areDone(nodes)
   const names = undone.map(({ node }) => node)
   const command = names.length === 0 || later === undefined ? undefined : forEach(names, later)
-  const shown = { done: isWhole, nodes, ...(command !== undefined && { later: command }) }
+  const shown = {
+    done: isWhole,
+    nodes,
+    ...(failure !== undefined && { failure }),
+    ...(command !== undefined && { later: command }),
+  }
   const away = undone.filter(({ isReady }) => !isReady).map(({ node }) => node)
   print(context, shown, () => [
     ...columns(nodes.map(({ node, state }) => [node, state ?? 'done'])),
+    ...(failure === undefined ? [] : [`since then Kubernetes cannot be asked: ${failure}`]),
     ...(away.length === 0 ? [] : [`not ready, and nothing done there: ${away.join(', ')}`]),
     ...(command === undefined ? [] : [tellWhen(undone), `  ${command}`]),
   ])
@@ -53,24 +64,46 @@ async function open(
   }
 }
 
-/** What was seen last, or why nothing was. An API server that is away for a moment is asked again. */
+const silence = 'it does not answer'
+
+/** One that hangs is given up. */
+function givenUpAfter(limitMs: number, look: Look): Look {
+  return async signal => {
+    const limit = AbortSignal.timeout(limitMs)
+    try {
+      return await look(AbortSignal.any([signal, limit]))
+    } catch (error) {
+      throw limit.aborted ? new Error(silence, { cause: error }) : error
+    }
+  }
+}
+
+interface Seen {
+  /** At the last look that came to something. */
+  readonly nodes: readonly NodeWork[] | undefined
+  /** Why nothing was seen since. */
+  readonly failure: string | undefined
+}
+
+/** An API server that is away for a moment is asked again. */
 async function lookUntil(
   look: Look,
   isOver: (nodes: readonly NodeWork[]) => boolean,
   signal: AbortSignal,
-): Promise<{ readonly nodes?: readonly NodeWork[]; readonly failure?: string }> {
+): Promise<Seen> {
   let nodes: readonly NodeWork[] | undefined
   let failure: string | undefined
   while (!signal.aborted) {
     try {
       nodes = await look(signal)
+      failure = undefined
       if (isOver(nodes)) break
     } catch (error) {
       if (!signal.aborted) failure = messageOf(error)
     }
     await wait(everyMs, undefined, { signal }).catch(() => {})
   }
-  return { ...(nodes && { nodes }), failure: failure ?? 'it does not answer' }
+  return { nodes, failure }
 }
 
 const areDone = (nodes: readonly NodeWork[]): boolean =>

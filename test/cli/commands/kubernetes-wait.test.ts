@@ -237,6 +237,37 @@ t.test('an API server that says nothing is told as that', async t => {
   t.match(await cli(words), { code: 6, err: /cannot be asked: it does not answer/ })
 })
 
+t.test('a question that hangs is given up, and asked again', async t => {
+  const { kubeconfig, asked } = await startFakeApi(t, ({ path }) => {
+    if (asked.length === 2) return 'silence'
+    if (path.endsWith('/daemonsets/uninstall')) return { json: daemonSet }
+    const isNodes = path === '/api/v1/nodes'
+    return {
+      json: { items: [isNodes ? node('galley', 'True') : pod('galley', { state: ended(0) })] },
+    }
+  })
+  const words = ['kubernetes', 'wait', 'uninstall', '--within', '8s', '--kubeconfig', kubeconfig]
+  t.match(await cli(words), { code: 0, out: 'galley  done\n' })
+})
+
+t.test('what was seen last is told, and that nothing was seen since', async t => {
+  let isAway = false
+  const { kubeconfig } = await startFakeApi(t, ({ path }) => {
+    if (isAway) return { status: 503, json: { kind: 'Status', message: 'shutting down' } }
+    if (path.endsWith('/daemonsets/uninstall')) return { json: daemonSet }
+    isAway = path !== '/api/v1/nodes'
+    const items = isAway ? [pod('galley', { state: { running: {} } })] : [node('galley', 'True')]
+    return { json: { items } }
+  })
+  const words = ['kubernetes', 'wait', 'uninstall', '--within', '2s', '--kubeconfig', kubeconfig]
+  const { code, out } = await cli(words)
+  t.equal(code, 6)
+  t.match(
+    out,
+    /^galley {2}is at it\nsince then Kubernetes cannot be asked: the API server answers 503: shutting down\n$/,
+  )
+})
+
 t.test('an API server that refuses is told of, and so is none', async t => {
   const { kubeconfig } = await startFakeApi(t, () => ({
     status: 403,
@@ -244,7 +275,10 @@ t.test('an API server that refuses is told of, and so is none', async t => {
   }))
   const words = ['kubernetes', 'wait', 'uninstall', '--within', '5s']
   const refused = await cli([...words, '--kubeconfig', kubeconfig])
-  t.match(refused, { code: 6, err: /cannot be asked: .*nodes is forbidden/s })
+  t.match(refused, {
+    code: 6,
+    err: /cannot be asked: the API server answers 403: nodes is forbidden\n/,
+  })
   t.match(await cli(words), { code: 6, err: /no pod of Kubernetes/ })
   t.match(await cli([...words.slice(0, 3), '--within', 'soon']), { code: 2, err: /no duration/ })
 })
