@@ -87,7 +87,7 @@ t.test('before an upgrade the new image is pulled on every node, and a job tells
   const name = 'release-holdfast-pull'
   const hooksOf = (rendering: Rendering) =>
     rendering.objects.filter(({ metadata }) => metadata.name.endsWith(name))
-  const rendering = await upgrade(t, onCluster)
+  const rendering = await upgrade(t, onCluster, { 'upgrade.pullSeconds': 77 })
   for (const { metadata } of hooksOf(rendering)) {
     t.match(metadata.annotations, {
       'helm.sh/hook': 'pre-upgrade',
@@ -108,6 +108,10 @@ t.test('before an upgrade the new image is pulled on every node, and a job tells
       },
     ],
   })
+  const args = spec.template.spec.containers[0]?.args ?? []
+  t.strictSame(args.slice(3), [
+    ...['--namespace', 'ship', '--within', '77s', '--give-up-after', '1m'],
+  ])
   const nothing = async (objects: Readonly<Record<string, object>>, values: object) =>
     t.strictSame(hooksOf(await upgrade(t, objects, values)), [])
   await nothing(onCluster, { 'image.tag': '0.0.9' })
@@ -127,6 +131,7 @@ t.test('before an upgrade the new image judges the new configuration', async t =
     { ...onCluster, ...secret },
     {
       'config.mode': 'offline',
+      'upgrade.pullSeconds': 77,
       'nodeSelector.pool': 'deck',
     },
   )
@@ -137,6 +142,7 @@ t.test('before an upgrade the new image judges the new configuration', async t =
   t.ok(weightOf(pulled) < weightOf(config), 'the image is there by then')
   t.ok(weightOf(config) < weightOf(job))
   t.match(config, { data: { 'holdfast.yaml': /^mode: offline$/m } })
+  t.match(job.spec, { activeDeadlineSeconds: 77, backoffLimit: 0 })
   const pod = job.spec.template.spec
   t.match(pod, {
     nodeName: 'galley',
@@ -148,7 +154,12 @@ t.test('before an upgrade the new image judges the new configuration', async t =
   t.strictSame(hooksOf(await render()), [])
 })
 
-const held = ownSecret({ 'mesh.keys': 'b2xk' })
+const held = ownSecret({ 'mesh.keys': 'b2xk', 'admin.tokens': 'b2xkZXI=', 'mirror.token': 'dA==' })
+
+t.test('an upgrade changes no key and no token', async t => {
+  const rendering = await upgrade(t, { [`${inShip}/secrets/release-holdfast`]: held })
+  t.strictSame(rendering.one('Secret')['data'], held.data)
+})
 
 t.test('a Secret that is named has to be there, with its keys', async t => {
   const values = { 'secret.existing': 'mine', upstreamSecrets: ['hub'] }
