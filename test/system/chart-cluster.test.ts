@@ -30,7 +30,7 @@ t.test('a cluster is asked what it is, and which secret it has', async t => {
   ] as const) {
     const server = await startApiServer(join(t.testdir(), 'kubeconfig'), version, {
       [path]: secret,
-      '/api/v1/namespaces/ship/pods': { apiVersion: 'v1', kind: 'PodList', items: [] },
+      '/apis/apps/v1/namespaces/ship/daemonsets': { kind: 'DaemonSetList', items: [] },
     })
     const asked = [
       '--validate',
@@ -42,6 +42,10 @@ t.test('a cluster is asked what it is, and which secret it has', async t => {
     const values = { 'uninstall.hooks': 'auto' }
     const rendering = await render(values, { kubeVersion: '', more: asked }).finally(server.close)
     t.match(rendering.text, /post-delete/, 'it is there to run hooks')
+    t.notOk(
+      server.asked.includes('/api/v1/namespaces/ship/pods'),
+      'of which there may be thousands',
+    )
     t.equal(configOf(rendering).containerd.certsDir, certsDir, version)
     const { data } = rendering.one<{ data: Record<string, string> }>('Secret')
     t.match(data, secret.data, 'what is there stays')

@@ -1,7 +1,7 @@
 {{- /* Whether hooks are run as hooks. Without an API server nothing is looked up, and what is rendered is not helm's to run: it is applied as it
 is, and a hook would be as any object. */ -}}
 {{- define "holdfast.runsHooks" -}}
-{{- if or (eq .Values.uninstall.hooks "always") (hasKey (lookup "v1" "Pod" .Release.Namespace "") "items") }}yes{{ end -}}
+{{- if or (eq .Values.uninstall.hooks "always") (hasKey (lookup "apps/v1" "DaemonSet" .Release.Namespace "") "items") }}yes{{ end -}}
 {{- end -}}
 
 {{- /* Annotations of a hook. It outlives its work only where helm is interrupted: what it said is printed. Call: include "holdfast.hook" (list "pre-upgrade" -5) */ -}}

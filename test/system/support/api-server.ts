@@ -7,6 +7,8 @@ import type { AddressInfo } from 'node:net'
 export interface ApiServer {
   /** For `--kubeconfig`. */
   readonly kubeconfig: string
+  /** Paths that were asked for, one by one. */
+  readonly asked: readonly string[]
   close(): void
 }
 
@@ -24,8 +26,10 @@ export async function startApiServer(
     ...Object.fromEntries(Object.entries(kinds).map(listKinds)),
     ...objects,
   }
-  const server = createServer((asked, response) => {
-    const { pathname } = new URL(asked.url ?? '', 'http://localhost')
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '', 'http://localhost')
+    asked.push(pathname)
     const found = answers[pathname]
     const missing = { kind: 'Status', apiVersion: 'v1', status: 'Failure', reason: 'NotFound' }
     response.writeHead(found === undefined ? 404 : 200, { 'content-type': 'application/json' })
@@ -42,7 +46,7 @@ export async function startApiServer(
     'current-context': 'x',
   }
   await writeFile(kubeconfig, JSON.stringify(config))
-  return { kubeconfig, close: () => server.close().closeAllConnections() }
+  return { kubeconfig, asked, close: () => server.close().closeAllConnections() }
 }
 
 /** By group and version: what the chart makes. */
