@@ -88,6 +88,35 @@ subjects:
     namespace: {{ $root.Release.Namespace | quote }}
 {{- end -}}
 
+{{- /* That DaemonSet: its pods do one thing on every node and end. The kubelet starts them again: what counts is that it ended well once. Call: include
+"holdfast.nodeWork" (dict "root" . "name" NAME "component" COMPONENT "hook" HOOK "pod" POD), where POD is all else of the pods as YAML. */ -}}
+{{- define "holdfast.nodeWork" -}}
+{{- $root := .root -}}
+apiVersion: apps/v1
+kind: DaemonSet
+metadata:
+  name: {{ .name }}
+  namespace: {{ $root.Release.Namespace | quote }}
+  labels: {{- include "holdfast.commonLabels" $root | nindent 4 }}
+  annotations: {{- include "holdfast.hook" (list .hook -5) | nindent 4 }}
+spec:
+  selector:
+    matchLabels:
+      app.kubernetes.io/name: {{ include "holdfast.name" $root | quote }}
+      app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
+      app.kubernetes.io/component: {{ .component }}
+  template:
+    metadata:
+      labels:
+        {{- include "holdfast.commonLabels" $root | nindent 8 }}
+        app.kubernetes.io/component: {{ .component }}
+    spec:
+      automountServiceAccountToken: false
+      enableServiceLinks: false
+      priorityClassName: {{ $root.Values.priorityClassName }}
+      {{- .pod | nindent 6 }}
+{{- end -}}
+
 {{- /* The Job that waits for that DaemonSet, and tells node by node. Call: as holdfast.mayWait, with "seconds", "more" (further arguments), "later" (a command for nodes that are off) and,
 where the image may not be everywhere, "running" (holdfast.running), and where it is called otherwise, "account". */ -}}
 {{- define "holdfast.waitJob" -}}
