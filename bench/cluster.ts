@@ -1,10 +1,11 @@
-import { startCluster } from '../test/cluster/support/cluster.ts'
+import { type Cluster, pointAt, startCluster } from '../test/cluster/support/cluster.ts'
 import { runBatch } from '../test/cluster/support/cluster-pods.ts'
 import { importImage, installRelease } from '../test/cluster/support/release.ts'
 import { requireLab } from '../test/cluster/support/requirements.ts'
 import { imageOf } from '../test/cluster/support/upstream.ts'
 import { buildImage } from '../test/system/support/built-image.ts'
 import { runnable } from '../test/system/support/runnable.ts'
+import { startDockerProxy } from './docker-proxy.ts'
 import type { Aim, Figure } from './figure.ts'
 import { loadFigure } from './mesh-scene.ts'
 import { median } from './quantile.ts'
@@ -32,7 +33,8 @@ interface Round {
 
 /**
  * How long 30 pods of 10 images on two nodes of a real Kubernetes take until all are ready, through the mirror of the chart, with a registry
- * that answers and with one that is frozen; beside the same nodes without Holdfast and a registry that answers.
+ * that answers and with one that is frozen; beside the same nodes without Holdfast and a registry that answers, and with docker-registry as
+ * a pull-through cache on each.
  */
 export async function podsOnCluster(scene: Scene): Promise<readonly Figure[]> {
   requireLab()
@@ -52,7 +54,7 @@ export async function podsOnCluster(scene: Scene): Promise<readonly Figure[]> {
     const newMs = await run(named)
     const againMs = await run(named)
     const megabytes = ((await upstream.bytesSent()) - before) / 1e6
-    if (who === 'bare') return { newMs, againMs, megabytes }
+    if (who !== 'ours') return { newMs, againMs, megabytes }
     upstream.freeze()
     const frozenMs = await run(named)
     await upstream.restore()
@@ -65,6 +67,7 @@ export async function podsOnCluster(scene: Scene): Promise<readonly Figure[]> {
   }
 
   const bare = await all('bare')
+  const proxied = await withProxies(cluster, () => all('proxied'))
   const { archive } = await buildImage(dir, { isForThis: true })
   await importImage(nodes, archive)
   await installRelease(cluster)
@@ -72,10 +75,13 @@ export async function podsOnCluster(scene: Scene): Promise<readonly Figure[]> {
 
   const of = (taken: readonly Round[], key: keyof Round) => median(taken.map(one => one[key] ?? 0))
   const peer = (key: keyof Round) => ({ name: 'without, registry up', value: of(bare, key) })
+  const proxy = (key: keyof Round) => ({ name: 'docker-registry on each', value: of(proxied, key) })
   const pods = `${images * podsPerImage} pods of ${images} images on two nodes`
   return [
     { what: `${pods}, new`, unit: 'ms', value: of(ours, 'newMs'), peer: peer('newMs'), aim },
+    { what: `${pods}, new`, unit: 'ms', value: of(ours, 'newMs'), peer: proxy('newMs') },
     { what: `${pods}, again`, unit: 'ms', value: of(ours, 'againMs'), peer: peer('againMs'), aim },
+    { what: `${pods}, again`, unit: 'ms', value: of(ours, 'againMs'), peer: proxy('againMs') },
     {
       what: `${pods}, again, registry frozen`,
       unit: 'ms',
@@ -89,6 +95,27 @@ export async function podsOnCluster(scene: Scene): Promise<readonly Figure[]> {
       value: of(ours, 'megabytes'),
       peer: peer('megabytes'),
     },
+    {
+      what: 'what the registry sent for them',
+      unit: 'MB',
+      value: of(ours, 'megabytes'),
+      peer: proxy('megabytes'),
+    },
     await loadFigure('pods'),
   ]
+}
+
+/** Does it while each node's containerd asks a cache of its own before the registry. */
+async function withProxies<T>(
+  { nodes, upstream, dir }: Cluster,
+  work: () => Promise<T>,
+): Promise<T> {
+  await using ends = new AsyncDisposableStack()
+  for (const node of nodes) {
+    const proxy = await startDockerProxy(`${dir}/proxy-${node.name}`, upstream.url, node.inNetwork)
+    ends.defer(async () => void (await proxy.stop()))
+    await pointAt(node, upstream.url, proxy.url)
+    ends.defer(() => pointAt(node, upstream.url))
+  }
+  return work()
 }

@@ -45,9 +45,16 @@ export interface ClusterOptions {
 /** As many as a network has room for. */
 const names = [1, 2, 3, 4].map(nodeName)
 
-/** What nodes do without Holdfast: containerd asks the registry itself. */
-const direct = (url: string): string =>
-  `server = "${url}"\n\n[host."${url}"]\n  capabilities = ["pull", "resolve"]\n`
+/**
+ * Has a node's containerd ask `mirror` before the registry at `url`. What nodes do without Holdfast is to ask the registry itself, which is
+ * what they do without `mirror`.
+ */
+export async function pointAt(node: ClusterNode, url: string, mirror = url): Promise<void> {
+  const folder = node.path(join(certsDir, registryName))
+  await mkdir(folder, { recursive: true })
+  const hosts = `server = "${url}"\n\n[host."${mirror}"]\n  capabilities = ["pull", "resolve"]\n`
+  await writeFile(join(folder, 'hosts.toml'), hosts)
+}
 
 /** Starts a cluster that ends with the test. Resolves when its nodes are ready. */
 export async function startCluster(
@@ -103,9 +110,7 @@ export async function startCluster(
       const node = await startClusterNode(join(dir, nodeName(index)), parts)
       ends.defer(() => node.powerOff())
       nodes.push(node)
-      const folder = node.path(join(certsDir, registryName))
-      await mkdir(folder, { recursive: true })
-      await writeFile(join(folder, 'hosts.toml'), direct(upstream.url))
+      await pointAt(node, upstream.url)
       await node.ctr('images', 'import', '--all-platforms', pause)
       await untilReady(cluster, node)
       return node

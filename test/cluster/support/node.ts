@@ -19,6 +19,8 @@ export interface ClusterNode {
   readonly name: string
   readonly containerd: ContainerdVersion
   readonly address: string
+  /** Prefix of a command that is to run outside it, in its network. */
+  readonly inNetwork: readonly string[]
   /** Runs a command on it. Rejects with its output when it fails. */
   run(...words: readonly string[]): Promise<string>
   /** `ctr -n k8s.io`. */
@@ -65,6 +67,7 @@ export async function startClusterNode(dir: string, parts: NodeParts): Promise<C
     name,
     containerd,
     address: place.address,
+    inNetwork: place.within,
     run: inside,
     ctr,
     path: path => join(dir, 'fs', path),
