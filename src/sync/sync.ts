@@ -46,6 +46,8 @@ export interface SyncObserver {
 export interface SyncStatus {
   /** Root of the fingerprint, hex; '' before it was computed. */
   readonly root: string
+  /** No record came since it was computed: then equal roots mean equal ledgers. */
+  readonly isRootCurrent: boolean
   readonly records: number
   /** It has not compared itself with anybody to the end since it started. */
   readonly isBehind: boolean
@@ -180,6 +182,7 @@ export function startSync(parts: SyncParts): Sync {
     root: () => told.root,
     status: () => ({
       root: told.root,
+      isRootCurrent: rootWatch.isCurrent(),
       records: store.count(),
       isBehind: isBehind(),
       snapshotShare: join.share(),
@@ -206,14 +209,19 @@ function createRootWatch(
     readonly isWanted: () => boolean
     readonly onRoot: (root: string) => void
   },
-): { refresh(): void; close(): void } {
+): { isCurrent(): boolean; refresh(): void; close(): void } {
   let cancel: (() => void) | undefined
   let lastMs = 0
+  /** How often records came, and at which of these times the root was right. */
+  let changes = 0
+  let computedAt = -1
 
   async function compute(): Promise<void> {
     const startMs = parts.clock.monotonicMs()
+    const seen = changes
     try {
       parts.onRoot(rootText(treeOf(await parts.store.fingerprint())))
+      computedAt = seen
     } catch (err) {
       parts.log.warn({ err }, 'the ledger has no fingerprint')
     }
@@ -227,11 +235,13 @@ function createRootWatch(
   }
 
   const stop = parts.store.onRecords(() => {
+    changes += 1
     if (!parts.isWanted()) return
     cancel ??= parts.timers.after(Math.max(rootEveryMs, lastMs / rootShare), refresh)
   })
   refresh()
   return {
+    isCurrent: () => computedAt === changes,
     refresh,
     close() {
       stop()

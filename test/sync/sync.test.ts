@@ -65,6 +65,23 @@ t.test('what was said before a node joined it gets by comparing', async t => {
   t.equal(b.sync.isBehind(), false)
   t.match(b.sync.status(), { records: 3, lastRound: { result: /equal|done/ } })
   t.equal(a.sync.root(), b.sync.root())
+  t.match(
+    [a, b].map(({ sync }) => sync.status().isRootCurrent),
+    [true, true],
+  )
+})
+
+t.test('a root of before a record says so', async t => {
+  const lab = openLab(t)
+  const a = addNode(lab)
+  await lab.timers.pass(2_000)
+  const before = a.sync.status()
+  t.equal(before.isRootCurrent, true)
+  a.store.say('keep', 'one')
+  t.match(a.sync.status(), { root: before.root, isRootCurrent: false, records: 1 })
+  await lab.timers.pass(2_000)
+  t.equal(a.sync.status().isRootCurrent, true)
+  t.not(a.sync.root(), before.root)
 })
 
 t.test('equal nodes say some bytes and that is all', async t => {

@@ -185,6 +185,10 @@ export const peersAnswer = Type.Object({
   sync: Type.Optional(
     Type.Object({
       root: text,
+      isRootCurrent: described(
+        Type.Boolean(),
+        'No record came since the root was computed: then equal roots mean equal ledgers.',
+      ),
       records: Type.Integer(),
       isBehind: Type.Boolean(),
       snapshotShare: Type.Optional(Type.Number()),

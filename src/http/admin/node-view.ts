@@ -79,7 +79,8 @@ export function createNodeView(
       const view = parts.mesh?.()
       if (view === undefined) return { ...asOf(), enabled: false, members: [], alarms: [] }
       const { self, members, alarms, dials, sync, indexEntries } = view
-      const { convergedAtMs, root, records, isBehind, snapshotShare, rounds, refused } = sync
+      const { convergedAtMs, snapshotShare, root, isRootCurrent, records, isBehind } = sync
+      const { rounds, refused } = sync
       const convergedAgoMs =
         convergedAtMs === undefined ? undefined : Math.round(parts.monotonicMs() - convergedAtMs)
       return {
@@ -104,6 +105,7 @@ export function createNodeView(
         })),
         sync: {
           root,
+          isRootCurrent,
           records,
           isBehind,
           rounds,

@@ -434,6 +434,7 @@ t.test('the other nodes are told as this node sees them', async t => {
       dials: [{ address: '10.0.0.9:5053', isSeed: true, result: 'no-mesh', agoMs: 12 }],
       sync: {
         root: 'aa',
+        isRootCurrent: true,
         records: 7,
         isBehind: false,
         snapshotShare: undefined,

@@ -20,7 +20,12 @@ export interface Peers {
     readonly clockSkewMs?: number
   }[]
   readonly alarms: readonly { readonly code: string }[]
-  readonly sync?: { readonly root: string; readonly records: number; readonly isBehind: boolean }
+  readonly sync?: {
+    readonly root: string
+    readonly isRootCurrent: boolean
+    readonly records: number
+    readonly isBehind: boolean
+  }
 }
 
 /** A node of a mesh, on ports that stay its own over restarts. */
@@ -122,9 +127,9 @@ export async function untilEqual(nodes: readonly MeshNode[], timeoutMs = 40_000)
   return until(
     'all ledgers are the same',
     async () => {
-      const roots = await Promise.all(nodes.map(async node => (await node.peers()).sync?.root))
-      const [root] = roots
-      return roots.every(one => one === root) && root !== '' && root
+      const told = await Promise.all(nodes.map(async node => (await node.peers()).sync))
+      const root = told[0]?.root
+      return told.every(sync => sync?.isRootCurrent === true && sync.root === root) && root
     },
     timeoutMs,
   )
