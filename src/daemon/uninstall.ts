@@ -1,7 +1,7 @@
-import { readdir, stat } from 'node:fs/promises'
+import { access, constants, readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { ifThere } from '../adapters/containerd-setup/whole-file.ts'
+import { codeOf, ifThere } from '../adapters/containerd-setup/whole-file.ts'
 import { blobFiles } from '../adapters/disk/own-files.ts'
 import { removeOwnFiles } from '../adapters/disk/remove-own-files.ts'
 import { faultFiles } from '../adapters/drop-folder/own-files.ts'
@@ -45,7 +45,8 @@ const dataFiles: OwnFiles = {
 
 /**
  * Leaves the machine as it was before: in this order, so that what fails can be tried again. No node may start meanwhile: its directories are
- * claimed first. Rejects with `directory-in-use` while one runs, and then has changed nothing.
+ * claimed first. Rejects with `directory-in-use` while one runs, and with `config-invalid` where data that is to go lies on a read-only
+ * disk, and then has changed nothing.
  */
 export const uninstallNode: UninstallNode = async (config, { keepData, force, waitMs }) => {
   await using claims = new AsyncDisposableStack()
@@ -53,7 +54,10 @@ export const uninstallNode: UninstallNode = async (config, { keepData, force, wa
   // Asked once: where a node starts meanwhile for the first time is not claimed, and stays.
   const claimed = new Set<Place>()
   for (const place of places) if (await isOurs(place)) claimed.add(place)
-  for (const { directory } of claimed) await claim(directory, waitMs, claims)
+  for (const { directory } of claimed) {
+    if (!keepData) await demandWritable(directory)
+    await claim(directory, waitMs, claims)
+  }
   const setup = await openContainerdSetup(config)
   const hosts = await setup.uninstall({ force })
   if (hosts.some(({ outcome }) => outcome === 'refused')) return { hosts }
@@ -78,6 +82,18 @@ function placesOf({ dataDir, store }: Config): readonly Place[] {
 
 const isOurs = async ({ directory }: Place): Promise<boolean> =>
   (await ifThere(stat(join(directory, lockFile)))) !== undefined
+
+/** What cannot be written cannot be claimed either. */
+async function demandWritable(directory: string): Promise<void> {
+  try {
+    await access(directory, constants.W_OK)
+  } catch (error) {
+    if (codeOf(error) !== 'EROFS') throw error
+    const cure = 'mount it for writing, or leave it with --keep-data'
+    const what = `${directory} cannot be written: its file system is read-only; ${cure}; nothing was changed`
+    throw new HoldfastError('config-invalid', what, error)
+  }
+}
 
 async function claim(
   directory: string,

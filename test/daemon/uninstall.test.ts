@@ -16,6 +16,7 @@ import { startFakeContainerd } from '../adapters/containerd/fake-containerd.ts'
 import { eventually, folderOf } from '../adapters/containerd/support.ts'
 import { cli } from '../cli/support.ts'
 import { makeImage } from '../support/image.ts'
+import { runWithMounts, skipMounting } from '../support/mount-namespace.ts'
 import { startRegistry } from '../support/registry.ts'
 import { startNode } from '../support/start-node.ts'
 
@@ -185,4 +186,9 @@ t.test('blobs that lie elsewhere go as well', async t => {
   t.equal(code, 0)
   t.notOk(existsSync(elsewhere))
   t.notOk(existsSync(dataDir))
+})
+
+t.test('on mounts', { skip: skipMounting }, async t => {
+  const child = join(import.meta.dirname, 'uninstall-child.ts')
+  await runWithMounts(t, child, { directory: await folderOf(t), tests: 2 })
 })
