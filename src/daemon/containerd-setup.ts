@@ -32,21 +32,25 @@ import { absolute, findContainerd } from './containerd-place.ts'
 import { accessToMirror } from './mirror-url.ts'
 import { readUpstreams } from './upstream-files.ts'
 
-/** Finds the containerd of this machine. Throws `HoldfastError` when a file of its or of ours cannot be understood. */
+/**
+ * Finds the containerd of this machine. Throws `HoldfastError` when a file of its cannot be understood; what it gives does when one of ours
+ * cannot, but for `uninstall`, which asks none.
+ */
 export async function openContainerdSetup(config: Config): Promise<ContainerdSetup> {
   const place = await findContainerd(config)
-  const { upstreams } = await readUpstreams(config)
   const { certsDir } = place
+  const upstreamsOf = async () => (await readUpstreams(config)).upstreams
+  const namesOf = async () => Object.keys(await upstreamsOf()).map(hostsName)
   return {
     certsDir,
-    install: order => inTurn(certsDir, () => install(config, place, upstreams, order)),
+    install: order =>
+      inTurn(certsDir, async () => install(config, place, await upstreamsOf(), order)),
     uninstall: order => inTurn(certsDir, () => uninstall(place, order)),
-    status: () => readStatus(certsDir, Object.keys(upstreams).map(hostsName)),
-    check: ({ pull }) =>
-      checkContainerd(config, place, Object.keys(upstreams).map(hostsName), pull),
+    status: async () => readStatus(certsDir, await namesOf()),
+    check: async ({ pull }) => checkContainerd(config, place, await namesOf(), pull),
     async print({ program, registries, fallback = config.containerd.fallback, targets }) {
       const mirror = accessToMirror(config, targets)
-      const chosen = chooseRegistries(registries, upstreams)
+      const chosen = chooseRegistries(registries, await upstreamsOf())
       return snippets(program, chosen, mirror, behindOf(fallback), certsDir)
     },
   }

@@ -175,6 +175,18 @@ t.test('while a file of containerd is refused nothing else is taken away', async
   t.notOk(existsSync(dataDir))
 })
 
+t.test('a file of upstreams that cannot be read keeps nothing from going', async t => {
+  const { dir, dataDir, certsDir, start, type } = await scene(t)
+  await (await start()).close()
+  await type('containerd', 'install', '--fallback', 'none')
+  const file = join(dir, 'registries.yaml')
+  writeFileSync(file, 'mirrors:\n  docker.io: [oops\n')
+  const named = ['--upstream-files', JSON.stringify([file])]
+  t.match(await type('containerd', 'status', ...named), { code: 6, err: /registries\.yaml: line/ })
+  t.match(await type('uninstall', ...named), { code: 0 })
+  t.notOk(existsSync(dataDir) || existsSync(certsDir))
+})
+
 t.test('blobs that lie elsewhere go as well', async t => {
   const { dir, dataDir, start, type } = await scene(t)
   await (await start()).close()
