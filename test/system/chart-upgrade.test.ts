@@ -208,7 +208,7 @@ t.test('an upgrade away from fallback auto may take away what was mounted', asyn
     return containersOf(rendering).map(({ securityContext, volumeMounts }) => {
       const certs = volumeMounts.find(({ name }) => name === 'containerd-certs')
       const isPrivileged = securityContext['privileged'] === true
-      t.equal(certs?.mountPropagation, isPrivileged ? 'Bidirectional' : undefined)
+      t.equal(certs?.mountPropagation, isPrivileged ? 'Bidirectional' : 'None')
       return isPrivileged
     })
   }

@@ -1,8 +1,10 @@
-{{- /* A container that may do nothing but use the files of root. Call: include "holdfast.confined" . */ -}}
+{{- /* A container that may do nothing but use the files of root. What the other kind has is denied by its name: what an upgrade or rollback that failed
+left would stay beside this otherwise, and Kubernetes take neither. Call: include "holdfast.confined" . */ -}}
 {{- define "holdfast.confined" -}}
 runAsUser: 0
 runAsGroup: 0
 readOnlyRootFilesystem: true
+privileged: false
 allowPrivilegeEscalation: false
 capabilities:
   drop: [ALL]
@@ -19,6 +21,7 @@ runAsUser: 0
 runAsGroup: 0
 readOnlyRootFilesystem: true
 privileged: true
+allowPrivilegeEscalation: true
 {{- with .Values.seLinuxOptions }}
 seLinuxOptions: {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -97,9 +100,7 @@ seLinuxOptions: {{- toYaml . | nindent 2 }}
   mountPropagation: HostToContainer
 - name: containerd-certs
   mountPath: {{ $paths.certsDir }}
-  {{- if .mounts }}
-  mountPropagation: Bidirectional
-  {{- end }}
+  mountPropagation: {{ ternary "Bidirectional" "None" .mounts }}
 {{- with $paths.registriesDir }}
 - name: registries
   mountPath: {{ . }}
