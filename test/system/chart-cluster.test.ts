@@ -105,6 +105,43 @@ t.test('it goes in two steps, each with what may, what does and what waits', asy
   }
 })
 
+t.test(
+  'who waits may look at its DaemonSet, at pods and at nodes, and at nothing else',
+  async t => {
+    const rendering = await render({}, { name: 'galley' })
+    for (const [name, ...daemonSets] of [
+      ['galley-holdfast-check', 'galley-holdfast-check'],
+      ['galley-holdfast-uninstall', 'galley-holdfast-uninstall', 'galley-holdfast-clean'],
+    ] as const) {
+      const account = { kind: 'ServiceAccount', name, namespace: 'ship' }
+      t.match(rendering.one('ServiceAccount', name).metadata, { namespace: 'ship' })
+      t.match(rendering.one('Role', name), {
+        metadata: { namespace: 'ship' },
+        rules: [
+          { apiGroups: ['apps'], resources: ['daemonsets'], resourceNames: daemonSets },
+          { apiGroups: [''], resources: ['pods'], verbs: ['list'] },
+        ],
+      })
+      t.match(rendering.one('ClusterRole', `ship-${name}`), {
+        rules: [{ apiGroups: [''], resources: ['nodes'], verbs: ['list'] }],
+      })
+      for (const [kind, bound] of [
+        ['Role', name],
+        ['ClusterRole', `ship-${name}`],
+      ] as const) {
+        const binding = rendering.one(`${kind}Binding`, bound)
+        t.match(binding, { roleRef: { kind, name: bound }, subjects: [account] }, bound)
+      }
+      for (const job of daemonSets) {
+        t.match(rendering.one<Templated>('Job', job).spec.template.spec, {
+          serviceAccountName: name,
+          automountServiceAccountToken: true,
+        })
+      }
+    }
+  },
+)
+
 const apartFromMirrors = {
   topologyKey: 'kubernetes.io/hostname',
   labelSelector: { matchLabels: { 'app.kubernetes.io/component': 'mirror' } },
@@ -149,9 +186,14 @@ t.test('when the mirrors are gone the nodes are cleaned, without any object of t
     },
   })
   t.match(container, { imagePullPolicy: 'IfNotPresent' }, 'nothing is left to pull it through')
+  const carried = await render({ 'image.pullPolicy': 'Never' })
   for (const name of ['release-holdfast-uninstall', 'release-holdfast-clean']) {
     const { spec } = rendering.one<Templated>('Job', name)
     t.match(spec.template.spec.containers, [{ imagePullPolicy: 'IfNotPresent' }], name)
+    for (const kind of ['DaemonSet', 'Job']) {
+      const [one] = carried.one<Templated>(kind, name).spec.template.spec.containers
+      t.equal(one?.imagePullPolicy, 'Never', name)
+    }
   }
   const socket = '/run/k3s/containerd/containerd.sock'
   t.strictSame(container?.args, [

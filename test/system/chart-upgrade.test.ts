@@ -150,6 +150,12 @@ t.test('before an upgrade the new image judges the new configuration', async t =
     containers: [{ image: 'ghcr.io/holdfast/holdfast:0.1.0', args: ['check-config'] }],
     volumes: [{ configMap: { name } }, { secret: { secretName: 'release-holdfast' } }],
   })
+  const mounts = pod.containers[0]?.volumeMounts.filter(({ readOnly }) => readOnly !== true) ?? []
+  t.strictSame(
+    mounts.map(({ name }) => name),
+    ['containerd-socket', 'containerd-certs'],
+    'it may look at the data',
+  )
   t.strictSame(hooksOf(await upgrade(t, onCluster)), [], 'there is no Secret yet')
   t.strictSame(hooksOf(await render()), [])
 })

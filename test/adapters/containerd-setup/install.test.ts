@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { link, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -100,6 +100,7 @@ t.test('directories that had to be made go again, and no others', async t => {
   const root = t.testdir({})
   const certsDir = join(root, 'etc/containerd/certs.d')
   await installHosts(order(certsDir))
+  await installHosts(order(certsDir, { fallback: 'upstream' }))
   await uninstallHosts({ certsDir, force: false })
   t.notMatch(pictureOf(root), 'etc')
   await mkdir(join(root, 'etc'))
@@ -357,4 +358,42 @@ t.test('what is gone from its place meanwhile is not missed', async t => {
   await installHosts(order(certsDir))
   t.match(await uninstallHosts({ certsDir, force: false }), [{ outcome: 'removed' }, {}, {}, {}])
   t.notMatch(pictureOf(certsDir), './docker.io/hosts.toml')
+})
+
+t.test('one that fails between what is written down and the file leaves the file ours', async t => {
+  const certsDir = furnished(t)
+  const before = pictureOf(certsDir)
+  await installHosts(order(certsDir))
+  const first = text(certsDir, 'docker.io')
+  writeFileSync(join(certsDir, '.holdfast/upstream'), 'in the way')
+  const next = { url: 'http://127.0.0.1:6050', targets: [], token: undefined }
+  await t.rejects(installHosts(order(certsDir, { mirror: next, fallback: 'auto' })))
+  t.equal(text(certsDir, 'docker.io'), first)
+  t.match(await readStatus(certsDir, ['docker.io']), [{ owner: 'holdfast' }])
+  await rm(join(certsDir, '.holdfast/upstream'))
+  await uninstallHosts({ certsDir, force: false })
+  t.equal(pictureOf(certsDir), before)
+})
+
+t.test('a directory that was there without a file stays', async t => {
+  const certsDir = furnished(t)
+  await mkdir(join(certsDir, 'ghcr.io'))
+  const before = pictureOf(certsDir)
+  await installHosts(order(certsDir))
+  await installHosts(order(certsDir, { fallback: 'upstream' }))
+  await uninstallHosts({ certsDir, force: false })
+  t.equal(pictureOf(certsDir), before)
+})
+
+t.test('a file that holds the token is for root alone', async t => {
+  const certsDir = furnished(t)
+  const mirror = { url: 'http://127.0.0.1:5050', targets: [], token: 'secret' }
+  const modesOf = async (isOffLoopback: boolean) => {
+    await installHosts(order(certsDir, { mirror: { ...mirror, isOffLoopback }, fallback: 'auto' }))
+    t.equal(text(certsDir, 'ghcr.io').includes('secret'), isOffLoopback)
+    const copies = join(certsDir, '.holdfast/upstream')
+    return [certsDir, copies].map(dir => statSync(join(dir, 'ghcr.io/hosts.toml')).mode & 0o777)
+  }
+  t.strictSame(await modesOf(false), [0o644, 0o644])
+  t.strictSame(await modesOf(true), [0o600, 0o600])
 })
