@@ -64,6 +64,7 @@ dropFolder:
 {{- define "holdfast.config" -}}
 {{- $made := fromYaml (include "holdfast.worked-out" .) -}}
 {{- $given := fromYaml (include "holdfast.withoutNull" (default dict .Values.config)) -}}
+{{- include "holdfast.refuse-decided" (dict "root" . "given" $given "made" $made) -}}
 {{- $files := concat (default list $given.upstreamFiles) (default list $made.upstreamFiles) -}}
 {{- $config := mergeOverwrite $made $given -}}
 {{- if $files -}}

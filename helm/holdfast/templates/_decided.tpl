@@ -1,0 +1,56 @@
+{{- /* Keys of the configuration that a value of the chart decides, with that value: what is mounted, what the node is told and what is left for
+it after an uninstall hang on them. */ -}}
+{{- define "holdfast.decided" -}}
+node.name: none, it is the name of the node
+node.image: image.repository, image.tag or image.digest
+mirror.tokenFile: secret.existing
+admin.tokenFile: secret.existing
+admin.socket: none, warm and kubectl exec ask by it
+mesh.secretFile: secret.existing
+containerd.socket: paths.socketDir
+containerd.contentDir: paths.contentDir
+containerd.configFile: paths.configDir
+containerd.certsDir: paths.certsDir
+containerd.registriesFile: paths.registriesDir
+containerd.fallback: fallback
+{{- end -}}
+
+{{- /* What stands at a path of a mapping; empty: nothing. Call: include "holdfast.at" (list MAPPING "containerd.socket") */ -}}
+{{- define "holdfast.at" -}}
+{{- $found := index . 0 -}}
+{{- range splitList "." (index . 1) -}}
+{{- $found = get (default dict $found) . -}}
+{{- end -}}
+{{- $found -}}
+{{- end -}}
+
+{{- /* Fails where values.config says otherwise than the chart what the chart decides: the mirror would not come up, or nobody would reach it.
+Call: include "holdfast.refuse-decided" (dict "root" . "given" GIVEN "made" MADE) */ -}}
+{{- define "holdfast.refuse-decided" -}}
+{{- $given := .given -}}
+{{- $made := .made -}}
+{{- $faults := list -}}
+{{- range $key, $value := fromYaml (include "holdfast.decided" .root) -}}
+{{- $said := include "holdfast.at" (list $given $key) -}}
+{{- $set := include "holdfast.at" (list $made $key) -}}
+{{- if and $said (ne (clean $said) (clean $set)) -}}
+{{- $faults = append $faults (printf "config.%s: %s is not what the chart sets%s; leave it out (the value of the chart for it: %s)" $key $said (ternary (printf ", %s" $set) "" (ne $set "")) $value) -}}
+{{- end -}}
+{{- end -}}
+{{- range $key, $value := dict "dataDir" "paths.data" "store.dir" "paths.data" "dropFolder.path" "paths.drop" -}}
+{{- $said := include "holdfast.at" (list $given $key) -}}
+{{- $isMounted := or (eq (clean $said) (include "holdfast.at" (list $made $key))) (hasPrefix "/var/lib/holdfast/" (clean $said)) -}}
+{{- if and $said (not $isMounted) -}}
+{{- $faults = append $faults (printf "config.%s: %s does not lie in /var/lib/holdfast, where the chart mounts what lasts; leave it out (the value of the chart for it: %s, a directory of the node)" $key $said $value) -}}
+{{- end -}}
+{{- end -}}
+{{- range list "mirror" "peer" "mesh" "health" -}}
+{{- $said := include "holdfast.at" (list $given (printf "%s.listen" .)) -}}
+{{- if and $said (not (regexMatch `^(0\.0\.0\.0|\[::\]):0*[1-9][0-9]*$` $said)) -}}
+{{- $faults = append $faults (printf "config.%s.listen: %s is not reached from outside the pod; leave it out, or change the port of %s alone" . $said (get $made .).listen) -}}
+{{- end -}}
+{{- end -}}
+{{- if $faults -}}
+{{- fail (printf "config contradicts the chart:\n  %s\n" (join "\n  " $faults)) -}}
+{{- end -}}
+{{- end -}}

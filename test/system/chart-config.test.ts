@@ -1,0 +1,69 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { parse } from 'yaml'
+import { chartDirectory, render } from './support/chart.ts'
+import { configOf } from './support/chart-objects.ts'
+import { requireSystem } from './support/requirements.ts'
+
+requireSystem()
+
+const refused = (values: object): Promise<string> =>
+  render(values).then(
+    () => 'taken',
+    (error: unknown) => String(error),
+  )
+
+t.test('what contradicts the chart is refused, with the value to set instead', async t => {
+  for (const [key, value, said] of [
+    ['dataDir', '/x', /config\.dataDir: \/x .*paths\.data/],
+    ['dataDir', '/var/lib/holdfast/../x', /config\.dataDir: .*paths\.data/],
+    ['store.dir', '/blobs', /config\.store\.dir: \/blobs .*paths\.data/],
+    ['dropFolder.path', '/srv/drop', /config\.dropFolder\.path: .*paths\.drop/],
+    ['node.name', 'a', /config\.node\.name: a .*the name of the node/],
+    ['node.image', 'a/b:1', /sets, ghcr\.io\/holdfast\/holdfast:.*image\.repository/],
+    ['mirror.tokenFile', '/t', /\/etc\/holdfast\/secret\/mirror\.token.*secret\.existing/],
+    ['admin.socket', '/t', /config\.admin\.socket: \/t/],
+    ['admin.tokenFile', '/t', /config\.admin\.tokenFile: \/t .*secret\.existing/],
+    ['mesh.secretFile', '/t', /config\.mesh\.secretFile: \/t .*secret\.existing/],
+    ['containerd.socket', '/s', /\/run\/containerd\/containerd\.sock.*paths\.socketDir/],
+    ['containerd.contentDir', '/c', /paths\.contentDir/],
+    ['containerd.configFile', '/c', /paths\.configDir/],
+    ['containerd.certsDir', '/c', /paths\.certsDir/],
+    ['containerd.registriesFile', '/c', /\/c is not what the chart sets; .*paths\.registriesDir/],
+    ['containerd.fallback', 'none', /the chart sets, auto; .*: fallback\)/],
+    ['mirror.listen', '127.0.0.1:5050', /outside the pod; .* port of 0\.0\.0\.0:5050 alone/],
+    ['peer.listen', '10.0.0.1:5052', /config\.peer\.listen/],
+    ['mesh.listen', '[::1]:5053', /config\.mesh\.listen/],
+    ['health.listen', 'localhost:5054', /config\.health\.listen/],
+    ['health.listen', '0.0.0.0:0', /config\.health\.listen/],
+  ] as const) {
+    t.match(await refused({ [`config.${key}`]: value }), said, `${key} ${value}`)
+  }
+})
+
+t.test('the whole file of the project is refused, every fault at once', async t => {
+  const file = join(chartDirectory, '../../config/holdfast.yaml')
+  const said = await refused({ config: parse(await readFile(file, 'utf8')) })
+  const keys = said.matchAll(/^ +config\.([\w.]+): /gm)
+  t.strictSame(
+    [...keys].map(([, key]) => key),
+    ['admin.tokenFile', 'dataDir', 'store.dir', 'mirror.listen', 'health.listen'],
+  )
+})
+
+t.test('what says the same as the chart, or does no harm, is taken', async t => {
+  const config = {
+    dataDir: '/var/lib/holdfast/',
+    mode: 'offline',
+    store: { kind: 'disk', dir: '/var/lib/holdfast/disk' },
+    mirror: { listen: '[::]:6050', tokenFile: '/etc/holdfast/secret/mirror.token' },
+    health: { listen: '0.0.0.0:6054' },
+    containerd: { certsDir: '/etc/containerd/certs.d/', fallback: 'none' },
+    dropFolder: { path: '/var/lib/holdfast-drop' },
+  }
+  const paths = { drop: '/srv/drop' }
+  t.match(configOf(await render({ config, paths, fallback: 'none' })), config)
+  const beside = { dropFolder: { path: '/var/lib/holdfast/drop' } }
+  t.match(configOf(await render({ config: beside })), beside, 'beside the data')
+})
