@@ -232,3 +232,23 @@ t.test('an upgrade away from fallback auto may take away what was mounted', asyn
   const values = { fallback: 'none', leavingAuto: true }
   t.strictSame(await rights(running([false, false]), values), [true, false], 'after a rollback')
 })
+
+t.test('a node that is off keeps no pod from being replaced', async t => {
+  const strategyOf = async (away: number, values: object = {}) => {
+    const status = { ...through, numberUnavailable: away }
+    const there = { [`${daemonSets}/release-holdfast`]: running([true, true], status) }
+    const { spec } = (await upgrade(t, there, values)).one('DaemonSet', 'release-holdfast') as {
+      readonly spec?: { readonly updateStrategy?: object }
+    }
+    return spec?.updateStrategy
+  }
+  const rolling = (maxUnavailable: number | string) => ({
+    type: 'RollingUpdate',
+    rollingUpdate: { maxUnavailable },
+  })
+  t.strictSame(await strategyOf(0), rolling(1))
+  t.strictSame(await strategyOf(2), rolling(3))
+  const said = 'updateStrategy.rollingUpdate.maxUnavailable'
+  t.strictSame(await strategyOf(2, { [said]: '50%' }), rolling('50%'))
+  t.strictSame(await strategyOf(2, { 'updateStrategy.type': 'OnDelete' }), { type: 'OnDelete' })
+})

@@ -211,3 +211,15 @@ affinity: {{- toYaml . | nindent 2 }}
     path: {{ (fromYaml (include "holdfast.paths" .)).contentDir }}
     type: Directory
 {{- end -}}
+
+{{- /* How pods are replaced: one after the other, besides those that are away already. Those of nodes that are off count, and as many as may
+be away would else be reached before any is replaced. */ -}}
+{{- define "holdfast.updateStrategy" -}}
+{{- $strategy := deepCopy .Values.updateStrategy -}}
+{{- $rolling := default dict $strategy.rollingUpdate -}}
+{{- if and (eq (default "RollingUpdate" $strategy.type) "RollingUpdate") (not (hasKey $rolling "maxUnavailable")) -}}
+{{- $there := lookup "apps/v1" "DaemonSet" .Release.Namespace (include "holdfast.fullname" .) -}}
+{{- $_ := set $strategy "rollingUpdate" (merge (dict "maxUnavailable" (add1 (dig "status" "numberUnavailable" 0 (default dict $there)))) $rolling) -}}
+{{- end -}}
+{{- toYaml $strategy -}}
+{{- end -}}
