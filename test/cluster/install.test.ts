@@ -181,6 +181,7 @@ t.test('the chart puts a mirror on every node, and takes it away again', async t
       `node/${third.name}`,
       '--timeout=60s',
     )
+    await release.upgradeOn([first, second], { 'config.resolve.timeoutMs': 900 })
     const told = await uninstallRelease(cluster)
     t.match(told, /n1 +done\nn2 +done\nn3 +(is not ready|has no pod yet)/)
     for (const [index, node] of [first, second].entries()) {

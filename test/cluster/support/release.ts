@@ -19,6 +19,8 @@ export interface Release {
   /** Deletes the pod of a node at once; resolves when the next one runs, which is before it is ready. */
   replacePod(node: ClusterNode): Promise<void>
   upgrade(values: Readonly<Record<string, unknown>>): Promise<void>
+  /** The same while other nodes are off: resolves when the pods on these are new ones, and ready. */
+  upgradeOn(nodes: readonly ClusterNode[], values: Readonly<Record<string, unknown>>): Promise<void>
 }
 
 /** What the tests look at of it. */
@@ -53,7 +55,8 @@ export async function installRelease(
   const { upstream, helm, kubectl, get } = cluster
   const config = { 'config.upstreams': { [registryName]: { url: upstream.url } } }
   const waiting = ['--wait', '--timeout', '120s']
-  const given = [name, chartDirectory, ...inNamespace, ...waiting]
+  const named = [name, chartDirectory, ...inNamespace]
+  const given = [...named, ...waiting]
   const all = set({ ...config, ...values })
   await helm('install', ...given, '--create-namespace', ...all)
     .then(() => untilRolledOut(cluster))
@@ -100,6 +103,17 @@ export async function installRelease(
     async upgrade(values) {
       await helm('upgrade', ...given, '--reuse-values', ...set(values))
       await untilRolledOut(cluster)
+    },
+    async upgradeOn(on, values) {
+      const before = await Promise.all(on.map(release.podOn))
+      await helm('upgrade', ...named, '--reuse-values', ...set(values))
+      for (const [index, node] of on.entries()) {
+        await until(`${node.name} has a new pod`, async () => {
+          const pod = await release.podOn(node).catch(() => undefined)
+          const isNew = pod?.metadata.uid !== before[index]?.metadata.uid
+          return isNew && pod?.status.containerStatuses?.[0]?.ready === true
+        })
+      }
     },
   }
   return release
