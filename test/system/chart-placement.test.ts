@@ -1,6 +1,6 @@
 import t from 'tap'
 import { render } from './support/chart.ts'
-import { type PodSpec, podsOf } from './support/chart-objects.ts'
+import { type PodSpec, podsOf, type Templated } from './support/chart-objects.ts'
 import { requireSystem } from './support/requirements.ts'
 
 requireSystem()
@@ -8,6 +8,10 @@ requireSystem()
 interface Taint {
   readonly key: string
   readonly effect: string
+}
+
+interface Selecting {
+  readonly spec: { readonly selector: { readonly matchLabels: Readonly<Record<string, string>> } }
 }
 
 /** https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/ */
@@ -47,6 +51,31 @@ t.test('every node has a mirror, and pods that take it away', async t => {
     for (const taint of [...off, ...ofRole, cordoned, own]) {
       t.ok(isTolerated(pods.get(name) as PodSpec, taint), `${name}: ${taint.key}`)
     }
+  }
+})
+
+t.test('they go where mirrors may, and no further', async t => {
+  const affinity = { nodeAffinity: { any: 'thing' } }
+  const pods = podsOf(await render({ affinity }))
+  for (const name of mirrors) t.match(pods.get(name), { affinity }, name)
+  for (const name of single.filter(one => !one.startsWith('CronJob'))) {
+    t.strictSame(pods.get(name)?.affinity, affinity, name)
+  }
+})
+
+t.test('each set finds its own pods, and those of no other', async t => {
+  const sets = (await render()).all('DaemonSet') as unknown as (Templated & Selecting)[]
+  t.equal(sets.length, mirrors.length)
+  for (const { spec: one } of sets) {
+    const chosen = sets.filter(({ spec: { template } }) =>
+      Object.entries(one.selector.matchLabels).every(
+        ([label, value]) => template.metadata.labels[label] === value,
+      ),
+    )
+    t.strictSame(
+      chosen.map(({ spec }) => spec),
+      [one],
+    )
   }
 })
 

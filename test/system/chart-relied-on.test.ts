@@ -43,6 +43,15 @@ t.test('no pod gets the addresses of all services in its environment', async t =
   }
 })
 
+t.test('why a pod of a node ended is told by what it said last', async t => {
+  for (const [name, pod] of podsOf(await render())) {
+    if (!name.startsWith('DaemonSet')) continue
+    for (const container of [...(pod.initContainers ?? []), ...pod.containers]) {
+      t.equal(container.terminationMessagePolicy, 'FallbackToLogsOnError', name)
+    }
+  }
+})
+
 t.test('the daemon has time to end its pulls', async t => {
   const pod = podOf(await render()) as { terminationGracePeriodSeconds?: number }
   t.ok((pod.terminationGracePeriodSeconds ?? 30) >= 30)

@@ -28,7 +28,9 @@ const mirrorPod = (name: string, nodeName: string, status: string, labels = mirr
   },
   status: ready(status),
 })
+const ending = mirrorPod('d', 'ending', 'True')
 const pods = [
+  { ...ending, metadata: { ...ending.metadata, deletionTimestamp: '2026-11-29T19:00:00Z' } },
   mirrorPod('a', 'off', 'Unknown'),
   mirrorPod('b', 'office', 'True', { ...mirrorLabels, 'app.kubernetes.io/component': 'other' }),
   mirrorPod('c', 'galley', 'True'),
@@ -147,7 +149,13 @@ t.test('before an upgrade the new image judges the new configuration', async t =
   t.match(pod, {
     nodeName: 'galley',
     nodeSelector: undefined,
-    containers: [{ image: 'ghcr.io/holdfast/holdfast:0.1.0', args: ['check-config'] }],
+    containers: [
+      {
+        image: 'ghcr.io/holdfast/holdfast:0.1.0',
+        args: ['check-config'],
+        env: containersOf(rendering)[1].env,
+      },
+    ],
     volumes: [{ configMap: { name } }, { secret: { secretName: 'release-holdfast' } }],
   })
   const mounts = pod.containers[0]?.volumeMounts.filter(({ readOnly }) => readOnly !== true) ?? []

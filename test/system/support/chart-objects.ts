@@ -16,6 +16,7 @@ export interface Container {
   }[]
   readonly securityContext: Readonly<Record<string, unknown>>
   readonly resources?: object
+  readonly terminationMessagePolicy?: string
   readonly volumeMounts: readonly {
     readonly name: string
     readonly mountPath: string
@@ -40,6 +41,7 @@ export interface PodSpec {
   readonly initContainers: readonly Container[]
   readonly containers: readonly Container[]
   readonly tolerations?: readonly Toleration[]
+  readonly affinity?: object
   readonly priorityClassName: string
   readonly volumes: readonly {
     readonly name: string
