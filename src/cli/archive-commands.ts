@@ -36,16 +36,22 @@ export const archiveCommands = (askingExitCodes: readonly ExitCode[]): readonly 
     name: 'export',
     summary: 'write images of the running node into a bundle, to be carried elsewhere',
     usage:
-      'REF… -o FILE [--force] [--pinned] [--self] [--platform LIST] [--referrers] [--since BUNDLE]',
+      'REF… -o FILE|- [--force] [--pinned] [--self] [--platform LIST] [--referrers] [--since BUNDLE]',
     words: { min: 0, max: Number.POSITIVE_INFINITY },
     description:
-      'Writes an OCI image layout as .tar.zst: what the node holds of each image (a tag stands for its pin, else for the newest digest that ' +
+      'Writes an OCI image layout, packed with zstd; as plain tar where FILE ends in .tar, which containerd before 2.0 needs, or is - ' +
+      '(standard output): what the node holds of each image (a tag stands for its pin, else for the newest digest that ' +
       'is whole here), and what the ledger knows of its tag, signed by the node that saw it. `holdfast import`, or a drop folder, learns the ' +
       'tags and pins from it as they were: a bundle that is older than what a node knows moves nothing back. Other tools read it as an OCI ' +
       'archive. With --since it holds what an earlier bundle does not, and is for those who have imported that one; a third goes with the ' +
       'second and the first. Only Holdfast reads it, and says which bundle is missing.',
     options: [
-      { name: 'output', short: 'o', value: 'FILE', summary: 'where the bundle is written' },
+      {
+        name: 'output',
+        short: 'o',
+        value: 'FILE',
+        summary: 'where the bundle is written; - is standard output',
+      },
       {
         name: 'force',
         summary: 'write over the file that is there; it stays until the new one is whole',
@@ -72,6 +78,10 @@ export const archiveCommands = (askingExitCodes: readonly ExitCode[]): readonly 
       {
         line: 'holdfast export nginx redis:7 --since stick/base.tar.zst -o stick/monday.tar.zst',
         does: 'what is new since then',
+      },
+      {
+        line: 'holdfast export --self -o - | ctr -n k8s.io images import -',
+        does: 'into any containerd',
       },
     ],
     exitCodes: ['ok', ...askingExitCodes],

@@ -63,7 +63,7 @@ t.test('what comes to a cluster before anybody asks for it', async t => {
   })
 
   await t.test('a node that was never online is given Holdfast by another one', async t => {
-    const bundle = '/var/lib/holdfast/self.tar.zst'
+    const bundle = '/var/lib/holdfast/self.tar'
     await release.holdfast(first, 'export', '--self', '--output', bundle)
     const third = await cluster.addNode('2.1')
     await third.ctr('images', 'import', first.path(bundle))

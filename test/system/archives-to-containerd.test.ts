@@ -6,7 +6,7 @@ import type { TestImage } from '../support/image.ts'
 import { writeArchive } from './support/archive.ts'
 import { runnable } from './support/archive-makers.ts'
 import { type Containerd, pauseImage, startContainerd } from './support/containerd.ts'
-import { startNode } from './support/holdfast.ts'
+import { nodeBinary, program, startNode } from './support/holdfast.ts'
 import { run, until } from './support/process.ts'
 import {
   type ContainerdVersion,
@@ -49,6 +49,14 @@ async function open(t: Test, version: ContainerdVersion) {
   return {
     containerd,
     output: () => node.output(),
+    /** Writes what is held of an image as `holdfast export` does. */
+    async export(name: string, file: string) {
+      const token = join(options.dir, 'data', 'admin.token')
+      const asking = ['--address', new URL(node.admin).host, '--token-file', token]
+      const path = join(dir, file)
+      await run(nodeBinary, [program, 'export', name, '-o', path, ...asking])
+      return path
+    },
     /** Ends the node at once, and starts it where nobody drops anything. */
     async restart() {
       await node.stop('SIGKILL')
@@ -88,7 +96,7 @@ const pinned = 'io.cri-containerd.pinned=pinned'
 
 for (const version of containerdVersions) {
   t.test(`what is dropped starts as a pod of containerd ${version} without a pull`, async t => {
-    const { containerd, output, restart, drop, runs } = await open(t, version)
+    const { containerd, output, restart, drop, runs, export: bundle } = await open(t, version)
     const [app, saved] = [runnable('app'), runnable('saved')]
     await drop('app.tar.zst', nameOf('app'), app, 'zstd -q "$OCI" -o "$OUT"')
     await drop('saved.tar', nameOf('saved'), saved, toDocker)
@@ -111,6 +119,11 @@ for (const version of containerdVersions) {
     const found = await containerd.ctr('-n', 'k8s.io', 'content', 'ls', '-q', foreign)
     t.equal(found.trim(), '', 'only what runs here')
     t.notMatch(await containerd.ctr('-n', 'k8s.io', 'leases', 'ls'), 'holdfast-import')
+
+    const carried = await bundle(nameOf('app'), 'carried.tar')
+    await containerd.ctr('-n', 'carried', 'images', 'import', carried)
+    const images = await containerd.ctr('-n', 'carried', 'images', 'ls', '-q')
+    t.equal(images.trim(), nameOf('app'), 'an export as plain tar is taken by any ctr')
 
     // Before 1.6.33 and 1.7.3 CRI knows nothing of pinned images.
     if (version !== '1.6') await containerd.collect()

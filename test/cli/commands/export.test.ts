@@ -1,8 +1,12 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import t from 'tap'
+import { buffer, text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { zstdCompressSync } from 'node:zlib'
+import t, { type Test } from 'tap'
 import { bundleNotePath, encodeNote } from '../../../src/archive/bundle-note.ts'
 import { tar } from '../../support/tar.ts'
 import { cli, listen, scriptAdmin } from '../support.ts'
@@ -19,14 +23,63 @@ t.test('a bundle is written, and what goes into it is asked of the node', async 
   t.equal(asked?.get('pinned'), null)
 })
 
+/** A node that sends this, packed as it packs a bundle. */
+async function sendBundle(t: Test, tar: Buffer): Promise<Record<string, string>> {
+  const server = createServer((_request, response) => response.end(zstdCompressSync(tar)))
+  const port = await listen(t, server)
+  return { HOLDFAST_ADDRESS: `127.0.0.1:${port}`, HOLDFAST_ADMIN_TOKEN: 'sesame' }
+}
+
+t.test('a bundle is unpacked where its name says no more than .tar', async t => {
+  const bytes = Buffer.from('a bundle '.repeat(100_000))
+  const env = await sendBundle(t, bytes)
+  const file = join(t.testdir({}), 'b.tar')
+  const ran = await cli(['export', 'nginx', '-o', file], { env })
+  t.match(ran, { code: 0, out: `${file}\n`, err: /in 900 kB\n$/ })
+  t.ok(bytes.equals(await readFile(file)))
+})
+
+t.test('a bundle that is cut short is no tar either', async t => {
+  const packed = zstdCompressSync(Buffer.from('a bundle '.repeat(100_000)))
+  const server = createServer((_request, response) => response.end(packed.subarray(0, -9)))
+  const env = {
+    HOLDFAST_ADDRESS: `127.0.0.1:${await listen(t, server)}`,
+    HOLDFAST_ADMIN_TOKEN: 'x',
+  }
+  const dir = t.testdir({})
+  const ran = await cli(['export', 'nginx', '-o', join(dir, 'b.tar')], { env })
+  t.match(ran, { code: 6, err: /b\.tar was not written/ })
+  t.strictSame(await readdir(dir), [])
+})
+
+t.test('a bundle goes to standard output as a plain tar', async t => {
+  const bytes = Buffer.from('a bundle '.repeat(100_000))
+  const env = await sendBundle(t, bytes)
+  const program = fileURLToPath(new URL('../../../src/main.ts', import.meta.url))
+  const argv = [program, 'export', 'nginx', '-o', '-']
+  const child = spawn(process.execPath, argv, { env: { ...process.env, ...env } })
+  const [out, err, [code]] = await Promise.all([
+    buffer(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ])
+  t.equal(code, 0, err)
+  t.ok(bytes.equals(out), 'nothing else is written there')
+  t.match(err, /in 900 kB\n$/)
+})
+
+t.test('in a pod it is told on which node the file lies', async t => {
+  const pod = { KUBERNETES_SERVICE_HOST: '10.43.0.1', HOLDFAST_NODE__NAME: 'galley' }
+  const env = { ...(await sendBundle(t, Buffer.from('a bundle'))), ...pod }
+  const file = join(t.testdir({}), 'b.tar')
+  const ran = await cli(['export', 'nginx', '-o', file], { env })
+  t.match(ran, { code: 0, err: /, in the pod on node galley\n$/ })
+})
+
 t.test('without images, or without a file, nothing is asked', async t => {
   const node = await scriptAdmin(t, () => [200, ''])
   t.match(await cli(['export', '-o', 'x'], { env: node.env }), { code: 2, err: /name images/ })
   t.match(await cli(['export', 'nginx'], { env: node.env }), { code: 2, err: /with -o FILE/ })
-  t.match(await cli(['export', 'nginx', '-o', '-'], { env: node.env }), {
-    code: 2,
-    err: /to a file/,
-  })
   t.strictSame(node.asked, [])
 })
 
@@ -112,10 +165,10 @@ t.test('an earlier bundle that is none, or is to be overwritten, is a mistake', 
 
 t.test('what is there is not written over, unless that is wanted', async t => {
   const node = await scriptAdmin(t, () => [200, 'a new bundle'])
-  const dir = t.testdir({ 'b.tar': 'the old one' })
-  const file = join(dir, 'b.tar')
+  const dir = t.testdir({ 'b.tar.zst': 'the old one' })
+  const file = join(dir, 'b.tar.zst')
   const refused = await cli(['export', 'nginx', '-o', file], { env: node.env })
-  t.match(refused, { code: 2, err: /b\.tar is there already: .*--force\n$/ })
+  t.match(refused, { code: 2, err: /b\.tar\.zst is there already: .*--force\n$/ })
   t.equal(node.asked.length, 0)
   t.equal(await readFile(file, 'utf8'), 'the old one')
   t.match(await cli(['export', 'nginx', '-o', file, '--force'], { env: node.env }), { code: 0 })
@@ -136,9 +189,9 @@ t.test('a bundle that breaks off leaves what was there, with --force too', async
     HOLDFAST_ADDRESS: `127.0.0.1:${await listen(t, server)}`,
     HOLDFAST_ADMIN_TOKEN: 'x',
   }
-  const dir = t.testdir({ 'b.tar': 'the old one' })
-  const ran = await cli(['export', 'nginx', '-o', join(dir, 'b.tar'), '--force'], { env })
-  t.match(ran, { code: 6, err: /b\.tar was not written/ })
-  t.strictSame(await readdir(dir), ['b.tar'])
-  t.equal(await readFile(join(dir, 'b.tar'), 'utf8'), 'the old one')
+  const dir = t.testdir({ 'b.tar.zst': 'the old one' })
+  const ran = await cli(['export', 'nginx', '-o', join(dir, 'b.tar.zst'), '--force'], { env })
+  t.match(ran, { code: 6, err: /b\.tar\.zst was not written/ })
+  t.strictSame(await readdir(dir), ['b.tar.zst'])
+  t.equal(await readFile(join(dir, 'b.tar.zst'), 'utf8'), 'the old one')
 })
