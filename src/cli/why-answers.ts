@@ -21,6 +21,7 @@ const container = Type.Object({
 /** `GET /api/v1/nodes/{name}/why` */
 export const nodeWhyAnswer = Type.Object({
   node: Type.String(),
+  asOf: Type.String(),
   pods: Type.Object({ state: Type.String(), failure: text }),
   isPod: Type.Boolean(),
   containers: Type.Array(container),

@@ -11,7 +11,7 @@ export function whyLines({ nodes }: WhyAnswer): readonly Line[] {
   const ofPod = nodes.filter(({ isPod }) => isPod)
   if (ofPod.length > 0) {
     return separated(
-      ofPod.flatMap(({ node, containers }) => containers.map(one => containerLines(node, one))),
+      ofPod.flatMap(answer => answer.containers.map(one => containerLines(answer, one))),
     )
   }
   const answers = nodes.flatMap(({ node, resolutions }) =>
@@ -65,9 +65,14 @@ function groundEntry({ source, reason, saidBy, saidByName, count }: Given, at: n
   return [at === 0 ? 'because' : '', `${source} ×${count}: ${reason}${by}`]
 }
 
-function containerLines(node: string, one: WhyContainer): readonly Line[] {
+/** Pods are looked at when somebody asks. What was seen longer ago than this, ms, before the answer is from an earlier look. */
+const freshMs = 5_000
+
+function containerLines({ node, asOf }: NodeWhyAnswer, one: WhyContainer): readonly Line[] {
   const { namespace, pod, container, running, firstAt, lastAt, digest, images } = one
-  const when = running ? `runs since ${firstAt}` : `ran from ${firstAt}, last seen ${lastAt}`
+  const agoMs = Date.parse(asOf) - Date.parse(lastAt)
+  const seen = agoMs > freshMs ? `, as seen ${Math.round(agoMs / 1000)} s ago` : ''
+  const when = running ? `runs since ${firstAt}${seen}` : `ran from ${firstAt}, last seen ${lastAt}`
   const what = `${namespace}/${pod}, container ${container}, on ${node}: ${when}`
   return [
     what,

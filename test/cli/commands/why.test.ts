@@ -30,6 +30,7 @@ const container = {
 }
 const none = {
   node: 'bridge',
+  asOf: '2026-11-20T05:00:01.000Z',
   pods: { state: 'seen' },
   isPod: false,
   containers: [],
@@ -67,6 +68,19 @@ t.test('answers of one digest in a row are told once, with every ground and how 
     /\n {2}because {4}upstream ×6: confirmed just now, said by https:\/\/registry-1\.docker\.io\n {13}ledger ×2: known to be down: not asked, said by /,
   )
   t.match(out, /\n {2}times {6}8\n/)
+})
+
+t.test('how old the picture of a pod is, where its node could not look anew', async t => {
+  const told = async (asOf: string) => {
+    const node = { isPod: true, containers: [container], asOf }
+    const { env } = await scriptAdmin(t, () => [200, whole(node)])
+    return (await cli(['why', 'default/web-0'], { env })).out
+  }
+  t.match(await told('2026-11-20T05:00:02.000Z'), /runs since 2026-11-20T03:00:05.000Z\n/)
+  t.match(
+    await told('2026-11-20T05:00:24.000Z'),
+    /runs since 2026-11-20T03:00:05.000Z, as seen 24 s ago\n/,
+  )
 })
 
 t.test('a pod: what it names, what runs, who said so, and what it would get now', async t => {
