@@ -142,15 +142,37 @@ t.test(
   },
 )
 
+const labelSelector = { matchLabels: { 'app.kubernetes.io/component': 'mirror' } }
+/** Of every release: whose nodes they are. */
 const apartFromMirrors = {
   topologyKey: 'kubernetes.io/hostname',
-  labelSelector: { matchLabels: { 'app.kubernetes.io/component': 'mirror' } },
+  namespaceSelector: {},
+  labelSelector,
 }
 
 t.test('nodes are cleaned without any affinity as well', async t => {
   const { work } = stepOf(await render({ affinity: null }), 'release-holdfast-clean')
   const required = { requiredDuringSchedulingIgnoredDuringExecution: [apartFromMirrors] }
   t.match(work, { affinity: { podAntiAffinity: required } })
+})
+
+t.test('nothing is uninstalled where another release has its mirror', async t => {
+  const idOf = (rendering: Rendering) => {
+    const { spec } = rendering.one<Templated>('DaemonSet', 'release-holdfast')
+    return spec.template.metadata.labels['holdfast/release']
+  }
+  const rendering = await render()
+  const isOther = { key: 'holdfast/release', operator: 'NotIn', values: [idOf(rendering)] }
+  for (const [name, matchExpressions] of [
+    ['release-holdfast-uninstall', [{ operator: 'Exists' }, isOther]],
+    ['release-holdfast-clean', undefined],
+  ] as const) {
+    const apart = { ...apartFromMirrors, labelSelector: { ...labelSelector, matchExpressions } }
+    const required = { requiredDuringSchedulingIgnoredDuringExecution: [apart] }
+    t.match(stepOf(rendering, name).work, { affinity: { podAntiAffinity: required } }, name)
+  }
+  const other = await render({}, { more: ['--namespace', 'other'] })
+  t.not(idOf(other), idOf(rendering), 'one of the same name in another namespace is another')
 })
 
 t.test('before anything is deleted containerd gets its files back', async t => {
@@ -207,6 +229,11 @@ t.test('when the mirrors are gone the nodes are cleaned, without any object of t
   t.match(later, / -- uninstall --containerd\.certs-dir \/host\/var\/lib\/rancher\/k3s\//)
   t.match(later, ` --containerd.socket /host${socket} --data-dir /host/srv/holdfast --wait 2m`)
   t.notMatch(later, /\n/, 'one line to copy')
+  const mount = { name: 'host-root', mountPath: '/host', mountPropagation: 'Bidirectional' }
+  const custom = (text: string) => JSON.parse(/^echo '(.+)' \| /.exec(text)?.[1] ?? '')
+  t.match(custom(later), { volumeMounts: [mount] }, 'what is mounted on the node goes')
+  const { wait: without } = stepOf(await render({ fallback: 'none' }), 'release-holdfast-clean')
+  t.strictSame(custom(without.at(-1) ?? ''), { securityContext: { runAsUser: 0, runAsGroup: 0 } })
 })
 
 t.test('what K3s uninstalls by itself after a failure keeps its data', async t => {

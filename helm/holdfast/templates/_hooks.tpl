@@ -117,6 +117,39 @@ spec:
       {{- .pod | nindent 6 }}
 {{- end -}}
 
+{{- /* Its pod where files of containerd are changed. Call: include "holdfast.containerdPod" (dict "root" . "component" COMPONENT "account" SERVICE-ACCOUNT
+"pullPolicy" POLICY "args" LIST "mounts" BOOL "cleans" BOOL), where "cleans" has it see the data, and keeps it from nodes with any mirror. */ -}}
+{{- define "holdfast.containerdPod" -}}
+{{- with .root -}}
+serviceAccountName: {{ $.account }}
+{{- include "holdfast.pulledAnywhere" . | nindent 0 }}
+affinity: {{- include "holdfast.apartFromMirrors" $ | nindent 2 }}
+containers:
+  - name: {{ $.component }}
+    image: {{ include "holdfast.image" . }}
+    imagePullPolicy: {{ $.pullPolicy }}
+    args: {{- toYaml $.args | nindent 6 }}
+    {{- if $.mounts }}
+    securityContext: {{- include "holdfast.mounting" . | nindent 6 }}
+    {{- else }}
+    securityContext: {{- include "holdfast.confined" . | nindent 6 }}
+    {{- end }}
+    terminationMessagePolicy: FallbackToLogsOnError
+    resources: {{- toYaml .Values.jobResources | nindent 6 }}
+    volumeMounts:
+      {{- include "holdfast.containerdMounts" $ | nindent 6 }}
+      {{- if $.cleans }}
+      - name: data
+        mountPath: /var/lib/holdfast
+      {{- end }}
+volumes:
+  {{- include "holdfast.containerdVolumes" . | nindent 2 }}
+  {{- if $.cleans }}
+  {{- include "holdfast.dataVolume" . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
 {{- /* The Job that waits for that DaemonSet, and tells node by node. Call: as holdfast.mayWait, with "seconds", "more" (further arguments), "later" (a command for nodes that are off) and,
 where the image may not be everywhere, "running" (holdfast.running), and where it is called otherwise, "account". */ -}}
 {{- define "holdfast.waitJob" -}}

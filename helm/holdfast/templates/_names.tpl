@@ -24,6 +24,11 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: mirror
 {{- end -}}
 
+{{- /* What tells the pods of a release from those of every other, also of one with the same name in another namespace. */ -}}
+{{- define "holdfast.releaseId" -}}
+{{- printf "%s/%s" .Release.Namespace .Release.Name | sha256sum | trunc 16 -}}
+{{- end -}}
+
 {{- /* Of whatever is not a mirror: no selector may take it for one. */ -}}
 {{- define "holdfast.commonLabels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}

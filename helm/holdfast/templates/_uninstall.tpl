@@ -43,12 +43,20 @@ uninstall {{ include "holdfast.containerdOf" . -}}
 {{- with $containerd.namespace }} --containerd.namespace {{ . }}{{ end -}}
 {{- end -}}
 
-{{- /* The affinity that is set, and none to nodes that have a mirror. */ -}}
+{{- /* The affinity that is set, and none to nodes with a mirror of another release, whose files and data those are; with "cleans" nor with one of this release.
+It is one rule: once a pod is gone, the scheduler tries again at once those alone all of whose rules that pod broke.
+Call: include "holdfast.apartFromMirrors" (dict "root" . "cleans" true) */ -}}
 {{- define "holdfast.apartFromMirrors" -}}
-{{- $affinity := deepCopy (default dict .Values.affinity) -}}
+{{- $affinity := deepCopy (default dict .root.Values.affinity) -}}
 {{- $kind := "requiredDuringSchedulingIgnoredDuringExecution" -}}
-{{- $mirrors := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (fromYaml (include "holdfast.selectorLabels" .))) -}}
+{{- $mirrors := dict "matchLabels" (omit (fromYaml (include "holdfast.selectorLabels" .root)) "app.kubernetes.io/instance") -}}
+{{- if not .cleans -}}
+{{- $key := "holdfast/release" -}}
+{{- $isOther := list (dict "key" $key "operator" "Exists") (dict "key" $key "operator" "NotIn" "values" (list (include "holdfast.releaseId" .root))) -}}
+{{- $_ := set $mirrors "matchExpressions" $isOther -}}
+{{- end -}}
+{{- $rule := dict "topologyKey" "kubernetes.io/hostname" "namespaceSelector" dict "labelSelector" $mirrors -}}
 {{- $apart := default dict $affinity.podAntiAffinity -}}
-{{- $_ := set $apart $kind (append (default list (get $apart $kind)) $mirrors) -}}
+{{- $_ := set $apart $kind (append (default list (get $apart $kind)) $rule) -}}
 {{- toYaml (set $affinity "podAntiAffinity" $apart) -}}
 {{- end -}}
