@@ -76,6 +76,21 @@ export const containerdCommands: readonly Command[] = [
     load: () => import('./commands/containerd-uninstall.ts'),
   },
   {
+    name: 'containerd alone',
+    summary: 'take away what fallback auto has behind the mirror',
+    usage: '',
+    words: { min: 0, max: 0 },
+    description:
+      'The mirror is asked, and nobody behind it, from the next pull on and until `holdfast containerd install` is run again: also while a node ' +
+      'with auto still runs. For who goes from auto to a node that may not take away what was mounted, as `helm rollback` does. With ' +
+      'upstream and none there is nothing to do.',
+    options: [],
+    examples: [{ line: 'sudo holdfast containerd alone', does: 'on the machine of that node' }],
+    exitCodes: ['ok', 'usage', 'configInvalid', 'failed'],
+    asks: false,
+    load: () => import('./commands/containerd-alone.ts'),
+  },
+  {
     name: 'containerd status',
     summary: 'show whom containerd asks for each registry',
     usage: '',

@@ -18,6 +18,8 @@ export interface ContainerdSetup {
     readonly write: boolean
   }): Promise<InstallReport>
   uninstall(order: { readonly force: boolean }): Promise<readonly Uninstalled[]>
+  /** Takes away what stands behind the mirror by `auto`, and what would be put there. Those are told. */
+  leaveAlone(): Promise<readonly LeftAlone[]>
   status(): Promise<readonly HostsState[]>
   /** Looks at everything that a pull through the mirror needs. */
   check(order: {
@@ -84,6 +86,13 @@ export interface Uninstalled {
   /** `edited`: it was changed since, and lost the mirror alone. */
   readonly outcome: 'restored' | 'removed' | 'edited' | 'left' | 'refused'
   readonly reason?: string
+}
+
+/** A registry that stands behind the mirror no more. */
+interface LeftAlone {
+  readonly registry: string
+  readonly path: string
+  readonly outcome: 'alone'
 }
 
 /** How one registry is set up. */

@@ -17,6 +17,7 @@ import {
 import { inTurn } from '../adapters/containerd-setup/in-turn.ts'
 import { installHosts } from '../adapters/containerd-setup/install.ts'
 import { embeddedRegistries } from '../adapters/containerd-setup/k3s-embedded.ts'
+import { leaveAlone } from '../adapters/containerd-setup/leave-alone.ts'
 import type { ContainerdPlace } from '../adapters/containerd-setup/locate.ts'
 import { writeRegistriesConf } from '../adapters/containerd-setup/registries-conf.ts'
 import { readStatus } from '../adapters/containerd-setup/status.ts'
@@ -46,6 +47,7 @@ export async function openContainerdSetup(config: Config): Promise<ContainerdSet
     install: order =>
       inTurn(certsDir, async () => install(config, place, await upstreamsOf(), order)),
     uninstall: order => inTurn(certsDir, () => uninstall(place, order)),
+    leaveAlone: () => inTurn(certsDir, () => leaveAlone(certsDir)),
     status: async () => readStatus(certsDir, await namesOf()),
     check: async ({ pull }) => checkContainerd(config, place, await namesOf(), pull),
     async print({ program, registries, fallback = config.containerd.fallback, targets }) {

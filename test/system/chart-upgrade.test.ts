@@ -260,3 +260,34 @@ t.test('a node that is off keeps no pod from being replaced', async t => {
   t.strictSame(await strategyOf(2, { [said]: '50%' }), rolling('50%'))
   t.strictSame(await strategyOf(2, { 'updateStrategy.type': 'OnDelete' }), { type: 'OnDelete' })
 })
+
+t.test('before a rollback from auto what was mounted is taken away, on every node', async t => {
+  const name = 'release-holdfast-leave-auto'
+  const hooksOf = async (values: object) => {
+    const { objects, ...rendering } = await upgrade(t, onCluster, values)
+    const hooks = objects.filter(({ metadata }) => metadata.name.endsWith(name))
+    return { ...rendering, hooks }
+  }
+  for (const fallback of ['none', 'upstream']) {
+    const { hooks, one } = await hooksOf({ fallback, preset: 'k3s' })
+    for (const { metadata } of hooks)
+      t.equal(metadata.annotations?.['helm.sh/hook'], 'pre-rollback')
+    const certsDir = '/var/lib/rancher/k3s/agent/etc/containerd/certs.d'
+    const { containers, tolerations } = one<Templated>('DaemonSet', name).spec.template.spec
+    t.match(containers, [
+      {
+        args: ['containerd', 'alone', '--containerd.certs-dir', certsDir],
+        securityContext: { privileged: true },
+      },
+    ])
+    const mounts = containers[0]?.volumeMounts
+    const certs = mounts?.find(({ mountPath }) => mountPath === certsDir)
+    t.equal(certs?.mountPropagation, 'Bidirectional')
+    t.strictSame(tolerations, [{ operator: 'Exists' }])
+    const wait = ['kubernetes', 'wait', name]
+    t.match(one<Templated>('Job', name).spec.template.spec.containers, [{ args: wait }])
+  }
+  t.strictSame((await hooksOf({})).hooks, [], 'auto mounts anew')
+  const without = await render({ fallback: 'none', 'uninstall.hooks': 'auto' })
+  t.notMatch(without.text, /pre-rollback/, 'no cluster, no hooks')
+})

@@ -10,6 +10,7 @@ import {
   withEntry,
   writeJournal,
 } from '../../../src/adapters/containerd-setup/journal.ts'
+import { leaveAlone } from '../../../src/adapters/containerd-setup/leave-alone.ts'
 import { bindFile, whyUnseen, withoutMount } from '../../../src/adapters/containerd-setup/mounts.ts'
 import { sha256 } from '../../../src/adapters/containerd-setup/registry-directory.ts'
 import {
@@ -111,6 +112,30 @@ t.test('install replaces what is mounted over', async t => {
   t.notOk(isMounted(certsDir))
   t.match(read(certsDir), behind, 'what was mounted before is on the disk now')
   await uninstallHosts({ certsDir, force: false })
+})
+
+t.test('the mirror is left alone, also by a node that goes on with auto', async t => {
+  const certsDir = await furnished('left-alone')
+  await installHosts(order(certsDir))
+  await stand(certsDir)
+  const known = await readMayStand(certsDir, [])
+  t.match(await leaveAlone(certsDir), [{ registry: 'docker.io' }])
+  t.match(read(certsDir), alone)
+  await t.rejects(Promise.all(known.map(putBehind)), 'as it does that looked a moment before')
+  t.notOk(isMounted(certsDir))
+  t.strictSame(await readMayStand(certsDir, []), [])
+  t.match(await readStatus(certsDir, []), [{}, { registry: 'docker.io', fallback: 'none' }])
+  t.strictSame(await leaveAlone(certsDir), [])
+  await installHosts(order(certsDir))
+  await stand(certsDir)
+  t.match(read(certsDir), behind, 'until install runs again')
+  await rm(join(certsDir, '.holdfast/journal.json'))
+  t.match(
+    await leaveAlone(certsDir),
+    [{ registry: 'docker.io' }],
+    'what no journal knows goes, too',
+  )
+  t.notOk(isMounted(certsDir))
 })
 
 t.test('what must not stand is told, to be taken away', async t => {

@@ -55,6 +55,16 @@ t.test('the fallback is that of the configuration, and auto says what it is', as
   t.match(hosts('docker.io'), 'server = "https://registry-1.docker.io"')
 })
 
+t.test('what auto would put behind the mirror is taken away', async t => {
+  const { run, certsDir } = scene(t)
+  await run('install')
+  const files = ['docker.io', 'registry.lab'].map(name => join(certsDir, name, 'hosts.toml'))
+  const out = files.map(file => `alone  ${file}\n`).join('')
+  t.match(await run('alone'), { code: 0, err: '', out })
+  t.match(await run('status'), { out: /docker\.io +installed +none +http:\S+\n/ })
+  t.match(await run('alone'), { code: 0, out: /nothing could stand behind the mirror/ })
+})
+
 t.test('install can demand that containerd reads what is written', async t => {
   const elsewhere = scene(t, 'elsewhere')
   const told = await elsewhere.run('install', '--require-config-path')
