@@ -8,7 +8,7 @@ import { buildImage } from '../system/support/built-image.ts'
 import { render } from '../system/support/chart.ts'
 import { chartVariants } from '../system/support/chart-variants.ts'
 import { foreignKinds } from '../system/support/kubernetes-schemas.ts'
-import { until } from '../system/support/process.ts'
+import { succeeds, until } from '../system/support/process.ts'
 import { runnable } from '../system/support/runnable.ts'
 import { registryName } from '../system/support/world.ts'
 import { startCluster, untilReady } from './support/cluster.ts'
@@ -26,7 +26,7 @@ import {
   untilRolledOut,
 } from './support/release.ts'
 import { requireLab } from './support/requirements.ts'
-import { dataDir, noTraces, tracesOn } from './support/traces.ts'
+import { dataDir, noTraces, registriesBehind, tracesOn } from './support/traces.ts'
 import { imageOf } from './support/upstream.ts'
 
 requireLab()
@@ -86,6 +86,39 @@ t.test('the chart puts a mirror on every node, and takes it away again', async t
     await pull(t, 'v1', ...nodes)
     for (const node of nodes) {
       t.match(await release.holdfast(node, 'tags'), imageOf('app', 'v1'), 'by way of the mirror')
+    }
+  })
+
+  await t.test('it answers on loopback of its node, and who sends the token', async t => {
+    const [first, second] = nodes as [ClusterNode, ClusterNode]
+    t.not(first.proxyMode, second.proxyMode, 'kube-proxy works in another way on each')
+    for (const [node, other] of [
+      [first, second],
+      [second, first],
+    ] as const) {
+      const { podIP } = (await release.podOn(node)).status
+      const hosts = await node.run('cat', join(certsDir, registryName, 'hosts.toml'))
+      const header = `Holdfast-Token: ${/Holdfast-Token = "(.+)"/.exec(hosts)?.[1]}`
+      const ask = (from: ClusterNode, address: string, ...more: readonly string[]) => {
+        const code = ['--silent', '--output', '/dev/null', '--write-out', '%{http_code}']
+        return from.run('curl', ...code, ...more, `http://${address}:5050/v2/`).catch(String)
+      }
+      for (const [from, address] of [
+        [node, '127.0.0.1'],
+        [node, podIP],
+        [other, podIP],
+      ] as const) {
+        t.equal(await ask(from, address), '403', `${from.name} asks ${address}: no token`)
+        t.equal(await ask(from, address, '--header', header), '200', 'with it')
+      }
+      for (const from of [node, other]) {
+        const told = await ask(from, node.address, '--header', header)
+        t.match(told, /: 7\n/, `${from.name}: nobody listens on the address of ${node.name}`)
+      }
+    }
+    for (const node of nodes) {
+      const table = ['nft', 'list', 'table', 'ip', 'kube-proxy']
+      t.equal(await succeeds(node.run(...table)), node.proxyMode === 'nftables', node.name)
     }
   })
 
@@ -170,45 +203,58 @@ t.test('the chart puts a mirror on every node, and takes it away again', async t
     }
   })
 
-  await t.test('it goes, also while a node is off, and tells what to do for that one', async t => {
+  const away = 'it goes, also while a node is off and another one is not heard of'
+  await t.test(`${away}, and tells what to do for these`, async t => {
     const [first, second, third] = nodes as [ClusterNode, ClusterNode, ClusterNode]
     const staying = await startAlways(cluster, first, imageOf('app', 'v1'))
     await staying.started(boundMs)
-    await third.powerOff()
-    await cluster.kubectl(
-      'wait',
-      '--for=condition=Ready=Unknown',
-      `node/${third.name}`,
-      '--timeout=60s',
-    )
-    await release.upgradeOn([first, second], { 'config.resolve.timeoutMs': 900 })
-    const told = await uninstallRelease(cluster)
-    t.match(told, /n1 +done\nn2 +done\nn3 +(is not ready|has no pod yet)/)
-    for (const [index, node] of [first, second].entries()) {
-      t.equal(await filesOf(node), before[index], `certs.d of ${node.name}`)
-      t.strictSame(await tracesOn(node), noTraces, node.name)
+    const untilLost = ({ name }: ClusterNode) => {
+      const isLost = ['--for=condition=Ready=Unknown', `node/${name}`]
+      return cluster.kubectl('wait', ...isLost, '--timeout=60s')
     }
+    await third.powerOff()
+    await untilLost(third)
+    await release.upgradeOn([first, second], { 'config.resolve.timeoutMs': 900 })
+    const path = join(certsDir, registryName, 'hosts.toml')
+    await until('the registry stands behind the mirror', async () =>
+      isDeepStrictEqual(await registriesBehind(second), [path]),
+    )
+    const rejoin = await cluster.cutOff(second)
+    await untilLost(second)
+    const told = await uninstallRelease(cluster)
+    t.match(told, /n1 +done\nn2 +.+\nn3 +(is not ready|has no pod yet)/)
+    t.equal(await filesOf(first), before[0], 'certs.d')
+    t.strictSame(await tracesOn(first), noTraces)
     await t.rejects(cluster.kubectl('get', 'secret', 'holdfast', '--namespace=ship'), /NotFound/)
     const { status } = await cluster.get<PodObject>('pod', staying.name)
     t.match(status.containerStatuses, [{ ready: true, restartCount: 0 }], 'pods go on')
-    await pull(t, 'v3', first, second)
-    const names = await second.ctr('images', 'ls', '--quiet')
-    t.match(names, carried, 'images stay by the name that they came with')
-    t.notMatch(names, spareName)
+    await pull(t, 'v3', first)
 
+    t.equal((await registriesBehind(second)).length, 1, 'on the other one it goes on')
+    await rejoin()
     await third.powerOn()
-    await untilReady(cluster, third)
-    const command = /for node in n3; do .*; done/.exec(told)?.[0] ?? ''
+    for (const node of [second, third]) await untilReady(cluster, node)
+    const command = /for node in n2 n3; do .*; done/.exec(told)?.[0] ?? ''
     await cluster.shell(command)
     // What is being taken away may go between two looks at it.
-    const files = () => filesOf(third).catch(String)
-    const isAsBefore = async () =>
-      (await files()) === before[0] && isDeepStrictEqual(await tracesOn(third), noTraces)
-    await until('it is as it was', isAsBefore, 60_000).catch(async error => {
-      const said = await cluster.shell('kubectl get pods -o name | xargs -rn1 kubectl logs')
-      throw new Error(`${said}\n${JSON.stringify(await tracesOn(third))}`, { cause: error })
-    })
-    await pull(t, 'v4', third)
+    const files = (node: ClusterNode) => filesOf(node).catch(String)
+    const [asFirst, asSecond] = before
+    for (const [node, files0] of [
+      [second, asSecond],
+      [third, asFirst],
+    ] as const) {
+      const isAsBefore = async () =>
+        (await files(node)) === files0 && isDeepStrictEqual(await tracesOn(node), noTraces)
+      await until(`${node.name} is as it was`, isAsBefore, 60_000).catch(async error => {
+        const said = await cluster.shell('kubectl get pods -o name | xargs -rn1 kubectl logs')
+        throw new Error(`${said}\n${JSON.stringify(await tracesOn(node))}`, { cause: error })
+      })
+      t.same(await registriesBehind(node), [])
+      const names = await node.ctr('images', 'ls', '--quiet')
+      t.match(names, carried, 'images stay by the name that they came with')
+      t.notMatch(names, spareName)
+    }
+    await pull(t, 'v4', second, third)
     await staying.remove()
   })
 

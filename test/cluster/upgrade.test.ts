@@ -6,9 +6,11 @@ import { until } from '../system/support/process.ts'
 import { runnable } from '../system/support/runnable.ts'
 import { startCluster } from './support/cluster.ts'
 import { runAlways, streamAlways } from './support/cluster-pods.ts'
+import type { ClusterNode } from './support/node.ts'
 import { certsDir } from './support/node-config.ts'
-import { healthPort, installRelease, rollbackRelease } from './support/release.ts'
+import { healthPort, installRelease, rollbackRelease, untilRolledOut } from './support/release.ts'
 import { requireLab } from './support/requirements.ts'
+import { registriesBehind } from './support/traces.ts'
 import { imageOf } from './support/upstream.ts'
 
 requireLab()
@@ -17,7 +19,7 @@ requireLab()
 const boundMs = 60_000
 
 t.test('while pods start all the time', async t => {
-  const cluster = await startCluster(t, { nodes: ['2.1', '1.7'], proxyMode: 'nftables' })
+  const cluster = await startCluster(t, { nodes: ['2.1', '1.7'] })
   const { nodes, upstream, dir } = cluster
   const [first, second] = nodes
   if (first === undefined || second === undefined) throw new Error('two nodes are wanted')
@@ -34,6 +36,7 @@ t.test('while pods start all the time', async t => {
   const release = await installRelease(cluster, {
     'image.repository': repository,
     'image.tag': '1',
+    fallback: 'none',
     'secondPath.enabled': true,
     affinity: {
       nodeAffinity: {
@@ -55,11 +58,13 @@ t.test('while pods start all the time', async t => {
     upstream.freeze()
     await release.upgrade({ 'image.tag': '3' })
   }
-  for (const [what, change, tag] of [
-    ['upgraded', () => release.upgrade({ 'image.tag': '2' }), '2'],
-    ['rolled back', () => rollbackRelease(cluster), '1'],
-    ['upgraded while the registry is frozen', upgradeOffline, '3'],
-  ] as const) {
+  const changes = [
+    ['upgraded to auto', () => release.upgrade({ 'image.tag': '2', fallback: 'auto' }), '2', 1],
+    ['rolled back to none', () => rollbackRelease(cluster, 1), '1', 0],
+    ['rolled back to auto', () => rollbackRelease(cluster, 2), '2', 1],
+    ['upgraded while the registry is frozen', upgradeOffline, '3', 0],
+  ] as const
+  for (const [what, change, tag, mounted] of changes) {
     await t.test(`it is ${what}, and no pod waits for long`, async t => {
       const stream = streamAlways(cluster, nodes, app, 2 * boundMs)
       await change()
@@ -76,34 +81,43 @@ t.test('while pods start all the time', async t => {
         t.match(container?.image, `${repository}:${tag}`)
       }
       t.same(await ids(), before, 'each node stays who it is')
+      for (const node of nodes) {
+        const says = async () => (await registriesBehind(node)).length === mounted
+        await until(`${node.name} has ${mounted || 'nobody'} behind the mirror`, says)
+      }
       await upstream.restore()
     })
   }
 
-  await t.test(
-    'the mirror of a node is away: that of the other one is asked, and it counts',
-    async t => {
-      const metric = 'holdfast_mirror_target_requests_total'
-      const counted = async () => {
-        const { status } = await release.podOn(second)
-        const text = await second.run('curl', '-s', `http://${status.podIP}:${healthPort}/metrics`)
-        const lines = text.split('\n').filter(line => line.startsWith(metric))
-        return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
-      }
-      // While its own was replaced by the last upgrade, the first node may have asked here, too.
-      const before = await counted()
-      await cluster.kubectl('label', 'node', first.name, 'test/mirror=away')
+  const metric = 'holdfast_mirror_target_requests_total'
+  const counted = async (node: ClusterNode) => {
+    const { status } = await release.podOn(node)
+    const text = await node.run('curl', '-s', `http://${status.podIP}:${healthPort}/metrics`)
+    const lines = text.split('\n').filter(line => line.startsWith(metric))
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
+  }
+  for (const [node, other] of [
+    [first, second],
+    [second, first],
+  ] as const) {
+    const what = `the mirror of a node is away (${node.proxyMode}): that of the other one is asked, and it counts`
+    await t.test(what, async t => {
+      // While its own was replaced by the last upgrade, the node may have asked there, too.
+      const before = await counted(other)
+      await cluster.kubectl('label', 'node', node.name, 'test/mirror=away')
       await until('the mirror is gone', () =>
-        release.podOn(first).then(
+        release.podOn(node).then(
           () => false,
           () => true,
         ),
       )
       upstream.freeze()
-      const pod = await runAlways(cluster, first, app, boundMs)
+      const pod = await runAlways(cluster, node, app, boundMs)
       t.equal(pod.digest, digest, `${Math.round(pod.tookMs)} ms`)
-      t.ok((await counted()) > before)
+      t.ok((await counted(other)) > before)
       await upstream.restore()
-    },
-  )
+      await cluster.kubectl('label', 'node', node.name, 'test/mirror-')
+      await untilRolledOut(cluster)
+    })
+  }
 })

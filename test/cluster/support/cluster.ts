@@ -8,10 +8,10 @@ import { run, succeeds, until } from '../../system/support/process.ts'
 import { type ContainerdVersion, chartTools } from '../../system/support/requirements.ts'
 import { runnable } from '../../system/support/runnable.ts'
 import { registryName } from '../../system/support/world.ts'
-import { startControlPlane } from './control-plane.ts'
+import { apiServerPort, startControlPlane } from './control-plane.ts'
 import { layClusterNetwork } from './network.ts'
 import { type ClusterNode, nodeName, startClusterNode } from './node.ts'
-import { certsDir, type ProxyMode, pauseImage } from './node-config.ts'
+import { certsDir, type ProxyMode, pauseImage, proxyModes } from './node-config.ts'
 import { makePki } from './pki.ts'
 import { labTools } from './requirements.ts'
 import { type ClusterUpstream, startClusterUpstream } from './upstream.ts'
@@ -31,6 +31,8 @@ export interface Cluster {
   apply(...objects: readonly object[]): Promise<void>
   /** Has the API server judge objects as it would when they were applied; what it would make of each. */
   dryRun(...objects: readonly object[]): Promise<string>
+  /** The API server hears nothing of a node any more, which goes on; the result ends that. */
+  cutOff(node: ClusterNode): Promise<() => Promise<void>>
   /** Adds one, which is ready when this resolves. */
   addNode(containerd: ContainerdVersion): Promise<ClusterNode>
 }
@@ -39,7 +41,6 @@ export interface Cluster {
 export interface ClusterOptions {
   /** The containerd of each node. */
   readonly nodes?: readonly ContainerdVersion[]
-  readonly proxyMode?: ProxyMode
 }
 
 /** As many as a network has room for. */
@@ -59,7 +60,7 @@ export async function pointAt(node: ClusterNode, url: string, mirror = url): Pro
 /** Starts a cluster that ends with the test. Resolves when its nodes are ready. */
 export async function startCluster(
   t: Pick<Test, 'teardown'>,
-  { nodes: versions = ['2.1', '1.7'], proxyMode = 'iptables' }: ClusterOptions = {},
+  { nodes: versions = ['2.1', '1.7'] }: ClusterOptions = {},
 ): Promise<Cluster> {
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-cluster-'))
   const ends = new AsyncDisposableStack()
@@ -76,7 +77,7 @@ export async function startCluster(
   const pause = join(dir, 'pause.tar')
   await writeArchive(pause, pauseImage, makeImage(runnable('pause')))
 
-  const access = await pki.kubeconfig('admin', 'https://127.0.0.1:6443')
+  const access = await pki.kubeconfig('admin', `https://127.0.0.1:${apiServerPort}`)
   const path = `${dirname(labTools.kubectl)}:${process.env['PATH']}`
   const home = { ...process.env, PATH: path, KUBECONFIG: access, HOME: dir }
   const inHub = (...words: readonly string[]) => {
@@ -103,9 +104,18 @@ export async function startCluster(
       JSON.parse(await kubectl('get', ...words, '--output=json')) as T,
     apply: async (...items) => void (await apply(items)),
     dryRun: (...items) => apply(items, '--dry-run=server'),
+    async cutOff({ address }) {
+      await network.drop(apiServerPort, address)
+      return async () => {
+        if ((await network.undrop(apiServerPort, address)) === 0)
+          throw new Error('nothing was cut off')
+      }
+    },
     async addNode(containerd) {
       const index = nodes.length + 1
       const place = await network.plug(index)
+      // In turn: what is seen on two nodes is seen in both modes.
+      const proxyMode = proxyModes[nodes.length % proxyModes.length] as ProxyMode
       const parts = { index, containerd, proxyMode, place, hub, pki }
       const node = await startClusterNode(join(dir, nodeName(index)), parts)
       ends.defer(() => node.powerOff())

@@ -12,11 +12,13 @@ export interface ControlPlane {
   stop(): Promise<void>
 }
 
+/** Where everybody reaches the API server, by the address of the hub. */
+export const apiServerPort = 6443
 const etcdAddress = 'http://127.0.0.1:2379'
 
 /** Starts it, and resolves when all of it does its work. Only etcd keeps files, below `dir`. */
 export async function startControlPlane(dir: string, hub: Place, pki: Pki): Promise<ControlPlane> {
-  const server = 'https://127.0.0.1:6443'
+  const server = `https://127.0.0.1:${apiServerPort}`
   const kubeconfig = async (user: string) => `--kubeconfig=${await pki.kubeconfig(user, server)}`
   const running = new Map<string, Running>()
   const begin = (name: string, ...words: readonly string[]) => {
@@ -77,7 +79,7 @@ const etcdFlags = (dir: string): readonly string[] => [
 
 const apiServerFlags = (address: string, pki: Pki): readonly string[] => [
   `--etcd-servers=${etcdAddress}`,
-  '--secure-port=6443',
+  `--secure-port=${apiServerPort}`,
   `--advertise-address=${address}`,
   `--service-cluster-ip-range=${serviceNetwork}`,
   `--tls-cert-file=${pki.path('apiserver.crt')}`,

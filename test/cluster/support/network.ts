@@ -6,10 +6,10 @@ export interface ClusterNetwork {
   readonly hub: Place
   /** Plugs in one more node. */
   plug(index: number): Promise<Place>
-  /** Packets of nodes and pods to a port of the hub vanish, without a word. */
-  drop(port: number): Promise<void>
+  /** Packets of nodes and pods, or of one address, to a port of the hub vanish, without a word. */
+  drop(port: number, from?: string): Promise<void>
   /** They pass again; how many had vanished. */
-  undrop(port: number): Promise<number>
+  undrop(port: number, from?: string): Promise<number>
   /** Counts what a port of the hub sends to nodes and pods from now on; the result reads that, in bytes. */
   meter(port: number): Promise<() => Promise<number>>
   close(): Promise<void>
@@ -53,7 +53,9 @@ export async function layClusterNetwork(): Promise<ClusterNetwork> {
   const inHub = (...words: readonly string[]) => run('ip', ['-n', hub, ...words])
   const filter = (...rule: readonly string[]) =>
     run('nsenter', [`--net=/run/netns/${hub}`, '--', 'iptables', ...rule])
-  const ruleOf = (port: number) => ['INPUT', '-p', 'tcp', '--dport', `${port}`, '-j', 'DROP']
+  // The hub's own way to it is loopback: it goes on.
+  const ruleOf = (port: number, from = '0.0.0.0/0') =>
+    ['INPUT', '-p', 'tcp', '-s', from, '--dport', `${port}`, '-j', 'DROP', '-i', 'switch'] as const
 
   await add(hub)
   await inHub('link', 'add', 'switch', 'type', 'bridge')
@@ -80,9 +82,8 @@ export async function layClusterNetwork(): Promise<ClusterNetwork> {
       }
       return place(namespace, addressOf(index))
     },
-    async drop(port) {
-      // The hub's own way to it is loopback: it goes on.
-      await filter('-I', ...ruleOf(port), '-i', 'switch')
+    async drop(port, from) {
+      await filter('-I', ...ruleOf(port, from))
     },
     async meter(port) {
       await filter('-A', 'OUTPUT', '-p', 'tcp', '--sport', `${port}`, '-o', 'switch')
@@ -92,10 +93,10 @@ export async function layClusterNetwork(): Promise<ClusterNetwork> {
         return Number(line?.trim().split(/\s+/)[1])
       }
     },
-    async undrop(port) {
+    async undrop(port, from) {
       const rules = await filter('-L', 'INPUT', '-v', '-x', '-n')
       const line = rules.split('\n').find(rule => rule.includes(`dpt:${port}`))
-      await filter('-D', ...ruleOf(port), '-i', 'switch')
+      await filter('-D', ...ruleOf(port, from))
       return Number(line?.trim().split(/\s+/)[0] ?? 0)
     },
     async close() {

@@ -2,7 +2,8 @@ import { podNetwork, podNetworkOf } from './network.ts'
 import type { Pki } from './pki.ts'
 
 /** How kube-proxy makes services: with `iptables` a NodePort is on loopback, too. */
-export type ProxyMode = 'iptables' | 'nftables'
+export const proxyModes = ['iptables', 'nftables'] as const
+export type ProxyMode = (typeof proxyModes)[number]
 
 /** What the kubelet makes sandboxes of; every node has it from the start, as real ones do. */
 export const pauseImage = 'registry.lab/pause:1'

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type Running, run, start, succeeds, until } from '../../system/support/process.ts'
 import { type ContainerdVersion, cacheDir } from '../../system/support/requirements.ts'
+import { apiServerPort } from './control-plane.ts'
 import type { Place } from './network.ts'
 import {
   cniConfig,
@@ -18,6 +19,7 @@ import { labTools } from './requirements.ts'
 export interface ClusterNode {
   readonly name: string
   readonly containerd: ContainerdVersion
+  readonly proxyMode: ProxyMode
   readonly address: string
   /** Prefix of a command that is to run outside it, in its network. */
   readonly inNetwork: readonly string[]
@@ -51,7 +53,7 @@ export const nodeName = (index: number): string => `n${index}`
 
 /** Makes a node whose disk lies in `dir`, and switches it on. Resolves when its containerd answers. */
 export async function startClusterNode(dir: string, parts: NodeParts): Promise<ClusterNode> {
-  const { index, containerd, place } = parts
+  const { index, containerd, proxyMode, place } = parts
   const name = nodeName(index)
   await configure(dir, name, parts)
   const bin = join(cacheDir, 'bin', containerd)
@@ -66,6 +68,7 @@ export async function startClusterNode(dir: string, parts: NodeParts): Promise<C
   const node: ClusterNode = {
     name,
     containerd,
+    proxyMode,
     address: place.address,
     inNetwork: place.within,
     run: inside,
@@ -109,7 +112,7 @@ async function configure(
   { index, containerd, proxyMode, place, hub, pki }: NodeParts,
 ): Promise<void> {
   await mkdir(dir, { recursive: true })
-  const server = `https://${hub.address}:6443`
+  const server = `https://${hub.address}:${apiServerPort}`
   const write = (file: string, content: string | object) =>
     writeFile(join(dir, file), typeof content === 'string' ? content : JSON.stringify(content))
   const proxyAccess = await pki.kubeconfig('system:kube-proxy', server)

@@ -133,8 +133,9 @@ export async function runCronJob({ kubectl }: Cluster, cronJob: string): Promise
   return log()
 }
 
-export async function rollbackRelease(cluster: Cluster): Promise<void> {
-  await cluster.helm('rollback', name, ...inNamespace, '--wait', '--timeout', '120s')
+export async function rollbackRelease(cluster: Cluster, revision: number): Promise<void> {
+  const to = [name, `${revision}`, ...inNamespace]
+  await cluster.helm('rollback', ...to, '--wait', '--timeout', '120s')
   await untilRolledOut(cluster)
 }
 

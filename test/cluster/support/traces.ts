@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import type { ClusterNode } from './node.ts'
-import { pauseImage } from './node-config.ts'
+import { certsDir, pauseImage } from './node-config.ts'
 
 /** Where the chart has the data of a node. */
 export const dataDir = '/var/lib/holdfast'
@@ -38,4 +38,11 @@ export async function tracesOn(node: ClusterNode): Promise<Traces> {
     pinned: having('io.cri-containerd.pinned', pause),
     data: await readdir(node.path(dataDir)).catch(() => []),
   }
+}
+
+/** Files of containerd over which the running mirror has mounted those with a registry behind it. */
+export async function registriesBehind(node: ClusterNode): Promise<readonly string[]> {
+  const mounts = await node.run('cat', '/proc/mounts')
+  const paths = mounts.split('\n').map(line => line.split(' ')[1] ?? '')
+  return paths.filter(path => path.startsWith(`${certsDir}/`))
 }
