@@ -28,9 +28,15 @@ export async function judgeMirror(mirror: MirrorAccess): Promise<Finding> {
     return { id, level: 'fault', what: `another program answers at ${mirror.url}`, fix }
   } catch (error) {
     const what = `nobody answers at ${mirror.url} (${codeOf(error) ?? 'timeout'})`
-    return { id, level: 'fault', what, fix: 'start Holdfast: holdfast serve' }
+    return { id, level: 'fault', what, fix: cureOfSilence() }
   }
 }
+
+/** In a pod nothing is started by hand. */
+const cureOfSilence = (): string =>
+  process.env['KUBERNETES_SERVICE_HOST'] === undefined
+    ? 'start Holdfast: holdfast serve'
+    : "see what this node's pod lacks: kubectl --namespace NAMESPACE describe pods --selector app.kubernetes.io/component=mirror; its containers `install` and `holdfast` have logs"
 
 function askSource(url: URL, token: string | undefined): Promise<string | undefined> {
   return new Promise((resolve, reject) => {

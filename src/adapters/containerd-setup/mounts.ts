@@ -109,16 +109,27 @@ export async function unbind(path: string): Promise<void> {
 /** Often enough: who mounts again in between looks every few seconds. */
 const mostTries = 5
 
-/** Does something to a file that a mount forbids, while the running node may mount over it at any moment. */
+/**
+ * Does something to a file that a mount forbids, while the running node may mount over it at any moment. Throws `HoldfastError` where it stays
+ * mounted, as where its directory stands at a second place that is not seen from here: what is to be done comes first, and has not begun.
+ */
 export async function withoutMount<T>(path: string, work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     await unbind(path)
     try {
       return await work()
     } catch (error) {
-      if (codeOf(error) !== 'EBUSY' || tries === mostTries) throw error
+      if (codeOf(error) !== 'EBUSY') throw error
+      if (tries === mostTries) throw stillMounted(path, error)
     }
   }
+}
+
+function stillMounted(path: string, cause: unknown): HoldfastError {
+  const what = `${path}: a file of fallback auto stays mounted on it, maybe where its directory stands a second time`
+  const cure =
+    "stop Holdfast, unmount on the machine itself what `findmnt -n -o TARGET | grep 'hosts.toml$'` lists there, and run this again"
+  return new HoldfastError('config-invalid', `${what}. Nothing is lost: ${cure}`, cause)
 }
 
 /** Why containerd would not see what is mounted under a directory; absent: it does. */

@@ -37,13 +37,17 @@ export const run: RunCommand = async context => {
   }
   const away = undone.filter(({ isReady }) => !isReady).map(({ node }) => node)
   print(context, shown, () => [
-    ...columns(nodes.map(({ node, state }) => [node, state ?? 'done'])),
+    ...columns(nodes.flatMap(rowsOf)),
     ...(failure === undefined ? [] : [`since then Kubernetes cannot be asked: ${failure}`]),
     ...(away.length === 0 ? [] : [`not ready, and nothing done there: ${away.join(', ')}`]),
     ...(command === undefined ? [] : [tellWhen(undone), `  ${command}`]),
   ])
   return isWhole ? 'ok' : 'failed'
 }
+
+/** Pods say several things, a line each. */
+const rowsOf = ({ node, state = 'done' }: NodeWork): readonly string[][] =>
+  state.split('\n').map((line, at) => [at === 0 ? node : '', line])
 
 const readSomeTime = (option: string, text: string): number =>
   readDuration(option, text, { atLeastMs: 1 })

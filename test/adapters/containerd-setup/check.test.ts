@@ -179,7 +179,15 @@ t.test('a mirror, another program and nobody are told apart', async t => {
   t.match(taken, [{ id: 'port:admin.listen', what: /in use by another program/ }])
   await new Promise(resolve => server.close(resolve))
   t.strictSame(await judgePorts([at]), [])
-  t.match(await judgeMirror(mirror), { level: 'fault', what: /ECONNREFUSED/ })
+  t.match(await judgeMirror(mirror), {
+    level: 'fault',
+    what: /ECONNREFUSED/,
+    fix: /holdfast serve$/,
+  })
+  t.intercept(process, 'env', {
+    value: { ...process.env, KUBERNETES_SERVICE_HOST: '10.43.0.1' },
+  })
+  t.match(await judgeMirror(mirror), { fix: /kubectl .* describe pods/ }, 'in a pod')
 })
 
 t.test('a containerd tells its version and what it runs with', async t => {

@@ -218,6 +218,19 @@ t.test('a mount that comes in between is taken away again', async t => {
   t.equal(read(certsDir), 'new\n')
 })
 
+t.test('a mount that stays is told with what to do', async t => {
+  const certsDir = await furnished('stays')
+  await installHosts(order(certsDir))
+  const path = join(certsDir, 'docker.io/hosts.toml')
+  const mounting = withoutMount(path, async () => {
+    await stand(certsDir)
+    await writeWhole(path, 'new\n', 0o644)
+  })
+  await t.rejects(mounting, { code: 'config-invalid', message: /stays mounted.*Nothing is lost/ })
+  await uninstallHosts({ certsDir, force: false })
+  t.match(read(certsDir), '# mine')
+})
+
 t.test('what others changed below a mount is not lost', async t => {
   const certsDir = await furnished('below')
   await installHosts(order(certsDir))

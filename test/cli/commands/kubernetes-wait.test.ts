@@ -49,6 +49,21 @@ async function scene(
   return { run, asked }
 }
 
+t.test('what a pod says in several lines is told in as many', async t => {
+  const said = 'ok       containerd 2.1\nfault    nobody answers\n         → see its pod\n'
+  const { run } = await scene(
+    t,
+    [node('galley', 'True')],
+    [[pod('galley', { state: ended(8, said) })]],
+  )
+  const { code, out } = await run('--give-up-after', '1ms')
+  t.equal(code, 6)
+  t.equal(
+    out.trimEnd(),
+    'galley  ok       containerd 2.1\n        fault    nobody answers\n                 → see its pod',
+  )
+})
+
 t.test('it ends once the work is done on every node that is ready', async t => {
   const nodes = [
     ...[node('galley', 'True'), node('bridge', 'True')],
