@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
 import { chartDirectory, render } from './support/chart.ts'
-import { configOf } from './support/chart-objects.ts'
+import { configOf, podsOf } from './support/chart-objects.ts'
 import { requireSystem } from './support/requirements.ts'
 
 requireSystem()
@@ -66,4 +66,43 @@ t.test('what says the same as the chart, or does no harm, is taken', async t => 
   t.match(configOf(await render({ config, paths, fallback: 'none' })), config)
   const beside = { dropFolder: { path: '/var/lib/holdfast/drop' } }
   t.match(configOf(await render({ config: beside })), beside, 'beside the data')
+})
+
+const withCa = (volume: object, fallback: string, tls: object) => ({
+  fallback,
+  config: { upstreams: { 'priv.lab': { tls } } },
+  warm: { enabled: true, images: ['redis:7'] },
+  extraVolumes: [{ name: 'lab', ...volume }],
+  extraVolumeMounts: [{ name: 'lab', mountPath: '/etc/holdfast/lab', readOnly: true }],
+})
+const caFile = '/etc/holdfast/lab/ca.pem'
+const configMap = { name: 'priv-lab-ca' }
+
+t.test('whatever reads the configuration has the files of extraVolumes', async t => {
+  const rendering = await render(withCa({ configMap }, 'none', { caFile }))
+  const reading = [...podsOf(rendering).values()].flatMap(pod =>
+    [...(pod.initContainers ?? []), ...pod.containers]
+      .filter(({ volumeMounts }) => volumeMounts?.some(({ name }) => name === 'config'))
+      .map(container => ({ pod, container })),
+  )
+  const names = reading.map(({ container }) => container.name)
+  t.strictSame(names.toSorted(), ['check', 'holdfast', 'install', 'warm'])
+  for (const { pod, container } of reading) {
+    const isLab = ({ name }: { readonly name: string }) => name === 'lab'
+    const mount = { name: 'lab', mountPath: '/etc/holdfast/lab', readOnly: true }
+    t.strictSame(container.volumeMounts.filter(isLab), [mount], container.name)
+    t.strictSame(pod.volumes.filter(isLab), [{ name: 'lab', configMap }], container.name)
+  }
+})
+
+t.test('what containerd reads as well has to lie on the node', async t => {
+  for (const fallback of ['auto', 'upstream']) {
+    const said = /priv\.lab\.tls\.caFile: with fallback \w+ containerd reads .*ca\.pem on the node/
+    t.match(await refused(withCa({ configMap }, fallback, { caFile })), said, fallback)
+    const elsewhere = { hostPath: { path: '/srv/lab' } }
+    t.match(await refused(withCa(elsewhere, fallback, { caFile })), said, 'of another path')
+    const same = { hostPath: { path: '/etc/holdfast/lab/' } }
+    t.ok(await render(withCa(same, fallback, { caFile })), 'of the same path')
+    t.ok(await render(withCa({ configMap }, fallback, { caFile: '/ca.pem' })), 'not by a mount')
+  }
 })

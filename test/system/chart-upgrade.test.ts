@@ -128,6 +128,7 @@ t.test('before an upgrade the new image judges the new configuration', async t =
   const hooksOf = (rendering: Rendering) =>
     rendering.objects.filter(({ metadata }) => metadata.name === name)
   const secret = { [`${inShip}/secrets/release-holdfast`]: held }
+  const lab = { name: 'lab', mountPath: '/lab', readOnly: true }
   const rendering = await upgrade(
     t,
     { ...onCluster, ...secret },
@@ -135,6 +136,8 @@ t.test('before an upgrade the new image judges the new configuration', async t =
       'config.mode': 'offline',
       'upgrade.pullSeconds': 77,
       'nodeSelector.pool': 'deck',
+      extraVolumes: [{ name: 'lab', emptyDir: {} }],
+      extraVolumeMounts: [lab],
     },
   )
   const [config, job] = hooksOf(rendering) as [KubernetesObject, KubernetesObject & Templated]
@@ -163,6 +166,14 @@ t.test('before an upgrade the new image judges the new configuration', async t =
     mounts.map(({ name }) => name),
     ['containerd-socket', 'containerd-certs'],
     'it may look at the data',
+  )
+  t.match(
+    pod.containers[0]?.volumeMounts.find(({ name }) => name === 'lab'),
+    lab,
+  )
+  t.match(
+    pod.volumes.find(({ name }) => name === 'lab'),
+    { emptyDir: {} },
   )
   t.strictSame(hooksOf(await upgrade(t, onCluster)), [], 'there is no Secret yet')
   t.strictSame(hooksOf(await render()), [])
@@ -195,6 +206,39 @@ t.test('a Secret that is named has to be there, with its keys', async t => {
   )
   await refused([mine, secret('hub')], /hub .* has no key \.dockerconfigjson/)
   t.ok(await upgrade(t, secrets(mine, secret('hub', '.dockerconfigjson')), values))
+})
+
+t.test('a ConfigMap or Secret of extraVolumes has to be there, unless it is optional', async t => {
+  const values = (isOptional: boolean) => ({
+    extraVolumes: [
+      { name: 'ca', configMap: { name: 'priv-lab-ca', optional: isOptional } },
+      { name: 'password', secret: { secretName: 'priv-lab', optional: isOptional } },
+    ],
+  })
+  const list = (name: string) => ({ kind: 'List', items: [{ metadata: { name } }] })
+  const there = (configMap: string, secret: string) => ({
+    [`${inShip}/configmaps`]: list(configMap),
+    [`${inShip}/secrets`]: list(secret),
+  })
+  const refused = (objects: Readonly<Record<string, object>>, said: RegExp) =>
+    t.rejects(upgrade(t, objects, values(false)), said)
+  await refused(there('a', 'priv-lab'), /there is no ConfigMap priv-lab-ca in the namespace ship/)
+  await refused(there('priv-lab-ca', 'a'), /there is no Secret priv-lab in the namespace ship/)
+  t.ok(await upgrade(t, there('priv-lab-ca', 'priv-lab'), values(false)))
+  t.ok(await upgrade(t, there('a', 'a'), values(true)))
+})
+
+t.test('a priority class has to be there', async t => {
+  const items = [{ metadata: { name: 'ours' } }]
+  const classes = {
+    '/apis/scheduling.k8s.io/v1/priorityclasses': { kind: 'PriorityClassList', items },
+  }
+  const nope = { priorityClassName: 'nope' }
+  await t.rejects(upgrade(t, classes, nope), /there is no PriorityClass nope: make it first/)
+  for (const priorityClassName of ['ours', 'system-node-critical', 'system-cluster-critical']) {
+    t.ok(await upgrade(t, classes, { priorityClassName }), priorityClassName)
+  }
+  t.ok(await render(nope), 'without a cluster nobody knows')
 })
 
 t.test('the Secret of the chart stays part of it, so that helm rollback finds it', async t => {

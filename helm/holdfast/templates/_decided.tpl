@@ -54,3 +54,24 @@ Call: include "holdfast.refuse-decided" (dict "root" . "given" GIVEN "made" MADE
 {{- fail (printf "config contradicts the chart:\n  %s\n" (join "\n  " $faults)) -}}
 {{- end -}}
 {{- end -}}
+
+{{- /* Fails where hosts.toml would name a file that containerd does not find: with a registry behind the mirror it reads the files of config.upstreams.*.tls by
+the same paths on the node, and pulls nothing through the mirror either where one is missing. */ -}}
+{{- define "holdfast.refuse-unseen" -}}
+{{- $config := fromYaml (include "holdfast.config" .) -}}
+{{- $seen := dict -}}
+{{- range .Values.extraVolumes -}}
+{{- $_ := set $seen .name (default "" (default dict .hostPath).path) -}}
+{{- end -}}
+{{- if ne $config.containerd.fallback "none" -}}
+{{- range $registry, $upstream := $config.upstreams -}}
+{{- range $key, $file := pick (default dict (default dict $upstream).tls) "caFile" "certFile" "keyFile" -}}
+{{- range $.Values.extraVolumeMounts -}}
+{{- if and (hasPrefix (printf "%s/" (clean .mountPath)) (clean $file)) (ne (clean .mountPath) (clean (default "" (get $seen .name)))) -}}
+{{- fail (printf "config.upstreams.%s.tls.%s: with fallback %s containerd reads %s on the node, too: set fallback to none, or put it there and have %s mounted by a hostPath with the same path (docs/kubernetes.md, Secrets)" $registry $key $config.containerd.fallback $file .mountPath) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

@@ -68,16 +68,37 @@ app.kubernetes.io/component: mirror
 {{- printf "%s-mesh" (include "holdfast.fullname" .) -}}
 {{- end -}}
 
-{{- /* Fails where the cluster lacks a Secret that is named, or a key of it: a pod would wait for it, and its node have no mirror. */ -}}
-{{- define "holdfast.named-secrets" -}}
-{{- $wanted := dict -}}
-{{- with .Values.secret.existing -}}{{- $_ := set $wanted . (list "mesh.keys" "admin.tokens" "mirror.token") -}}{{- end -}}
-{{- range .Values.upstreamSecrets -}}{{- $_ := set $wanted . (list ".dockerconfigjson") -}}{{- end -}}
-{{- if $wanted -}}
-{{- $asked := lookup "v1" "Secret" .Release.Namespace "" -}}
+{{- /* Fails where the cluster lacks what values name: pods would wait for it, or never be made, and their nodes have no mirror. */ -}}
+{{- define "holdfast.named" -}}
+{{- $secrets := dict -}}
+{{- $configMaps := dict -}}
+{{- range .Values.extraVolumes -}}
+{{- with .secret -}}{{- if not .optional -}}{{- $_ := set $secrets .secretName list -}}{{- end -}}{{- end -}}
+{{- with .configMap -}}{{- if not .optional -}}{{- $_ := set $configMaps .name list -}}{{- end -}}{{- end -}}
+{{- end -}}
+{{- with .Values.secret.existing -}}{{- $_ := set $secrets . (list "mesh.keys" "admin.tokens" "mirror.token") -}}{{- end -}}
+{{- range .Values.upstreamSecrets -}}{{- $_ := set $secrets . (list ".dockerconfigjson") -}}{{- end -}}
+{{- include "holdfast.require" (dict "kind" "Secret" "namespace" .Release.Namespace "wanted" $secrets "doc" "Secrets") -}}
+{{- include "holdfast.require" (dict "kind" "ConfigMap" "namespace" .Release.Namespace "wanted" $configMaps "doc" "Secrets") -}}
+{{- $class := .Values.priorityClassName -}}
+{{- /* Those of Kubernetes itself are always there. */ -}}
+{{- if and $class (not (has $class (list "system-node-critical" "system-cluster-critical"))) -}}
+{{- include "holdfast.require" (dict "api" "scheduling.k8s.io/v1" "kind" "PriorityClass" "wanted" (dict $class list) "doc" "What a pod is") -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Fails where the cluster lacks one of these objects, or a key of its data. Call: include "holdfast.require" (dict "kind" KIND "namespace" NAMESPACE
+"wanted" WANTED "doc" SECTION), where WANTED is the keys by the name; with "api", and without namespace, for kinds that have these. */ -}}
+{{- define "holdfast.require" -}}
+{{- if .wanted -}}
+{{- $kind := .kind -}}
+{{- $where := "" -}}
+{{- with .namespace -}}{{- $where = printf " in the namespace %s" . -}}{{- end -}}
+{{- $doc := printf "docs/kubernetes.md, %s" .doc -}}
+{{- $asked := lookup (default "v1" .api) $kind (default "" .namespace) "" -}}
 {{- /* Without a cluster there is no list, not an empty one. */ -}}
 {{- if hasKey $asked "items" -}}
-{{- range $name, $keys := $wanted -}}
+{{- range $name, $keys := .wanted -}}
 {{- $data := dict -}}
 {{- $isThere := false -}}
 {{- range $asked.items -}}
@@ -87,11 +108,11 @@ app.kubernetes.io/component: mirror
 {{- end -}}
 {{- end -}}
 {{- if not $isThere -}}
-{{- fail (printf "there is no Secret %s in the namespace %s: make it first (docs/kubernetes.md, Secrets)" $name $.Release.Namespace) -}}
+{{- fail (printf "there is no %s %s%s: make it first (%s)" $kind $name $where $doc) -}}
 {{- end -}}
 {{- range $keys -}}
 {{- if not (get $data .) -}}
-{{- fail (printf "the Secret %s in the namespace %s has no key %s (docs/kubernetes.md, Secrets)" $name $.Release.Namespace .) -}}
+{{- fail (printf "the %s %s%s has no key %s (%s)" $kind $name $where . $doc) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

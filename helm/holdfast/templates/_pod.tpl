@@ -63,16 +63,19 @@ seLinuxOptions: {{- toYaml . | nindent 2 }}
   mountPath: /etc/holdfast/upstreams/{{ $secret }}
   readOnly: true
 {{- end }}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{- define "holdfast.configVolumes" -}}
 - name: config
   configMap:
     name: {{ include "holdfast.fullname" . }}
-{{ include "holdfast.secretVolumes" . }}
+{{ include "holdfast.filesVolumes" . }}
 {{- end -}}
 
-{{- define "holdfast.secretVolumes" -}}
+{{- define "holdfast.filesVolumes" -}}
 - name: secret
   secret:
     secretName: {{ include "holdfast.secretName" . }}
@@ -82,6 +85,9 @@ seLinuxOptions: {{- toYaml . | nindent 2 }}
   secret:
     secretName: {{ $secret }}
     defaultMode: 0400
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
 {{- end }}
 {{- end -}}
 

@@ -57,6 +57,7 @@ const kinds: Readonly<Record<string, readonly string[]>> = {
   // Of K3s.
   'helm.cattle.io/v1': ['HelmChart'],
   'networking.k8s.io/v1': ['NetworkPolicy'],
+  'scheduling.k8s.io/v1': ['PriorityClass'],
   'rbac.authorization.k8s.io/v1': ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'],
 }
 
@@ -70,8 +71,8 @@ const groupsOf = (groupVersions: readonly string[]): readonly object[] =>
 
 function listKinds([groupVersion, names]: [string, readonly string[]]): [string, object] {
   const resources = names.map(kind => {
-    const plural = kind.toLowerCase().replace(/y$/, 'ie')
-    const namespaced = !/^(Cluster|Node)/.test(kind)
+    const plural = kind.toLowerCase().replace(/y$/, 'ie').replace(/ss$/, 'sse')
+    const namespaced = !/^(Cluster|Node|Priority)/.test(kind)
     return { name: `${plural}s`, singularName: '', namespaced, kind, verbs: ['get', 'list'] }
   })
   const path = groupVersion.includes('/') ? `/apis/${groupVersion}` : `/api/${groupVersion}`
