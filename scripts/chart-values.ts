@@ -12,6 +12,10 @@ export interface ChartValue {
 
 /** A path on the node. */
 const nodePath = '/[^\\s]*'
+/** One that is not the root. */
+const ownPath = '/+[^/\\s][^\\s]*'
+/** What Kubernetes lets a Service be called; names are cut where they are too long. */
+const serviceName = '[a-z]([-a-z0-9]*[a-z0-9])?'
 /** What Kubernetes lets a Secret be called. */
 const secretName = '[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?'
 
@@ -27,7 +31,10 @@ const patterns: Readonly<Record<string, string>> = {
   ),
   'paths.registriesDir': `^(${nodePath}|-)?$`,
   'paths.machineId': `^(${nodePath}|-)?$`,
-  'paths.data': `^${nodePath}$`,
+  'paths.data': `^${ownPath}$`,
+  // Stands behind the name of the release, mostly.
+  nameOverride: '^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$',
+  fullnameOverride: `^(${serviceName})?$`,
   'secret.existing': `^(${secretName})?$`,
   upstreamSecrets: `^${secretName}$`,
 }
@@ -122,7 +129,9 @@ function schemaOf({ path, description, value, below }: ChartValue): object {
     return { description, type: 'array', items }
   }
   if (typeof value === 'string') return { description, ...text }
-  return { description, type: typeof value === 'number' ? 'integer' : typeof value }
+  // Seconds, and a port.
+  if (typeof value === 'number') return { description, type: 'integer', minimum: 1 }
+  return { description, type: typeof value }
 }
 
 /** The values as rows of a Markdown table. */

@@ -16,6 +16,13 @@ t.test('values that mean nothing are refused', async t => {
   ] as const) {
     await t.rejects(render(values), said)
   }
+  for (const maxSurge of [1, '10%']) {
+    const strategy = { 'updateStrategy.rollingUpdate': { maxUnavailable: 0, maxSurge } }
+    await t.rejects(render(strategy), /maxSurge has to be 0: .* hostPort/)
+  }
+  t.ok(await render({ 'updateStrategy.rollingUpdate.maxSurge': 0 }))
+  t.ok(await render({ updateStrategy: { type: 'OnDelete', rollingUpdate: null } }))
+  await t.rejects(render({ 'warm.enabled': true }), /warm\.enabled without warm\.images/)
   await t.rejects(render({}, { kubeVersion: '1.25.0' }), /incompatible/)
 })
 

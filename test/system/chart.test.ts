@@ -207,7 +207,10 @@ t.test('helm test asks every node, and a job tells what each said', async t => {
 })
 
 t.test('every pod has resources and the priority of the mirror', async t => {
-  const values = { warm: { enabled: true }, jobResources: { requests: { memory: '100Mi' } } }
+  const values = {
+    warm: { enabled: true, images: ['redis:7'] },
+    jobResources: { requests: { memory: '100Mi' } },
+  }
   const rendering = await render(values)
   for (const { priorityClassName, initContainers = [], containers } of podsOf(rendering).values()) {
     t.equal(priorityClassName, 'system-node-critical')
@@ -224,6 +227,12 @@ t.test('names and paths that would make broken objects are refused', async t => 
     { 'config.upstreams': { 'ghcr.io/foo': {} } },
     { 'paths.data': '-' },
     { 'paths.data': '' },
+    { 'paths.data': '/' },
+    { nameOverride: 'Foo_Bar' },
+    { fullnameOverride: 'Foo_Bar' },
+    { fullnameOverride: '7' },
+    { 'upgrade.pullSeconds': 0 },
+    { 'uninstall.waitSeconds': -1 },
     { 'paths.drop': '-' },
     { 'paths.certsDir': 'certs.d' },
     { 'image.digest': 'abc' },
