@@ -18,7 +18,7 @@ t.test('who is cut off is ready, and only who hangs is started anew', async t =>
   t.match(main, {
     livenessProbe: { httpGet: { path: '/livez', port: 'health' } },
     readinessProbe: { httpGet: { path: '/readyz', port: 'health' } },
-    startupProbe: { httpGet: { path: '/livez', port: 'health' } },
+    startupProbe: { httpGet: { path: '/livez', port: 'health' }, initialDelaySeconds: 2 },
   })
 })
 
