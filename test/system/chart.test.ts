@@ -261,6 +261,19 @@ t.test(
     const notes = await notesOf({})
     t.match(notes, /logs -l \S+ -c install --prefix --ignore-errors$/m)
     t.match(notes, /ImagePullBackOff .*docs\/image\.md/)
+    const tagged = await notesOf({ 'image.tag': '9.9.9' })
+    t.match(tagged, /^ghcr\.io\/holdfast\/holdfast:9\.9\.9 is on its way/)
+    const second = { 'secondPath.enabled': true }
+    const warning = /WARNING: networkPolicy\.nodeNetworks is empty/
+    t.match(await notesOf(second), warning)
+    for (const more of [
+      { 'networkPolicy.nodeNetworks': ['10.0.0.0/24'] },
+      { 'networkPolicy.enabled': false },
+      { 'networkPolicy.kind': 'cilium' },
+    ]) {
+      t.notMatch(await notesOf({ ...second, ...more }), warning, JSON.stringify(more))
+    }
+    t.notMatch(notes, warning)
     for (const [values, said] of [
       [{}, 'are privileged, because fallback is auto'],
       [
