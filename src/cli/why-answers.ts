@@ -7,6 +7,7 @@ const container = Type.Object({
   container: Type.String(),
   running: Type.Boolean(),
   firstAt: Type.String(),
+  madeAt: orNothing(Type.String()),
   lastAt: Type.String(),
   digest: text,
   images: Type.Array(

@@ -69,10 +69,11 @@ function groundEntry({ source, reason, saidBy, saidByName, count }: Given, at: n
 const freshMs = 5_000
 
 function containerLines({ node, asOf }: NodeWhyAnswer, one: WhyContainer): readonly Line[] {
-  const { namespace, pod, container, running, firstAt, lastAt, digest, images } = one
+  const { namespace, pod, container, running, firstAt, madeAt, lastAt, digest, images } = one
   const agoMs = Date.parse(asOf) - Date.parse(lastAt)
   const seen = agoMs > freshMs ? `, as seen ${Math.round(agoMs / 1000)} s ago` : ''
-  const when = running ? `runs since ${firstAt}${seen}` : `ran from ${firstAt}, last seen ${lastAt}`
+  const since = madeAt ?? firstAt
+  const when = running ? `runs since ${since}${seen}` : `ran from ${firstAt}, last seen ${lastAt}`
   const what = `${namespace}/${pod}, container ${container}, on ${node}: ${when}`
   return [
     what,
@@ -115,7 +116,7 @@ function runLines(runs: readonly (readonly [string, WhyContainer])[]): readonly 
     `${one.namespace}/${one.pod}`,
     one.container,
     node,
-    one.running ? `since ${one.firstAt}` : `until ${one.lastAt}`,
+    one.running ? `since ${one.madeAt ?? one.firstAt}` : `until ${one.lastAt}`,
     one.digest ?? 'not known',
   ])
   return columns([['POD', 'CONTAINER', 'NODE', 'RUNS', 'DIGEST'], ...rows])

@@ -42,7 +42,7 @@ export function createRememberedPods(
     const madeMs = Math.min(nowMs, createdAtMs + (nowMs - wallMs))
     const firstMs = Math.min(before?.firstMs ?? madeMs, madeMs)
     const images = before === undefined || before.images.length === 0 ? told.images : before.images
-    return { ...told, images, firstMs, lastMs: nowMs, unseenMs: isRunning ? 0 : 1 }
+    return { ...told, images, firstMs, madeMs, lastMs: nowMs, unseenMs: isRunning ? 0 : 1 }
   }
 
   /** Those to forget: away for too long, or too many, then of each image the one that ran last stays. */
@@ -60,10 +60,12 @@ export function createRememberedPods(
     return away
   }
 
-  /** What ended between two looks is new here, too; what runs has the last word. */
+  /** What ended between two looks is new here, too; what runs has the last word, and of that what was made last. */
   function newsOf(containers: readonly PodContainer[], time: LookTime) {
     const news = containers.filter(one => one.isRunning || !known.has(containerKey(one)))
-    const inTurn = news.toSorted((a, b) => Number(a.isRunning) - Number(b.isRunning))
+    const inTurn = news.toSorted(
+      (a, b) => Number(a.isRunning) - Number(b.isRunning) || a.createdAtMs - b.createdAtMs,
+    )
     return new Map(inTurn.map(one => [containerKey(one), seeOne(one, time)]))
   }
 

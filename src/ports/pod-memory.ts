@@ -4,6 +4,8 @@ import type { PodContainer } from './pod-runtime.ts'
 export interface RememberedContainer extends Omit<PodContainer, 'createdAtMs' | 'isRunning'> {
   /** When it was made first, trusted time, ms since the epoch. */
   readonly firstMs: number
+  /** When the one that was seen last was made, trusted time, ms since the epoch; not written down. Absent: not seen since this process began. */
+  readonly madeMs?: number
   /** When it was last seen, trusted time, ms since the epoch. */
   readonly lastMs: number
   /** For how long it was looked for since and not found, ms; 0: it runs. */

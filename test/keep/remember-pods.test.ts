@@ -73,6 +73,14 @@ t.test('the name that was seen first stays when its tag goes on to another image
   t.match(pods.list(), [{ images: ['docker.io/library/web:1'] }])
 })
 
+t.test('a pod that is made anew from the same image tells since when it runs', async t => {
+  const pods = open()
+  await pods.see([web], at(0))
+  const anew = { ...web, createdAtMs: nowMs - 1_000 }
+  await pods.see([anew, web], at(1))
+  t.match(pods.list(), [{ firstMs: nowMs - hour, madeMs: nowMs - 1_000 }])
+})
+
 t.test('the machine is years behind: the time of a start is that of everybody', async t => {
   const pods = open()
   const wallMs = 5 * hour

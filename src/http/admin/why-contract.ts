@@ -19,6 +19,10 @@ const container = Type.Object({
   container: text,
   running: described(Type.Boolean(), 'Its pod ran when it was looked last.'),
   firstAt: described(time, 'When it was made first, from this image.'),
+  madeAt: described(
+    Type.Optional(time),
+    'When the one that was seen last was made. Absent: it was not seen since the node started.',
+  ),
   lastAt: described(time, 'When it was seen last.'),
   digest: described(
     optionalText,

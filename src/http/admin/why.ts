@@ -30,12 +30,14 @@ export function createNodeWhy(parts: {
 }): NodeWhy {
   const { pods, resolutions, resolution, nameOf } = parts
 
-  /** The answer that a container was made by, or else what was answered last before. */
+  /** The answer that a container was made by, or else what was answered last before; nothing after `untilMs`. */
   function answered(
     reference: string,
-    { digest, firstMs }: RememberedContainer,
+    { digest, firstMs, madeMs = firstMs }: RememberedContainer,
+    untilMs: number,
   ): ResolutionEntry | undefined {
-    const question = { reference, atMs: firstMs + slackMs, limit: maxLookedThrough }
+    const atMs = Math.min(madeMs + slackMs, untilMs)
+    const question = { reference, atMs, limit: maxLookedThrough }
     const lines = resolutions.find(question)
     return lines.find(line => digest !== undefined && line.digest === digest) ?? lines[0]
   }
@@ -43,16 +45,17 @@ export function createNodeWhy(parts: {
   async function describeImage(
     name: string,
     one: RememberedContainer,
+    untilMs: number,
   ): Promise<WhyContainer['images'][number]> {
     const image = parseReference(name)
     if (!isTagName(image)) return { reference: name }
-    const entry = answered(name, one)
+    const entry = answered(name, one, untilMs)
     const signal = AbortSignal.timeout(resolveWithinMs)
     const now = await resolution(image, { explain: false, signal })
     return { reference: name, ...defined({ answered: entry && tellGiven(entry, nameOf) }), now }
   }
 
-  async function describe(one: RememberedContainer): Promise<WhyContainer> {
+  async function describe(one: RememberedContainer, untilMs: number): Promise<WhyContainer> {
     const { namespace, pod, container, images, digest } = one
     return {
       namespace,
@@ -60,9 +63,10 @@ export function createNodeWhy(parts: {
       container,
       running: isRunning(one),
       firstAt: iso(one.firstMs),
+      ...defined({ madeAt: one.madeMs === undefined ? undefined : iso(one.madeMs) }),
       lastAt: iso(one.lastMs),
       ...defined({ digest }),
-      images: await Promise.all(images.map(name => describeImage(name, one))),
+      images: await Promise.all(images.map(name => describeImage(name, one, untilMs))),
     }
   }
 
@@ -80,10 +84,13 @@ export function createNodeWhy(parts: {
     const atMs = readTime(at)
     const { image, containers } = findContainers(pods.containers(), subject, atMs)
     const { state, failure } = pods.state()
+    const untilMs = atMs ?? Number.POSITIVE_INFINITY
     return {
       pods: { state, ...defined({ failure }) },
       isPod: image === undefined,
-      containers: await Promise.all(containers.slice(0, maxContainers).map(describe)),
+      containers: await Promise.all(
+        containers.slice(0, maxContainers).map(one => describe(one, untilMs)),
+      ),
       resolutions: answersFor(image, atMs, limit).map(entry => tellGiven(entry, nameOf)),
     }
   }

@@ -17,7 +17,8 @@ const container = {
   pod: 'web-0',
   container: 'main',
   running: true,
-  firstAt: '2026-11-20T03:00:05.000Z',
+  firstAt: '2026-11-20T01:00:00.000Z',
+  madeAt: '2026-11-20T03:00:05.000Z',
   lastAt: '2026-11-20T05:00:00.000Z',
   digest: item.digest,
   images: [
@@ -127,7 +128,7 @@ t.test('a pod: what it names, what runs, who said so, and what it would get now'
   said by   https://registry-1.docker.io
   now       the same digest (ledger): offline
 
-default/web-0, container side, on bridge: ran from 2026-11-20T03:00:05.000Z, last seen 2026-11-20T05:00:00.000Z
+default/web-0, container side, on bridge: ran from 2026-11-20T01:00:00.000Z, last seen 2026-11-20T05:00:00.000Z
   runs  an image that its runtime no longer knows
   image     a.lab/other:1
   answered  ${other} (upstream, 2026-11-20T03:00:00.000Z to 2026-11-20T04:00:00.000Z), not what runs: that was there already, or came past Holdfast

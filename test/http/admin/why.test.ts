@@ -28,7 +28,11 @@ const line = (digest: Digest | undefined, atMs: number): ResolutionEntry => ({
 })
 
 /** A node that gave these answers, the newest first, and whose pod `web-0` was made an hour after `startMs`. */
-function nodeOf(lines: readonly ResolutionEntry[], digest: Digest | 'none' = d('old')) {
+function nodeOf(
+  lines: readonly ResolutionEntry[],
+  digest: Digest | 'none' = d('old'),
+  made: { readonly madeMs?: number } = {},
+) {
   const looks: string[] = []
   const why = createNodeWhy({
     pods: {
@@ -42,6 +46,7 @@ function nodeOf(lines: readonly ResolutionEntry[], digest: Digest | 'none' = d('
           images: [web, fixed],
           digest: digest === 'none' ? undefined : digest,
           firstMs: startMs + hour,
+          ...made,
           lastMs: startMs + 2 * hour,
           unseenMs: 0,
         },
@@ -82,6 +87,23 @@ t.test('a container is told with the answer that it was made by', async t => {
     },
   ])
   t.strictSame(looks, ['look'])
+})
+
+t.test('one of a pod that was made anew is told with the answer to that', async t => {
+  const lines = [
+    { ...line(d('old'), startMs + 2 * hour), reason: 'again' },
+    line(d('old'), startMs),
+  ]
+  const { why } = nodeOf(lines, d('old'), { madeMs: startMs + 2 * hour })
+  const first = async (at?: string) =>
+    (await why({ subject: 'web-0', limit: 20, ...(at !== undefined && { at }) })).containers[0]
+  t.match(await first(), {
+    firstAt: '2026-11-20T04:00:00.000Z',
+    madeAt: '2026-11-20T05:00:00.000Z',
+    images: [{ answered: { reason: 'again' } }, {}],
+  })
+  const before = await first('2026-11-20T04:30:00Z')
+  t.match(before, { images: [{ answered: { reason: 'said so' } }, {}] }, 'and nothing of after')
 })
 
 t.test('what runs was never answered: the last answer before is told, and none after', async t => {
