@@ -52,5 +52,5 @@ t.test('a path lies in the longest mount that leads to it', async t => {
 t.test('real mounts', { skip: skipMounting }, async t => {
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-mounts-'))
   t.teardown(() => rm(directory, { recursive: true, force: true }))
-  await runWithMounts(t, join(import.meta.dirname, 'mounts-child.ts'), { directory, tests: 16 })
+  await runWithMounts(t, join(import.meta.dirname, 'mounts-child.ts'), { directory, tests: 17 })
 })
