@@ -10,6 +10,7 @@ import type { Timers } from '../ports/timers.ts'
 import { createHolderDoubts } from './holder-doubts.ts'
 import { indexSubjects } from './index-answers.ts'
 import type { IndexEntries } from './index-entries.ts'
+import { joinLookUps } from './index-look-ups.ts'
 import { encodeLack, maxFound, shardOf } from './index-message.ts'
 import { createIndexQuestions, type IndexQuestions } from './index-questions.ts'
 
@@ -54,16 +55,6 @@ interface Found {
   readonly untilMs: number
 }
 
-interface LookUp {
-  readonly ended: Promise<void>
-  /** Who is asked together with the owners. */
-  readonly saidBy: NodeId | undefined
-}
-
-/** Whether whoever spoke of a digest is asked in a look-up under way. */
-const isAsked = (lookUp: LookUp | undefined, saidBy: NodeId | undefined): boolean =>
-  lookUp !== undefined && (saidBy === undefined || saidBy === lookUp.saidBy)
-
 /** Looks up who holds what, in one hop. */
 export function createIndexFinder(parts: Parts, settings: Settings): Holders {
   const { members, ownersOf, entries, client, clock, timers, random } = parts
@@ -71,8 +62,7 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
   const doubts = createHolderDoubts({ clock })
   const questions = createIndexQuestions(parts, { ...settings, patienceMs: lateMs })
 
-  /** Look-ups under way, so that many who ask at once ask once. */
-  const running = new Map<Digest, LookUp>()
+  const lookUp = joinLookUps(ask)
   /** Questions about a digest that are not answered yet. */
   const pending = new Map<Digest, Set<Promise<void>>>()
 
@@ -118,21 +108,6 @@ export function createIndexFinder(parts: Parts, settings: Settings): Holders {
 
   function isForeign(id: NodeId): boolean {
     return members.get(id)?.zone !== settings.zone
-  }
-
-  /** Asks for those that nobody is asked about yet; settles when all are known, or everybody has answered. */
-  function lookUp(digests: readonly Digest[], saidBy: NodeId | undefined): Promise<unknown> {
-    const fresh = digests.filter(digest => !isAsked(running.get(digest), saidBy))
-    if (fresh.length > 0) {
-      const ended = ask(fresh, saidBy).finally(() => {
-        for (const digest of fresh) {
-          if (running.get(digest) === work) running.delete(digest)
-        }
-      })
-      const work: LookUp = { ended, saidBy }
-      for (const digest of fresh) running.set(digest, work)
-    }
-    return Promise.all(digests.map(digest => running.get(digest)?.ended))
   }
 
   async function ask(digests: readonly Digest[], saidBy: NodeId | undefined): Promise<void> {
