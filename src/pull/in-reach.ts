@@ -103,12 +103,11 @@ export function createInReach(parts: Parts, settings: { readonly budgetMs: numbe
   /** A no says nothing of who was not asked. */
   function believed(target: Digest, saidBy: NodeId | undefined): boolean | undefined {
     const verdict = lately(target)
-    const isOpen = verdict === false && saidBy !== undefined && !wasAsked(target, saidBy)
-    return isOpen ? undefined : verdict
+    return verdict === false && !wasAsked(target, saidBy) ? undefined : verdict
   }
 
-  function wasAsked(target: Digest, saidBy: NodeId): boolean {
-    return verdicts.get(target)?.asked.has(saidBy) === true
+  function wasAsked(target: Digest, saidBy: NodeId | undefined): boolean {
+    return saidBy === undefined || verdicts.get(target)?.asked.has(saidBy) === true
   }
 
   async function look(
@@ -138,8 +137,8 @@ export function createInReach(parts: Parts, settings: { readonly budgetMs: numbe
       return work
     }
     const isThere = await joined
-    const isSaid = !isThere && saidBy !== undefined && !wasAsked(target, saidBy)
-    return isSaid ? isInReach(repository, target, saidBy) : isThere
+    const isTold = isThere || wasAsked(target, saidBy)
+    return isTold ? isThere : isInReach(repository, target, saidBy)
   }
 
   return {
