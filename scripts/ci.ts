@@ -1,9 +1,10 @@
 /**
- * Runs every check of the project one after the other and sums up. A check that is not a test run counts as one. A test run counts
- * its assertions, as its own last line tells them; one that reports none has failed.
+ * Runs every check of the project one after the other, sums up and tells what did not pass. A check that is not a test run counts as
+ * one. A test run counts its assertions, as its own last line tells them; one that reports none has failed.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { summarizeTap } from './tap-summary.ts'
 
 interface Check {
   readonly name: string
@@ -14,6 +15,7 @@ interface Check {
 interface Sum {
   readonly passed: number
   readonly failed: number
+  readonly failures?: readonly string[]
 }
 
 const checks: readonly Check[] = [
@@ -43,26 +45,22 @@ async function run({ command }: Check): Promise<{ code: number | null; output: s
   return { code, output: Buffer.concat(chunks).toString() }
 }
 
-/** tap's closing line: `# { total: 14, pass: 13, fail: 1 }`. */
-function countTap(output: string): Sum | undefined {
-  const line = [...output.matchAll(/^# \{ total: (\d+), pass: (\d+)(.*)\}$/gm)].at(-1)
-  if (line === undefined) return undefined
-  const total = Number(line[1])
-  const passed = Number(line[2])
-  return { passed, failed: total - passed }
-}
-
 function sum(check: Check, code: number | null, output: string): Sum {
   if (check.isTestRun !== true)
     return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
-  const counted = countTap(output)
-  if (counted === undefined || counted.passed === 0) return { passed: 0, failed: 1 }
-  // Skipped and todo tests are in the total and not among the passed: here they count as failed.
-  return code === 0 || counted.failed > 0 ? counted : { passed: counted.passed, failed: 1 }
+  const summary = summarizeTap(output)
+  if (summary === undefined || summary.passed === 0) return { passed: 0, failed: 1 }
+  return code === 0 || summary.failed > 0 ? summary : { ...summary, failed: 1 }
+}
+
+/** What did not pass, or the end of what was said where no test tells. */
+function listFailures({ failures = [] }: Sum, output: string): readonly string[] {
+  return failures.length > 0 ? failures : output.trimEnd().split('\n').slice(-20)
 }
 
 let passed = 0
 let failed = 0
+const failures: string[] = []
 for (const check of checks) {
   process.stdout.write(`\n=== ${check.name}: ${check.command}\n`)
   const beganMs = performance.now()
@@ -70,10 +68,13 @@ for (const check of checks) {
   const result = sum(check, code, output)
   passed += result.passed
   failed += result.failed
+  if (result.failed > 0) failures.push(`=== ${check.name}`, ...listFailures(result, output))
   const seconds = ((performance.now() - beganMs) / 1000).toFixed(1)
   process.stdout.write(
     `=== ${check.name}: ${result.passed} passed, ${result.failed} failed, ${seconds} s\n`,
   )
 }
+// Here once more: of a long output often only the end is kept.
+if (failures.length > 0) process.stdout.write(`\nDid not pass:\n${failures.join('\n')}\n`)
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
 process.exitCode = failed === 0 ? 0 : 1
