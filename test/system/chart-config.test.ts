@@ -42,6 +42,22 @@ t.test('what contradicts the chart is refused, with the value to set instead', a
   }
 })
 
+t.test('nor is it set by a variable, which goes before the configuration', async t => {
+  const said = async (...names: string[]) =>
+    refused({ extraEnv: names.map(name => ({ name, value: '/x' })) })
+  for (const [name, value] of [
+    ['HOLDFAST_CONTAINERD__CERTS_DIR', 'paths.certsDir'],
+    ['HOLDFAST_DATA_DIR', 'paths.data'],
+    ['HOLDFAST_DROP_FOLDER__PATH', 'paths.drop'],
+    ['HOLDFAST_MESH__LISTEN', 'config.mesh.listen'],
+    ['HOLDFAST_NODE__NAME', 'none, it is the name of the node'],
+  ]) {
+    t.match(await said(`${name}`), `extraEnv: ${name} goes before what the chart sets`)
+    t.match(await said('TZ', `${name}`), `(the value of the chart for it: ${value})`)
+  }
+  t.match(await said('TZ', 'HOLDFAST_RESOLVE__TIMEOUT_MS'), 'taken')
+})
+
 t.test('the whole file of the project is refused, every fault at once', async t => {
   const file = join(chartDirectory, '../../config/holdfast.yaml')
   const said = await refused({ config: parse(await readFile(file, 'utf8')) })

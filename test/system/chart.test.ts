@@ -286,3 +286,19 @@ t.test(
     }
   },
 )
+
+t.test('nodes that stand alone by the configuration are told of', async t => {
+  const warning = /WARNING: config\.mesh\.(enabled is false|dns is empty)/
+  t.match(await notesOf({ 'config.mesh.enabled': false }), 'WARNING: config.mesh.enabled is false')
+  const noDns = { 'config.mesh.dns': [] }
+  t.match(await notesOf(noDns), 'WARNING: config.mesh.dns is empty')
+  for (const values of [
+    {},
+    { ...noDns, 'config.mesh.seeds': ['10.0.0.1:5053'] },
+    { ...noDns, 'config.mesh.mdns': true },
+    { ...noDns, 'config.mesh.kubernetes.service': 'mesh' },
+    { ...noDns, 'config.mesh.kubernetes.annotation': 'holdfast/mesh' },
+  ]) {
+    t.notMatch(await notesOf(values), warning, JSON.stringify(values))
+  }
+})

@@ -24,20 +24,32 @@ containerd.fallback: fallback
 {{- $found -}}
 {{- end -}}
 
-{{- /* Fails where values.config says otherwise than the chart what the chart decides: the mirror would not come up, or nobody would reach it.
+{{- /* The variable by which a key of the configuration is set, too. Call: include "holdfast.variable" "containerd.socket" */ -}}
+{{- define "holdfast.variable" -}}
+{{- $parts := list -}}
+{{- range splitList "." . -}}
+{{- $parts = append $parts (upper (snakecase .)) -}}
+{{- end -}}
+{{- printf "HOLDFAST_%s" (join "__" $parts) -}}
+{{- end -}}
+
+{{- /* Fails where values.config or values.extraEnv says otherwise than the chart what the chart decides: the mirror would not come up, or nobody
+would reach it.
 Call: include "holdfast.refuse-decided" (dict "root" . "given" GIVEN "made" MADE) */ -}}
 {{- define "holdfast.refuse-decided" -}}
 {{- $given := .given -}}
 {{- $made := .made -}}
 {{- $faults := list -}}
-{{- range $key, $value := fromYaml (include "holdfast.decided" .root) -}}
+{{- $decided := fromYaml (include "holdfast.decided" .root) -}}
+{{- range $key, $value := $decided -}}
 {{- $said := include "holdfast.at" (list $given $key) -}}
 {{- $set := include "holdfast.at" (list $made $key) -}}
 {{- if and $said (ne (clean $said) (clean $set)) -}}
 {{- $faults = append $faults (printf "config.%s: %s is not what the chart sets%s; leave it out (the value of the chart for it: %s)" $key $said (ternary (printf ", %s" $set) "" (ne $set "")) $value) -}}
 {{- end -}}
 {{- end -}}
-{{- range $key, $value := dict "dataDir" "paths.data" "store.dir" "paths.data" "dropFolder.path" "paths.drop" -}}
+{{- $directories := dict "dataDir" "paths.data" "store.dir" "paths.data" "dropFolder.path" "paths.drop" -}}
+{{- range $key, $value := $directories -}}
 {{- $said := include "holdfast.at" (list $given $key) -}}
 {{- $isMounted := or (eq (clean $said) (include "holdfast.at" (list $made $key))) (hasPrefix "/var/lib/holdfast/" (clean $said)) -}}
 {{- if and $said (not $isMounted) -}}
@@ -48,6 +60,15 @@ Call: include "holdfast.refuse-decided" (dict "root" . "given" GIVEN "made" MADE
 {{- $said := include "holdfast.at" (list $given (printf "%s.listen" .)) -}}
 {{- if and $said (not (regexMatch `^(0\.0\.0\.0|\[::\]):0*[1-9][0-9]*$` $said)) -}}
 {{- $faults = append $faults (printf "config.%s.listen: %s is not reached from outside the pod; leave it out, or change the port of %s alone" . $said (get $made .).listen) -}}
+{{- end -}}
+{{- end -}}
+{{- $listens := dict "mirror.listen" "config.mirror.listen" "peer.listen" "config.peer.listen" "mesh.listen" "config.mesh.listen" "health.listen" "config.health.listen" -}}
+{{- range $key, $value := merge $listens $directories $decided -}}
+{{- $variable := include "holdfast.variable" $key -}}
+{{- range $.root.Values.extraEnv -}}
+{{- if eq .name $variable -}}
+{{- $faults = append $faults (printf "extraEnv: %s goes before what the chart sets for %s; leave it out (the value of the chart for it: %s)" $variable $key $value) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if $faults -}}
