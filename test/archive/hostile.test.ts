@@ -4,6 +4,7 @@ import { digestOf } from '../../src/oci/digest.ts'
 import type { RefusalCode } from '../../src/ports/archive.ts'
 import { blob, jsonBlob, type TestBlob } from '../support/blob.ts'
 import { makeImage, makeSingleImage } from '../support/image.ts'
+import { processorMs } from '../support/processor-time.ts'
 import { type TarEntry, tar } from '../support/tar.ts'
 import { blobPath, createImporting, fullName, layoutOf, readFixture, savedOf } from './support.ts'
 
@@ -398,9 +399,9 @@ for (const [what, code, bytes] of cases) {
     const kept = Buffer.from('kept from before')
     await node.store.put(digestOf(kept), kept)
     const archive = typeof bytes === 'function' ? await bytes() : bytes
-    const startedMs = performance.now()
+    const beganMs = processorMs()
     await t.rejects(node.import(archive), { name: 'ArchiveRefusal', code })
-    t.ok(performance.now() - startedMs < 10_000)
+    t.ok(processorMs() - beganMs < 10_000)
     t.strictSame(node.digests(), [digestOf(kept)])
     t.strictSame(node.ledger.list({ limit: 10 }), [])
     t.equal(node.held.size, 0)

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { compileGlob } from '../../src/config/glob.ts'
+import { processorMs } from '../support/processor-time.ts'
 
 t.test('wildcards stand for what they say, and everything else for itself', async t => {
   for (const [glob, text, isMatch] of [
@@ -32,11 +33,11 @@ t.test('wildcards stand for what they say, and everything else for itself', asyn
 
 t.test('no glob stalls who matches it', async t => {
   const text = 'a'.repeat(500)
-  const beganMs = performance.now()
+  const beganMs = processorMs()
   for (const glob of ['*a'.repeat(500), `${'**a'.repeat(300)}b`, `${'*a'.repeat(400)}b`]) {
     t.equal(compileGlob(glob)(text), !glob.endsWith('b'), glob.slice(0, 10))
   }
   const deep = 'a/'.repeat(200)
   t.notOk(compileGlob(`${'**/a/'.repeat(100)}b`)(deep))
-  t.ok(performance.now() - beganMs < 2_000, `${performance.now() - beganMs} ms`)
+  t.ok(processorMs() - beganMs < 2_000)
 })

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { OciError } from '../../src/oci/errors.ts'
 import { parseJson } from '../../src/oci/json.ts'
+import { processorMs } from '../support/processor-time.ts'
 
 const read = (text: string): unknown => parseJson(Buffer.from(text))
 const refused = { name: 'OciError', code: 'MANIFEST_INVALID' }
@@ -71,9 +72,9 @@ t.test('hostile text of 4 MiB is dealt with in bounded time', async t => {
     objects: '{}',
   }
   for (const [name, text] of Object.entries(unit)) {
-    const startMs = performance.now()
+    const beganMs = processorMs()
     t.throws(() => read(`["${text.repeat(size / text.length)}`), refused, name)
-    t.ok(performance.now() - startMs < 5000, `${name} within 5 s`)
+    t.ok(processorMs() - beganMs < 5_000, `${name} within 5 s`)
   }
 })
 
