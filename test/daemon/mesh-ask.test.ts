@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { failure } from '../support/fake-upstream.ts'
 import { makeImage } from '../support/image.ts'
+import { watchWaiting } from '../support/waited.ts'
 import { down, key, large, openMesh, until } from './mesh-nodes.support.ts'
 
 const { signal } = new AbortController()
@@ -28,9 +29,10 @@ t.test('an uplink that is silent is not waited for when another answers', async 
   a.publish(large)
   b.upstream.answer('resolveTag', () => new Promise(() => {}))
   const beganMs = performance.now()
+  const waitedMs = watchWaiting()
   t.match(await b.resolve(), { digest: large.digest, source: 'peer' })
-  const tookMs = performance.now() - beganMs
-  t.ok(tookMs >= 990 && tookMs < 2_900, `after a third of the time: ${tookMs}`)
+  t.ok(performance.now() - beganMs >= 990, 'after a third of the time')
+  t.ok(waitedMs() < 2_900)
 })
 
 t.test('nodes whose disks are slow bridge a silent uplink as fast', async t => {
@@ -106,9 +108,9 @@ t.test('wrong, unsigned, slow and failing answers are passed over', async t => {
   ]
   for (const lie of lies) {
     const { b, asked } = await openLiar(t, lie)
-    const beganMs = performance.now()
+    const waitedMs = watchWaiting()
     t.match(await b.resolve(), { found: false })
-    t.ok(performance.now() - beganMs < 4_500)
+    t.ok(waitedMs() < 4_500)
     t.equal(b.ledger.live(key), undefined)
     t.equal(asked(), 1)
   }
@@ -118,9 +120,9 @@ t.test('a member that is silent costs one question its time, not each', async t 
   const { lab, a, b, asked } = await openLiar(t, () => new Promise(() => {}))
   t.match(await b.resolve(), { found: false })
   lab.say(a.id, { state: 'alive' }) // it answers all else
-  const beganMs = performance.now()
+  const waitedMs = watchWaiting()
   t.match(await b.resolve(), { found: false })
-  t.ok(performance.now() - beganMs < 600)
+  t.ok(waitedMs() < 600)
   t.equal(asked(), 1)
 })
 
@@ -128,10 +130,10 @@ t.test('where the first answers nonsense, the next one is asked at once', async 
   let isLying = false
   for (let tries = 0; tries < 8 && !isLying; tries += 1) {
     const { b, asked } = await openLiar(t, () => Buffer.from('nonsense'), ['c'])
-    const beganMs = performance.now()
+    const waitedMs = watchWaiting()
     t.match(await b.resolve(), { found: true, digest: large.digest, source: 'peer' })
     isLying = asked() > 0
-    t.ok(performance.now() - beganMs < 1_300, 'not after half of the time')
+    t.ok(waitedMs() < 1_300, 'not after half of the time')
   }
   t.ok(isLying, 'the liar was asked first')
 })

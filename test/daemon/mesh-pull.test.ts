@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { watchWaiting } from '../support/waited.ts'
 import { gossip, key, large, openMesh, until, type Written } from './mesh-nodes.support.ts'
 
 /** An image that its first node pulled while it had an uplink; now nobody has one. */
@@ -26,7 +27,8 @@ t.test('a tag that only another node holds is answered and pulled without an upl
   t.strictSame(await b.pull(large, large.digest), [])
   await until(() => b.completeness.isComplete(large.digest))
   t.match(await b.resolve(), { digest: large.digest, source: 'ledger' })
-  t.equal(b.upstream.asked.length, 0)
+  const asked = b.upstream.asked.map(({ question, about }) => `${question} ${about}`)
+  t.strictSame(asked, [])
 })
 
 t.test(
@@ -37,9 +39,9 @@ t.test(
     })
     for (const other of [node(0), node(2)]) lab.faultsOf(other.id).delayMs = 350
     t.match(await node(1).resolve(), { found: true, digest: large.digest })
-    const beganMs = performance.now()
+    const waitedMs = watchWaiting()
     t.match(await node(1).resolve(), { found: true, digest: large.digest })
-    t.ok(performance.now() - beganMs < 300, 'told from what was found out')
+    t.ok(waitedMs() < 300, 'told from what was found out')
   },
 )
 
@@ -56,9 +58,9 @@ t.test('a holder that lost a layer is not offered: what it alone has is a clear 
   const [layer] = large.for('linux/amd64').layers
   if (layer === undefined) throw new Error('no layer')
   await node(0).store.delete(layer.digest)
-  const beganMs = performance.now()
+  const waitedMs = watchWaiting()
   t.match(await node(1).resolve(), { found: false })
-  t.ok(performance.now() - beganMs < 900)
+  t.ok(waitedMs() < 900)
   await node(2).store.put(layer.digest, layer.bytes)
   let answer = await node(1).resolve()
   while (!answer.found) answer = await node(1).resolve()
@@ -81,9 +83,9 @@ t.test(
     t.match(await node(1).resolve(), { found: true })
     lab.kill(node(0).id)
     t.notSame(await node(1).pull(large, large.digest), [])
-    const beganMs = performance.now()
+    const waitedMs = watchWaiting()
     t.match(await node(1).resolve(), { found: false })
-    t.ok(performance.now() - beganMs < 900)
+    t.ok(waitedMs() < 900)
     lab.faultsOf(node(0).id).dead = false
     lab.say(node(0).id, { state: 'alive' })
     let answer = await node(1).resolve()

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { key, openLadder } from '../support/ladder-parts.ts'
+import { watchWaiting } from '../support/waited.ts'
 
 /** A ladder whose registry is down, and two digests of the tag, none of them complete here. */
 async function open(t: Test) {
@@ -34,27 +35,28 @@ t.test('what other nodes say late is waited for before a tag is not found', asyn
 t.test('who says in time that he has nothing is not waited for', async t => {
   const { ladder, newest } = await open(t)
   ladder.elsewhere(newest, Promise.resolve(false))
-  const beganMs = performance.now()
+  const waitedMs = watchWaiting()
   t.match(await ladder.resolve(), { found: false, failure: 'unreachable' })
-  t.ok(performance.now() - beganMs < 300)
+  t.ok(waitedMs() < 300)
 })
 
 t.test('who says nothing at all is waited for so long and no longer', async t => {
   const { ladder, newest } = await open(t)
   ladder.elsewhere(newest, never)
   const beganMs = performance.now()
+  const waitedMs = watchWaiting()
   t.match(await ladder.resolve(), { found: false })
-  const tookMs = performance.now() - beganMs
-  t.ok(tookMs > 1_900 && tookMs < 3_500, `${tookMs} ms`)
+  t.ok(performance.now() - beganMs > 1_900)
+  t.ok(waitedMs() < 3_500)
 })
 
 t.test('what is complete here is not kept waiting for by others', async t => {
   const { ladder, older, newest } = await open(t)
   ladder.elsewhere(newest, never)
   ladder.complete(older)
-  const beganMs = performance.now()
+  const waitedMs = watchWaiting()
   t.match(await ladder.resolve(), { found: true, digest: older, source: 'history' })
-  t.ok(performance.now() - beganMs < 1_000)
+  t.ok(waitedMs() < 1_000)
 })
 
 t.test('when one digest takes all the time, the next is looked for all the same', async t => {

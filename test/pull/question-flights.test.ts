@@ -1,6 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import { createQuestionFlights, type Flight } from '../../src/pull/question-flights.ts'
+import { watchWaiting } from '../support/waited.ts'
 
 interface Numbered extends Flight<string> {
   readonly number: number
@@ -47,9 +48,10 @@ t.test('a queued flight does not wait longer than 100 ms for a silent one', asyn
   const { ask, started } = setUp()
   await ask('q')
   const beganMs = performance.now()
+  const waitedMs = watchWaiting()
   t.equal((await ask('q')).number, 2)
-  const waitedMs = performance.now() - beganMs
-  t.ok(waitedMs >= 95 && waitedMs < 400, `waited ${waitedMs} ms`)
+  t.ok(performance.now() - beganMs >= 95)
+  t.ok(waitedMs() < 400)
   t.equal(started.length, 2)
 })
 
@@ -75,8 +77,11 @@ t.test('a question that ended long ago is asked at once', async t => {
   const { ask, started } = setUp()
   await ask('q')
   started[0]?.resolve('done')
-  await delay(0)
-  const beganMs = performance.now()
-  t.equal((await ask('q')).number, 2)
-  t.ok(performance.now() - beganMs < 50)
+  await nextTurn()
+  let number = 0
+  void ask('q').then(flight => {
+    number = flight.number
+  })
+  await nextTurn()
+  t.equal(number, 2)
 })

@@ -4,6 +4,7 @@ import type { Digest } from '../../src/oci/digest.ts'
 import type { Resolved } from '../../src/pull/resolution.ts'
 import { failure } from '../support/fake-upstream.ts'
 import { key, openLadder } from '../support/ladder-parts.ts'
+import { watchWaiting } from '../support/waited.ts'
 
 type Ladder = ReturnType<typeof openLadder>
 
@@ -72,9 +73,10 @@ t.test(
     ladder.clock.pass(61_000)
     ladder.upstream.answer('resolveTag', never)
     const beganMs = performance.now()
+    const waitedMs = watchWaiting()
     const answer = await answered(ladder)
-    const tookMs = performance.now() - beganMs
-    t.ok(tookMs >= 55 && tookMs < 300, `${tookMs} ms`)
+    t.ok(performance.now() - beganMs >= 55)
+    t.ok(waitedMs() < 300)
     t.match(answer, {
       digest,
       source: 'ledger',
@@ -192,9 +194,9 @@ t.test(
       ladder.clock.pass(5_000)
       return Promise.reject(failure('unreachable'))
     })
-    const beganMs = performance.now()
+    const waitedMs = watchWaiting()
     t.match(await ladder.resolve(), { found: false })
-    t.ok(performance.now() - beganMs < 2_500)
+    t.ok(waitedMs() < 2_500)
   },
 )
 
@@ -425,9 +427,9 @@ t.test('a pin that is slow to come costs the deadline and not more', async t => 
   await ladder.ledger.setPin(key, await answered(ladder), {})
   ladder.lose(digest)
   const askedMs = async () => {
-    const beganMs = performance.now()
+    const waitedMs = watchWaiting()
     t.match(await ladder.resolve(), { found: false, reason: /pin not held/ })
-    return performance.now() - beganMs
+    return waitedMs()
   }
   ladder.upstream.answer('getManifest', never)
   const askedBefore = ladder.upstream.count('getManifest')
@@ -465,9 +467,9 @@ t.test(
     t.equal(ledger.live(key)?.digest, digest)
 
     Object.assign(ledger, { observeUpstream: never })
-    const beganMs = performance.now()
+    const waitedMs = watchWaiting()
     t.match(await answered(ladder), { digest, source: 'upstream' })
-    t.ok(performance.now() - beganMs < 2_000, 'long before the deadline')
+    t.ok(waitedMs() < 2_000, 'long before the deadline')
   },
 )
 
