@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openDiskStore } from '../../src/adapters/disk/open-disk-store.ts'
+import type { UpstreamSettings } from '../../src/adapters/registry/settings.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import { isAbsent } from '../../src/pull/absent.ts'
 import type { FlightSettings } from '../../src/pull/blob-flight.ts'
@@ -32,17 +33,23 @@ async function setUp(t: Test) {
     for (const close of open.splice(0)) await close()
   })
 
-  /** A daemon's life: opened on what the one before left on the disk. */
-  async function start(flights: Partial<FlightSettings> = {}) {
+  /** A daemon's life: opened on what the one before left on the disk. Nothing is late unless `timeouts` say so. */
+  async function start(
+    flights: Partial<FlightSettings> = {},
+    timeouts: Partial<UpstreamSettings['timeouts']> = {},
+  ) {
     const store = await openDiskStore({
       dir,
       log: silentLog,
       quotaBytes: 2 ** 30,
       minFreeBytes: 0,
     })
-    const timeouts = { connectMs: 1_000, headersMs: 1_000, stallMs: 300 }
-    const upstream = makeUpstream(t, { [registry.host]: { url: registry.url, timeouts } })
-    const pull = openPull(upstream, { store, flights })
+    const patient = { connectMs: 30_000, headersMs: 30_000, stallMs: 30_000 }
+    const upstream = makeUpstream(t, {
+      [registry.host]: { url: registry.url, timeouts: { ...patient, ...timeouts } },
+    })
+    const long = { firstByteMs: 30_000, stallMs: 30_000, holdMs: 30_000 }
+    const pull = openPull(upstream, { store, flights: { ...long, ...flights } })
     await pull.graph.load()
     const close = async () => {
       await upstream.close()
@@ -164,7 +171,7 @@ t.test('wrong bytes never reach their end and are not kept', async t => {
 t.test('a body that stalls is cut for its readers, and continued when it moves again', async t => {
   const { registry, start } = await setUp(t)
   const fault = registry.fault({ do: 'freeze', at: 'body', afterBytes: 4_000_000 })
-  const { get } = await start({ stallMs: 200 })
+  const { get } = await start({ stallMs: 1_000 }, { stallMs: 1_000 })
   const client = await get()
   await t.rejects(client.whole, { code: 'blob-interrupted' })
   t.equal(client.bytes().length, 4_000_000)
@@ -177,7 +184,7 @@ t.test('a body that stalls is cut for its readers, and continued when it moves a
 
 t.test('a registry that is silent is absent in bounded time', async t => {
   const { registry, repository, start } = await setUp(t)
-  const { blobs, manifests } = await start({ firstByteMs: 100 })
+  const { blobs, manifests } = await start({ firstByteMs: 100 }, { headersMs: 1_000 })
   registry.freeze()
   t.match(await blobs.open(repository, digest, { signal }), { absent: true })
   t.match(await manifests.get(repository, image.digest, signal), { absent: true })
