@@ -22,22 +22,24 @@ export interface OpenedPeers {
   readonly other: NodeId
   /** An id under which nobody is there. */
   readonly nobody: NodeId
-  /** Silence that is borne, ms. */
-  readonly stallMs: number
   /** Ends the other node as a crash would. */
   die(): Promise<void>
   /** Stops the other node as SIGSTOP would. */
   hang(): Promise<void>
 }
 
-/** Opens two nodes. */
-export type OpenPeers = (t: Test, service: Partial<PeerService>) => Promise<OpenedPeers>
+/** Opens two nodes; `stallMs`: the silence that is borne. */
+export type OpenPeers = (
+  t: Test,
+  service: Partial<PeerService>,
+  options: { readonly stallMs: number },
+) => Promise<OpenedPeers>
 
 const bytes = randomBytes(3 * peerChunkBytes + 77)
 const digest = digestOf(bytes)
 const repository = { registry: 'registry.lab:5000', repository: 'team/app' }
 const never = new AbortController().signal
-const options = { signal: never, timeoutMs: 5_000 }
+const options = { signal: never, timeoutMs: 10_000 }
 const question: PeerBlobQuestion = {
   digest,
   repository,
@@ -45,7 +47,7 @@ const question: PeerBlobQuestion = {
   relay: false,
   priority: 'pull',
 }
-const opening = { signal: never, firstByteMs: 5_000 }
+const opening = { signal: never, firstByteMs: 10_000 }
 
 /** A reader over `bytes`. `onRead` may throw, wait, or shorten a read by saying up to where bytes are there. */
 function readerOf(
@@ -89,8 +91,15 @@ async function drain(iterator: AsyncIterator<Uint8Array>): Promise<void> {
   while (!(await iterator.next()).done);
 }
 
+/** Of those tests that wait for it, ms. */
+const stallMs = 500
+
 /** Holds an implementation to the peer port. */
-export function testPeerPort(t: Test, open: OpenPeers): void {
+export function testPeerPort(t: Test, openPeers: OpenPeers): void {
+  /** Silence is borne for long, unless it is what is tested. */
+  const open = (t: Test, service: Partial<PeerService>, options = { stallMs: 20_000 }) =>
+    openPeers(t, service, options)
+
   t.test('a question is answered, and the other node knows who asks', async t => {
     const asked: unknown[] = []
     const answers = new Map<string, PeerAnswer>([
@@ -182,16 +191,22 @@ export function testPeerPort(t: Test, open: OpenPeers): void {
     'a question that takes too long is a timeout, and ends for the other node too',
     async t => {
       const left = Promise.withResolvers<void>()
+      let isReached = false
       const waiting = (_: unknown, __: unknown, signal: AbortSignal) =>
         new Promise<never>((_, reject) => {
+          isReached = true
           signal.addEventListener('abort', () => {
             left.resolve()
             reject(signal.reason)
           })
         })
       const { client, other } = await open(t, { answers: new Map([['slow', waiting]]) })
-      const asking = client.call(other, 'slow', Buffer.alloc(0), { signal: never, timeoutMs: 100 })
-      await t.rejects(asking, { name: 'PeerFailure', code: 'timeout' })
+      // Its time may be over before it arrives.
+      while (!isReached) {
+        const soon = { signal: never, timeoutMs: 100 }
+        const asking = client.call(other, 'slow', Buffer.alloc(0), soon)
+        await t.rejects(asking, { name: 'PeerFailure', code: 'timeout' })
+      }
       await left.promise
     },
   )
@@ -275,7 +290,7 @@ export function testPeerPort(t: Test, open: OpenPeers): void {
         },
       ],
     ])
-    const { client, other } = await open(t, { streams })
+    const { client, other } = await open(t, { streams }, { stallMs })
     const stream = client.stream(other, 'silent', Buffer.alloc(0), { signal: never })
     await t.rejects(collect(stream), { name: 'PeerFailure', code: 'timeout' })
   })
@@ -413,9 +428,17 @@ export function testPeerPort(t: Test, open: OpenPeers): void {
 
   t.test('a blob whose first byte is late is a timeout, and is closed', async t => {
     const { reader, closed } = readerOf(bytes, () => new Promise(() => {}))
-    const { client, other } = await open(t, offering(reader))
-    const asking = client.openBlob(other, question, { signal: never, firstByteMs: 100 })
-    await t.rejects(asking, { name: 'PeerFailure', code: 'timeout' })
+    let isReached = false
+    const openBlob = async () => {
+      isReached = true
+      return reader
+    }
+    const { client, other } = await open(t, { openBlob })
+    // Its time may be over before it arrives.
+    while (!isReached) {
+      const asking = client.openBlob(other, question, { signal: never, firstByteMs: 100 })
+      await t.rejects(asking, { name: 'PeerFailure', code: 'timeout' })
+    }
     await closed
   })
 
@@ -431,9 +454,10 @@ export function testPeerPort(t: Test, open: OpenPeers): void {
       }
       if (!relay) setTimeout(() => begin.resolve(undefined), 2.5 * workingEveryMs)
       const answer = await client.openBlob(other, { ...question, relay }, { ...opening, onWorking })
-      t.equal(said, relay ? 2 : 0)
+      const saidBefore = said
+      t.ok(relay ? said >= 2 : said === 0, `${said}`)
       t.ok((await collect(answer.body)).equals(bytes))
-      t.equal(said, relay ? 2 : 0, 'and then no more')
+      t.equal(said, saidBefore, 'and then no more')
     }
   })
 
@@ -449,16 +473,16 @@ export function testPeerPort(t: Test, open: OpenPeers): void {
     const { reader, closed } = readerOf(bytes, position =>
       position < 100_000 ? 100_000 : new Promise(() => {}),
     )
-    const { client, other, stallMs } = await open(t, offering(reader))
-    const answer = await client.openBlob(other, question, opening)
+    const { client, other } = await open(t, offering(reader), { stallMs })
     const sinceMs = performance.now()
+    const answer = await client.openBlob(other, question, opening)
     await t.rejects(collect(answer.body), { name: 'PeerFailure', code: 'timeout' })
     t.ok(performance.now() - sinceMs >= stallMs - 10, 'not before its time')
     await closed
   })
 
   t.test('a reader that pauses is no stall', async t => {
-    const { client, other, stallMs } = await open(t, offering(readerOf().reader))
+    const { client, other } = await open(t, offering(readerOf().reader), { stallMs })
     const answer = await client.openBlob(other, question, opening)
     const iterator = await readSome(answer, 1)
     await new Promise(resolve => setTimeout(resolve, 2 * stallMs))
@@ -475,7 +499,7 @@ export function testPeerPort(t: Test, open: OpenPeers): void {
       const abort = new AbortController()
       const answer = await client.openBlob(other, question, {
         signal: abort.signal,
-        firstByteMs: 5_000,
+        firstByteMs: 10_000,
       })
       const iterator = await readSome(answer, 100_000)
       if (leave === 'return') {
@@ -492,7 +516,7 @@ export function testPeerPort(t: Test, open: OpenPeers): void {
     const { reader, closed } = readerOf(Buffer.alloc(64 * peerChunkBytes))
     const { client, other } = await open(t, offering(reader))
     const abort = new AbortController()
-    await client.openBlob(other, question, { signal: abort.signal, firstByteMs: 5_000 })
+    await client.openBlob(other, question, { signal: abort.signal, firstByteMs: 10_000 })
     abort.abort(new Error('changed my mind'))
     await t.resolves(closed)
   })
@@ -511,9 +535,8 @@ export function testPeerPort(t: Test, open: OpenPeers): void {
   })
 
   t.test('a node that hangs costs everybody who asks a bounded time', async t => {
-    const { client, other, hang } = await open(t, {
-      answers: new Map([['echo', async question => question]]),
-    })
+    const answers = new Map<string, PeerAnswer>([['echo', async question => question]])
+    const { client, other, hang } = await open(t, { answers }, { stallMs })
     await client.call(other, 'echo', Buffer.of(1), options)
     await hang()
     const timeout = { name: 'PeerFailure', code: 'timeout' }

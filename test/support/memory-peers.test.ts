@@ -4,8 +4,7 @@ import { createMemoryPeers, nodeIdOf } from './memory-peers.ts'
 
 const [self, other, nobody] = [nodeIdOf(1), nodeIdOf(2), nodeIdOf(3)]
 
-testPeerPort(t, async (_t, service) => {
-  const stallMs = 150
+testPeerPort(t, async (_t, service, { stallMs }) => {
   const network = createMemoryPeers({ stallMs })
   const { client } = network.join(self)
   const { faults } = network.join(other, service)
@@ -14,7 +13,6 @@ testPeerPort(t, async (_t, service) => {
     self,
     other,
     nobody,
-    stallMs,
     die: async () => {
       faults.dead = true
     },

@@ -23,12 +23,11 @@ const question: PeerBlobQuestion = {
 }
 
 /** A client, and what it told of whom it asked. */
-function listen(t: Test, addresses: Readonly<Record<string, readonly string[]>>, stallMs = 150) {
+function listen(t: Test, addresses: Readonly<Record<string, readonly string[]>>, stallMs = 20_000) {
   const told: string[] = []
   const trips: number[] = []
   const client = makeClient(t, addresses, {
     stallMs,
-    connectMs: 300,
     onHeard: (_, ms) => {
       told.push('heard')
       trips.push(ms)
@@ -47,9 +46,13 @@ t.test('every answer is told as heard, with its round trip', async t => {
   const { client, told, trips } = listen(t, { [id]: [address] })
   await client.call(id, 'echo', one, options)
   await t.rejects(client.call(id, 'unknown', one, options), { code: 'absent' })
-  await t.rejects(client.openBlob(id, question, { signal: never, firstByteMs: 5_000 }))
-  t.same(told, ['heard', 'heard', 'heard'])
-  t.ok(trips.every(ms => ms > 0 && ms < 5_000))
+  await t.rejects(client.openBlob(id, question, { signal: never, firstByteMs: 10_000 }))
+  // On a busy machine an answer may be late, which is told too.
+  t.same(
+    told.filter(one => one !== 'silent'),
+    ['heard', 'heard', 'heard'],
+  )
+  t.ok(trips.every(ms => ms > 0 && ms < 10_000))
 })
 
 t.test('who cannot be reached or breaks off is told as missed', async t => {
@@ -61,7 +64,10 @@ t.test('who cannot be reached or breaks off is told as missed', async t => {
   const soon = { signal: never, timeoutMs: 200 }
   await t.rejects(client.call(nobody, 'x', one, soon), { code: 'unreachable' })
   await t.rejects(client.call(breaking.id, 'x', one, options), { code: 'unreachable' })
-  t.same(told, ['missed', 'missed'])
+  t.same(
+    told.filter(one => one !== 'silent'),
+    ['missed', 'missed'],
+  )
 })
 
 t.test('who says nothing for half a second is told as silent, and is waited for', async t => {
@@ -79,11 +85,12 @@ t.test('who says nothing for half a second is told as silent, and is waited for'
   })
   const { client, told } = listen(t, { [id]: [address] })
   await client.call(id, 'none', one, options).catch(() => {})
+  const before = told.length
   const asking = client.call(id, 'slow', one, options)
-  await until(() => told.length === 2)
+  await until(() => told.length > before)
   gate.resolve()
   t.same(await asking, one)
-  t.same(told, ['heard', 'silent', 'heard'])
+  t.same(told.slice(before), ['silent', 'heard'])
 })
 
 t.test('a node is not silent because who asked had no time, or it asks others', async t => {
@@ -112,10 +119,15 @@ t.test('a blob that stalls or breaks is told, also when nobody reads it', async 
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf')
       if (fault === 'break') socket.end()
     })
-    const { client, told } = listen(t, { [holder.id]: [holder.address] })
-    await client.openBlob(holder.id, question, { signal: never, firstByteMs: 5_000 })
-    await until(() => told.length === 2)
-    t.same(told, ['heard', as], fault)
+    const stallMs = fault === 'stall' ? 150 : 20_000
+    const { client, told } = listen(t, { [holder.id]: [holder.address] }, stallMs)
+    await client.openBlob(holder.id, question, { signal: never, firstByteMs: 10_000 })
+    await until(() => told.includes(as))
+    t.same(
+      told.filter(one => one !== 'silent'),
+      ['heard', as],
+      fault,
+    )
   }
 })
 

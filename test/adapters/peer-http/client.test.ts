@@ -33,17 +33,15 @@ async function startWire(t: Test, port: number) {
   }
 }
 
-testPeerPort(t, async (t, service) => {
+testPeerPort(t, async (t, service, { stallMs }) => {
   const { id, port, server } = await startServer(t, service, { graceMs: 0 })
   const wire = await startWire(t, port)
   const identity = makeIdentity()
-  const stallMs = 200
   return {
-    client: makeClient(t, { [id]: [wire.address] }, { identity, stallMs, connectMs: 5_000 }),
+    client: makeClient(t, { [id]: [wire.address] }, { identity, stallMs }),
     self: identity.id,
     other: id,
     nobody: makeIdentity().id,
-    stallMs,
     die: () => server.close(),
     hang: async () => wire.freeze(),
   }

@@ -59,24 +59,31 @@ t.test('a silent address only costs its head start, and is left alone afterwards
   await client.call(id, 'echo', one, options)
   await until(() => [...silent.sockets].every(({ closed }) => closed))
   t.equal(silent.sockets.size, 1)
-  server.hangUp(server.connections()[0]?.id ?? '')
-  await until(() => client.connections().length === 0)
-  await client.call(id, 'echo', one, options)
-  t.equal(silent.sockets.size, 1, 'the last good one is tried first')
+  // On a busy machine it is tried too when the good one is slow, but never first, which would be each time.
+  let tries = 0
+  for (let wasTried = true; wasTried && tries < 10; tries += 1) {
+    const before = silent.sockets.size
+    server.hangUp(server.connections()[0]?.id ?? '')
+    await until(() => client.connections().length === 0)
+    await client.call(id, 'echo', one, options)
+    wasTried = silent.sockets.size > before
+  }
+  t.ok(tries < 10, 'the last good one is tried first')
 })
 
 t.test('when all fail, the most telling failure is told', async t => {
   const [closed, silent] = [await closedAddress(), await startSilent(t)]
   const { id } = makeIdentity()
   const refusing = await startServer(t, echo, { isBanned: () => true })
-  for (const [addresses, node, code] of [
-    [[], id, 'unreachable'],
-    [['nonsense', ':1', 'a:99999', '[1.2.3.4]:5'], id, 'unreachable'],
-    [[closed], id, 'unreachable'],
-    [[closed, silent.address], id, 'timeout'],
-    [[silent.address, refusing.address], refusing.id, 'refused'],
+  for (const [addresses, node, code, connectMs] of [
+    [[], id, 'unreachable', 20_000],
+    [['nonsense', ':1', 'a:99999', '[1.2.3.4]:5'], id, 'unreachable', 20_000],
+    [[closed], id, 'unreachable', 20_000],
+    [[closed, silent.address], id, 'timeout', 300],
+    // Who refuses must have done so by then.
+    [[silent.address, refusing.address], refusing.id, 'refused', 1_500],
   ] as const) {
-    const client = makeClient(t, { [node]: addresses }, { connectMs: 300 })
+    const client = makeClient(t, { [node]: addresses }, { connectMs })
     const failure = await client.call(node, 'echo', one, options).catch(error => error)
     t.match(failure, { name: 'PeerFailure', code }, addresses.join())
   }
@@ -122,11 +129,12 @@ t.test('a probe tells who is there, and fails as a dial does', async t => {
   const { id, address } = await startServer(t, echo)
   const own = await startServer(t, echo, { identity })
   const silent = await startSilent(t)
-  const client = makeClient(t, {}, { identity, connectMs: 300 })
+  const client = makeClient(t, {}, { identity })
+  const hasty = makeClient(t, {}, { identity, connectMs: 300 })
   t.equal(await client.probe(address, never), id)
   t.equal(await client.probe(own.address, never), identity.id)
   await t.rejects(client.probe(await closedAddress(), never), { code: 'unreachable' })
-  await t.rejects(client.probe(silent.address, never), { code: 'timeout' })
+  await t.rejects(hasty.probe(silent.address, never), { code: 'timeout' })
   const abort = new AbortController()
   const asking = client.probe(silent.address, abort.signal)
   abort.abort(new Error('changed my mind'))

@@ -28,17 +28,18 @@ async function startHolder(t: Test, limits: Partial<Limits>) {
   return {
     /** Another node. */
     join() {
-      const client = makeClient(t, addresses, { stallMs: 5_000 })
+      const client = makeClient(t, addresses)
       return {
         ping: () => client.call(id, 'ping', new Uint8Array(), options),
         /** Reads until the test ends, and counts. */
         async read(priority: PeerPriority) {
+          const sinceMs = performance.now()
           const reading = new AbortController()
           t.teardown(() => reading.abort())
           const question = { digest, repository, offset: 0, relay: false, priority }
           const { signal } = reading
-          const { body } = await client.openBlob(id, question, { signal, firstByteMs: 5_000 })
-          const state = { bytes: 0 }
+          const { body } = await client.openBlob(id, question, { signal, firstByteMs: 10_000 })
+          const state = { bytes: 0, sinceMs }
           const run = async () => {
             for await (const chunk of body) state.bytes += chunk.length
           }
@@ -65,30 +66,42 @@ async function rates(readers: readonly Reader[]): Promise<readonly number[]> {
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0)
 
-/** Of three seconds none is above the limits, and one (the machine may be busy) not below: both by a tenth at the most. */
-async function holds(
+/** Waits for a second that is as it should be: the machine may be busy in any one, but not in all of twenty. */
+async function untilRates(
   t: Test,
   readers: readonly Reader[],
-  limitOf: (found: readonly number[]) => readonly (readonly [found: number, limit: number])[],
+  isSo: (found: readonly number[]) => boolean,
+  what: string,
 ): Promise<void> {
-  // What may be sent at once at the start, and what was on its way, is over by then.
-  await wait(300)
-  let wasReached = false
-  for (let second = 0; second < 3; second += 1) {
-    const found = limitOf(await rates(readers))
-    for (const [rate, limit] of found) {
-      t.ok(rate <= limit * 1.1, `${Math.round(rate)} of ${limit} bytes a second`)
-    }
-    wasReached ||= found.every(([rate, limit]) => rate >= limit * 0.9)
+  let found: readonly number[] = []
+  for (let second = 0; second < 20; second += 1) {
+    found = await rates(readers)
+    if (isSo(found)) break
   }
-  t.ok(wasReached, 'and it is used')
+  t.ok(isSo(found), `${what}: ${found.map(Math.round).join(', ')} bytes a second`)
+}
+
+/** Never more than the limit allows since the first of them began: what a second is short of may come in the next one. */
+function keepsTo(t: Test, readers: readonly Reader[], limit: number): void {
+  const seconds = (performance.now() - Math.min(...readers.map(of => of.state.sinceMs))) / 1_000
+  const bytes = sum(readers.map(({ state }) => state.bytes))
+  // A tenth of a second may be sent at once, and be overdrawn by a piece.
+  const atOnce = limit * 0.15
+  t.ok(bytes <= limit * seconds + atOnce, `${bytes} bytes in ${seconds} s of ${limit} a second`)
+}
+
+/** These readers get their limit, and no more. */
+async function holds(t: Test, readers: readonly Reader[], limit: number): Promise<void> {
+  await untilRates(t, readers, found => sum(found) >= limit * 0.9, 'the limit is used')
+  await rates(readers)
+  keepsTo(t, readers, limit)
 }
 
 t.test('all uploads together keep to their limit', async t => {
   const { join } = await startHolder(t, { uploadBytesPerSecond: 4 * MB })
   const nodes = [join(), join(), join()]
   const readers = await Promise.all(nodes.map(node => node.read('pull')))
-  await holds(t, readers, found => [[sum(found), 4 * MB]])
+  await holds(t, readers, 4 * MB)
 })
 
 t.test('those to one node keep to its limit, however many they are, and to the total', async t => {
@@ -98,12 +111,10 @@ t.test('those to one node keep to its limit, however many they are, and to the t
   })
   const greedy = join()
   const readers = await Promise.all([1, 2, 3].map(() => greedy.read('pull')))
-  await holds(t, readers, found => [[sum(found), 3 * MB]])
+  await holds(t, readers, 3 * MB)
   const other = await join().read('pull')
-  await holds(t, [...readers, other], ([a = 0, b = 0, c = 0, d = 0]) => [
-    [a + b + c + d, 5 * MB],
-    [Math.max(a + b + c, 2 * MB), 3 * MB],
-  ])
+  await holds(t, [...readers, other], 5 * MB)
+  keepsTo(t, readers, 3 * MB)
 })
 
 t.test(
@@ -112,20 +123,21 @@ t.test(
     const { join } = await startHolder(t, { uploadBytesPerSecond: 4 * MB })
     const [busy, waiting] = [join(), join()]
     const background = await Promise.all([busy.read('background'), busy.read('background')])
-    await holds(t, background, found => [[sum(found), 4 * MB]])
+    await holds(t, background, 4 * MB)
     const pull = await waiting.read('pull')
-    await wait(300)
-    const [beside = 0, behind = 0, pulled = 0] = await rates([...background, pull])
-    const all = beside + behind + pulled
-    t.ok(pulled >= 0.85 * all, `${Math.round(pulled)} of ${Math.round(all)} are the pull's`)
-    await wait(1_500)
-    const later = await rates(background)
-    t.ok(sum(later) > 0, 'a drop now and then keeps the others alive')
-    const sinceMs = performance.now()
-    await waiting.ping()
-    t.ok(performance.now() - sinceMs < 500, 'a question does not queue up behind it')
+    const all = [...background, pull]
+    const isPulls = (found: readonly number[]) => (found.at(-1) ?? 0) >= 0.85 * sum(found)
+    await untilRates(t, all, isPulls, 'most is for the pull')
+    await untilRates(t, background, found => sum(found) > 0, 'a drop now and then keeps them alive')
+    const pings: number[] = []
+    while (pings.length < 20 && !pings.some(ms => ms < 500)) {
+      const sinceMs = performance.now()
+      await waiting.ping()
+      pings.push(performance.now() - sinceMs)
+    }
+    t.ok(pings.length < 20, 'a question does not queue up behind it')
+    keepsTo(t, all, 4 * MB)
     pull.stop()
-    await wait(500)
-    await holds(t, background, found => [[sum(found), 4 * MB]])
+    await holds(t, background, 4 * MB)
   },
 )

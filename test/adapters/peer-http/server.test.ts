@@ -261,7 +261,7 @@ t.test('an answer that never comes is ended, and its place is free again', async
 
 t.test('closing lets what runs end, and cuts it when that takes too long', async t => {
   for (const [graceMs, isWhole] of [
-    [10_000, true],
+    [60_000, true],
     [50, false],
   ] as const) {
     const { promise: free, resolve } = Promise.withResolvers<number>()
@@ -286,7 +286,7 @@ t.test('closing lets what runs end, and cuts it when that takes too long', async
     if (isWhole) t.equal(await read(), bytes.length)
     else await t.rejects(read(), { code: 'unreachable' })
     await closed
-    t.ok(performance.now() - sinceMs < 5_000)
+    t.ok(performance.now() - sinceMs < 10_000)
     await until(() => reader.state.closed === 1)
     resolve(0)
   }
@@ -321,7 +321,8 @@ t.test('hanging up ends all connections of a node', async t => {
 })
 
 t.test('200 members with idle connections cost no place, and one more is served', async t => {
-  const { id, address, server } = await startServer(t, echoing)
+  // They say nothing for as long as the others need to come.
+  const { id, address, server } = await startServer(t, echoing, { bounds: { headMs: 60_000 } })
   for (let batch = 0; batch < 20; batch += 1) {
     await Promise.all(Array.from({ length: 10 }, () => connectMember(t, { id, address })))
   }

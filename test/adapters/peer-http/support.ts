@@ -101,8 +101,8 @@ export function makeClient(
   t: Test,
   addresses: Readonly<Record<NodeId, readonly string[]>>,
   {
-    stallMs = 150,
     // The machine may be busy with other tests.
+    stallMs = 10_000,
     connectMs = 10_000,
     ...parts
   }: Partial<PeerHttpClientParts> & { readonly stallMs?: number; readonly connectMs?: number } = {},
@@ -122,7 +122,7 @@ export function makeClient(
 }
 
 export const never = new AbortController().signal
-export const options = { signal: never, timeoutMs: 5_000 }
+export const options = { signal: never, timeoutMs: 10_000 }
 
 /** A member that speaks HTTP by hand: `answer` gets the socket and each request's head. Gives its address. */
 export async function startRawServer(
@@ -137,7 +137,7 @@ export async function startRawServer(
       isBanned: () => false,
       isFull: () => false,
     },
-    { prefaceMs: 5_000 },
+    { prefaceMs: 10_000 },
   )
   const terms = tlsTerms(identity)
   const sockets = new Set<TLSSocket>()
