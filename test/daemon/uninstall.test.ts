@@ -135,12 +135,13 @@ t.test('a directory in which no node ever ran is not touched', async t => {
 
 t.test('the data of a node that starts there meanwhile is not touched', async t => {
   const { dataDir, fake, type } = await scene(t)
-  fake.delayNext('listImages', 500)
+  const release = fake.holdNext('listImages')
   const uninstalled = type('uninstall')
   await eventually('containerd is asked', () => (fake.calls.get('listImages') ?? 0) > 0)
   mkdirSync(dataDir)
   const made = ['holdfast.lock', 'node.key']
   for (const name of made) writeFileSync(join(dataDir, name), '')
+  release()
   t.match(await uninstalled, { code: 0, out: /left +\S+data: not a data directory/ })
   t.strictSame(readdirSync(dataDir), made)
 })

@@ -1,5 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import {
   Server,
   ServerCredentials,
@@ -40,6 +41,8 @@ export interface FakeContainerd {
   hang(isHanging: boolean): void
   /** The next answer to this method takes so long, ms. */
   delayNext(method: string, ms: number): void
+  /** The next answer to this method is held until what is returned is called. */
+  holdNext(method: string): () => void
   /** The next call of this method fails. */
   failNext(method: string): void
   /** From now on nobody may see its leases. */
@@ -78,7 +81,7 @@ export async function startFakeContainerd(options: {
     },
   })
   const server = new Server()
-  const delays = new Map<string, number>()
+  const delays = new Map<string, () => Promise<unknown>>()
   const failing = new Set<string>()
   let isHanging = false
   let isMute = false
@@ -106,10 +109,10 @@ export async function startFakeContainerd(options: {
         else if (found === undefined) done({ code: status.NOT_FOUND, details: name })
         else done(null, found)
       }
-      const delayMs = delays.get(name)
+      const delay = delays.get(name)
       delays.delete(name)
-      if (delayMs === undefined) say()
-      else setTimeout(say, delayMs)
+      if (delay === undefined) say()
+      else void delay().then(say)
     }
   }
 
@@ -285,7 +288,12 @@ export async function startFakeContainerd(options: {
       isHanging = hanging
     },
     delayNext(method, ms) {
-      delays.set(method, ms)
+      delays.set(method, () => pause(ms))
+    },
+    holdNext(method) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      delays.set(method, () => promise)
+      return resolve
     },
     failNext(method) {
       failing.add(method)

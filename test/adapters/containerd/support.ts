@@ -19,8 +19,8 @@ export async function folderOf(t: Test): Promise<string> {
   return dir
 }
 
-/** Short enough that a test of a silent containerd does not take long. */
-const quick = { answerMs: 1_000, listMs: 2_000, checkEveryMs: 100, longestBackOffMs: 100 }
+/** It looks often, and gives a containerd on a busy machine time to answer. */
+const quick = { answerMs: 30_000, listMs: 30_000, checkEveryMs: 100, longestBackOffMs: 100 }
 
 /** Follows the containerd behind a socket, until the test ends. */
 export function follow(
