@@ -332,7 +332,7 @@ function testKeys(t: Test, open: OpenNetwork): void {
     ] as const) {
       const beganMs = performance.now()
       t.match(await failureOf(dial(from, to)), { name: 'BusFailure', code: 'refused' })
-      t.ok(performance.now() - beganMs < 1_000, 'at once')
+      t.ok(performance.now() - beganMs < 5_000, 'long before the dial would be given up')
     }
     t.strictSame([...member.changes, ...stranger.changes], [])
   })
@@ -356,7 +356,7 @@ function testKeys(t: Test, open: OpenNetwork): void {
     const texts = (await Promise.all(said.map(talk => talk.end()))).flat()
     for (const node of nodes) {
       const wanted = texts.filter(text => !text.startsWith(node.id))
-      await until('all is heard', () => node.heard.length >= wanted.length, 5_000)
+      await until('all is heard', () => node.heard.length >= wanted.length)
       t.strictSame(node.heard.map(({ text }) => text).toSorted(), wanted.toSorted())
     }
     const kinds = nodes.map(({ changes }) => changes.map(({ kind }) => kind))

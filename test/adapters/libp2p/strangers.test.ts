@@ -11,15 +11,18 @@ import { dialPlain, openSocket, startBus, startPlain, startWith } from './suppor
 
 const soon = (): AbortSignal => AbortSignal.timeout(10_000)
 
-t.test('libp2p without a cluster key is refused both ways, in milliseconds', async t => {
-  const { bus, address, changes } = await startBus(t)
-  const stranger = await startPlain(t)
-  const beganMs = performance.now()
-  await t.rejects(dialPlain(stranger.node, address), { name: 'EncryptionFailedError' })
-  await t.rejects(bus.dial(stranger.address, soon()), { code: 'refused' })
-  t.ok(performance.now() - beganMs < 500, `${performance.now() - beganMs} ms`)
-  t.strictSame(changes, [])
-})
+t.test(
+  'libp2p without a cluster key is refused both ways, long before a dial is given up',
+  async t => {
+    const { bus, address, changes } = await startBus(t)
+    const stranger = await startPlain(t)
+    const beganMs = performance.now()
+    await t.rejects(dialPlain(stranger.node, address), { name: 'EncryptionFailedError' })
+    await t.rejects(bus.dial(stranger.address, soon()), { code: 'refused' })
+    t.ok(performance.now() - beganMs < 5_000, `${performance.now() - beganMs} ms`)
+    t.strictSame(changes, [])
+  },
+)
 
 t.test('who knows a key id and not the key is refused', async t => {
   const { address, changes } = await startBus(t, { key: 'right' })

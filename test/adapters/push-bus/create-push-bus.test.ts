@@ -1,5 +1,6 @@
 import t from 'tap'
 import { testBus } from '../../ports/bus.suite.ts'
+import { soon } from '../../ports/bus.support.ts'
 import { createChangingKeys } from '../../support/cluster-keys.ts'
 import { createMemoryPushNetwork } from '../../support/memory-push-wire.ts'
 import { until } from '../../system/support/process.ts'
@@ -25,7 +26,7 @@ t.test('who fell silent without a word is gone after two pings, and not before',
   t.teardown(() => Promise.all([one.close(), other.close()]))
   const changes: string[] = []
   one.onNeighbour(({ kind }) => changes.push(kind))
-  await one.dial(other.listening[0] ?? '', AbortSignal.timeout(1_000))
+  await one.dial(other.listening[0] ?? '', soon())
   const ping = async () => {
     const count = pending.length
     pending.at(-1)?.()
@@ -51,7 +52,7 @@ t.test('a message is pushed to six at the most, once by each node', async t => {
       return 'accept'
     })
     for (const other of nodes.slice(at + 1)) {
-      await node.dial(other.listening[0] ?? '', AbortSignal.timeout(1_000))
+      await node.dial(other.listening[0] ?? '', soon())
     }
   }
   t.equal(await nodes[0]?.publish(Buffer.from('everybody')), 6)
@@ -66,7 +67,7 @@ t.test('who cannot be reached in return is no neighbour', async t => {
   const other = network.start(createChangingKeys('k'))
   t.teardown(() => Promise.all([one.close(), other.close()]))
   network.kill(one.self)
-  await t.rejects(one.dial(other.listening[0] ?? '', AbortSignal.timeout(1_000)), {
+  await t.rejects(one.dial(other.listening[0] ?? '', soon()), {
     code: 'unreachable',
   })
   t.strictSame(other.neighbours(), [])
@@ -83,7 +84,7 @@ t.test(
     one.onTwin(address => met.push(['one', address]))
     const stop = other.onTwin(address => met.push(['other', address]))
     const dial = (from: typeof one, to: typeof one) =>
-      t.rejects(from.dial(to.listening[0] ?? '', AbortSignal.timeout(1_000)), { code: 'self' })
+      t.rejects(from.dial(to.listening[0] ?? '', soon()), { code: 'self' })
     await dial(one, one)
     t.strictSame(met, [])
     await dial(one, other)

@@ -15,7 +15,7 @@ async function start(t: Test, keys: ChangingKeys): Promise<Bus> {
   const answers = new Map<string, PeerAnswer>()
   const { address, server } = await startServer(t, { answers }, { identity, keys })
   const { wire, addressesOf } = createPeerWire(() => client)
-  const client = makeClient(t, {}, { identity, keys, addressesOf, stallMs: 2_000 })
+  const client = makeClient(t, {}, { identity, keys, addressesOf })
   const parts = { self: identity.id, wire, keys, clock: systemClock, timers: systemTimers }
   const push = createPushBus(parts, { listening: [address] })
   for (const [subject, answer] of push.answers) answers.set(subject, answer)
