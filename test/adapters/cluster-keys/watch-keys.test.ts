@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { renameSync, writeFileSync } from 'node:fs'
 import { chmod, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -102,11 +103,18 @@ t.test('what changes again while it settles is not taken', async t => {
   const path = join(dir, 'secret')
   const keys = await watchKeys(path, { log: silentLog }, { everyMs: 3_600_000, settleMs: 50 })
   t.teardown(keys.close)
-  await writeFile(path, second)
-  const looked = keys.refresh()
-  setTimeout(() => void writeFile(path, `${first}\n${second}\n`), 20)
-  await looked
-  t.equal(keys.current().length, 1)
+  const [before] = keys.current()
+  let count = 0
+  const write = () => {
+    count += 1
+    writeFileSync(`${path}.next`, `${first}\n${second}\n# ${count}\n`)
+    renameSync(`${path}.next`, path)
+  }
+  write()
+  const writing = setInterval(write, 1)
+  await keys.refresh()
+  clearInterval(writing)
+  t.strictSame(keys.current(), [before])
   await keys.refresh()
   t.equal(keys.current().length, 2)
 })

@@ -36,13 +36,20 @@ function startNode(t: Test, digits: string, port: number, keyIds = ['deadbeef'])
   return { source, state, log }
 }
 
+/** Searches until it finds so many others; on a busy machine an answer may come after a search is over. */
+async function find({ source }: ReturnType<typeof startNode>, count: number) {
+  let found = await source.find(never)
+  for (let more = 0; found.length < count && more < 20; more += 1) found = await source.find(never)
+  return found
+}
+
 t.test('nodes on one network find each other, and not themselves', async t => {
   const port = await freePort()
   const a = startNode(t, '0a', port)
   const b = startNode(t, '0b', port)
   await a.source.find(never)
-  t.strictSame(await b.source.find(never), ['127.0.0.1:110'])
-  t.strictSame(await a.source.find(never), ['127.0.0.1:111'])
+  t.strictSame(await find(b, 1), ['127.0.0.1:110'])
+  t.strictSame(await find(a, 1), ['127.0.0.1:111'])
 })
 
 t.test('a copy of the node on another machine is found', async t => {
@@ -51,7 +58,7 @@ t.test('a copy of the node on another machine is found', async t => {
   const copy = startNode(t, '0a', port)
   copy.state.addresses = ['127.0.0.2']
   await copy.source.find(never)
-  t.strictSame(await a.source.find(never), ['127.0.0.2:110'])
+  t.strictSame(await find(a, 1), ['127.0.0.2:110'])
 })
 
 t.test(
@@ -63,7 +70,7 @@ t.test(
     const c = startNode(t, '0c', port, ['old'])
     await b.source.find(never)
     await c.source.find(never)
-    t.strictSame(await a.source.find(never), ['127.0.0.1:112'])
+    t.strictSame(await find(a, 1), ['127.0.0.1:112'])
   },
 )
 
@@ -72,7 +79,7 @@ t.test('what was not said for two minutes is forgotten', async t => {
   const a = startNode(t, '0a', port)
   const b = startNode(t, '0b', port)
   await b.source.find(never)
-  t.equal((await a.source.find(never)).length, 1)
+  t.equal((await find(a, 1)).length, 1)
   await b.source.close()
   t.equal((await a.source.find(never)).length, 1)
   a.state.nowMs += 130_000
@@ -92,11 +99,11 @@ t.test('rubbish on the network and interfaces that go are survived', async t => 
   for (const bytes of [Buffer.alloc(0), Buffer.alloc(12, 0xff), Buffer.from('GET / HTTP/1.1')]) {
     await send(bytes)
   }
-  t.equal((await a.source.find(never)).length, 1)
+  t.equal((await find(a, 1)).length, 1)
   a.state.addresses = []
   await a.source.find(never)
   a.state.addresses = ['127.0.0.1', '192.0.2.77', 'fd00::1']
-  t.equal((await a.source.find(never)).length, 1, 'one that cannot be opened hides no other')
+  t.equal((await find(a, 1)).length, 1, 'one that cannot be opened hides no other')
 })
 
 t.test('a search ends with its signal', async t => {
