@@ -165,20 +165,6 @@ t.test('a ready node that the pods are kept from is not waited for', async t => 
   t.equal(asked.filter(({ path }) => path.endsWith('/pods')).length, looks.length)
 })
 
-t.test('why the scheduler keeps a pod from its node is told', async t => {
-  const message = '1 node(s) did not match pod anti-affinity rules'
-  const scheduled = { type: 'PodScheduled', status: 'False', message }
-  const kept = {
-    metadata: { ownerReferences },
-    spec: { nodeName: 'galley' },
-    status: { conditions: [scheduled] },
-  }
-  const { run } = await scene(t, [node('galley', 'True')], [[kept]])
-  const { code, out } = await run('--within', '2s')
-  t.equal(code, 6)
-  t.equal(out, `galley  ${message}\n`)
-})
-
 t.test('until all pods are made every node may get one', async t => {
   const done = { state: ended(0) }
   const galley = pod('galley', done)
@@ -252,7 +238,24 @@ t.test('an API server that says nothing is told as that', async t => {
   t.match(await cli(words), { code: 6, err: /cannot be asked: it does not answer/ })
 })
 
-t.test('a question that hangs is given up, and asked again', async t => {
+// These wait for time to pass, beside each other.
+t.jobs = 4
+
+t.test('why the scheduler keeps a pod from its node is told', { buffered: true }, async t => {
+  const message = '1 node(s) did not match pod anti-affinity rules'
+  const scheduled = { type: 'PodScheduled', status: 'False', message }
+  const kept = {
+    metadata: { ownerReferences },
+    spec: { nodeName: 'galley' },
+    status: { conditions: [scheduled] },
+  }
+  const { run } = await scene(t, [node('galley', 'True')], [[kept]])
+  const { code, out } = await run('--within', '6s')
+  t.equal(code, 6)
+  t.equal(out, `galley  ${message}\n`)
+})
+
+t.test('a question that hangs is given up, and asked again', { buffered: true }, async t => {
   const { kubeconfig, asked } = await startFakeApi(t, ({ path }) => {
     if (asked.length === 2) return 'silence'
     if (path.endsWith('/daemonsets/uninstall')) return { json: daemonSet }
@@ -261,34 +264,38 @@ t.test('a question that hangs is given up, and asked again', async t => {
       json: { items: [isNodes ? node('galley', 'True') : pod('galley', { state: ended(0) })] },
     }
   })
-  const words = ['kubernetes', 'wait', 'uninstall', '--within', '8s', '--kubeconfig', kubeconfig]
+  const words = ['kubernetes', 'wait', 'uninstall', '--within', '12s', '--kubeconfig', kubeconfig]
   t.match(await cli(words), { code: 0, out: 'galley  done\n' })
 })
 
-t.test('what was seen last is told, and that nothing was seen since', async t => {
-  let isAway = false
-  const { kubeconfig } = await startFakeApi(t, ({ path }) => {
-    if (isAway) return { status: 503, json: { kind: 'Status', message: 'shutting down' } }
-    if (path.endsWith('/daemonsets/uninstall')) return { json: daemonSet }
-    isAway = path !== '/api/v1/nodes'
-    const items = isAway ? [pod('galley', { state: { running: {} } })] : [node('galley', 'True')]
-    return { json: { items } }
-  })
-  const words = ['kubernetes', 'wait', 'uninstall', '--within', '2s', '--kubeconfig', kubeconfig]
-  const { code, out } = await cli(words)
-  t.equal(code, 6)
-  t.match(
-    out,
-    /^galley {2}is at it\nsince then Kubernetes cannot be asked: the API server answers 503: shutting down\n$/,
-  )
-})
+t.test(
+  'what was seen last is told, and that nothing was seen since',
+  { buffered: true },
+  async t => {
+    let isAway = false
+    const { kubeconfig } = await startFakeApi(t, ({ path }) => {
+      if (isAway) return { status: 503, json: { kind: 'Status', message: 'shutting down' } }
+      if (path.endsWith('/daemonsets/uninstall')) return { json: daemonSet }
+      isAway = path !== '/api/v1/nodes'
+      const items = isAway ? [pod('galley', { state: { running: {} } })] : [node('galley', 'True')]
+      return { json: { items } }
+    })
+    const words = ['kubernetes', 'wait', 'uninstall', '--within', '6s', '--kubeconfig', kubeconfig]
+    const { code, out } = await cli(words)
+    t.equal(code, 6)
+    t.match(
+      out,
+      /^galley {2}is at it\nsince then Kubernetes cannot be asked: the API server answers 503: shutting down\n$/,
+    )
+  },
+)
 
-t.test('an API server that refuses is told of, and so is none', async t => {
+t.test('an API server that refuses is told of, and so is none', { buffered: true }, async t => {
   const { kubeconfig } = await startFakeApi(t, () => ({
     status: 403,
     json: { kind: 'Status', message: 'nodes is forbidden' },
   }))
-  const words = ['kubernetes', 'wait', 'uninstall', '--within', '5s']
+  const words = ['kubernetes', 'wait', 'uninstall', '--within', '6s']
   const refused = await cli([...words, '--kubeconfig', kubeconfig])
   t.match(refused, {
     code: 6,
