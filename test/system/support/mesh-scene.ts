@@ -19,6 +19,9 @@ export interface Scene {
   places(...names: readonly string[]): Promise<MeshPlace[]>
 }
 
+/** So long clients wait for the registry: no machine is so busy that one that answers is late. */
+const patient = { resolve: { timeoutMs: 5_000 } }
+
 /** Sets a scene on loopback. `config` is every node's. */
 export async function setScene(
   t: Test,
@@ -32,7 +35,7 @@ export async function setScene(
     await world.close()
     await rm(dir, { recursive: true, force: true, maxRetries: 5 })
   })
-  const mesh = await makeMesh(dir, { ...world.config, ...config })
+  const mesh = await makeMesh(dir, { ...world.config, ...patient, ...config })
   const scene: Scene = {
     world,
     mesh,
@@ -49,7 +52,7 @@ export async function setScene(
           scene.start(place, { ...(place !== seeds[0] && { seeds }), ...options }),
         ),
       )
-      await untilMet(started, 40_000)
+      await untilMet(started)
       return started
     },
     places: (...names) => Promise.all(names.map(name => mesh.place(name))),
@@ -97,7 +100,7 @@ export async function untilAllSay(
     await until(
       `${node.name} says ${digest} of ${repository}`,
       async () => (await askTag(node, repository)).digest === digest,
-      40_000,
+      90_000,
     )
   }
 }

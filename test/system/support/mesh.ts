@@ -108,7 +108,7 @@ export async function makeMesh(
 }
 
 /** Waits until each of the nodes knows all others as alive. */
-export async function untilMet(nodes: readonly MeshNode[], timeoutMs = 20_000): Promise<void> {
+export async function untilMet(nodes: readonly MeshNode[], timeoutMs = 60_000): Promise<void> {
   for (const node of nodes) {
     await until(
       `${node.name} knows ${nodes.length - 1} others`,
@@ -123,7 +123,7 @@ export async function untilMet(nodes: readonly MeshNode[], timeoutMs = 20_000): 
 }
 
 /** Waits until all ledgers are the same; their root. */
-export async function untilEqual(nodes: readonly MeshNode[], timeoutMs = 40_000): Promise<string> {
+export async function untilEqual(nodes: readonly MeshNode[], timeoutMs = 90_000): Promise<string> {
   return until(
     'all ledgers are the same',
     async () => {

@@ -71,11 +71,14 @@ export const succeeds = (running: Promise<string>): Promise<boolean> =>
     () => false,
   )
 
-/** Polls until `check` gives something other than `undefined` or `false`. */
+/**
+ * Polls until `check` gives something other than `undefined` or `false`. By default it waits far longer than anything takes on a busy
+ * machine: also for what nodes do at random every 30 s ± 50 %.
+ */
 export async function until<T>(
   what: string,
   check: () => Promise<T | undefined | false> | T | undefined | false,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const end = performance.now() + timeoutMs
   for (;;) {
