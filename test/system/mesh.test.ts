@@ -85,8 +85,10 @@ t.test(
       t.equal(pulled.digest, image.digest, `${node.name} answers what one of them knows`)
       t.match(pulled.source, /ledger|peer/, pulled.source)
     }
-    const last = nodes.at(-1)
-    t.match(await last?.metrics(), /holdfast_mesh_members\{state="alive"\} 4/)
+    const last = at(nodes, nodes.length - 1)
+    await until('the last one counts the others', async () =>
+      /holdfast_mesh_members\{state="alive"\} 4/.test(await last.metrics()),
+    )
   },
 )
 
