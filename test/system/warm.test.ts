@@ -97,6 +97,9 @@ const blobsAsked = ({ uplink }: World) =>
 const digestIn = ({ path }: LoggedRequest) => path.slice(path.lastIndexOf('/') + 1)
 const markOf = ({ headers }: LoggedRequest) => headers['holdfast-node']
 
+/** Who is late to say that it has a smaller one, on a busy machine, costs less than the wait: these count by their bytes alone. */
+const largeBytes = 1_000_000
+
 /** What the registry was asked for of one blob. */
 interface Asked {
   readonly size: number
@@ -110,16 +113,18 @@ interface Asked {
 function eachWasSentOnce(
   t: Test,
   world: World,
-  { sizes, killedAt }: { readonly sizes: ReadonlyMap<string, number>; readonly killedAt: number },
+  { sizes, aliveSince }: { readonly sizes: ReadonlyMap<string, number>; aliveSince: number },
 ): void {
   const blobs = blobsAsked(world)
-  const living = new Set(blobs.slice(killedAt).map(markOf))
+  const living = new Set(blobs.slice(aliveSince).map(markOf))
   const asked = [...sizes].map(([digest, size]) => ({
     size,
     requests: blobs.filter(request => digestIn(request) === digest),
   }))
   const isOfKilled = ({ requests }: Asked) => requests.some(one => !living.has(markOf(one)))
-  const byMany = asked.filter(one => !isOfKilled(one) && isAskedByMany(one))
+  const large = asked.filter(({ size }) => size >= largeBytes)
+  t.ok(large.length > 0, 'there are large ones')
+  const byMany = large.filter(one => !isOfKilled(one) && isAskedByMany(one))
   t.strictSame(byMany, [], 'no node fetched what another one had, or was at')
   const lost = sum(asked.filter(isOfKilled).map(again))
   const all = sum(sizes.values())
@@ -160,28 +165,31 @@ t.test('warm jobs of three nodes', async t => {
       until(
         `the registry sent ${share * 100} %`,
         () => uplink.bytesSent('blob') >= share * sum(sizes.values()),
-        60_000,
+        120_000,
       )
     await untilSent(0.2)
     await n1.stop('SIGKILL')
-    const killedAt = blobsAsked(world).length
-    n1 = await scene.start(at(places, 0), { seeds: [at(places, 1)] })
+    // However long it takes: the others are not to be through with it by then.
+    const starting = scene.start(at(places, 0), { seeds: [at(places, 1)] })
     await untilSent(0.5)
     await uplink.refuse()
+    n1 = await starting
     await until(
       'the nodes wait for the registry',
       () => {
         const { state, waitsFor = '' } = watched.seen.at(-1) ?? {}
         return state === 'waiting' && /^n[123]: /.test(waitsFor)
       },
-      60_000,
+      120_000,
     )
+    // What the killed one asked for last may have come here after its end, but before this.
+    const aliveSince = blobsAsked(world).length
     await uplink.accept()
-    await until('the job is over', () => watched.seen.at(-1)?.state === 'done', 60_000)
+    await until('the job is over', () => watched.seen.at(-1)?.state === 'done', 180_000)
     await watched.end()
     t.ok(slow.hits > 0, 'the registry was slow')
     t.match(await jobOf(n1, 'night'), { state: 'done', done: 90, failed: 0, wanted: 90 })
-    eachWasSentOnce(t, world, { sizes, killedAt })
+    eachWasSentOnce(t, world, { sizes, aliveSince })
     const asked = blobsAsked(world).length
     for (const node of [n1, n2, n3]) {
       const pulled = await pull(node.mirror, registryName, 'warm-29', 'v1')
@@ -215,7 +223,7 @@ t.test('warm jobs of three nodes', async t => {
     await until(
       'the others hold all',
       async () => (await jobOf(n2, 'two-each')).state === 'done',
-      60_000,
+      120_000,
     )
     const job = await jobOf(n3, 'two-each')
     for (const { name, images: of } of job.nodes.filter(({ name }) => name !== 'n1')) {
