@@ -40,7 +40,7 @@ t.test(
       ],
       { env: process.env, cwd: world.dir },
     )
-    const code = await running.ended
+    const code = await running.closed
     // Questions may be a megabyte long.
     const said = running
       .output()

@@ -195,7 +195,7 @@ t.test(
         env: process.env,
         cwd: dir,
       })
-      const code = await child.ended
+      const code = await child.closed
       return { code, output: child.output() }
     }
     const told = async (index: number, ...words: readonly string[]) => {
@@ -301,7 +301,7 @@ t.test('one command makes what is not ready ready, and the cable may go', async 
     const tokenFile = join(p1?.dir ?? '', 'data', 'admin.token')
     const where = ['--address', at(nodes, 0).admin, '--token-file', tokenFile]
     const child = start(nodeBinary, [program, ...words, ...where], { env: process.env, cwd: '/' })
-    return { code: await child.ended, output: child.output() }
+    return { code: await child.closed, output: child.output() }
   }
   for (const name of ['kept', 'named', 'thin']) await world.push(name, '1', runnable(name))
   await holdfast('keep', refOf('kept'))

@@ -14,6 +14,8 @@ export interface Running {
   stop(signal?: NodeJS.Signals, graceMs?: number): Promise<number | string>
   /** Resolves when it ended by itself. */
   readonly ended: Promise<number | string>
+  /** Resolves once all was read that it printed as well: after its end, and that of all that it started and that prints there, too. */
+  readonly closed: Promise<number | string>
 }
 
 /** Starts a process as users do, with nothing of the test runner in it; it is stopped by its own pid and never by name. */
@@ -27,15 +29,20 @@ export function start(
   const printed: Buffer[] = []
   child.stdout.on('data', chunk => printed.push(chunk))
   child.stderr.on('data', chunk => printed.push(chunk))
-  const ended = once(child, 'exit').then(([code, signal]) => code ?? signal)
-  ended.catch(() => {})
+  const happens = (event: 'exit' | 'close'): Promise<number | string> => {
+    const happened = once(child, event).then(([code, signal]) => code ?? signal)
+    happened.catch(() => {})
+    return happened
+  }
+  const [ended, closed] = [happens('exit'), happens('close')]
   if (child.pid === undefined) throw new Error(`cannot start ${command}: is it installed?`)
   return {
     pid: child.pid,
     child,
     output: () => Buffer.concat(printed).toString(),
     ended,
-    async stop(signal = 'SIGTERM', graceMs = 10_000) {
+    closed,
+    async stop(signal = 'SIGTERM', graceMs = 30_000) {
       if (child.exitCode !== null || child.signalCode !== null) return ended
       child.kill(signal)
       const timer = setTimeout(() => child.kill('SIGKILL'), graceMs)
@@ -55,12 +62,10 @@ export async function run(
   options: { readonly env?: NodeJS.ProcessEnv; readonly timeoutMs?: number } = {},
 ): Promise<string> {
   const running = start(command, args, options.env === undefined ? {} : { env: options.env })
-  const timer = setTimeout(() => running.child.kill('SIGKILL'), options.timeoutMs ?? 60_000)
-  // Not when it exits: what it printed last may not have been read by then.
-  const [code, signal] = await once(running.child, 'close')
+  const timer = setTimeout(() => running.child.kill('SIGKILL'), options.timeoutMs ?? 180_000)
+  const code = await running.closed
   clearTimeout(timer)
-  if (code !== 0)
-    throw new Error(`${command} ${args.join(' ')}: ${code ?? signal}\n${running.output()}`)
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')}: ${code}\n${running.output()}`)
   return running.output()
 }
 
