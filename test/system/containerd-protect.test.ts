@@ -19,7 +19,7 @@ import { registryName, startWorld, type World } from './support/world.ts'
 requireSystem()
 
 const reference = `${registryName}/app:1`
-const patient = { answerMs: 5_000, listMs: 10_000, checkEveryMs: 500 }
+const patient = { answerMs: 5_000, listMs: 10_000, checkEveryMs: 500, listEveryMs: 5_000 }
 const platforms = ['linux/amd64']
 
 t.jobs = containerdVersions.length
@@ -145,6 +145,11 @@ async function followsRestarts(t: Test, world: World, client: Containerd): Promi
       () => false,
       () => true,
     )
+    const asked = world.uplink.waitFor(
+      log => log.some(({ path }) => path.includes(`/manifests/r${round}`)),
+      60_000,
+    )
+    await Promise.race([asked, pulling])
     await new Promise(resolve => setTimeout(resolve, 5 * round))
     await client.restart(round % 2 === 0 ? 'SIGKILL' : 'SIGTERM')
     if (await pulling) interrupted += 1
