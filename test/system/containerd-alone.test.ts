@@ -9,7 +9,7 @@ import { runnable } from './support/archive-makers.ts'
 import { pull } from './support/client.ts'
 import { pauseImage, startContainerd } from './support/containerd.ts'
 import { askTag, at, setScene } from './support/mesh-scene.ts'
-import { until } from './support/process.ts'
+import { succeeds, until } from './support/process.ts'
 import { containerdVersions, requireSystem } from './support/requirements.ts'
 import { registryName } from './support/world.ts'
 
@@ -58,7 +58,8 @@ t.test('nodes that keep nothing serve what their containerds pulled through them
     clients.map(async (client, index) => {
       const image = `${registryName}/${repositories[index]}:latest`
       await client.mirror(registryName, at(nodes, 1 + index).mirror)
-      t.ok(await client.pull(image, 60_000), `containerd ${client.version} pulled`)
+      const pulled = () => succeeds(client.pull(image, 60_000))
+      await until(`containerd ${client.version} has pulled`, pulled)
       t.match(await client.runPod(image, ['/bin/echo', 'alive']), 'alive')
     }),
   )

@@ -8,7 +8,7 @@ import { writeArchive } from './support/archive.ts'
 import { type Containerd, pauseImage, startContainerd } from './support/containerd.ts'
 import { type HoldfastNode, program } from './support/holdfast.ts'
 import { type Machine, startMachine } from './support/machine.ts'
-import { freePorts, until } from './support/process.ts'
+import { freePorts, succeeds, until } from './support/process.ts'
 import {
   type ContainerdVersion,
   containerdVersions,
@@ -19,10 +19,10 @@ import { registryName, startWorld, type World } from './support/world.ts'
 requireSystem()
 
 /** Nobody is kept waiting for longer, in ms: a pull of a held image, and one that finds nobody. */
-const boundMs = 5_000
+const boundMs = 15_000
 /** A registry that does not answer leaves its place within this time, in ms. */
-const leavesWithinMs = 10_000
-/** What hangs has hung for this long, in ms. */
+const leavesWithinMs = 30_000
+/** What hangs is waited for so long, in ms. */
 const hangsMs = 3_000
 
 const image = `${registryName}/app:latest`
@@ -86,12 +86,12 @@ for (const version of containerdVersions) {
 async function hangs(t: Test, scene: Scene): Promise<void> {
   const { world, client, node, holdfast } = scene
   await holdfast('install', '--fallback', 'upstream')
-  t.ok(await client.pull(image, 30_000), 'the mirror has it')
+  await until('the mirror has it', () => succeeds(client.pull(image, 30_000)))
   await client.remove(image)
   await node.stop()
   world.uplink.freeze()
-  const { error, tookMs } = await pull(scene, hangsMs)
-  t.ok(tookMs >= hangsMs, `it hangs: ${tookMs} ms, ${error}`)
+  const { error } = await pull(scene, hangsMs)
+  t.match(error, /deadline exceeded/i, 'it hangs')
   world.uplink.heal()
   await scene.startNode()
 }
@@ -180,7 +180,7 @@ async function pull({ client }: Scene, timeoutMs: number) {
 }
 
 /** Waits until containerd reads it so, and tells how long it took in ms. */
-async function behindIs(scene: Scene, behind: string, withinMs = 30_000): Promise<number> {
+async function behindIs(scene: Scene, behind: string, withinMs = 90_000): Promise<number> {
   const beganMs = performance.now()
   const expected = `server = "${behind === 'none' ? scene.node.mirror : scene.world.uplink.url}"`
   const isSo = async () => (await visible(scene)).includes(expected)

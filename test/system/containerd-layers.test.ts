@@ -7,7 +7,7 @@ import { type Containerd, pauseImage, startContainerd } from './support/containe
 import { type HoldfastNode, startNode } from './support/holdfast.ts'
 import { until } from './support/process.ts'
 import { containerdVersions, requireSystem } from './support/requirements.ts'
-import { registryName, startWorld } from './support/world.ts'
+import { clientsWait, registryName, startWorld } from './support/world.ts'
 
 requireSystem()
 
@@ -54,6 +54,7 @@ t.test('what containerd keeps is held once; layers that it discards stay here', 
       dir: join(dir, `n${places.length}`),
       config: {
         ...world.config,
+        ...clientsWait(10_000),
         store: { kind: 'both', minFreeBytes: '1MiB' },
         containerd: { socket, configFile },
       },
@@ -62,7 +63,7 @@ t.test('what containerd keeps is held once; layers that it discards stay here', 
     await client.mirror(registryName, node.mirror)
     places.push({ name, version, discardsLayers, client, node })
   }
-  await Promise.all(places.map(({ client }) => client.pull(reference, 30_000)))
+  await Promise.all(places.map(({ client }) => client.pull(reference, 60_000)))
   await world.uplink.refuse()
 
   for (const place of places) {

@@ -13,7 +13,7 @@ import { type Containerd, pauseImage, startContainerd } from './support/containe
 import { type HoldfastNode, program } from './support/holdfast.ts'
 import { run } from './support/process.ts'
 import { containerdVersions, requireSystem } from './support/requirements.ts'
-import { registryName, startWorld, type World } from './support/world.ts'
+import { clientsWait, registryName, startWorld, type World } from './support/world.ts'
 
 requireSystem()
 
@@ -47,7 +47,7 @@ for (const version of containerdVersions) {
       [registryName]: { url: world.uplink.url },
       [other]: { url: world.uplink.url },
     }
-    const node = await world.node({ config: { upstreams } })
+    const node = await world.node({ config: { upstreams, ...clientsWait(3_000) } })
     const socket = join(dir, 'node', 'containerd.sock')
     const containerd = { configFile: join(dir, 'node', 'config.toml'), socket }
     const config = join(dir, 'setup.yaml')
@@ -213,7 +213,7 @@ async function startLikeK3s(certsDir: string, registriesFile: string): Promise<v
 t.test('skopeo, by what podman and CRI-O read', async t => {
   const world = await startWorld()
   t.teardown(world.close)
-  const node = await world.node()
+  const node = await world.node({ config: { ...world.config, ...clientsWait(3_000) } })
   const config = join(world.dir, 'setup.yaml')
   const listen = new URL(node.mirror).host
   await writeFile(config, JSON.stringify({ ...world.config, mirror: { listen } }))
@@ -228,7 +228,7 @@ t.test('skopeo, by what podman and CRI-O read', async t => {
   const copy = async () => {
     const from = ['--registries-conf', conf, 'copy', `docker://${registryName}/app:latest`]
     const into = join(world.dir, `copy-${copies++}`)
-    await run('skopeo', ['--insecure-policy', ...from, `oci:${into}:latest`], { timeoutMs: 10_000 })
+    await run('skopeo', ['--insecure-policy', ...from, `oci:${into}:latest`], { timeoutMs: 60_000 })
     return readFile(join(into, 'index.json'), 'utf8')
   }
   const asked = async () => {

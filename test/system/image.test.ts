@@ -23,7 +23,7 @@ import {
 import type { Pod } from './support/pods.ts'
 import { run, until } from './support/process.ts'
 import { containerdVersions, emulator, requireSystem } from './support/requirements.ts'
-import { registryName, startWorld } from './support/world.ts'
+import { clientsWait, registryName, startWorld } from './support/world.ts'
 
 requireSystem()
 
@@ -159,7 +159,8 @@ for (const containerd of containerdVersions) {
       t.teardown(() => world.close())
       await client.ctr('-n', 'k8s.io', 'images', 'import', '--all-platforms', built.archive)
       t.match(await client.ctr('-n', 'k8s.io', 'images', 'ls', `name==${image}`), digest)
-      const { pod, mirror } = await startInPod(t, { client, dir }, { config: world.config })
+      const config = { ...world.config, ...clientsWait(3_000) }
+      const { pod, mirror } = await startInPod(t, { client, dir }, { config })
 
       const rights = await rightsOf(pod)
       t.match(rights, new RegExp(`^Uid:\\s${ownUser}\\s`, 'm'))

@@ -120,7 +120,7 @@ export async function joinFalsely(
     await client.close()
     await server.close()
   })
-  await bus.dial(seed.mesh, AbortSignal.timeout(20_000))
+  await bus.dial(seed.mesh, AbortSignal.timeout(60_000))
   const { table } = membership
   return {
     id: identity.id,
@@ -135,7 +135,7 @@ export async function joinFalsely(
         hash: hashDigests(digests),
         digests,
       }))
-      const limits = { signal: AbortSignal.timeout(10_000), timeoutMs: 10_000 }
+      const limits = { signal: AbortSignal.timeout(60_000), timeoutMs: 60_000 }
       for (const { id } of table.alive()) {
         await client.call(id, indexSubjects.put, encodePut(shards), limits)
       }

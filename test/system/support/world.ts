@@ -29,6 +29,12 @@ export function withoutUplink() {
   return { upstreams: { [registryName]: { url: 'http://127.0.0.1:1' } } }
 }
 
+/**
+ * Settings of a node whose clients wait so long, ms, for the registry. By default they wait for a second: that long a small machine may stand
+ * still, and then the registry was silent.
+ */
+export const clientsWait = (timeoutMs: number) => ({ resolve: { timeoutMs } })
+
 /** Starts a world of its own. Whoever starts it closes it. */
 export async function startWorld(): Promise<World> {
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-system-'))
