@@ -11,7 +11,7 @@ import { type MeshNode, type MeshPlace, untilEqual, untilMet } from './support/m
 import { askTag, at, setScene } from './support/mesh-scene.ts'
 import { start as startProgram, until } from './support/process.ts'
 import { requireSystem } from './support/requirements.ts'
-import { clientsWait, registryName, type World } from './support/world.ts'
+import { registryName, type World } from './support/world.ts'
 
 requireSystem()
 
@@ -52,7 +52,7 @@ interface Status {
 }
 
 t.test('two full nodes that collect at once lose nothing that is kept', async t => {
-  const { world, places, start, startAll } = await setScene(t, clientsWait(10_000))
+  const { world, places, start, startAll } = await setScene(t)
   const [p1, p2] = await places('n1', 'n2')
   if (p1 === undefined || p2 === undefined) throw new Error('no place')
   const both = [p1, p2]
@@ -108,7 +108,7 @@ async function importInto(t: Test, node: MeshNode, place: MeshPlace, image: Test
 }
 
 t.test('a full node that is offline takes in no more, drops nothing and serves', async t => {
-  const { world, places, start } = await setScene(t, clientsWait(10_000))
+  const { world, places, start } = await setScene(t)
   const [p1, p2] = await places('n1', 'n2')
   if (p1 === undefined || p2 === undefined) throw new Error('no place')
   const options = room(10_000_000, [keptPattern])

@@ -6,7 +6,7 @@ import { type MeshNode, untilEqual, untilMet } from './support/mesh.ts'
 import { askTag, at, setScene } from './support/mesh-scene.ts'
 import { until } from './support/process.ts'
 import { requireSystem } from './support/requirements.ts'
-import { clientsWait, registryName } from './support/world.ts'
+import { registryName } from './support/world.ts'
 
 requireSystem()
 
@@ -23,7 +23,7 @@ const heldOnAll = async (nodes: readonly MeshNode[]): Promise<number[]> =>
   Promise.all(nodes.map(heldOn))
 
 t.test('what is kept has two copies; a reboot makes none, a loss makes one', async t => {
-  const { world, places, start } = await setScene(t, clientsWait(10_000))
+  const { world, places, start } = await setScene(t)
   const [p1, p2, p3] = await places('n1', 'n2', 'n3')
   if (p1 === undefined || p2 === undefined || p3 === undefined) throw new Error('no place')
   const beganMs = performance.now()
@@ -94,10 +94,7 @@ interface Counted {
 }
 
 t.test('each platform has its own copies, on nodes with clients of it', async t => {
-  const { world, places, startAll } = await setScene(t, {
-    ...clientsWait(10_000),
-    keep: { copies: 2 },
-  })
+  const { world, places, startAll } = await setScene(t, { keep: { copies: 2 } })
   const [p1, p2, p3] = await places('n1', 'n2', 'n3')
   if (p1 === undefined || p2 === undefined || p3 === undefined) throw new Error('no place')
   const config = { platforms: ['linux/arm64'] }

@@ -6,7 +6,7 @@ import { type Answer, ask } from './client.ts'
 import { type Lan, layLan } from './lan.ts'
 import { type MeshNode, type MeshPlace, makeMesh, type TestMesh, untilMet } from './mesh.ts'
 import { until } from './process.ts'
-import { registryName, startWorld, type World } from './world.ts'
+import { clientsWait, registryName, startWorld, type World } from './world.ts'
 
 /** A world and the nodes of a mesh in it; all of it ends with the test. */
 export interface Scene {
@@ -20,7 +20,7 @@ export interface Scene {
 }
 
 /** So long clients wait for the registry: no machine is so busy that one that answers is late. */
-const patient = { resolve: { timeoutMs: 5_000 } }
+const patient = clientsWait(5_000)
 
 /** Sets a scene on loopback. `config` is every node's. */
 export async function setScene(
