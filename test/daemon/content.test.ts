@@ -221,8 +221,9 @@ t.test('what finds no room beside what is kept is passed on whole', async t => {
     keep: { patterns: ['*/team/*'] },
   })
   t.teardown(() => node.close())
-  for (const [name, image] of Object.entries(many)) {
+  for (const [at, [name, image]] of Object.entries(many).entries()) {
     t.strictSame(await pull(node, name, image), [], `${name}, online`)
+    await stored(node, Math.min(at + 1, 2)) // no more of them have room
   }
   t.ok((await used(node)) <= 5 * MiB)
   const ready = await fetch(`http://${node.addresses.health}/readyz`)

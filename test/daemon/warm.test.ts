@@ -148,11 +148,11 @@ t.test(
 
 const moved = makeImage({ platforms, salt: 'moved', layers: [100_000] })
 
-/** A node that warmed `lab/one:v1`, which stands for another image since. */
+/** A node that warmed `lab/one:v1`, which stands for another image since. Its clients wait for a second. */
 async function movedSince(t: Test) {
   const registry = await registryWith(t)
   const dir = t.testdir()
-  const node = await startNode(registry, dir)
+  const node = await startNode(registry, dir, { resolve: { timeoutMs: 1_000 } })
   t.teardown(() => node.close())
   const api = await apiOf(node, dir)
   const images = [`${registry.host}/lab/one:v1`]

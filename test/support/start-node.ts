@@ -8,11 +8,14 @@ import { type Log, silentLog } from '../../src/ports/log.ts'
 import type { LogLevel, RunningLog } from '../../src/telemetry/log.ts'
 import type { ScriptedRegistry } from './registry.ts'
 
-/** A node's configuration in a directory of its own, on free ports of loopback; `written` as in holdfast.yaml. */
-export async function configIn(
-  dir: string,
-  written: Readonly<Record<string, unknown>> = {},
-): Promise<Config> {
+/** What is laid over a test's node; the shape of holdfast.yaml. */
+type Written = Readonly<Record<string, unknown>> & { readonly resolve?: object }
+
+/**
+ * A node's configuration in a directory of its own, on free ports of loopback. Clients wait longer than they do in the field: a registry that
+ * answers is not to be late because the machine stood still for a second.
+ */
+export async function configIn(dir: string, written: Written = {}): Promise<Config> {
   const path = join(dir, 'holdfast.yaml')
   const settings = {
     dataDir: join(dir, 'data'),
@@ -22,6 +25,7 @@ export async function configIn(
     platforms: ['linux/amd64'],
     store: { minFreeBytes: '1MiB' },
     ...written,
+    resolve: { timeoutMs: 10_000, ...written.resolve },
   }
   await writeFile(path, JSON.stringify(settings)) // JSON is YAML
   const file = { path, origin: { kind: 'flag', name: '--config' } } as const
@@ -48,7 +52,7 @@ export function runningLog(log: Log): RunningLog {
 export async function startNode(
   registry: ScriptedRegistry,
   dir: string,
-  written: Readonly<Record<string, unknown>> = {},
+  written: Written = {},
   { log = silentLog, clock }: { readonly log?: Log; readonly clock?: Clock } = {},
 ) {
   const upstreams = { [registry.host]: { url: registry.url } }
