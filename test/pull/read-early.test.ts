@@ -29,7 +29,7 @@ function slowHasher() {
 }
 
 /** A node that was killed and knows of no file whether it is sound, on a slow disk. */
-async function setUp(t: Test, flipAt?: number) {
+async function setUp(t: Test, flipAt?: number, { holdMs = 10_000 } = {}) {
   stayAlive(t)
   const dir = t.testdir()
   const options = { dir, log: silentLog, quotaBytes: 2 ** 30, minFreeBytes: 0 }
@@ -46,7 +46,7 @@ async function setUp(t: Test, flipAt?: number) {
   const store = await openDiskStore({ ...options, hasher })
   t.teardown(() => store.close())
   const upstream = createFakeUpstream()
-  const pull = openPull(upstream, { store, flights: { holdMs: 500 } })
+  const pull = openPull(upstream, { store, flights: { holdMs } })
   t.teardown(() => pull.close())
   const get = async (range: { start?: number; end?: number } = {}) => {
     const opened = present(await pull.blobs.open(repository, digest, { ...range, signal }))
@@ -90,7 +90,7 @@ t.test('a part whose bytes may be wrong is never completed', async t => {
 })
 
 t.test('a verdict that does not come ends the wait for the last byte', async t => {
-  const { store, get } = await setUp(t)
+  const { store, get } = await setUp(t, undefined, { holdMs: 500 })
   const client = await get()
   await t.rejects(client.whole, { code: 'blob-interrupted' })
   t.equal(client.bytes().length, size - 1)
