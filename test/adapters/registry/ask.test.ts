@@ -5,6 +5,7 @@ import type { Credential } from '../../../src/adapters/registry/credential.ts'
 import { systemClock } from '../../../src/ports/clock.ts'
 import { silentLog } from '../../../src/ports/log.ts'
 import type { RegistryAuth } from '../../support/registry-auth.ts'
+import { stopTime } from './support/stopped-time.ts'
 import { makeTransport } from './support/transport.ts'
 import {
   askLatest,
@@ -21,7 +22,13 @@ const { digest } = image
 const user: Credential = { kind: 'basic', username: 'van', password: 'secret' }
 
 /** A registry that wants to be asked that way, and a client with that credential. */
-async function makeCase(t: Test, auth: RegistryAuth, credential?: Credential) {
+async function makeCase(
+  t: Test,
+  auth: RegistryAuth,
+  credential?: Credential,
+  settings: Parameters<typeof upstreamOf>[2] = {},
+  parts: Parameters<typeof upstreamOf>[3] = {},
+) {
   const registry = await serveRegistry(t, { auth })
   const transport = makeTransport(t)
   const authorizer = createAuthorizer({
@@ -31,7 +38,7 @@ async function makeCase(t: Test, auth: RegistryAuth, credential?: Credential) {
     log: silentLog,
   })
   t.teardown(() => authorizer.close())
-  const upstream = upstreamOf(t, registry, {}, { transport, authorizer })
+  const upstream = upstreamOf(t, registry, settings, { transport, authorizer, ...parts })
   return { registry, upstream, ask: () => askLatest(upstream, registry) }
 }
 
@@ -90,12 +97,19 @@ t.test('a token host that fails is not the registry saying no', async t => {
 })
 
 t.test('a token host that is silent is bounded, and opens the repository only', async t => {
-  const { registry, upstream } = await makeCase(t, { kind: 'bearer' })
+  const timeouts = { connectMs: 10_000, headersMs: 1_000, stallMs: 10_000 }
+  const time = stopTime()
+  const made = await makeCase(t, { kind: 'bearer' }, undefined, { timeouts }, time)
+  const { registry, upstream } = made
   const silent = registry.fault({ do: 'freeze' }, { kind: 'token' })
-  const answer = askLatest(upstream, registry, { deadlineMs: 200 })
-  await failsAs(t, answer, 'unreachable', 'token')
-  t.ok(silent.hits > 0)
-  t.equal(registry.count('ping'), 1)
+  const ended = failsAs(t, askLatest(upstream, registry), 'unreachable', 'token')
+  await registry.waitFor(() => silent.hits > 0)
+  time.advance(2_000)
+  await registry.waitFor(() => registry.count('ping') === 1)
+  // What comes after the answer to the ping: that is heard by then.
+  await (await fetch(registry.url)).text()
+  time.advance(3_000)
+  await ended
   t.equal(registry.count('manifest-tag'), 1, 'a challenge is an answer: nothing is lost')
   t.equal(upstream.endpoints()[0]?.state, 'closed')
   t.equal(upstream.reach(at(registry)).state, 'down')

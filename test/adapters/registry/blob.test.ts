@@ -103,7 +103,8 @@ for (const [fault, reason] of cuts) {
   t.test(`${JSON.stringify(fault)} ends the body as ${reason}, in bounded time`, async t => {
     const registry = await serveRegistry(t)
     const active = registry.fault(fault)
-    const timeouts = { connectMs: 1_000, headersMs: 1_000, stallMs: 400 }
+    const stallMs = reason === 'stalled' ? 800 : 20_000
+    const timeouts = { connectMs: 10_000, headersMs: 10_000, stallMs }
     const upstream = upstreamOf(t, registry, { timeouts })
     const blob = await upstream.getBlob(at(registry), digest, 0, never)
     let received = 0
@@ -183,7 +184,7 @@ t.test('the signal ends a body that is being read', async t => {
 
 t.test('a reader slower than the stall limit is not taken for a stalled source', async t => {
   const registry = await serveRegistry(t)
-  const timeouts = { connectMs: 1_000, headersMs: 1_000, stallMs: 100 }
+  const timeouts = { connectMs: 10_000, headersMs: 1_200, stallMs: 500 }
   const upstream = upstreamOf(t, registry, { timeouts })
   const blob = await upstream.getBlob(at(registry), digest, 0, never)
   const other = registry.fault({ do: 'freeze' }, { kind: 'tags' })
@@ -200,7 +201,7 @@ t.test('a reader slower than the stall limit is not taken for a stalled source',
 t.test('bodies that stall make the blobs of a repository known to be down', async t => {
   const registry = await serveRegistry(t)
   const frozen = registry.fault({ do: 'freeze', at: 'body', afterBytes: 1_000 }, whole)
-  const timeouts = { connectMs: 1_000, headersMs: 1_000, stallMs: 300 }
+  const timeouts = { connectMs: 10_000, headersMs: 10_000, stallMs: 300 }
   const upstream = upstreamOf(t, registry, { timeouts })
   const open = () => upstream.getBlob(at(registry), digest, 0, never)
   const blobs = [await open(), await open()]
@@ -263,7 +264,7 @@ t.test('a blob from another host', async t => {
   })
 
   t.test('that is dead fails in bounded time, and the registry stays reachable', async t => {
-    const timeouts = { connectMs: 300, headersMs: 300, stallMs: 300 }
+    const timeouts = { connectMs: 10_000, headersMs: 600, stallMs: 10_000 }
     const settings = { url: registry.url, timeouts }
     const upstream = makeUpstream(t, { [registry.host]: settings })
     const frozen = host.fault({ do: 'freeze' })

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { dial, orderAddresses } from '../../../src/adapters/registry/dial.ts'
 import { serveTcp } from './support/transport.ts'
@@ -22,11 +23,11 @@ t.test('the address that worked last goes first, if it is still one', async t =>
 t.test('a refusal moves on at once', async t => {
   const { port } = await serveTcp(t, () => undefined)
   const before = performance.now()
-  const refusing = Array.from({ length: 12 }, (_, i) => `127.0.1.${i + 1}`)
+  const refusing = Array.from({ length: 40 }, (_, i) => `127.0.1.${i + 1}`)
   const addresses = [...refusing, '127.0.0.1']
   const socket = await dial({ addresses, port, host: 'registry.test' }, never)
   t.equal(socket.remoteAddress, '127.0.0.1')
-  t.ok(performance.now() - before < 2_000, 'without twelve waits for a silent one')
+  t.ok(performance.now() - before < 8_000, 'without forty waits for a silent one')
   socket.destroy()
 })
 
@@ -42,10 +43,10 @@ async function silence(t: Test, port: number): Promise<void> {
   for (let isSilent = false; !isSilent; ) {
     const filler = connect(port, '127.0.0.2').on('error', () => undefined)
     t.teardown(() => filler.destroy())
-    isSilent = await Promise.race([
-      once(filler, 'connect').then(() => false),
-      new Promise<boolean>(resolve => setTimeout(resolve, 100, true)),
-    ])
+    await Promise.race([once(filler, 'connect'), wait(100)])
+    // What came while this process had no turn is told by now.
+    await new Promise(setImmediate)
+    isSilent = filler.connecting
   }
 }
 
@@ -57,7 +58,7 @@ t.test('a silent address does not keep the next one waiting for long', async t =
   const socket = await dial({ addresses, port, host: 'registry.test' }, never)
   t.equal(socket.remoteAddress, '127.0.0.1')
   const tookMs = performance.now() - before
-  t.ok(tookMs > 200 && tookMs < 2_000, `after a share of the time: ${tookMs} ms`)
+  t.ok(tookMs > 200 && tookMs < 10_000, `after a share of the time: ${tookMs} ms`)
   socket.destroy()
   const silent = AbortSignal.timeout(150)
   const alone = dial({ addresses: ['127.0.0.2'], port, host: 'registry.test' }, silent)

@@ -112,7 +112,8 @@ for (const [what, { send, reason }] of Object.entries(brokenProxies)) {
       })
     })
     const url = 'https://registry.test/'
-    const timeouts = { connectMs: 300, headersMs: 300, stallMs: 300 }
+    const connectMs = reason === 'timeout' ? 1_000 : 20_000
+    const timeouts = { connectMs, headersMs: 20_000, stallMs: 20_000 }
     const endpoint = endpointAt(url, { proxy: `http://127.0.0.1:${proxy.port}`, timeouts })
     const asking = makeTransport(t).request(question(url, endpoint))
     await t.rejects(asking, { code: 'unreachable', reason })

@@ -13,6 +13,7 @@ import {
 } from './support/transport.ts'
 
 const short = { connectMs: 400, headersMs: 300, stallMs: 300 }
+const long = { connectMs: 20_000, headersMs: 20_000, stallMs: 20_000 }
 
 t.test('an answer comes as it is, redirects included', async t => {
   const { port } = await serve(t, (request, response) => {
@@ -202,10 +203,14 @@ for (const [what, { send, reason }] of Object.entries(bad)) {
       })
     })
     const url = `http://127.0.0.1:${port}/`
-    const before = performance.now()
-    const failed = makeTransport(t).request(question(url, endpointAt(url, { timeouts: short })))
-    await t.rejects(failed, { code: 'unreachable', reason })
-    t.ok(performance.now() - before < 1_500)
+    const timeouts = reason === 'timeout' ? short : long
+    // On a busy machine its time may be over before it arrives.
+    while (fired === 0) {
+      const before = performance.now()
+      const failed = makeTransport(t).request(question(url, endpointAt(url, { timeouts })))
+      await t.rejects(failed, { code: 'unreachable', reason })
+      t.ok(performance.now() - before < 10_000)
+    }
     t.equal(fired, 1, 'the fault did fire')
   })
 }
@@ -220,7 +225,8 @@ t.test(
     })
     const url = `http://127.0.0.1:${port}`
     const transport = makeTransport(t)
-    const endpoint = endpointAt(url, { timeouts: short })
+    const stallMs = 600
+    const endpoint = endpointAt(url, { timeouts: { ...long, stallMs } })
     const stalled = await transport.request(question(`${url}/stall`, endpoint))
     const error = await bodyOf(stalled).catch((cause: unknown) => cause)
     t.match(failureOf(error, 'h'), { code: 'unreachable', reason: 'stalled' })
@@ -228,7 +234,7 @@ t.test(
     const left = await transport.request(question(`${url}/slow-reader`, endpoint))
     await once(left.body, 'readable')
     // Time itself is what is tested: that nothing happens while it passes.
-    await new Promise(resolve => setTimeout(resolve, 2 * short.stallMs))
+    await new Promise(resolve => setTimeout(resolve, 2 * stallMs))
     t.equal((await bodyOf(left)).length, 1_000_000)
   },
 )
@@ -299,9 +305,11 @@ t.test('a silent host fails within the connect deadline, whatever the phase', as
   const { port, connections } = await serveTcp(t, () => undefined)
   const url = `https://127.0.0.1:${port}/`
   const before = performance.now()
-  const failed = makeTransport(t).request(question(url, endpointAt(url, { timeouts: short })))
+  const timeouts = { ...long, connectMs: 400 }
+  const failed = makeTransport(t).request(question(url, endpointAt(url, { timeouts })))
   await t.rejects(failed, { code: 'unreachable', reason: 'timeout' })
-  t.ok(performance.now() - before < 1_000)
+  t.ok(performance.now() - before < 10_000)
+  while (connections() === 0) await new Promise(setImmediate)
   t.equal(connections(), 1, 'TCP was accepted, TLS never answered')
 })
 

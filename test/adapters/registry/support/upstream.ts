@@ -50,13 +50,13 @@ const noAuthorizer: Authorizer = {
   forget() {},
 }
 
-/** An upstream client of the registries given, closed with the test. Time limits of a second unless given. */
+/** An upstream client of the registries given, closed with the test. Time limits of ten seconds unless given. */
 export function makeUpstream(
   t: Test,
   upstreams: Readonly<Record<string, Partial<UpstreamSettings>>>,
   parts: Partial<UpstreamParts> = {},
 ) {
-  const timeouts = { connectMs: 1_000, headersMs: 1_000, stallMs: 1_000 }
+  const timeouts = { connectMs: 10_000, headersMs: 10_000, stallMs: 10_000 }
   const settings = Object.entries(upstreams).map(([name, upstream]) => [
     name,
     { ...defaultUpstream, timeouts, proxy: '', ...upstream },
