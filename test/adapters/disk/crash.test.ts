@@ -10,7 +10,7 @@ import { contentFrom, openStore } from './support.ts'
 
 const rounds = Number(process.env['HOLDFAST_CRASH_ROUNDS'] ?? 20)
 /** A round takes a fraction of a second, but cards are slow and rounds are many. */
-const timeout = rounds * 6_000
+const timeout = rounds * 15_000
 t.setTimeout(timeout)
 const fast = { bytesPerSecond: 2 ** 40, signal: new AbortController().signal }
 
