@@ -173,13 +173,16 @@ async function gauge(node: Node, name: string): Promise<number> {
 const used = (node: Node) => gauge(node, 'holdfast_store_bytes')
 
 /**
- * Waits for the layers of so many images. Clients have a blob before the disk does: what is still on its way there can neither be let go
- * nor counted as old.
+ * Waits for so many bytes of layers. Clients have a blob before the disk does: what is still on its way there can neither be let go nor
+ * counted as old.
  */
-async function stored(node: Node, images: number): Promise<void> {
+async function storedBytes(node: Node, bytes: number): Promise<void> {
   const added = () => gauge(node, 'holdfast_store_changed_bytes_total{kind="added"}')
-  while (!((await added()) >= images * 2 * MiB)) await setImmediate()
+  while (!((await added()) >= bytes)) await setImmediate()
 }
+
+/** The same for the layers of so many images. */
+const stored = (node: Node, images: number) => storedBytes(node, images * 2 * MiB)
 
 t.test('a full store lets go of what was used longest ago, never of what is kept', async t => {
   const registry = await registryOf(t, many)
@@ -245,8 +248,10 @@ t.test('a pull that no store of this size takes keeps nothing else out', async t
   const node = await startNode(registry, t.testdir(), { store })
   t.teardown(() => node.close())
   t.strictSame(await pull(node, 'team/fat', fat), [], 'it is passed on whole')
-  for (const name of ['team/app0', 'team/app1', 'team/app2', 'team/app3']) {
+  await storedBytes(node, 9 * MiB) // three of its four layers
+  for (const [at, name] of ['team/app0', 'team/app1', 'team/app2', 'team/app3'].entries()) {
     t.strictSame(await pull(node, name, many[name] as TestImage), [])
+    await storedBytes(node, (9 + 2 * (at + 1)) * MiB)
   }
   await registry.refuse()
   t.strictSame(await whole(node), ['team/app0', 'team/app1', 'team/app2', 'team/app3'])
@@ -278,8 +283,10 @@ t.test("an operator's question keeps nothing that is not whole", async t => {
     headers: { authorization: `Bearer ${token}` },
   })
   t.match(await explained.json(), { resolution: { found: true, digest: part.digest } })
-  for (const name of ['team/app0', 'team/app1', 'team/app2']) {
+  await storedBytes(node, 7 * MiB)
+  for (const [at, name] of ['team/app0', 'team/app1', 'team/app2'].entries()) {
     t.strictSame(await pull(node, name, many[name] as TestImage), [])
+    await storedBytes(node, (7 + 2 * (at + 1)) * MiB)
   }
   await registry.refuse()
   t.strictSame(await whole(node), ['team/app0', 'team/app1', 'team/app2'])
