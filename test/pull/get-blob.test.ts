@@ -140,7 +140,7 @@ t.test('a small blob is whole and verified when it is opened', async t => {
 t.test(
   'a small blob that is slow is opened late, and still not begun before it is verified',
   async t => {
-    const { upstream, blobs } = open(t, { flights: { firstByteMs: 20 } })
+    const { upstream, blobs } = open(t, { flights: { firstByteMs: 500 } })
     const body = upstream.nextBody(small.length)
     const opening = blobs.open(repository, smallDigest, { signal })
     body.send(small.subarray(0, 150_000))
