@@ -13,7 +13,12 @@ function scripted() {
   const closed: true[] = []
   const startDaemon: StartDaemon = async config => {
     started.push(config)
-    setImmediate(() => process.emit('SIGTERM'))
+    const before = process.listenerCount('SIGTERM')
+    const stop = () => {
+      if (process.listenerCount('SIGTERM') > before) process.emit('SIGTERM')
+      else setImmediate(stop)
+    }
+    setImmediate(stop)
     return { addresses, close: async () => void closed.push(true) }
   }
   return {
