@@ -15,7 +15,7 @@ import { imageOf } from './support/upstream.ts'
 requireLab()
 
 /** How long a pod may take to run, in ms, on a busy machine. */
-const boundMs = 60_000
+const boundMs = 120_000
 
 /** Of a node: below a path that is its own. */
 const dropFolder = '/var/lib/images'

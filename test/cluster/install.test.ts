@@ -32,7 +32,7 @@ import { imageOf } from './support/upstream.ts'
 requireLab()
 
 /** How long a pod may take to run, in ms, on a busy machine. */
-const boundMs = 60_000
+const boundMs = 120_000
 
 /** An image that comes by an archive, and the name that Holdfast gives it beside its own. */
 const carried = imageOf('carried', '1')
@@ -210,7 +210,7 @@ t.test('the chart puts a mirror on every node, and takes it away again', async t
     await staying.started(boundMs)
     const untilLost = ({ name }: ClusterNode) => {
       const isLost = ['--for=condition=Ready=Unknown', `node/${name}`]
-      return cluster.kubectl('wait', ...isLost, '--timeout=60s')
+      return cluster.kubectl('wait', ...isLost, '--timeout=120s')
     }
     await third.powerOff()
     await untilLost(third)
@@ -245,7 +245,7 @@ t.test('the chart puts a mirror on every node, and takes it away again', async t
     ] as const) {
       const isAsBefore = async () =>
         (await files(node)) === files0 && isDeepStrictEqual(await tracesOn(node), noTraces)
-      await until(`${node.name} is as it was`, isAsBefore, 60_000).catch(async error => {
+      await until(`${node.name} is as it was`, isAsBefore, 120_000).catch(async error => {
         const said = await cluster.shell('kubectl get pods -o name | xargs -rn1 kubectl logs')
         throw new Error(`${said}\n${JSON.stringify(await tracesOn(node))}`, { cause: error })
       })

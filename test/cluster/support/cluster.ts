@@ -135,7 +135,7 @@ export async function startCluster(
 export async function untilReady({ kubectl }: Cluster, node: ClusterNode): Promise<void> {
   const isReady = () =>
     succeeds(kubectl('wait', '--for=condition=Ready', `node/${node.name}`, '--timeout=5s'))
-  await until(`${node.name} is ready`, isReady, 60_000).catch(async error => {
+  await until(`${node.name} is ready`, isReady, 120_000).catch(async error => {
     throw new Error(await node.log('kubelet'), { cause: error })
   })
 }

@@ -34,7 +34,7 @@ export async function startControlPlane(dir: string, hub: Place, pki: Pki): Prom
   await until(
     'the API server is ready',
     () => succeeds(run(kubectl, [...args, 'get', '--raw', '/readyz'])),
-    60_000,
+    120_000,
   ).catch(error => Promise.reject(new Error(output(), { cause: error })))
   begin(
     ...(['controllers', labTools.kube, 'controller-manager'] as const),

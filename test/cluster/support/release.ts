@@ -98,7 +98,7 @@ export async function installRelease(
         const [container] = next?.status.containerStatuses ?? []
         return next?.metadata.uid !== metadata.uid && container?.state.running !== undefined
       }
-      await until(`${node.name} has another pod`, isReplaced, 60_000)
+      await until(`${node.name} has another pod`, isReplaced, 120_000)
     },
     async upgrade(values) {
       await helm('upgrade', ...given, '--reuse-values', ...set(values))
@@ -121,13 +121,13 @@ export async function installRelease(
 
 /** Tests it by the chart's own test; what that printed. */
 export const testRelease = ({ helm }: Cluster): Promise<string> =>
-  helm('test', name, ...inNamespace, '--timeout', '90s')
+  helm('test', name, ...inNamespace, '--timeout', '180s')
 
 /** Runs a CronJob of it now; resolves with its log once it has succeeded. */
 export async function runCronJob({ kubectl }: Cluster, cronJob: string): Promise<string> {
   const job = `job/${cronJob}-now`
   await kubectl('create', 'job', `${cronJob}-now`, `--from=cronjob/${cronJob}`, ...inNamespace)
-  const done = kubectl('wait', '--for=condition=Complete', job, ...inNamespace, '--timeout=90s')
+  const done = kubectl('wait', '--for=condition=Complete', job, ...inNamespace, '--timeout=180s')
   const log = () => kubectl('logs', job, ...inNamespace)
   await done.catch(async cause => Promise.reject(new Error(await log(), { cause })))
   return log()
