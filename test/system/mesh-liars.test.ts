@@ -19,7 +19,7 @@ const platforms = ['linux/amd64']
 const layerBytes = 4_000_000
 const stallMs = 2_000
 /** What a busy machine may add. */
-const slackMs = 3_000
+const slackMs = 15_000
 
 const never = new Promise<never>(() => {})
 
