@@ -18,6 +18,8 @@ export interface Ingredients {
   readonly root: string
   readonly inputs: Inputs
   readonly lock: Lock
+  /** The built program, by paths from the checkout. */
+  readonly bundles: ReadonlyMap<string, Uint8Array>
   /** Paths of the packages that are in the bundles. */
   readonly bundled: readonly string[]
   /** Packages that the program loads by name. */
@@ -83,7 +85,7 @@ const pinnedS = ({ pinnedAt }: Inputs): number => Math.floor(Date.parse(pinnedAt
  * @param debs packages of the system that go with it
  */
 export async function assembleOwn(
-  { root, inputs, lock, bundled, unbundled, origin, from }: Ingredients,
+  { root, inputs, lock, bundles, bundled, unbundled, origin, from }: Ingredients,
   {
     architecture,
     place,
@@ -119,7 +121,7 @@ export async function assembleOwn(
     {
       madeOf: `Holdfast ${manifest.version}`,
       entries: [
-        ...(await makeProgram(root, place)),
+        ...(await makeProgram(root, bundles, place)),
         file(sbomPath, sbom),
         await licensesOf(
           root,

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { buildBundles, unbundled } from '../scripts/build.ts'
+import { makeBundles, unbundled } from '../scripts/build.ts'
 import type { Ingredients } from './assemble.ts'
 import type { Origin } from './config.ts'
 import { type Architecture, architectures } from './entry.ts'
@@ -46,12 +46,13 @@ export async function gather(
     readonly debian?: string | undefined
   },
 ): Promise<Ingredients> {
-  const files = await buildBundles()
+  const { outputs, sources } = await makeBundles()
   return {
     root,
     inputs: await readInputs(inputs),
     lock: await readLock(root),
-    bundled: [...new Set(files.map(packageOf).filter(path => path !== undefined))].sort(),
+    bundles: outputs,
+    bundled: [...new Set(sources.map(packageOf).filter(path => path !== undefined))].sort(),
     unbundled,
     origin: await readOrigin(root, process.env),
     from: { cache, archive: debian ?? (await archiveOfMachine()) },

@@ -26,8 +26,12 @@ export async function readManifest(root: string): Promise<Manifest> {
   return JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest
 }
 
-/** Holdfast itself: the built program and what it reads beside it. */
-export async function makeProgram(root: string, place: Place): Promise<readonly Entry[]> {
+/** Holdfast itself: the built program, by paths from the checkout, and what it reads beside it. */
+export async function makeProgram(
+  root: string,
+  bundles: ReadonlyMap<string, Uint8Array>,
+  place: Place,
+): Promise<readonly Entry[]> {
   const { home } = place
   const { name, version, description, license, type } = await readManifest(root)
   const manifest = { name, version, description, license, type, private: true }
@@ -37,9 +41,9 @@ export async function makeProgram(root: string, place: Place): Promise<readonly 
     await read('LICENSE', `${home}/LICENSE`),
     ...(await filesBelow(root, 'migrations', home)),
     ...(await filesBelow(root, 'proto', home)),
-    ...(await filesBelow(root, 'dist', home, path => !path.endsWith('.map'))).map(entry =>
-      asProgram(entry, place),
-    ),
+    ...[...bundles]
+      .filter(([path]) => !path.endsWith('.map'))
+      .map(([path, data]) => asProgram(file(`${home}/${path}`, Buffer.from(data)), place)),
   ]
 }
 
@@ -53,17 +57,11 @@ function asProgram(entry: Entry, { home, node }: Place): Entry {
   return { ...entry, mode: 0o755, data: Buffer.from(started) }
 }
 
-async function filesBelow(
-  root: string,
-  folder: string,
-  home: string,
-  isWanted: (path: string) => boolean = () => true,
-): Promise<readonly Entry[]> {
+async function filesBelow(root: string, folder: string, home: string): Promise<readonly Entry[]> {
   const names = await readdir(join(root, folder), { recursive: true, withFileTypes: true })
   const paths = names
     .filter(found => found.isFile())
     .map(({ parentPath, name }) => join(parentPath, name).slice(root.length + 1))
-    .filter(isWanted)
   return Promise.all(
     paths.map(async path => file(`${home}/${path}`, await readFile(join(root, path)))),
   )

@@ -140,17 +140,43 @@ export const unbundled = [
   'seek-bzip',
 ] as const
 
-/**
- * Bundles `src/` into `outdir`, which is emptied first. Native modules, and what hardly any node loads, stay outside and are found in `node_modules`.
- * What `main.ts` loads becomes bundles of its own, so that asking commands do not pay for the daemon. Resolves with the paths of
- * the files that something was taken of, from the root.
- */
-export async function buildBundles(
-  outdir: string = join(root, 'dist'),
-): Promise<readonly string[]> {
+/** What {@link makeBundles} makes. */
+export interface Bundles {
+  /** By their paths from the root. */
+  readonly outputs: ReadonlyMap<string, Uint8Array>
+  /** Paths of the files that something was taken of, from the root. */
+  readonly sources: readonly string[]
+}
+
+const dist = join(root, 'dist')
+
+/** What would be in `dist`, where nothing is written: whoever packs it disturbs nobody who runs or packs what is there. */
+export async function makeBundles(): Promise<Bundles> {
+  const { parts, main } = await bundle(dist, false)
+  const outputs = [...(parts.outputFiles ?? []), ...(main.outputFiles ?? [])]
+  const inputs = Object.values(parts.metafile.outputs).flatMap(({ inputs }) =>
+    Object.entries(inputs),
+  )
+  return {
+    outputs: new Map(outputs.map(({ path, contents }) => [relative(root, path), contents])),
+    sources: inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([file]) => file),
+  }
+}
+
+/** Bundles `src/` into `outdir`, which is emptied first. */
+export async function buildBundles(outdir: string = dist): Promise<void> {
   await rm(outdir, { recursive: true, force: true })
-  const { metafile } = await build({
+  await bundle(outdir, true)
+}
+
+/**
+ * Bundles `src/`. Native modules, and what hardly any node loads, stay outside and are found in `node_modules`. What `main.ts` loads
+ * becomes bundles of its own, so that asking commands do not pay for the daemon.
+ */
+async function bundle(outdir: string, write: boolean) {
+  const parts = await build({
     ...common,
+    write,
     metafile: true,
     absWorkingDir: root,
     entryPoints: {
@@ -171,16 +197,16 @@ export async function buildBundles(
     plugins: [withStandIns, fromDist(outdir)],
   })
   // Last: its age is the age of the build.
-  await build({
+  const main = await build({
     ...common,
+    write,
     entryPoints: { main: join(root, 'src/main.ts') },
     target: 'node12',
     supported: { 'dynamic-import': true },
     outdir,
     plugins: [bundlesBeside],
   })
-  const parts = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs))
-  return parts.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([file]) => file)
+  return { parts, main }
 }
 
 /** Whether a source or the lock file is younger than the last build. */
@@ -195,6 +221,5 @@ async function isStale(outdir: string): Promise<boolean> {
 }
 
 if (import.meta.main) {
-  const outdir = join(root, 'dist')
-  if (!process.argv.includes('--if-needed') || (await isStale(outdir))) await buildBundles(outdir)
+  if (!process.argv.includes('--if-needed') || (await isStale(dist))) await buildBundles()
 }
