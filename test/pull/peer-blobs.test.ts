@@ -356,7 +356,7 @@ t.test('when who fetches for all is dead, the next one fetches for all', async t
 t.test('when who fetches for all stands still, the next one fetches for all', async t => {
   const { lab, owner, takesOver } = openRelay(t)
   lab.freeze(owner.id)
-  await takesOver(1_900)
+  await takesOver(1_700)
 })
 
 t.test('when who fetches for all gets nothing for long, the next one fetches for all', async t => {
