@@ -16,8 +16,8 @@ requireSystem()
 
 const platforms = ['linux/amd64']
 const stallMs = 2_000
-/** What a busy machine may add. */
-const slackMs = 3_000
+/** What a busy machine may add; whoever waits for what never comes waits longer. */
+const slackMs = 10_000
 
 const pullFrom = (node: MeshNode, repository: string) =>
   pull(node.mirror, registryName, repository, 'latest')
@@ -50,9 +50,11 @@ for (const how of ['SIGKILL', 'SIGSTOP'] as const) {
     t.equal(await ended, 'cut')
     const cutMs = performance.now() - hitMs
     t.ok(cutMs < stallMs + slackMs, `cut after ${Math.round(cutMs)} ms`)
-    const next = await ask(blobUrl(n2, 'big', layer))
-    t.equal(next.status, 404)
-    t.ok(next.tookMs < 1_000, `the next is told after ${Math.round(next.tookMs)} ms`)
+    // Whoever asked the holder again would wait for it each time; a machine that stands still does so once.
+    const next = [await ask(blobUrl(n2, 'big', layer)), await ask(blobUrl(n2, 'big', layer))]
+    for (const { status } of next) t.equal(status, 404)
+    const nextMs = Math.min(...next.map(({ tookMs }) => tookMs))
+    t.ok(nextMs < 1_000, `the next is told after ${Math.round(nextMs)} ms`)
 
     // Another one that holds it comes, and the rest of the same bytes is read from it.
     if (how === 'SIGSTOP') {
@@ -79,7 +81,7 @@ for (const how of ['SIGKILL', 'SIGSTOP'] as const) {
     const image = await world.push('big', 'latest', { platforms, layers: [24_000_000] })
     const n2 = await start(p2, inZone('n2', 'far', '64MiB'))
     await pullFrom(n2, 'big')
-    const n1 = await start(p1, { ...inZone('n1', 'near', '1MiB'), seeds: [p2] })
+    const n1 = await start(p1, { ...inZone('n1', 'near', '512KiB'), seeds: [p2] })
     await untilMet([n1, n2])
     await pullFrom(n1, 'big')
     // It comes last: one that is there while others pull may be the one that fetches for all, and then it has the blob itself.
@@ -91,7 +93,7 @@ for (const how of ['SIGKILL', 'SIGSTOP'] as const) {
     // On a busy machine the nearer one may be late and lose the race; the other one stands still until there is nothing to win.
     process.kill(n2.pid, 'SIGSTOP')
     const { seen, ended } = transfer(blobUrl(n3, 'big', layer.digest))
-    await until('bytes come', () => seen.bytes > 1_000_000)
+    await until('bytes come', () => seen.bytes > 500_000)
     process.kill(n2.pid, 'SIGCONT')
     await until('the other one is there', async () => (await namesOf(n3, 'alive')).includes('n2'))
     process.kill(n1.pid, how)
@@ -104,7 +106,7 @@ for (const how of ['SIGKILL', 'SIGSTOP'] as const) {
       return bytes > 0 && bytes
     })
     t.ok(rest > layer.size / 2, `${rest} bytes of the other one`)
-    t.ok(rest <= layer.size - 1_000_000, 'none that the first had sent came twice')
+    t.ok(rest <= layer.size - 500_000, 'none that the first had sent came twice')
   })
 }
 
