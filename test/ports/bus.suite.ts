@@ -321,6 +321,19 @@ function testGreetings(t: Test, open: OpenNetwork): void {
   })
 }
 
+/** For buses that give nothing up while a machine stands still. */
+export function testStandingStill(t: Test, open: OpenNetwork): void {
+  t.test('a key is changed while the machine stands still now and then', t =>
+    changeKeys(t, open, async () => {
+      for (const goesOnMs of [0, 7, 14, 21]) {
+        await new Promise(resolve => setTimeout(resolve, goesOnMs))
+        const endMs = performance.now() + 1_500
+        while (performance.now() < endMs);
+      }
+    }),
+  )
+}
+
 function testKeys(t: Test, open: OpenNetwork): void {
   t.test('who has another key is refused, both ways and at once', async t => {
     const start = await open(t)
@@ -337,31 +350,9 @@ function testKeys(t: Test, open: OpenNetwork): void {
     t.strictSame([...member.changes, ...stranger.changes], [])
   })
 
-  t.test('a key is changed in three steps, and nobody loses a neighbour or a word', async t => {
-    const start = await open(t)
-    const nodes: Listener[] = []
-    while (nodes.length < 3) nodes.push(await listen(t, start, 'old'))
-    const [first, second, third] = nodes as [Listener, Listener, Listener]
-    await join(first, second)
-    await join(second, third)
-    await join(third, first)
-    const said = nodes.map(node => keepTalking(node))
-    for (const { keys } of nodes) keys.set('old', 'new')
-    for (const { keys } of nodes) keys.set('new', 'old')
-    const newId = first.keys.current()[0]?.id
-    await until('all use the new key', () =>
-      nodes.every(({ bus }) => bus.neighbours().every(({ keyId }) => keyId === newId)),
-    )
-    for (const { keys } of nodes) keys.set('new')
-    const texts = (await Promise.all(said.map(talk => talk.end()))).flat()
-    for (const node of nodes) {
-      const wanted = texts.filter(text => !text.startsWith(node.id))
-      await until('all is heard', () => node.heard.length >= wanted.length)
-      t.strictSame(node.heard.map(({ text }) => text).toSorted(), wanted.toSorted())
-    }
-    const kinds = nodes.map(({ changes }) => changes.map(({ kind }) => kind))
-    t.strictSame(kinds, Array(3).fill(['joined', 'joined']))
-  })
+  t.test('a key is changed in three steps, and nobody loses a neighbour or a word', t =>
+    changeKeys(t, open),
+  )
 
   t.test('a dropped key drops who has no other', async t => {
     const start = await open(t)
@@ -373,6 +364,34 @@ function testKeys(t: Test, open: OpenNetwork): void {
     t.match(await failureOf(dial(thief, one)), { code: 'refused' })
     t.match(await failureOf(dial(one, thief)), { code: 'refused' })
   })
+}
+
+/** Changes the key of three nodes that talk with each other. */
+async function changeKeys(t: Test, open: OpenNetwork, meanwhile = async () => {}) {
+  const start = await open(t)
+  const nodes: Listener[] = []
+  while (nodes.length < 3) nodes.push(await listen(t, start, 'old'))
+  const [first, second, third] = nodes as [Listener, Listener, Listener]
+  await join(first, second)
+  await join(second, third)
+  await join(third, first)
+  const said = nodes.map(node => keepTalking(node))
+  for (const { keys } of nodes) keys.set('old', 'new')
+  for (const { keys } of nodes) keys.set('new', 'old')
+  await meanwhile()
+  const newId = first.keys.current()[0]?.id
+  await until('all use the new key', () =>
+    nodes.every(({ bus }) => bus.neighbours().every(({ keyId }) => keyId === newId)),
+  )
+  for (const { keys } of nodes) keys.set('new')
+  const texts = (await Promise.all(said.map(talk => talk.end()))).flat()
+  for (const node of nodes) {
+    const wanted = texts.filter(text => !text.startsWith(node.id))
+    await until('all is heard', () => node.heard.length >= wanted.length)
+    t.strictSame(node.heard.map(({ text }) => text).toSorted(), wanted.toSorted())
+  }
+  const kinds = nodes.map(({ changes }) => changes.map(({ kind }) => kind))
+  t.strictSame(kinds, Array(3).fill(['joined', 'joined']))
 }
 
 function testKeysInCommon(t: Test, open: OpenNetwork): void {

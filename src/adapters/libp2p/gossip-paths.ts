@@ -1,6 +1,7 @@
 import { multicodec } from '@libp2p/gossipsub'
 import type { Connection, PeerId, Stream, StreamHandler } from '@libp2p/interface'
 import type { NodeId } from '../../ports/node-id.ts'
+import { type Grace, startGrace } from './grace.ts'
 import {
   canGossip,
   closeConnection,
@@ -54,7 +55,7 @@ export interface GossipPaths {
 export function createGossipPaths(parts: GossipPathParts): GossipPaths {
   const { self, registrar, connectionsWith } = parts
   const moves = new Map<NodeId, Promise<void>>()
-  const superfluousSince = new WeakMap<Connection, number>()
+  const superfluous = new WeakMap<Connection, Grace>()
   const closing = new WeakSet<Connection>()
 
   function revive(id: NodeId): void {
@@ -68,10 +69,11 @@ export function createGossipPaths(parts: GossipPathParts): GossipPaths {
   async function move(id: NodeId, streams: readonly Stream[]): Promise<void> {
     await Promise.all(streams.map(closeStream))
     revive(id)
-    const endMs = performance.now() + maxMoveMs
-    while (performance.now() < endMs && !connectionsWith(id).some(canGossip)) {
+    const grace = startGrace(maxMoveMs)
+    while (!grace.signal.aborted && !connectionsWith(id).some(canGossip)) {
       await new Promise(resolve => setTimeout(resolve, 5))
     }
+    grace.end()
   }
 
   function moveOff(id: NodeId, connection: Connection): void {
@@ -87,11 +89,11 @@ export function createGossipPaths(parts: GossipPathParts): GossipPaths {
     for (const one of connections) {
       if (one === kept) continue
       moveOff(id, one)
-      const sinceMs = superfluousSince.get(one) ?? performance.now()
-      superfluousSince.set(one, sinceMs)
+      const grace = superfluous.get(one) ?? startGrace(maxSuperfluousMs)
+      superfluous.set(one, grace)
       // Who dialled it closes it, so that both do not close the two ends of a choice; but a dropped key is closed by whoever dropped it.
       const isOurs = one.direction === 'outbound' || !parts.isAccepted(one)
-      const isDue = performance.now() - sinceMs > maxSuperfluousMs
+      const isDue = grace.signal.aborted
       if (isOurs && !closing.has(one) && (isDue || gossipStreams(one).length === 0)) {
         closing.add(one)
         void closeConnection(one)

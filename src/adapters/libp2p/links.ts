@@ -1,4 +1,8 @@
 import type { Connection, Stream } from '@libp2p/interface'
+import { startGrace } from './grace.ts'
+
+/** So long the other side has to take what was sent before an end. */
+const maxClosingMs = 1_000
 
 /** Whether a connection can still be used. */
 export const isOpen = (connection: Connection): boolean => connection.status === 'open'
@@ -19,28 +23,32 @@ export function tellingStreams(connection: Connection): readonly Stream[] {
 /** Whether we can tell the other side something. */
 export const canGossip = (connection: Connection): boolean => tellingStreams(connection).length > 0
 
-/** Ends a connection; what was sent is delivered when the other side takes it within a second. */
+/** Ends a connection; what was sent is delivered when the other side takes it in time. */
 export async function closeConnection(connection: Connection): Promise<void> {
+  const grace = startGrace(maxClosingMs)
   try {
-    await connection.close({ signal: AbortSignal.timeout(1_000) })
+    await connection.close({ signal: grace.signal })
   } catch (error) {
     connection.abort(asError(error))
+  } finally {
+    grace.end()
   }
 }
 
-/** Ends a stream in both directions; what was sent is delivered when the other side takes it within a second. */
+/** Ends a stream in both directions; what was sent is delivered when the other side takes it in time. */
 export async function closeStream(stream: Stream): Promise<void> {
   if (stream.status !== 'open') return
   const { promise, resolve } = Promise.withResolvers<void>()
   stream.addEventListener('close', () => resolve(), { once: true })
-  const timer = setTimeout(() => stream.abort(new Error('it is not closed there')), 1_000)
+  const grace = startGrace(maxClosingMs)
+  grace.signal.addEventListener('abort', () => stream.abort(asError(grace.signal.reason)))
   try {
-    await stream.close({ signal: AbortSignal.timeout(1_000) })
+    await stream.close({ signal: grace.signal })
   } catch (error) {
     stream.abort(asError(error))
   }
   await promise
-  clearTimeout(timer)
+  grace.end()
 }
 
 /** What was thrown, as an error. */

@@ -1,7 +1,8 @@
 import t from 'tap'
-import { testBus } from '../../ports/bus.suite.ts'
+import { testBus, testStandingStill } from '../../ports/bus.suite.ts'
 import { startLibp2p } from './support.ts'
 
 t.test('keeps the promises of a bus', async t => {
   testBus(t, () => startLibp2p)
+  testStandingStill(t, () => startLibp2p)
 })
