@@ -1,4 +1,5 @@
 import { readKeys, tellOpenMode } from '../adapters/cluster-keys/read-keys.ts'
+import { refuseFolderOfK3s } from '../adapters/drop-folder/folder-of-k3s.ts'
 import type { Config } from '../config/config.ts'
 import type { Fault } from '../config/faults.ts'
 import { HoldfastError } from '../ports/errors.ts'
@@ -17,11 +18,17 @@ export interface FileFindings {
 export async function checkFiles(config: Config): Promise<FileFindings> {
   const upstreams = await checkUpstreamFiles(config)
   const { faults, warnings } = await checkSecretFile(config)
+  const ofFolder = await checkDropFolder(config)
   const ofTokens = findTokenFaults(config)
   const wrong = ofTokens.filter(({ isDenied }) => !isDenied)
   const unread = ofTokens.filter(({ isDenied }) => isDenied)
   return {
-    faults: [...upstreams, ...wrong.map(({ file, problem }) => faultOf(file, problem)), ...faults],
+    faults: [
+      ...upstreams,
+      ...wrong.map(({ file, problem }) => faultOf(file, problem)),
+      ...faults,
+      ...ofFolder,
+    ],
     warnings: [
       ...warnings,
       ...unread.map(({ problem }) => `${problem}: it is not judged; ask as the user of the node`),
@@ -36,9 +43,24 @@ async function checkSecretFile({ mesh }: Config): Promise<FileFindings> {
     const warning = tellOpenMode(file, await readKeys(file))
     return { faults: [], warnings: warning === undefined ? [] : [warning] }
   } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error
-    return { faults: [faultOf(file, error.message)], warnings: [] }
+    return { faults: [refusal(file, error)], warnings: [] }
   }
+}
+
+async function checkDropFolder({ dropFolder: { path } }: Config): Promise<readonly Fault[]> {
+  if (path === undefined) return []
+  try {
+    await refuseFolderOfK3s(path)
+    return []
+  } catch (error) {
+    return [refusal(path, error)]
+  }
+}
+
+/** Anything but a refusal is thrown on. */
+function refusal(file: string, error: unknown): Fault {
+  if (!(error instanceof HoldfastError)) throw error
+  return faultOf(file, error.message)
 }
 
 const faultOf = (file: string, problem: string): Fault => ({

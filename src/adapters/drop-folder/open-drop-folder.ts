@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { watch } from 'chokidar'
 import type { DropFault, DroppedFile, DroppedFiles } from '../../ports/dropped-files.ts'
-import { HoldfastError } from '../../ports/errors.ts'
 import type { Log } from '../../ports/log.ts'
 import { findWriters } from './find-writers.ts'
+import { isFolderOfK3s, refuseFolderOfK3s } from './folder-of-k3s.ts'
 
 /** Files looked at in one folder; who drops more drops too many. */
 const maxFiles = 10_000
@@ -29,8 +29,7 @@ export async function openDropFolder({
   readonly errorDir: string
   readonly log: Log
 }): Promise<DroppedFiles> {
-  refuseFolderOfK3s(path)
-  refuseFolderOfK3s(await realpath(path).catch(() => path))
+  await refuseFolderOfK3s(path)
   const watcher = watch(path, {
     ignoreInitial: true,
     followSymlinks: false,
@@ -202,18 +201,3 @@ async function statAll(
 const isHidden = (path: string): boolean => /^\.(?!\.)/.test(basename(path))
 
 const isPassedOver = (path: string): boolean => isFolderOfK3s(path) || isHidden(path)
-
-/** K3s and RKE2 import what lies there at every start, whatever their data directory is called. */
-function isFolderOfK3s(path: string): boolean {
-  return basename(path) === 'images' && basename(dirname(path)) === 'agent'
-}
-
-function refuseFolderOfK3s(path: string): void {
-  for (let at = path; dirname(at) !== at; at = dirname(at)) {
-    if (!isFolderOfK3s(at)) continue
-    throw new HoldfastError(
-      'config-invalid',
-      `dropFolder.path: K3s imports what lies in ${path} itself, and both would give one docker archive two digests; name another folder`,
-    )
-  }
-}

@@ -35,9 +35,10 @@ const nothing: Awaited<ReturnType<CheckFiles>> = { faults: [], warnings: [] }
 
 /** The node's own readers judge what the files say. */
 async function judgeFiles({ parts }: CommandContext, config: Config): ReturnType<CheckFiles> {
-  const { upstreamFiles, mesh, mirror, admin } = config
+  const { upstreamFiles, mesh, mirror, admin, dropFolder } = config
   const hasTokens = mirror.tokenFile !== undefined || existsSync(admin.tokenFile)
-  if (upstreamFiles.length === 0 && !mesh.enabled && !hasTokens) return nothing
+  const hasFiles = upstreamFiles.length > 0 || mesh.enabled || hasTokens
+  if (!hasFiles && dropFolder.path === undefined) return nothing
   const { checkFiles } = await parts.loadDaemon()
   return checkFiles(config)
 }

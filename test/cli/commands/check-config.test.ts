@@ -1,4 +1,4 @@
-import { chmod } from 'node:fs/promises'
+import { chmod, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { cli } from '../support.ts'
@@ -109,6 +109,21 @@ t.test('what the files of tokens hold is judged by the reader of the node', asyn
     code: 3,
     out: /2 faults:\n.*admin\.tokenFile .*short line 2 has a token of 3 .*\n.*mirror\.tokenFile .*odd line 1 has neither/,
   })
+})
+
+t.test('a drop folder that a start would refuse is a fault', async t => {
+  const { checkFiles, startDaemon } = await import('../../../src/daemon.ts')
+  const parts = { loadDaemon: async () => ({ checkFiles, startDaemon }) }
+  const dir = t.testdir({ k3s: { agent: { images: {} } }, drop: {} })
+  await symlink(join(dir, 'k3s/agent/images'), join(dir, 'link'))
+  const check = (path: string) => cli(['check-config', '--drop-folder.path', path], { parts })
+  t.match(await check(join(dir, 'drop')), { code: 0, out: /is good/ })
+  for (const name of ['k3s/agent/images', 'absent/agent/images', 'link']) {
+    t.match(await check(join(dir, name)), {
+      code: 3,
+      out: /dropFolder\.path: K3s imports .*name another folder/,
+    })
+  }
 })
 
 t.test('seeds that are no addresses are faults, each where it stands', async t => {
