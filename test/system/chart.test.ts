@@ -260,6 +260,7 @@ t.test(
   async t => {
     const notes = await notesOf({})
     t.match(notes, /logs -l \S+ -c install --prefix --ignore-errors$/m)
+    t.match(notes, /^ {2}kubectl -n ship get events --field-selector reason=FailedMount$/m)
     t.match(notes, /ImagePullBackOff .*docs\/image\.md/)
     const tagged = await notesOf({ 'image.tag': '9.9.9' })
     t.match(tagged, /^ghcr\.io\/holdfast\/holdfast:9\.9\.9 is on its way/)
