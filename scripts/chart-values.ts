@@ -129,8 +129,10 @@ function schemaOf({ path, description, value, below }: ChartValue): object {
     return { description, type: 'array', items }
   }
   if (typeof value === 'string') return { description, ...text }
-  // Seconds, and a port.
-  if (typeof value === 'number') return { description, type: 'integer', minimum: 1 }
+  if (typeof value === 'number') {
+    const isPort = /Port$/.test(path.at(-1) ?? '')
+    return { description, type: 'integer', minimum: 1, ...(isPort && { maximum: 65_535 }) }
+  }
   return { description, type: typeof value }
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
 import { chartDirectory, render } from './support/chart.ts'
-import { configOf, podsOf } from './support/chart-objects.ts'
+import { configOf, containersOf, podsOf } from './support/chart-objects.ts'
 import { requireSystem } from './support/requirements.ts'
 
 requireSystem()
@@ -18,6 +18,7 @@ t.test('what contradicts the chart is refused, with the value to set instead', a
   for (const [key, value, said] of [
     ['dataDir', '/x', /config\.dataDir: \/x .*paths\.data/],
     ['dataDir', '/var/lib/holdfast/../x', /config\.dataDir: .*paths\.data/],
+    ['store.dir', '/var/lib/holdfast', /has to be a directory below \/var\/lib\/holdfast,/],
     ['store.dir', '/blobs', /config\.store\.dir: \/blobs .*paths\.data/],
     ['dropFolder.path', '/srv/drop', /config\.dropFolder\.path: .*paths\.drop/],
     ['node.name', 'a', /config\.node\.name: a .*the name of the node/],
@@ -37,6 +38,9 @@ t.test('what contradicts the chart is refused, with the value to set instead', a
     ['mesh.listen', '[::1]:5053', /config\.mesh\.listen/],
     ['health.listen', 'localhost:5054', /config\.health\.listen/],
     ['health.listen', '0.0.0.0:0', /config\.health\.listen/],
+    ['mirror.listen', '0.0.0.0:5053', /mirror\.listen: port 5053 is that of config\.mesh\.listen/],
+    ['mesh.listen', '0.0.0.0:5050', /mesh\.listen: port 5050 is that of config\.mirror\.listen/],
+    ['health.listen', '0.0.0.0:5051', /port 5051 is that of config\.admin\.listen/],
   ] as const) {
     t.match(await refused({ [`config.${key}`]: value }), said, `${key} ${value}`)
   }
@@ -56,6 +60,62 @@ t.test('nor is it set by a variable, which goes before the configuration', async
     t.match(await said('TZ', `${name}`), `(the value of the chart for it: ${value})`)
   }
   t.match(await said('TZ', 'HOLDFAST_RESOLVE__TIMEOUT_MS'), 'taken')
+  t.match(
+    await said('HOLDFAST_CONFIG', 'HOST_ADDRESS'),
+    /HOLDFAST_CONFIG is .*\n.*HOST_ADDRESS is /,
+  )
+})
+
+t.test('a zone that is given stands in the place of that of the node', async t => {
+  const zone = { name: 'HOLDFAST_NODE__ZONE', value: 'deck-3' }
+  for (const { env } of containersOf(await render({ extraEnv: [zone] }))) {
+    t.strictSame(
+      env.filter(({ name }) => name === zone.name),
+      [zone],
+    )
+  }
+})
+
+t.test('what the API server or the node would refuse is refused before, and why', async t => {
+  for (const [key, value, said] of [
+    ['paths.drop', '/var/lib/rancher/k3s/agent/images', /K3s imports .*name another folder/],
+    ['paths.drop', '/', /paths\.drop: the data of Holdfast .* lies in \/;/],
+    ['paths.drop', '/var/lib/holdfast/', /paths\.drop: the data of Holdfast/],
+    ['paths.drop', '/var/lib', /paths\.drop: the data of Holdfast/],
+    ['paths.socketDir', '/run/k3s/containerd.sock', /the directory that holds it, \/run\/k3s$/m],
+    ['image.repository', 'lab:5000/x/y:1', /lab:5000\/x\/y:1 has a tag .*write lab:5000\/x\/y,/],
+    ['image.repository', 'ghcr.io/x/y@sha256:1', /write ghcr\.io\/x\/y,/],
+    ['updateStrategy.type', 'Rolling', /Rolling is none .*write RollingUpdate or OnDelete/],
+    ['podLabels', { 'app.kubernetes.io/name': 'x' }, /podLabels\.app\.kubernetes\.io\/name: x /],
+    ['podLabels', { 'holdfast/release': 'x' }, /leave it out/],
+    ['warm.schedule', 'every day', /every day is no cron expression/],
+    ['warm.schedule', '', /warm\.schedule/],
+    ['warm', { enabled: true, images: [''] }, /warm\.enabled without warm\.images/],
+    ['secondPath.nodePort', 99_999, /at '\/secondPath\/nodePort': maximum/],
+    ['networkPolicy.nodeNetworks', ['10.0.0.0'], /10\.0\.0\.0 is no network; .*10\.0\.0\.0\/24/],
+    ['networkPolicy.nodeNetworks', ['10.0.0.0/33'], /is no network/],
+    ['networkPolicy.metricsFrom', [{ matchLabels: { a: 'b' } }], /"b".* is no peer .*podSelector/],
+    ['networkPolicy.metricsFrom', [{}], /\{\} is no peer/],
+  ] as const) {
+    t.match(await refused({ [key]: value }), said, `${key} ${JSON.stringify(value)}`)
+  }
+  const several = { 'paths.drop': '/', 'updateStrategy.type': 'Rolling', 'warm.schedule': 'daily' }
+  t.match(await refused(several), /paths\.drop.*\n.*updateStrategy.*\n.*warm\.schedule/, 'at once')
+})
+
+t.test('what looks like it, and is right, is taken', async t => {
+  const taken = {
+    'paths.drop': '/var/lib/holdfast-drop',
+    'image.repository': 'lab:5000/holdfast',
+    'updateStrategy.type': 'OnDelete',
+    podLabels: { team: 'sea' },
+    'networkPolicy.nodeNetworks': ['10.0.0.0/24', 'fd00::/8'],
+    'config.mesh.enabled': false,
+    'config.mirror.listen': '0.0.0.0:5053',
+  }
+  for (const schedule of ['*/5 0-6,8 * JAN-MAR mon', '@daily', '@every 1h30m', ' 0 3 * * 0 ']) {
+    t.match(await refused({ ...taken, 'warm.schedule': schedule }), 'taken', schedule)
+  }
 })
 
 t.test('the whole file of the project is refused, every fault at once', async t => {

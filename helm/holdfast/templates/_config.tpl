@@ -62,6 +62,7 @@ dropFolder:
 
 {{- /* holdfast.yaml as it is mounted: values.config before what is worked out; files with credentials are added to each other. */ -}}
 {{- define "holdfast.config" -}}
+{{- include "holdfast.refuse-values" . -}}
 {{- $made := fromYaml (include "holdfast.worked-out" .) -}}
 {{- $given := fromYaml (include "holdfast.withoutNull" (default dict .Values.config)) -}}
 {{- include "holdfast.refuse-decided" (dict "root" . "given" $given "made" $made) -}}

@@ -53,7 +53,7 @@ Call: include "holdfast.refuse-decided" (dict "root" . "given" GIVEN "made" MADE
 {{- $said := include "holdfast.at" (list $given $key) -}}
 {{- $isMounted := or (eq (clean $said) (include "holdfast.at" (list $made $key))) (hasPrefix "/var/lib/holdfast/" (clean $said)) -}}
 {{- if and $said (not $isMounted) -}}
-{{- $faults = append $faults (printf "config.%s: %s does not lie in /var/lib/holdfast, where the chart mounts what lasts; leave it out (the value of the chart for it: %s, a directory of the node)" $key $said $value) -}}
+{{- $faults = append $faults (printf "config.%s: %s has to be a directory below /var/lib/holdfast, where the chart mounts what lasts; leave it out (the value of the chart for it: %s, a directory of the node)" $key $said $value) -}}
 {{- end -}}
 {{- end -}}
 {{- range list "mirror" "peer" "mesh" "health" -}}
@@ -61,6 +61,20 @@ Call: include "holdfast.refuse-decided" (dict "root" . "given" GIVEN "made" MADE
 {{- if and $said (not (regexMatch `^(0\.0\.0\.0|\[::\]):0*[1-9][0-9]*$` $said)) -}}
 {{- $faults = append $faults (printf "config.%s.listen: %s is not reached from outside the pod; leave it out, or change the port of %s alone" . $said (get $made .).listen) -}}
 {{- end -}}
+{{- end -}}
+{{- $ports := dict -}}
+{{- $apart := list "admin.listen" "mirror.listen" "health.listen" -}}
+{{- if ne (include "holdfast.at" (list $given "mesh.enabled")) "false" -}}
+{{- $apart = concat $apart (list "peer.listen" "mesh.listen") -}}
+{{- end -}}
+{{- range $key := $apart -}}
+{{- $said := include "holdfast.at" (list $given $key) -}}
+{{- $port := regexFind "[0-9]+$" (default (include "holdfast.at" (list $made $key)) $said) | atoi | toString -}}
+{{- $other := get $ports $port -}}
+{{- if and $other (ne $port "0") -}}
+{{- $faults = append $faults (printf "config.%s: port %s is that of config.%s, too; write another one" (ternary $key $other (ne $said "")) $port (ternary $other $key (ne $said ""))) -}}
+{{- end -}}
+{{- $_ := set $ports $port $key -}}
 {{- end -}}
 {{- $listens := dict "mirror.listen" "config.mirror.listen" "peer.listen" "config.peer.listen" "mesh.listen" "config.mesh.listen" "health.listen" "config.health.listen" -}}
 {{- range $key, $value := merge $listens $directories $decided -}}

@@ -35,7 +35,11 @@ seLinuxOptions: {{- toYaml . | nindent 2 }}
     fieldRef:
       fieldPath: spec.nodeName
 {{- $node := (fromYaml (include "holdfast.config" .)).node }}
-{{- if and .Values.zoneFromNode (not $node.zone) (not $node.zoneLabel) }}
+{{- $isZoneGiven := false }}
+{{- range .Values.extraEnv }}
+{{- if eq .name "HOLDFAST_NODE__ZONE" }}{{ $isZoneGiven = true }}{{ end }}
+{{- end }}
+{{- if and .Values.zoneFromNode (not $node.zone) (not $node.zoneLabel) (not $isZoneGiven) }}
 - name: HOLDFAST_NODE__ZONE
   valueFrom:
     fieldRef:
