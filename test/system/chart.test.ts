@@ -40,6 +40,10 @@ t.test('Kubernetes knows every field of what is rendered', async t => {
   await t.rejects(judgeObjects([wrong]), /'hostIp' not allowed/)
 })
 
+t.test('no line of what is rendered is blank', async t => {
+  for (const [name, { text }] of await Promise.all(rendered)) t.notMatch(text, /^ +$/m, name)
+})
+
 t.test('a pod is what was promised, whatever is set', async t => {
   for (const [name, rendering] of await Promise.all(rendered)) {
     await t.test(name, async t => keepsPromises(t, rendering))

@@ -161,12 +161,12 @@ imagePullSecrets:
 {{- include "holdfast.pullSecrets" . }}
 {{- with .Values.nodeSelector -}}
 nodeSelector: {{- toYaml . | nindent 2 }}
-{{ end -}}
+{{- end -}}
 {{- end -}}
 
 {{- /* The same for a pod whose node is named already: nobody schedules it, and the kubelet would turn away what its labels do not fit. */ -}}
 {{- define "holdfast.onNamedNode" -}}
-{{- include "holdfast.pullSecrets" . }}
+{{- include "holdfast.pullSecrets" . -}}
 tolerations:
   - operator: Exists
 {{- end -}}
