@@ -98,11 +98,30 @@ export function toValuesSchema(values: readonly ChartValue[], config: object): o
     type: 'object',
     properties: {
       ...properties,
-      config: { ...configSchema, description: valueAt(values, 'config').description },
+      config: {
+        ...withAnyRegistry(configSchema as unknown as ConfigSchema),
+        description: valueAt(values, 'config').description,
+      },
       // Helm's own, where the chart is part of another.
       global: { type: 'object' },
     },
     additionalProperties: false,
+  }
+}
+
+interface ConfigSchema {
+  readonly properties: {
+    readonly upstreams: { readonly patternProperties: Readonly<Record<string, object>> }
+  }
+}
+
+/** Takes registries of any name: the templates judge names, and say how one is written. */
+function withAnyRegistry({ properties, ...rest }: ConfigSchema): object {
+  const { patternProperties, ...upstreams } = properties.upstreams
+  const [additionalProperties] = Object.values(patternProperties)
+  return {
+    ...rest,
+    properties: { ...properties, upstreams: { ...upstreams, additionalProperties } },
   }
 }
 

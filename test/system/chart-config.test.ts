@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
+import { toJsonSchema } from '../../src/config/json-schema.ts'
+import { rootNode } from '../../src/config/schema.ts'
 import { chartDirectory, render } from './support/chart.ts'
 import { configOf, containersOf, podsOf } from './support/chart-objects.ts'
 import { requireSystem } from './support/requirements.ts'
@@ -117,6 +119,33 @@ t.test('what looks like it, and is right, is taken', async t => {
     t.match(await refused({ ...taken, 'warm.schedule': schedule }), 'taken', schedule)
   }
 })
+
+t.test(
+  'a registry has the name that the program takes, and who writes another is told how',
+  async t => {
+    const upstreams = {
+      'my-registry': {},
+      'https://docker.io': {},
+      'ghcr.io/foo': {},
+      'lab:5000': {},
+    }
+    const said = await refused({ 'config.upstreams': { '*': {}, 'docker.io': null, ...upstreams } })
+    const cure = 'write a host as in docker.io or registry.lan:5000'
+    const named = [
+      ...said.matchAll(/^ +config\.upstreams\.(\S+): is no name of a registry; (.*)$/gm),
+    ]
+    t.strictSame(
+      named.map(([, name, told]) => [name, told]),
+      ['ghcr.io/foo', 'https://docker.io', 'my-registry'].map(name => [name, cure]),
+    )
+    t.match(await refused({ 'config.upstreams.docker.io': 1 }), /at '\/config\/upstreams\/docker'/)
+    const { properties } = toJsonSchema(rootNode) as {
+      properties: { upstreams: { patternProperties: object } }
+    }
+    const template = await readFile(join(chartDirectory, 'templates/_decided.tpl'), 'utf8')
+    t.match(template, `regexMatch \`${Object.keys(properties.upstreams.patternProperties)[0]}\``)
+  },
+)
 
 t.test('the whole file of the project is refused, every fault at once', async t => {
   const file = join(chartDirectory, '../../config/holdfast.yaml')

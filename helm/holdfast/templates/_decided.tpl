@@ -33,8 +33,8 @@ containerd.fallback: fallback
 {{- printf "HOLDFAST_%s" (join "__" $parts) -}}
 {{- end -}}
 
-{{- /* Fails where values.config or values.extraEnv says otherwise than the chart what the chart decides: the mirror would not come up, or nobody
-would reach it.
+{{- /* Fails where values.config or values.extraEnv says otherwise than the chart what the chart decides, or what the program would not take: the
+mirror would not come up, or nobody would reach it.
 Call: include "holdfast.refuse-decided" (dict "root" . "given" GIVEN "made" MADE) */ -}}
 {{- define "holdfast.refuse-decided" -}}
 {{- $given := .given -}}
@@ -60,6 +60,11 @@ Call: include "holdfast.refuse-decided" (dict "root" . "given" GIVEN "made" MADE
 {{- $said := include "holdfast.at" (list $given (printf "%s.listen" .)) -}}
 {{- if and $said (not (regexMatch `^(0\.0\.0\.0|\[::\]):0*[1-9][0-9]*$` $said)) -}}
 {{- $faults = append $faults (printf "config.%s.listen: %s is not reached from outside the pod; leave it out, or change the port of %s alone" . $said (get $made .).listen) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $upstream := $given.upstreams -}}
+{{- if not (regexMatch `^(\*|(localhost|[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+|\[[0-9A-Fa-f:.]+\])(:[1-9][0-9]{0,4})?|[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?:[1-9][0-9]{0,4})$` $name) -}}
+{{- $faults = append $faults (printf "config.upstreams.%s: is no name of a registry; write a host as in docker.io or registry.lan:5000" $name) -}}
 {{- end -}}
 {{- end -}}
 {{- $ports := dict -}}
