@@ -24,6 +24,21 @@ const scripts = ['postinst', 'prerm', 'postrm'] as const
 
 const files = join(import.meta.dirname, 'files')
 const documents = 'usr/share/doc/holdfast'
+/** By their paths in the project, so that links among them lead somewhere; pages of `docs` come besides. */
+const shipped = [
+  'ARCHITECTURE.md',
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'Dockerfile',
+  'README.md',
+  'SECURITY.md',
+  'config/holdfast.yaml',
+  'docs/openapi.json',
+  'helm/holdfast/README.md',
+  'helm/holdfast/alerts/holdfast.yaml',
+  'helm/holdfast/dashboards/holdfast.json',
+  'image/inputs.json',
+] as const
 
 /** What Debian's system adds to Holdfast: service, user, directories, command, configuration, documents. */
 export async function systemEntries(root: string): Promise<readonly Entry[]> {
@@ -33,7 +48,7 @@ export async function systemEntries(root: string): Promise<readonly Entry[]> {
       return mode === undefined ? made : { ...made, mode }
     }),
   )
-  const names = ['README.md', 'CHANGELOG.md', ...(await documentsOf(root))]
+  const names = [...shipped, ...(await pagesOf(root))]
   const texts = await Promise.all(
     names.map(async name => file(`${documents}/${name}`, await readFile(join(root, name)))),
   )
@@ -41,11 +56,10 @@ export async function systemEntries(root: string): Promise<readonly Entry[]> {
     ...service,
     ...texts,
     file(`${documents}/copyright`, await readFile(join(root, 'LICENSE'))),
-    file(`${documents}/holdfast.yaml`, await readFile(join(root, 'config/holdfast.yaml'))),
   ]
 }
 
-async function documentsOf(root: string): Promise<readonly string[]> {
+async function pagesOf(root: string): Promise<readonly string[]> {
   const names = await readdir(join(root, 'docs'))
   return names
     .filter(name => name.endsWith('.md'))
