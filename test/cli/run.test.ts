@@ -38,7 +38,7 @@ t.test('a wrong configuration ends with 3 and lists every fault', async t => {
 
 t.test('the file is named by --config, or else by HOLDFAST_CONFIG', async t => {
   const directory = t.testdir({ 'a.yaml': 'mode: offline', 'b.yaml': 'mode: online' })
-  const env = { HOLDFAST_CONFIG: join(directory, 'a.yaml') }
+  const env = { HOLDFAST_CONFIG: join(directory, 'a.yaml'), HOLDFAST_DATA_DIR: directory }
   const modeOf = async (argv: string[]) => {
     const { out } = await cli(['check-config', '--show', '-o', 'json', ...argv], { env })
     return JSON.parse(out).config.mode

@@ -4,7 +4,7 @@ import t from 'tap'
 import { cli } from '../support.ts'
 
 t.test('a good configuration is good, and starts nothing', async t => {
-  t.strictSame(await cli(['check-config']), {
+  t.strictSame(await cli(['check-config', '--data-dir', t.testdir({})]), {
     code: 0,
     out: 'the configuration is good\n',
     err: '',
@@ -138,7 +138,8 @@ t.test('--show prints what results, without secrets', async t => {
   const upstreams = {
     'quay.io': { auth: { username: 'bob', password: 'hunter2' }, proxy: 'http://u:hunter2@p:3128' },
   }
-  const argv = ['check-config', '--show', '--upstreams', JSON.stringify(upstreams)]
+  const dataDir = ['--data-dir', t.testdir({})]
+  const argv = ['check-config', '--show', ...dataDir, '--upstreams', JSON.stringify(upstreams)]
   for (const form of ['text', 'json']) {
     const { code, out } = await cli([...argv, '-o', form])
     t.equal(code, 0)
